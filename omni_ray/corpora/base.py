@@ -1,0 +1,133 @@
+"""What a corpus is: a native layout, a licence, how to get it, how to index it and how to read a slice of it.
+
+A corpus knows bytes and annotations only. It does not decode media, resize, resample or clean text (that is
+the modality's work), and it knows nothing of Ray (that is the pipeline's).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from omni_ray.sources.tree import Tree
+
+
+@dataclass(frozen=True)
+class Download:
+    """One file to fetch.
+
+    Attributes:
+        url: where it is published.
+        path: where it goes, relative to the corpus's download folder (``data/downloads/<corpus>/``).
+        size: bytes, where published.
+        checksum: "md5:..." or "sha256:...", where published.
+    """
+
+    url: str
+    path: str
+    size: int | None = None
+    checksum: str | None = None
+
+
+@dataclass(frozen=True)
+class UnitDraft:
+    """A slice of a corpus that becomes exactly one shard, as the index describes it.
+
+    Attributes:
+        payload: JSON value with all that ``Corpus.read`` needs to find the slice in the tree.
+        inputs: names of the files whose change makes the shard stale; the pipeline stamps them.
+        records: the number of input records in the slice where the index knows it, else None.
+        samples: the number of samples expected of it, for deciding how many units ``--max-samples`` needs.
+    """
+
+    payload: Mapping[str, Any]
+    inputs: tuple[str, ...] = ()
+    records: int | None = None
+    samples: int | None = None
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Input records that could not be used.
+
+    Attributes:
+        id: the record's id, or the best name for it there is.
+        where: the file, and line or row, it came from.
+        reason: a code of :data:`omni_ray.reasons.REASONS`.
+        detail: what was seen, for a person; one line.
+        records: how many input records this stands for.
+    """
+
+    id: str
+    where: str
+    reason: str
+    detail: str = ""
+    records: int = 1
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user may say about a source, for any corpus.
+
+    Attributes:
+        columns: column names of a table source, by role: ``{"text": "sentence", "audio": "clip"}``.
+        splits: only these splits (``train-clean-100``, ``train2017``, ``validated``); empty for the default.
+        unit_scale: multiplies the number of records a unit holds; 1.0 outside tests.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    splits: tuple[str, ...] = ()
+    unit_scale: float = 1.0
+
+    def records_per_unit(self, default: int) -> int:
+        """The number of records a unit should hold, ``default`` being right for real corpora."""
+        return max(1, int(default * self.unit_scale))
+
+
+class Corpus(ABC):
+    """A named body of data. One subclass, one file, one instance: adding a corpus is adding a module.
+
+    ``units`` and ``read`` must be deterministic and in canonical order: same bytes, same ids, same order, on any
+    machine. A corpus object is pickled to workers, so it holds no open files.
+    """
+
+    name: ClassVar[str]
+    modality: ClassVar[str]
+    title: ClassVar[str]
+    licence: ClassVar[str]
+    homepage: ClassVar[str]
+    size: ClassVar[str]
+    """For people: "6.3 GB, 28,539 clips, 100 h"."""
+    layout: ClassVar[str]
+    """One line that tells a user what the source must look like."""
+    categories: ClassVar[tuple[str, ...]] = ("general",)
+    downloads: ClassVar[tuple[Download, ...]] = ()
+    manual: ClassVar[str] = ""
+    """How to get it by hand, where nothing can be downloaded: one sentence, without the folder to put it in."""
+    hub_id: ClassVar[str] = ""
+    """The Hugging Face dataset that holds the same corpus, where there is one."""
+    columns: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """For table sources (Parquet, JSONL, CSV, Hugging Face): role -> column names to look for, best first."""
+    in_all: ClassVar[bool] = True
+    """Whether ``--dataset all`` and the corpus's categories take it; generic corpora are named explicitly."""
+
+    @abstractmethod
+    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        """Slices of the corpus in canonical order, from cheap metadata only.
+
+        Yields nothing where the tree does not hold the native layout (the caller then looks for tables, and at
+        last says what ``layout`` was looked for). Raises SourceError where the layout is there but broken.
+        """
+
+    @abstractmethod
+    def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:
+        """The records of one unit, in canonical order.
+
+        Yields dicts (or tables, for speed) with the columns of the modality's ``raw_schema``, and
+        :class:`Rejected` for records that are broken. One bad record costs one record: never raises for data.
+        """

@@ -1,0 +1,79 @@
+"""What a modality is: the schema its readers yield, the schema its shards hold, and the way from one to the other.
+
+Plain functions on Arrow tables: no Ray here, so every transform can be called and tested by itself.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from omni_ray.corpora.base import Rejected
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Params:
+    """Everything the user can choose that changes the bytes of a shard. Fields are JSON scalars."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The parameters as they enter the shard's fingerprint and manifest."""
+        return asdict(self)
+
+
+P = TypeVar("P", bound=Params)
+
+
+@dataclass
+class Transformed:
+    """What a transform makes of a batch.
+
+    Attributes:
+        kept: rows with exactly the columns of ``Modality.schema``, in input order.
+        rejected: what was not kept, and why. ``records_per_row`` summed over ``kept``, plus ``records`` summed
+            over ``rejected``, equals the sum of the input's ``records`` column: the pipeline checks this.
+    """
+
+    kept: pa.Table
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+class Modality(ABC, Generic[P]):
+    """One of text, audio, images, ocr.
+
+    ``raw_schema`` is what ``Corpus.read`` yields; it always has ``id: string``, ``where: string`` (file and line,
+    for messages) and ``records: int32`` (how many input records the row stands for; a missing column means 1).
+    """
+
+    name: ClassVar[str]
+    params_type: type[P]
+
+    @property
+    @abstractmethod
+    def raw_schema(self) -> pa.Schema:
+        """Columns of the rows that corpora of this modality yield."""
+
+    @property
+    @abstractmethod
+    def schema(self) -> pa.Schema:
+        """Columns of a shard, ``id`` and ``corpus`` first, with Hugging Face feature metadata."""
+
+    @abstractmethod
+    def transform(self, raw: pa.Table, corpus: str, params: P) -> Transformed:
+        """Raw rows to shard rows. One bad row costs one row: it is rejected, and nothing is raised for data."""
+
+    def records_per_row(self, rows: pa.Table) -> list[int]:
+        """How many input records each shard row stands for. Default: one."""
+        return [1] * rows.num_rows
+
+    def samples_per_row(self, rows: pa.Table) -> list[int]:
+        """How many training examples each shard row gives. Default: one."""
+        return [1] * rows.num_rows
+
+    def warnings(self, counts: Mapping[str, int], params: P) -> list[str]:
+        """Sentences about a finished corpus that a user should read; ``counts`` are the manifest's sums."""
+        return []

@@ -1,0 +1,127 @@
+"""One Ray session a command: a private local Ray by default, somebody's cluster only when told.
+
+Local Ray is private on purpose: ``address="local"`` never joins a cluster that happens to run on the machine,
+every socket is on loopback, no dashboard, token authentication on, no usage reports.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from omni_ray.errors import OmniError
+
+_OBJECT_STORE_BYTES = 512 << 20
+"""Units travel as blocks of at most 256 MB, and fused stages never store them: half a GiB is ample."""
+
+
+def _local_environment() -> None:
+    """Set what Ray reads when it is first imported. A user's own setting always wins."""
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # binds every socket to 127.0.0.1
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    if os.environ["RAY_AUTH_MODE"] == "token" and not _token_is_set():
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+
+def _quiet_environment() -> None:
+    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+
+
+def _token_is_set() -> bool:
+    return any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+
+
+@contextmanager
+def ray_session(
+    address: str | None = None, *, num_cpus: int | None = None, num_gpus: int | None = None
+) -> Iterator[None]:
+    """Connect to Ray for the length of the block; a session that is already there is used and left alone.
+
+    Args:
+        address: a cluster's address, or None for ``RAY_ADDRESS`` if that is set, else a private local Ray.
+        num_cpus: CPUs of the local Ray; default all of the machine. Ignored on a cluster.
+        num_gpus: GPUs of the local Ray; default none. Ignored on a cluster.
+
+    Raises:
+        OmniError: the cluster cannot be reached, or refused the token.
+    """
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    _quiet_environment()
+    if address == "local":
+        _local_environment()
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    with _terminate_as_interrupt():
+        try:
+            if address == "local":
+                ray.init(
+                    address="local",
+                    num_cpus=num_cpus or _usable_cpus(),
+                    num_gpus=num_gpus or 0,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level="ERROR",
+                    object_store_memory=_OBJECT_STORE_BYTES,
+                )
+            else:
+                ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            raise OmniError(_why_unreachable(address, error)) from error
+        _silence_ray_data()
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _usable_cpus() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _why_unreachable(address: str, error: Exception) -> str:
+    hint = "check the address"
+    if address != "local" and not (_token_is_set() or os.path.exists(os.path.expanduser("~/.ray/auth_token"))):
+        hint = "check the address, and set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN if the cluster asks for a token"
+    return f"Ray at {address} cannot be reached ({str(error).splitlines()[0]}); {hint}"
+
+
+def _silence_ray_data() -> None:
+    """Ray Data prints whole tracebacks for errors that we report in one line ourselves."""
+    from ray.data import DataContext
+
+    logger = logging.getLogger("ray.data")
+    for handler in list(logger.handlers):
+        if not isinstance(handler, logging.FileHandler):
+            logger.removeHandler(handler)
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+
+
+@contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends the run as Ctrl-C does: with Ray's processes stopped and exit code 130."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(signum: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,1 @@
+"""Where bytes come from: folders, archives, tables, Hugging Face, downloads. Knows no corpus."""

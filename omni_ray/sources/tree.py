@@ -1,0 +1,171 @@
+"""A read-only tree of named files: a folder, an archive, or a folder whose archives are looked into.
+
+Corpora are written against this one view, so that a corpus reads the same whether it was unpacked or not.
+Names are relative, with forward slashes. Nothing here follows links or leaves the tree.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from omni_ray.errors import SourceError
+
+MAX_FILE_BYTES = 1 << 30
+"""No member is ever read into memory whole beyond this size (1 GiB)."""
+
+
+class MemberTooLarge(ValueError):
+    """A file's size, declared or real, is over the cap it was to be read under."""
+
+
+class Tree(ABC):
+    """A read-only set of named files.
+
+    Attributes:
+        location: where it is, as the user wrote it; used in messages only.
+    """
+
+    location: str
+
+    @abstractmethod
+    def spec(self) -> dict[str, Any]:
+        """A small JSON value from which :func:`omni_ray.sources.open_spec` rebuilds this tree in a worker."""
+
+    @abstractmethod
+    def walk(self) -> Iterator[tuple[str, list[str], list[str]]]:
+        """Folders from the top down, in sorted order: (folder, subfolders, files), like :func:`os.walk`.
+
+        ``folder`` is "" for the top. Removing a name from ``subfolders`` keeps the walk out of it, so that a
+        folder of millions of files need not be listed to find the one list that names them.
+        """
+
+    @abstractmethod
+    def exists(self, name: str) -> bool:
+        """Whether ``name`` is a regular file of the tree."""
+
+    @abstractmethod
+    def size(self, name: str) -> int:
+        """Bytes of ``name``. Raises FileNotFoundError."""
+
+    @abstractmethod
+    def open(self, name: str) -> BinaryIO:
+        """A seekable binary reader of ``name``. Raises FileNotFoundError."""
+
+    @abstractmethod
+    def stamp(self, names: Iterable[str]) -> str:
+        """A digest that changes when any of these files changes (size and modification time), or vanishes."""
+
+    def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
+        """All bytes of ``name``. Raises FileNotFoundError, or MemberTooLarge beyond ``limit`` bytes."""
+        with self.open(name) as file:
+            data = file.read(limit + 1)
+        if len(data) > limit:
+            raise MemberTooLarge(f"{name} is larger than {limit} bytes")
+        return data
+
+    def names(self) -> Iterator[str]:
+        """Every file, folders in sorted order, files of a folder sorted."""
+        for folder, _, files in self.walk():
+            for file in files:
+                yield f"{folder}/{file}" if folder else file
+
+    def local_path(self, name: str) -> Path | None:
+        """The path of ``name`` on the local disk, or None where it is inside an archive."""
+        return None
+
+
+def is_safe_name(name: str) -> bool:
+    """Whether ``name`` is a relative path that stays inside its tree (no "..", no root, no drive, no NUL)."""
+    if not name or "\0" in name or "\\" in name or name[0] == "/" or name[1:2] == ":":
+        return False
+    return ".." not in PurePosixPath(name).parts
+
+
+class FolderTree(Tree):
+    """A folder on the local disk. Links inside it are not followed."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        self.location = str(root)
+        try:
+            next(os.scandir(self.root), None)
+        except FileNotFoundError:
+            raise SourceError(f"{root}: no such folder; give --source an existing one") from None
+        except NotADirectoryError:
+            raise SourceError(f"{root}: not a folder") from None
+        except PermissionError:
+            raise SourceError(f"{root}: no permission to read this folder") from None
+
+    def spec(self) -> dict[str, Any]:
+        return {"kind": "folder", "root": str(self.root.absolute())}
+
+    def walk(self) -> Iterator[tuple[str, list[str], list[str]]]:
+        def refuse(error: OSError) -> None:
+            raise SourceError(f"{error.filename}: {(error.strerror or 'unreadable').lower()}")
+
+        for path, folders, files in os.walk(self.root, onerror=refuse):
+            folders[:] = sorted(f for f in folders if not f.startswith(".") and not _is_link(path, f))
+            relative = Path(path).relative_to(self.root).as_posix()
+            yield (
+                "" if relative == "." else relative,
+                folders,
+                sorted(f for f in files if not f.startswith(".") and not _is_link(path, f)),
+            )
+
+    def _path(self, name: str) -> Path:
+        if not is_safe_name(name):
+            raise FileNotFoundError(name)
+        return self.root / name
+
+    def exists(self, name: str) -> bool:
+        try:
+            return self._path(name).is_file() and not self._path(name).is_symlink()
+        except (FileNotFoundError, ValueError, OSError):
+            return False
+
+    def size(self, name: str) -> int:
+        return self._path(name).stat().st_size
+
+    def open(self, name: str) -> BinaryIO:
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
+        return io.FileIO(os.open(self._path(name), flags), "rb")  # type: ignore[return-value]
+
+    def stamp(self, names: Iterable[str]) -> str:
+        digest = blake2b(digest_size=16)
+        for name in names:
+            try:
+                status = self._path(name).stat()
+                digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+            except OSError:
+                digest.update(f"{name}\0missing\n".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+
+    def local_path(self, name: str) -> Path | None:
+        return self._path(name)
+
+
+def _is_link(folder: str, name: str) -> bool:
+    return Path(folder, name).is_symlink()
+
+
+class FileTree(FolderTree):
+    """One file on the local disk, seen as a tree that holds only it."""
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(Path(path).parent)
+        self.name = Path(path).name
+        self.location = str(path)
+        if not os.access(path, os.R_OK):
+            raise SourceError(f"{path}: no permission to read this file")
+
+    def spec(self) -> dict[str, Any]:
+        return {"kind": "file", "path": str((self.root / self.name).absolute())}
+
+    def walk(self) -> Iterator[tuple[str, list[str], list[str]]]:
+        yield "", [], [self.name]

@@ -1,0 +1,1 @@
+"""Synthetic corpora, in native layouts and as the tiny training files."""

@@ -1,0 +1,1 @@
+"""The training plan: tokens, model sizes, schedules, configs."""

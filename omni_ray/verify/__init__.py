@@ -1,0 +1,1 @@
+"""Reading every production file back, as the trainers do."""

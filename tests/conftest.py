@@ -1,0 +1,18 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Small real corpora in their native layouts; tests that need them are skipped where they are absent."""
+    path = SHARED / "data"
+    if not path.is_dir():
+        pytest.skip("the real corpora (../shared/data) are not here")
+    return path
