@@ -1,0 +1,352 @@
+"""The store of committed shards, and what it says about itself.
+
+``data/shards/<modality>/<corpus>/`` holds, for unit N, ``part-N.parquet`` (the samples), ``part-N.quarantine.parquet``
+(where there is anything in it) and ``part-N.json`` (the manifest). The manifest is written last: it is the commit.
+``corpus.json`` beside them says which units the corpus has and how many samples were asked for. Everything a
+later step needs (materialize, status, verify, plan) is read from here, never from the source.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from omni_ray.errors import OmniError
+from omni_ray.reasons import is_fault
+from omni_ray.storage import Storage
+
+FORMAT = 1
+MODALITIES = ("text", "audio", "images", "ocr")
+CORPUS_FILE = "corpus.json"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A committed file: its name, rows, size in bytes and SHA-256."""
+
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What one shard holds and how it came to be.
+
+    Attributes:
+        unit: the unit's number in canonical order; it decides the file's name.
+        fingerprint: digest of the unit's inputs, parameters and code version; another digest makes it stale.
+        shard: the Parquet file of samples.
+        quarantine: the Parquet file of quarantined records, or None where there are none.
+        samples: training examples in the shard (its rows, but for images: their captions).
+        records: input records by outcome: ``in`` = ``kept`` + ``quarantined``.
+        reasons: quarantined records by reason code.
+        stats: additive sums the modality reports (seconds of audio, say).
+    """
+
+    unit: int
+    fingerprint: str
+    shard: Written
+    quarantine: Written | None
+    samples: int
+    records: Mapping[str, int]
+    reasons: Mapping[str, int]
+    stats: Mapping[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> bytes:
+        """The manifest file's bytes; deterministic."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True, indent=1).encode() + b"\n"
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Manifest:
+        """Raises ValueError, KeyError or TypeError where ``data`` is not a manifest of this format."""
+        value = json.loads(data)
+        if value.pop("format") != FORMAT:
+            raise ValueError("another format")
+        value["shard"] = Written(**value["shard"])
+        value["quarantine"] = Written(**value["quarantine"]) if value["quarantine"] else None
+        return cls(**value)
+
+
+def part_name(unit: int) -> str:
+    """The name, without ending, of the files of unit ``unit``."""
+    return f"part-{unit:05d}"
+
+
+@dataclass
+class Cut:
+    """Where ``max_samples`` ends a corpus: the first ``samples`` of unit ``unit`` are the last ones taken.
+
+    ``records`` counts the input records that those samples stand for.
+    """
+
+    unit: int
+    samples: int
+    records: int
+
+
+@dataclass
+class CorpusState:
+    """What ``corpus.json`` holds: the outcome of the last ``prepare`` of this corpus.
+
+    Attributes:
+        corpus: the corpus's kind, as in ``omni-ray list``.
+        name: the name its shards and files carry; the kind unless the user gave another.
+        modality: text, audio, images or ocr.
+        source: where the bytes came from, as the user wrote it.
+        params: the modality's parameters.
+        max_samples: the limit, or None.
+        units: units the corpus has in all.
+        required: units, from the first, that the limit needs; they are what later steps read.
+        unread_records: input records in the units that were not needed, or None where nobody has counted them.
+        cut: where the limit falls, or None where it does not.
+        licence, homepage: for reports.
+    """
+
+    corpus: str
+    name: str
+    modality: str
+    source: str
+    params: dict[str, Any]
+    max_samples: int | None
+    units: int
+    required: int
+    unread_records: int | None
+    cut: Cut | None
+    licence: str
+    homepage: str
+
+    def as_json(self) -> bytes:
+        """The file's bytes; deterministic."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True, indent=1).encode() + b"\n"
+
+    @classmethod
+    def from_json(cls, data: bytes) -> CorpusState:
+        """Raises ValueError, KeyError or TypeError where ``data`` is not of this format."""
+        value = json.loads(data)
+        if value.pop("format") != FORMAT:
+            raise ValueError("another format")
+        value["cut"] = Cut(**value["cut"]) if value["cut"] else None
+        return cls(**value)
+
+
+@dataclass
+class Summary:
+    """A corpus in numbers. ``records_in == kept + quarantined + beyond``, always.
+
+    Attributes:
+        units_left: units that are needed but not committed (an interrupted run).
+        unread_units: units nobody read because the limit was reached, and nobody has counted; their records are
+            in none of the sums.
+        samples: training examples that materialize will write.
+        faults: the part of ``quarantined`` that should have been usable (``Reason.fault``).
+    """
+
+    name: str
+    modality: str
+    records_in: int = 0
+    kept: int = 0
+    quarantined: int = 0
+    beyond: int = 0
+    samples: int = 0
+    faults: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    stats: Counter[str] = field(default_factory=Counter)
+    units_done: int = 0
+    units_left: int = 0
+    unread_units: int = 0
+    bytes: int = 0
+
+    @property
+    def fault_share(self) -> float:
+        """Faults as a share of the records that were looked at."""
+        looked_at = self.kept + self.quarantined
+        return self.faults / looked_at if looked_at else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {**asdict(self), "reasons": dict(self.reasons), "stats": dict(self.stats)}
+
+
+class CorpusStore:
+    """The shards of one corpus."""
+
+    def __init__(self, storage: Storage, modality: str, name: str) -> None:
+        self.storage = storage
+        self.modality = modality
+        self.name = name
+
+    def state(self) -> CorpusState | None:
+        """The outcome of the last ``prepare``, or None before any."""
+        try:
+            return CorpusState.from_json(self.storage.read(CORPUS_FILE))
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise OmniError(
+                f"{self.storage.uri}/{CORPUS_FILE} is not readable ({error}); run prepare with --reset"
+            ) from error
+
+    def save_state(self, state: CorpusState) -> None:
+        """Commit the outcome, unless it already says the same."""
+        data = state.as_json()
+        try:
+            if self.storage.read(CORPUS_FILE) == data:
+                return
+        except FileNotFoundError:
+            pass
+        self.storage.write(CORPUS_FILE, data)
+
+    def manifest(self, unit: int) -> Manifest | None:
+        """The manifest of one unit, or None where it is not committed."""
+        try:
+            return Manifest.from_json(self.storage.read(f"{part_name(unit)}.json"))
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+
+    def committed(self) -> dict[int, Manifest]:
+        """Every committed unit: its manifest is whole and its files are there with the size it states."""
+        files = self.storage.list()
+        found: dict[int, Manifest] = {}
+        for name in sorted(files):
+            if not (name.startswith("part-") and name.endswith(".json")):
+                continue
+            manifest = self.manifest(int(name[5:-5]))
+            if manifest is None:
+                continue
+            wanted = [w for w in (manifest.shard, manifest.quarantine) if w is not None]
+            if all(files.get(w.file) == w.bytes for w in wanted):
+                found[manifest.unit] = manifest
+        return found
+
+    def parts(self) -> Iterator[tuple[Manifest, int]]:
+        """The shards that count, in canonical order, each with the number of its samples to take.
+
+        Raises OmniError where a needed unit is not committed.
+        """
+        state = self.state()
+        if state is None:
+            return
+        committed = self.committed()
+        for unit in range(state.required):
+            manifest = committed.get(unit)
+            if manifest is None:
+                raise OmniError(
+                    f"{self.name}: unit {unit} of {state.required} is not committed; "
+                    f"run the same `omni-ray prepare {self.modality}` again to finish it"
+                )
+            if state.cut is not None and unit > state.cut.unit:
+                return
+            yield manifest, state.cut.samples if state.cut and unit == state.cut.unit else manifest.samples
+
+    def summary(self) -> Summary:
+        """The corpus in numbers, from manifests alone."""
+        total = Summary(self.name, self.modality)
+        state = self.state()
+        if state is None:
+            return total
+        committed = self.committed()
+        for unit in range(state.units):
+            manifest = committed.get(unit)
+            if unit >= state.required:
+                # Not needed under this limit, whether or not an earlier, higher limit had it made.
+                if state.unread_records is None:
+                    total.unread_units += 1
+                continue
+            if manifest is None:
+                total.units_left += 1
+                continue
+            total.units_done += 1
+            total.bytes += manifest.shard.bytes
+            _add(total, manifest, state.cut)
+        if state.unread_records is not None:
+            total.records_in += state.unread_records
+            total.beyond += state.unread_records
+        return total
+
+    def quarantine(self) -> Iterator[dict[str, Any]]:
+        """Quarantined records of the units that count: id, where, reason, detail, records."""
+        import pyarrow.parquet as pq
+
+        state = self.state()
+        for unit, manifest in sorted(self.committed().items()):
+            if manifest.quarantine is None or state is None or unit >= state.required:
+                continue
+            if state.cut is not None and unit > state.cut.unit:
+                return
+            with self.storage.open(manifest.quarantine.file) as file:
+                yield from pq.read_table(file).to_pylist()
+
+    def remove_unit(self, unit: int) -> None:
+        """Remove one unit: its manifest first, so that it is never committed without its files."""
+        part = part_name(unit)
+        for ending in (".json", ".parquet", ".quarantine.parquet"):
+            self.storage.delete(part + ending)
+
+    def reset(self) -> None:
+        """Remove everything the manifests list, and nothing else."""
+        for name in list(self.storage.list()):
+            if name.startswith("part-") and name.endswith(".json"):
+                self.remove_unit(int(name[5:-5]))
+        for name in list(self.storage.list()):
+            # A shard whose manifest was never written: the writer was killed between the two.
+            if name.startswith("part-") and name.endswith(".parquet"):
+                self.storage.delete(name)
+        self.storage.delete(CORPUS_FILE)
+        self.storage.remove_if_empty()
+
+
+def _add(total: Summary, manifest: Manifest, cut: Cut | None) -> None:
+    records = manifest.records
+    total.records_in += records["in"]
+    if cut is not None and manifest.unit > cut.unit:
+        total.beyond += records["in"]
+        return
+    is_cut = cut is not None and manifest.unit == cut.unit
+    kept = cut.records if cut is not None and is_cut else records["kept"]
+    total.kept += kept
+    total.beyond += records["kept"] - kept
+    total.samples += cut.samples if cut is not None and is_cut else manifest.samples
+    total.quarantined += records["quarantined"]
+    total.reasons.update(manifest.reasons)
+    total.faults += sum(count for code, count in manifest.reasons.items() if is_fault(code))
+    for key, value in manifest.stats.items():
+        total.stats[key] += value  # type: ignore[assignment]
+
+
+class Store:
+    """All shards under one root.
+
+    Args:
+        root: the project folder; shards are in its ``data/shards``.
+        shards: another place for them, such as ``s3://bucket/prefix``.
+    """
+
+    def __init__(self, root: str | Path, shards: str | None = None) -> None:
+        self.root = Path(root)
+        self.storage = Storage(shards or self.root / "data" / "shards")
+
+    @cached_property
+    def state_folder(self) -> Path:
+        """Local working files: locks, caches, fragments. Anything in it can be made again."""
+        return self.root / "data" / ".omni"
+
+    def corpus(self, modality: str, name: str) -> CorpusStore:
+        """The shards of one corpus, whether or not there are any yet."""
+        return CorpusStore(self.storage.child(modality).child(name), modality, name)
+
+    def corpora(self, modality: str | None = None) -> list[CorpusStore]:
+        """Every corpus with a state, by modality and then name."""
+        found = []
+        for each in MODALITIES if modality is None else (modality,):
+            for name in self.storage.child(each).folders():
+                corpus = self.corpus(each, name)
+                if corpus.state() is not None:
+                    found.append(corpus)
+        return found

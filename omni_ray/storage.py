@@ -1,0 +1,176 @@
+"""Where shards and manifests live: a local folder, NFS, or an object store; every write whole or not at all.
+
+Locally a file is written under a temporary name, synced, renamed, and its folder synced. On an object store one
+upload is atomic by itself: the object appears when it is complete. Readers therefore never see half a file.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from omni_ray.errors import OmniError
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+_TEMPORARY = ".tmp-"
+
+
+@contextmanager
+def atomic_writer(path: str | Path) -> Iterator[IO[bytes]]:
+    """A binary file that appears at ``path`` when the block ends without an error, and not before.
+
+    The data is on the disk (fsync) before the name is. On an error, or a kill, an older file stays as it was.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex[:12]}-{path.name}"[:250])
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def write_atomic(path: str | Path, data: bytes) -> None:
+    """Write ``data`` to ``path``, whole or not at all."""
+    with atomic_writer(path) as file:
+        file.write(data)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_temporaries(folder: Path) -> int:
+    """Remove what killed writers left in ``folder`` (not below it); returns how many files."""
+    left = [p for p in folder.glob(f"{_TEMPORARY}*") if p.is_file()] if folder.is_dir() else []
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
+
+
+class Storage:
+    """A folder of named blobs. Small and picklable: workers get it with their task.
+
+    Args:
+        uri: a local path, ``file://``, ``s3://bucket/prefix``, ``gs://`` or another URI pyarrow knows.
+    """
+
+    def __init__(self, uri: str | Path) -> None:
+        self.uri = str(uri)
+        self.is_local = "://" not in self.uri or self.uri.startswith("file://")
+        self.local_root = Path(self.uri.removeprefix("file://")).absolute() if self.is_local else None
+        self._remote: tuple[FileSystem, str] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_remote": None}
+
+    def child(self, name: str) -> Storage:
+        """The storage of a folder inside this one."""
+        return Storage(f"{self.uri.rstrip('/')}/{name}")
+
+    def _filesystem(self) -> tuple[FileSystem, str]:
+        if self._remote is None:
+            from pyarrow import fs
+
+            try:
+                self._remote = fs.FileSystem.from_uri(self.uri)
+            except (OSError, ValueError) as error:
+                raise OmniError(f"{self.uri}: not a usable storage location ({error})") from error
+        return self._remote
+
+    def _local(self, name: str) -> Path:
+        assert self.local_root is not None
+        return self.local_root / name
+
+    def _remote_path(self, name: str) -> tuple[FileSystem, str]:
+        filesystem, root = self._filesystem()
+        return filesystem, f"{root}/{name}" if name else root
+
+    def write(self, name: str, data: bytes | memoryview) -> None:
+        """Commit ``data`` under ``name``, whole or not at all."""
+        if self.is_local:
+            with atomic_writer(self._local(name)) as file:
+                file.write(data)
+            return
+        filesystem, path = self._remote_path(name)
+        with filesystem.open_output_stream(path) as stream:
+            stream.write(data)
+
+    def read(self, name: str) -> bytes:
+        """All bytes under ``name``. Raises FileNotFoundError."""
+        if self.is_local:
+            return self._local(name).read_bytes()
+        filesystem, path = self._remote_path(name)
+        with filesystem.open_input_stream(path) as stream:
+            return bytes(stream.read())
+
+    def open(self, name: str) -> Any:
+        """A random-access Arrow file of ``name`` (memory-mapped locally). Raises FileNotFoundError."""
+        import pyarrow as pa
+
+        if self.is_local:
+            path = self._local(name)
+            return pa.memory_map(str(path), "rb") if path.stat().st_size else pa.BufferReader(b"")
+        filesystem, path_ = self._remote_path(name)
+        return filesystem.open_input_file(path_)
+
+    def list(self) -> dict[str, int]:
+        """Committed files directly in this folder and their sizes in bytes; empty where it does not exist."""
+        if self.is_local:
+            assert self.local_root is not None
+            try:
+                with os.scandir(self.local_root) as entries:
+                    return {e.name: e.stat().st_size for e in entries if e.is_file() and not e.name.startswith(".")}
+            except (FileNotFoundError, NotADirectoryError):
+                return {}
+        from pyarrow import fs
+
+        filesystem, root = self._filesystem()
+        infos = filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True))
+        return {info.base_name: info.size for info in infos if info.type == fs.FileType.File}
+
+    def folders(self) -> list[str]:
+        """Names of the folders directly in this one, sorted."""
+        if self.is_local:
+            assert self.local_root is not None
+            if not self.local_root.is_dir():
+                return []
+            return sorted(e.name for e in os.scandir(self.local_root) if e.is_dir() and not e.name.startswith("."))
+        from pyarrow import fs
+
+        filesystem, root = self._filesystem()
+        infos = filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True))
+        return sorted(info.base_name for info in infos if info.type == fs.FileType.Directory)
+
+    def delete(self, name: str) -> None:
+        """Remove ``name``; nothing happens where it does not exist."""
+        if self.is_local:
+            self._local(name).unlink(missing_ok=True)
+            return
+        filesystem, path = self._remote_path(name)
+        with suppress(FileNotFoundError):
+            filesystem.delete_file(path)
+
+    def remove_if_empty(self) -> None:
+        """Remove this folder where nothing is left in it."""
+        if self.is_local and self.local_root is not None and self.local_root.is_dir():
+            remove_temporaries(self.local_root)
+            with suppress(OSError):
+                self.local_root.rmdir()
