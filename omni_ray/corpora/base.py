@@ -113,6 +113,8 @@ class Corpus(ABC):
     """The Hugging Face dataset that holds the same corpus, where there is one."""
     columns: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """For table sources (Parquet, JSONL, CSV, Hugging Face): role -> column names to look for, best first."""
+    version: ClassVar[int] = 1
+    """Raised when the same source gives other units or records than before; it makes every shard stale."""
     in_all: ClassVar[bool] = True
     """Whether ``--dataset all`` and the corpus's categories take it; generic corpora are named explicitly."""
 

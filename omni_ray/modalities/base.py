@@ -36,10 +36,12 @@ class Transformed:
         kept: rows with exactly the columns of ``Modality.schema``, in input order.
         rejected: what was not kept, and why. ``records_per_row`` summed over ``kept``, plus ``records`` summed
             over ``rejected``, equals the sum of the input's ``records`` column: the pipeline checks this.
+        stats: sums over the batch that the manifest should hold (seconds of audio, say); added up over batches.
     """
 
     kept: pa.Table
     rejected: list[Rejected] = field(default_factory=list)
+    stats: dict[str, float] = field(default_factory=dict)
 
 
 class Modality(ABC, Generic[P]):
@@ -51,6 +53,10 @@ class Modality(ABC, Generic[P]):
 
     name: ClassVar[str]
     params_type: type[P]
+    version: ClassVar[int] = 1
+    """Raised when the same raw row gives other bytes than before; it makes every shard of the modality stale."""
+    counting_columns: ClassVar[tuple[str, ...]] = ("id",)
+    """The columns that ``records_per_row`` and ``samples_per_row`` need; never the media."""
 
     @property
     @abstractmethod
@@ -74,6 +80,6 @@ class Modality(ABC, Generic[P]):
         """How many training examples each shard row gives. Default: one."""
         return [1] * rows.num_rows
 
-    def warnings(self, counts: Mapping[str, int], params: P) -> list[str]:
-        """Sentences about a finished corpus that a user should read; ``counts`` are the manifest's sums."""
+    def warnings(self, samples: int, stats: Mapping[str, float], params: P) -> list[str]:
+        """Sentences about a finished corpus that a user should read, from the sums of its manifests."""
         return []

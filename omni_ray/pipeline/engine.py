@@ -1,0 +1,183 @@
+"""Units through Ray Data: one read task, one block, one shard each.
+
+The shape is chosen so that the result does not depend on how it was run. A unit is one ReadTask of our own
+Datasource; ``target_max_block_size=None`` and ``batch_size=None`` keep it one block through every stage; our own
+Datasink commits it under a name decided beforehand. Killed workers, nodes and drivers cost the units in flight.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+
+from omni_ray.errors import OmniError
+from omni_ray.pipeline import blocks
+from omni_ray.pipeline.stages import Job, TransformStage, commit_unit, job_of, read_unit
+from omni_ray.pipeline.store import part_name
+from omni_ray.pipeline.units import Unit
+
+UNITS_PER_RUN = 4096
+"""Ray Data holds a run's tasks in the driver's memory; longer lists are run piece by piece."""
+_POLL_SECONDS = 0.25
+
+Work = list[tuple[Job, list[Unit]]]
+
+
+def run_units(work: Work, *, cpus_per_task: float = 1.0, on_commit: Callable[[Job, int], None] | None = None) -> None:
+    """Make the shards of ``work`` on the Ray that is connected.
+
+    Args:
+        work: jobs of one modality, each with the units to make.
+        cpus_per_task: CPUs that a task reserves.
+        on_commit: called in this process soon after each commit, with the job and the unit's number.
+
+    Raises:
+        OmniError: a source vanished, the disk is full, or a worker failed; committed units stay committed.
+    """
+    flat = [(job, unit) for job, units in work for unit in units]
+    for start in range(0, len(flat), UNITS_PER_RUN):
+        piece = flat[start : start + UNITS_PER_RUN]
+        with _watch(piece, on_commit), _as_one_line():
+            _run(piece, cpus_per_task)
+
+
+def _run(piece: Sequence[tuple[Job, Unit]], cpus_per_task: float) -> None:
+    import ray.data
+    from ray.data.block import BlockMetadata
+    from ray.data.datasource import Datasink, Datasource, ReadTask
+
+    jobs, numbered = _share_numbers(piece)
+    units = {job.first_unit + unit.index: unit for job, unit in numbered}
+    stage = TransformStage(jobs)
+
+    class UnitSource(Datasource):  # type: ignore[misc]
+        """One read task a unit."""
+
+        def estimate_inmemory_data_size(self) -> int | None:
+            return None
+
+        def get_read_tasks(self, parallelism: int, *args: Any, **kwargs: Any) -> list[Any]:
+            unknown = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
+            return [ReadTask(_reader(job, unit), unknown) for job, unit in numbered]
+
+    class ShardSink(Datasink):  # type: ignore[misc]
+        """Commits every unit that reaches it; the commit is idempotent, so a retried task does no harm."""
+
+        def write(self, written: Iterable[Any], ctx: Any) -> int:
+            return _commit(jobs, units, written)
+
+    context = ray.data.DataContext.get_current().copy()
+    context.target_max_block_size = None
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    with ray.data.DataContext.current(context):
+        dataset = ray.data.read_datasource(UnitSource(), override_num_blocks=len(numbered), num_cpus=cpus_per_task)
+        dataset = dataset.map_batches(
+            lambda block: stage(block), batch_size=None, batch_format="pyarrow", num_cpus=cpus_per_task
+        )
+        dataset.write_datasink(ShardSink(), ray_remote_args={"num_cpus": cpus_per_task})
+
+
+def _share_numbers(piece: Sequence[tuple[Job, Unit]]) -> tuple[list[Job], list[tuple[Job, Unit]]]:
+    """Jobs with number ranges of their own, so that units of several corpora can share one run."""
+    highest: dict[str, int] = {}
+    by_name: dict[str, Job] = {}
+    for job, unit in piece:
+        by_name[job.name] = job
+        highest[job.name] = max(highest.get(job.name, 0), unit.index)
+    first = 0
+    for name, job in by_name.items():
+        by_name[name] = replace(job, first_unit=first)
+        first += highest[name] + 1
+    return list(by_name.values()), [(by_name[job.name], unit) for job, unit in piece]
+
+
+def _reader(job: Job, unit: Unit) -> Callable[[], Iterator[pa.Table]]:
+    # One table per unit: Ray Data would otherwise be free to put a unit's tables into several blocks.
+    return lambda: iter([pa.concat_tables(read_unit(job, unit))])
+
+
+def _commit(jobs: list[Job], units: dict[int, Unit], written: Iterable[Any]) -> int:
+    from ray.data.block import BlockAccessor
+
+    parts: dict[int, list[tuple[pa.Table, pa.Table]]] = {}
+    for block in written:
+        table = BlockAccessor.for_block(block).to_arrow()
+        for number, part in blocks.split_block(table).items() if table.num_rows else ():
+            parts.setdefault(number, []).append(part)
+    for number, tables in parts.items():
+        live, rest = (pa.concat_tables(side) for side in zip(*tables, strict=True))
+        commit_unit(job_of(jobs, number), units[number], live, rest)
+    return len(parts)
+
+
+@contextmanager
+def _watch(piece: Sequence[tuple[Job, Unit]], on_commit: Callable[[Job, int], None] | None) -> Iterator[None]:
+    """Report commits as their manifests appear: the store is the only channel, on one node or on many."""
+    if on_commit is None:
+        yield
+        return
+    waiting = {job.name: {f"{part_name(unit.index)}.json": unit.index for j, unit in piece if j is job} for job, _ in piece}
+    by_name = {job.name: job for job, _ in piece}
+    stop = threading.Event()
+
+    def look() -> None:
+        for name, files in waiting.items():
+            for file in sorted(files.keys() & by_name[name].storage.list().keys()):
+                on_commit(by_name[name], files.pop(file))
+
+    def keep_looking() -> None:
+        while not stop.wait(_POLL_SECONDS if all(job.storage.is_local for job in by_name.values()) else 5.0):
+            look()
+
+    watcher = threading.Thread(target=keep_looking, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        watcher.join()
+        look()
+
+
+@contextmanager
+def _as_one_line() -> Iterator[None]:
+    """Ray wraps what a worker raised several times over; the user gets the sentence inside."""
+    import ray.exceptions
+
+    try:
+        yield
+    except OmniError:
+        raise
+    except (ray.exceptions.RayError, RuntimeError, OSError, MemoryError) as error:
+        raise _sentence(error) from error
+
+
+def _sentence(error: BaseException) -> OmniError:
+    chain: list[BaseException] = []
+    todo: list[BaseException | None] = [error]
+    while todo:
+        each = todo.pop()
+        if each is None or each in chain:
+            continue
+        chain.append(each)
+        todo += [getattr(each, "cause", None), each.__cause__, each.__context__]
+    for each in chain:
+        if isinstance(each, OmniError):
+            return each
+    for each in chain:
+        if isinstance(each, OSError) and each.errno == errno.ENOSPC:
+            return OmniError("the disk is full; free some space and run the same command again to go on")
+        if isinstance(each, PermissionError):
+            return OmniError(f"{each.filename or 'the output folder'} cannot be written (permission denied)")
+        if isinstance(each, OSError) and each.errno == errno.EROFS:
+            return OmniError(f"{each.filename or 'the output folder'} is read-only; choose another --root")
+    root = chain[-1]
+    first = next((line for line in str(root).splitlines() if line.strip()), type(root).__name__)
+    return OmniError(f"a worker failed: {type(root).__name__}: {first}; run the same command again to go on", exit_code=1)
