@@ -1,0 +1,106 @@
+"""Finding corpora: the modules of this package, and a file of the user's own."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from omni_ray import corpora
+from omni_ray.corpora.base import Corpus
+from omni_ray.errors import OmniError
+
+
+def _of_module(module: ModuleType) -> Iterator[Corpus]:
+    for _, kind in sorted(inspect.getmembers(module, inspect.isclass)):
+        if issubclass(kind, Corpus) and not inspect.isabstract(kind) and kind.__module__ == module.__name__:
+            yield kind()
+
+
+@cache
+def _built_in() -> dict[str, Corpus]:
+    found = {}
+    for info in pkgutil.iter_modules(corpora.__path__):
+        if info.name not in {"base", "registry"}:
+            for corpus in _of_module(importlib.import_module(f"{corpora.__name__}.{info.name}")):
+                found[corpus.name] = corpus
+    return found
+
+
+_added: dict[str, Corpus] = {}
+
+
+def add_file(path: str | Path) -> list[Corpus]:
+    """Add the corpora that a Python file of the user's own defines.
+
+    The file travels to the workers by value: nothing needs to be installed on them.
+
+    Raises:
+        OmniError: there is no such file, it does not run, or it defines no corpus.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise OmniError(f"{path}: no such file; --corpus-file takes a Python file that defines a Corpus")
+    name = f"omni_ray_user_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise OmniError(f"{path}: {type(error).__name__}: {error}") from error
+    found = list(_of_module(module))
+    if not found:
+        raise OmniError(f"{path}: defines no concrete subclass of omni_ray.corpora.Corpus")
+    _added.update({corpus.name: corpus for corpus in found})
+    return found
+
+
+def travel_by_value() -> None:
+    """Let Ray send the user's own modules along with its tasks."""
+    import ray.cloudpickle
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("omni_ray_user_"):
+            ray.cloudpickle.register_pickle_by_value(module)
+
+
+def all_corpora(modality: str | None = None) -> list[Corpus]:
+    """Every corpus there is, by modality and then name."""
+    order = ("text", "audio", "images", "ocr")
+    known = {**_built_in(), **_added}.values()
+    chosen = [c for c in known if modality is None or c.modality == modality]
+    return sorted(chosen, key=lambda c: (order.index(c.modality), c.name))
+
+
+def select(modality: str, dataset: str) -> list[Corpus]:
+    """The corpora that ``--dataset`` names: one by its name, a category, or ``all``.
+
+    Raises:
+        OmniError: there is no corpus or category of that name, with the nearest one.
+    """
+    known = all_corpora(modality)
+    wanted = dataset.lower().replace("-", "_")
+    by_name = {c.name: c for c in known}
+    if wanted in by_name:
+        return [by_name[wanted]]
+    if wanted in {c.name.replace("_", "") for c in known}:
+        return [c for c in known if c.name.replace("_", "") == wanted]
+    usual = [c for c in known if c.in_all]
+    if wanted == "all":
+        return usual
+    categories = sorted({category for c in usual for category in c.categories})
+    if wanted in categories:
+        return [c for c in usual if wanted in c.categories]
+    names = ["all", *categories, *by_name]
+    near = difflib.get_close_matches(wanted, names, 1)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
+    raise OmniError(f"{modality} has no dataset or category called {dataset}; {hint}")

@@ -1,0 +1,160 @@
+"""From indexed corpora to committed shards: what is missing is made, what is stale is made again, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+
+import pyarrow.parquet as pq
+
+from omni_ray.errors import OmniError
+from omni_ray.pipeline.engine import Work, run_units
+from omni_ray.pipeline.progress import Reporter
+from omni_ray.pipeline.stages import Job
+from omni_ray.pipeline.store import CorpusState, CorpusStore, Cut, Manifest
+from omni_ray.pipeline.units import Unit, prefixes
+
+
+@dataclass
+class Request:
+    """One corpus to prepare: its indexed units, and where they go.
+
+    Attributes:
+        job: how a unit becomes a shard.
+        units: all units of the corpus, in canonical order.
+        store: where the shards are committed.
+        source: where the bytes come from, as the user wrote it.
+        max_samples: how many samples are wanted, from the first; None for all.
+    """
+
+    job: Job
+    units: Sequence[Unit]
+    store: CorpusStore
+    source: str
+    max_samples: int | None
+    _prefixes: Iterator[int] = field(init=False)
+    _fresh: dict[int, Manifest] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._prefixes = prefixes(self.units, self.max_samples)
+        self._fresh = self._drop_stale()
+
+    def _drop_stale(self) -> dict[int, Manifest]:
+        fresh = {}
+        for index, manifest in self.store.committed().items():
+            if index < len(self.units) and manifest.fingerprint == self.units[index].fingerprint:
+                fresh[index] = manifest
+            else:
+                self.store.remove_unit(index)
+        return fresh
+
+    def todo(self) -> list[Unit]:
+        """The units to make next; none when the limit, or the end, is reached. Saves where the corpus stands."""
+        for end in self._prefixes:
+            missing = [unit for unit in self.units[:end] if unit.index not in self._fresh]
+            if missing:
+                self.store.save_state(self._state(end, None))
+                return missing
+            cut = self._cut(end)
+            if cut is not None or end == len(self.units):
+                self.store.save_state(self._state(end, cut))
+                return []
+        return []
+
+    def finished(self, index: int) -> Manifest:
+        """Take note that a unit is committed."""
+        manifest = self.store.manifest(index)
+        if manifest is None:
+            raise OmniError(f"{self.store.name}: the manifest of unit {index} vanished while the run was under way")
+        self._fresh[index] = manifest
+        return manifest
+
+    def run_again(self) -> None:
+        """Look at the same prefix again, after its missing units were made."""
+        self._prefixes = prefixes(self.units, self.max_samples)
+
+    def _cut(self, end: int) -> Cut | None:
+        if self.max_samples is None:
+            return None
+        left = self.max_samples
+        for index in range(end):
+            samples = self._fresh[index].samples
+            if samples > left or (samples == left and index + 1 < len(self.units)):
+                return Cut(index, left, self._records_of_first(index, left))
+            left -= samples
+        return None
+
+    def _records_of_first(self, index: int, samples: int) -> int:
+        """How many input records the first ``samples`` samples of a unit stand for."""
+        modality = self.job.modality
+        with self.store.storage.open(self._fresh[index].shard.file) as file:
+            rows = pq.read_table(file, columns=list(modality.counting_columns))
+        records = 0
+        for of_row, gives in zip(modality.records_per_row(rows), modality.samples_per_row(rows), strict=True):
+            if samples <= 0:
+                break
+            records += min(of_row, samples) if gives > samples else of_row
+            samples -= gives
+        return records
+
+    def _state(self, required: int, cut: Cut | None) -> CorpusState:
+        unread = [unit.records for unit in self.units[required:]]
+        known = [records for records in unread if records is not None]
+        corpus = self.job.corpus
+        return CorpusState(
+            corpus=corpus.name,
+            name=self.job.name,
+            modality=self.job.modality.name,
+            source=self.source,
+            params=self.job.params.as_json(),
+            max_samples=self.max_samples,
+            units=len(self.units),
+            required=required,
+            unread_records=sum(known) if len(known) == len(unread) else None,
+            cut=cut,
+            licence=corpus.licence,
+            homepage=corpus.homepage,
+        )
+
+
+def run_requests(
+    requests: Sequence[Request],
+    session: Callable[[], AbstractContextManager[None]],
+    reporter: Reporter,
+    *,
+    cpus_per_task: float = 1.0,
+) -> int:
+    """Make every shard that the requests need and that is not committed yet.
+
+    Args:
+        requests: corpora of one modality.
+        session: connects to Ray; called only when there is something to do.
+        reporter: told of every commit.
+
+    Returns:
+        How many units were made; 0 means that everything was there already, and that Ray was not started.
+    """
+    made = 0
+    by_name = {request.job.name: request for request in requests}
+    with ExitStack() as stack:
+        while True:
+            work: Work = [(request.job, missing) for request in requests if (missing := request.todo())]
+            if not work:
+                reporter.end()
+                return made
+            if made == 0:
+                stack.enter_context(session())
+
+            def on_commit(job: Job, index: int) -> None:
+                counts = by_name[job.name].finished(index).records
+                reporter.advance(job.name, kept=counts["kept"], quarantined=counts["quarantined"])
+
+            for job, missing in work:
+                reporter.begin(job.name, len(missing))
+            run_units(work, cpus_per_task=cpus_per_task, on_commit=on_commit)
+            for job, missing in work:
+                for unit in missing:
+                    by_name[job.name].finished(unit.index)
+                by_name[job.name].run_again()
+            made += sum(len(missing) for _, missing in work)
