@@ -29,7 +29,9 @@ _POLL_SECONDS = 0.25
 Work = list[tuple[Job, list[Unit]]]
 
 
-def run_units(work: Work, *, cpus_per_task: float = 1.0, on_commit: Callable[[Job, int], None] | None = None) -> None:
+def run_units(
+    work: Work, *, cpus_per_task: float = 1.0, on_commit: Callable[[Job, int], None] | None = None
+) -> None:
     """Make the shards of ``work`` on the Ray that is connected.
 
     Args:
@@ -43,7 +45,7 @@ def run_units(work: Work, *, cpus_per_task: float = 1.0, on_commit: Callable[[Jo
     flat = [(job, unit) for job, units in work for unit in units]
     for start in range(0, len(flat), UNITS_PER_RUN):
         piece = flat[start : start + UNITS_PER_RUN]
-        with _watch(piece, on_commit), _as_one_line():
+        with _watch(piece, on_commit), as_one_line():
             _run(piece, cpus_per_task)
 
 
@@ -77,7 +79,9 @@ def _run(piece: Sequence[tuple[Job, Unit]], cpus_per_task: float) -> None:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     with ray.data.DataContext.current(context):
-        dataset = ray.data.read_datasource(UnitSource(), override_num_blocks=len(numbered), num_cpus=cpus_per_task)
+        dataset = ray.data.read_datasource(
+            UnitSource(), override_num_blocks=len(numbered), num_cpus=cpus_per_task
+        )
         dataset = dataset.map_batches(
             lambda block: stage(block), batch_size=None, batch_format="pyarrow", num_cpus=cpus_per_task
         )
@@ -123,7 +127,10 @@ def _watch(piece: Sequence[tuple[Job, Unit]], on_commit: Callable[[Job, int], No
     if on_commit is None:
         yield
         return
-    waiting = {job.name: {f"{part_name(unit.index)}.json": unit.index for j, unit in piece if j is job} for job, _ in piece}
+    waiting = {
+        job.name: {f"{part_name(unit.index)}.json": unit.index for j, unit in piece if j is job}
+        for job, _ in piece
+    }
     by_name = {job.name: job for job, _ in piece}
     stop = threading.Event()
 
@@ -147,7 +154,7 @@ def _watch(piece: Sequence[tuple[Job, Unit]], on_commit: Callable[[Job, int], No
 
 
 @contextmanager
-def _as_one_line() -> Iterator[None]:
+def as_one_line() -> Iterator[None]:
     """Ray wraps what a worker raised several times over; the user gets the sentence inside."""
     import ray.exceptions
 
@@ -180,4 +187,6 @@ def _sentence(error: BaseException) -> OmniError:
             return OmniError(f"{each.filename or 'the output folder'} is read-only; choose another --root")
     root = chain[-1]
     first = next((line for line in str(root).splitlines() if line.strip()), type(root).__name__)
-    return OmniError(f"a worker failed: {type(root).__name__}: {first}; run the same command again to go on", exit_code=1)
+    return OmniError(
+        f"a worker failed: {type(root).__name__}: {first}; run the same command again to go on", exit_code=1
+    )

@@ -30,7 +30,9 @@ def lease(folder: Path, what: str) -> Iterator[None]:
         except OSError:
             file.seek(0)
             holder = file.read().strip() or "another run"
-            raise OmniError(f"{folder.parent.parent}: {holder} is at work here; wait for it, or choose another --root") from None
+            raise OmniError(
+                f"{folder.parent.parent}: {holder} is at work here; wait for it, or choose another --root"
+            ) from None
         file.seek(0)
         file.truncate()
         file.write(f"`{what}` (process {os.getpid()} on {socket.gethostname()})\n")

@@ -92,7 +92,9 @@ def _usable_cpus() -> int:
 
 def _why_unreachable(address: str, error: Exception) -> str:
     hint = "check the address"
-    if address != "local" and not (_token_is_set() or os.path.exists(os.path.expanduser("~/.ray/auth_token"))):
+    if address != "local" and not (
+        _token_is_set() or os.path.exists(os.path.expanduser("~/.ray/auth_token"))
+    ):
         hint = "check the address, and set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN if the cluster asks for a token"
     return f"Ray at {address} cannot be reached ({str(error).splitlines()[0]}); {hint}"
 

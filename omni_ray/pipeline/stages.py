@@ -170,7 +170,9 @@ def commit_unit(job: Job, unit: Unit, rows: pa.Table, rest: pa.Table) -> Manifes
     shard = _write(job.storage, f"{part}.parquet", kept)
     quarantine = None
     if rejects.num_rows:
-        listed = rejects.select(["id", "_where", "_reason", "_detail", "_records"]).rename_columns(QUARANTINE_SCHEMA.names)
+        listed = rejects.select(["id", "_where", "_reason", "_detail", "_records"]).rename_columns(
+            QUARANTINE_SCHEMA.names
+        )
         quarantine = _write(job.storage, f"{part}.quarantine.parquet", listed.cast(QUARANTINE_SCHEMA))
     else:
         job.storage.delete(f"{part}.quarantine.parquet")
@@ -197,7 +199,11 @@ def _write(storage: Storage, name: str, table: pa.Table) -> Written:
 def _parquet(table: pa.Table) -> memoryview:
     buffer = io.BytesIO()
     # Dictionaries help columns that repeat themselves; for media and text they only cost.
-    repeating = [f.name for f in table.schema if f.name in {"corpus", "speaker", "category", "title", "url", "lang", "source"}]
+    repeating = [
+        f.name
+        for f in table.schema
+        if f.name in {"corpus", "speaker", "category", "title", "url", "lang", "source"}
+    ]
     with pq.ParquetWriter(buffer, table.schema, compression="zstd", use_dictionary=repeating) as writer:
         for group in _row_groups(table):
             writer.write_table(group, row_group_size=max(1, group.num_rows))

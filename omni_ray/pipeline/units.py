@@ -64,7 +64,7 @@ def prefixes(units: Sequence[Unit], limit: int | None) -> Iterator[int]:
 
     They depend on the index alone, not on what the runs find: an interrupted and repeated run makes the same
     shards as an undisturbed one. The first prefix is the shortest that would do if nothing were rejected; each
-    later one adds a quarter.
+    later one adds half as much again. Units whose samples nobody can tell are taken eight at a time.
     """
     if limit is None or not units:
         yield len(units)
@@ -73,9 +73,9 @@ def prefixes(units: Sequence[Unit], limit: int | None) -> Iterator[int]:
     end = 0
     while end < len(units) and (expected < limit or end == 0):
         samples = units[end].samples
-        expected += samples if samples is not None else limit  # unknown: one unit at a time
+        expected += samples if samples is not None else -(-limit // 8)
         end += 1
     yield end
     while end < len(units):
-        end = min(len(units), end + max(1, end // 4))
+        end = min(len(units), end + max(4, end // 2))
         yield end

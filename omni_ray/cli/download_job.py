@@ -1,0 +1,79 @@
+"""The specification's download scripts: ``jobs/download_production_*.py`` are this, for one modality each.
+
+The same work as ``omni-ray prepare``, under the names and flags the specification gives, in the current folder.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from omni_ray.cli import options as opt
+
+
+def main(modality: str) -> None:
+    """Run the script of ``modality``."""
+    from omni_ray.cli import run
+
+    def download(
+        dataset: Annotated[str, typer.Option(help="A corpus, a category, or all.")] = "all",
+        combine: Annotated[
+            bool, typer.Option("--combine", help="Write the production files: needed for training.")
+        ] = False,
+        max_samples: Annotated[int, typer.Option(min=0, help="Samples per corpus; 0 for all.")] = 1_000_000,
+        reset: Annotated[bool, typer.Option("--reset", help="Start over.")] = False,
+        skip_download: Annotated[
+            bool, typer.Option("--skip-download", help="Use only what is in data/downloads.")
+        ] = False,
+        skip_extract: Annotated[
+            bool,
+            typer.Option("--skip-extract", help="Accepted; archives are read in place, never extracted."),
+        ] = False,
+        skip_convert: Annotated[
+            bool, typer.Option("--skip-convert", help="Fetch only; make nothing of it yet.")
+        ] = False,
+        source: Annotated[str | None, typer.Option(help="Read from here instead of fetching.")] = None,
+        root: opt.Root = Path(),
+        store: opt.Shards = None,
+        address: opt.Address = None,
+        cpus: opt.Cpus = None,
+        json_: opt.Json = False,
+        quiet: opt.Quiet = False,
+    ) -> None:
+        from omni_ray import api
+        from omni_ray.cli.prepare import show
+        from omni_ray.pipeline.progress import Reporter
+
+        reporter = Reporter(quiet=quiet or json_)
+        if skip_convert:
+            for line in api.download(root, modality, dataset=dataset, say=reporter.say):
+                typer.echo(line)
+            return
+        report = api.prepare(
+            root,
+            modality,
+            dataset=dataset,
+            source=source,
+            max_samples=max_samples or None,
+            combine=combine,
+            reset=reset,
+            download=not skip_download,
+            cluster=api.Cluster(address, cpus),
+            shards=store,
+            reporter=reporter,
+        )
+        if json_:
+            opt.print_json(report.as_dict())
+        else:
+            show(report)
+            if not combine:
+                typer.echo("the trainers need the production files: run again with --combine to write them")
+        raise typer.Exit(report.exit_code)
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command(help=f"Prepare {modality} training data. The same as `omni-ray prepare {modality}`.")(
+        download
+    )
+    run(app)

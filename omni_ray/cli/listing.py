@@ -1,0 +1,59 @@
+"""``omni-ray list``: what corpora there are, and how to get them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from omni_ray.cli import options as opt
+
+
+def list_corpora(
+    modality: Annotated[str | None, typer.Argument(help="text, audio, images or ocr. Default: all.")] = None,
+    root: opt.Root = Path(),
+    json_: opt.Json = False,
+) -> None:
+    """List the corpora: licence, size, layout, and how to get each. Never starts Ray."""
+    from omni_ray.corpora.locate import downloads_folder
+    from omni_ray.corpora.registry import all_corpora
+    from omni_ray.errors import OmniError
+
+    corpora = all_corpora(modality)
+    if not corpora:
+        raise OmniError(f"{modality} is not a modality; there are: text, audio, images, ocr")
+    if json_:
+        opt.print_json(
+            [
+                {
+                    "name": c.name,
+                    "modality": c.modality,
+                    "title": c.title,
+                    "categories": c.categories if c.in_all else (),
+                    "licence": c.licence,
+                    "homepage": c.homepage,
+                    "size": c.size,
+                    "layout": c.layout,
+                    "downloads": [{"url": d.url, "path": d.path, "size": d.size} for d in c.downloads],
+                    "manual": c.manual,
+                    "hub_id": c.hub_id,
+                    "folder": str(downloads_folder(root, c)),
+                }
+                for c in corpora
+            ]
+        )
+        return
+    for c in corpora:
+        group = f", in {', '.join(('all', *c.categories))}" if c.in_all else ", by name only"
+        typer.echo(f"{c.modality}/{c.name}: {c.title}")
+        typer.echo(f"  licence: {c.licence}; size: {c.size}{group}")
+        typer.echo(f"  layout:  {c.layout}")
+        if c.downloads:
+            typer.echo(
+                f"  get it:  omni-ray prepare {c.modality} --dataset {c.name} fetches it into {downloads_folder(root, c)}"
+            )
+        elif c.manual:
+            typer.echo(f"  get it:  {c.manual} Put it into {downloads_folder(root, c)}")
+        if c.hub_id:
+            typer.echo(f"  or:      --source {c.hub_id} (Hugging Face)")

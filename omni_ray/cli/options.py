@@ -1,0 +1,31 @@
+"""Options that several commands share, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Root = Annotated[Path, typer.Option("--root", help="The project folder.")]
+Shards = Annotated[
+    str | None,
+    typer.Option("--store", help="Another place for shards and manifests, e.g. s3://bucket/prefix."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value, for machines.")]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", help="A Ray cluster. Default: RAY_ADDRESS if set, else a private local Ray."),
+]
+Cpus = Annotated[int | None, typer.Option("--cpus", min=1, help="CPUs of the local Ray. Default: all.")]
+CpusPerTask = Annotated[float, typer.Option("--cpus-per-task", min=0.01, help="CPUs that a task reserves.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
+NoShuffle = Annotated[bool, typer.Option("--no-shuffle", help="Keep corpus order in the production files.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the shuffle across corpora.")]
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on standard output."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))

@@ -1,0 +1,57 @@
+"""``omni-ray status``: what is done, what is left, what was quarantined and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from omni_ray.cli import options as opt
+from omni_ray.cli.tables import SUMMARY_HEADER, render, summary_row
+
+
+def status(
+    quarantine: Annotated[bool, typer.Option("--quarantine", help="List every quarantined record.")] = False,
+    reasons: Annotated[bool, typer.Option("--reasons", help="Explain the reason codes.")] = False,
+    root: opt.Root = Path(),
+    store: opt.Shards = None,
+    json_: opt.Json = False,
+) -> None:
+    """Show every prepared corpus in numbers. Never starts Ray."""
+    from omni_ray import api
+    from omni_ray.reasons import REASONS
+
+    if reasons:
+        if json_:
+            opt.print_json({code: vars(reason) for code, reason in REASONS.items()})
+        else:
+            rows = [[r.code, "fault" if r.fault else "by design", r.meaning] for r in REASONS.values()]
+            typer.echo(render(("reason", "kind", "meaning"), rows, left=3))
+        return
+    if quarantine:
+        records = api.quarantine(root, shards=store)
+        if json_:
+            opt.print_json(list(records))
+            return
+        for row in records:
+            detail = f" ({row['detail']})" if row["detail"] else ""
+            typer.echo(
+                f"{row['modality']}/{row['corpus']}  {row['reason']}  {row['id']}  {row['where']}{detail}"
+            )
+        return
+    summaries = api.status(root, shards=store)
+    if json_:
+        opt.print_json([s.as_dict() for s in summaries])
+        return
+    if not summaries:
+        typer.echo("nothing is prepared here; start with `omni-ray demo` or `omni-ray prepare`")
+        return
+    typer.echo(
+        render(
+            (*SUMMARY_HEADER, "units", "left"),
+            [[*summary_row(s), s.units_done, s.units_left] for s in summaries],
+        )
+    )
+    if any(s.units_left for s in summaries):
+        typer.echo("run the same prepare command again to finish what is left")

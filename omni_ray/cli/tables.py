@@ -1,0 +1,41 @@
+"""Plain tables on standard output: aligned columns, no box art, the same on a terminal and in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omni_ray.pipeline.store import Summary
+
+
+def render(header: Sequence[str], rows: Sequence[Sequence[object]], *, left: int = 1) -> str:
+    """A table as text; the first ``left`` columns are left-aligned, the others right-aligned."""
+    cells = [list(header)] + [[f"{c:,}" if isinstance(c, int) else str(c) for c in row] for row in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    lines = []
+    for row in cells:
+        padded = [
+            c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(padded).rstrip())
+    lines.insert(1, "  ".join("-" * w for w in widths))
+    return "\n".join(lines)
+
+
+SUMMARY_HEADER = ("corpus", "in", "kept", "quarantined", "beyond limit", "samples")
+
+
+def summary_row(summary: Summary) -> list[object]:
+    """One corpus as a row under ``SUMMARY_HEADER``."""
+    beyond: object = summary.beyond
+    if summary.unread_units:
+        beyond = f"{summary.beyond:,} + {summary.unread_units:,} units not read"
+    return [
+        f"{summary.modality}/{summary.name}",
+        summary.records_in,
+        summary.kept,
+        summary.quarantined,
+        beyond,
+        summary.samples,
+    ]

@@ -1,0 +1,150 @@
+"""Finding a corpus's bytes: in the source the user gave, in the downloads folder, or on the network."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.errors import OmniError, SourceError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from omni_ray.sources.tree import Tree
+
+
+@dataclass
+class Found:
+    """Where a corpus is and what is in it.
+
+    Attributes:
+        tree: the source.
+        drafts: its units, in canonical order.
+        reader: reads those units; the corpus itself, or the corpus as a table.
+    """
+
+    tree: Tree
+    drafts: Iterator[UnitDraft]
+    reader: Corpus
+
+
+def downloads_folder(root: Path, corpus: Corpus) -> Path:
+    """Where downloads of ``corpus`` go, and where a user puts files fetched by hand: printed, written and read."""
+    return root / "data" / "downloads" / corpus.name
+
+
+def locate(
+    corpus: Corpus,
+    root: Path,
+    source: str | None,
+    options: Options,
+    *,
+    cache: Path,
+    download: bool = True,
+    say: Callable[[str], None] = lambda text: None,
+) -> Found:
+    """Find and index ``corpus``.
+
+    Args:
+        root: the project folder.
+        source: what the user gave, or None for the downloads folder.
+        options: how to read it.
+        cache: folder for archive listings.
+        download: fetch what is missing.
+        say: told when something is fetched.
+
+    Raises:
+        SourceError: it is not there, or not laid out as the corpus needs.
+        OmniError: it cannot be fetched.
+    """
+    from omni_ray.sources import huggingface, open_tree
+
+    if source is not None:
+        if huggingface.looks_like_hub_id(source):
+            tree = huggingface.resolve(source, folder=root / "data" / "downloads" / "hf", say=say)
+            return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
+        for place in _places(corpus, Path(source)):
+            found = _index(corpus, open_tree(place, cache), options)
+            if found is not None:
+                return found
+        return _wrong_layout(corpus, open_tree(source, cache))
+    folder = downloads_folder(root, corpus)
+    found = _index(corpus, open_tree(folder, cache), options) if folder.is_dir() else None
+    if found is not None:
+        return found
+    if not corpus.downloads:
+        raise SourceError(
+            f"{corpus.name}: not found in {folder}. {corpus.manual} Put it there, or say where it is with --source"
+        )
+    if not download:
+        raise SourceError(f"{corpus.name}: not found in {folder}, and downloading is switched off")
+    from omni_ray.sources.download import fetch
+
+    say(f"{corpus.name}: fetching {len(corpus.downloads)} files ({corpus.size}) into {folder}")
+    fetch(corpus.downloads, folder, say=say)
+    tree = open_tree(folder, cache)
+    return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
+
+
+def _places(corpus: Corpus, source: Path) -> Iterator[Path]:
+    """A folder that holds many corpora holds this one in a folder of its name; else the source itself is meant."""
+    wanted = corpus.name.replace("_", "")
+    if source.is_dir():
+        try:
+            for folder in sorted(source.iterdir()):
+                if folder.is_dir() and folder.name.lower().replace("_", "").replace("-", "") == wanted:
+                    yield folder
+        except PermissionError:
+            raise SourceError(f"{source}: no permission to read this folder") from None
+    yield source
+
+
+def _index(corpus: Corpus, tree: Tree, options: Options) -> Found | None:
+    """The corpus in its native layout, else as a table; None where the tree holds neither."""
+    native = _peek(corpus.units(tree, options))
+    if native is not None:
+        return Found(tree, native, corpus)
+    if corpus.columns:
+        from omni_ray.sources.tables import table_units
+
+        rows = _peek(table_units(tree, corpus.columns, options))
+        if rows is not None:
+            return Found(tree, rows, AsTable(corpus))
+    return None
+
+
+def _peek(drafts: Iterator[UnitDraft]) -> Iterator[UnitDraft] | None:
+    first = next(drafts, None)
+    return None if first is None else itertools.chain([first], drafts)
+
+
+def _wrong_layout(corpus: Corpus, tree: Tree) -> Found:
+    raise SourceError(f"{corpus.name}: {tree.location} does not hold it; looked for {corpus.layout}")
+
+
+class AsTable(Corpus):
+    """A corpus whose records are the rows of a table (Parquet, JSONL, CSV, Hugging Face), columns named by role."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self.corpus = corpus
+        self.__dict__.update(
+            {k: getattr(corpus, k) for k in ("name", "modality", "title", "licence", "homepage")}
+        )
+        self.version = corpus.version  # type: ignore[misc]
+
+    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        from omni_ray.sources.tables import table_units
+
+        return table_units(tree, self.corpus.columns, options)
+
+    def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:
+        from omni_ray.sources.tables import read_table_unit
+
+        return read_table_unit(tree, payload)
+
+
+__all__ = ["Found", "OmniError", "downloads_folder", "locate"]

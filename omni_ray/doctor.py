@@ -1,0 +1,141 @@
+"""Looking at the machine: what is here, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+_REQUIRED = (
+    "ray", "torch", "torchaudio", "datasets", "pyarrow", "Pillow", "soundfile", "soxr", "sentencepiece",
+    "mwparserfromhell", "rapidgzip", "huggingface_hub",
+)  # fmt: skip
+_GIB = 1 << 30
+_MIN_DISK = 5 * _GIB
+_MIN_MEMORY = 3 * _GIB
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at: its name, whether it is as it should be, what was found, and what to do if not."""
+
+    name: str
+    ok: bool
+    found: str
+    advice: str = ""
+    required: bool = True
+
+
+def examine(root: Path) -> list[Check]:
+    """Every check, in the order in which a user would mend things. Starts nothing and writes nothing."""
+    checks = [
+        _python(),
+        *(_package(name) for name in _REQUIRED),
+        _sound_formats(),
+        _speech(),
+        _cluster_extra(),
+    ]
+    return [*checks, _cpus(), _memory(), _shared_memory(), _disk(root), _writable(root), _gpu()]
+
+
+def _python() -> Check:
+    version = platform.python_version()
+    return Check("Python", sys.version_info >= (3, 11), version, "omni_ray needs Python 3.11 or later")
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check(name, True, metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Check(name, False, "not installed", "run `make install`")
+
+
+def _sound_formats() -> Check:
+    try:
+        import soundfile
+
+        missing = {"WAV", "FLAC", "MP3", "OGG"} - set(soundfile.available_formats())
+    except (ImportError, OSError) as error:
+        return Check("audio formats", False, str(error), "reinstall soundfile")
+    found = "WAV, FLAC, MP3, Ogg" if not missing else f"without {', '.join(sorted(missing))}"
+    return Check(
+        "audio formats", not missing, found, "install soundfile from PyPI, which brings a recent libsndfile"
+    )
+
+
+def _speech() -> Check:
+    found = importlib.util.find_spec("espeakng_loader") is not None
+    advice = "synthetic clips will be tones; `pip install omni-ray[speech]` for spoken ones"
+    return Check("synthetic speech", found, "espeak-ng" if found else "not installed", advice, required=False)
+
+
+def _cluster_extra() -> Check:
+    found = importlib.util.find_spec("aiohttp_cors") is not None
+    advice = "only a cluster's head node needs it: `pip install omni-ray[cluster]`"
+    return Check(
+        "Ray dashboard and jobs", found, "ray[default]" if found else "not installed", advice, required=False
+    )
+
+
+def _cpus() -> Check:
+    count = len(os.sched_getaffinity(0))
+    return Check("CPUs", count >= 1, str(count))
+
+
+def _memory() -> Check:
+    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    found = f"{total / _GIB:.1f} GiB, {available / _GIB:.1f} GiB free"
+    return Check("memory", total >= _MIN_MEMORY, found, "Ray and two workers want about 3 GiB")
+
+
+def _shared_memory() -> Check:
+    try:
+        free = shutil.disk_usage("/dev/shm").free
+    except OSError:
+        return Check("/dev/shm", False, "not there", "Ray will use /tmp, which is slower", required=False)
+    return Check(
+        "/dev/shm",
+        free >= _GIB,
+        f"{free / _GIB:.1f} GiB free",
+        "give the container --shm-size=1g",
+        required=False,
+    )
+
+
+def _existing(path: Path) -> Path:
+    path = path.absolute()
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _disk(root: Path) -> Check:
+    free = shutil.disk_usage(_existing(root)).free
+    return Check(
+        "disk",
+        free >= _MIN_DISK,
+        f"{free / _GIB:.1f} GiB free under {root.absolute()}",
+        "shards and media need room",
+    )
+
+
+def _writable(root: Path) -> Check:
+    place = _existing(root)
+    return Check("output", os.access(place, os.W_OK), str(place), "choose a --root that can be written")
+
+
+def _gpu() -> Check:
+    names = sorted(p.name for p in Path("/proc/driver/nvidia/gpus").glob("*"))
+    return Check(
+        "GPU",
+        bool(names),
+        f"{len(names)} NVIDIA" if names else "none",
+        "everything runs on CPUs",
+        required=False,
+    )

@@ -1,0 +1,156 @@
+"""How each modality's samples are written down for the trainers: lines, CSV rows, JSON objects, media files.
+
+Every byte that a trainer reads is made here. See docs/formats.md for the rules and the reasons.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+@dataclass(frozen=True)
+class FlatFile:
+    """One flat file of a modality.
+
+    Attributes:
+        key: names it among the modality's files.
+        production: the combined file's name.
+        per_corpus: the name of a single corpus's file, with ``{corpus}`` in it; None where there is none.
+        head, separator, tail: bytes before the first record, between two, and after the last.
+    """
+
+    key: str
+    production: str
+    per_corpus: str | None
+    head: bytes = b""
+    separator: bytes = b""
+    tail: bytes = b""
+
+
+class Format(ABC):
+    """Turns shard rows into the records of flat files, and into media files."""
+
+    modality: ClassVar[str]
+    files: ClassVar[tuple[FlatFile, ...]]
+    has_media: ClassVar[bool] = True
+
+    @property
+    def folder(self) -> str:
+        """Where the files go, relative to the project root."""
+        return f"data/{self.modality}"
+
+    @abstractmethod
+    def records(self, rows: pa.Table, corpus: str) -> dict[str, list[bytes]]:
+        """Serialized records by file key, one for each sample, in order."""
+
+    def media(self, rows: pa.Table, corpus: str) -> Iterator[tuple[str, bytes]]:
+        """Media files of the rows: (path relative to the project root, bytes)."""
+        column = rows[self.media_column]
+        for value in column:
+            yield f"{self.folder}/{corpus}/{value['path'].as_py()}", value["bytes"].as_py()
+
+    media_column: ClassVar[str] = ""
+
+
+def _rows_as_csv(*columns: list[str]) -> list[bytes]:
+    """CSV rows: comma, minimal quoting, doubled quotes, LF."""
+    lines = []
+    for fields in zip(*columns, strict=True):
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="\n").writerow(fields)
+        lines.append(buffer.getvalue().encode())
+    return lines
+
+
+def _paths(rows: pa.Table, column: str) -> list[str]:
+    paths: list[str] = pc.struct_field(rows[column], "path").to_pylist()
+    return paths
+
+
+class TextFormat(Format):
+    """``production_corpus.txt``: one sample a line."""
+
+    modality = "text"
+    files = (FlatFile("text", "production_corpus.txt", "{corpus}.txt"),)
+    has_media = False
+
+    def records(self, rows: pa.Table, corpus: str) -> dict[str, list[bytes]]:
+        end, nothing = pa.scalar("\n", pa.large_string()), pa.scalar("", pa.large_string())
+        ended = pc.binary_join_element_wise(rows["text"].cast(pa.large_string()), end, nothing)
+        return {"text": ended.cast(pa.large_binary()).to_pylist()}
+
+
+class AudioFormat(Format):
+    """``production_asr.csv`` (wav,text) and ``production_tts.csv`` (text,wav): same rows, same order.
+
+    Paths are relative to the project root, where the trainers are started.
+    """
+
+    modality = "audio"
+    files = (
+        FlatFile("asr", "production_asr.csv", "{corpus}_asr.csv", head=b"wav,text\n"),
+        FlatFile("tts", "production_tts.csv", None, head=b"text,wav\n"),
+    )
+    media_column = "audio"
+
+    def records(self, rows: pa.Table, corpus: str) -> dict[str, list[bytes]]:
+        wavs = [f"{self.folder}/{corpus}/{path}" for path in _paths(rows, "audio")]
+        texts = rows["text"].to_pylist()
+        return {"asr": _rows_as_csv(wavs, texts), "tts": _rows_as_csv(texts, wavs)}
+
+
+class ImagesFormat(Format):
+    """``production_annotations.json``: a plain list, one object for each caption.
+
+    ``image`` is relative to ``data/images``, the trainers' ``image_root``.
+    """
+
+    modality = "images"
+    files = (
+        FlatFile(
+            "annotations",
+            "production_annotations.json",
+            "{corpus}_annotations.json",
+            b"[\n",
+            b",\n",
+            b"\n]\n",
+        ),
+    )
+    media_column = "image"
+
+    def records(self, rows: pa.Table, corpus: str) -> dict[str, list[bytes]]:
+        objects = []
+        categories = rows["category"].to_pylist()
+        for path, captions, category in zip(
+            _paths(rows, "image"), rows["captions"].to_pylist(), categories, strict=True
+        ):
+            for caption in captions:
+                entry = {"image": f"{corpus}/{path}", "caption": caption, "category": category or corpus}
+                objects.append(json.dumps(entry, ensure_ascii=False).encode())
+        return {"annotations": objects}
+
+
+class OcrFormat(Format):
+    """``production_ocr.csv`` (image,text); ``image`` is relative to ``data/ocr``, the trainer's ``image_root``."""
+
+    modality = "ocr"
+    files = (FlatFile("ocr", "production_ocr.csv", "{corpus}_ocr.csv", head=b"image,text\n"),)
+    media_column = "image"
+
+    def records(self, rows: pa.Table, corpus: str) -> dict[str, list[bytes]]:
+        images = [f"{corpus}/{path}" for path in _paths(rows, "image")]
+        return {"ocr": _rows_as_csv(images, rows["text"].to_pylist())}
+
+
+FORMATS: dict[str, Format] = {
+    f.modality: f for f in (TextFormat(), AudioFormat(), ImagesFormat(), OcrFormat())
+}

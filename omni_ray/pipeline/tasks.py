@@ -1,0 +1,41 @@
+"""Mapping a plain function over items: in this process, or as Ray tasks with results in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol, TypeVar
+
+from omni_ray.pipeline.engine import as_one_line
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_IN_FLIGHT = 64
+"""Submitted and not yet returned; bounds what waits in the object store."""
+
+
+class Runner(Protocol):
+    """Maps a top-level function over items, results in the items' order."""
+
+    def __call__(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]: ...
+
+
+def inline(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """One after the other, in this process."""
+    return map(function, items)
+
+
+def on_ray(
+    function: Callable[[Item], Result], items: Iterable[Item], *, num_cpus: float = 1.0
+) -> Iterator[Result]:
+    """As tasks of the connected Ray, at most 64 in flight. The first failure is raised as one sentence."""
+    import ray
+
+    task = ray.remote(num_cpus=num_cpus, max_retries=-1)(function)
+    waiting: list[Any] = []
+    with as_one_line():
+        for item in items:
+            waiting.append(task.remote(item))
+            if len(waiting) >= _IN_FLIGHT:
+                yield ray.get(waiting.pop(0))
+        while waiting:
+            yield ray.get(waiting.pop(0))
