@@ -1,0 +1,183 @@
+"""Text: a document becomes lines, each a training sample of its own.
+
+Everything is done on whole Arrow columns; Python sees only the few lines that are too long or hold characters
+which Unicode normalization may change.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from omni_ray.corpora.base import Rejected
+from omni_ray.errors import OmniError
+from omni_ray.modalities.base import Modality, Params, Transformed
+from omni_ray.modalities.lines import one_line_array, split_line
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_LINE_BYTES = 100_000
+"""SentencePiece leaves longer lines out of the tokenizer's training."""
+MAX_NAME_BYTES = 4096
+"""A longer title or URL is an accident or an attack, and would stand in every line's row: it is left out."""
+_SLICE_BYTES = 8 << 20
+"""Documents are worked on in slices of about this size, so that every step finds its input in the cache."""
+
+
+@dataclass(frozen=True)
+class TextParams(Params):
+    """How documents become lines.
+
+    Attributes:
+        max_line_chars: the longest line wanted. A character counts as many times as it has bytes in UTF-8
+            (once in English, twice in Cyrillic, three times in Chinese), which is about how its cost in
+            tokens grows. The trainers see the first ``ctx_len - 1`` = 511 tokens of a line and no more;
+            English has 3.6 to 4.5 characters a token at vocabularies of 8,000 to 32,000 pieces, so that a
+            line of 1,800 stays near or under 511.
+    """
+
+    max_line_chars: int = 1800
+
+    def __post_init__(self) -> None:
+        if not 32 <= self.max_line_chars <= MAX_LINE_BYTES:
+            raise OmniError(f"max_line_chars is {self.max_line_chars}; it must be from 32 to {MAX_LINE_BYTES:,}")
+
+
+_NAMES = ("title", "url", "lang")
+_STRINGS = [(name, pa.string()) for name in _NAMES]
+_SCHEMA = pa.schema([("id", pa.string()), ("corpus", pa.string()), ("text", pa.large_string()), *_STRINGS])
+
+
+def _features() -> str:
+    kinds = {field.name: {"dtype": str(field.type), "_type": "Value"} for field in _SCHEMA}
+    return json.dumps({"info": {"features": kinds}})
+
+
+class Text(Modality[TextParams]):
+    """Plain text. A record is a document, a sample a line; line ``n`` of document ``d`` is ``d#n``."""
+
+    name = "text"
+    params_type = TextParams
+
+    @property
+    def raw_schema(self) -> pa.Schema:
+        """``text`` is a document; line feeds separate its paragraphs."""
+        return pa.schema(
+            [
+                ("id", pa.string()),
+                ("where", pa.string()),
+                ("records", pa.int32()),
+                ("text", pa.large_string()),
+                *_STRINGS,
+            ]
+        )
+
+    @property
+    def schema(self) -> pa.Schema:
+        """``text`` is one line; ``title``, ``url`` and ``lang`` are the document's, null where unknown."""
+        return _SCHEMA.with_metadata({"huggingface": _features()})
+
+    def transform(self, raw: pa.Table, corpus: str, params: TextParams) -> Transformed:
+        """Documents to lines: each paragraph one clean line, the long ones split, blank ones dropped.
+
+        Joining a paragraph's lines with spaces gives back the clean paragraph. A document without visible
+        text is rejected as ``empty_text``.
+        """
+        raw = raw.combine_chunks()
+        parts: list[pa.Table] = []
+        rejected: list[Rejected] = []
+        start = 0
+        for end in _slice_ends(raw["text"]):
+            kept, empty = _lines(raw.slice(start, end - start), corpus, params)
+            parts.append(kept)
+            rejected += empty
+            start = end
+        kept = pa.concat_tables(parts) if parts else _SCHEMA.empty_table()
+        return Transformed(kept.replace_schema_metadata(self.schema.metadata), rejected)
+
+    def records_per_row(self, rows: pa.Table) -> list[int]:
+        """1 for the first line of each document, else 0."""
+        return pc.ends_with(rows["id"], "#0").cast(pa.int8()).to_pylist()  # type: ignore[no-any-return]
+
+
+def _slice_ends(text: pa.ChunkedArray) -> list[int]:
+    """Row numbers at which to cut, so that a slice holds about ``_SLICE_BYTES`` of text, or one row."""
+    total = np.cumsum(pc.fill_null(pc.binary_length(text), 0).to_numpy().astype(np.int64))
+    ends = []
+    done = 0
+    row = 0
+    while row < len(total):
+        row = max(row + 1, int(np.searchsorted(total, done + _SLICE_BYTES, side="right")))
+        done = int(total[row - 1])
+        ends.append(row)
+    return ends
+
+
+def _lines(raw: pa.Table, corpus: str, params: TextParams) -> tuple[pa.Table, list[Rejected]]:
+    documents = pc.fill_null(raw["text"].combine_chunks().cast(pa.large_string()), "")
+    paragraphs = pc.split_pattern(documents, "\n")
+    parent = pc.list_parent_indices(paragraphs).to_numpy().astype(np.int64)
+    text = one_line_array(paragraphs.flatten())
+    visible = np.flatnonzero(pc.binary_length(text).to_numpy())
+    if len(visible) < len(text):
+        text, parent = text.take(pa.array(visible)), parent[visible]
+    text, parent = _split_long(text, parent, params.max_line_chars)
+
+    first = np.searchsorted(parent, np.arange(raw.num_rows))
+    number = pa.array(np.arange(len(parent)) - first[parent]).cast(pa.string())
+    of = pa.array(parent)
+    columns = {
+        "id": pc.binary_join_element_wise(_column(raw, "id").take(of), number, "#"),
+        "corpus": pa.repeat(pa.scalar(corpus), len(parent)),
+        "text": text,
+        **{name: _short(_column(raw, name)).take(of) for name in _NAMES},
+    }
+    empty = np.ones(raw.num_rows, dtype=bool)
+    empty[parent] = False
+    return pa.table(columns, schema=_SCHEMA), _empty(raw.filter(pa.array(empty)))
+
+
+def _split_long(
+    text: pa.LargeStringArray, parent: NDArray[np.int64], budget: int
+) -> tuple[pa.LargeStringArray, NDArray[np.int64]]:
+    """Lines over the budget in pieces, in its place; ``parent`` (each line's document) follows."""
+    long = np.flatnonzero(pc.binary_length(text).to_numpy() > budget)
+    if not len(long):
+        return text, parent
+    pieces = [split_line(line, budget, MAX_LINE_BYTES) for line in text.take(pa.array(long)).to_pylist()]
+    count = np.ones(len(text), dtype=np.int64)
+    count[long] = [len(p) for p in pieces]
+    source = np.repeat(np.arange(len(text)), count)
+    source[np.repeat(count, count) > 1] = -1
+    parent = np.repeat(parent, count)
+    # A long line in one piece (a single word) keeps its place; the others come from behind the old lines.
+    cut = [piece for line in pieces if len(line) > 1 for piece in line]
+    source[source < 0] = len(text) + np.arange(len(cut))
+    return pa.concat_arrays([text, pa.array(cut, pa.large_string())]).take(pa.array(source)), parent
+
+
+def _column(raw: pa.Table, name: str) -> pa.StringArray:
+    if name not in raw.column_names:
+        return pa.nulls(raw.num_rows, pa.string())
+    return raw[name].combine_chunks().cast(pa.string())
+
+
+def _short(names: pa.StringArray) -> pa.StringArray:
+    return pc.if_else(pc.less_equal(pc.binary_length(names), MAX_NAME_BYTES), names, None)
+
+
+def _empty(rows: pa.Table) -> list[Rejected]:
+    wanted = [name for name in ("id", "where", "records") if name in rows.column_names]
+    return [_rejection(row) for row in rows.select(wanted).to_pylist()]
+
+
+def _rejection(row: Mapping[str, Any]) -> Rejected:
+    count = row.get("records")
+    return Rejected(row["id"], row.get("where") or "", "empty_text", records=1 if count is None else count)
