@@ -197,16 +197,12 @@ def _once(stack: ExitStack, cluster: Cluster) -> Callable[[], AbstractContextMan
     return session
 
 
-def _index(
-    store: Store, modality: str, want: _Want, reporter: Reporter, report: PrepareReport
-) -> list[Request]:
+def _index(store: Store, modality: str, want: _Want, reporter: Reporter, report: PrepareReport) -> list[Request]:
     from omni_ray.corpora.registry import select
 
     corpora = select(modality, want.dataset)
     if want.name is not None and len(corpora) != 1:
-        raise OmniError(
-            f"--name goes with a single corpus; --dataset {want.dataset} is {len(corpora)} of them"
-        )
+        raise OmniError(f"--name goes with a single corpus; --dataset {want.dataset} is {len(corpora)} of them")
     requests = []
     for corpus in corpora:
         if want.reset:
@@ -220,9 +216,7 @@ def _index(
             report.skipped[corpus.name] = str(error)
     if not requests:
         names = ", ".join(corpus.name for corpus in corpora)
-        raise SourceError(
-            f"{modality}: no source for any of {names}. {next(iter(report.skipped.values()), '')}"
-        )
+        raise SourceError(f"{modality}: no source for any of {names}. {next(iter(report.skipped.values()), '')}")
     return requests
 
 

@@ -63,9 +63,7 @@ def _sound_formats() -> Check:
     except (ImportError, OSError) as error:
         return Check("audio formats", False, str(error), "reinstall soundfile")
     found = "WAV, FLAC, MP3, Ogg" if not missing else f"without {', '.join(sorted(missing))}"
-    return Check(
-        "audio formats", not missing, found, "install soundfile from PyPI, which brings a recent libsndfile"
-    )
+    return Check("audio formats", not missing, found, "install soundfile from PyPI, which brings a recent libsndfile")
 
 
 def _speech() -> Check:
@@ -77,9 +75,7 @@ def _speech() -> Check:
 def _cluster_extra() -> Check:
     found = importlib.util.find_spec("aiohttp_cors") is not None
     advice = "only a cluster's head node needs it: `pip install omni-ray[cluster]`"
-    return Check(
-        "Ray dashboard and jobs", found, "ray[default]" if found else "not installed", advice, required=False
-    )
+    return Check("Ray dashboard and jobs", found, "ray[default]" if found else "not installed", advice, required=False)
 
 
 def _cpus() -> Check:

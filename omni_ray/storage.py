@@ -131,7 +131,7 @@ class Storage:
         filesystem, path_ = self._remote_path(name)
         return filesystem.open_input_file(path_)
 
-    def list(self) -> dict[str, int]:
+    def files(self) -> dict[str, int]:
         """Committed files directly in this folder and their sizes in bytes; empty where it does not exist."""
         if self.is_local:
             assert self.local_root is not None

@@ -19,32 +19,22 @@ def prepare(
     dataset: Annotated[str, typer.Option(help="A corpus, a category, or all. See `omni-ray list`.")] = "all",
     source: Annotated[
         str | None,
-        typer.Option(
-            help="A folder, archive, file, or Hugging Face dataset. Default: data/downloads/CORPUS."
-        ),
+        typer.Option(help="A folder, archive, file, or Hugging Face dataset. Default: data/downloads/CORPUS."),
     ] = None,
-    name: Annotated[
-        str | None, typer.Option(help="Name of the shards and files. Default: the corpus's own.")
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the shards and files. Default: the corpus's own.")] = None,
     combine: Annotated[bool, typer.Option("--combine", help="Write the training files too.")] = False,
     max_samples: Annotated[
         int, typer.Option(min=0, help="Samples to keep per corpus, the first in corpus order; 0 for all.")
     ] = 1_000_000,
-    reset: Annotated[
-        bool, typer.Option("--reset", help="Remove what is committed of these corpora first.")
-    ] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Remove what is committed of these corpora first.")] = False,
     max_quarantine: Annotated[
         float, typer.Option(min=0, max=1, help="Share of faulty records above which the exit code is 1.")
     ] = 0.05,
-    splits: Annotated[
-        list[str] | None, typer.Option("--split", help="Only this split; may be repeated.")
-    ] = None,
+    splits: Annotated[list[str] | None, typer.Option("--split", help="Only this split; may be repeated.")] = None,
     columns: Annotated[
         str, typer.Option(help="Columns of a table source by role, e.g. text=sentence,audio=clip.")
     ] = "",
-    corpus_file: Annotated[
-        Path | None, typer.Option(help="A Python file that defines a corpus of your own.")
-    ] = None,
+    corpus_file: Annotated[Path | None, typer.Option(help="A Python file that defines a corpus of your own.")] = None,
     skip_download: Annotated[bool, typer.Option("--skip-download", help="Never fetch anything.")] = False,
     max_line_chars: Annotated[int | None, typer.Option(min=40, help="text: longest line.")] = None,
     audio_format: Annotated[str | None, typer.Option(help="audio: flac (default) or wav.")] = None,
@@ -54,9 +44,7 @@ def prepare(
     size: Annotated[int | None, typer.Option(min=1, help="images, ocr: edge in pixels (224).")] = None,
     fit: Annotated[str | None, typer.Option(help="images, ocr: squash (default), crop or pad.")] = None,
     image_format: Annotated[str | None, typer.Option(help="images, ocr: jpeg or png.")] = None,
-    quality: Annotated[
-        int | None, typer.Option(min=1, max=100, help="images, ocr: JPEG quality (92).")
-    ] = None,
+    quality: Annotated[int | None, typer.Option(min=1, max=100, help="images, ocr: JPEG quality (92).")] = None,
     seed: opt.Seed = 42,
     no_shuffle: opt.NoShuffle = False,
     root: opt.Root = Path(),

@@ -36,9 +36,7 @@ def status(
             return
         for row in records:
             detail = f" ({row['detail']})" if row["detail"] else ""
-            typer.echo(
-                f"{row['modality']}/{row['corpus']}  {row['reason']}  {row['id']}  {row['where']}{detail}"
-            )
+            typer.echo(f"{row['modality']}/{row['corpus']}  {row['reason']}  {row['id']}  {row['where']}{detail}")
         return
     summaries = api.status(root, shards=store)
     if json_:

@@ -131,9 +131,7 @@ class AsTable(Corpus):
 
     def __init__(self, corpus: Corpus) -> None:
         self.corpus = corpus
-        self.__dict__.update(
-            {k: getattr(corpus, k) for k in ("name", "modality", "title", "licence", "homepage")}
-        )
+        self.__dict__.update({k: getattr(corpus, k) for k in ("name", "modality", "title", "licence", "homepage")})
         self.version = corpus.version  # type: ignore[misc]
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:

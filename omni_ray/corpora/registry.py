@@ -70,7 +70,7 @@ def travel_by_value() -> None:
 
     for name, module in list(sys.modules.items()):
         if name.startswith("omni_ray_user_"):
-            ray.cloudpickle.register_pickle_by_value(module)
+            ray.cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
 
 
 def all_corpora(modality: str | None = None) -> list[Corpus]:

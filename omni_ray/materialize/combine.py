@@ -211,9 +211,7 @@ def _write_all(
     by_file = _production_sources(form.files, pieces, seed, work, run)
     for file in form.files:
         combined.append(_join(store.root, f"{form.folder}/{file.production}", file, by_file[file.key], total))
-    media.remove_stale(
-        store.root, marker_folder, {Path(piece.marker) for piece in pieces} if form.has_media else set()
-    )
+    media.remove_stale(store.root, marker_folder, {Path(piece.marker) for piece in pieces} if form.has_media else set())
     return combined
 
 
@@ -228,9 +226,7 @@ def _write_piece(piece: _Piece) -> int:
     with piece.storage.open(piece.manifest.shard.file) as file:
         shard = pq.ParquetFile(file)
         for group in range(shard.num_row_groups):
-            rows = shard.read_row_group(
-                group, columns=None if needs_media else _without_bytes(shard.schema_arrow)
-            )
+            rows = shard.read_row_group(group, columns=None if needs_media else _without_bytes(shard.schema_arrow))
             rows = rows.slice(0, _rows_for(kind.samples_per_row(rows), left))
             if rows.num_rows == 0:
                 break
@@ -282,9 +278,7 @@ def _write_fragment(piece: _Piece, records: dict[str, list[bytes]]) -> None:
     assert piece.seed is not None
     keys = shuffle.keys(piece.seed, piece.first_row, piece.take)
     buckets = shuffle.buckets(keys, piece.buckets)
-    table = pa.table(
-        {"key": keys, **{key: pa.array(values, pa.large_binary()) for key, values in records.items()}}
-    )
+    table = pa.table({"key": keys, **{key: pa.array(values, pa.large_binary()) for key, values in records.items()}})
     with atomic_writer(f"{piece.stem}.fragment") as file, pa.ipc.new_file(file, table.schema) as writer:
         for bucket in range(piece.buckets):
             rows = table.take(np.flatnonzero(buckets == bucket)).combine_chunks()
@@ -315,8 +309,7 @@ def _production_sources(
     keys = tuple(file.key for file in files)
     separators = tuple(file.separator for file in files)
     buckets = [
-        _Bucket(stems, number, keys, separators, f"{work}/bucket-{number:05d}")
-        for number in range(pieces[0].buckets)
+        _Bucket(stems, number, keys, separators, f"{work}/bucket-{number:05d}") for number in range(pieces[0].buckets)
     ]
     counts = list(run(_sort_bucket, buckets))
     return {
@@ -325,9 +318,7 @@ def _production_sources(
     }
 
 
-def _join(
-    root: Path, path: str, file: FlatFile, sources: Iterable[tuple[str, int]], records: int
-) -> Combined:
+def _join(root: Path, path: str, file: FlatFile, sources: Iterable[tuple[str, int]], records: int) -> Combined:
     """Put the pieces together under a temporary name, sync, rename."""
     with atomic_writer(root / path) as out:
         out.write(file.head)

@@ -151,6 +151,4 @@ class OcrFormat(Format):
         return {"ocr": _rows_as_csv(images, rows["text"].to_pylist())}
 
 
-FORMATS: dict[str, Format] = {
-    f.modality: f for f in (TextFormat(), AudioFormat(), ImagesFormat(), OcrFormat())
-}
+FORMATS: dict[str, Format] = {f.modality: f for f in (TextFormat(), AudioFormat(), ImagesFormat(), OcrFormat())}

@@ -29,9 +29,7 @@ _POLL_SECONDS = 0.25
 Work = list[tuple[Job, list[Unit]]]
 
 
-def run_units(
-    work: Work, *, cpus_per_task: float = 1.0, on_commit: Callable[[Job, int], None] | None = None
-) -> None:
+def run_units(work: Work, *, cpus_per_task: float = 1.0, on_commit: Callable[[Job, int], None] | None = None) -> None:
     """Make the shards of ``work`` on the Ray that is connected.
 
     Args:
@@ -58,8 +56,11 @@ def _run(piece: Sequence[tuple[Job, Unit]], cpus_per_task: float) -> None:
     units = {job.first_unit + unit.index: unit for job, unit in numbered}
     stage = TransformStage(jobs)
 
-    class UnitSource(Datasource):  # type: ignore[misc]
+    class UnitSource(Datasource):
         """One read task a unit."""
+
+        def __init__(self) -> None:
+            super().__init__()
 
         def estimate_inmemory_data_size(self) -> int | None:
             return None
@@ -68,7 +69,7 @@ def _run(piece: Sequence[tuple[Job, Unit]], cpus_per_task: float) -> None:
             unknown = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
             return [ReadTask(_reader(job, unit), unknown) for job, unit in numbered]
 
-    class ShardSink(Datasink):  # type: ignore[misc]
+    class ShardSink(Datasink[int]):
         """Commits every unit that reaches it; the commit is idempotent, so a retried task does no harm."""
 
         def write(self, written: Iterable[Any], ctx: Any) -> int:
@@ -79,9 +80,7 @@ def _run(piece: Sequence[tuple[Job, Unit]], cpus_per_task: float) -> None:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     with ray.data.DataContext.current(context):
-        dataset = ray.data.read_datasource(
-            UnitSource(), override_num_blocks=len(numbered), num_cpus=cpus_per_task
-        )
+        dataset = ray.data.read_datasource(UnitSource(), override_num_blocks=len(numbered), num_cpus=cpus_per_task)
         dataset = dataset.map_batches(
             lambda block: stage(block), batch_size=None, batch_format="pyarrow", num_cpus=cpus_per_task
         )
@@ -128,15 +127,14 @@ def _watch(piece: Sequence[tuple[Job, Unit]], on_commit: Callable[[Job, int], No
         yield
         return
     waiting = {
-        job.name: {f"{part_name(unit.index)}.json": unit.index for j, unit in piece if j is job}
-        for job, _ in piece
+        job.name: {f"{part_name(unit.index)}.json": unit.index for j, unit in piece if j is job} for job, _ in piece
     }
     by_name = {job.name: job for job, _ in piece}
     stop = threading.Event()
 
     def look() -> None:
         for name, files in waiting.items():
-            for file in sorted(files.keys() & by_name[name].storage.list().keys()):
+            for file in sorted(files.keys() & by_name[name].storage.files().keys()):
                 on_commit(by_name[name], files.pop(file))
 
     def keep_looking() -> None:

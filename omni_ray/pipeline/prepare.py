@@ -66,9 +66,7 @@ class Request:
         """Take note that a unit is committed."""
         manifest = self.store.manifest(index)
         if manifest is None:
-            raise OmniError(
-                f"{self.store.name}: the manifest of unit {index} vanished while the run was under way"
-            )
+            raise OmniError(f"{self.store.name}: the manifest of unit {index} vanished while the run was under way")
         self._fresh[index] = manifest
         return manifest
 

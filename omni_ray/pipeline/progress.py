@@ -78,9 +78,7 @@ class Reporter:
         bar.quarantined += quarantined
         if self._rich is not None:
             progress, tasks = self._rich
-            progress.update(
-                tasks[title], completed=bar.done, kept=f"{bar.kept:,}", quarantined=f"{bar.quarantined:,}"
-            )
+            progress.update(tasks[title], completed=bar.done, kept=f"{bar.kept:,}", quarantined=f"{bar.quarantined:,}")
         elif not self.quiet and time.monotonic() - self._last > _PLAIN_SECONDS:
             self._last = time.monotonic()
             print(bar.line(), file=self.stream, flush=True)

@@ -72,11 +72,11 @@ def ray_session(
                     num_gpus=num_gpus or 0,
                     include_dashboard=False,
                     log_to_driver=False,
-                    logging_level="ERROR",
+                    logging_level=logging.ERROR,
                     object_store_memory=_OBJECT_STORE_BYTES,
                 )
             else:
-                ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             raise OmniError(_why_unreachable(address, error)) from error
         _silence_ray_data()
@@ -92,9 +92,7 @@ def _usable_cpus() -> int:
 
 def _why_unreachable(address: str, error: Exception) -> str:
     hint = "check the address"
-    if address != "local" and not (
-        _token_is_set() or os.path.exists(os.path.expanduser("~/.ray/auth_token"))
-    ):
+    if address != "local" and not (_token_is_set() or os.path.exists(os.path.expanduser("~/.ray/auth_token"))):
         hint = "check the address, and set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN if the cluster asks for a token"
     return f"Ray at {address} cannot be reached ({str(error).splitlines()[0]}); {hint}"
 

@@ -200,9 +200,7 @@ def _parquet(table: pa.Table) -> memoryview:
     buffer = io.BytesIO()
     # Dictionaries help columns that repeat themselves; for media and text they only cost.
     repeating = [
-        f.name
-        for f in table.schema
-        if f.name in {"corpus", "speaker", "category", "title", "url", "lang", "source"}
+        f.name for f in table.schema if f.name in {"corpus", "speaker", "category", "title", "url", "lang", "source"}
     ]
     with pq.ParquetWriter(buffer, table.schema, compression="zstd", use_dictionary=repeating) as writer:
         for group in _row_groups(table):

@@ -212,7 +212,7 @@ class CorpusStore:
 
     def committed(self) -> dict[int, Manifest]:
         """Every committed unit: its manifest is whole and its files are there with the size it states."""
-        files = self.storage.list()
+        files = self.storage.files()
         found: dict[int, Manifest] = {}
         for name in sorted(files):
             if not (name.startswith("part-") and name.endswith(".json")):
@@ -291,10 +291,10 @@ class CorpusStore:
 
     def reset(self) -> None:
         """Remove everything the manifests list, and nothing else."""
-        for name in list(self.storage.list()):
+        for name in list(self.storage.files()):
             if name.startswith("part-") and name.endswith(".json"):
                 self.remove_unit(int(name[5:-5]))
-        for name in list(self.storage.list()):
+        for name in list(self.storage.files()):
             # A shard whose manifest was never written: the writer was killed between the two.
             if name.startswith("part-") and name.endswith(".parquet"):
                 self.storage.delete(name)

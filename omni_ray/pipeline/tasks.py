@@ -24,9 +24,7 @@ def inline(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
     return map(function, items)
 
 
-def on_ray(
-    function: Callable[[Item], Result], items: Iterable[Item], *, num_cpus: float = 1.0
-) -> Iterator[Result]:
+def on_ray(function: Callable[[Item], Result], items: Iterable[Item], *, num_cpus: float = 1.0) -> Iterator[Result]:
     """As tasks of the connected Ray, at most 64 in flight. The first failure is raised as one sentence."""
     import ray
 
