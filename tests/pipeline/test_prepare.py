@@ -1,0 +1,178 @@
+"""Preparing a corpus: what is kept, what is not, what is done again, and what is not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omni_ray import api
+from omni_ray.corpora.base import Options
+from omni_ray.errors import OmniError, SourceError
+
+pytestmark = [pytest.mark.usefixtures("ray_here", "subtitles_file")]
+
+Films = Callable[..., Path]
+
+
+def prepare(root: Path, source: Path, **more: Any) -> api.PrepareReport:
+    options = Options(unit_scale=2 / 200)  # two files a unit
+    return api.prepare(root, "text", dataset="subtitles", source=str(source), options=options, **more)
+
+
+def digests(root: Path) -> dict[str, str]:
+    files = [p for p in (root / "data").rglob("*") if p.is_file() and ".omni" not in p.parts]
+    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_every_record_is_kept_or_quarantined_with_its_reason(tmp_path: Path, films: Films) -> None:
+    report = prepare(tmp_path / "project", films(7, bad=(2,)), combine=True)
+    [summary] = report.summaries
+    assert (summary.records_in, summary.kept, summary.quarantined, summary.beyond) == (7, 6, 1, 0)
+    assert summary.samples == 30
+    [row] = api.quarantine(tmp_path / "project")
+    assert (row["reason"], row["id"]) == ("bad_encoding", "film-002.srt")
+    lines = (tmp_path / "project/data/text/production_corpus.txt").read_text("utf-8").splitlines()
+    assert sorted(lines) == sorted(f"Film {i}, line {n}." for i in range(7) if i != 2 for n in range(5))
+
+
+def test_a_rotten_corpus_is_no_quiet_success(tmp_path: Path, films: Films) -> None:
+    report = prepare(tmp_path / "project", films(7, bad=(2,)))
+    assert report.exit_code == 1  # one in seven is over 5 %
+    assert "bad_encoding" in report.summaries[0].reasons
+    assert prepare(tmp_path / "project", films(7, bad=(2,)), max_quarantine=0.2).exit_code == 0
+
+
+@pytest.mark.parametrize("limit", [1, 5, 6, 12, 29, 30, 31])
+def test_max_samples_takes_the_first_kept_ones_exactly(tmp_path: Path, films: Films, limit: int) -> None:
+    source = films(7, bad=(0, 3))
+    whole = [f"Film {i}, line {n}." for i in range(7) if i not in (0, 3) for n in range(5)]
+    report = prepare(tmp_path / "project", source, max_samples=limit, combine=True, seed=None, max_quarantine=1.0)
+    [summary] = report.summaries
+    lines = (tmp_path / "project/data/text/production_corpus.txt").read_text("utf-8").splitlines()
+    assert lines == whole[:limit]
+    assert summary.samples == len(lines)
+    assert summary.records_in == summary.kept + summary.quarantined + summary.beyond
+    assert summary.records_in == 7
+
+
+def test_raising_the_limit_makes_only_what_is_missing_and_lowering_it_nothing(tmp_path: Path, films: Films) -> None:
+    source, root = films(40), tmp_path / "project"
+    first = prepare(root, source, max_samples=10, combine=True)
+    shards = digests(root / "data/shards/..")
+    more = prepare(root, source, max_samples=None, combine=True)
+    assert first.units_made + more.units_made == 20
+    again = prepare(root, source, max_samples=10, combine=True)
+    assert again.units_made == 0
+    assert again.summaries[0].samples == 10
+    assert len((root / "data/text/production_corpus.txt").read_text().splitlines()) == 10
+    kept = {name: digest for name, digest in digests(root / "data/shards/..").items() if name in shards}
+    assert {k: v for k, v in kept.items() if "part-" in k} == {k: v for k, v in shards.items() if "part-" in k}
+
+
+def test_the_same_command_again_does_nothing(tmp_path: Path, films: Films) -> None:
+    root, source = tmp_path / "project", films(6)
+    prepare(root, source, combine=True)
+    before = {p: p.stat().st_mtime_ns for p in (root / "data").rglob("*") if p.is_file() and p.name != "lock"}
+    assert prepare(root, source, combine=True).units_made == 0
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+
+
+def test_only_the_shard_of_a_changed_file_is_made_again(tmp_path: Path, films: Films) -> None:
+    root, source = tmp_path / "project", films(6)
+    prepare(root, source)
+    changed = source / "film-003.srt"
+    changed.write_text(changed.read_text().replace("Film 3", "Movie 3"))
+    report = prepare(root, source, combine=True)
+    assert report.units_made == 1
+    text = (root / "data/text/subtitles.txt").read_text()
+    assert "Movie 3, line 0." in text and "Film 3" not in text
+
+
+def test_another_parameter_makes_every_shard_again(tmp_path: Path, films: Films) -> None:
+    root, source = tmp_path / "project", films(6)
+    prepare(root, source)
+    assert prepare(root, source, params={"text": {"max_line_chars": 300}}).units_made == 3
+
+
+def test_a_file_that_vanished_from_the_source_leaves_the_result(tmp_path: Path, films: Films) -> None:
+    root, source = tmp_path / "project", films(6)
+    prepare(root, source, combine=True)
+    (source / "film-005.srt").unlink()
+    report = prepare(root, source, combine=True)
+    assert report.summaries[0].records_in == 5
+    assert "Film 5" not in (root / "data/text/production_corpus.txt").read_text()
+
+
+def test_reset_removes_what_the_manifests_list_and_nothing_else(tmp_path: Path, films: Films) -> None:
+    root, source = tmp_path / "project", films(4)
+    prepare(root, source)
+    mine = root / "data/shards/text/subtitles/notes.md"
+    mine.write_text("keep me")
+    assert prepare(root, source, reset=True).units_made == 2
+    assert mine.read_text() == "keep me"
+
+
+def test_a_lost_shard_is_made_again_with_the_same_bytes(tmp_path: Path, films: Films) -> None:
+    root, source = tmp_path / "project", films(8)
+    prepare(root, source, combine=True)
+    before = digests(root)
+    os.truncate(root / "data/shards/text/subtitles/part-00001.parquet", 100)
+    (root / "data/shards/text/subtitles/part-00002.json").write_text("{")
+    (root / "data/text/production_corpus.txt").unlink()
+    assert prepare(root, source, combine=True).units_made == 2
+    assert digests(root) == before
+
+
+def test_the_shuffle_depends_on_the_seed_alone_and_loses_nothing(tmp_path: Path, films: Films) -> None:
+    source = films(12)
+    root = tmp_path / "project"
+    prepare(root, source, combine=True, seed=1)
+    corpus = root / "data/text/production_corpus.txt"
+    one = corpus.read_text()
+    api.combine(root, seed=2)
+    two = corpus.read_text()
+    api.combine(root, seed=1)
+    assert corpus.read_text() == one != two
+    assert sorted(one.splitlines()) == sorted(two.splitlines())
+
+
+def test_a_wrong_source_is_one_sentence(tmp_path: Path, films: Films) -> None:
+    with pytest.raises(SourceError, match="no such"):
+        prepare(tmp_path / "project", tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceError, match=r"looked for \*\.srt"):
+        prepare(tmp_path / "project", tmp_path / "empty")
+
+
+def test_an_unfinished_run_is_not_combined(tmp_path: Path, films: Films) -> None:
+    root, source = tmp_path / "project", films(6)
+    prepare(root, source)
+    (root / "data/shards/text/subtitles/part-00001.json").unlink()
+    with pytest.raises(OmniError, match="unit 1 of 3 is not committed"):
+        api.combine(root)
+    [summary] = api.status(root)
+    assert (summary.units_done, summary.units_left) == (2, 1)
+
+
+def test_the_manifest_tells_how_the_shard_came_to_be(tmp_path: Path, films: Films) -> None:
+    root = tmp_path / "project"
+    prepare(root, films(2, bad=(1,)), max_quarantine=1.0)
+    folder = root / "data/shards/text/subtitles"
+    manifest = json.loads((folder / "part-00000.json").read_text())
+    shard = folder / manifest["shard"]["file"]
+    assert hashlib.sha256(shard.read_bytes()).hexdigest() == manifest["shard"]["sha256"]
+    assert manifest["records"] == {"in": 2, "kept": 1, "quarantined": 1}
+    assert manifest["reasons"] == {"bad_encoding": 1}
+
+
+def test_a_second_run_on_the_same_root_is_told_to_wait(tmp_path: Path, films: Films) -> None:
+    from omni_ray.pipeline.lease import lease
+
+    with lease(tmp_path / "project/data/.omni", "omni-ray prepare"), pytest.raises(OmniError, match="is at work here"):
+        prepare(tmp_path / "project", films(2))
