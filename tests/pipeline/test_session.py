@@ -1,0 +1,80 @@
+"""A local Ray is private: loopback only, no dashboard, a token, and nobody else's cluster."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """
+import json, os
+from pathlib import Path
+from omni_ray.pipeline.session import ray_session
+
+def listening():
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A":
+                found.add((fields[1].rsplit(":", 1)[0], fields[9]))
+    return found
+
+def sockets_of_session():
+    inodes = set()
+    group = os.getpgid(0)
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes()
+            if b"ray" not in command and int(process.name) != os.getpid():
+                continue
+            for descriptor in (process / "fd").iterdir():
+                target = os.readlink(descriptor)
+                if target.startswith("socket:["):
+                    inodes.add(target[8:-1])
+        except OSError:
+            continue
+    return inodes
+
+before = listening()
+with ray_session(num_cpus=1):
+    import ray
+    ray.get(ray.remote(lambda: 1).remote())
+    new = {address for address, inode in listening() - before if inode in sockets_of_session()}
+    print(json.dumps({
+        "addresses": sorted(new),
+        "dashboard": ray._private.worker.global_worker.node.address_info.get("webui_url"),
+        "token": bool(os.environ.get("RAY_AUTH_TOKEN")),
+        "mode": os.environ.get("RAY_AUTH_MODE"),
+        "home": sorted(p.name for p in Path(os.environ["HOME"]).iterdir()),
+    }))
+"""
+
+
+@pytest.mark.slow
+def test_every_socket_of_a_local_ray_is_on_loopback(tmp_path: Path) -> None:
+    import json
+
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | {"HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, env=environment, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    loopback = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
+    assert found["addresses"] and set(found["addresses"]) <= loopback
+    assert not found["dashboard"]
+    assert found["mode"] == "token" and found["token"]
+    assert found["home"] == []  # no token file, no settings: nothing is left behind
+
+
+def test_a_cluster_that_is_not_there_is_one_sentence() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "omni_ray", "combine", "--address", "127.0.0.1:1", "--root", "nowhere"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
