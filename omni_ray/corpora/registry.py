@@ -18,6 +18,9 @@ from omni_ray.corpora.base import Corpus
 from omni_ray.errors import OmniError
 
 
+_MACHINERY = {"base", "locate", "registry"}
+
+
 def _of_module(module: ModuleType) -> Iterator[Corpus]:
     for _, kind in sorted(inspect.getmembers(module, inspect.isclass)):
         if issubclass(kind, Corpus) and not inspect.isabstract(kind) and kind.__module__ == module.__name__:
@@ -28,7 +31,7 @@ def _of_module(module: ModuleType) -> Iterator[Corpus]:
 def _built_in() -> dict[str, Corpus]:
     found = {}
     for info in pkgutil.iter_modules(corpora.__path__):
-        if info.name not in {"base", "registry"}:
+        if info.name not in _MACHINERY:
             for corpus in _of_module(importlib.import_module(f"{corpora.__name__}.{info.name}")):
                 found[corpus.name] = corpus
     return found
