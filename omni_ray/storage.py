@@ -83,7 +83,8 @@ class Storage:
 
     def child(self, name: str) -> Storage:
         """The storage of a folder inside this one."""
-        return Storage(f"{self.uri.rstrip('/')}/{name}")
+        path, question, query = self.uri.partition("?") if not self.is_local else (self.uri, "", "")
+        return Storage(f"{path.rstrip('/')}/{name}{question}{query}")
 
     def _filesystem(self) -> tuple[FileSystem, str]:
         if self._remote is None:

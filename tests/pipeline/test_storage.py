@@ -1,0 +1,110 @@
+"""Where shards live: whole files or none, on a disk and on an object store."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from omni_ray import api
+from omni_ray.corpora.base import Options
+from omni_ray.errors import OmniError
+from omni_ray.storage import Storage, atomic_writer, remove_temporaries
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """An S3 server on loopback, and the URI of a bucket in it."""
+    moto = pytest.importorskip("moto.server")
+    import boto3
+
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    before = {key: os.environ.get(key) for key in keys}
+    os.environ |= keys
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    boto3.client("s3", endpoint_url=f"http://{host}:{port}").create_bucket(Bucket="shelf")
+    yield f"s3://shelf/project?scheme=http&endpoint_override={host}:{port}"
+    server.stop()
+    for key, value in before.items():
+        os.environ.pop(key) if value is None else os.environ.update({key: value})
+
+
+def storages(tmp_path: Path, bucket: str) -> list[Storage]:
+    return [Storage(tmp_path / "store"), Storage(bucket)]
+
+
+def test_a_local_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "file"
+    with atomic_writer(path) as file:
+        file.write(b"first")
+        assert not path.exists()
+    with pytest.raises(RuntimeError), atomic_writer(path) as file:
+        file.write(b"second, cut sho")
+        raise RuntimeError
+    assert path.read_bytes() == b"first"
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".tmp-abc-part").write_bytes(b"half")
+    (tmp_path / "part").write_bytes(b"whole")
+    assert remove_temporaries(tmp_path) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["part"]
+
+
+def test_both_kinds_of_storage_do_the_same(tmp_path: Path, bucket: str) -> None:
+    for storage in storages(tmp_path, bucket):
+        child = storage.child("text").child("books")
+        assert child.files() == {} and storage.folders() == []
+        child.write("part-00000.json", b"{}")
+        child.write("part-00000.json", b"{ }")
+        assert child.read("part-00000.json") == b"{ }"
+        assert child.files() == {"part-00000.json": 3}
+        assert storage.child("text").folders() == ["books"]
+        with pytest.raises(FileNotFoundError):
+            child.read("part-00001.json")
+        child.delete("part-00000.json")
+        child.delete("part-00000.json")
+        assert child.files() == {}
+
+
+def test_a_location_that_is_none_is_one_sentence() -> None:
+    with pytest.raises(OmniError, match="not a usable storage location"):
+        Storage("s4://nowhere/at/all").files()
+
+
+@pytest.mark.usefixtures("ray_here", "subtitles_file")
+def test_shards_on_an_object_store_give_the_same_training_files(tmp_path: Path, bucket: str, films: Any) -> None:
+    source = films(7, bad=(2,))
+    more: dict[str, Any] = {
+        "dataset": "subtitles", "source": str(source), "options": Options(unit_scale=2 / 200), "combine": True,
+    }  # fmt: skip
+    api.prepare(tmp_path / "local", "text", **more)
+    shelf = Storage(bucket).child("run").uri
+    report = api.prepare(tmp_path / "remote", "text", shards=shelf, **more)
+    assert report.units_made == 4
+    assert not (tmp_path / "remote/data/shards").exists()
+    name = "data/text/production_corpus.txt"
+    assert (tmp_path / "remote" / name).read_bytes() == (tmp_path / "local" / name).read_bytes()
+    assert api.prepare(tmp_path / "remote", "text", shards=shelf, **more).units_made == 0
+    with Storage(shelf).child("text").child("subtitles").open("part-00000.parquet") as file:
+        assert pq.ParquetFile(file).metadata.num_rows == 10
+
+
+def test_two_writers_of_one_file_leave_one_of_them_whole(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    contents = [bytes([n]) * 100_000 for n in range(4)]
+    threads = [threading.Thread(target=storage.write, args=("part", data)) for data in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert storage.read("part") in contents
+    assert list(storage.files()) == ["part"]
