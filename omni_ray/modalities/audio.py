@@ -1,0 +1,180 @@
+"""Audio: an encoded clip becomes 16 kHz mono FLAC or WAV that every trainer can load, with its transcript."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+
+from omni_ray.corpora.base import Rejected
+from omni_ray.errors import OmniError
+from omni_ray.modalities import waveform
+from omni_ray.modalities.base import Modality, Params, Transformed
+from omni_ray.modalities.lines import one_line
+
+SAMPLING_RATE = 16_000
+MIN_SAMPLES = 513
+"""The trainers' mel transform pads by reflection and needs more than 512 samples."""
+MAX_TEXT_CHARS = 131_072
+"""Python's csv module refuses longer fields, and ends the trainer."""
+_USUAL_SECONDS = (1.0, 10.0)
+
+
+@dataclass(frozen=True)
+class AudioParams(Params):
+    """How clips are made.
+
+    Attributes:
+        audio_format: "flac" or "wav" (PCM_16).
+        min_seconds, max_seconds: shorter and longer clips are quarantined. Default: all of 513 samples and more.
+        resampler: "soxr" (soxr HQ) or "torchaudio" (Kaiser-windowed sinc).
+    """
+
+    audio_format: str = "flac"
+    min_seconds: float = 0.0
+    max_seconds: float | None = None
+    resampler: str = "soxr"
+
+    def __post_init__(self) -> None:
+        if self.audio_format not in {"flac", "wav"}:
+            raise OmniError(f"--audio-format {self.audio_format}: there are flac and wav")
+        if self.resampler not in waveform.RESAMPLERS:
+            raise OmniError(f"--resampler {self.resampler}: there are {' and '.join(waveform.RESAMPLERS)}")
+        if self.max_seconds is not None and self.max_seconds <= self.min_seconds:
+            raise OmniError(f"--max-seconds {self.max_seconds} is not above --min-seconds {self.min_seconds}")
+
+
+def ctc_frames(num_samples: int) -> int:
+    """Output frames of the audio encoder for a clip at 16 kHz: mel frames every 160 samples, 8 times downsampled."""
+    return (1 + num_samples // 160) // 8
+
+
+def ctc_needed(text: str) -> int:
+    """Frames that CTC needs for ``text``: one a character, and a blank between two equal neighbours.
+
+    Graves et al., "Connectionist temporal classification", 2006: a path must visit every label, and cannot merge
+    equal neighbours without a blank between them.
+    """
+    return len(text) + sum(a == b for a, b in zip(text, text[1:], strict=False))
+
+
+_AUDIO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("corpus", pa.string()),
+        ("audio", _AUDIO),
+        ("text", pa.string()),
+        ("speaker", pa.string()),
+        ("num_samples", pa.int64()),
+        ("duration", pa.float64()),
+        ("source_sampling_rate", pa.int32()),
+    ]
+)
+_FEATURES = {
+    field.name: {"dtype": str(field.type).replace("double", "float64"), "_type": "Value"} for field in _SCHEMA
+} | {"audio": {"sampling_rate": SAMPLING_RATE, "_type": "Audio"}}
+
+
+class Audio(Modality[AudioParams]):
+    """Speech clips with transcripts. A record is a clip."""
+
+    name = "audio"
+    params_type = AudioParams
+
+    @property
+    def raw_schema(self) -> pa.Schema:
+        """``audio`` is an encoded file, ``path`` its place in the corpus, with any ending."""
+        return pa.schema(
+            [
+                ("id", pa.string()),
+                ("where", pa.string()),
+                ("records", pa.int32()),
+                ("audio", pa.binary()),
+                ("path", pa.string()),
+                ("text", pa.string()),
+                ("speaker", pa.string()),
+            ]
+        )
+
+    @property
+    def schema(self) -> pa.Schema:
+        """``audio.path`` is relative, with the ending of the bytes; ``duration`` is in seconds."""
+        return _SCHEMA.with_metadata({"huggingface": json.dumps({"info": {"features": _FEATURES}})})
+
+    def transform(self, raw: pa.Table, corpus: str, params: AudioParams) -> Transformed:
+        """Decode, downmix, resample, encode. ``stats``: seconds, clips outside 1-10 s, CTC-infeasible clips."""
+        rows: list[dict[str, Any]] = []
+        rejected: list[Rejected] = []
+        for batch in raw.to_batches():
+            for row in batch.to_pylist():
+                try:
+                    rows.append(_clip(row, corpus, params))
+                except waveform.Unusable as error:
+                    rejected.append(Rejected(row["id"], row["where"], error.reason, str(error), row["records"]))
+        return Transformed(pa.Table.from_pylist(rows, schema=self.schema), rejected, _stats(rows))
+
+    def warnings(self, samples: int, stats: Mapping[str, float], params: AudioParams) -> list[str]:
+        """Clips that train, but not well."""
+        if not samples:
+            return []
+        said = []
+        outside = stats.get("outside_1_10s", 0)
+        if outside / samples > 0.05:
+            said.append(
+                f"{outside:.0f} of {samples} clips are outside 1-10 s, which the trainers do best with; "
+                "--min-seconds and --max-seconds leave them out"
+            )
+        infeasible = stats.get("ctc_infeasible", 0)
+        if infeasible / samples > 0.05:
+            said.append(
+                f"{infeasible:.0f} of {samples} clips are spoken faster than the audio encoder can follow (12.5 characters "
+                "a second): their loss in train_audio_enc.py is exactly 0"
+            )
+        return said
+
+
+def _clip(row: Mapping[str, Any], corpus: str, params: AudioParams) -> dict[str, Any]:
+    text = one_line(row["text"] or "")
+    if not text:
+        raise waveform.Unusable("empty_text", "no transcript is left after cleaning")
+    if len(text) > MAX_TEXT_CHARS:
+        raise waveform.Unusable("text_too_long", f"{len(text):,} characters")
+    data = row["audio"]
+    if not data:
+        raise waveform.Unusable("decode_error", "the file is empty")
+    samples, source_rate = waveform.decode(data, SAMPLING_RATE, params.resampler)
+    _check_length(len(samples), params)
+    if not (params.audio_format == "flac" and waveform.is_ready_flac(data, SAMPLING_RATE)):
+        data = waveform.encode(waveform.to_int16(samples), SAMPLING_RATE, params.audio_format)
+    return {
+        "id": row["id"],
+        "corpus": corpus,
+        "audio": {"bytes": data, "path": str(PurePosixPath(row["path"]).with_suffix(f".{params.audio_format}"))},
+        "text": text,
+        "speaker": row["speaker"],
+        "num_samples": len(samples),
+        "duration": len(samples) / SAMPLING_RATE,
+        "source_sampling_rate": source_rate,
+    }
+
+
+def _check_length(count: int, params: AudioParams) -> None:
+    seconds = count / SAMPLING_RATE
+    if count < MIN_SAMPLES or seconds < params.min_seconds:
+        raise waveform.Unusable("too_short", f"{count} samples at 16 kHz ({seconds:.3f} s)")
+    if params.max_seconds is not None and seconds > params.max_seconds:
+        raise waveform.Unusable("too_long", f"{seconds:.1f} s")
+
+
+def _stats(rows: list[dict[str, Any]]) -> dict[str, float]:
+    low, high = _USUAL_SECONDS
+    return {
+        "seconds": round(sum(row["duration"] for row in rows), 6),
+        "outside_1_10s": sum(not low <= row["duration"] <= high for row in rows),
+        "ctc_infeasible": sum(ctc_needed(row["text"]) > ctc_frames(row["num_samples"]) for row in rows),
+    }
