@@ -9,7 +9,7 @@ Everything the command line does can be done from here::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from omni_ray.materialize.combine import Combined
     from omni_ray.modalities.base import Params
     from omni_ray.pipeline.prepare import Request
+    from omni_ray.synth.tiny import TinyReport
 
 DEFAULT_MAX_SAMPLES = 1_000_000
 DEFAULT_MAX_QUARANTINE = 0.05
@@ -368,3 +369,41 @@ def quarantine(root: str | Path, *, shards: str | None = None) -> Iterator[dict[
     for corpus in Store(root, shards).corpora():
         for row in corpus.quarantine():
             yield {"modality": corpus.modality, "corpus": corpus.name, **row}
+
+
+def synthesize(
+    root: str | Path,
+    *,
+    samples: int = 10_000,
+    seed: int = DEFAULT_SEED,
+    cluster: Cluster | None = None,
+    reporter: Reporter | None = None,
+) -> TinyReport:
+    """Write the tiny training files: synthetic text, speech, pictures and words, made in parallel on Ray.
+
+    Args:
+        root: the project folder.
+        samples: how many of each kind.
+        seed: the same seed gives the same bytes.
+        cluster, reporter: as for :func:`prepare`.
+
+    Raises:
+        OmniError: a file cannot be written.
+    """
+    from omni_ray.pipeline.lease import lease
+    from omni_ray.pipeline.tasks import on_ray
+    from omni_ray.synth.tiny import synthesize_tiny
+
+    told = reporter or Reporter(quiet=True)
+
+    def run(function: Callable[[Any], int], chunks: Iterable[Any]) -> Iterator[int]:
+        todo = list(chunks)
+        with (cluster or Cluster()).session():
+            told.begin("synthetic", len(todo))
+            for chunk, made in zip(todo, on_ray(function, todo), strict=True):
+                told.advance("synthetic", kept=chunk.stop - chunk.start)
+                yield made
+            told.end()
+
+    with lease(Store(root).state_folder, "omni-ray synth"):
+        return synthesize_tiny(root, samples, seed, run)

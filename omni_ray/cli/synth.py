@@ -1,0 +1,47 @@
+"""``omni-ray synth``: made-up training data, for trying the trainers out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from omni_ray.cli import options as opt
+
+
+def synth(
+    samples: Annotated[int, typer.Option(min=1, help="Of each kind: lines, clips, pictures, words.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 42,
+    native: Annotated[
+        Path | None, typer.Option(help="Write small corpora in their native layouts here instead of the tiny files.")
+    ] = None,
+    root: opt.Root = Path(),
+    address: opt.Address = None,
+    cpus: opt.Cpus = None,
+    json_: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Write tiny_corpus.txt, asr.csv, tts.csv, annotations.json and ocr_train.csv, usable by every trainer."""
+    from omni_ray.api import Cluster, synthesize
+    from omni_ray.pipeline.progress import Reporter
+
+    reporter = Reporter(quiet=quiet or json_)
+    if native is not None:
+        from omni_ray.synth.native import write_native
+
+        expected: dict[str, Any] = {name: vars(each) for name, each in write_native(native, seed=seed).items()}
+        if json_:
+            opt.print_json(expected)
+        else:
+            typer.echo(f"{len(expected)} corpora in {native}: {', '.join(expected)}")
+        return
+    report = synthesize(root, samples=samples, seed=seed, cluster=Cluster(address, cpus), reporter=reporter)
+    if json_:
+        opt.print_json(asdict(report))
+        return
+    for file in report.files:
+        typer.echo(f"{file.path}: {file.samples:,} samples")
+    for warning in report.warnings:
+        typer.echo(f"note: {warning}")
