@@ -1,0 +1,223 @@
+"""MediaWiki XML exports (``*pages-articles*.xml``, also .bz2 and .gz), read in slices.
+
+A slice owns the pages whose ``<page>`` begins in it, and reads on behind its end to finish the last one. Pages are
+found by their tags (the format escapes ``<`` everywhere else) and parsed one by one. A page is parsed from its own
+start tag, where XML allows no document type: entities cannot be declared, so none can expand.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from html import unescape
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from omni_ray.corpora.base import Options, Rejected, UnitDraft
+from omni_ray.errors import SourceError
+from omni_ray.sources.bz2_blocks import read_blocks
+from omni_ray.sources.packed import BrokenStream, unpack
+
+if TYPE_CHECKING:
+    from omni_ray.sources.tree import Tree
+
+MAX_PAGE_BYTES = 16 << 20
+"""A page of more bytes is ``too_large``: MediaWiki's own limit for a page's text is 2 MiB."""
+SLICE_BYTES = {".xml": 16 << 20, ".bz2": 4 << 20}
+"""Bytes of file in a slice: some seconds of work. A .gz file cannot be entered in its middle: it is one slice."""
+_HEAD_BYTES = 1 << 16
+
+_OPEN, _CLOSE = b"<page>", b"</page>"
+_TAG = re.compile(rb"</?page>")
+_PAGE_NAME = re.compile(rb"<title>([^<]*)</title>(?:\s*<ns>[^<]*</ns>)?(?:\s*<id>(\d+)</id>)?")
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the head of an export says about its wiki.
+
+    Attributes:
+        base: what a page's URL begins with.
+        lang: language code.
+        namespaces: lower-case names by number.
+    """
+
+    base: str
+    lang: str
+    namespaces: Mapping[int, str]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page: its last revision where there are several. ``where`` names the file and place it came from."""
+
+    id: str
+    title: str
+    namespace: int
+    is_redirect: bool
+    model: str
+    text: str
+    where: str
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Decompressed bytes in order; ``fault`` instead of data where some are lost; ``own`` if of the slice itself."""
+
+    data: bytes
+    own: bool
+    where: str
+    fault: str = ""
+
+
+def is_export(name: str) -> bool:
+    """Whether a file's name is that of an XML export."""
+    return name.lower().endswith((".xml", ".xml.bz2", ".xml.gz"))
+
+
+def read_site(tree: Tree, name: str) -> Site | None:
+    """The head of an export; None where the file is some other XML.
+
+    Raises:
+        SourceError: it cannot be decompressed, or declares a document type or entities.
+    """
+    head = b""
+    with tree.open(name) as file:
+        for piece in _pieces(file, name, 0, None):
+            if piece.fault:
+                raise SourceError(f"{name}: the file cannot be decompressed; fetch it again")
+            head += piece.data[: _HEAD_BYTES - len(head)]
+            if len(head) >= _HEAD_BYTES or _OPEN in head:
+                break
+    head = head.partition(_OPEN)[0]
+    if re.search(rb"<!(?:DOCTYPE|ENTITY)", head, re.IGNORECASE):
+        raise SourceError(f"{name}: declares a document type, which no MediaWiki export does; it is not read")
+    root = re.search(rb"<mediawiki\b[^>]*>", head)
+    if root is None:
+        return None
+    lang = re.search(rb'xml:lang="([A-Za-z-]+)"', root[0])
+    base = re.search(rb"<base>([^<]*/)[^<]*</base>", head)
+    names = re.findall(rb'<namespace key="(-?\d{1,6})"[^>]*>([^<]*)</namespace>', head)
+    return Site(
+        base=unescape(base[1].decode("utf-8", "replace")) if base else "https://en.wikipedia.org/wiki/",
+        lang=lang[1].decode() if lang else "en",
+        namespaces={int(key): unescape(text.decode("utf-8", "replace")).lower() for key, text in names},
+    )
+
+
+def slices(tree: Tree, name: str, options: Options) -> Iterator[UnitDraft]:
+    """Byte ranges of an export; the payload is ``{"file", "start", "end"}``, ``end`` null for the end of the file."""
+    size = tree.size(name)
+    step = SLICE_BYTES.get(name[name.rfind(".") :].lower())
+    step = size if step is None else options.records_per_unit(step)
+    for start in range(0, max(size, 1), max(step, 1)):
+        end = start + step if start + step < size else None
+        yield UnitDraft({"file": name, "start": start, "end": end}, inputs=(name,))
+
+
+def read_pages(tree: Tree, payload: Mapping[str, Any]) -> Iterator[Page | Rejected]:
+    """The pages of one slice, in order. A page that cannot be read is a :class:`Rejected`; so is a lost block."""
+    name, start, end = payload["file"], payload["start"], payload["end"]
+    with tree.open(name) as file:
+        for chunk, where in _page_chunks(_pieces(file, name, start, end)):
+            yield _parse(chunk, where) if isinstance(chunk, bytes) else chunk
+
+
+def _pieces(file: BinaryIO, name: str, start: int, end: int | None) -> Iterator[_Piece]:
+    if name.lower().endswith(".bz2"):
+        for block in read_blocks(file, start):
+            own = end is None or block.start < end
+            yield _Piece(block.data or b"", own, f"{name}, block at byte {block.start}", block.fault)
+        return
+    if start:
+        file.seek(start)
+    position = start
+    try:
+        for data in unpack(file, name):
+            where = f"{name}, byte {position}"
+            inside = len(data) if end is None else max(0, min(len(data), end - position))
+            position += len(data)
+            if inside:
+                yield _Piece(data[:inside], True, where)
+            if inside < len(data):
+                yield _Piece(data[inside:], False, where)
+    except BrokenStream as broken:
+        yield _Piece(b"", True, f"{name}, byte {position} of its contents", broken.reason)
+
+
+def _page_chunks(pieces: Iterable[_Piece]) -> Iterator[tuple[bytes | Rejected, str]]:
+    """The bytes of each page that begins in an own piece, with where it begins."""
+    data = b""
+    owned = 0  # how many bytes at the front of data are own
+    begun: int | None = None  # where in data the page begins that is being read
+    where = ""
+    for piece in pieces:
+        if piece.fault:
+            if begun is not None:
+                yield _lost(data, where, piece.fault), where
+            if not piece.own:
+                return
+            yield Rejected(piece.where, piece.where, piece.fault, "the pages that begin here are lost"), piece.where
+            data, owned, begun = b"", 0, None
+            continue
+        scanned = max(0 if begun is None else len(_OPEN), len(data) - len(_CLOSE) + 1)
+        data += piece.data
+        owned += len(piece.data) if piece.own else 0
+        for tag in _TAG.finditer(data, scanned):
+            if tag[0] == _CLOSE:
+                if begun is not None:
+                    yield _checked(data[begun : tag.end()], where), where
+                begun = None
+                continue
+            if begun is not None:
+                yield _lost(data[begun : tag.start()], where, "bad_row"), where
+            if tag.start() >= owned:
+                return
+            begun, where = tag.start(), piece.where
+        if begun is not None and len(data) - begun > MAX_PAGE_BYTES:
+            yield _lost(data[begun:], where, "too_large"), where
+            begun = None
+        keep = max(0, len(data) - len(_CLOSE) + 1) if begun is None else begun
+        data, owned, begun = data[keep:], max(0, owned - keep), None if begun is None else 0
+        if begun is None and not owned and not piece.own:
+            return
+    if begun is not None:
+        yield _lost(data, where, "truncated"), where
+
+
+def _checked(chunk: bytes, where: str) -> bytes | Rejected:
+    return chunk if len(chunk) <= MAX_PAGE_BYTES else _lost(chunk, where, "too_large")
+
+
+def _lost(head: bytes, where: str, reason: str, why: str = "") -> Rejected:
+    found = _PAGE_NAME.search(head[:_HEAD_BYTES])
+    title = found[1].decode("utf-8", "replace") if found else ""
+    name = found[2].decode() if found and found[2] else where
+    return Rejected(name, where, reason, f"page {title!r}{why}")
+
+
+def _parse(chunk: bytes, where: str) -> Page | Rejected:
+    try:
+        page = ElementTree.fromstring(chunk)
+    except ElementTree.ParseError as error:
+        try:
+            chunk.decode()
+        except UnicodeDecodeError:
+            return _lost(chunk, where, "bad_encoding")
+        return _lost(chunk, where, "bad_row", f": {error}")
+    revision = page.findall("revision")[-1:]
+    text = revision[0].findtext("text") if revision else None
+    model = revision[0].findtext("model") if revision else None
+    number = page.findtext("ns") or "0"
+    if not (page.findtext("id") or "").isdecimal() or not number.lstrip("-").isdecimal():
+        return _lost(chunk, where, "bad_row")
+    return Page(
+        id=page.findtext("id") or "",
+        title=page.findtext("title") or "",
+        namespace=int(number[:9]),
+        is_redirect=page.find("redirect") is not None,
+        model=model or "wikitext",
+        text=text or "",
+        where=where,
+    )

@@ -1,0 +1,62 @@
+"""Compressed files: whole, joined, cut and damaged."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import random
+from collections.abc import Callable
+
+import pyarrow as pa
+import pytest
+
+from omni_ray.sources.packed import CHUNK_BYTES, BrokenStream, unpack
+
+
+def zstd(data: bytes) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(data)
+    return sink.getvalue().to_pybytes()
+
+
+FORMATS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": zstd,
+}
+GENERATOR = random.Random(1)
+DATA = b"".join(str(GENERATOR.random()).encode() for _ in range(120_000)) + bytes(3_000_000)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_streams_behind_each_other_are_one_file(suffix: str) -> None:
+    packed = FORMATS[suffix](DATA)
+    chunks = list(unpack(io.BytesIO(packed + packed), "x" + suffix))
+    assert b"".join(chunks) == DATA + DATA
+    assert max(map(len, chunks)) <= CHUNK_BYTES
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_cut_file_gives_what_it_holds_and_then_says_so(suffix: str) -> None:
+    packed = FORMATS[suffix](DATA)
+    stream = unpack(io.BytesIO(packed[: len(packed) * 2 // 3]), "x" + suffix)
+    read = b""
+    with pytest.raises(BrokenStream, match="truncated"):
+        for chunk in stream:
+            read += chunk
+    assert DATA.startswith(read) and len(read) > 100_000
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_file_of_another_kind_is_a_decode_error(suffix: str) -> None:
+    with pytest.raises(BrokenStream, match="decode_error"):
+        list(unpack(io.BytesIO(b"plain text, whatever the name says" * 10), "x" + suffix))
+
+
+def test_empty_and_plain_files() -> None:
+    assert b"".join(unpack(io.BytesIO(b""), "x.gz")) == b""
+    assert b"".join(unpack(io.BytesIO(b"abc"), "x.txt")) == b"abc"

@@ -1,0 +1,80 @@
+"""Wikitext to paragraphs."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omni_ray.sources.wikitext import is_disambiguation, is_redirect, paragraphs
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("'''Bold''', ''italic'' and '''''both'''''.", ["Bold, italic and both."]),
+        ("A [[link]], a [[target|label]], [[plural]]s, a [[Foo#part|part]].", ["A link, a label, plurals, a part."]),
+        ("[https://x.org A label], [https://x.org] and https://x.org/y here.", ["A label, and here."]),
+        ("[[File:a.jpg|thumb|250px|A [[map]] of {{x}}\nin two lines]] After.", ["After."]),
+        ("[[Category:Towns]][[de:Stadt]] See [[:Category:Towns]].", ["See Category:Towns."]),
+        ("{{Infobox\n| a = {{b|[[c]]}}\n| d = e\n}}\nText.", ["Text."]),
+        ("One<ref>{{cite|title=x|url=https://x}}</ref> two<ref name=a /> three<!-- four -->.", ["One two three."]),
+        ('{| class="wikitable"\n! a !! b\n|-\n| c || {{d}}\n{|\n| nested\n|}\n|}\nText.', ["Text."]),
+        ("* one\n** two\n# three\n: four\n;Term:meaning", ["one", "two", "three", "four", "Term: meaning"]),
+        ("== Head ==\nText.\n=== Sub ===\n----\n__NOTOC__", ["Text."]),
+        ("a<br>b<br />c", ["a", "b", "c"]),
+        ("<div><p>Inside.</p></div> H<sub>2</sub>O", ["Inside.", "H2O"]),
+        ("Area &lt;&nbsp;5&nbsp;km&sup2; &mdash; large &amp; wet", ["Area < 5 km² — large & wet"]),
+        ("Where <math>x^{2}</math> is <nowiki>plain</nowiki> <nowiki>[[x]]</nowiki>.", ["Where is plain."]),
+        ("'''X''' ({{IPA|x}}; born 1960) is {{convert|5|km|mi}} {{nowrap|off}}.", ["X (born 1960) is 5 km off."]),
+        ("'''X''' ({{lang-ru|Икс}}, {{IPA|x}}) and Z ({{IPA|z}}).", ["X (Икс) and Z."]),
+        ("L'''ordre'' is the ''first'' '''word'''.", ["L'ordre is the first word."]),
+        ("{| never closed\n| cell\nText. {{never closed|x\n| y = z\nMore [[text|here.", ["Text.", "More here."]),
+        ("&ldquo\nAT&T and R&D", ["AT&T and R&D"]),
+    ],
+)  # fmt: skip
+def test_what_a_reader_sees(source: str, shown: list[str]) -> None:
+    assert paragraphs(source) == shown
+
+
+def test_link_sections_keep_only_lines_with_prose() -> None:
+    source = (
+        "Lead.\n== See also ==\n* [[A]]\n* [[B]] was the first of them.\n=== More ===\n* [[C]]\n"
+        "== External links ==\n* [https://x.org X]\n* {{Official website}}\n== Later life ==\n[[D]]"
+    )
+    assert paragraphs(source) == ["Lead.", "B was the first of them.", "D"]
+
+
+def test_other_languages_name_their_file_namespace() -> None:
+    assert paragraphs("[[Datei:a.jpg|mini|Bild]] Text.", {"datei"}) == ["Text."]
+
+
+MARKS = [
+    *("[[", "]]", "{{", "}}", "{|", "|}", "|", "'''", "''", "'", "<b>", "</b>", "<ref>", "</ref>", "<br>", "<nowiki>"),
+    *("</nowiki>", "<!--", "-->", "==", "*", "#", ":", ";", "[http://x", "]", "&amp;", "&#0;", "&#x110000;", "(", ")"),
+    *(",", "File:", "lang|fr|", "{{lang|fr|", "__TOC__", "<math>", "</math>", "<div class=x>", "-", "日本", "word"),
+]
+
+
+@given(st.lists(st.sampled_from([*MARKS, "\n", " "]), max_size=40))
+def test_no_markup_is_left_and_nothing_is_raised(tokens: list[str]) -> None:
+    for text in paragraphs("".join(tokens)):
+        assert text == text.strip() and "\n" not in text and "  " not in text
+        assert not any(mark in text for mark in ("<ref", "__TOC__", "<!--"))
+
+
+@pytest.mark.parametrize(
+    "mark", ["{{a|", "[[a|", "{|\n", '<a b="', "<ref>", "<b>", "'''", "[http://a ", "{{lang|", "&a", "("]
+)
+def test_hostile_repetition_is_read_in_linear_time(mark: str) -> None:
+    # Unclosed, these take the parser alone minutes to hours.
+    paragraphs(mark * 50_000)
+
+
+def test_kinds_of_pages() -> None:
+    assert is_redirect("#REDIRECT [[Target]]") and is_redirect("#weiterleitung: [[Ziel]]")
+    assert not is_redirect("# [[Item]] of a list")
+    assert is_disambiguation("Georgia (disambiguation)", "")
+    assert is_disambiguation("Georgia", "'''Georgia''' may be:\n{{Disambiguation|geo}}")
+    assert is_disambiguation("X", "{{Human name disambiguation}}") and is_disambiguation("Mark", "{{hndis}}")
+    assert not is_disambiguation("X", "{{Short description|A word in disambiguation}} Text.")
