@@ -7,6 +7,7 @@ more slowly, with longer pauses, until it does.
 
 from __future__ import annotations
 
+import io
 from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from random import Random
@@ -39,7 +40,7 @@ class Clip(NamedTuple):
 
     Attributes:
         pcm: int16 samples, mono, at 16,000 Hz.
-        text: what is said.
+        text: what is said, in lower case.
         speaker: who says it.
     """
 
@@ -115,6 +116,16 @@ def resampled(samples: NDArray[np.int16], rate: int, peak: float) -> NDArray[np.
     return np.round(wave * (peak * 32767 / loudest)).astype(np.int16)
 
 
+def encoded(pcm: NDArray[np.int16], rate: int, file_format: str) -> bytes:
+    """A mono file: "FLAC" or "WAV" of 16 bits, or "MP3"."""
+    import soundfile
+
+    buffer = io.BytesIO()
+    subtype = "MPEG_LAYER_III" if file_format == "MP3" else "PCM_16"
+    soundfile.write(buffer, pcm, rate, format=file_format, subtype=subtype)
+    return buffer.getvalue()
+
+
 def _padded(pcm: NDArray[np.int16], r: Random) -> NDArray[np.int16]:
     """A little silence at both ends, and enough of it to reach the shortest length."""
     before, after = r.randint(0, SAMPLE_RATE // 10), r.randint(0, SAMPLE_RATE // 10)
@@ -141,7 +152,7 @@ def make_clip(seed: int, i: int, kind: Engine | None = None) -> Clip:
     longest = _LONGEST_TEXT
     with opened(kind or engine()) as voice:
         while True:
-            text = utterance(r, longest)
+            text = utterance(r, longest).lower()
             spoken = say(voice, text, speaker, rate)
             pcm = _padded(resampled(spoken, SAMPLE_RATE, r.uniform(0.35, 0.9)), r)
             if len(pcm) <= LONGEST * SAMPLE_RATE:

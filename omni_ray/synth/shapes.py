@@ -171,12 +171,20 @@ def _captions(kinds: dict[_Kind, list[int]], ground: str, r: Random) -> list[str
     return captions
 
 
-def draw_shapes(r: Random, size: tuple[int, int]) -> tuple[Image.Image, list[str]]:
-    """A picture of one to six shapes on a grid, and five captions that are true of it."""
-    ground = r.choice([*PALE, "black", "white"])
+def draw_shapes(r: Random, size: tuple[int, int], *, grey: bool = False) -> tuple[Image.Image, list[str]]:
+    """A picture of one to six shapes on a grid, and five captions that are true of it.
+
+    Args:
+        r: the random stream.
+        size: width and height in pixels.
+        grey: use black, white and grey only.
+    """
+    ground = r.choice(["light grey", "black", "white"] if grey else [*PALE, "black", "white"])
     base = {**PALE, **COLOURS}[ground]
     canvas = Canvas(size, varied(base, r, 6), varied(base, r, 6))
     colours = [name for name in COLOURS if name != ground and not (ground in PALE and name == "white")]
+    if grey:
+        colours = ["grey", "white" if ground == "black" else "black"]
     kinds: dict[_Kind, list[int]] = {}
     cells = r.sample(range(9), 6)
     for shape in r.sample(sorted(_SHAPES), r.randint(1, 3)):

@@ -16,11 +16,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import soundfile
-
 from omni_ray.errors import OmniError
 from omni_ray.storage import atomic_writer, write_atomic
-from omni_ray.synth.clips import SAMPLE_RATE, Engine, engine, make_clip
+from omni_ray.synth.clips import SAMPLE_RATE, Engine, encoded, engine, make_clip
 from omni_ray.synth.pictures import make_picture
 from omni_ray.synth.sentences import make_text
 from omni_ray.synth.word_images import make_word_image
@@ -105,9 +103,7 @@ def _text(chunk: Chunk) -> Iterator[Row]:
 def _audio(chunk: Chunk) -> Iterator[Row]:
     for i in range(chunk.start, chunk.stop):
         clip = make_clip(chunk.seed, i, chunk.speech)
-        buffer = io.BytesIO()
-        soundfile.write(buffer, clip.pcm, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-        file = _media(chunk, f"data/audio/synthetic/{i:06d}.flac", buffer.getvalue())
+        file = _media(chunk, f"data/audio/synthetic/{i:06d}.flac", encoded(clip.pcm, SAMPLE_RATE, "FLAC"))
         yield {**file, "text": clip.text, "speaker": clip.speaker, "samples": len(clip.pcm)}
 
 

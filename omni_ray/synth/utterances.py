@@ -1,4 +1,4 @@
-"""What is said in the synthetic clips: short sentences in lower case, spelled as they are spoken."""
+"""What is said in the synthetic clips: short sentences without punctuation, spelled as they are spoken."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHORT_THINGS = [word for word in (*words.THINGS, *words.ANIMALS, *words.FOODS) 
 
 def _who(r: Random) -> str:
     if r.random() < 0.4:
-        return names.plain_given(r).lower()
+        return names.plain_given(r)
     return f"the {r.choice(r.choice((words.ANIMALS, words.JOBS, words.PEOPLE)))}"
 
 
@@ -47,11 +47,11 @@ def _time(r: Random) -> str:
 
 def _day(r: Random) -> str:
     order = r.choice(("call", "meet", "visit", "write to"))
-    return f"{order} {names.plain_given(r).lower()} on {r.choice(words.DAYS).lower()}"
+    return f"{order} {names.plain_given(r)} on {r.choice(words.DAYS)}"
 
 
 def _date(r: Random) -> str:
-    return f"the {ordinal_in_words(r.randint(1, 28))} of {r.choice(words.MONTHS).lower()}"
+    return f"the {ordinal_in_words(r.randint(1, 28))} of {r.choice(words.MONTHS)}"
 
 
 def _order(r: Random) -> str:
@@ -64,11 +64,7 @@ def _forbid(r: Random) -> str:
 
 def _name(r: Random) -> str:
     name = names.accented_given(r) if r.random() < 0.2 else names.plain_given(r)
-    return (
-        f"my name is {name.lower()}"
-        if r.random() < 0.5
-        else f"{name.lower()} has {with_article(r.choice(_SHORT_THINGS))}"
-    )
+    return f"my name is {name}" if r.random() < 0.5 else f"{name} has {with_article(r.choice(_SHORT_THINGS))}"
 
 
 def _turn(r: Random) -> str:
@@ -76,7 +72,7 @@ def _turn(r: Random) -> str:
 
 
 def _weather(r: Random) -> str:
-    return f"{r.choice(words.WEATHER)} and {r.choice(words.WEATHER)} on {r.choice(words.DAYS).lower()}"
+    return f"{r.choice(words.WEATHER)} and {r.choice(words.WEATHER)} on {r.choice(words.DAYS)}"
 
 
 _KINDS: tuple[Callable[[Random], str], ...] = (
@@ -85,7 +81,7 @@ _KINDS: tuple[Callable[[Random], str], ...] = (
 
 
 def utterance(r: Random, longest: int) -> str:
-    """A sentence of at most ``longest`` characters (at least 24): words of a-z, apostrophes, rarely an accent."""
+    """A sentence of at most ``longest`` characters (at least 24): letters and apostrophes, rarely an accent."""
     while True:
         text = r.choice(_KINDS)(r)
         if len(text) <= longest:

@@ -1,0 +1,242 @@
+"""A Wikipedia dump, Gutenberg books, Parquet and JSON Lines, with sentences from the grammar."""
+
+from __future__ import annotations
+
+import bz2
+import json
+import textwrap
+from pathlib import Path
+from random import Random
+from xml.sax.saxutils import escape
+
+from omni_ray.synth import names, words
+from omni_ray.synth.morphology import with_article
+from omni_ray.synth.native import Expected, Task
+from omni_ray.synth.numerals import date, quantity
+from omni_ray.synth.seeds import stream
+from omni_ray.synth.sentences import passage
+from omni_ray.synth.word_images import word
+
+_NAMESPACES = {0: "", 1: "Talk", 2: "User", 4: "Wikipedia", 6: "File", 10: "Template", 14: "Category"}
+
+
+def _page(number: int, title: str, namespace: int, text: str, redirect: str = "") -> str:
+    pointer = f'    <redirect title="{escape(redirect)}" />\n' if redirect else ""
+    data = text.encode()
+    return f"""  <page>
+    <title>{escape(title)}</title>
+    <ns>{namespace}</ns>
+    <id>{number}</id>
+{pointer}    <revision>
+      <id>{900_000 + number}</id>
+      <timestamp>2025-01-11T12:10:00Z</timestamp>
+      <contributor>
+        <username>Gardener</username>
+        <id>42</id>
+      </contributor>
+      <comment>/* History */ copy-edit</comment>
+      <model>wikitext</model>
+      <format>text/x-wiki</format>
+      <text bytes="{len(data)}" xml:space="preserve">{escape(text)}</text>
+    </revision>
+  </page>
+"""
+
+
+def _linked(r: Random, text: str) -> str:
+    """Sentences with a link, a piped link and a reference in them."""
+    place, other = names.place(r), names.place(r)
+    source = f"<ref>{{{{cite book |last={names.surname(r)} |title=On {other} |year={r.randint(1900, 2020)}}}}}</ref>"
+    return (
+        f"{text} See [[{place}]] and the [[{other} ({r.choice(words.BUILDINGS)})|{r.choice(words.BUILDINGS)}]].{source}"
+    )
+
+
+def _article(r: Random, title: str) -> str:
+    """An article on a town: infobox, lead, sections, a list, a table, a picture, categories."""
+    rows = "\n".join(f"|-\n| {names.place(r)} || {quantity(r)}" for _ in range(3))
+    bold, kind = f"'''{title}'''", with_article(r.choice(words.SHORT_ADJECTIVES))
+    return f"""{{{{Short description|Town in {names.place(r)}}}}}
+{{{{Infobox settlement
+| name = {title}
+| population_total = {quantity(r)}
+| established_date = {date(r)}
+| leader_name = [[{names.person(r)}]]
+}}}}
+{bold} is {kind} town in [[{names.place(r)}]].{{{{citation needed|date=May 2024}}}} {passage(r, 220)}
+
+[[File:{title} bridge.jpg|thumb|right|220px|The [[bridge]] at {title}, {r.randint(1890, 1990)}]]
+
+== History ==
+{{{{Main|History of {title}}}}}
+{_linked(r, passage(r, 260))}
+
+{passage(r, 200)}<!-- needs a source -->
+
+== Geography ==
+=== Climate ===
+{passage(r, 160)}
+
+{{| class="wikitable"
+! Town !! Inhabitants
+{rows}
+|}}
+
+== Notable people ==
+* [[{names.person(r)}]], {r.choice(words.JOBS)}
+* ''{names.person(r)}'', {r.choice(words.JOBS)}
+
+== References ==
+{{{{reflist}}}}
+
+[[Category:Towns in {names.place(r)}]]
+"""
+
+
+def wikipedia(task: Task, folder: Path) -> list[Expected]:
+    """A dump of the current pages. One page in eight is no article: redirects, talk, templates, lists, stubs."""
+    count = task.count(160, 40)
+    reasons = {"redirect": 0, "other_namespace": 0, "disambiguation": 0, "stub": 0}
+    pages = []
+    title = "Ashbridge"
+    for n in range(count):
+        r = stream(task.seed, "wikipedia", n)
+        number, previous = 10 + 3 * n, title
+        title = names.place(r)
+        kind = n // 8 % 5 if n % 8 == 7 else -1
+        if kind == 0:
+            pages.append(
+                _page(number, f"{title} (town)", 0, f"#REDIRECT [[{previous}]]\n{{{{R from move}}}}", previous)
+            )
+            reasons["redirect"] += 1
+        elif kind == 1:
+            pages.append(_page(number, f"Talk:{previous}", 1, f"== Sources ==\n{passage(r, 90)} ~~~~"))
+            reasons["other_namespace"] += 1
+        elif kind == 2:
+            pages.append(_page(number, f"Template:{title} districts", 10, "{{navbox |list1=* [[North]] * [[South]]}}"))
+            reasons["other_namespace"] += 1
+        elif kind == 3:
+            listed = "\n".join(f"* [[{title} ({r.choice(words.BUILDINGS)})]]" for _ in range(3))
+            text = f"'''{title}''' may refer to:\n{listed}\n{{{{disambiguation}}}}"
+            pages.append(_page(number, f"{title} (disambiguation)", 0, text))
+            reasons["disambiguation"] += 1
+        elif kind == 4:
+            pages.append(
+                _page(number, f"Outline of {title}", 0, "{{Infobox settlement\n| name = x\n}}\n\n== See also ==\n")
+            )
+            reasons["stub"] += 1
+        else:
+            pages.append(_page(number, title, 0, _article(r, title)))
+    spaces = "\n".join(
+        f'      <namespace key="{key}" case="first-letter">{name}</namespace>' for key, name in _NAMESPACES.items()
+    )
+    head = f"""<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="en">
+  <siteinfo>
+    <sitename>Wikipedia</sitename>
+    <dbname>enwiki</dbname>
+    <case>first-letter</case>
+    <namespaces>
+{spaces}
+    </namespaces>
+  </siteinfo>
+"""
+    dump = f"{head}{''.join(pages)}</mediawiki>\n"
+    (folder / "enwiki-latest-pages-articles.xml.bz2").write_bytes(bz2.compress(dump.encode()))
+    return [Expected("wikipedia", "text", "wikipedia", count, {code: n for code, n in reasons.items() if n})]
+
+
+def _chapter(r: Random, number: int) -> str:
+    paragraphs = [textwrap.fill(passage(r, r.randint(180, 420)), 72) for _ in range(6)]
+    return "\n\n".join([f"CHAPTER {number}", *paragraphs])
+
+
+def _book(number: int, title: str, author: str, body: str, encoding: str) -> str:
+    return f"""The Project Gutenberg EBook of {title}, by {author}
+
+This text was made by a computer programme. Copy it, change it, or throw
+it away, as you like.
+
+Title: {title}
+
+Author: {author}
+
+Release Date: January 1, 2020 [EBook #{number}]
+
+Language: English
+
+Character set encoding: {encoding}
+
+*** START OF THE PROJECT GUTENBERG EBOOK {title.upper()} ***
+
+
+
+
+{title.upper()}
+
+by {author}
+
+
+{body}
+
+
+
+*** END OF THE PROJECT GUTENBERG EBOOK {title.upper()} ***
+
+Nothing after this line belongs to the book: here a real one has the
+terms under which it may be used, which are not to be learned by heart.
+"""
+
+
+def books(task: Task, folder: Path) -> list[Expected]:
+    """Books in folders by number, with header, markers and tail.
+
+    One is there in two encodings, one has no markers.
+    """
+    count = task.count(24, 22)
+    for n in range(count):
+        r = stream(task.seed, "books", n)
+        number = 50_000 + 7 * n
+        title = f"The {word(r).capitalize()} of {names.place(r)}"
+        author = names.person(r)
+        body = "\n\n\n".join(_chapter(r, chapter) for chapter in range(1, 4))
+        text = _book(number, title, author, body, "UTF-8")
+        if n == 9:
+            text = body
+        shelf = folder / "gutenberg" / "files" / str(number)
+        shelf.mkdir(parents=True)
+        ends = "\r\n" if n % 2 else "\n"
+        (shelf / f"{number}-0.txt").write_bytes(("\ufeff" * (n % 3 == 0) + text.replace("\n", ends)).encode())
+        if n == 4:
+            latin = _book(number, title, author, body, "ISO-8859-1").replace("\n", "\r\n")
+            (shelf / f"{number}-8.txt").write_bytes(latin.encode("latin-1", "replace"))
+    return [Expected("books", "text", "books", count + 1, {"duplicate_edition": 1, "wrong_header": 1})]
+
+
+def parquet(task: Task, folder: Path) -> list[Expected]:
+    """Two Parquet files with the columns id, url, title and text. One text is missing."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    count = task.count(400, 60)
+    rows = []
+    for n in range(count):
+        r = stream(task.seed, "text parquet", n)
+        title = names.place(r)
+        text = None if n == 21 else "\n\n".join(passage(r, 240) for _ in range(3))
+        rows.append({"id": str(n), "url": f"https://example.org/{n}", "title": title, "text": text})
+    half = count // 2
+    for part, slice_ in enumerate((rows[:half], rows[half:])):
+        pq.write_table(pa.Table.from_pylist(slice_), folder / f"train-{part:05d}-of-00002.parquet", compression="zstd")
+    return [Expected("text_files", "text", "text_parquet", count, {"empty_text": 1})]
+
+
+def jsonl(task: Task, folder: Path) -> list[Expected]:
+    """Texts as JSON Lines. One line is cut short, one text is blank."""
+    count = task.count(400, 60)
+    lines = []
+    for n in range(count):
+        r = stream(task.seed, "text jsonl", n)
+        line = json.dumps({"text": "" if n == 33 else passage(r, 300), "source": names.firm(r)}, ensure_ascii=False)
+        lines.append(line[: len(line) // 2] if n == 12 else line)
+    (folder / "part-000.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return [Expected("text_files", "text", "text_jsonl", count, {"bad_row": 1, "empty_text": 1})]
