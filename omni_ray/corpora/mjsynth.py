@@ -1,0 +1,105 @@
+"""MJSynth (Synth90k): nine million synthetic word images, a list of paths, the label in the file's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+from omni_ray.sources.lists import line_ranges, read_range
+from omni_ray.sources.tree import Tree, is_safe_name
+
+_WORDS_PER_UNIT = 1000
+_STAMPED_LIST_BYTES = 4 << 20
+"""Up to this size of a list, its images are looked at when it is indexed, so that a changed one is noticed; nine million
+are not."""
+_LISTS = (("annotation.txt",), ("annotation_train.txt", "annotation_val.txt", "annotation_test.txt"), ("imlist.txt",))
+
+
+class MJSynth(Corpus):
+    """Words in list order. ``annotation.txt`` if it is there, else the three splits, else ``imlist.txt``."""
+
+    name = "mjsynth"
+    modality = "ocr"
+    title = "MJSynth (Synth90k)"
+    licence = "non-commercial research (Visual Geometry Group, Oxford)"
+    homepage = "https://www.robots.ox.ac.uk/~vgg/data/text/"
+    size = "10 GB, 8,919,273 word images"
+    layout = "mnt/ramdisk/max/90kDICT32px/annotation*.txt beside <n>/<m>/<i>_<WORD>_<k>.jpg, or the archive of it"
+    downloads = (Download("https://www.robots.ox.ac.uk/~vgg/data/text/mjsynth.tar.gz", "mjsynth.tar.gz", 10678411583),)
+
+    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        for folder, folders, files in tree.walk():
+            chosen = _choose(files, options.splits)
+            if not chosen:
+                continue
+            folders.clear()  # millions of images that nobody needs to list
+            prefix = f"{folder}/" if folder else ""
+            lexicon = f"{prefix}lexicon.txt" if "lexicon.txt" in files else None
+            for file in chosen:
+                yield from _units_of_list(tree, prefix, f"{prefix}{file}", lexicon, options)
+
+    def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
+        lexicon = tree.read(payload["lexicon"]).decode("utf-8", "replace").splitlines() if payload["lexicon"] else None
+        for number, line in read_range(tree, payload["list"], *payload["span"]):
+            if line.strip():
+                yield _record(tree, payload["prefix"], lexicon, f"{payload['list']}:{number}", line)
+
+
+def _choose(files: list[str], splits: tuple[str, ...]) -> list[str]:
+    if splits:
+        return [f"annotation_{split}.txt" for split in splits if f"annotation_{split}.txt" in files]
+    for names in _LISTS:
+        if found := [name for name in names if name in files]:
+            return found
+    return []
+
+
+def _path(line: bytes) -> str:
+    return line.decode("utf-8", "surrogateescape").split(" ")[0].strip().removeprefix("./")
+
+
+def _units_of_list(tree: Tree, prefix: str, name: str, lexicon: str | None, options: Options) -> Iterator[UnitDraft]:
+    is_small = tree.size(name) <= _STAMPED_LIST_BYTES
+    for part in line_ranges(tree, name, options.records_per_unit(_WORDS_PER_UNIT)):
+        span = [part.start, part.end, part.first]
+        words = part.lines
+        inputs: tuple[str, ...] = (name,)
+        if is_small:
+            paths = [_path(line) for _, line in read_range(tree, name, *span) if line.strip()]
+            words = len(paths)
+            inputs = (name, *(prefix + path for path in paths if is_safe_name(path)))
+        yield UnitDraft({"prefix": prefix, "list": name, "span": span, "lexicon": lexicon}, inputs, words, words)
+
+
+def _record(
+    tree: Tree, prefix: str, lexicon: list[str] | None, where: str, line: bytes
+) -> dict[str, Any] | Rejected:
+    path = _path(line)
+    shown = path.encode("utf-8", "replace").decode()
+    ident = shown.rpartition(".")[0] or shown
+    parts = path.rpartition("/")[2].rpartition(".")[0].split("_")
+    if len(parts) < 3:
+        return Rejected(ident, where, "bad_row", "the file's name is not <i>_<WORD>_<k>")
+    label = "_".join(parts[1:-1])
+    if not is_safe_name(path):
+        return Rejected(ident, where, "bad_path", shown)
+    if lexicon is not None and not _agrees(lexicon, parts[-1], label):
+        return Rejected(ident, where, "bad_row", f"word {parts[-1]} of the lexicon is not {label}")
+    if not tree.exists(prefix + path):
+        return Rejected(ident, where, "missing_media", f"no {prefix}{shown}")
+    return {
+        "id": ident,
+        "where": where,
+        "image": tree.read(prefix + path, 64 << 20),
+        "path": shown,
+        "words": [{"id": ident, "text": label, "quad": None}],
+        "source": "mjsynth",
+    }
+
+
+def _agrees(lexicon: list[str], index: str, label: str) -> bool:
+    """Whether the number that ends the file's name is the label's, from 0, in the lexicon; case is free."""
+    if not index.isdigit() or int(index) >= len(lexicon):
+        return False
+    return lexicon[int(index)].strip().casefold() == label.casefold()

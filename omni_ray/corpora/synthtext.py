@@ -1,0 +1,89 @@
+"""SynthText: words drawn into photographs, with a box for each word in one MATLAB file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.errors import SourceError
+from omni_ray.sources.tree import MemberTooLarge, Tree, is_safe_name
+
+_PHOTOS_PER_UNIT = 64
+_MAX_MAT_BYTES = 4 << 30
+
+
+class SynthText(Corpus):
+    """Photographs and words in the order of ``gt.mat``."""
+
+    name = "synthtext"
+    modality = "ocr"
+    title = "SynthText in the Wild"
+    licence = "non-commercial research (Visual Geometry Group, Oxford)"
+    homepage = "https://www.robots.ox.ac.uk/~vgg/data/scenetext/"
+    size = "41 GB, 858,750 pictures, 7,266,866 words"
+    layout = "SynthText/gt.mat beside <n>/*.jpg"
+    manual = "Download SynthText.zip from robots.ox.ac.uk/~vgg/data/scenetext."
+
+    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        for folder, folders, files in tree.walk():
+            if "gt.mat" not in files:
+                continue
+            folders.clear()
+            prefix = f"{folder}/" if folder else ""
+            photos = _photos(tree, f"{prefix}gt.mat")
+            step = options.records_per_unit(_PHOTOS_PER_UNIT)
+            for start in range(0, len(photos), step):
+                part = photos[start : start + step]
+                words = sum(max(len(texts), len(quads)) for _, texts, quads in part)
+                inputs = tuple(prefix + name for name, _, _ in part if is_safe_name(name))
+                yield UnitDraft({"list": f"{prefix}gt.mat", "prefix": prefix, "photos": part}, inputs, words, words)
+
+    def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
+        where = payload["list"]
+        for name, texts, quads in payload["photos"]:
+            ident = name.rpartition(".")[0]
+            count = max(len(texts), len(quads))
+            if len(texts) != len(quads):
+                detail = f"{len(texts)} words, {len(quads)} boxes"
+                yield Rejected(ident, where, "bad_row", detail, count)
+            elif not is_safe_name(name):
+                yield Rejected(ident, where, "bad_path", name, count)
+            elif not tree.exists(payload["prefix"] + name):
+                yield Rejected(ident, where, "missing_media", f"no {name}", count)
+            elif count:
+                words = [
+                    {"id": f"{ident}#{i}", "text": text, "quad": quad}
+                    for i, (text, quad) in enumerate(zip(texts, quads, strict=True))
+                ]
+                yield {
+                    "id": ident,
+                    "where": f"{where}: {name}",
+                    "records": count,
+                    "image": tree.read(payload["prefix"] + name, 256 << 20),
+                    "path": name,
+                    "words": words,
+                    "source": "synthtext",
+                }
+
+
+def _photos(tree: Tree, name: str) -> list[list[Any]]:
+    """[file, words, quads] for each photograph; a quad is x1, y1, ... x4, y4."""
+    from scipy.io import loadmat
+
+    try:
+        content = loadmat(io.BytesIO(tree.read(name, _MAX_MAT_BYTES)))
+        names, texts, boxes = (content[key].reshape(-1) for key in ("imnames", "txt", "wordBB"))
+        photos = []
+        for file, text, box in zip(names, texts, boxes, strict=True):
+            words = " ".join(str(row) for row in text.reshape(-1)).split()
+            corners = box.reshape(2, 4, -1)
+            quads = [corners[:, :, i].T.reshape(-1).astype(float).tolist() for i in range(corners.shape[2])]
+            photos.append([str(file.reshape(-1)[0]), words, quads])
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError, MemberTooLarge, OSError, NotImplementedError) as error:
+        raise SourceError(
+            f"synthtext: {tree.location}/{name} is not SynthText's MATLAB file with imnames, txt and wordBB "
+            f"({type(error).__name__}: {str(error)[:100]})"
+        ) from error
+    return photos

@@ -1,0 +1,163 @@
+"""Images: an encoded picture becomes a square 8-bit RGB one, with every caption that was given for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from omni_ray.corpora.base import Rejected
+from omni_ray.errors import OmniError
+from omni_ray.modalities import pixels
+from omni_ray.modalities.base import Modality, Params, Transformed
+from omni_ray.modalities.lines import one_line
+
+MAX_TEXT_CHARS = 131_072
+IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+@dataclass(frozen=True)
+class ImageParams(Params):
+    """How pictures are made.
+
+    Attributes:
+        size: the edge in pixels.
+        fit: "squash" (as the trainers do), "crop" or "pad".
+        image_format: "jpeg" or "png".
+        quality: of JPEG, 1 to 100.
+    """
+
+    size: int = 224
+    fit: str = "squash"
+    image_format: str = "jpeg"
+    quality: int = 92
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.size <= 8192:
+            raise OmniError(f"--size {self.size}: from 1 to 8192 pixels")
+        if self.fit not in pixels.FITS:
+            raise OmniError(f"--fit {self.fit}: there are {', '.join(pixels.FITS)}")
+        if self.image_format not in pixels.FORMATS:
+            raise OmniError(f"--image-format {self.image_format}: there are {' and '.join(pixels.FORMATS)}")
+        if not 1 <= self.quality <= 100:
+            raise OmniError(f"--quality {self.quality}: from 1 to 100")
+
+    @property
+    def ending(self) -> str:
+        """The file name ending of the bytes."""
+        return pixels.FORMATS[self.image_format]
+
+
+_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("corpus", pa.string()),
+        ("image", IMAGE_TYPE),
+        ("captions", pa.list_(pa.string())),
+        ("category", pa.string()),
+        ("source_width", pa.int32()),
+        ("source_height", pa.int32()),
+    ]
+)
+_FEATURES = {
+    "id": {"dtype": "string", "_type": "Value"},
+    "corpus": {"dtype": "string", "_type": "Value"},
+    "image": {"_type": "Image"},
+    "captions": {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"},
+    "category": {"dtype": "string", "_type": "Value"},
+    "source_width": {"dtype": "int32", "_type": "Value"},
+    "source_height": {"dtype": "int32", "_type": "Value"},
+}
+
+
+class Images(Modality[ImageParams]):
+    """Captioned pictures. A record, and a sample, is a caption; a row is a picture, decoded once."""
+
+    name = "images"
+    params_type = ImageParams
+    counting_columns = ("captions",)
+
+    @property
+    def raw_schema(self) -> pa.Schema:
+        """``image`` is an encoded file, ``path`` its place in the corpus; ``records`` the number of its captions."""
+        return pa.schema(
+            [
+                ("id", pa.string()),
+                ("where", pa.string()),
+                ("records", pa.int32()),
+                ("image", pa.binary()),
+                ("path", pa.string()),
+                ("captions", pa.list_(pa.string())),
+                ("category", pa.string()),
+            ]
+        )
+
+    @property
+    def schema(self) -> pa.Schema:
+        """``image.path`` is relative, with the ending of the bytes; source sizes are the upright original's."""
+        return _SCHEMA.with_metadata({"huggingface": json.dumps({"info": {"features": _FEATURES}})})
+
+    def transform(self, raw: pa.Table, corpus: str, params: ImageParams) -> Transformed:
+        """Decode, resize, encode; clean the captions."""
+        rows: list[dict[str, Any]] = []
+        rejected: list[Rejected] = []
+        for batch in raw.to_batches():
+            for row in batch.to_pylist():
+                captions, lost = clean_captions(row)
+                rejected += lost
+                if not captions:
+                    continue
+                try:
+                    rows.append(_picture(row, captions, corpus, params))
+                except pixels.Unusable as error:
+                    rejected.append(Rejected(row["id"], row["where"], error.reason, str(error), len(captions)))
+        return Transformed(pa.Table.from_pylist(rows, schema=self.schema), rejected)
+
+    def records_per_row(self, rows: pa.Table) -> list[int]:
+        """The number of captions."""
+        return pc.list_value_length(rows["captions"]).to_pylist()  # type: ignore[no-any-return]
+
+    def samples_per_row(self, rows: pa.Table) -> list[int]:
+        """The number of captions: each is a training example."""
+        return self.records_per_row(rows)
+
+
+def clean_captions(row: Mapping[str, Any]) -> tuple[list[str], list[Rejected]]:
+    """A raw row's usable captions, each one line, and the others."""
+    kept: list[str] = []
+    lost: list[Rejected] = []
+    given = row["captions"] or []
+    if not given:
+        lost.append(Rejected(row["id"], row["where"], "missing_text", "no caption", row["records"]))
+    for number, caption in enumerate(given):
+        text = one_line(caption or "")
+        if not text:
+            lost.append(Rejected(row["id"], row["where"], "empty_text", f"caption {number + 1} of {len(given)}"))
+        elif len(text) > MAX_TEXT_CHARS:
+            lost.append(Rejected(row["id"], row["where"], "text_too_long", f"caption {number + 1}: {len(text):,} characters"))
+        else:
+            kept.append(text)
+    return kept, lost
+
+
+def _picture(row: Mapping[str, Any], captions: list[str], corpus: str, params: ImageParams) -> dict[str, Any]:
+    # A crop must keep the short side at its size; squash and pad need no more than the same.
+    decoded, (width, height) = pixels.decode(row["image"] or b"", params.size)
+    resized = pixels.resize(decoded, params.size, params.fit)
+    return {
+        "id": row["id"],
+        "corpus": corpus,
+        "image": {
+            "bytes": pixels.encode(resized, params.image_format, params.quality),
+            "path": str(PurePosixPath(row["path"]).with_suffix(params.ending)),
+        },
+        "captions": captions,
+        "category": row["category"],
+        "source_width": width,
+        "source_height": height,
+    }

@@ -1,0 +1,196 @@
+"""OCR: words of photographs, or images of single words, become square pictures with a label."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from omni_ray.corpora.base import Rejected
+from omni_ray.modalities import pixels
+from omni_ray.modalities.base import Modality, Transformed
+from omni_ray.modalities.images import IMAGE_TYPE, MAX_TEXT_CHARS, ImageParams
+from omni_ray.modalities.lines import one_line
+
+ILLEGIBLE = frozenset({".", "###", "#"})
+"""What annotators write for a word that cannot be read: TextOCR, ICDAR."""
+_MIN_EDGE = 2.0
+"""Pixels: a word narrower or lower than this shows nothing."""
+
+
+@dataclass(frozen=True)
+class OcrParams(ImageParams):
+    """The same as for images."""
+
+
+_WORD = pa.struct([("id", pa.string()), ("text", pa.string()), ("quad", pa.list_(pa.float32()))])
+_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("corpus", pa.string()),
+        ("image", IMAGE_TYPE),
+        ("text", pa.string()),
+        ("source", pa.string()),
+    ]
+)
+_FEATURES = {name: {"dtype": "string", "_type": "Value"} for name in _SCHEMA.names} | {"image": {"_type": "Image"}}
+
+
+class Ocr(Modality[OcrParams]):
+    """Words in pictures. A record, a sample and a row are a word; a photograph is decoded once for all its words."""
+
+    name = "ocr"
+    params_type = OcrParams
+
+    @property
+    def raw_schema(self) -> pa.Schema:
+        """``image`` is an encoded photograph or word image; a word's ``quad`` is x1, y1, ... x4, y4 in pixels,
+        clockwise from the reader's top left, or null for the whole image; ``records`` is the number of words.
+        """
+        return pa.schema(
+            [
+                ("id", pa.string()),
+                ("where", pa.string()),
+                ("records", pa.int32()),
+                ("image", pa.binary()),
+                ("path", pa.string()),
+                ("words", pa.list_(_WORD)),
+                ("source", pa.string()),
+            ]
+        )
+
+    @property
+    def schema(self) -> pa.Schema:
+        """``image.path`` is relative and unique: a whole image's own path, or the photograph's with the word's id."""
+        return _SCHEMA.with_metadata({"huggingface": json.dumps({"info": {"features": _FEATURES}})})
+
+    def transform(self, raw: pa.Table, corpus: str, params: OcrParams) -> Transformed:
+        """Decode, cut out and straighten each word, resize, encode."""
+        rows: list[dict[str, Any]] = []
+        rejected: list[Rejected] = []
+        for batch in raw.to_batches():
+            for row in batch.to_pylist():
+                for made in _words(row, corpus, params):
+                    (rejected if isinstance(made, Rejected) else rows).append(made)  # type: ignore[arg-type]
+        return Transformed(pa.Table.from_pylist(rows, schema=self.schema), rejected)
+
+
+def _words(row: Mapping[str, Any], corpus: str, params: OcrParams) -> list[dict[str, Any] | Rejected]:
+    made: list[dict[str, Any] | Rejected] = []
+    legible = []
+    for word in row["words"] or []:
+        text = one_line(word["text"] or "")
+        reason = _unusable_label(text)
+        if reason:
+            made.append(Rejected(word["id"], row["where"], reason, text[:80]))
+        else:
+            legible.append((word, text))
+    if not legible:
+        return made
+    try:
+        # Words are small parts of a photograph: only an image that is one word may be decoded at a lower scale.
+        is_whole = all(word["quad"] is None for word, _ in legible)
+        photo, _ = pixels.decode(row["image"] or b"", params.size if is_whole else None)
+    except pixels.Unusable as error:
+        return made + [Rejected(word["id"], row["where"], error.reason, str(error)) for word, _ in legible]
+    for word, text in legible:
+        try:
+            made.append(_word(photo, word, text, row, corpus, params))
+        except pixels.Unusable as error:
+            made.append(Rejected(word["id"], row["where"], error.reason, str(error)))
+    return made
+
+
+def _unusable_label(text: str) -> str:
+    if not text:
+        return "empty_text"
+    if text in ILLEGIBLE:
+        return "illegible"
+    return "text_too_long" if len(text) > MAX_TEXT_CHARS else ""
+
+
+def _word(
+    photo: pixels.Pixels, word: Mapping[str, Any], text: str, row: Mapping[str, Any], corpus: str, params: OcrParams
+) -> dict[str, Any]:
+    place = PurePosixPath(row["path"])
+    if word["quad"] is None:
+        crop, path = photo, place.with_suffix(params.ending)
+    else:
+        crop = straighten(photo, np.asarray(word["quad"], np.float64).reshape(4, 2))
+        path = place.with_suffix("") / f"{word['id'].replace('/', '_')}{params.ending}"
+    resized = pixels.resize(crop, params.size, params.fit)
+    return {
+        "id": word["id"],
+        "corpus": corpus,
+        "image": {"bytes": pixels.encode(resized, params.image_format, params.quality), "path": str(path)},
+        "text": text,
+        "source": row["source"],
+    }
+
+
+def straighten(photo: pixels.Pixels, quad: npt.NDArray[np.float64]) -> pixels.Pixels:
+    """The quadrilateral as an upright rectangle, its first corner at the top left.
+
+    A projective map, so that a word seen at an angle is seen from the front; bicubic. The rectangle's
+    edges are the means of the quadrilateral's opposite edges.
+
+    Args:
+        photo: uint8, (height, width, 3).
+        quad: (4, 2), x and y of the corners in pixels, clockwise in the image from the reader's top left.
+
+    Raises:
+        Unusable: ``bad_geometry``: an edge is shorter than two pixels, or the word lies outside the photograph.
+    """
+    from PIL import Image
+
+    height, width = photo.shape[:2]
+    if not np.isfinite(quad).all():
+        raise pixels.Unusable("bad_geometry", "corners are not numbers")
+    inside = np.clip(quad, 0, [width, height])
+    if np.ptp(inside[:, 0]) < _MIN_EDGE or np.ptp(inside[:, 1]) < _MIN_EDGE:
+        raise pixels.Unusable("bad_geometry", "outside the image, or empty")
+    edges = np.linalg.norm(np.roll(quad, -1, axis=0) - quad, axis=1)
+    wide, high = (edges[0] + edges[2]) / 2, (edges[1] + edges[3]) / 2
+    if min(wide, high) < _MIN_EDGE or wide * high > 4 * width * height:
+        raise pixels.Unusable("bad_geometry", f"{wide:.1f} by {high:.1f} pixels")
+    quad = _convex_clockwise(quad)
+    size = (max(1, round(wide)), max(1, round(high)))
+    coefficients = _projection(np.array([[0, 0], [size[0], 0], [size[0], size[1]], [0, size[1]]], np.float64), quad)
+    crop = Image.fromarray(photo).transform(size, Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BICUBIC)
+    return np.asarray(crop)
+
+
+def _convex_clockwise(quad: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The corners clockwise; where they cross or dent inwards, no projection exists, and their bounding box is taken."""
+    if _turns(quad).sum() < 0:
+        quad = quad[[0, 3, 2, 1]]
+    if (_turns(quad) > 0).all():
+        return quad
+    (left, top), (right, bottom) = quad.min(axis=0), quad.max(axis=0)
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+
+
+def _turns(quad: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The cross product at each corner: positive where the outline turns right, which y downwards is clockwise."""
+    ahead = np.roll(quad, -1, axis=0) - quad
+    behind = np.roll(ahead, 1, axis=0)
+    return behind[:, 0] * ahead[:, 1] - behind[:, 1] * ahead[:, 0]
+
+
+def _projection(source: npt.NDArray[np.float64], target: npt.NDArray[np.float64]) -> tuple[float, ...]:
+    """The eight numbers a..h of x' = (ax + by + c) / (gx + hy + 1), y' = (dx + ey + f) / (gx + hy + 1)."""
+    rows = []
+    for (x, y), (u, v) in zip(source, target, strict=True):
+        rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
+        rows.append([0, 0, 0, x, y, 1, -v * x, -v * y])
+    try:
+        solved: list[float] = np.linalg.solve(np.array(rows), target.reshape(-1)).tolist()
+    except np.linalg.LinAlgError as error:
+        raise pixels.Unusable("bad_geometry", "corners on one line") from error
+    return tuple(solved)
