@@ -1,0 +1,161 @@
+"""The whole way in about a minute: corpora made here, in their native layouts, through the real pipelines.
+
+Nothing in it is special to the demo: it makes sources, and then does what a user would do with the same public functions.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omni_ray import api
+from omni_ray.pipeline.progress import Reporter
+from omni_ray.pipeline.store import MODALITIES, Summary
+
+if TYPE_CHECKING:
+    from omni_ray.synth.native import Expected
+    from omni_ray.training.plan import PlanReport
+    from omni_ray.verify.report import VerifyReport
+
+MAX_SAMPLES = 1_500
+"""Low enough that some corpora go beyond it, so that the table shows what that looks like."""
+_PER_CORPUS = {"text": "{}.txt", "audio": "{}_asr.csv", "images": "{}_annotations.json", "ocr": "{}_ocr.csv"}
+
+
+@dataclass
+class DemoReport:
+    """What the demo did.
+
+    Attributes:
+        summaries: each corpus in numbers, with the seconds it took.
+        files: the production files, by path relative to the root.
+        surprises: corpora of which something else became than their maker says.
+        verified: what reading everything back found.
+        plan: the training plan.
+        page: the report page.
+        seconds: in all.
+    """
+
+    root: Path
+    summaries: list[tuple[Summary, float]] = field(default_factory=list)
+    files: dict[str, int] = field(default_factory=dict)
+    surprises: list[str] = field(default_factory=list)
+    verified: VerifyReport | None = None
+    plan: PlanReport | None = None
+    page: Path | None = None
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is as it should be."""
+        return not self.surprises and self.verified is not None and self.verified.ok
+
+    def rows(self) -> list[list[object]]:
+        """The closing table: corpus, in, kept, quarantined, beyond limit, samples, output file, seconds."""
+        return [
+            [
+                f"{s.modality}/{s.name}",
+                s.records_in,
+                s.kept,
+                s.quarantined,
+                s.beyond,
+                s.samples,
+                f"data/{s.modality}/{_PER_CORPUS[s.modality].format(s.name)}",
+                f"{seconds:.1f}",
+            ]
+            for s, seconds in self.summaries
+        ]
+
+    def closing_lines(self) -> list[str]:
+        """What to look at, and what to do next."""
+        lines = [f"{path}: {count:,} records" for path, count in self.files.items()]
+        lines += [f"not as expected: {surprise}" for surprise in self.surprises]
+        if self.verified is not None:
+            lines.append(
+                "verified: the trainers can use all of it"
+                if self.verified.ok
+                else "verify found losses: omni-ray verify"
+            )
+        lines.append(f"done in {self.seconds:.0f} s. Training files: {self.root}/data; configs: {self.root}/configs")
+        lines.append(f"look at it: {self.page}")
+        lines.append(
+            f"next: omni-ray list; omni-ray prepare audio --dataset librispeech --combine; cd {self.root} && omni-ray plan"
+        )
+        return lines
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "root": str(self.root),
+            "ok": self.ok,
+            "corpora": [{**summary.as_dict(), "seconds": round(seconds, 2)} for summary, seconds in self.summaries],
+            "files": self.files,
+            "surprises": self.surprises,
+            "report": str(self.page),
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def run_demo(
+    root: str | Path,
+    *,
+    seed: int = api.DEFAULT_SEED,
+    cluster: api.Cluster | None = None,
+    reporter: Reporter | None = None,
+) -> DemoReport:
+    """Make corpora, prepare, combine, verify and plan them under ``root``.
+
+    Raises:
+        OmniError: the folder holds something else, or cannot be written.
+    """
+    from omni_ray.pipeline.tasks import on_ray
+    from omni_ray.report.page import write_report
+    from omni_ray.synth.native import write_native
+    from omni_ray.training.plan import plan
+    from omni_ray.verify import verify
+
+    started = time.monotonic()
+    told = reporter or Reporter(quiet=True)
+    report = DemoReport(Path(root))
+    told.say("making small corpora in their native layouts")
+    with (cluster or api.Cluster()).session():
+        sources = Path(root) / "sources"
+        for name, expected in write_native(sources, seed, run=on_ray).items():
+            made = _prepare(root, name, sources, expected, told)
+            report.summaries.append(made)
+            report.surprises += _surprise(made[0], expected)
+        report.summaries.sort(key=lambda item: (MODALITIES.index(item[0].modality), item[0].name))
+        for file in api.combine(root, reporter=told):
+            if "production_" in file.path:
+                report.files[file.path] = file.records
+        told.say("reading everything back as the trainers do")
+        report.verified = verify(root, run=on_ray)
+        told.say("counting tokens, sizing models, writing configs")
+        report.plan = plan(root)
+        report.page = write_report(root, run=on_ray)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _prepare(root: str | Path, name: str, sources: Path, expected: Expected, told: Reporter) -> tuple[Summary, float]:
+    started = time.monotonic()
+    made = api.prepare(
+        root,
+        expected.modality,
+        dataset=expected.corpus,
+        source=str(sources / expected.source),
+        name=name,
+        max_samples=MAX_SAMPLES,
+        reporter=told,
+    )
+    return made.summaries[0], time.monotonic() - started
+
+
+def _surprise(summary: Summary, expected: Expected) -> list[str]:
+    """A sentence where other numbers came out than the maker of the corpus put in."""
+    seen = (summary.records_in, dict(summary.reasons))
+    if summary.beyond or seen == (expected.records, expected.reasons):
+        return []
+    return [f"{summary.name}: {seen[0]} records and {seen[1]}, expected {expected.records} and {expected.reasons}"]
