@@ -1,0 +1,104 @@
+"""``omni-ray plan``: training parameters from data and model sizes, written into the seven configurations."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from omni_ray.cli import options as opt
+
+
+class Data(StrEnum):
+    """Which files the trainers are to read."""
+
+    auto = "auto"
+    production = "production"
+    synthetic = "synthetic"
+
+
+class StepsRule(StrEnum):
+    """What a step of text training is counted in."""
+
+    tokens = "tokens"
+    lines = "lines"
+
+
+def plan(
+    names: Annotated[list[str] | None, typer.Argument(help="More names for --config.", show_default=False)] = None,
+    config: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these: thinker, audio_enc, vision, talker, omni_sft, ocr, vocoder."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show everything, write nothing.")] = False,
+    data: Annotated[Data, typer.Option(help="Which files to train on.")] = Data.auto,
+    vram: Annotated[float, typer.Option(help="Memory of the card, in GiB.")] = 12.0,
+    steps_rule: Annotated[
+        StepsRule | None, typer.Option(help="Count text steps in this. Default: whichever fits the data.")
+    ] = None,
+    allow_accumulation: Annotated[
+        bool, typer.Option("--allow-accumulation", help="For trainers that learn with gradient accumulation.")
+    ] = False,
+    skip_text_tokenization: Annotated[
+        bool, typer.Option("--skip-text-tokenization", help="Do not count the tokens of the text.")
+    ] = False,
+    assume_text_tokens: Annotated[
+        int | None, typer.Option(help="Tokens of the text, with --skip-text-tokenization.")
+    ] = None,
+    root: opt.Root = Path(),
+    store: opt.Shards = None,
+    address: opt.Address = None,
+    cpus: opt.Cpus = None,
+    json_: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Count the data, size the models, schedule the training runs, and rewrite configs/*.json."""
+    from omni_ray.errors import OmniError
+    from omni_ray.pipeline.progress import Reporter
+    from omni_ray.training.plan import plan as make_plan
+    from omni_ray.training.report_text import render, render_changes
+
+    if names and not config:
+        raise OmniError(f"{names[0]}: name configurations as --config {' '.join(names)}")
+    report = make_plan(
+        root,
+        configs=[*(config or ()), *(names or ())] or None,
+        data=data.value,
+        dry_run=dry_run,
+        vram_gb=vram,
+        steps_rule=steps_rule.value if steps_rule else None,
+        allow_accumulation=allow_accumulation,
+        skip_text_tokens=skip_text_tokenization,
+        assume_text_tokens=assume_text_tokens,
+        shards=store,
+        address=address,
+        num_cpus=cpus,
+        reporter=Reporter(quiet=quiet or json_),
+    )
+    if json_:
+        opt.print_json(report.as_dict())
+        raise typer.Exit(report.exit_code)
+    for part in (render(report), render_changes(report)):
+        if part:
+            typer.echo(part + "\n")
+    if dry_run:
+        typer.echo("dry run: nothing was written")
+    elif report.written:
+        typer.echo("written: " + ", ".join(report.written))
+    else:
+        typer.echo("nothing was written")
+    for problem in report.problems:
+        print(f"omni-ray: {problem}", file=sys.stderr)
+    raise typer.Exit(report.exit_code)
+
+
+def main() -> None:
+    """Run the specification's script, ``jobs/update_configs_from_data.py``: the same command in the current folder."""
+    from omni_ray.cli import run
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(plan)
+    run(app)

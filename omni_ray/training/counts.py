@@ -1,0 +1,391 @@
+"""What there is to train on, in numbers: rows, tokens, characters, lengths. Plain functions on units of work.
+
+A unit is a byte range of a text corpus (it owns the lines that begin in it), a CSV file, a JSON list, or a shard.
+Files are read as the trainers read them, streaming; no unit holds more than a range in memory. Each result carries
+the digest of the very bytes it was counted from, so that a cached one is never taken for changed data.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from omni_ray.errors import OmniError
+from omni_ray.storage import Storage
+from omni_ray.training.tokens import TokenCounter
+
+RANGE_BYTES = 16 << 20
+_MAX_LINE_BYTES = 64 << 20
+_BATCH = 20_000
+_BLOCK = 1 << 20
+_BOM = b"\xef\xbb\xbf"
+
+WAV = ("wav",)
+TRANSCRIPT = ("text",)
+IMAGE = ("image", "img")
+LABEL = ("text", "label", "text_label")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Sums over a data set, or over a part of it.
+
+    Attributes:
+        rows: rows as the trainers number them (blank lines and unusable rows too).
+        usable: rows that hold what a trainer needs; the media behind them are not looked at.
+        fatal: rows on which a trainer stops: a column missing, a caption that is no text.
+        tokens: tokens of the text.
+        cut_rows: rows with more tokens than fit a context after the start mark.
+        unseen_tokens: tokens beyond it.
+        characters: the distinct characters of transcripts or labels, sorted; "" for other data.
+        lengths: rows by length in characters, of transcripts and labels that are not blank.
+    """
+
+    rows: int = 0
+    usable: int = 0
+    fatal: int = 0
+    tokens: int = 0
+    cut_rows: int = 0
+    unseen_tokens: int = 0
+    characters: str = ""
+    lengths: tuple[tuple[int, int], ...] = ()
+
+    def __add__(self, other: Counts) -> Counts:
+        sums = {
+            name: getattr(self, name) + getattr(other, name)
+            for name in ("rows", "usable", "fatal", "tokens", "cut_rows", "unseen_tokens")
+        }
+        characters = "".join(sorted({*self.characters, *other.characters}))
+        lengths = Counter(dict(self.lengths)) + Counter(dict(other.lengths))
+        return Counts(**sums, characters=characters, lengths=tuple(sorted(lengths.items())))
+
+    @property
+    def longest(self) -> int:
+        """The longest transcript or label, in characters."""
+        return max((length for length, _ in self.lengths), default=0)
+
+    def as_json(self) -> dict[str, Any]:
+        """For the cache and for ``--json``."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Counts:
+        """Raises TypeError or ValueError where ``value`` is not one."""
+        return cls(**{**value, "lengths": tuple((int(a), int(b)) for a, b in value["lengths"])})
+
+
+@dataclass(frozen=True)
+class Source:
+    """One data set: a flat file, or the shards it will be made from.
+
+    Attributes:
+        kind: "text", "csv" or "json".
+        path: the file, absolute.
+        column: of a CSV file, the names its text column may have; none where the text does not matter.
+        media: of a CSV file, the names its media column may have.
+        shards: instead of the file, (storage, shard file, SHA-256, samples to take) of each shard.
+        modality: of the shards.
+    """
+
+    kind: str
+    path: str
+    column: tuple[str, ...] = ()
+    media: tuple[str, ...] = ()
+    shards: tuple[tuple[Storage, str, str, int], ...] = ()
+    modality: str = ""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One task's worth of counting.
+
+    Attributes:
+        source: the data set it is a part of; of its shards, only the one to count.
+        start, end: the byte range, for text.
+        tokenizer: the serialized tokenizer; b"" where tokens are not wanted.
+        ctx_len: tokens of a row that a trainer sees, the start mark included.
+        known: digest and counts of an earlier run.
+    """
+
+    source: Source
+    start: int = 0
+    end: int = 0
+    tokenizer: bytes = field(default=b"", repr=False)
+    ctx_len: int = 0
+    known: tuple[str, Counts] | None = None
+
+    @property
+    def key(self) -> str:
+        """Names the unit in the cache."""
+        where = f"{self.source.path}|{self.start}-{self.end}"
+        if self.source.shards:
+            storage, name, _, _ = self.source.shards[0]
+            where = f"{storage.uri}|{name}"
+        return f"{where}|{','.join(self.source.column)}|{self.ctx_len}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a unit: counts with the digest of what was counted ("" where it changed meanwhile), or a
+    sentence about what is wrong with it."""
+
+    digest: str
+    counts: Counts
+    problem: str = ""
+
+
+def units_of(source: Source) -> list[Unit]:
+    """The units of a data set. Raises OSError where its file cannot be looked at."""
+    if source.shards:
+        return [Unit(replace(source, shards=(shard,))) for shard in source.shards]
+    size = os.stat(source.path).st_size
+    if source.kind != "text":
+        return [Unit(source, 0, size)]
+    return [Unit(source, start, min(start + RANGE_BYTES, size)) for start in range(0, size, RANGE_BYTES)]
+
+
+def count(unit: Unit) -> Outcome:
+    """Count one unit, or take what is known of the same bytes. Never raises for what the data are like."""
+    try:
+        if unit.source.shards:
+            return _count_shard(unit)
+        return _count_text(unit) if unit.source.kind == "text" else _count_file(unit)
+    except OmniError as error:
+        return Outcome("", Counts(), str(error))
+    except OSError as error:
+        return Outcome("", Counts(), f"{unit.source.path}: {(error.strerror or str(error)).lower()}")
+
+
+@lru_cache(maxsize=2)
+def _counter(tokenizer: bytes) -> TokenCounter:
+    """A worker's counter: what it has learnt of words serves every unit that the worker gets."""
+    return TokenCounter(tokenizer)
+
+
+def _tally(unit: Unit, texts: Iterable[str], *, characters: bool) -> Counts:
+    """Tokens, and if wanted characters and lengths, of usable rows. ``rows`` and ``usable`` are their number."""
+    total = Counts()
+    seen: set[str] = set()
+    lengths: Counter[int] = Counter()
+    rows = iter(texts)
+    while batch := list(islice(rows, _BATCH)):
+        total = replace(total, rows=total.rows + len(batch), usable=total.usable + len(batch))
+        if unit.tokenizer:
+            tokens = _counter(unit.tokenizer).count(batch)
+            beyond = tokens - (unit.ctx_len - 1)
+            cut = beyond > 0
+            total = replace(
+                total,
+                tokens=total.tokens + int(tokens.sum()),
+                cut_rows=total.cut_rows + int(cut.sum()),
+                unseen_tokens=total.unseen_tokens + int(beyond[cut].sum()),
+            )
+        if characters:
+            seen.update("".join(batch))
+            lengths.update(map(len, batch))
+    del lengths[0]
+    return replace(total, characters="".join(sorted(seen)), lengths=tuple(sorted(lengths.items())))
+
+
+# --- text ---
+
+
+def read_lines(path: str, start: int, end: int) -> bytes:
+    """The bytes of all lines that begin in ``[start, end)`` of a file.
+
+    Raises OmniError for a line of more than 64 MiB, OSError where the file cannot be read.
+    """
+    with open(path, "rb") as file:
+        if start:
+            # A line begins at ``start`` only if the byte before it ends one.
+            file.seek(start - 1)
+            while (piece := file.readline(_BLOCK)) and not piece.endswith(b"\n"):
+                if file.tell() >= end:
+                    return b""
+        position = file.tell()
+        if position >= end:
+            return b""
+        data = file.read(end - position)
+        if data.endswith(b"\n"):
+            return data
+        rest = file.readline(_MAX_LINE_BYTES)
+        if len(rest) == _MAX_LINE_BYTES:
+            raise OmniError(f"{path}: the line at byte {end:,} is over 64 MiB long; this is no corpus of lines")
+        return data + rest
+
+
+def split_lines(data: bytes) -> list[str]:
+    """Lines as the trainers see them: LF, CR and CRLF end one, undecodable bytes vanish."""
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    lines = data.decode("utf-8", "ignore").split("\n")
+    if lines and not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def _count_text(unit: Unit) -> Outcome:
+    data = read_lines(unit.source.path, unit.start, unit.end)
+    digest = hashlib.sha256(data).hexdigest()
+    if unit.known is not None and unit.known[0] == digest:
+        return Outcome(*unit.known)
+    lines = split_lines(data)
+    del data
+    counts = _tally(unit, (line for line in map(str.strip, lines) if line), characters=False)
+    return Outcome(digest, replace(counts, rows=len(lines)))
+
+
+# --- CSV and JSON ---
+
+
+def _count_file(unit: Unit) -> Outcome:
+    with open(unit.source.path, "rb") as file:
+        before = os.fstat(file.fileno())
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if unit.known is not None and unit.known[0] == digest:
+            return Outcome(*unit.known)
+        file.seek(0)
+        rows = _Rows(_csv_rows(file, unit.source) if unit.source.kind == "csv" else _captions(file, unit.source.path))
+        counts = _tally(unit, rows, characters=unit.source.kind == "csv" and bool(unit.source.column))
+    is_same = _identity(before) == _identity(os.stat(unit.source.path))
+    return Outcome(digest if is_same else "", replace(counts, rows=rows.rows, fatal=rows.fatal))
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+class _Rows:
+    """Texts of usable rows, with all rows and fatal ones counted as they pass."""
+
+    def __init__(self, rows: Iterator[str | Literal[False] | None]) -> None:
+        self._rows, self.rows, self.fatal = rows, 0, 0
+
+    def __iter__(self) -> Iterator[str]:
+        for row in self._rows:
+            self.rows += 1
+            if row is False:
+                self.fatal += 1
+            elif isinstance(row, str):
+                yield row
+
+
+def open_csv(
+    file: IO[bytes], path: str, columns: Sequence[tuple[str, ...]], optional: Sequence[tuple[str, ...]] = ()
+) -> tuple[Any, list[int]]:
+    """A CSV file as the trainers open it, after its header, and where each of ``columns`` stands in a row.
+
+    Args:
+        file: at its first byte.
+        path: for messages.
+        columns: for each, the names it may have, the first present one wins.
+        optional: more of them, whose place is -1 where they are absent.
+
+    Raises:
+        OmniError: a byte order mark, or a column is missing: the trainers would find no row, silently.
+    """
+    if file.read(len(_BOM)) == _BOM:
+        raise OmniError(f"{path}: begins with a byte order mark, which hides the first column; write it without")
+    file.seek(0)
+    reader = csv.reader(io.TextIOWrapper(file, "utf-8", errors="ignore"))
+    header = next(reader, [])
+    places = [_place(header, names) for names in (*columns, *optional)]
+    for names, place in zip(columns, places, strict=False):
+        if place < 0:
+            raise OmniError(f"{path}: no column {' or '.join(names)} in its header {','.join(header)[:80]!r}")
+    return reader, places
+
+
+def _place(header: list[str], names: tuple[str, ...]) -> int:
+    return next((header.index(name) for name in names if name in header), -1)
+
+
+def _csv_rows(file: IO[bytes], source: Source) -> Iterator[str | Literal[False] | None]:
+    """For each row its text; None where there is no media path; False where a column is missing."""
+    is_label, is_asr = source.media == IMAGE, source.column == TRANSCRIPT
+    try:
+        reader, places = open_csv(file, source.path, [names for names in (source.media, source.column) if names])
+        needed = max(places) + 1
+        for row in reader:
+            if not row:
+                continue
+            if len(row) < needed:
+                yield False if is_asr else None  # the other readers pass over it
+            elif not row[places[0]].strip():
+                yield None
+            else:
+                text = row[places[-1]] if source.column else ""
+                yield text if is_label else text.strip()
+    except csv.Error as error:
+        raise OmniError(f"{source.path}: line {reader.line_num}: {error}; the trainers stop there") from error
+
+
+def _captions(file: IO[bytes], path: str) -> Iterator[str | Literal[False] | None]:
+    """For each element its caption; None where image or caption is absent; False where one is no text."""
+    for item in json_list(file, path):
+        image, caption = (item.get("image"), item.get("caption", None)) if isinstance(item, dict) else (None, None)
+        if not isinstance(item, dict) or image is None or "caption" not in item:
+            yield None
+        elif not isinstance(caption, str) or not isinstance(image, str):
+            yield False
+        else:
+            yield caption
+
+
+def json_list(file: IO[bytes], path: str) -> Iterator[Any]:
+    """The elements of a JSON list, streamed. Raises OmniError where the file is not one."""
+    import ijson
+
+    first = file.read(64).lstrip(b" \t\r\n")[:3]
+    file.seek(0)
+    if first == _BOM:
+        raise OmniError(f"{path}: begins with a byte order mark; the trainers cannot read it")
+    if first[:1] != b"[":
+        raise OmniError(f"{path}: is not a JSON list; the trainers want a plain list of objects")
+    try:
+        yield from ijson.items(file, "item", use_float=True)
+    except (ijson.JSONError, UnicodeDecodeError, ValueError) as error:
+        raise OmniError(f"{path}: is not valid JSON ({str(error).splitlines()[0]})") from error
+
+
+# --- shards ---
+
+
+def _count_shard(unit: Unit) -> Outcome:
+    storage, name, sha256, take = unit.source.shards[0]
+    digest = f"{sha256}:{take}"
+    if unit.known is not None and unit.known[0] == digest:
+        return Outcome(*unit.known)
+    texts = islice(_shard_texts(storage, name, unit.source.modality), take)
+    return Outcome(digest, _tally(unit, texts, characters=unit.source.modality in ("audio", "ocr")))
+
+
+def _shard_texts(storage: Storage, name: str, modality: str) -> Iterator[str]:
+    import pyarrow.parquet as pq
+
+    column = "captions" if modality == "images" else "text"
+    with storage.open(name) as file:
+        shard = pq.ParquetFile(file)
+        for group in range(shard.num_row_groups):
+            for value in shard.read_row_group(group, columns=[column])[column].to_pylist():
+                if modality == "images":
+                    yield from value
+                else:
+                    yield value
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether ``path`` is a regular file with something in it."""
+    try:
+        return os.path.isfile(path) and os.stat(path).st_size > 0
+    except OSError:
+        return False

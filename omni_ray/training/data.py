@@ -1,0 +1,191 @@
+"""Which files each trainer is to read: production files, synthetic ones, or shards that are not combined yet."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from omni_ray.errors import OmniError
+from omni_ray.pipeline.store import Store
+from omni_ray.storage import Storage
+from omni_ray.training.configs import Config
+from omni_ray.training.counts import IMAGE, LABEL, TRANSCRIPT, WAV, Source, is_file, json_list, open_csv
+
+Choice = Literal["auto", "production", "synthetic"]
+Shards = tuple[tuple[Storage, str, str, int], ...]
+ShardsOf = Callable[[str], Shards]
+
+PRODUCTION: Mapping[str, str] = {
+    "text": "data/text/production_corpus.txt",
+    "images": "data/images/production_annotations.json",
+    "asr": "data/audio/production_asr.csv",
+    "tts": "data/audio/production_tts.csv",
+    "ocr": "data/ocr/production_ocr.csv",
+}
+SYNTHETIC: Mapping[str, str] = {
+    "text": "data/text/tiny_corpus.txt",
+    "images": "data/images/annotations.json",
+    "asr": "data/audio/asr.csv",
+    "tts": "data/audio/tts.csv",
+    "ocr": "data/ocr/ocr_train.csv",
+}
+MODALITY: Mapping[str, str] = {"text": "text", "images": "images", "asr": "audio", "tts": "audio", "ocr": "ocr"}
+KEYS: Mapping[str, Mapping[str, str]] = {
+    "thinker": {"text": "train_text"},
+    "audio_enc": {"asr": "train_csv"},
+    "vision": {"images": "train_manifest"},
+    "talker": {"tts": "tts_csv"},
+    "omni_sft": {"text": "sft_mix.text_path", "images": "sft_mix.image_manifest", "asr": "sft_mix.asr_csv"},
+    "ocr": {"ocr": "train_csv"},
+    "vocoder": {"tts": "train_csv"},
+}
+"""For each configuration, the data sets it trains on and the keys that name their files."""
+ROOT_KEYS: Mapping[str, Mapping[str, str]] = {
+    "vision": {"images": "image_root"},
+    "omni_sft": {"images": "sft_mix.image_root"},
+    "ocr": {"ocr": "image_root"},
+}
+"""The keys that name the folder which image paths start from."""
+_LOOKED_AT = 16
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """The file of one data set.
+
+    Attributes:
+        dataset: "text", "images", "asr", "tts" or "ocr".
+        path: as it stands in a configuration: relative to the project root, or absolute.
+        origin: "production", "synthetic", "configured", or "shards" where the file is still to be combined.
+        source: what is counted.
+        image_root: the folder that image paths start from; "" for other data.
+    """
+
+    dataset: str
+    path: str
+    origin: str
+    source: Source
+    image_root: str = ""
+
+
+def choose(root: Path, shards_of: ShardsOf, config: Config, dataset: str, choice: Choice) -> DataFile:
+    """The file that ``config`` should train on.
+
+    "auto" takes the production file where there is one, then the synthetic one, then shards that can be combined,
+    then whatever the configuration names now, if it is there.
+
+    Args:
+        root: the project folder.
+        shards_of: gives the committed shards of a modality.
+        config: the configuration.
+        dataset: "text", "images", "asr", "tts" or "ocr".
+        choice: which files are wanted.
+
+    Raises:
+        OmniError: there is none, or its images are nowhere to be found.
+    """
+    configured = str(config.get(KEYS[config.name][dataset], ""))
+    candidates = {
+        "auto": [("production", PRODUCTION[dataset]), ("synthetic", SYNTHETIC[dataset])],
+        "production": [("production", PRODUCTION[dataset])],
+        "synthetic": [("synthetic", SYNTHETIC[dataset])],
+    }[choice]
+    for origin, path in candidates:
+        if is_file(root / path):
+            return _file(root, config, dataset, path, origin)
+    if choice != "synthetic":
+        shards = shards_of(MODALITY[dataset])
+        if shards:
+            path = PRODUCTION[dataset]
+            source = Source("shards", str(root / path), shards=shards, modality=MODALITY[dataset])
+            return DataFile(dataset, path, "shards", source, _default_root(dataset))
+    if choice == "auto" and configured and is_file(root / configured):
+        return _file(root, config, dataset, configured, "configured")
+    modality = MODALITY[dataset]
+    how = "`omni-ray synth`" if choice == "synthetic" else f"`omni-ray prepare {modality} --combine`"
+    raise OmniError(f"no data: {candidates[0][1]} is not there, or is empty; run {how} first")
+
+
+def text_to_train_on(root: Path, shards_of: ShardsOf, configs: Mapping[str, Config], choice: Choice) -> Source | None:
+    """What the tokenizer is to be trained on: the text corpus, or where there is none the captions, or nothing."""
+    for name, dataset in (("thinker", "text"), ("vision", "images")):
+        try:
+            return choose(root, shards_of, configs[name], dataset, choice).source
+        except (OmniError, KeyError):
+            continue
+    return None
+
+
+def _file(root: Path, config: Config, dataset: str, path: str, origin: str) -> DataFile:
+    absolute = str((root / path).absolute())
+    if not os.access(absolute, os.R_OK):
+        raise OmniError(f"{path}: permission denied")
+    if dataset == "text":
+        return DataFile(dataset, path, origin, Source("text", absolute))
+    if dataset in ("asr", "tts"):
+        source = Source("csv", absolute, TRANSCRIPT if dataset == "asr" else (), WAV)
+        return DataFile(dataset, path, origin, source)
+    source = Source("json", absolute) if dataset == "images" else Source("csv", absolute, LABEL, IMAGE)
+    return DataFile(dataset, path, origin, source, _image_root(root, config, dataset, path))
+
+
+def _default_root(dataset: str) -> str:
+    return f"data/{MODALITY[dataset]}" if dataset in ("images", "ocr") else ""
+
+
+def committed_shards(store: Store) -> ShardsOf:
+    """What gives the shards of ``store``, as :class:`Source` wants them; each modality is looked at once."""
+
+    @cache
+    def shards_of(modality: str) -> Shards:
+        return tuple(
+            (corpus.storage, manifest.shard.file, manifest.shard.sha256, take)
+            for corpus in store.corpora(modality)
+            for manifest, take in corpus.parts()
+        )
+
+    return shards_of
+
+
+def _image_root(root: Path, config: Config, dataset: str, path: str) -> str:
+    """The folder under which the first images of ``path`` are found.
+
+    The folder the specification names, then the one configured, the file's own, its ``images``, and the one above.
+    """
+    own = Path(path).parent
+    configured = str(config.get(ROOT_KEYS[config.name][dataset], ""))
+    folders = [_default_root(dataset), configured, own.as_posix(), (own / "images").as_posix(), own.parent.as_posix()]
+    names = _first_images(root / path, dataset)
+    if not names:
+        raise OmniError(f"{path}: names no image; prepare it again")
+    for folder in dict.fromkeys(filter(None, folders)):
+        if any(os.path.isfile(root / folder / name) for name in names):
+            return folder
+    raise OmniError(f"{path}: {names[0]} is under none of {', '.join(dict.fromkeys(filter(None, folders)))}")
+
+
+def _first_images(path: Path, dataset: str) -> list[str]:
+    def names() -> Iterable[str]:
+        with open(path, "rb") as file:
+            if dataset == "images":
+                for item in json_list(file, str(path)):
+                    if isinstance(item, dict) and isinstance(item.get("image"), str):
+                        yield item["image"]
+            else:
+                reader, (place,) = open_csv(file, str(path), [IMAGE])
+                for row in reader:
+                    if len(row) > place and row[place].strip():
+                        yield row[place]
+
+    try:
+        return [name for name in islice(names(), _LOOKED_AT) if "\0" not in name]
+    except csv.Error as error:
+        raise OmniError(f"{path}: {error}") from error
+    except OSError as error:
+        raise OmniError(f"{path}: {(error.strerror or str(error)).lower()}") from error

@@ -1,0 +1,296 @@
+"""The plan of each training run: a pure function of its configuration, what there is to train on, and the card.
+
+Nothing here reads or writes files, so it runs as well in a task on a cluster as in a test.
+"""
+
+from __future__ import annotations
+
+from omni_ray.training import schedule
+from omni_ray.training.advice import MAX_LABEL, warnings
+from omni_ray.training.configs import Config, copy_of
+from omni_ray.training.counts import Counts
+from omni_ray.training.data import KEYS, ROOT_KEYS
+from omni_ray.training.memory import GIB, Lengths, Memory, activations, largest_batch, memory
+from omni_ray.training.model_sizes import (
+    DEFAULTS,
+    ModelSize,
+    audio_size,
+    ocr_size,
+    sft_size,
+    talker_size,
+    thinker_size,
+    vision_size,
+    vocoder_size,
+)
+from omni_ray.training.planned import ConfigPlan, Inputs, blank_plan
+from omni_ray.training.schedule import Figure
+from omni_ray.training.split import batches, rows_by_worker
+from omni_ray.training.vocabulary import share
+
+EFFECTIVE_BATCH = {
+    "thinker": 8, "vision": 8, "audio_enc": 4, "talker": 4, "omni_sft": 16, "ocr": 8, "vocoder": 8,
+}  # fmt: skip
+"""Samples an optimizer step learns from, before memory and data are looked at."""
+CTC_SPECIAL, OCR_SPECIAL, OCR_MARKS = 2, 4, 2
+VOCODER_CROP = 8192
+_MEL_STEP = 256
+_MEL_HOP, _CODE_HOP = 160, 1280
+_UNKNOWN_SECONDS = 20
+
+
+def estimate(inputs: Inputs) -> ConfigPlan:
+    """Plan one training run."""
+    plan = blank_plan(inputs.config.name)
+    plan.config = config = copy_of(inputs.config)
+    _point_at_data(plan, config, inputs)
+    rows = max(_rows(plan.name, counts) for counts in inputs.counts.values())
+    if rows == 0:
+        plan.problems.append(f"{plan.file}: no data: {_paths(inputs)} holds no usable row")
+        return plan
+    lengths = _lengths(config, inputs)
+    size = _size(config, inputs, lengths)
+    plan.figures |= _size_figures(size)
+    _batch(plan, config, inputs, size, lengths, rows)
+    if plan.problems:
+        return plan
+    _steps(plan, config, inputs, rows)
+    _write(plan, config, inputs, lengths)
+    plan.warnings += warnings(config, inputs)
+    return plan
+
+
+def _rows(name: str, counts: Counts) -> int:
+    """Rows that become samples. The multimodal stage puts a stock sentence where a line is blank."""
+    return counts.rows if name == "omni_sft" else counts.usable
+
+
+def _paths(inputs: Inputs) -> str:
+    return ", ".join(file.path for file in inputs.files.values())
+
+
+def _point_at_data(plan: ConfigPlan, config: Config, inputs: Inputs) -> None:
+    for dataset, file in inputs.files.items():
+        config.set(KEYS[plan.name][dataset], file.path, f"{file.origin} data")
+        if dataset in ROOT_KEYS.get(plan.name, {}):
+            config.set(ROOT_KEYS[plan.name][dataset], file.image_root, f"where the images of {file.path} are")
+        if file.origin == "shards":
+            plan.warnings.append(f"{file.path} is still to be made: run `omni-ray combine` before training")
+
+
+# --- size ---
+
+
+def _lengths(config: Config, inputs: Inputs) -> Lengths:
+    """How long the padded samples will be; 20 s where no clip could be looked at."""
+    clips = inputs.clips
+    unknown = _UNKNOWN_SECONDS * 16_000
+
+    def padded(hop: int) -> int:
+        percent = float(config.get("max_mel_length_percentile", 95.0))
+        samples = (clips.percentile(percent) if clips else 0) or unknown
+        return int(config.get("max_mel_length", -(-(1 + samples // hop) // _MEL_STEP) * _MEL_STEP))
+
+    crop = config.get("max_audio_length", VOCODER_CROP)
+    asr, ocr = inputs.counts.get("asr", Counts()), inputs.counts.get("ocr", Counts())
+    return Lengths(
+        mel_frames=padded(_MEL_HOP),
+        code_frames=padded(_CODE_HOP),
+        audio_samples=int(crop),
+        label=min(ocr.longest, MAX_LABEL) + OCR_MARKS,
+        ctc_vocab=int(config.get("ctc_vocab_size", CTC_SPECIAL + len(asr.characters))),
+        ocr_vocab=OCR_SPECIAL + len(ocr.characters),
+        pieces=inputs.pieces,
+    )
+
+
+def _size(config: Config, inputs: Inputs, lengths: Lengths) -> ModelSize:
+    values = config.values
+    if config.name in ("thinker", "vision", "omni_sft"):
+        share(config, inputs.pieces)
+    if config.name == "thinker":
+        return thinker_size(values)
+    if config.name == "audio_enc":
+        return audio_size(values, lengths.ctc_vocab)
+    if config.name == "vision":
+        return vision_size(values, inputs.pieces)
+    if config.name == "talker":
+        return talker_size(values)
+    if config.name == "omni_sft":
+        return sft_size(values, inputs.encoders["audio_enc"], inputs.encoders["vision"])
+    if config.name == "ocr":
+        return ocr_size(values, lengths.ocr_vocab)
+    return vocoder_size(values)
+
+
+def _size_figures(size: ModelSize) -> dict[str, Figure]:
+    parts = dict(size.parts)
+    return {
+        "parameters": Figure(size.trained, "sum of the trained parts, exact", parts),
+        "resident_parameters": Figure(size.resident, "sum of all parts in memory, exact", parts),
+    }
+
+
+# --- batch ---
+
+
+def _batch(plan: ConfigPlan, config: Config, inputs: Inputs, size: ModelSize, lengths: Lengths, rows: int) -> None:
+    """Batch size and accumulation: the effective batch, as far as memory and rows allow."""
+    options, wanted = inputs.options, EFFECTIVE_BATCH[plan.name]
+    vram = int(options.vram_gb * GIB)
+
+    def needs(batch: int) -> Memory:
+        one = activations(plan.name, config.values, lengths, inputs.encoders)
+        return memory(size, one * batch, all_have_gradients=plan.name == "omni_sft")
+
+    fitting = largest_batch(wanted, lambda batch: needs(batch).total <= vram)
+    seed, val_split = int(config.get("seed", 42)), float(config.get("val_split", 0.1))
+    workers = int(config.get("num_workers", 1 if plan.name == "vocoder" else 2))
+    drop_last = bool(config.get("drop_last", True))
+    train_drops = drop_last or plan.name in ("ocr", "vocoder")
+    train, val = rows_by_worker(rows, seed=seed, val_split=val_split, num_workers=workers)
+    batch = largest_batch(
+        fitting,
+        lambda size: batches(train, size, train_drops) > 0 and batches(val, size, drop_last) > 0,
+    )
+    if not batches(train, batch, train_drops):
+        plan.problems.append(f"{plan.file}: {rows:,} rows leave none for training; prepare more data")
+        return
+    accumulation = 1
+    if options.allow_accumulation:
+        accumulation = min(wanted // batch, batches(train, batch, train_drops))
+    used = needs(batch)
+    dealt = {"rows": rows, "seed": seed, "val_split": val_split, "num_workers": workers, "drop_last": drop_last}
+    held_out = "rows with hash((row, seed)) % 100 < val_split * 100" if val_split else "all rows: val_split is 0"
+    plan.figures |= {
+        "rows": Figure(
+            rows,
+            "rows that become samples; of several data sets, those of the longest",
+            {dataset: _rows(plan.name, counts) for dataset, counts in inputs.counts.items()},
+        ),
+        "train_rows": Figure(int(train.sum()), "rows that are not held out", dealt),
+        "val_rows": Figure(int(val.sum()), held_out, dealt),
+        "train_batches": Figure(batches(train, batch, train_drops), "train_rows in batches, by worker", dealt),
+        "val_batches": Figure(batches(val, batch, drop_last), "val_rows in batches, by worker", dealt),
+        "batch_size": Figure(
+            batch,
+            "effective batch, halved until it fits the card, and until training and validation rows fill one",
+            {"effective": wanted, "fits_memory": fitting, "vram_gb": options.vram_gb},
+        ),
+        "gradient_accumulation_steps": Figure(
+            accumulation,
+            "effective // batch_size" if options.allow_accumulation else "1: the trainers do not learn at any other",
+            {"effective": wanted, "batch_size": batch},
+        ),
+        "memory_bytes": Figure(
+            used.total,
+            "4 B * resident + 4 B * gradients + 8 B * trained (AdamW) + activations + reserve",
+            vars(used),
+        ),
+    }
+    if used.total > vram:
+        plan.warnings.append(
+            f"needs about {used.total / GIB:.1f} GiB even at batch size {batch}; --vram is {options.vram_gb:g}"
+        )
+    elif fitting < wanted:
+        plan.warnings.append(f"batch size {fitting} instead of {wanted}, to fit into {options.vram_gb:g} GiB")
+    if batch < fitting:
+        plan.warnings.append(
+            f"batch size {batch} instead of {fitting}: {int(val.sum()):,} validation rows would not fill more"
+        )
+
+
+# --- steps ---
+
+
+def _steps(plan: ConfigPlan, config: Config, inputs: Inputs, rows: int) -> None:
+    batch, accumulation = plan.value("batch_size"), plan.value("gradient_accumulation_steps")
+    by_rows = schedule.steps_per_epoch_by_rows(
+        plan.value("train_batches"), plan.value("train_rows"), batch, accumulation
+    )
+    per_epoch, epochs = by_rows, schedule.epochs(rows, "samples")
+    if plan.name in ("thinker", "omni_sft"):
+        per_epoch, epochs = _text_steps(plan, config, inputs, rows, by_rows)
+    steps = schedule.max_steps(per_epoch.value, epochs.value)
+    can_validate = plan.value("val_batches") > 0
+    checkpoints = schedule.checkpoint_frequency(per_epoch.value)
+    if plan.name == "ocr":
+        checkpoints = schedule.never(steps.value, "the OCR trainer cannot save between")
+    plan.figures |= {
+        "steps_per_epoch": per_epoch,
+        "epochs": epochs,
+        "max_steps": steps,
+        "max_epochs": schedule.max_epochs(steps.value, plan.value("train_batches"), epochs.value, accumulation),
+        "warmup_steps": schedule.warmup(steps.value),
+        "val_freq": schedule.validation_frequency(per_epoch.value, steps.value, can_validate),
+        "checkpoint_freq": checkpoints,
+    }
+    if not can_validate:
+        plan.warnings.append(f"{plan.value('val_rows')} validation rows fill no batch, so it never validates")
+
+
+def _text_steps(plan: ConfigPlan, config: Config, inputs: Inputs, rows: int, by_rows: Figure) -> tuple[Figure, Figure]:
+    """Steps and epochs of the two stages that learn text."""
+    options, counts = inputs.options, inputs.counts["text"]
+    tokens = counts.tokens if options.assumed_tokens is None else options.assumed_tokens
+    context = int(config.get("ctx_len", DEFAULTS["thinker"]["ctx_len"]))
+    parameters = plan.value("parameters")
+    if not options.has_token_counts:
+        plan.figures["steps_rule"] = Figure("lines", "the tokens were not counted")
+        return by_rows, schedule.epochs(rows, "samples")
+    seen = tokens - counts.unseen_tokens
+    rule, why = schedule.choose_rule(counts.usable, seen, context)
+    if plan.name == "omni_sft" and counts.rows < rows:
+        rule, why = "lines", f"the text has {counts.rows:,} lines, the longest of the three data sets {rows:,} rows"
+    if options.steps_rule:
+        rule, why = options.steps_rule, f"--steps-rule {options.steps_rule}"
+    most = max(tokens, *(c.tokens for c in inputs.counts.values()))
+    batch = plan.value("batch_size") * plan.value("gradient_accumulation_steps")
+    plan.figures |= {
+        "tokens": Figure(tokens, "counted" if options.assumed_tokens is None else "--assume-text-tokens"),
+        "tokens_per_step": Figure(batch * context, "effective * ctx_len", {"effective": batch, "ctx_len": context}),
+        "steps_rule": Figure(rule, why),
+        "chinchilla_epochs": schedule.chinchilla(parameters, tokens),
+    }
+    if rule == "lines":
+        return by_rows, schedule.epochs(most, "tokens")
+    by_tokens = schedule.steps_per_epoch_by_tokens(seen, plan.value("train_rows"), rows, batch, context)
+    return by_tokens, schedule.epochs(most, "tokens")
+
+
+# --- what is written ---
+
+
+def _write(plan: ConfigPlan, config: Config, inputs: Inputs, lengths: Lengths) -> None:
+    """Put the plan's numbers into the configuration, and mend what its trainer cannot run with."""
+    for key in (
+        "batch_size", "gradient_accumulation_steps", "max_epochs", "max_steps", "warmup_steps", "val_freq",
+        "checkpoint_freq",
+    ):  # fmt: skip
+        config.set(key, plan.value(key), plan.figures[key].rule)
+    if plan.name == "audio_enc":
+        longest = Figure(
+            inputs.counts["asr"].longest,
+            "the longest transcript, in characters: none is cut",
+            {"longest": inputs.counts["asr"].longest},
+        )
+        plan.figures["max_text_len"] = longest
+        config.set("max_text_len", longest.value, longest.rule)
+        plan.figures["ctc_vocab_size"] = Figure(
+            lengths.ctc_vocab, "2 + distinct characters", {"characters": len(inputs.counts["asr"].characters)}
+        )
+    if plan.name == "ocr":
+        longest_label = inputs.counts["ocr"].longest
+        plan.figures["max_text_length"] = Figure(
+            lengths.label, f"min(longest label, {MAX_LABEL}) + {OCR_MARKS} marks", {"longest": longest_label}
+        )
+        plan.figures["ocr_vocab_size"] = Figure(
+            lengths.ocr_vocab, "4 + distinct characters", {"characters": len(inputs.counts["ocr"].characters)}
+        )
+        config.set("max_text_length", lengths.label, plan.figures["max_text_length"].rule)
+    if plan.name == "vocoder" and "max_audio_length" not in config.values:
+        config.set("max_audio_length", VOCODER_CROP, "crops of about half a second fit the card")
+        config.set("max_mel_length", 1 + VOCODER_CROP // 256, "frames of such a crop")
+    if plan.name == "vision" and config.get("use_thinker_for_text", True) is not False:
+        config.set("use_thinker_for_text", False, "the trainer fails with the thinker as its text encoder")
+    if inputs.moved_thinker:
+        config.set("thinker_ckpt", inputs.moved_thinker, "the multimodal stage cannot load the thinker.pt of stage A")

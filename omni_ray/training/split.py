@@ -1,0 +1,103 @@
+"""Which rows the trainers hold out for validation, and how many batches each part makes.
+
+A row's place in the file decides: row ``i`` is held out when ``hash((i, seed)) % 100 < val_split * 100``. That hash of
+a pair of integers is the same in every CPython process from 3.8 on (xxHash's scheme; ``PYTHONHASHSEED`` does not
+touch integers), so the split can be known beforehand. Here it is computed for millions of rows at a time.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Objects/tupleobject.c of CPython: _PyHASH_XXPRIME_1, 2 and 5, and what the length is mixed with.
+_PRIME_1, _PRIME_2, _PRIME_5 = 11400714785074694791, 14029467366897019727, 2870177450012600261
+_LENGTH_MIX = 3527539
+_IF_MINUS_ONE = 1546275796
+_CHUNK = 1 << 22
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows and batches of a data set as a trainer's loader deals them out.
+
+    Attributes:
+        rows: rows in the file.
+        train_rows, val_rows: rows on each side. With ``val_split`` 0 every row is on both.
+        train_batches, val_batches: batches an epoch has on each side, over all workers.
+    """
+
+    rows: int
+    train_rows: int
+    val_rows: int
+    train_batches: int
+    val_batches: int
+
+
+def held_out(first: int, last: int, seed: int, val_split: float) -> NDArray[np.bool_]:
+    """For rows ``first`` to ``last`` (exclusive), whether each is held out (bool, one a row).
+
+    Raises ValueError for rows beyond 2**61 - 2, whose integers hash to something else.
+    """
+    if last > sys.hash_info.modulus:
+        raise ValueError(f"row {last} is beyond what the split can tell")
+    hashes = _pair_hashes(np.arange(first, last, dtype=np.uint64), seed)
+    held: NDArray[np.bool_] = hashes % 100 < val_split * 100
+    return held
+
+
+def _pair_hashes(rows: NDArray[np.uint64], seed: int) -> NDArray[np.int64]:
+    """``hash((row, seed))`` of each row."""
+    with np.errstate(over="ignore"):
+        mixed = np.full(rows.shape, _PRIME_5, np.uint64)
+        for lane in (rows, np.uint64(hash(seed) & 0xFFFF_FFFF_FFFF_FFFF)):
+            mixed += lane * np.uint64(_PRIME_2)
+            mixed = (mixed << np.uint64(31)) | (mixed >> np.uint64(33))
+            mixed *= np.uint64(_PRIME_1)
+        mixed += np.uint64(2 ^ (_PRIME_5 ^ _LENGTH_MIX))
+    hashes = mixed.view(np.int64)
+    return np.where(hashes == -1, _IF_MINUS_ONE, hashes)
+
+
+def split(
+    rows: int, *, seed: int, val_split: float, batch_size: int, num_workers: int = 0, drop_last: bool = True
+) -> Split:
+    """How a trainer's loader divides ``rows`` rows.
+
+    Args:
+        rows: rows in the file.
+        seed, val_split, batch_size, num_workers, drop_last: the configuration's. With several workers, row ``i`` goes
+            to worker ``i % num_workers``, and each makes its own batches.
+    """
+    train, val = rows_by_worker(rows, seed=seed, val_split=val_split, num_workers=num_workers)
+    return Split(
+        rows,
+        int(train.sum()),
+        int(val.sum()),
+        batches(train, batch_size, drop_last),
+        batches(val, batch_size, drop_last),
+    )
+
+
+def rows_by_worker(
+    rows: int, *, seed: int, val_split: float, num_workers: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Training and validation rows of each worker (int64, one a worker). With ``val_split`` 0, all rows are both."""
+    workers = max(1, num_workers)
+    every = (rows - np.arange(workers) + workers - 1) // workers
+    if not val_split:
+        return every, every
+    val = np.zeros(workers, np.int64)
+    for first in range(0, rows, _CHUNK):
+        last = min(rows, first + _CHUNK)
+        held = np.flatnonzero(held_out(first, last, seed, val_split)) + first
+        val += np.bincount(held % workers, minlength=workers)
+    return every - val, val
+
+
+def batches(rows: NDArray[np.int64], batch_size: int, drop_last: bool) -> int:
+    """Batches that ``rows`` (one number a worker) make."""
+    return int((rows // batch_size if drop_last else -(-rows // batch_size)).sum())

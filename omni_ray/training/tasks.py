@@ -1,0 +1,31 @@
+"""Where the plan's functions run: as Ray tasks, or in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from omni_ray.pipeline.session import ray_session
+from omni_ray.pipeline.tasks import Runner, inline, on_ray
+
+Engine = Literal["ray", "inline"]
+
+
+@contextmanager
+def runner(engine: Engine, address: str | None = None, num_cpus: int | None = None) -> Iterator[Runner]:
+    """What maps functions over items for the length of the block.
+
+    Args:
+        engine: "ray" for tasks of one CPU each, "inline" for this process.
+        address: of a Ray cluster; None for ``RAY_ADDRESS``, else a private local Ray.
+        num_cpus: CPUs of the local Ray; None for all.
+
+    Raises:
+        OmniError: the cluster cannot be reached.
+    """
+    if engine == "inline":
+        yield inline
+        return
+    with ray_session(address, num_cpus=num_cpus):
+        yield on_ray

@@ -1,0 +1,237 @@
+"""Training the tokenizer: SentencePiece byte pairs, as the trainers would, but with a vocabulary that fits.
+
+Text is streamed to the trainer, so no path reaches SentencePiece (a comma in one would split it) and none is
+recorded in the model: the same text gives the same bytes anywhere. A corpus over the limit is sampled at even
+distances through its whole length.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from omni_ray.errors import OmniError
+from omni_ray.storage import write_atomic
+from omni_ray.training.counts import Source, json_list, read_lines, split_lines
+from omni_ray.training.tokens import digest, load
+
+SAMPLE_BYTES = 128 << 20
+"""Text a tokenizer is trained on, at most. More changes the pieces hardly, and costs memory (about six times as much)
+and time (about 0.1 s a megabyte)."""
+MAX_SENTENCE_BYTES = 100_000
+"""Longer lines are left out of training, as the trainers do."""
+MODEL, VOCABULARY, RECORD = "tokenizer.model", "tokenizer.vocab", "tokenizer.json"
+_BLOCK = 1 << 20
+_TOO_HIGH = re.compile(r"value <= (\d+)")
+_TOO_LOW = re.compile(r"required_chars\. \d+ vs (\d+)")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A tokenizer to train: from what, with how many pieces at most, on how many bytes of text at most."""
+
+    source: Source
+    vocab_size: int
+    sample_bytes: int = SAMPLE_BYTES
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A tokenizer, and how it came to be.
+
+    Attributes:
+        model: the serialized SentencePiece model.
+        wanted: the vocabulary asked for.
+        pieces: the vocabulary it has; fewer where the text gives no more.
+        fingerprint: digest of the wanted vocabulary and of the text it was trained on.
+    """
+
+    model: bytes
+    wanted: int
+    pieces: int
+    fingerprint: str
+
+    def save(self, folder: Path) -> None:
+        """Write the model, its readable vocabulary, and the record of both to ``folder``, the record last."""
+        write_atomic(folder / MODEL, self.model)
+        write_atomic(folder / VOCABULARY, vocabulary(self.model))
+        record = {**asdict(self), "model": digest(self.model)}
+        write_atomic(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
+
+
+@dataclass(frozen=True)
+class Found:
+    """A tokenizer on disk. The last three are None where the user put it there, rather than this project."""
+
+    model: bytes
+    pieces: int
+    wanted: int | None = None
+    fingerprint: str | None = None
+
+
+def find(folder: Path) -> Found | None:
+    """The tokenizer in ``folder``, if there is one. Raises OmniError where it cannot be read."""
+    try:
+        model = (folder / MODEL).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise OmniError(f"{folder / MODEL}: {(error.strerror or str(error)).lower()}") from error
+    try:
+        pieces = int(load(model).get_piece_size())
+    except OmniError as error:
+        raise OmniError(f"{folder / MODEL}: {error}") from error
+    try:
+        record = json.loads((folder / RECORD).read_bytes())
+        if record["model"] == digest(model):
+            return Found(model, pieces, int(record["wanted"]), str(record["fingerprint"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # without a record of these very bytes, the tokenizer is the user's own
+    return Found(model, pieces)
+
+
+def checkpoint_in(folder: Path) -> Path | None:
+    """Weights in ``folder`` that belong to the tokenizer beside them."""
+    weights = sorted(folder.glob("thinker*.pt")) if folder.is_dir() else []
+    return weights[0] if weights else None
+
+
+def fingerprint(request: Request) -> str:
+    """Digest of what the tokenizer would be trained on, and of the vocabulary wanted."""
+    value = hashlib.sha256(f"bpe {request.vocab_size}\n".encode())
+    for sentence in sentences(request):
+        value.update(sentence.encode())
+        value.update(b"\n")
+    return value.hexdigest()
+
+
+def train(request: Request) -> Trained:
+    """Train a tokenizer.
+
+    Raises:
+        OmniError: there is no text, it has more distinct characters than the vocabulary has room, or it cannot be read.
+    """
+    seen = hashlib.sha256(f"bpe {request.vocab_size}\n".encode())
+
+    def fingerprinted() -> Iterator[str]:
+        for sentence in sentences(request):
+            seen.update(sentence.encode())
+            seen.update(b"\n")
+            yield sentence
+
+    where = request.source.path
+    try:
+        first = next(sentences(request), None)
+    except OSError as error:
+        raise OmniError(f"{where}: {(error.strerror or str(error)).lower()}") from error
+    if first is None:
+        raise OmniError(f"{where}: no text to train a tokenizer on")
+    model, limit = _train(fingerprinted, request.vocab_size, where)
+    if model is None:
+        model, _ = _train(lambda: sentences(request), limit, where)
+    if model is None:
+        raise OmniError(f"{where}: SentencePiece found no vocabulary that fits; give it more text")
+    return Trained(model, request.vocab_size, int(load(model).get_piece_size()), seen.hexdigest())
+
+
+def _train(text: Callable[[], Iterator[str]], vocab_size: int, where: str) -> tuple[bytes | None, int]:
+    """A model, or None and the largest vocabulary that the text allows."""
+    import sentencepiece
+
+    out = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=text(),
+            model_writer=out,
+            vocab_size=vocab_size,
+            model_type="bpe",
+            character_coverage=1.0,
+            max_sentence_length=MAX_SENTENCE_BYTES,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        if too_high := _TOO_HIGH.search(str(error)):
+            return None, int(too_high[1])
+        if too_low := _TOO_LOW.search(str(error)):
+            raise OmniError(
+                f"{where}: has {int(too_low[1]) - 3:,} distinct characters; "
+                f"vocab_size {vocab_size:,} has no room for them, set it to {too_low[1]} or more"
+            ) from error
+        raise OmniError(
+            f"{where}: SentencePiece cannot train on it ({str(error).splitlines()[0]}); give it more text"
+        ) from error
+    return out.getvalue(), vocab_size
+
+
+def vocabulary(model: bytes) -> bytes:
+    """The readable vocabulary: a piece and its score a line."""
+    processor = load(model)
+    lines = []
+    for piece in range(processor.get_piece_size()):
+        score = processor.get_score(piece)
+        lines.append(f"{processor.id_to_piece(piece)}\t{score:g}\n")
+    return "".join(lines).encode()
+
+
+# --- text to train on ---
+
+
+def sentences(request: Request) -> Iterator[str]:
+    """The lines to train on, blank and over-long ones left out."""
+    for line in _lines(request.source, request.sample_bytes):
+        text = line.strip().replace("\0", "")
+        if text and len(text.encode()) <= MAX_SENTENCE_BYTES:
+            yield text
+
+
+def _lines(source: Source, limit: int) -> Iterator[str]:
+    if source.shards:
+        return _shard_lines(source, limit)
+    return _file_lines(source.path, limit) if source.kind == "text" else _caption_lines(source.path, limit)
+
+
+def _file_lines(path: str, limit: int) -> Iterator[str]:
+    """All lines, or those that begin in evenly spaced blocks of 1 MiB, ``limit`` bytes in all."""
+    size = Path(path).stat().st_size
+    if size <= limit:
+        starts = list(range(0, size, _BLOCK))
+    else:
+        blocks = max(2, limit // _BLOCK)
+        starts = [number * (size - _BLOCK) // (blocks - 1) for number in range(blocks)]
+    for start in starts:
+        yield from split_lines(read_lines(path, start, min(start + _BLOCK, size)))
+
+
+def _caption_lines(path: str, limit: int) -> Iterator[str]:
+    step = -(-Path(path).stat().st_size // limit)
+    with open(path, "rb") as file:
+        for item in islice(json_list(file, path), 0, None, step):
+            caption = item.get("caption") if isinstance(item, dict) else None
+            if isinstance(caption, str):
+                yield " ".join(caption.split())
+
+
+def _shard_lines(source: Source, limit: int) -> Iterator[str]:
+    """The lines of every shard, or of every n-th row group, so that ``limit`` bytes are not passed by much."""
+    import pyarrow.parquet as pq
+
+    column = "captions" if source.modality == "images" else "text"
+    groups: list[tuple[Any, str, int, int]] = []
+    for storage, name, _, _ in source.shards:
+        with storage.open(name) as file:
+            footer = pq.ParquetFile(file).metadata
+            place = footer.schema.names.index("element" if column == "captions" else column)
+            for number in range(footer.num_row_groups):
+                groups.append((storage, name, number, footer.row_group(number).column(place).total_uncompressed_size))
+    step = max(1, -(-sum(size for *_, size in groups) // limit))
+    for storage, name, number, _ in groups[::step]:
+        with storage.open(name) as file:
+            for value in pq.ParquetFile(file).read_row_group(number, columns=[column])[column].to_pylist():
+                yield from value if isinstance(value, list) else (value,)

@@ -1,0 +1,230 @@
+"""One tokenizer for every stage that needs one: found, kept or trained, and put where each trainer looks.
+
+Stage A looks in its own ``save_dir``; the image and the multimodal stage look in their ``thinker_ckpt``. The latter
+must not be the former: stage A saves a ``thinker.pt`` there that the multimodal stage cannot load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from omni_ray.errors import OmniError
+from omni_ray.pipeline.lease import lease
+from omni_ray.pipeline.store import Store
+from omni_ray.pipeline.tasks import Runner
+from omni_ray.training.configs import Config, file_name, read
+from omni_ray.training.counts import Source
+from omni_ray.training.data import Choice, committed_shards, text_to_train_on
+from omni_ray.training.schema import problems
+from omni_ray.training.tasks import Engine, runner
+from omni_ray.training.tokenizer import MODEL, SAMPLE_BYTES, Request, Trained, checkpoint_in, find, fingerprint, train
+
+USERS = ("thinker", "vision", "omni_sft")
+"""Configurations whose trainers read the tokenizer."""
+
+
+@dataclass
+class Vocabulary:
+    """The tokenizer of a project.
+
+    Attributes:
+        trained: the tokenizer with its record.
+        how: where it came from, as a phrase.
+        places: folders, relative to the root, into which it is still to be written.
+        warnings: what a person should know.
+        problems: sentences by configuration, where it would find another tokenizer.
+    """
+
+    trained: Trained
+    how: str
+    places: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def save(self, root: Path) -> list[str]:
+        """Write it to its places; returns the files."""
+        for place in self.places:
+            self.trained.save(root / place)
+        return [f"{place}/{MODEL}" for place in self.places]
+
+
+def folders(configs: Mapping[str, Config]) -> dict[str, str]:
+    """Where each trainer looks for its tokenizer, by configuration."""
+    thinker = str(configs["thinker"].get("save_dir", "checkpoints/thinker_tiny"))
+    found = {"thinker": thinker}
+    for name in ("vision", "omni_sft"):
+        if name in configs:
+            found[name] = str(configs[name].get("thinker_ckpt", "checkpoints/thinker_tiny"))
+    if is_same(found.get("omni_sft", ""), thinker):
+        found["omni_sft"] = f"{thinker.rstrip('/')}_sft"
+    return found
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two folders, as configurations name them, are the same."""
+    return PurePosixPath(one) == PurePosixPath(other)
+
+
+def settle(
+    root: Path,
+    configs: Mapping[str, Config],
+    source: Source | None,
+    run: Runner,
+    *,
+    vocab_size: int | None = None,
+    sample_bytes: int = SAMPLE_BYTES,
+    again: bool = False,
+) -> Vocabulary:
+    """The project's tokenizer; trained in memory where there is none, or where its text has changed. Writes nothing.
+
+    A tokenizer that the user put there stays; so does one whose weights have been trained. Any other is trained
+    again when the text it came from, or the vocabulary asked for, has changed.
+
+    Args:
+        root: the project folder.
+        configs: the configurations that use it; ``thinker`` is always among them.
+        source: the text to train on, or None where there is none.
+        run: trains it, as a task.
+        vocab_size: pieces wanted; None for the configured ``vocab_size``.
+        sample_bytes: text to train on, at most.
+        again: train in any case.
+
+    Raises:
+        OmniError: there is no text to train on, or what is there is no tokenizer.
+    """
+    places = folders(configs)
+    home = places["thinker"]
+    found = find(root / home)
+    wanted = vocab_size or int(configs["thinker"].get("vocab_size", 32000))
+    if found is not None and vocab_size is None and wanted == found.pieces:
+        # The configured size is what an earlier plan made of the size that was asked for.
+        wanted = found.wanted or wanted
+    vocabulary: Vocabulary | None = None
+    if found is not None and not again:
+        kept = Trained(found.model, found.wanted or found.pieces, found.pieces, found.fingerprint or "")
+        if found.wanted is None or source is None:
+            vocabulary = Vocabulary(kept, f"{home}/{MODEL}, as it is there")
+        elif next(iter(run(fingerprint, [Request(source, wanted, sample_bytes)]))) == found.fingerprint:
+            vocabulary = Vocabulary(kept, f"{home}/{MODEL}, trained on this text before")
+        elif weights := checkpoint_in(root / home):
+            vocabulary = Vocabulary(kept, f"{home}/{MODEL}, which {weights.name} beside it was trained with")
+            vocabulary.warnings.append(
+                f"{home}/{MODEL} was trained on other text; it is kept for {weights.name} beside it"
+            )
+    if vocabulary is None:
+        if source is None:
+            raise OmniError(f"{home}/{MODEL} is not there, and there is no text to train it on")
+        trained: Trained = next(iter(run(train, [Request(source, wanted, sample_bytes)])))
+        vocabulary = Vocabulary(trained, f"trained on {_shown(root, source.path)}", [home])
+        if trained.pieces < wanted:
+            vocabulary.warnings.append(
+                f"{_shown(root, source.path)} gives {trained.pieces:,} pieces at most; "
+                f"vocab_size is {trained.pieces:,} instead of {wanted:,}"
+            )
+    _copy_to_others(root, vocabulary, places)
+    return vocabulary
+
+
+def _copy_to_others(root: Path, vocabulary: Vocabulary, places: Mapping[str, str]) -> None:
+    home = places["thinker"]
+    for name, place in places.items():
+        if is_same(place, home) or place in vocabulary.places:
+            continue
+        other = find(root / place)
+        if other is None or (other.model != vocabulary.trained.model and other.wanted is not None):
+            vocabulary.places.append(place)
+        elif other.model != vocabulary.trained.model:
+            vocabulary.problems[name] = (
+                f"{place}/{MODEL} is another tokenizer than {home}/{MODEL}; remove one of the two"
+            )
+
+
+@dataclass
+class TokenizerReport:
+    """A tokenizer made on request, and the files that were written for it."""
+
+    vocabulary: Vocabulary
+    written: list[str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        trained = self.vocabulary.trained
+        return {
+            "pieces": trained.pieces,
+            "wanted": trained.wanted,
+            "how": self.vocabulary.how,
+            "warnings": self.vocabulary.warnings,
+            "written": self.written,
+        }
+
+
+def train_tokenizer(
+    root: str | Path = ".",
+    *,
+    vocab_size: int | None = None,
+    sample_bytes: int = SAMPLE_BYTES,
+    data: Choice = "auto",
+    force: bool = False,
+    shards: str | None = None,
+    engine: Engine = "ray",
+    address: str | None = None,
+    num_cpus: int | None = None,
+) -> TokenizerReport:
+    """Train the project's tokenizer, put it where the trainers look, and set ``vocab_size`` in their configurations.
+
+    Args:
+        root: the project folder.
+        vocab_size: pieces wanted; None for what the configuration says.
+        sample_bytes: text to train on, at most.
+        data: which corpus to train on.
+        force: even where weights were trained with the tokenizer that is there.
+        shards: another place for shards.
+        engine, address, num_cpus: where it is trained.
+
+    Raises:
+        OmniError: no text, weights would be lost their tokenizer, or a configuration cannot be read.
+    """
+    root = Path(root)
+    store = Store(root, shards)
+    with lease(store.state_folder, "omni-ray tokenizer train"):
+        configs = {name: read(root, name) for name in USERS}
+        for name, config in configs.items():
+            if wrong := problems(name, config.values):
+                raise OmniError(wrong[0])
+        source = text_to_train_on(root, committed_shards(store), configs, data)
+        if source is None:
+            raise OmniError(f"{root}: no text to train a tokenizer on; run `omni-ray prepare text --combine` first")
+        for place in dict.fromkeys(folders(configs).values()):
+            weights = checkpoint_in(root / place)
+            if weights is not None and not force:
+                raise OmniError(
+                    f"{place}/{weights.name} was trained with the tokenizer beside it; move it away, or give --force"
+                )
+        with runner(engine, address, num_cpus) as run:
+            vocabulary = settle(
+                root, configs, source, run, vocab_size=vocab_size, sample_bytes=sample_bytes, again=True
+            )
+        if vocabulary.problems:
+            raise OmniError(next(iter(vocabulary.problems.values())))
+        written = vocabulary.save(root)
+        for config in configs.values():
+            share(config, vocabulary.trained.pieces)
+            if config.write(root):
+                written.append(file_name(config.name))
+    return TokenizerReport(vocabulary, written)
+
+
+def share(config: Config, pieces: int) -> None:
+    """Set ``vocab_size`` wherever ``config`` has one for the shared tokenizer."""
+    why = "pieces of the tokenizer"
+    if config.name != "omni_sft":
+        config.set("vocab_size", pieces, why)
+    if config.name != "thinker":
+        config.set("thinker.vocab_size", pieces, why)
+
+
+def _shown(root: Path, path: str) -> str:
+    return path.removeprefix(f"{root.absolute()}/")
