@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+from omni_ray.corpora.media import fetch
 from omni_ray.errors import SourceError
 from omni_ray.sources.tree import MemberTooLarge, Tree, is_safe_name
 
@@ -52,17 +53,12 @@ class Coco(Corpus):
             name = f"{folder}/{file}"
             if problem:
                 yield Rejected(ident, where, problem, file, records)
-            elif not is_safe_name(file):
-                yield Rejected(ident, where, "bad_path", file, records)
             elif not captions:
                 yield Rejected(ident, where, "missing_text", "no caption names this picture")
-            elif not tree.exists(name):
-                yield Rejected(ident, where, "missing_media", f"no {name}", records)
             else:
-                try:
-                    image = tree.read(name, 256 << 20)
-                except MemberTooLarge as error:
-                    yield Rejected(ident, where, "too_large", str(error), records)
+                image = fetch(tree, name, ident, where, records=records)
+                if isinstance(image, Rejected):
+                    yield image
                     continue
                 yield {
                     "id": ident,

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.media import fetch
 from omni_ray.errors import SourceError
 from omni_ray.sources.lists import Seen, line_ranges, read_range
-from omni_ray.sources.tree import Tree, is_safe_name
+from omni_ray.sources.tree import Tree
 
 _CLIPS_PER_UNIT = 128
 _DEFAULT_SPLITS = (("validated",), ("train", "dev", "test"), ("other",))
@@ -105,17 +106,15 @@ def _record(
         return Rejected(ident, where, "bad_encoding", str(error))
     if not text:
         return Rejected(ident, where, "missing_text", "the sentence is blank")
-    if not is_safe_name(clip):
-        return Rejected(ident, where, "bad_path", clip)
-    name = f"{prefix}/clips/{clip}".lstrip("/")
-    if not tree.exists(name):
-        return Rejected(ident, where, "missing_media", f"no {name}")
+    audio = fetch(tree, f"{prefix}/clips/{clip}".lstrip("/"), ident, where)
+    if isinstance(audio, Rejected):
+        return audio
     speaker = _field(fields, columns["client_id"]).decode("utf-8", "replace") if "client_id" in columns else None
     language = prefix.rpartition("/")[2]
     return {
         "id": ident,
         "where": where,
-        "audio": tree.read(name),
+        "audio": audio,
         "path": f"{language}/{clip}".lstrip("/"),
         "text": text,
         "speaker": speaker or None,

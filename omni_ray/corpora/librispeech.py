@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+from omni_ray.corpora.media import fetch
 from omni_ray.sources.tree import Tree
 
 _CLIPS_PER_UNIT = 128
@@ -73,7 +74,7 @@ class LibriSpeech(Corpus):
                         continue
                     seen.add(clip)
                     unspoken.pop(f"{clip}.flac", None)
-                    yield _record(tree, folder, clip, text, where, f"{clip}.flac" in audio)
+                    yield _record(tree, folder, clip, text, where)
             for file in unspoken:
                 clip = file.removesuffix(".flac")
                 yield Rejected(clip, f"{folder}/{file}".lstrip("/"), "missing_text", "no transcript names this clip")
@@ -98,16 +99,17 @@ def _count(tree: Tree, transcripts: list[str], audio: list[str]) -> int:
     return len(lines) + sum(clip.encode("utf-8", "surrogateescape") not in spoken for clip in audio)
 
 
-def _record(tree: Tree, folder: str, clip: str, text: str, where: str, is_there: bool) -> dict[str, Any] | Rejected:
-    if not is_there:
-        return Rejected(clip, where, "missing_media", f"no {clip}.flac beside the transcript")
+def _record(tree: Tree, folder: str, clip: str, text: str, where: str) -> dict[str, Any] | Rejected:
+    audio = fetch(tree, f"{folder}/{clip}.flac".lstrip("/"), clip, where)
+    if isinstance(audio, Rejected):
+        return audio
     if not text.strip():
         return Rejected(clip, where, "missing_text", "the transcript's line holds an id only")
     place = folder.split("/")
     return {
         "id": clip,
         "where": where,
-        "audio": tree.read(f"{folder}/{clip}.flac".lstrip("/")),
+        "audio": audio,
         "path": "/".join([*place[-3:], f"{clip}.flac"]).lstrip("/"),
         "text": text,
         "speaker": place[-2] if len(place) >= 2 else None,

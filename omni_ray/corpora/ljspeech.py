@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+from omni_ray.corpora.media import fetch
 from omni_ray.sources.lists import Seen, line_ranges, read_range
-from omni_ray.sources.tree import Tree, is_safe_name
+from omni_ray.sources.tree import Tree
 
 _CLIPS_PER_UNIT = 128
 
@@ -75,10 +76,7 @@ def _record(tree: Tree, prefix: str, where: str, line: bytes, is_again: bool) ->
     text = (fields[2].strip() if len(fields) > 2 else "") or fields[1].strip()
     if not text:
         return Rejected(clip, where, "missing_text", "both transcripts are blank")
-    name = f"{prefix}wavs/{clip}.wav"
-    if not is_safe_name(f"wavs/{clip}.wav"):
-        return Rejected(clip, where, "bad_path", clip)
-    if not tree.exists(name):
-        return Rejected(clip, where, "missing_media", f"no {name}")
-    audio = tree.read(name)
+    audio = fetch(tree, f"{prefix}wavs/{clip}.wav", clip, where)
+    if isinstance(audio, Rejected):
+        return audio
     return {"id": clip, "where": where, "audio": audio, "path": f"wavs/{clip}.wav", "text": text, "speaker": "LJ"}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+from omni_ray.corpora.media import fetch
 from omni_ray.sources.lists import line_ranges, read_range
 from omni_ray.sources.tree import Tree, is_safe_name
 
@@ -72,9 +73,7 @@ def _units_of_list(tree: Tree, prefix: str, name: str, lexicon: str | None, opti
         yield UnitDraft({"prefix": prefix, "list": name, "span": span, "lexicon": lexicon}, inputs, words, words)
 
 
-def _record(
-    tree: Tree, prefix: str, lexicon: list[str] | None, where: str, line: bytes
-) -> dict[str, Any] | Rejected:
+def _record(tree: Tree, prefix: str, lexicon: list[str] | None, where: str, line: bytes) -> dict[str, Any] | Rejected:
     path = _path(line)
     shown = path.encode("utf-8", "replace").decode()
     ident = shown.rpartition(".")[0] or shown
@@ -82,16 +81,15 @@ def _record(
     if len(parts) < 3:
         return Rejected(ident, where, "bad_row", "the file's name is not <i>_<WORD>_<k>")
     label = "_".join(parts[1:-1])
-    if not is_safe_name(path):
-        return Rejected(ident, where, "bad_path", shown)
     if lexicon is not None and not _agrees(lexicon, parts[-1], label):
         return Rejected(ident, where, "bad_row", f"word {parts[-1]} of the lexicon is not {label}")
-    if not tree.exists(prefix + path):
-        return Rejected(ident, where, "missing_media", f"no {prefix}{shown}")
+    image = fetch(tree, prefix + path, ident, where)
+    if isinstance(image, Rejected):
+        return image
     return {
         "id": ident,
         "where": where,
-        "image": tree.read(prefix + path, 64 << 20),
+        "image": image,
         "path": shown,
         "words": [{"id": ident, "text": label, "quad": None}],
         "source": "mjsynth",

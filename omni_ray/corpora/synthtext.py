@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.media import fetch
 from omni_ray.errors import SourceError
 from omni_ray.sources.tree import MemberTooLarge, Tree, is_safe_name
 
@@ -48,11 +49,11 @@ class SynthText(Corpus):
             if len(texts) != len(quads):
                 detail = f"{len(texts)} words, {len(quads)} boxes"
                 yield Rejected(ident, where, "bad_row", detail, count)
-            elif not is_safe_name(name):
-                yield Rejected(ident, where, "bad_path", name, count)
-            elif not tree.exists(payload["prefix"] + name):
-                yield Rejected(ident, where, "missing_media", f"no {name}", count)
             elif count:
+                image = fetch(tree, payload["prefix"] + name, ident, where, records=count)
+                if isinstance(image, Rejected):
+                    yield image
+                    continue
                 words = [
                     {"id": f"{ident}#{i}", "text": text, "quad": quad}
                     for i, (text, quad) in enumerate(zip(texts, quads, strict=True))
@@ -61,7 +62,7 @@ class SynthText(Corpus):
                     "id": ident,
                     "where": f"{where}: {name}",
                     "records": count,
-                    "image": tree.read(payload["prefix"] + name, 256 << 20),
+                    "image": image,
                     "path": name,
                     "words": words,
                     "source": "synthtext",
@@ -81,7 +82,16 @@ def _photos(tree: Tree, name: str) -> list[list[Any]]:
             corners = box.reshape(2, 4, -1)
             quads = [corners[:, :, i].T.reshape(-1).astype(float).tolist() for i in range(corners.shape[2])]
             photos.append([str(file.reshape(-1)[0]), words, quads])
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError, MemberTooLarge, OSError, NotImplementedError) as error:
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        MemberTooLarge,
+        OSError,
+        NotImplementedError,
+    ) as error:
         raise SourceError(
             f"synthtext: {tree.location}/{name} is not SynthText's MATLAB file with imnames, txt and wordBB "
             f"({type(error).__name__}: {str(error)[:100]})"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+from omni_ray.corpora.media import fetch
 from omni_ray.errors import SourceError
 from omni_ray.sources.tree import MemberTooLarge, Tree, is_safe_name
 
@@ -57,11 +58,15 @@ class TextOcr(Corpus):
                 for word in good:
                     yield Rejected(word["id"], where, "missing_media", f"no {file}")
                 continue
+            image = fetch(tree, name, photo, where, records=len(good))
+            if isinstance(image, Rejected):
+                yield image
+                continue
             yield {
                 "id": photo,
                 "where": f"{where}: {name}",
                 "records": len(good),
-                "image": tree.read(name, 256 << 20),
+                "image": image,
                 "path": f"{photo}.jpg",
                 "words": good,
                 "source": "textocr",

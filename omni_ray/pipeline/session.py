@@ -101,10 +101,9 @@ def _silence_ray_data() -> None:
     """Ray Data prints whole tracebacks for errors that we report in one line ourselves."""
     from ray.data import DataContext
 
-    logger = logging.getLogger("ray.data")
-    for handler in list(logger.handlers):
-        if not isinstance(handler, logging.FileHandler):
-            logger.removeHandler(handler)
+    # Ray Data configures its logging when it is first used, over what was set before: the logger itself is closed.
+    logging.getLogger("ray.data").disabled = True
+    logging.getLogger("ray.data.exceptions").disabled = True
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False

@@ -82,6 +82,11 @@ def read_unit(job: Job, unit: Unit) -> Iterator[pa.Table]:
             if rejected:
                 records += sum(r.records for r in rejected)
                 yield blocks.rejected_block(number, rejected, columns)
+        if tree.stamp(unit.inputs) != unit.stamp:
+            raise SourceError(
+                f"{job.name}: files of unit {unit.index} changed or vanished while it was read; "
+                "bring them back and run the same command again"
+            )
     except OSError as error:
         raise SourceError(
             f"{job.name}: {error.filename or job.tree.get('root') or job.tree.get('path') or 'the source'} cannot be "

@@ -24,6 +24,8 @@ class Unit:
         index: its number in canonical order, from 0; it names the shard.
         payload: what the corpus needs to read it, as JSON text.
         fingerprint: changes when its inputs, the parameters or the code's version change.
+        inputs, stamp: the files it is made from, and their digest when it was indexed: a unit whose inputs changed
+            while it was read is not committed.
         records: input records in it, where the index knows.
         samples: samples expected of it, where the index can tell.
     """
@@ -31,6 +33,8 @@ class Unit:
     index: int
     payload: str
     fingerprint: str
+    inputs: tuple[str, ...]
+    stamp: str
     records: int | None
     samples: int | None
 
@@ -47,11 +51,12 @@ def number_units(drafts: Iterator[UnitDraft], tree: Tree, salt: Mapping[str, Any
     units = []
     for index, draft in enumerate(drafts):
         payload = _canonical(draft.payload)
+        stamp = tree.stamp(draft.inputs)
         digest = hashlib.sha256()
-        for part in (constant, payload, tree.stamp(draft.inputs)):
+        for part in (constant, payload, stamp):
             digest.update(part.encode("utf-8", "surrogatepass"))
             digest.update(b"\0")
-        units.append(Unit(index, payload, digest.hexdigest(), draft.records, draft.samples))
+        units.append(Unit(index, payload, digest.hexdigest(), draft.inputs, stamp, draft.records, draft.samples))
     return units
 
 

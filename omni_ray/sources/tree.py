@@ -6,7 +6,6 @@ Names are relative, with forward slashes. Nothing here follows links or leaves t
 
 from __future__ import annotations
 
-import io
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -24,6 +23,10 @@ class MemberTooLarge(ValueError):
     """A file's size, declared or real, is over the cap it was to be read under."""
 
 
+class MemberDamaged(ValueError):
+    """A file of an archive does not decompress to what the archive says it is."""
+
+
 class Tree(ABC):
     """A read-only set of named files.
 
@@ -38,12 +41,21 @@ class Tree(ABC):
         """A small JSON value from which :func:`omni_ray.sources.open_spec` rebuilds this tree in a worker."""
 
     @abstractmethod
+    def children(self, folder: str) -> tuple[list[str], list[str]]:
+        """The names of the folders and of the files directly in ``folder`` ("" for the top), each sorted."""
+
     def walk(self) -> Iterator[tuple[str, list[str], list[str]]]:
         """Folders from the top down, in sorted order: (folder, subfolders, files), like :func:`os.walk`.
 
         ``folder`` is "" for the top. Removing a name from ``subfolders`` keeps the walk out of it, so that a
         folder of millions of files need not be listed to find the one list that names them.
         """
+        waiting = [""]
+        while waiting:
+            folder = waiting.pop()
+            folders, files = self.children(folder)
+            yield folder, folders, files
+            waiting += [f"{folder}/{name}" if folder else name for name in reversed(folders)]
 
     @abstractmethod
     def exists(self, name: str) -> bool:
@@ -105,18 +117,18 @@ class FolderTree(Tree):
     def spec(self) -> dict[str, Any]:
         return {"kind": "folder", "root": str(self.root.absolute())}
 
-    def walk(self) -> Iterator[tuple[str, list[str], list[str]]]:
-        def refuse(error: OSError) -> None:
-            raise SourceError(f"{error.filename}: {(error.strerror or 'unreadable').lower()}")
-
-        for path, folders, files in os.walk(self.root, onerror=refuse):
-            folders[:] = sorted(f for f in folders if not f.startswith(".") and not _is_link(path, f))
-            relative = Path(path).relative_to(self.root).as_posix()
-            yield (
-                "" if relative == "." else relative,
-                folders,
-                sorted(f for f in files if not f.startswith(".") and not _is_link(path, f)),
-            )
+    def children(self, folder: str) -> tuple[list[str], list[str]]:
+        folders: list[str] = []
+        files: list[str] = []
+        try:
+            with os.scandir(self.root / folder if folder else self.root) as entries:
+                for entry in entries:
+                    if entry.name.startswith(".") or entry.is_symlink():
+                        continue
+                    (folders if entry.is_dir() else files).append(entry.name)
+        except OSError as error:
+            raise SourceError(f"{error.filename}: {(error.strerror or 'unreadable').lower()}") from error
+        return sorted(folders), sorted(files)
 
     def _path(self, name: str) -> Path:
         if not is_safe_name(name):
@@ -134,7 +146,7 @@ class FolderTree(Tree):
 
     def open(self, name: str) -> BinaryIO:
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
-        return io.FileIO(os.open(self._path(name), flags), "rb")  # type: ignore[return-value]
+        return os.fdopen(os.open(self._path(name), flags), "rb")
 
     def stamp(self, names: Iterable[str]) -> str:
         digest = blake2b(digest_size=16)
@@ -150,10 +162,6 @@ class FolderTree(Tree):
         return self._path(name)
 
 
-def _is_link(folder: str, name: str) -> bool:
-    return Path(folder, name).is_symlink()
-
-
 class FileTree(FolderTree):
     """One file on the local disk, seen as a tree that holds only it."""
 
@@ -167,5 +175,5 @@ class FileTree(FolderTree):
     def spec(self) -> dict[str, Any]:
         return {"kind": "file", "path": str((self.root / self.name).absolute())}
 
-    def walk(self) -> Iterator[tuple[str, list[str], list[str]]]:
-        yield "", [], [self.name]
+    def children(self, folder: str) -> tuple[list[str], list[str]]:
+        return [], [self.name]

@@ -176,3 +176,23 @@ def test_a_second_run_on_the_same_root_is_told_to_wait(tmp_path: Path, films: Fi
 
     with lease(tmp_path / "project/data/.omni", "omni-ray prepare"), pytest.raises(OmniError, match="is at work here"):
         prepare(tmp_path / "project", films(2))
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_committed(
+    tmp_path: Path, films: Films, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, root = films(4), tmp_path / "project"
+    from omni_ray.pipeline import prepare as preparing
+
+    run = preparing.run_units
+
+    def vanish(*args: Any, **more: Any) -> None:
+        (source / "film-003.srt").unlink()
+        run(*args, **more)
+
+    monkeypatch.setattr(preparing, "run_units", vanish)
+    with pytest.raises(OmniError, match=r"film-003\.srt|changed or vanished"):
+        prepare(root, source)
+    monkeypatch.undo()
+    assert (root / "data/shards/text/subtitles/part-00001.json").exists() is False
+    assert prepare(root, source).summaries[0].records_in == 3

@@ -1,0 +1,33 @@
+"""Fetching a media file that an annotation names: its bytes, or why there are none."""
+
+from __future__ import annotations
+
+from omni_ray.corpora.base import Rejected
+from omni_ray.sources.tree import MemberDamaged, MemberTooLarge, Tree, is_safe_name
+
+MAX_MEDIA_BYTES = 512 << 20
+"""No clip or picture that is worth training on is larger."""
+
+
+def fetch(
+    tree: Tree, name: str, ident: str, where: str, *, records: int = 1, limit: int = MAX_MEDIA_BYTES
+) -> bytes | Rejected:
+    """The bytes of ``name``, or the rejection of the record that names it.
+
+    ``bad_path`` where the name leaves the source, ``missing_media`` where there is no such file, ``too_large`` and
+    ``decode_error`` where it cannot be had whole. A file that vanishes while a run is under way looks missing
+    here; the pipeline notices that the unit's inputs changed, and does not commit it.
+    """
+    shown = name.encode("utf-8", "replace").decode()
+    if not is_safe_name(name):
+        return Rejected(ident, where, "bad_path", shown, records)
+    if not tree.exists(name):
+        return Rejected(ident, where, "missing_media", f"no {shown}", records)
+    try:
+        return tree.read(name, limit)
+    except MemberTooLarge as error:
+        return Rejected(ident, where, "too_large", str(error), records)
+    except MemberDamaged as error:
+        return Rejected(ident, where, "decode_error", str(error), records)
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        return Rejected(ident, where, "missing_media", f"{shown}: {(error.strerror or 'gone').lower()}", records)
