@@ -1,0 +1,160 @@
+"""Files in which a line is a record, cut into byte ranges that can be read by themselves.
+
+A range owns the lines that begin in it; which those are follows from the bytes alone, so any cutting gives the
+same lines. A line's place is its byte in the file (in the unpacked file, where it is compressed), not its number,
+which a reader that begins in the middle cannot know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from omni_ray.corpora.base import Options, Rejected
+from omni_ray.sources.packed import SUFFIXES, BrokenStream, unpack
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from omni_ray.sources.tree import Tree
+
+RANGE_BYTES = 16 << 20
+"""Bytes of a range: a second of work or so."""
+MAX_LINE_BYTES = 64 << 20
+"""A longer line is ``too_large``."""
+_BOM = b"\xef\xbb\xbf"
+
+
+def is_packed(name: str) -> bool:
+    """Whether the file is compressed, by its name; such a file is one range, since none can begin in its middle."""
+    return name.lower().endswith(SUFFIXES)
+
+
+def byte_ranges(size: int, options: Options, first: int = 0) -> Iterator[tuple[int, int | None]]:
+    """[start, end) ranges that together cover bytes ``first`` to ``size``; the last end is None, the file's end."""
+    step = options.records_per_unit(RANGE_BYTES)
+    for start in range(first, size, step):
+        yield start, start + step if start + step < size else None
+
+
+def line_blocks(
+    file: BinaryIO, name: str, start: int = 0, end: int | None = None
+) -> Iterator[tuple[int, bytes] | Rejected]:
+    """The lines that begin in bytes [start, end), in blocks of whole lines: (place of the block's first line, bytes).
+
+    A byte order mark is left out. A line over ``MAX_LINE_BYTES``, and the line in which a broken compressed file
+    ends, are each one :class:`Rejected`.
+    """
+    position = max(0, start - 1)
+    inside = start == 0  # else what comes before the first line end belongs to the range before
+    rest = b""
+    if position:
+        file.seek(position)
+    stream = unpack(file, name)
+    while True:
+        try:
+            chunk = next(stream, b"")
+        except BrokenStream as broken:
+            yield _rejected(name, position, broken.reason, "the rest of the file cannot be unpacked")
+            return
+        if not chunk:
+            break
+        data, rest = rest + chunk, b""
+        if position == 0 and data.startswith(_BOM):
+            data, position = data[len(_BOM) :], len(_BOM)
+        if not inside:
+            at = data.find(b"\n") + 1
+            position += at or len(data)
+            data = data[at:] if at else b""
+            inside = at > 0
+            if end is not None and position >= end:
+                return
+        if not data:
+            continue
+        last = -1 if end is None else data.find(b"\n", max(0, end - 1 - position))
+        done = last >= 0
+        cut = (last if done else data.rfind(b"\n")) + 1
+        if cut:
+            yield position, data[:cut]
+        if done:
+            return
+        position += cut
+        rest = data[cut:]
+        if len(rest) > MAX_LINE_BYTES:
+            yield _rejected(name, position, "too_large", f"a line of more than {MAX_LINE_BYTES} bytes")
+            position += len(rest)
+            rest = b""
+            inside = False
+            if end is not None and position >= end:
+                return
+    if rest:
+        yield position, rest
+
+
+def _rejected(name: str, position: int, reason: str, detail: str) -> Rejected:
+    return Rejected(f"{name}:{position}", f"{name}, byte {position}", reason, detail)
+
+
+def line_spans(block: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each line of a block begins and ends, without its LF."""
+    ends = np.flatnonzero(np.frombuffer(block, np.uint8) == 10)
+    if not block.endswith(b"\n"):
+        ends = np.append(ends, len(block))
+    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else np.empty(0, np.int64)
+    return starts, ends
+
+
+def read_lines(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Rejected]:
+    """The lines of one range as tables of ``id``, ``where`` and ``text``; blank lines are no records.
+
+    Args:
+        tree: the source.
+        payload: ``{"file", "start", "end"}``, as :func:`byte_ranges` gives them.
+
+    Ids are ``<file>:<byte>``. A line that is not UTF-8 is a :class:`Rejected` (``bad_encoding``).
+    """
+    name = payload["file"]
+    with tree.open(name) as file:
+        for block in line_blocks(file, name, payload["start"], payload["end"]):
+            if isinstance(block, Rejected):
+                yield block
+            else:
+                yield from _as_table(name, *block)
+
+
+def _as_table(name: str, position: int, block: bytes) -> Iterator[pa.Table | Rejected]:
+    starts, _ = line_spans(block)
+    offsets = np.append(starts, len(block)).astype(np.int64)
+    # The line feed stays with its line: it is white space to the cleaning, and the buffer need not be copied.
+    text = pa.LargeStringArray.from_buffers(len(starts), pa.py_buffer(offsets), pa.py_buffer(block))
+    places = pa.array(starts + position)
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        good = np.array([_is_utf8(line) for line in text.cast(pa.large_binary()).to_pylist()], dtype=bool)
+        for place in places.filter(pa.array(~good)).to_pylist():
+            yield _rejected(name, place, "bad_encoding", "the line is not UTF-8")
+        mask = pa.array(good)
+        text, places = text.cast(pa.large_binary()).filter(mask).cast(pa.large_string()), places.filter(mask)
+    visible = pc.not_equal(pc.binary_length(pc.utf8_ltrim_whitespace(text)), 0)
+    text, places = text.filter(visible), places.filter(visible).cast(pa.string())
+    if len(text):
+        yield pa.table(
+            {
+                "id": pc.binary_join_element_wise(pa.scalar(name), places, ":"),
+                "where": pc.binary_join_element_wise(pa.scalar(name), places, ", byte "),
+                "text": text,
+            }
+        )
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,173 @@
+"""From the columns a table has to the roles a corpus needs: which is which, and which rows can be used."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from omni_ray.corpora.base import Options, Rejected
+from omni_ray.errors import SourceError
+
+REQUIRED = {
+    "text": "missing_text",
+    "captions": "missing_text",
+    "words": "missing_text",
+    "audio": "missing_media",
+    "image": "missing_media",
+}
+"""Roles that every row must fill, and the reason code of a row that does not; the other roles are optional."""
+NOT_STRINGS = frozenset({"audio", "image", "captions", "words"})
+"""Roles whose values pass through as they are; those of all other roles become strings."""
+
+_BYTES_OF = {
+    pa.string(): pa.binary(),
+    pa.large_string(): pa.large_binary(),
+    pa.binary(): pa.binary(),
+    pa.large_binary(): pa.large_binary(),
+}
+
+
+def choose_columns(
+    name: str, there: list[str], roles: Mapping[str, tuple[str, ...]], options: Options
+) -> dict[str, str]:
+    """Role -> the column that fills it.
+
+    Args:
+        name: the file, for messages.
+        there: the columns of the file.
+        roles: role -> names to look for, best first; case matters only where both spellings are there.
+        options: ``columns`` names a role's column outright.
+
+    Raises:
+        SourceError: a required role has no column, or the user named one that is not there.
+    """
+    for role in options.columns:
+        if role not in roles:
+            raise SourceError(f"--columns {role}=...: there is no role {role} here; there are {', '.join(roles)}")
+    by_case = {column.lower(): column for column in reversed(there)}
+    chosen = {}
+    for role, candidates in roles.items():
+        named = options.columns.get(role)
+        wanted = (named,) if named else candidates
+        found = next((c for c in wanted if c in there), None) or next(
+            (by_case[c.lower()] for c in wanted if c.lower() in by_case), None
+        )
+        if found is not None:
+            chosen[role] = found
+        elif named or role in REQUIRED:
+            raise SourceError(_no_column(name, role, wanted, there))
+    return chosen
+
+
+def _no_column(name: str, role: str, wanted: tuple[str, ...], there: list[str]) -> str:
+    shown = ", ".join(there[:20]) + (", ..." if len(there) > 20 else "")
+    near = next((m for w in wanted for m in difflib.get_close_matches(w, there, 1, 0.5)), None)
+    hint = near or (there[0] if there else "NAME")
+    return (
+        f"{name}: no column {' or '.join(wanted)}; it has {shown or 'none'}."
+        f" Name the one that holds the {role}: --columns {role}={hint}"
+    )
+
+
+def by_role(
+    name: str, unit: str, table: Mapping[str, pa.Array], places: pa.Array, columns: Mapping[str, str]
+) -> Iterator[pa.Table | Rejected]:
+    """Rows with their columns named by role, plus ``id`` and ``where``; rows that cannot be used as rejections.
+
+    Args:
+        name: the file.
+        unit: what a place counts: "row" or "byte".
+        table: role -> values; arrays of one length, from a file that need not be honest.
+        places: int64, where each row is in the file.
+        columns: role -> column, for messages.
+
+    ``text`` becomes large_string, other strings string. A row without an id of its own gets ``<file>:<place>``.
+
+    Raises:
+        pa.ArrowInvalid: the arrays are not well formed: their offsets point outside their buffers.
+    """
+    faults: dict[int, tuple[str, str]] = {}
+    arrays = {}
+    for role, values in table.items():
+        if role not in NOT_STRINGS:
+            values = _as_strings(values, role, faults)
+        elif not _is_valid(values):
+            for row in range(len(values)):
+                if not _is_valid(values.slice(row, 1)):
+                    faults.setdefault(row, ("bad_encoding", f"column {columns[role]} is not valid UTF-8"))
+        if role in REQUIRED:
+            for row in np.flatnonzero(_is_missing(values)).tolist():
+                faults.setdefault(row, (REQUIRED[role], f"column {columns[role]} is null"))
+        arrays[role] = values
+    names = places.cast(pa.string())
+    where = pc.binary_join_element_wise(pa.scalar(name), names, f", {unit} ")
+    ids = pc.binary_join_element_wise(pa.scalar(name), names, ":")
+    if "id" in arrays:
+        own = arrays.pop("id")
+        ids = pc.if_else(pc.fill_null(pc.equal(pc.binary_length(own), 0), True), ids, own)
+    result = pa.table({"id": ids, "where": where, **arrays})
+    if faults:
+        bad = sorted(faults)
+        for row, (reason, detail) in ((row, faults[row]) for row in bad):
+            ident = "" if reason == "bad_encoding" else ids[row].as_py()
+            yield Rejected(ident or f"{name}:{names[row].as_py()}", where[row].as_py(), reason, detail)
+        good = np.ones(len(result), dtype=bool)
+        good[bad] = False
+        result = result.filter(pa.array(good))
+    if len(result):
+        yield result
+
+
+def is_text_type(kind: pa.DataType) -> bool:
+    """Whether values of this type can be shown as strings."""
+    if pa.types.is_dictionary(kind):
+        return is_text_type(kind.value_type)
+    return not pa.types.is_nested(kind)
+
+
+def _as_strings(values: pa.Array, role: str, faults: dict[int, tuple[str, str]]) -> pa.Array:
+    wanted = pa.large_string() if role == "text" else pa.string()
+    if pa.types.is_dictionary(values.type):
+        values.validate(full=True)
+        values = values.dictionary_decode()
+    try:
+        values.validate(full=True)
+        return values.cast(wanted)
+    except pa.ArrowInvalid:
+        as_bytes = _BYTES_OF.get(values.type)
+        if as_bytes is None:
+            raise
+        raw = values.view(as_bytes)
+        raw.validate(full=True)  # is it only the encoding?
+    decoded: list[str | None] = []
+    for row, value in enumerate(raw.to_pylist()):
+        try:
+            decoded.append(None if value is None else value.decode())
+        except UnicodeDecodeError:
+            decoded.append("")
+            faults.setdefault(row, ("bad_encoding", f"the {role} is not valid UTF-8"))
+    return pa.array(decoded, wanted)
+
+
+def _is_valid(values: pa.Array) -> bool:
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _is_missing(values: pa.Array) -> Any:
+    """Null; for an embedded file, also one with neither bytes nor a path."""
+    missing = values.is_null()
+    if pa.types.is_struct(values.type):
+        inner = [values.field(i).is_null() for i in range(values.type.num_fields)]
+        for field in inner[1:]:
+            inner[0] = pc.and_(inner[0], field)
+        missing = pc.or_(missing, inner[0]) if inner else missing
+    return missing.to_numpy(zero_copy_only=False)

@@ -1,0 +1,157 @@
+"""Tables in files: Parquet, Arrow, JSON Lines, JSON arrays, CSV and TSV, their columns named by role.
+
+Every corpus can be read from a table, such as a Hugging Face dataset, by saying which column plays which role. The
+index reads footers, headers and first lines only, but for large CSV files with quotation marks
+(:func:`omni_ray.sources.delimited.table_ranges`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from omni_ray.corpora.base import Options, Rejected, UnitDraft
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from omni_ray.sources.tree import Tree
+
+_FORMATS = {
+    "parquet": ("parquet",),
+    "arrow": ("arrow", "feather", "ipc"),
+    "lines": ("jsonl", "ndjson", "jsonlines"),
+    "json": ("json",),
+    "delimited": ("csv", "tsv", "tab"),
+}
+_PACKABLE = ("lines", "json", "delimited")
+_SUFFIX = re.compile(r"\.([a-z]+)(?:\.(gz|bz2|xz|zst))?$", re.IGNORECASE)
+_NOT_DATA = re.compile(
+    # What the datasets library writes beside a dataset, and what it caches there.
+    r"(?:dataset_infos?|dataset_dict|state|config|package|.*_metadata|metadata)\.json|cache-.*\.arrow",
+    re.IGNORECASE,
+)
+_BYTES_PER_ROW = 400
+"""Bytes of CSV or JSON Lines to a row; only an expectation."""
+
+
+def table_format(name: str) -> str | None:
+    """The kind of table a file is by its name: parquet, arrow, lines, json, delimited; None for other files."""
+    base = name.rpartition("/")[2]
+    suffix = _SUFFIX.search(base)
+    if suffix is None or _NOT_DATA.fullmatch(base):
+        return None
+    kind = next((kind for kind, endings in _FORMATS.items() if suffix[1].lower() in endings), None)
+    return None if suffix[2] and kind not in _PACKABLE else kind
+
+
+def table_units(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Options) -> Iterator[UnitDraft]:
+    """Slices of every table in the tree, in the order of the files' names.
+
+    Args:
+        tree: the source.
+        columns: role -> column names to look for, best first. The roles text, audio, image, captions and words
+            must have a column; the others may.
+        options: ``columns`` overrides the choice; ``splits`` keeps the files whose folder or name is of a split.
+
+    Yields:
+        Drafts with the payload ``{"table": {...}}``, for :func:`read_table_unit`. Nothing where there is no table.
+
+    Raises:
+        SourceError: a required column is missing (the nearest is named), or a file is not what its name says.
+    """
+    for name in tree.names():
+        kind = table_format(name)
+        if kind is not None and _is_wanted(name, options.splits) and tree.size(name):
+            for table, inside, rows in _slices(tree, name, kind, columns, options):
+                payload = {"table": {"file": name, **table}}
+                yield UnitDraft(payload, (name,), records=rows, samples=rows or 1 + inside // _BYTES_PER_ROW)
+
+
+def read_table_unit(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Rejected]:
+    """The rows of one slice.
+
+    Yields tables with ``id`` (the role's column, else ``<file>:<row or byte>``), ``where``, and one column for each
+    role that the file has: ``text`` large_string, other strings string, ``captions`` list<string>; ``audio`` and
+    ``image`` as they are: bytes, a path, or a struct of both. A row that cannot be parsed (``bad_row``), is not
+    UTF-8 (``bad_encoding``), or has null where a role is required (``missing_text``, ``missing_media``) is a
+    :class:`Rejected`, and costs only itself.
+    """
+    table = payload["table"]
+    name, kind, columns = table["file"], table["format"], table["columns"]
+    if kind in ("parquet", "arrow"):
+        from omni_ray.sources.columnar import Slice, read_arrow, read_parquet
+
+        read = read_parquet if kind == "parquet" else read_arrow
+        yield from read(tree, name, columns, Slice(table["start"], table["end"]))
+        return
+    from omni_ray.sources import delimited, json_rows
+
+    if kind == "json":
+        yield from json_rows.read_array(tree, name, columns)
+    elif kind == "lines":
+        yield from json_rows.read_lines(tree, name, (table["start"], table["end"]), columns)
+    else:
+        span = (table["start"], table["end"])
+        yield from delimited.read_table(tree, name, span, table["header"], table["delimiter"], columns)
+
+
+def _is_wanted(name: str, splits: tuple[str, ...]) -> bool:
+    if not splits:
+        return True
+    *folders, base = name.split("/")
+    return any(split in folders or re.match(rf"{re.escape(split)}(?![A-Za-z0-9])", base) for split in splits)
+
+
+def _slices(
+    tree: Tree, name: str, kind: str, roles: Mapping[str, tuple[str, ...]], options: Options
+) -> Iterator[tuple[dict[str, Any], int, int | None]]:
+    """(payload, bytes, rows where known) of each slice of one file."""
+    from omni_ray.sources import delimited, json_rows
+    from omni_ray.sources.line_blocks import byte_ranges, is_packed
+    from omni_ray.sources.roles import choose_columns
+    from omni_ray.sources.rows import head
+
+    if kind in ("parquet", "arrow"):
+        yield from _columnar_slices(tree, name, kind, roles, options)
+        return
+    size = tree.size(name)
+    data = head(tree, name)
+    if kind == "json" and json_rows.is_array(data):
+        columns = choose_columns(name, json_rows.array_columns(data), roles, options)
+        yield {"format": "json", "columns": columns}, size, None
+    elif kind in ("json", "lines"):
+        there, objects = json_rows.lines_columns(data)
+        if kind == "json" and objects < 2:
+            return  # one object: settings, annotations of another layout, anything but a table
+        columns = choose_columns(name, there, roles, options)
+        for start, end in [(0, None)] if is_packed(name) else byte_ranges(size, options):
+            yield {"format": "lines", "columns": columns, "start": start, "end": end}, (end or size) - start, None
+    else:
+        header, delimiter, length = delimited.table_header(data, name)
+        shared = {
+            "format": kind,
+            "columns": choose_columns(name, header, roles, options),
+            "header": header,
+            "delimiter": delimiter,
+        }
+        for start, end in delimited.table_ranges(tree, name, delimiter, length, options):
+            yield {**shared, "start": start, "end": end}, (end or size) - start, None
+
+
+def _columnar_slices(
+    tree: Tree, name: str, kind: str, roles: Mapping[str, tuple[str, ...]], options: Options
+) -> Iterator[tuple[dict[str, Any], int, int | None]]:
+    from omni_ray.sources import columnar
+    from omni_ray.sources.roles import choose_columns
+
+    there, cut = (
+        (columnar.parquet_columns, columnar.parquet_slices)
+        if kind == "parquet"
+        else (columnar.arrow_columns, columnar.arrow_slices)
+    )
+    columns = choose_columns(name, there(tree, name), roles, options)
+    for part in cut(tree, name, columns, options):
+        shared = {"format": kind, "columns": columns}
+        yield {**shared, "start": part.start, "end": part.end}, 0, part.end - part.start

@@ -1,0 +1,352 @@
+"""Tables of every kind: columns by role, rows in slices, and bad rows that cost themselves only."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from omni_ray.corpora.base import Options, Rejected
+from omni_ray.errors import SourceError
+from omni_ray.sources.tables import read_table_unit, table_format, table_units
+from omni_ray.sources.tree import FolderTree
+
+ROLES = {"text": ("text", "content"), "id": ("id",), "title": ("title",)}
+
+
+def read(
+    folder: Path, roles: Mapping[str, tuple[str, ...]] = ROLES, **options: Any
+) -> tuple[list[dict[str, Any]], list[Rejected]]:
+    tree = FolderTree(folder)
+    rows: list[dict[str, Any]] = []
+    rejected: list[Rejected] = []
+    for unit in table_units(tree, roles, Options(**options)):
+        payload = json.loads(json.dumps(unit.payload))
+        before = len(rows) + sum(r.records for r in rejected)
+        for item in read_table_unit(tree, payload):
+            if isinstance(item, Rejected):
+                rejected.append(item)
+            else:
+                rows += item.to_pylist()
+        if unit.records is not None:
+            assert len(rows) + sum(r.records for r in rejected) - before == unit.records
+    return rows, rejected
+
+
+def faults(rejected: list[Rejected]) -> list[tuple[str, str]]:
+    return [(r.id, r.reason) for r in rejected]
+
+
+TABLE = pa.table(
+    {"id": ["a", None, "c"], "text": ["One.", 'Two\nlines, "quoted"', "Drei ß"], "title": ["A", "B", None]}
+)
+
+
+def as_arrow(path: Path, kind: Callable[..., Any]) -> None:
+    with kind(str(path), TABLE.schema) as writer:
+        writer.write_table(TABLE)
+
+
+def as_csv(path: Path, delimiter: str = ",") -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter=delimiter)
+        writer.writerow(TABLE.column_names)
+        writer.writerows([[v or "" for v in row.values()] for row in TABLE.to_pylist()])
+
+
+def as_lines(path: Path) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in TABLE.to_pylist()), encoding="utf-8")
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "t.parquet": lambda path: pq.write_table(TABLE, path),
+    "t.arrow": lambda path: as_arrow(path, pa.ipc.new_stream),
+    "t.feather": lambda path: as_arrow(path, pa.ipc.new_file),
+    "t.jsonl": as_lines,
+    "t.json": lambda path: path.write_text(json.dumps(TABLE.to_pylist(), indent=1), encoding="utf-8") and None,
+    "lines.json": as_lines,
+    "t.csv": as_csv,
+    "semicolons.csv": lambda path: as_csv(path, ";"),
+    "t.jsonl.gz": lambda path: path.write_bytes(gzip.compress(json_bytes())) and None,
+    "t.jsonl.bz2": lambda path: path.write_bytes(bz2.compress(json_bytes())) and None,
+}
+
+
+def json_bytes() -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in TABLE.to_pylist()).encode()
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_format_gives_the_same_rows(tmp_path: Path, name: str) -> None:
+    WRITERS[name](tmp_path / name)
+    rows, rejected = read(tmp_path)
+    assert not rejected
+    assert [(row["text"], row["title"] or None) for row in rows] == [
+        (row["text"], row["title"]) for row in TABLE.to_pylist()
+    ]
+    assert [row["id"] for row in rows if row["id"] in "ac"] == ["a", "c"]
+    assert rows[1]["id"].startswith(f"{name}:") and rows[1]["where"].startswith(f"{name}, ")
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.arrow", "t.feather", "t.jsonl", "t.csv"])
+def test_any_slicing_gives_the_same_rows_and_ids(tmp_path: Path, name: str) -> None:
+    table = pa.table({"text": [f"Row {n}, " + "long\n" * (n % 7) + 'é"' for n in range(500)]})
+    if name == "t.parquet":
+        pq.write_table(table, tmp_path / name, row_group_size=40)
+    elif name in ("t.arrow", "t.feather"):
+        with (pa.ipc.new_stream if name == "t.arrow" else pa.ipc.new_file)(
+            str(tmp_path / name), table.schema
+        ) as writer:
+            writer.write_table(table, max_chunksize=30)
+    elif name == "t.jsonl":
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    else:
+        with (tmp_path / name).open("w", newline="") as file:
+            csv.writer(file).writerows([["text"], *([text] for text in table["text"].to_pylist())])
+    rows, _ = read(tmp_path)
+    assert [row["text"] for row in rows] == table["text"].to_pylist()
+    for scale in (1e-4, 7e-6):
+        assert len(list(table_units(FolderTree(tmp_path), ROLES, Options(unit_scale=scale)))) > 1
+        assert read(tmp_path, unit_scale=scale) == (rows, [])
+
+
+def test_a_giant_row_group_is_cut(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": [f"row {n}" for n in range(1000)]}), tmp_path / "t.parquet")
+    units = list(table_units(FolderTree(tmp_path), ROLES, Options(unit_scale=1e-5)))
+    assert len(units) > 5 and sum(u.records or 0 for u in units) == 1000
+    assert [row["text"] for row in read(tmp_path, unit_scale=1e-5)[0]] == [f"row {n}" for n in range(1000)]
+
+
+def test_bad_json_lines_cost_themselves_only(tmp_path: Path) -> None:
+    lines = [
+        b'{"text": "first"}',
+        b'{"text": "cut',
+        b'{"text": "latin \xe9"}',
+        b'{"text": null}',
+        b'{"title": "no text"}',
+        b"[1]",
+        b"",
+        b"[" * 100_000,
+        b'{"text": ["a", "b"]}',
+        b'{"text": 7, "title": "\\ud800x", "id": 12}',
+        b'{"text": "last"}',
+    ]
+    (tmp_path / "t.jsonl").write_bytes(b"\n".join(lines))
+    rows, rejected = read(tmp_path)
+    assert [(row["id"], row["text"]) for row in rows if row["id"] == "12"] == [("12", "7")]
+    assert [row["text"] for row in rows] == ["first", "7", "last"] and rows[1]["title"] == "x"
+    assert [r.reason for r in rejected] == [
+        *("bad_row", "bad_encoding", "bad_row", "bad_row", "bad_row", "bad_row", "missing_text"),
+    ]
+    assert all(int(r.id.split(":")[1]) >= 0 for r in rejected)
+
+
+@pytest.mark.parametrize("bad_line", [0, 10, 5000, 9999])
+def test_one_latin_1_byte_loses_one_of_ten_thousand_lines(tmp_path: Path, bad_line: int) -> None:
+    lines = [json.dumps({"text": f"document {n}"}).encode() for n in range(10_000)]
+    lines[bad_line] = lines[bad_line].replace(b"document", b"docum\xe9nt")
+    (tmp_path / "t.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    rows, rejected = read(tmp_path)
+    assert len(rows) == 9_999 and [r.reason for r in rejected] == ["bad_encoding"]
+
+
+def test_bad_csv_rows_cost_themselves_only(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(
+        b"id,text,title\n"
+        b"1,first,A\n"
+        b"2,short\n"
+        b"3,too,many,fields\n"
+        b"4,latin \xe9,B\n"
+        b"5,,C\n"
+        b'6,"never closed,D\n'
+        b'7,5" disk,E\n'
+        b'8,"two\nlines",F\n'
+        b"\n"
+        b'9,"cut'
+    )  # fmt: skip
+    for scale in (1.0, 1e-6):
+        rows, rejected = read(tmp_path, unit_scale=scale)
+        assert [(r["id"], r["text"]) for r in rows] == [("1", "first"), ("7", '5" disk'), ("8", "two\nlines")]
+        assert sorted(r.reason for r in rejected) == ["bad_encoding"] + ["bad_row"] * 4 + ["missing_text"]
+        assert [r.id for r in rejected if r.reason == "missing_text"] == ["5"]
+
+
+def test_a_tsv_has_no_quoting(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text('text\ttitle\n"Unbalanced\tA\nsaid "so"\tB\n')
+    rows, rejected = read(tmp_path)
+    assert [row["text"] for row in rows] == ['"Unbalanced', 'said "so"'] and not rejected
+
+
+FIELD = st.text(st.sampled_from("ab,\";\n\r 'é"), max_size=8)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(FIELD.map(lambda s: "x" + s), FIELD), min_size=1, max_size=20), st.integers(1, 60))
+def test_what_the_csv_module_writes_is_read_back(tmp_path: Path, rows: list[tuple[str, str]], step: int) -> None:
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer).writerows([("text", "title"), *rows])
+    (tmp_path / "t.csv").write_bytes(buffer.getvalue().encode())
+    found, rejected = read(tmp_path, unit_scale=step / (16 << 20) * 1.000001)
+    assert [(row["text"], row["title"] or "") for row in found] == rows and not rejected
+
+
+def test_a_malformed_array_ends_with_one_rejection(tmp_path: Path) -> None:
+    good = json.dumps([{"text": f"t{n}"} for n in range(100)])
+    for tail, reason in ((good[:-40], "truncated"), (good[:-1] + ",{text: 1},{}]", "bad_row")):
+        (tmp_path / "t.json").write_text(tail)
+        rows, rejected = read(tmp_path)
+        assert len(rows) >= 95 and [r.reason for r in rejected] == [reason]
+    (tmp_path / "t.json").write_text('[{"text": "a"}, 7, {"text": null}, {"text": "b"}]')
+    rows, rejected = read(tmp_path)
+    assert [(row["id"], row["text"]) for row in rows] == [("t.json:0", "a"), ("t.json:3", "b")]
+    assert faults(rejected) == [("t.json:1", "bad_row"), ("t.json:2", "missing_text")]
+
+
+def test_a_missing_column_names_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"txt": "a", "label": 1}\n')
+    with pytest.raises(SourceError, match=r"t\.jsonl: no column text or content; it has txt, label\..*text=txt"):
+        read(tmp_path)
+    assert [row["text"] for row in read(tmp_path, columns={"text": "txt"})[0]] == ["a"]
+    with pytest.raises(SourceError, match="no column txxt"):
+        read(tmp_path, columns={"text": "txxt"})
+    with pytest.raises(SourceError, match="there is no role body here; there are text, id, title"):
+        read(tmp_path, columns={"body": "txt"})
+
+
+def test_columns_are_found_whatever_their_case(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("Text,TITLE\na,b\n")
+    assert read(tmp_path)[0][0]["title"] == "b"
+
+
+def test_truncated_parquet_and_arrow_are_named_in_one_line(tmp_path: Path) -> None:
+    for name in ("t.parquet", "t.arrow"):
+        WRITERS[name](tmp_path / name)
+        data = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(data[: len(data) // 2])
+        with pytest.raises(SourceError, match=rf"^{name}: not a whole (Parquet|Arrow) file"):
+            read(tmp_path)
+        (tmp_path / name).unlink()
+
+
+def test_a_damaged_row_group_costs_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    table = pa.table({"text": [f"text number {n * 7919 % 1009}" for n in range(3000)]})
+    pq.write_table(table, path, row_group_size=1000, compression="zstd", use_dictionary=False)
+    column = pq.ParquetFile(path).metadata.row_group(1).column(0)
+    data = bytearray(path.read_bytes())
+    middle = column.data_page_offset + column.total_compressed_size // 2
+    data[middle : middle + 40] = bytes(40)
+    path.write_bytes(data)
+    rows, rejected = read(tmp_path)
+    assert [row["text"] for row in rows] == table["text"].to_pylist()[:1000] + table["text"].to_pylist()[2000:]
+    assert [(r.id, r.reason, r.records) for r in rejected] == [("t.parquet:1000", "decode_error", 1000)]
+
+
+def test_nulls_and_bad_encodings_in_parquet_cost_their_row(tmp_path: Path) -> None:
+    text = pa.array([b"ok", b"latin \xe9", None, b"\xc3\xa9"], pa.binary())
+    unchecked = pa.Array.from_buffers(pa.string(), 4, text.buffers())
+    pq.write_table(pa.table({"text": unchecked}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"text": text}), tmp_path / "b.parquet")
+    rows, rejected = read(tmp_path)
+    assert [(row["id"], row["text"]) for row in rows] == [
+        *(("a.parquet:0", "ok"), ("a.parquet:3", "é"), ("b.parquet:0", "ok"), ("b.parquet:3", "é")),
+    ]
+    assert faults(rejected) == [
+        *(("a.parquet:1", "bad_encoding"), ("a.parquet:2", "missing_text")),
+        *(("b.parquet:1", "bad_encoding"), ("b.parquet:2", "missing_text")),
+    ]
+
+
+def test_arrow_files_with_wild_offsets_are_not_followed(tmp_path: Path) -> None:
+    offsets = pa.py_buffer(b"".join(n.to_bytes(4, "little") for n in (0, 900_000_000, 3, 5)))
+    wild = pa.Array.from_buffers(pa.string(), 3, [None, offsets, pa.py_buffer(b"hello")])
+    with pa.ipc.new_stream(str(tmp_path / "t.arrow"), pa.schema([("text", pa.string())])) as writer:
+        writer.write_batch(pa.record_batch([wild], ["text"]))
+        writer.write_batch(pa.record_batch([pa.array(["fine"])], ["text"]))
+    rows, rejected = read(tmp_path)
+    assert [row["text"] for row in rows] == ["fine"]
+    assert [(r.reason, r.records) for r in rejected] == [("decode_error", 3)]
+
+
+def test_media_pass_through_unchanged(tmp_path: Path) -> None:
+    roles = {"audio": ("audio",), "text": ("sentence",), "speaker": ("speaker_id",)}
+    table = pa.table(
+        {
+            "audio": [{"bytes": b"RIFF\xff", "path": "a.wav"}, {"bytes": None, "path": None}, None],
+            "sentence": ["one", "two", "three"],
+            "speaker_id": [19, 20, 21],
+        }
+    )
+    pq.write_table(table, tmp_path / "t.parquet")
+    rows, rejected = read(tmp_path, roles)
+    assert rows == [
+        {
+            "id": "t.parquet:0",
+            "where": "t.parquet, row 0",
+            "audio": {"bytes": b"RIFF\xff", "path": "a.wav"},
+            "text": "one",
+            "speaker": "19",
+        }
+    ]
+    assert [r.reason for r in rejected] == ["missing_media", "missing_media"]
+
+
+def test_captions_are_lists(tmp_path: Path) -> None:
+    roles = {"image": ("file_name", "image"), "captions": ("caption", "captions")}
+    (tmp_path / "metadata.jsonl").write_text(
+        '{"file_name": "1.jpg", "caption": "a dog"}\n{"file_name": "2.jpg", "caption": ["b", "c"]}\n'
+        '{"file_name": "3.jpg", "caption": null}\n{"file_name": "4.jpg", "caption": 4}\n'
+    )
+    rows, rejected = read(tmp_path, roles)
+    assert [(row["image"], row["captions"]) for row in rows] == [("1.jpg", ["a dog"]), ("2.jpg", ["b", "c"])]
+    assert sorted(r.reason for r in rejected) == ["bad_row", "missing_text"]
+
+
+def test_splits_choose_files(tmp_path: Path) -> None:
+    for name in ("train-00000-of-00001.jsonl", "validation.jsonl", "trained.jsonl"):
+        (tmp_path / name).write_text(json.dumps({"text": name}) + "\n")
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "x.jsonl").write_text('{"text": "in folder"}\n')
+    assert [row["text"] for row in read(tmp_path, splits=("train",))[0]] == ["train-00000-of-00001.jsonl", "in folder"]
+
+
+def test_a_saved_dataset_is_read(tmp_path: Path) -> None:
+    as_arrow(tmp_path / "data-00000-of-00001.arrow", pa.ipc.new_stream)
+    (tmp_path / "cache-1234.arrow").write_bytes(b"x")
+    (tmp_path / "dataset_info.json").write_text('{\n"features": {}\n}')
+    (tmp_path / "state.json").write_text("{}")
+    assert len(read(tmp_path)[0]) == 3
+
+
+def test_other_files_are_no_tables(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "annotations.json").write_text('{"images": [], "annotations": []}')
+    (tmp_path / "empty.csv").write_text("")
+    assert list(table_units(FolderTree(tmp_path), ROLES, Options())) == []
+    assert table_format("a/b.JSONL.gz") == "lines" and table_format("b.parquet.gz") is None
+
+
+def test_utf_16_and_rubbish_are_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes("text\na\n".encode("utf-16"))
+    with pytest.raises(SourceError, match=r"t\.csv: is UTF-16 text"):
+        read(tmp_path)
+    (tmp_path / "t.csv").write_bytes(b'"' + b"x" * 300_000)
+    with pytest.raises(SourceError, match=r"t\.csv: the first line is not a header"):
+        read(tmp_path)
+
+
+def test_a_parquet_file_that_lies_about_its_rows_is_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": pa.nulls(3_000_000, pa.string())}), tmp_path / "t.parquet")
+    with pytest.raises(SourceError, match="more rows than a file of its size can hold"):
+        read(tmp_path)
