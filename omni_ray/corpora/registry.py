@@ -17,7 +17,6 @@ from omni_ray import corpora
 from omni_ray.corpora.base import Corpus
 from omni_ray.errors import OmniError
 
-
 _MACHINERY = {"base", "locate", "registry"}
 
 

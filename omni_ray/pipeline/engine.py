@@ -8,6 +8,7 @@ Datasink commits it under a name decided beforehand. Killed workers, nodes and d
 from __future__ import annotations
 
 import errno
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from omni_ray.errors import OmniError
+from omni_ray.errors import FALLS_SHORT, OmniError
 from omni_ray.pipeline import blocks
 from omni_ray.pipeline.stages import Job, TransformStage, commit_unit, job_of, read_unit
 from omni_ray.pipeline.store import part_name
@@ -25,6 +26,9 @@ from omni_ray.pipeline.units import Unit
 UNITS_PER_RUN = 4096
 """Ray Data holds a run's tasks in the driver's memory; longer lists are run piece by piece."""
 _POLL_SECONDS = 0.25
+
+_NAMED = re.compile(r"^([\w.]*(?:Error|Exception|Interrupt)): (.+)$", re.MULTILINE)
+_DISK_FULL = "the disk is full; free some space and run the same command again to go on"
 
 Work = list[tuple[Job, list[Unit]]]
 
@@ -178,13 +182,17 @@ def _sentence(error: BaseException) -> OmniError:
             return each
     for each in chain:
         if isinstance(each, OSError) and each.errno == errno.ENOSPC:
-            return OmniError("the disk is full; free some space and run the same command again to go on")
+            return OmniError(_DISK_FULL)
         if isinstance(each, PermissionError):
             return OmniError(f"{each.filename or 'the output folder'} cannot be written (permission denied)")
         if isinstance(each, OSError) and each.errno == errno.EROFS:
             return OmniError(f"{each.filename or 'the output folder'} is read-only; choose another --root")
-    root = chain[-1]
-    first = next((line for line in str(root).splitlines() if line.strip()), type(root).__name__)
-    return OmniError(
-        f"a worker failed: {type(root).__name__}: {first}; run the same command again to go on", exit_code=1
-    )
+    # What a worker raised has become text on its way through Ray Data; the first error named in it is the cause.
+    named = [match.groups() for match in _NAMED.finditer(str(error))]
+    for kind, text in named:
+        if kind.startswith("omni_ray.errors."):
+            return OmniError(text)
+        if "No space left on device" in text:
+            return OmniError(_DISK_FULL)
+    kind, text = named[0] if named else (type(error).__name__, str(error).partition("\n")[0])
+    return OmniError(f"a worker failed: {kind}: {text}; run the same command again to go on", exit_code=FALLS_SHORT)
