@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +14,47 @@ from omni_ray.sources.tree import FileTree, FolderTree, Tree
 
 
 def open_tree(location: str | Path, cache: Path | None = None) -> Tree:
-    """The tree at ``location``: a folder or a single file.
+    """The tree at ``location``: a folder, a folder with archives in it, an archive, or a single file.
+
+    Args:
+        location: a local path.
+        cache: folder for listings of archives; a temporary one if None.
 
     Raises:
-        SourceError: it is not there, or cannot be read.
+        SourceError: it is not there, cannot be read, or is not what its name says.
     """
-    path = Path(location)
-    if path.is_file():
-        return FileTree(path)
-    return FolderTree(path)
+    from omni_ray.sources.archives import ArchiveTree, archive_kind
+    from omni_ray.sources.union import UnionTree, archives_in
+
+    path = Path(location).expanduser()
+    try:
+        if not path.exists():
+            raise SourceError(f"{location}: no such file or folder; give --source an existing one")
+        cache = cache or Path(tempfile.gettempdir()) / "omni_ray-index"
+        if path.is_file():
+            return ArchiveTree(path, cache) if archive_kind(path) else FileTree(path)
+        return UnionTree(path, cache) if archives_in(path) else FolderTree(path)
+    except PermissionError as error:
+        raise SourceError(f"{error.filename or location}: no permission to read it") from error
 
 
 def open_spec(spec: Mapping[str, Any]) -> Tree:
-    """The tree that ``Tree.spec`` described, in a worker."""
-    return FileTree(spec["path"]) if spec["kind"] == "file" else FolderTree(spec["root"])
+    """The tree that ``Tree.spec`` described; one for each process, so that handles are opened once."""
+    return _opened(json.dumps(dict(spec), sort_keys=True))
+
+
+@lru_cache(maxsize=16)
+def _opened(spec: str) -> Tree:
+    from omni_ray.sources.archives import ArchiveTree
+    from omni_ray.sources.union import UnionTree
+
+    value = json.loads(spec)
+    match value["kind"]:
+        case "file":
+            return FileTree(value["path"])
+        case "archive":
+            return ArchiveTree(value["path"], Path(value["cache"]))
+        case "union":
+            return UnionTree(value["root"], Path(value["cache"]))
+        case _:
+            return FolderTree(value["root"])
