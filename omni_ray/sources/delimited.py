@@ -95,6 +95,7 @@ class _Feed:
         self._back: deque[Line] = deque()
         self.pending: list[Line] = []
         self.rejected: list[Rejected] = []
+        self.not_utf8 = False
 
     def __iter__(self) -> _Feed:
         return self
@@ -106,7 +107,11 @@ class _Feed:
                 self.rejected.append(line)
                 continue
             self.pending.append(line)
-            return line[1].decode("utf-8", "surrogateescape")
+            try:
+                return line[1].decode()
+            except UnicodeDecodeError:
+                self.not_utf8 = True
+                return line[1].decode("utf-8", "surrogateescape")
 
     def take_back_all_but_the_first(self) -> None:
         """The lines of the row that was just parsed are given out once more, but for its first one."""
@@ -124,32 +129,27 @@ def _table_rows(
 ) -> Iterator[tuple[int, list[str]] | Rejected]:
     """Rows with where they begin. ``width`` is the number of fields a row must have, None for any."""
     feed = _Feed(source)
-    reader = _reader(feed, delimiter, name)
+    reader = _reader(feed, delimiter, name, strict=True)
     while True:
         feed.pending.clear()
-        fields: list[str] = []
         fault = ""
-        # The limit is the process's, and 128 KB: documents are longer, and other code may count on it.
-        limit = csv.field_size_limit(MAX_LINE_BYTES)
         try:
-            fields = next(reader, [])
+            fields = _next(reader)
         except csv.Error as error:
-            fault = str(error)
-        finally:
-            csv.field_size_limit(limit)
+            fields = _lenient(feed.pending, delimiter, name)
+            fault = "" if fields else str(error)
         yield from feed.rejected
         feed.rejected.clear()
         if not feed.pending:
             return
         start = feed.pending[0][0]
-        if fault or not (_is_plain(feed.pending) or _is_well_formed(feed.pending, delimiter, name)):
+        if fault:
             # A quotation mark that nothing closes takes in the rows behind it: only its own line is given up.
-            yield rejected(name, "byte", start, "bad_row", fault or "a quoted field is not closed")
+            yield rejected(name, "byte", start, "bad_row", fault)
             feed.take_back_all_but_the_first()
-            reader = _reader(feed, delimiter, name)
         elif not fields:
             continue
-        elif any(map(SURROGATE.search, fields)):
+        elif feed.not_utf8 and any(map(SURROGATE.search, fields)):
             yield rejected(name, "byte", start, "bad_encoding", "the row is not UTF-8")
         elif width is not None and len(fields) != width:
             yield rejected(name, "byte", start, "bad_row", f"{len(fields)} fields; the header has {width}")
@@ -157,17 +157,21 @@ def _table_rows(
             yield start, fields
 
 
-def _is_plain(lines: Sequence[Line]) -> bool:
-    """Whether a row is on one line, on which every quotation mark has its fellow."""
-    return len(lines) == 1 and lines[0][1].count(b'"') % 2 == 0
+def _lenient(lines: Sequence[Line], delimiter: str, name: str) -> list[str]:
+    """A row on one line, on which every quotation mark has its fellow, as less strict programs read it; else []."""
+    if len(lines) != 1 or lines[0][1].count(b'"') % 2:
+        return []
+    try:
+        return _next(_reader([lines[0][1].decode("utf-8", "surrogateescape")], delimiter, name))
+    except csv.Error:
+        return []
 
 
-def _is_well_formed(lines: Iterable[Line], delimiter: str, name: str) -> bool:
+def _next(reader: Iterator[list[str]]) -> list[str]:
+    """The next row, [] for a blank line and at the end."""
+    # The limit is the process's, and 128 KB: documents are longer, and other code may count on it.
     limit = csv.field_size_limit(MAX_LINE_BYTES)
     try:
-        list(_reader([line.decode("utf-8", "replace") for _, line in lines], delimiter, name, strict=True))
-    except csv.Error:
-        return False
+        return next(reader, [])
     finally:
         csv.field_size_limit(limit)
-    return True

@@ -123,7 +123,11 @@ def _value(role: str, column: str, row: Mapping[str, Any]) -> Any:
 
 def _encodable(text: str) -> str:
     """JSON may write half a surrogate pair, which no encoding has."""
-    return SURROGATE.sub("", text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return SURROGATE.sub("", text)
+    return text
 
 
 def _arrays(values: Mapping[str, list[Any]]) -> dict[str, pa.Array]:
