@@ -140,9 +140,10 @@ class AsTable(Corpus):
         return table_units(tree, self.corpus.columns, options)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:
+        from omni_ray.corpora.table_rows import rows_of
         from omni_ray.sources.tables import read_table_unit
 
-        return read_table_unit(tree, payload)
+        return rows_of(tree, payload["table"]["file"], read_table_unit(tree, payload), self.modality)
 
 
 __all__ = ["Found", "OmniError", "downloads_folder", "locate"]

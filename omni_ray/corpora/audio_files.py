@@ -1,0 +1,52 @@
+"""Audio of your own: a table that names clips and transcripts, or clips with a text file of the same name beside each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.media import fetch
+from omni_ray.corpora.stems import paired_units, sidecar_text
+from omni_ray.corpora.table_rows import media_path
+from omni_ray.sources.tree import Tree
+
+AUDIO_ENDINGS = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".aiff", ".aif")
+
+
+class AudioFiles(Corpus):
+    """Tables first; else every audio file with ``<stem>.txt``, ``.lab`` or ``.trans`` beside it."""
+
+    name = "audio_files"
+    modality = "audio"
+    title = "Your own audio"
+    licence = "yours"
+    homepage = ""
+    size = "any"
+    layout = (
+        "CSV, TSV, JSONL or Parquet with columns audio and text (see --columns), a Hugging Face dataset, or audio "
+        "files with <stem>.txt beside them"
+    )
+    in_all = False
+    columns = {
+        "audio": ("audio", "wav", "audio_filepath", "file_name", "filename", "path", "file", "clip"),
+        "text": ("text", "transcript", "transcription", "sentence", "normalized_text", "raw_text"),
+        "speaker": ("speaker", "speaker_id", "client_id"),
+        "id": ("id", "utt_id", "utterance_id"),
+    }
+
+    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        return paired_units(tree, AUDIO_ENDINGS, (".txt", ".lab", ".trans"), options, 128)
+
+    def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
+        for name, sidecar in payload["files"]:
+            ident = name.rpartition(".")[0]
+            text = sidecar_text(tree, sidecar, ident, name)
+            audio = fetch(tree, name, ident, name)
+            if isinstance(text, Rejected):
+                yield text
+            elif isinstance(audio, Rejected):
+                yield audio
+            else:
+                path = media_path(name, ".flac")
+                yield {"id": ident, "where": name, "audio": audio, "path": path, "text": text, "speaker": None}

@@ -1,0 +1,62 @@
+"""Captioned pictures of your own: a table, or pictures with a text file of the same name beside each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.media import fetch
+from omni_ray.corpora.stems import paired_units, sidecar_text
+from omni_ray.corpora.table_rows import media_path
+from omni_ray.sources.tree import Tree
+
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+
+
+class ImageCaptions(Corpus):
+    """Tables, and JSON lists of ``{image, caption}``; else pictures with ``<stem>.txt``, a caption a line."""
+
+    name = "image_captions"
+    modality = "images"
+    title = "Your own captioned pictures"
+    licence = "yours"
+    homepage = ""
+    size = "any"
+    layout = (
+        "a JSON list, CSV, JSONL or Parquet with columns image and caption (see --columns), a Hugging Face dataset, or "
+        "pictures with <stem>.txt beside them, a caption a line"
+    )
+    in_all = False
+    columns = {
+        "image": ("image", "file_name", "filename", "image_path", "path", "img", "file"),
+        "captions": ("captions", "caption", "text", "sentences", "sentence", "description"),
+        "category": ("category", "label"),
+        "id": ("id", "image_id"),
+    }
+
+    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        return paired_units(tree, IMAGE_ENDINGS, (".txt", ".caption"), options, 256)
+
+    def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
+        for name, sidecar in payload["files"]:
+            ident = name.rpartition(".")[0]
+            text = sidecar_text(tree, sidecar, ident, name)
+            if isinstance(text, Rejected):
+                yield text
+                continue
+            captions = [line for line in text.splitlines() if line.strip()]
+            records = max(1, len(captions))
+            image = fetch(tree, name, ident, name, records=records)
+            if isinstance(image, Rejected):
+                yield image
+                continue
+            yield {
+                "id": ident,
+                "where": name,
+                "records": records,
+                "image": image,
+                "path": media_path(name, ".jpg"),
+                "captions": captions,
+                "category": None,
+            }

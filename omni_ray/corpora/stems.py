@@ -1,0 +1,51 @@
+"""Media with a text file of the same name beside them: ``clip.wav`` and ``clip.txt``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from omni_ray.corpora.base import Options, Rejected, UnitDraft
+from omni_ray.corpora.media import fetch
+from omni_ray.sources.tree import Tree
+
+_MAX_TEXT_BYTES = 1 << 20
+
+
+def paired_units(
+    tree: Tree, media: tuple[str, ...], texts: tuple[str, ...], options: Options, per_unit: int
+) -> Iterator[UnitDraft]:
+    """Units of ``[media file, text file or None]``, in the order of names.
+
+    Yields nothing where no media file has a text file: then the tree is laid out in another way.
+    """
+    pairs: list[list[str | None]] = []
+    for folder, _, files in tree.walk():
+        if options.splits and folder and not set(options.splits) & set(folder.split("/")):
+            continue
+        there = set(files)
+        for file in files:
+            if file.lower().endswith(media):
+                stem = file.rpartition(".")[0]
+                text = next((stem + ending for ending in texts if stem + ending in there), None)
+                prefix = f"{folder}/" if folder else ""
+                pairs.append([prefix + file, None if text is None else prefix + text])
+    if not any(text for _, text in pairs):
+        return
+    step = options.records_per_unit(per_unit)
+    for start in range(0, len(pairs), step):
+        part = pairs[start : start + step]
+        names = tuple(name for pair in part for name in pair if name is not None)
+        yield UnitDraft({"files": part}, names, len(part), len(part))
+
+
+def sidecar_text(tree: Tree, name: str | None, ident: str, where: str, records: int = 1) -> str | Rejected:
+    """The text file's text, or why there is none."""
+    if name is None:
+        return Rejected(ident, where, "missing_text", "no text file of the same name", records)
+    data = fetch(tree, name, ident, where, records=records, limit=_MAX_TEXT_BYTES)
+    if isinstance(data, Rejected):
+        return data
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return Rejected(ident, where, "bad_encoding", f"{name}: {error}", records)

@@ -1,0 +1,137 @@
+"""Rows of a table as raw records: media by value or by path, captions gathered by picture.
+
+:mod:`omni_ray.sources.tables` gives columns named by role; what a role's value looks like differs from table to
+table. Media are bytes, a struct of bytes and path (Hugging Face), or a path relative to the table or to the source.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from omni_ray.corpora.base import Rejected
+from omni_ray.corpora.media import fetch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from omni_ray.sources.tree import Tree
+
+Record = dict[str, Any] | Rejected
+_UNSAFE = re.compile(r"[^\w.\-/ ]+|(?<![^/])\.+|^[/ ]+| +(?=/|$)")
+_LONGEST_NAME = 120
+
+
+def media_path(name: str, ending: str) -> str:
+    """A safe relative path for media called ``name``: its folders kept, odd characters replaced.
+
+    Different names give different paths: where anything had to be replaced, a digest of the name is added.
+    """
+    stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", name)
+    clean = "/".join(part for part in _UNSAFE.sub("_", stem).split("/") if part)[-_LONGEST_NAME:].strip("/ ") or "_"
+    if clean != stem:
+        clean += f"-{blake2b(stem.encode('utf-8', 'surrogatepass'), digest_size=5).hexdigest()}"
+    return clean + ending
+
+
+def rows_of(tree: Tree, file: str, items: Iterable[pa.Table | Rejected], modality: str) -> Iterator[Any]:
+    """Records of ``modality`` from what :func:`omni_ray.sources.tables.read_table_unit` yields of ``file``."""
+    if modality == "text":
+        yield from items
+        return
+    if modality == "images":
+        yield from _pictures(tree, file, items)
+        return
+    role, make = _MAKERS[modality]
+    for item in items:
+        if isinstance(item, Rejected):
+            yield item
+            continue
+        for batch in item.to_batches(max_chunksize=64):
+            for row in batch.to_pylist():
+                data, name = media_of(tree, file, row[role], row)
+                yield data if isinstance(data, Rejected) else make(row, data, name)
+
+
+def media_of(tree: Tree, file: str, value: Any, row: Mapping[str, Any], records: int = 1) -> tuple[bytes | Rejected, str]:
+    """The bytes that a media column's value means, and the best name there is for them."""
+    ident, where = row["id"], row["where"]
+    if isinstance(value, Mapping):
+        inside, path = value.get("bytes"), value.get("path")
+        if inside is not None:
+            return inside, path or ident
+        value = path
+    if isinstance(value, bytes):
+        return value, ident
+    if not isinstance(value, str) or not value.strip():
+        return Rejected(ident, where, "missing_media", "neither bytes nor a path", records), ident
+    name = value.strip().removeprefix("./")
+    folder = file.rpartition("/")[0]
+    beside = f"{folder}/{name}" if folder else name
+    return fetch(tree, beside if tree.exists(beside) else name, ident, where, records=records), name
+
+
+def _clip(row: Mapping[str, Any], data: bytes, name: str) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "where": row["where"],
+        "audio": data,
+        "path": media_path(name, ".flac"),
+        "text": row["text"],
+        "speaker": row.get("speaker"),
+    }
+
+
+def _word(row: Mapping[str, Any], data: bytes, name: str) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "where": row["where"],
+        "image": data,
+        "path": media_path(name, ".jpg"),
+        "words": [{"id": row["id"], "text": row["text"], "quad": None}],
+        "source": None,
+    }
+
+
+_MAKERS: dict[str, tuple[str, Callable[[Mapping[str, Any], bytes, str], dict[str, Any]]]] = {
+    "audio": ("audio", _clip),
+    "ocr": ("image", _word),
+}
+
+
+def _pictures(tree: Tree, file: str, items: Iterable[pa.Table | Rejected]) -> Iterator[Record]:
+    """Rows that name the same picture become one record: it is read and decoded once."""
+    by_path: dict[str, dict[str, Any]] = {}
+    for item in items:
+        if isinstance(item, Rejected):
+            yield item
+            continue
+        for row in (row for batch in item.to_batches(max_chunksize=64) for row in batch.to_pylist()):
+            captions = row["captions"] if isinstance(row["captions"], list) else [row["captions"]]
+            path = row["image"] if isinstance(row["image"], str) else None
+            if path is None:
+                yield _picture(tree, file, row, captions)
+            elif path in by_path:
+                by_path[path]["captions"] += captions
+            else:
+                by_path[path] = {**row, "captions": list(captions)}
+    for row in by_path.values():
+        yield _picture(tree, file, row, row["captions"])
+
+
+def _picture(tree: Tree, file: str, row: Mapping[str, Any], captions: list[str]) -> Record:
+    records = max(1, len(captions))
+    data, name = media_of(tree, file, row["image"], row, records)
+    if isinstance(data, Rejected):
+        return data
+    return {
+        "id": row["id"],
+        "where": row["where"],
+        "records": records,
+        "image": data,
+        "path": media_path(name, ".jpg"),
+        "captions": captions,
+        "category": row.get("category"),
+    }

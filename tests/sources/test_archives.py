@@ -1,0 +1,252 @@
+"""Archives read in place: every member as if unpacked, nothing outside, nothing believed."""
+
+from __future__ import annotations
+
+import io
+import stat
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omni_ray.errors import SourceError
+from omni_ray.sources import open_spec, open_tree
+from omni_ray.sources.archives import ArchiveTree, archive_kind
+from omni_ray.sources.listing import Listing, Member, write
+from omni_ray.sources.tree import MemberDamaged, MemberTooLarge
+
+FILES = {
+    "corpus/a/one.txt": b"one" * 1000,
+    "corpus/a/two.bin": bytes(range(256)) * 200,
+    "corpus/b c/d'ü.txt": "grün".encode(),
+    "corpus/empty": b"",
+    "top.txt": b"top",
+}
+KINDS = ("x.zip", "x.tar", "x.tar.gz", "x.tgz", "x.tar.bz2", "x.tar.xz")
+
+
+def pack(path: Path, files: Mapping[str, bytes]) -> Path:
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in files.items():
+                archive.writestr(name, data)
+        return path
+    mode = {"x.tar": "w:", "x.tar.gz": "w:gz", "x.tgz": "w:gz", "x.tar.bz2": "w:bz2", "x.tar.xz": "w:xz"}[path.name]
+    with tarfile.open(path, mode) as tar:  # type: ignore[call-overload]
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_member_reads_as_if_it_were_unpacked(tmp_path: Path, kind: str) -> None:
+    tree = open_tree(pack(tmp_path / kind, FILES), tmp_path / "cache")
+    assert sorted(tree.names()) == sorted(FILES)
+    again = open_spec(tree.spec())
+    for name, data in reversed(FILES.items()):
+        assert again.read(name) == data
+        assert again.size(name) == len(data)
+        with again.open(name) as file:
+            file.seek(len(data) // 2)
+            assert file.read() == data[len(data) // 2 :]
+    assert not tree.exists("corpus/a") and not tree.exists("nothing")
+    with pytest.raises(FileNotFoundError):
+        tree.read("nothing")
+
+
+def test_the_second_opening_lists_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = pack(tmp_path / "x.tar.gz", FILES)
+    open_tree(path, tmp_path / "cache")
+    monkeypatch.setattr(ArchiveTree, "_index", lambda self: pytest.fail("listed again"))
+    assert open_tree(path, tmp_path / "cache").read("top.txt") == b"top"
+
+
+def test_a_changed_archive_is_listed_again(tmp_path: Path) -> None:
+    path = pack(tmp_path / "x.zip", FILES)
+    before = open_tree(path, tmp_path / "cache").stamp(["top.txt"])
+    tree = open_tree(pack(path, {"other.txt": b"other"}), tmp_path / "cache")
+    assert list(tree.names()) == ["other.txt"]
+    assert tree.stamp(["other.txt"]) != before
+
+
+def test_a_folder_shows_its_archives_as_if_unpacked(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "sub").mkdir(parents=True)
+    pack(source / "x.zip", {"images/1.jpg": b"from the zip", "images/2.jpg": b"two"})
+    pack(source / "sub" / "x.tar", {"deep.txt": b"deep"})
+    (source / "images").mkdir()
+    (source / "images" / "1.jpg").write_bytes(b"from the folder")
+    tree = open_tree(source, tmp_path / "cache")
+    assert sorted(tree.names()) == ["images/1.jpg", "images/2.jpg", "sub/deep.txt"]
+    assert tree.read("images/1.jpg") == b"from the folder"
+    again = open_spec(tree.spec())
+    assert again.read("images/2.jpg") == b"two" and again.read("sub/deep.txt") == b"deep"
+
+
+@pytest.mark.parametrize("kind", ["x.zip", "x.tar", "x.tar.gz", "x.tar.bz2"])
+def test_half_an_archive_is_one_sentence(tmp_path: Path, kind: str) -> None:
+    import random
+
+    noise = random.Random(1)
+    path = pack(tmp_path / kind, {f"{i}.bin": noise.randbytes(50_000) for i in range(60)})
+    half = tmp_path / "half" / kind
+    half.parent.mkdir()
+    half.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(SourceError, match="fetch it again") as error:
+        open_tree(half, tmp_path / "cache")
+    assert "\n" not in str(error.value) and str(half) in str(error.value)
+
+
+def test_a_tar_cut_between_two_members_is_noticed(tmp_path: Path) -> None:
+    path = pack(tmp_path / "x.tar", {"a": bytes(512), "b": bytes(512)})
+    path.write_bytes(path.read_bytes()[:2048])
+    with pytest.raises(SourceError, match="ends early"):
+        open_tree(path, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x05\x06" + bytes(18), b"\x1f\x8b\x08" + bytes(40)])
+@pytest.mark.parametrize("kind", ["x.zip", "x.tar", "x.tar.gz"])
+def test_what_is_no_archive_is_one_sentence(tmp_path: Path, kind: str, content: bytes) -> None:
+    (tmp_path / kind).write_bytes(content)
+    with pytest.raises(SourceError, match=r"fetch it again|is empty"):
+        open_tree(tmp_path / kind, tmp_path / "cache")
+
+
+def test_nothing_outside_is_ever_a_member(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar"
+    with tarfile.open(path, "w") as tar:
+        for name in ("../up.txt", "/etc/passwd", "a/../../up.txt", "good.txt", "bad\\slash.txt", "C:evil.txt"):
+            info = tarfile.TarInfo(name)
+            info.size = 1
+            tar.addfile(info, io.BytesIO(b"x"))
+        for name, kind in (("link", tarfile.SYMTYPE), ("hard", tarfile.LNKTYPE), ("pipe", tarfile.FIFOTYPE)):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, "/etc/passwd"
+            tar.addfile(info)
+    assert list(open_tree(path, tmp_path / "cache").names()) == ["good.txt"]
+    with zipfile.ZipFile(tmp_path / "y.zip", "w") as archive:
+        for name in ("../up.txt", "/etc/passwd", "good.txt"):
+            archive.writestr(name, b"x")
+        link = zipfile.ZipInfo("link")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+    assert list(open_tree(tmp_path / "y.zip", tmp_path / "cache").names()) == ["good.txt"]
+
+
+def test_a_folder_does_not_follow_links(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("secret")
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "real.txt").write_text("real")
+    (source / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (source / "loop").symlink_to(source)
+    tree = open_tree(source)
+    assert list(tree.names()) == ["real.txt"]
+    assert not tree.exists("link.txt") and not tree.exists("../secret.txt")
+
+
+def test_a_zip_that_lies_about_a_member_costs_that_member(tmp_path: Path) -> None:
+    path = pack(tmp_path / "x.zip", {"a.txt": b"a" * 5000, "b.txt": b"b" * 100})
+    data = bytearray(path.read_bytes())
+    directory = data.rindex(b"PK\x01\x02", 0, data.rindex(b"b.txt"))
+    data[directory + 24 : directory + 28] = (50_000).to_bytes(4, "little")
+    path.write_bytes(data)
+    tree = open_tree(path, tmp_path / "cache")
+    assert tree.read("a.txt") == b"a" * 5000
+    with pytest.raises(MemberDamaged):
+        tree.read("b.txt")
+    with pytest.raises(MemberTooLarge):
+        tree.read("a.txt", 100)
+
+
+BOMB = """
+import resource, sys, zipfile, tarfile, gzip, io
+from pathlib import Path
+from omni_ray.errors import SourceError
+from omni_ray.sources import open_tree
+folder = Path(sys.argv[1])
+seen = []
+for name in ("bomb.zip", "bomb.tar.gz"):
+    try:
+        tree = open_tree(folder / name, folder / "cache")
+        for member in tree.names():
+            tree.read(member, 64 << 20)
+        seen.append("read")
+    except (SourceError, ValueError) as error:
+        seen.append(type(error).__name__)
+print(seen, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_bombs_are_refused_with_memory_bounded(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros.txt", bytes(1 << 30))
+    with tarfile.open(tmp_path / "bomb.tar.gz", "w:gz", compresslevel=1) as tar:
+        info = tarfile.TarInfo("zeros.txt")
+        info.size = 1 << 30
+        tar.addfile(info, io.BufferedReader(Zeros(1 << 30)))
+    done = subprocess.run(
+        [sys.executable, "-c", BOMB, str(tmp_path)], capture_output=True, text=True, check=True, timeout=120
+    )
+    verdicts, megabytes = done.stdout.rsplit(" ", 1)
+    assert "read" not in verdicts
+    assert int(megabytes) < 1200
+
+
+class Zeros(io.RawIOBase):
+    """As many zero bytes as wanted, without holding them."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        count = min(len(buffer), self.left)
+        buffer[:count] = bytes(count)
+        self.left -= count
+        return count
+
+
+def test_kinds_go_by_the_name() -> None:
+    assert archive_kind("a/train2017.ZIP") == "zip"
+    assert archive_kind("a/dev-clean.tar.gz") == "tar.gz"
+    assert archive_kind("enwiki.xml.bz2") is None and archive_kind("books.txt.gz") is None
+
+
+names = st.text(alphabet="abz/._-0é", min_size=1, max_size=8).filter(lambda n: "//" not in n and n.strip("/") == n)
+
+
+@given(st.lists(names, max_size=30, unique=True))
+def test_a_listing_finds_what_was_put_in(found: list[str]) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "list.arrow"
+        write(path, [Member(name, i, 1, 1) for i, name in enumerate(found)])
+        listing = Listing(path)
+        assert len(listing) == len(found)
+        for i, name in enumerate(found):
+            member = listing.find(name)
+            assert member is not None and member.offset == i
+        assert listing.find("not there") is None
+        folders, files = listing.children("")
+        assert folders == sorted({name.split("/")[0] for name in found if "/" in name})
+        assert files == sorted(name for name in found if "/" not in name)
+
+
+def test_of_equal_names_the_last_counts_as_when_unpacking(tmp_path: Path) -> None:
+    write(tmp_path / "list.arrow", [Member("a", 1, 1, 1), Member("b", 2, 1, 1), Member("a", 3, 1, 1)])
+    listing = Listing(tmp_path / "list.arrow")
+    member = listing.find("a")
+    assert len(listing) == 2 and member is not None and member.offset == 3
