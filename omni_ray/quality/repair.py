@@ -1,0 +1,86 @@
+"""Text that is mended rather than removed: encoding damage, and traces of people.
+
+Both look only at lines that can need it, found by Arrow; Python sees the rest.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from functools import cache
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from omni_ray.modalities.lines import one_line_array
+
+_SUSPECT = r"[^ -~]|&[#0-9A-Za-z]+;"
+EMAIL, PHONE, ADDRESS = "email@example.com", "+1-202-555-0100", "192.0.2.1"
+"""What takes the place of personal data: names and numbers reserved for examples (RFC 2606, NANPA, RFC 5737)."""
+
+_HAS_PERSONAL = r"@|\d\.\d+\.\d|\d{3}[^0-9A-Za-z]{0,2}\d{3}|\+\d"
+_EMAIL = re.compile(
+    r"(?<![\w.%+-])[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}\b"
+)
+_ADDRESS = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]*\d)")
+_PHONE = re.compile(
+    r"(?<![\w.+-])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){2,4}"
+    r"|(?:1[ .-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[.-])[2-9]\d{2}[.-]\d{4})(?![\w-]|[.]\d)"
+)
+
+
+@cache
+def _settings() -> Any:
+    from ftfy import TextFixerConfig
+
+    # Quotes, ligatures and full-width signs are the author's, not damage: they stay.
+    return TextFixerConfig(
+        unescape_html="auto",
+        uncurl_quotes=False,
+        fix_latin_ligatures=False,
+        fix_character_width=False,
+        fix_line_breaks=False,
+        normalization="NFC",
+        explain=False,
+    )
+
+
+def repair(lines: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Lines with encoding damage mended by ftfy, and clean again; "" where nothing visible is left."""
+    suspect = pc.match_substring_regex(lines, _SUSPECT)
+    if not pc.any(suspect).as_py():
+        return lines
+    import ftfy
+
+    settings = _settings()
+    mended = pa.array([ftfy.fix_text(line, settings) for line in lines.filter(suspect).to_pylist()], pa.large_string())
+    return pc.replace_with_mask(lines, suspect, one_line_array(mended))
+
+
+def mask_personal(lines: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Lines with e-mail addresses, telephone numbers and public IPv4 addresses replaced by ones made for examples.
+
+    Telephone numbers: international ones with a plus sign, and North American ones with separators. Private, loopback and
+    reserved IP addresses name nobody and stay.
+    """
+    suspect = pc.match_substring_regex(lines, _HAS_PERSONAL)
+    if not pc.any(suspect).as_py():
+        return lines
+    masked = [mask_line(line) for line in lines.filter(suspect).to_pylist()]
+    return pc.replace_with_mask(lines, suspect, pa.array(masked, pa.large_string()))
+
+
+def mask_line(line: str) -> str:
+    """One line with personal data replaced."""
+    line = _EMAIL.sub(EMAIL, line)
+    line = _ADDRESS.sub(_public, line)
+    return _PHONE.sub(lambda found: PHONE if 8 <= sum(map(str.isdigit, found[0])) <= 15 else found[0], line)
+
+
+def _public(found: re.Match[str]) -> str:
+    try:
+        return ADDRESS if ipaddress.ip_address(found[0]).is_global else found[0]
+    except ValueError:
+        return found[0]
