@@ -1,0 +1,139 @@
+"""``omni-ray verify``: what the trainers would lose of the training files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from omni_ray.cli import options as opt
+from omni_ray.cli.tables import render
+
+if TYPE_CHECKING:
+    from omni_ray.pipeline.progress import Reporter
+    from omni_ray.verify import Finding, VerifyReport
+
+
+def verify(
+    modalities: Annotated[
+        list[str] | None, typer.Argument(help="text, audio, images, ocr. Default: all there are.")
+    ] = None,
+    sample: Annotated[
+        str | None,
+        typer.Option(help="A quick look: decode only this number (200) or share (0.05) of each file's media."),
+    ] = None,
+    data: Annotated[str, typer.Option(help="production, or synthetic (the tiny files).")] = "production",
+    list_: Annotated[bool, typer.Option("--list", help="List every check, and verify nothing.")] = False,
+    root: opt.Root = Path(),
+    store: opt.Shards = None,
+    address: opt.Address = None,
+    cpus: opt.Cpus = None,
+    json_: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Read the training files back as the trainers do, and say what they would lose. Exit code 1 if anything."""
+    if list_:
+        _print_checks(json_)
+        return
+    from omni_ray.pipeline.progress import Reporter
+    from omni_ray.pipeline.session import ray_session
+    from omni_ray.verify import verify as verify_files
+    from omni_ray.verify.on_ray import on_ray_when_many
+
+    progress = _Progress(Reporter(quiet=quiet or json_))
+    report = verify_files(
+        root,
+        modalities=modalities or None,
+        data=data,
+        sample=_sample(sample),
+        run=on_ray_when_many(lambda: ray_session(address, num_cpus=cpus)),
+        shards=store,
+        tell=progress,
+    )
+    progress.end()
+    if json_:
+        opt.print_json(report.as_dict())
+    else:
+        _print_report(report)
+    raise typer.Exit(report.exit_code)
+
+
+def _sample(given: str | None) -> int | float | None:
+    from omni_ray.errors import OmniError
+
+    if given is None:
+        return None
+    try:
+        return int(given) if given.isdecimal() else float(given)
+    except ValueError:
+        raise OmniError(f"--sample {given}: give a number of at least 1, or a share between 0 and 1") from None
+
+
+class _Progress:
+    """A file's progress in hundredths, on a reporter."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._done: dict[str, tuple[int, int, int]] = {}
+
+    def __call__(self, file: str, progress: float, rows: int, lost: int) -> None:
+        if file not in self._done:
+            self._reporter.begin(file, 100)
+            self._done[file] = (0, 0, 0)
+        before = self._done[file]
+        now = (int(progress * 100), rows, lost)
+        self._done[file] = now
+        pieces, kept, quarantined = (b - a for a, b in zip(before, now, strict=True))
+        self._reporter.advance(file, pieces=pieces, kept=kept, quarantined=quarantined)
+
+    def end(self) -> None:
+        self._reporter.end()
+
+
+def _print_checks(as_json: bool) -> None:
+    from omni_ray.verify.checks import CHECKS, SEVERITIES
+
+    if as_json:
+        opt.print_json([check.as_dict() for check in CHECKS.values()])
+        return
+    rows = [
+        (c.kind, c.code, c.severity, ", ".join(c.trainers) or "-", f"{c.meaning}: {c.consequence}")
+        for c in CHECKS.values()
+    ]
+    typer.echo(render(("file", "check", "severity", "trainers", "what, and what comes of it"), rows, left=5))
+    typer.echo()
+    for severity, meaning in SEVERITIES.items():
+        typer.echo(f"{severity}: {meaning}")
+
+
+def _print_report(report: VerifyReport) -> None:
+    rows = [
+        (f.file, f.rows, "-" if f.expected is None else f.expected, f.decoded or "-", f.lost,
+         ", ".join(f"{name} {value:,}" for name, value in f.facts.items()))
+        for f in report.files
+    ]  # fmt: skip
+    typer.echo(render(("file", "samples", "by shards", "decoded", "lost", ""), rows))
+    for finding in report.findings:
+        typer.echo()
+        _print_finding(finding)
+    typer.echo()
+    lost = sum(f.lost for f in report.files if f.kind != "shards")
+    looked = "" if report.sample is None else f" (a look at a sample of the media: {report.sample})"
+    if report.ok:
+        typer.echo(f"ok: the trainers lose nothing{looked}")
+    else:
+        grave = sum(f.severity != "warning" for f in report.findings)
+        typer.echo(f"{grave} finding{'s' * (grave != 1)}: the trainers would lose {lost:,} samples{looked}")
+
+
+def _print_finding(finding: Finding) -> None:
+    typer.echo(f"{finding.severity}: {finding.file}: {finding.message} [{finding.code}], {finding.count:,} times")
+    hurt = ", ".join(finding.trainers)
+    typer.echo(f"  {hurt}: {finding.consequence}" if hurt else f"  {finding.consequence}")
+    for example in finding.examples:
+        if str(example):
+            typer.echo(f"  {example}")
+    more = finding.count - len(finding.examples)
+    if more > 0:
+        typer.echo(f"  ... and {more:,} more")

@@ -1,0 +1,268 @@
+"""The caption manifest: one JSON list, streamed element by element.
+
+Elements are decoded by ``json`` itself, which is what the trainers use, so that what passes here passes there: it
+knows NaN, refuses raw control characters, and keeps half surrogate pairs, as other streaming parsers do not.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omni_ray.verify.characters import is_blank, odd_characters
+from omni_ray.verify.media import path_flaws
+from omni_ray.verify.pictures import PictureJudge
+from omni_ray.verify.pieces import FileCheck, Part, Piece
+from omni_ray.verify.report import Notes, is_loss
+from omni_ray.verify.seen import Seen
+from omni_ray.verify.tables import Pick
+
+ELEMENTS_PER_PIECE = 256
+MAX_ELEMENT = 16 << 20
+"""Characters of one element at most; a larger one is taken for a broken file."""
+MAX_BROKEN = 250_000
+"""Broken images that are remembered, to find the other elements that name them."""
+_BLOCK = 1 << 20
+_SPACE = re.compile(r"[ \t\r\n]*")
+_SCAN = json.JSONDecoder().raw_decode
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class NotAList(ValueError):
+    """The top level is something else than a list."""
+
+
+class Elements:
+    """The elements of a JSON list in a file.
+
+    Attributes:
+        offset: bytes read so far.
+    """
+
+    def __init__(self, path: Path, *, block: int = _BLOCK) -> None:
+        self._path = path
+        self._block = block
+        self.offset = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        """Raises ValueError where the file is not valid JSON, NotAList where it is no list."""
+        with open(self._path, "rb") as file:
+            self._file = file
+            self._decode = codecs.getincrementaldecoder("utf-8")().decode
+            self._text, self._at, self._is_end, self.offset = "", 0, False, 0
+            if self._peek() != "[":
+                raise NotAList(f"it begins with {self._text[self._at : self._at + 20]!r}")
+            self._at += 1
+            if self._peek() != "]":
+                yield self._value()
+                while self._peek() == ",":
+                    self._at += 1
+                    yield self._value()
+            mark = self._peek()
+            if mark != "]":
+                raise ValueError(f"{mark!r} where a comma should be" if mark else "it ends in the middle")
+            self._at += 1
+            if self._peek():
+                raise ValueError("something follows the list")
+
+    def _more(self) -> bool:
+        """Read on; False at the end of the file."""
+        if self._is_end:
+            return False
+        data = self._file.read(self._block)
+        self.offset += len(data)
+        self._is_end = not data
+        self._text = self._text[self._at :] + self._decode(data, self._is_end)
+        self._at = 0
+        return True
+
+    def _peek(self) -> str:
+        """The next character that is not white space; "" at the end."""
+        while True:
+            match = _SPACE.match(self._text, self._at)
+            assert match is not None  # it matches the empty string
+            self._at = match.end()
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._more():
+                return ""
+
+    def _value(self) -> Any:
+        self._peek()
+        while True:
+            try:
+                found, end = _SCAN(self._text, self._at)
+            except RecursionError:
+                raise ValueError("it is nested too deeply") from None
+            except json.JSONDecodeError as error:
+                # The text read so far may only end too early.
+                if len(self._text) - self._at > MAX_ELEMENT or not self._more():
+                    raise ValueError(error.msg) from None
+                continue
+            # A number that ends where the text does may go on.
+            if end < len(self._text) or not self._more():
+                self._at = end
+                return found
+
+
+class AnnotationsCheck(FileCheck):
+    """A caption manifest. An image that several captions name is decoded once.
+
+    Args:
+        key, path: the file, relative to the project folder and absolute.
+        judge: looks at the images; None where another file with the same images is checked.
+        pick: which elements' images to decode.
+        count_all: whether to find every element that names a broken image.
+    """
+
+    def __init__(self, key: str, path: Path, *, judge: PictureJudge | None, pick: Pick, count_all: bool = True) -> None:
+        super().__init__(key, "images")
+        self._path = path
+        self._judge = judge
+        self._pick = pick
+        self._count_all = count_all
+        self._broken: dict[str, tuple[str, ...]] = {}
+
+    def pieces(self) -> Iterator[Piece]:
+        with open(self._path, "rb") as file:
+            has_bom = file.read(3) == codecs.BOM_UTF8
+        if has_bom:
+            self.notes.add("bom")
+            return
+        size = os.stat(self._path).st_size
+        elements = Elements(self._path)
+        seen = Seen()
+        first, batch = 0, []
+        try:
+            for element in elements:
+                batch.append(element)
+                if len(batch) == ELEMENTS_PER_PIECE:
+                    yield self._piece(first, batch, seen, elements.offset / size)
+                    first, batch = first + len(batch), []
+        except NotAList as error:
+            if size == 0:
+                self.notes.add("bad_json", "it is empty")
+            else:
+                self.notes.add("not_a_list", str(error))
+        except UnicodeDecodeError as error:
+            self.notes.add("bad_json", f"not UTF-8: {error.reason}")
+        except ValueError as error:
+            self.notes.add("bad_json", f"{error}, after element {first + len(batch) - 1}")
+        if batch:
+            yield self._piece(first, batch, seen, 1.0)
+        self.report.rows = first + len(batch)
+        if self.report.rows == 0 and not self.notes.loses_all():
+            self.notes.add("empty")
+
+    def _piece(self, first: int, batch: list[Any], seen: Seen, progress: float) -> Piece:
+        paths = [_image_of(element) for element in batch]
+        picked = [i for i, path in enumerate(paths) if path and self._judge and self._pick(first + i)]
+        fresh = seen.add([paths[i] for i in picked])
+        decode = frozenset(i for i, is_new in zip(picked, fresh, strict=True) if is_new)
+        return Captions(self.key, first, tuple(batch), decode, self._judge, progress)
+
+    def absorb(self, part: Part) -> None:
+        super().absorb(part)
+        if len(self._broken) < MAX_BROKEN:
+            self._broken.update(part.broken)
+
+    def finish(self) -> None:
+        if self._broken and self._count_all and not self.notes.loses_all():
+            self._count_others()
+        super().finish()
+
+    def _count_others(self) -> None:
+        """Every caption of a broken image is lost; so far, only the first one was counted."""
+        met: set[str] = set()
+        for element in Elements(self._path):
+            path = _image_of(element)
+            codes = self._broken.get(path)
+            if codes is not None and path in met:
+                self.notes.counts.update(codes)
+                # Where the caption is flawed as well, the element was counted as lost already.
+                is_lost = any(is_loss("images", each) for each in caption_flaws(element))
+                self.report.lost += not is_lost and any(is_loss("images", each) for each in codes)
+            if codes is not None:
+                met.add(path)
+
+
+def _image_of(element: Any) -> str:
+    image = element.get("image") if isinstance(element, dict) else None
+    return image if isinstance(image, str) else ""
+
+
+def caption_flaws(element: dict[str, Any]) -> Iterator[str]:
+    """Codes of what is wrong with an element's caption."""
+    caption = element.get("caption")
+    if "caption" not in element:
+        yield "missing_caption"
+    elif not isinstance(caption, str):
+        yield "bad_caption"
+    elif _SURROGATE.search(caption):
+        yield "surrogate"
+    elif is_blank(caption):
+        yield "blank_text"
+    else:
+        odd = set(odd_characters(caption))
+        if "nul" in odd:
+            yield "nul"
+        if odd - {"nul"}:
+            yield "control"
+
+
+@dataclass(frozen=True)
+class Captions(Piece):
+    """A batch of elements, the first of which has the number ``first``; ``decode`` says whose images to look at."""
+
+    key: str
+    first: int
+    elements: tuple[Any, ...]
+    decode: frozenset[int]
+    judge: PictureJudge | None
+    progress: float
+
+    @property
+    def weight(self) -> int:
+        """Images that are decoded."""
+        return max(1, len(self.decode))
+
+    def check(self) -> Part:
+        part = Part(self.key, Notes("images"), progress=self.progress)
+        for i, element in enumerate(self.elements):
+            codes = [*self._check_element(i, element, part)]
+            part.lost += any(is_loss("images", code) for code in codes)
+        return part
+
+    def _check_element(self, i: int, element: Any, part: Part) -> Iterator[str]:
+        row = self.first + i
+
+        def note(code: str, detail: str) -> str:
+            part.notes.add(code, detail, row=row)
+            return code
+
+        if not isinstance(element, dict):
+            yield note("bad_element", repr(element)[:40])
+            return
+        path = _image_of(element)
+        for code in caption_flaws(element):
+            yield note(code, path)
+        if not path.strip():
+            yield note("bad_image", f"image is {element.get('image')!r}"[:60])
+            return
+        flaws = path_flaws(path)
+        for code in flaws:
+            yield note(code, repr(path))
+        if self.judge is None or i not in self.decode or any(is_loss("images", code) for code in flaws):
+            return
+        verdict = self.judge.look(path, "")
+        part.decoded += verdict.is_decoded
+        if verdict.flaws:
+            part.broken.append((path, tuple(code for code, _ in verdict.flaws)))
+        for code, detail in verdict.flaws:
+            yield note(code, f"{path}: {detail}" if detail else path)

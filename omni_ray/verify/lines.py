@@ -1,0 +1,275 @@
+"""The text corpus, a line a sample, in byte ranges that are scanned independently of each other.
+
+A range owns the lines that begin in it, and sees each to its end, but no further than a line may be long: memory
+does not grow with the file, whatever it holds. Bytes are looked at with NumPy and the codecs, never one by one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from omni_ray.verify.characters import INVISIBLE, INVISIBLE_BMP
+from omni_ray.verify.pieces import FileCheck, Part, Piece
+from omni_ray.verify.report import EXAMPLES, Notes
+
+RANGE_BYTES = 16 << 20
+MAX_LINE_BYTES = 100_000
+"""SentencePiece's max_sentence_length: longer lines take no part in tokenizer training."""
+TOKENS_UP_TO = 64 << 20
+"""Bytes of a corpus whose lines are tokenized; counting the tokens of a larger one is not a quick check."""
+_MARGIN = MAX_LINE_BYTES + 4
+_LF, _CR = 10, 13
+_ODD = np.zeros(256, bool)
+_ODD[[*range(_LF), 11, 12, *range(14, 32), 127]] = True
+_SHOWN = 60
+_GROUP = 1000
+_SEPARATORS = re.compile(b"\xe2\x80[\xa8\xa9]|\xc2\x85")
+
+Bytes = npt.NDArray[np.uint8]
+Places = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """A SentencePiece model on disk, and the tokens of a line that a trainer sees, the start mark included."""
+
+    path: str
+    ctx_len: int
+
+
+class LinesCheck(FileCheck):
+    """A text file."""
+
+    def __init__(
+        self, key: str, path: Path, *, tokenizer: Tokenizer | None = None, range_bytes: int = RANGE_BYTES
+    ) -> None:
+        super().__init__(key, "text")
+        self._path = path
+        self._tokenizer = tokenizer
+        self._range_bytes = range_bytes
+        self._lines = 0
+
+    def pieces(self) -> Iterator[Piece]:
+        size = os.stat(self._path).st_size
+        self.report.facts["bytes"] = size
+        if "," in self.key:
+            self.notes.add("comma_in_path")
+        if size == 0:
+            self.notes.add("empty")
+        tokenizer = self._tokenizer if size <= TOKENS_UP_TO else None
+        for start in range(0, size, self._range_bytes):
+            end = min(start + self._range_bytes, size)
+            yield LineRange(self.key, str(self._path), start, end, size, tokenizer)
+
+    def absorb(self, part: Part) -> None:
+        self.notes.merge(part.notes, lines=self._lines)
+        self._lines += part.lines
+        self.report.rows += part.rows
+        self.report.lost += part.lost
+        self.sums += part.sums
+
+    def finish(self) -> None:
+        super().finish()
+        if self.sums["tokens_beyond"]:
+            self.report.facts["tokens_never_seen"] = self.sums["tokens_beyond"]
+
+
+@dataclass(frozen=True)
+class LineRange(Piece):
+    """The lines that begin in the bytes from ``start`` to ``end`` of a file of ``size`` bytes."""
+
+    key: str
+    path: str
+    start: int
+    end: int
+    size: int
+    tokenizer: Tokenizer | None = None
+
+    @property
+    def weight(self) -> int:
+        """A megabyte takes about as long as five clips; its tokens take longer."""
+        return 1 + (self.end - self.start >> 20) * (500 if self.tokenizer else 5)
+
+    def check(self) -> Part:
+        before = 1 if self.start else 0
+        with open(self.path, "rb") as file:
+            file.seek(self.start - before)
+            data = file.read(before + self.end - self.start + _MARGIN)
+        part = Part(self.key, Notes("text"), progress=self.end / self.size)
+        own = memoryview(data)[before:]
+        is_line_start = not before or data[0] == _LF
+        if self.start == 0 and data.startswith(b"\xef\xbb\xbf"):
+            part.notes.add("bom", line=1)
+        reaches_end = self.start + len(own) >= self.size
+        _Scan(own, self.end - self.start, is_line_start, reaches_end, part).run(self.tokenizer)
+        return part
+
+
+class _Scan:
+    """The lines that begin in the first ``own`` bytes of ``data``, judged into ``part``.
+
+    Lines are numbered by the line ends before them in ``data``, from 1.
+    """
+
+    def __init__(self, data: memoryview, own: int, is_line_start: bool, reaches_end: bool, part: Part) -> None:
+        self.part = part
+        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _LF)
+        part.lines = int(np.searchsorted(ends, own))
+        bounds = np.concatenate([[-1] if is_line_start else np.zeros(0, np.int64), ends])
+        starts = bounds + 1
+        count = int(np.searchsorted(starts, min(own, len(data))))
+        starts = starts[:count]
+        line_ends = bounds[1 : count + 1]
+        if len(line_ends) < count:
+            line_ends = np.append(line_ends, len(data))
+        # A line that goes on beyond the margin is over-long; only its length is judged.
+        is_open = count > 0 and line_ends[-1] == len(data) and not reaches_end
+        self.first_line = 1 if is_line_start else 2
+        self.starts: Places = starts
+        self.ends: Places = line_ends
+        self.lost = np.zeros(count, bool)
+        self.long = (line_ends - starts) > MAX_LINE_BYTES
+        self.whole = count - int(is_open)
+        first = int(starts[0]) if count else 0
+        stop = min(int(line_ends[self.whole - 1]) + 1, len(data)) if self.whole else first
+        self.data = data[first:stop]
+        self.starts = starts - first
+        self.ends = line_ends - first
+        self.at_file_end = reaches_end and stop == len(data)
+        self.bytes: Bytes = np.frombuffer(self.data, np.uint8)
+
+    def run(self, tokenizer: Tokenizer | None) -> None:
+        """Judge everything."""
+        part = self.part
+        part.rows = len(self.starts)
+        self._note_lines("long_line", np.flatnonzero(self.long))
+        self._returns()
+        self._controls()
+        self._encoding()
+        self._blank()
+        if tokenizer is not None:
+            self._tokens(tokenizer)
+        part.lost = int(self.lost.sum())
+
+    def _note_lines(self, code: str, lines: Places, *, is_loss: bool = True) -> None:
+        """Note ``code`` for lines given by their numbers in this scan, sorted, each once."""
+        if len(lines) == 0:
+            return
+        for number in lines[:EXAMPLES].tolist():
+            self.part.notes.add(code, self._shown(number), line=self.first_line + number)
+        self.part.notes.counts[code] += len(lines) - min(len(lines), EXAMPLES)
+        if is_loss:
+            self.lost[lines] = True
+
+    def _note_places(self, code: str, places: Places, *, is_loss: bool = True) -> None:
+        """Note ``code`` for the lines that hold these byte offsets."""
+        if len(places):
+            self._note_lines(code, np.unique(np.searchsorted(self.starts, places, "right") - 1), is_loss=is_loss)
+
+    def _shown(self, number: int) -> str:
+        text = bytes(self.data[self.starts[number] : self.starts[number] + _SHOWN]).split(b"\n")[0]
+        return repr(text.decode("utf-8", "replace"))
+
+    def _returns(self) -> None:
+        places = np.flatnonzero(self.bytes == _CR)
+        if len(places) == 0:
+            return
+        following = np.append(self.bytes, _LF if self.at_file_end else 0)[places + 1]
+        is_lone = following != _LF
+        self._note_places("cr", places[is_lone])
+        self._note_places("line_ends", places[~is_lone], is_loss=False)
+        self.part.rows += int(is_lone.sum())
+
+    def _controls(self) -> None:
+        odd = np.flatnonzero(_ODD[self.bytes])
+        if len(odd):
+            is_nul = self.bytes[odd] == 0
+            self._note_places("nul", odd[is_nul])
+            self._note_places("control", odd[~is_nul], is_loss=False)
+        lead = np.flatnonzero(self.bytes[:-1] == 0xC2)
+        follow = self.bytes[lead + 1]
+        self._note_places("control", lead[(follow >= 0x80) & (follow < 0xA0) & (follow != 0x85)], is_loss=False)
+        separators = np.fromiter((m.start() for m in self._separators()), np.int64)
+        self._note_places("line_separator", separators, is_loss=False)
+
+    def _separators(self) -> Iterator[re.Match[bytes]]:
+        # Three searches for whole strings take a hundredth of the time of one for the pattern.
+        data = bytes(self.data)
+        if any(data.find(each) >= 0 for each in (b"\xe2\x80\xa8", b"\xe2\x80\xa9", b"\xc2\x85")):
+            yield from _SEPARATORS.finditer(data)
+
+    def _encoding(self) -> None:
+        if _is_utf8(self.data):
+            return
+        bad = []
+        for group in range(0, self.whole, _GROUP):
+            last = min(group + _GROUP, self.whole)
+            if _is_utf8(self.data[self.starts[group] : self.ends[last - 1]]):
+                continue
+            bad += [n for n in range(group, last) if not _is_utf8(self.data[self.starts[n] : self.ends[n]])]
+        self._note_lines("invalid_utf8", np.array(bad, np.int64))
+
+    def _blank(self) -> None:
+        starts, ends = self.starts[: self.whole], self.ends[: self.whole]
+        is_blank = starts == ends
+        invisible = []
+        for number in np.flatnonzero(~is_blank & _may_be_invisible(self.bytes, starts)).tolist():
+            text = bytes(self.data[starts[number] : ends[number]]).decode("utf-8", "ignore")
+            if not text.strip():
+                is_blank[number] = True
+            elif not INVISIBLE.sub("", text).strip():
+                invisible.append(number)
+        self._note_lines("blank_line", np.flatnonzero(is_blank))
+        self._note_lines("invisible_line", np.array(invisible, np.int64))
+
+    def _tokens(self, tokenizer: Tokenizer) -> None:
+        limit = tokenizer.ctx_len - 1
+        # A token is hardly ever less than a byte (NFKC may expand a character), so short lines need no counting.
+        long = np.flatnonzero(self.ends[: self.whole] - self.starts[: self.whole] > limit)
+        if len(long) == 0:
+            return
+        encoder = _encoder(tokenizer.path)
+        cut = []
+        for number in long.tolist():
+            text = bytes(self.data[self.starts[number] : self.ends[number]]).decode("utf-8", "ignore").strip()
+            beyond = len(encoder.encode(text)) - limit
+            if beyond > 0:
+                cut.append(number)
+                self.part.sums["tokens_beyond"] += beyond
+        self._note_lines("cut_line", np.array(cut, np.int64), is_loss=False)
+
+
+def _is_utf8(data: memoryview) -> bool:
+    try:
+        str(data, "utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _may_be_invisible(data: Bytes, starts: Places) -> npt.NDArray[np.bool_]:
+    """For each line that begins at ``starts``, whether its first character is white space or invisible; shape as
+    ``starts``. Only of characters beyond U+FFFF and of broken ones a "yes" may be wrong."""
+    padded = np.concatenate([data, np.zeros(3, np.uint8)])
+    a, b, c = (padded[np.minimum(starts, len(data)) + i].astype(np.int32) for i in range(3))
+    two = ((a & 0x1F) << 6) | (b & 0x3F)
+    three = ((a & 0x0F) << 12) | ((b & 0x3F) << 6) | (c & 0x3F)
+    code = np.select([a < 0x80, a < 0xE0, a < 0xF0], [a, two, three], 0x200B)
+    found: npt.NDArray[np.bool_] = INVISIBLE_BMP[code]
+    return found
+
+
+@lru_cache(maxsize=1)
+def _encoder(path: str) -> Any:
+    import sentencepiece
+
+    return sentencepiece.SentencePieceProcessor(model_file=path)

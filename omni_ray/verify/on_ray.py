@@ -1,0 +1,36 @@
+"""Where the pieces are looked at: in this process while they are few, on Ray when they are many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from itertools import chain
+
+from omni_ray.verify.pieces import Part, Piece
+from omni_ray.verify.run import Run
+
+SMALL = 2000
+"""Up to this weight, starting Ray (2-3 s) takes longer than the work: about a millisecond for a clip or image."""
+
+
+def on_ray_when_many(session: Callable[[], AbstractContextManager[None]], small: int = SMALL) -> Run:
+    """A mapper that connects to Ray, by ``session``, once the pieces are known to be worth it."""
+
+    def run(function: Callable[[Piece], Part], items: Iterable[Piece]) -> Iterator[Part]:
+        rest = iter(items)
+        first: list[Piece] = []
+        weight = 0
+        for piece in rest:
+            first.append(piece)
+            weight += piece.weight
+            if weight > small:
+                break
+        else:
+            yield from map(function, first)
+            return
+        from omni_ray.pipeline.tasks import on_ray
+
+        with session():
+            yield from on_ray(function, chain(first, rest))
+
+    return run

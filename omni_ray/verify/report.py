@@ -1,0 +1,187 @@
+"""What verifying says: findings, files in numbers, and the verdict.
+
+Small whatever the data are: examples are few, and of the rest only the number is kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from omni_ray.errors import DONE, FALLS_SHORT
+from omni_ray.verify.checks import CHECKS, Severity
+
+EXAMPLES = 5
+"""Examples kept of each finding."""
+_DETAIL = 160
+_ORDER: dict[Severity, int] = {"fatal": 0, "loss": 1, "warning": 2}
+
+
+@dataclass(frozen=True)
+class Example:
+    """One place where something was found.
+
+    Attributes:
+        line: of the file, from 1; None for files that are not made of lines.
+        row: as the trainers number them, from 0; None for what concerns no single row.
+        detail: what was seen; one line.
+    """
+
+    line: int | None = None
+    row: int | None = None
+    detail: str = ""
+
+    def __str__(self) -> str:
+        place = f"line {self.line}" if self.line is not None else f"row {self.row}" if self.row is not None else ""
+        return ": ".join(part for part in (place, self.detail) if part)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with one file.
+
+    Attributes:
+        file: relative to the project folder.
+        kind, code: of the check, see :data:`omni_ray.verify.checks.CHECKS`.
+        severity: "fatal", "loss" or "warning".
+        count: how many rows (or files, for shards) it was found in.
+        examples: the first few places, in file order.
+        message: what is wrong.
+        trainers: the scripts it hurts.
+        consequence: what they make of it.
+    """
+
+    file: str
+    kind: str
+    code: str
+    severity: Severity
+    count: int
+    examples: tuple[Example, ...]
+    message: str
+    trainers: tuple[str, ...]
+    consequence: str
+
+    @property
+    def line(self) -> int | None:
+        """The line of the first example."""
+        return self.examples[0].line if self.examples else None
+
+    @property
+    def row(self) -> int | None:
+        """The row of the first example."""
+        return self.examples[0].row if self.examples else None
+
+
+@dataclass
+class Notes:
+    """Counts by code, with the first few examples of each. Small whatever the data are, and merged over pieces."""
+
+    kind: str
+    counts: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[Example]] = field(default_factory=dict)
+
+    def add(
+        self, code: str, detail: str = "", *, line: int | None = None, row: int | None = None, count: int = 1
+    ) -> None:
+        """Note ``count`` occurrences of ``code``, a code of this kind of file. Raises KeyError for another."""
+        CHECKS[self.kind, code]
+        self.counts[code] += count
+        examples = self.examples.setdefault(code, [])
+        if len(examples) < EXAMPLES:
+            text = " ".join(detail.encode("utf-8", "backslashreplace").decode().split())
+            examples.append(Example(line, row, text[:_DETAIL]))
+
+    def merge(self, other: Notes, *, lines: int = 0) -> None:
+        """Add the notes of a later piece, whose lines count from ``lines``."""
+        self.counts += other.counts
+        for code, later in other.examples.items():
+            examples = self.examples.setdefault(code, [])
+            for example in later[: EXAMPLES - len(examples)]:
+                line = None if example.line is None else example.line + lines
+                examples.append(Example(line, example.row, example.detail))
+
+    def findings(self, file: str) -> list[Finding]:
+        """As findings about ``file``, the gravest first."""
+        found = []
+        for code, count in self.counts.items():
+            check = CHECKS[self.kind, code]
+            # Pieces of one file may be judged in another order than that of its lines.
+            examples = sorted(self.examples[code], key=lambda e: (e.line or 0, e.row or 0))
+            found.append(
+                Finding(
+                    file, self.kind, code, check.severity, count, tuple(examples), check.meaning, check.trainers,
+                    check.consequence,
+                )
+            )  # fmt: skip
+        return sorted(found, key=lambda f: (_ORDER[f.severity], f.code))
+
+    def loses_all(self) -> bool:
+        """Whether something was noted that takes every row of the file with it."""
+        return any(CHECKS[self.kind, code].whole_file for code in self.counts)
+
+
+def is_loss(kind: str, code: str) -> bool:
+    """Whether a trainer loses the row that ``code`` was noted for."""
+    return CHECKS[kind, code].severity != "warning"
+
+
+@dataclass
+class FileReport:
+    """One file in numbers.
+
+    Attributes:
+        file: relative to the project folder.
+        kind: text, asr, tts, images, ocr or shards.
+        rows: samples as the trainers number them; for shards, shards.
+        lost: rows with at least one finding that is fatal or a loss.
+        expected: rows by the manifests of the shards, or None where there are none.
+        decoded: clips or images decoded to the end.
+        facts: other numbers worth knowing, such as hours of speech.
+    """
+
+    file: str
+    kind: str
+    rows: int = 0
+    lost: int = 0
+    expected: int | None = None
+    decoded: int = 0
+    facts: dict[str, float | int | str] = field(default_factory=dict)
+
+
+@dataclass
+class VerifyReport:
+    """The verdict.
+
+    Attributes:
+        files: each file in numbers.
+        findings: what is wrong, file by file, the gravest first.
+        sample: the share of media decoded, or the number asked for; None for all of them.
+    """
+
+    files: list[FileReport] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    sample: float | int | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is lost; warnings do not count."""
+        return all(finding.severity == "warning" for finding in self.findings)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 where something is lost."""
+        return DONE if self.ok else FALLS_SHORT
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "ok": self.ok,
+            "exit_code": self.exit_code,
+            "sample": self.sample,
+            "files": [vars(file) for file in self.files],
+            "findings": [
+                {**vars(finding), "examples": [vars(example) for example in finding.examples]}
+                for finding in self.findings
+            ],
+        }

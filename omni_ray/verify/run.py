@@ -1,0 +1,246 @@
+"""Verifying a project: which files there are, who looks at them, and the verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from omni_ray.errors import OmniError
+from omni_ray.pipeline.store import MODALITIES, Store
+from omni_ray.verify.annotations import AnnotationsCheck
+from omni_ray.verify.clips import ClipJudge
+from omni_ray.verify.lines import LinesCheck, Tokenizer
+from omni_ray.verify.pictures import PictureJudge
+from omni_ray.verify.pieces import FileCheck, Part, Piece, check
+from omni_ray.verify.report import VerifyReport
+from omni_ray.verify.shards import CorpusCheck, Promised, corpora_of
+from omni_ray.verify.tables import Pick, TableCheck
+
+_PRODUCTION = {
+    "text": "data/text/production_corpus.txt",
+    "asr": "data/audio/production_asr.csv",
+    "tts": "data/audio/production_tts.csv",
+    "images": "data/images/production_annotations.json",
+    "ocr": "data/ocr/production_ocr.csv",
+}
+_SYNTHETIC = {
+    "text": "data/text/tiny_corpus.txt",
+    "asr": "data/audio/asr.csv",
+    "tts": "data/audio/tts.csv",
+    "images": "data/images/annotations.json",
+    "ocr": "data/ocr/ocr_train.csv",
+}
+_PER_CORPUS = {
+    "text": "data/text/{}.txt",
+    "asr": "data/audio/{}_asr.csv",
+    "images": "data/images/{}_annotations.json",
+    "ocr": "data/ocr/{}_ocr.csv",
+}
+_KINDS = {"text": ("text",), "audio": ("asr", "tts"), "images": ("images",), "ocr": ("ocr",)}
+FILES = {"production": _PRODUCTION, "synthetic": _SYNTHETIC}
+"""The files the trainers read, by kind, relative to the project folder."""
+_SAMPLED_ROWS = 1 << 20
+_MIN_ROW_BYTES = 8
+_CONFIG_LIMIT = 1 << 20
+
+
+class Run(Protocol):
+    """Maps a function over pieces, results in the pieces' order, the pieces being made as they are taken."""
+
+    def __call__(self, function: Callable[[Piece], Part], items: Iterable[Piece]) -> Iterator[Part]: ...
+
+
+def inline(function: Callable[[Piece], Part], items: Iterable[Piece]) -> Iterator[Part]:
+    """One piece after the other, in this process."""
+    return map(function, items)
+
+
+def _untold(file: str, progress: float, rows: int, lost: int) -> None:
+    """Progress that nobody wants to hear of."""
+
+
+def verify(
+    root: str | Path,
+    *,
+    modalities: Sequence[str] | None = None,
+    data: str = "production",
+    sample: int | float | None = None,
+    run: Run | None = None,
+    shards: str | None = None,
+    tell: Callable[[str, float, int, int], None] = _untold,
+) -> VerifyReport:
+    """Read the training files back, as strictly as the trainers are fragile.
+
+    Every record is judged, every clip and image decoded to its end, the rows counted against the shards' manifests,
+    and the shards' bytes against their checksums.
+
+    Args:
+        root: the project folder.
+        modalities: which of text, audio, images, ocr; None for all that are there.
+        data: "production" or "synthetic" (the tiny files).
+        sample: decode only this share (a float under 1) or about this number (an int) of the media of each file,
+            evenly spaced, and leave the shards' checksums out. Records are judged all the same.
+        run: maps a function over pieces of work; None for this process.
+        shards: another place for shards and manifests, such as ``s3://bucket/prefix``.
+        tell: told of progress: file, how far (0 to 1), samples read so far, and those lost.
+
+    Raises:
+        OmniError: a wrong argument, or there is nothing to verify.
+        OSError: a file cannot be read.
+    """
+    if sample is not None and not (sample >= 1 if isinstance(sample, int) else 0 < sample <= 1):
+        raise OmniError(f"--sample {sample}: give a number of at least 1, or a share between 0 and 1")
+    project = _Project(Path(root).absolute(), Store(root, shards), data, sample)
+    checks = project.checks(modalities)
+    by_key = {each.key: each for each in checks}
+    for part in (run or inline)(check, (piece for each in checks for piece in each.pieces())):
+        each = by_key[part.key]
+        each.absorb(part)
+        tell(part.key, part.progress, each.report.rows, each.report.lost)
+    report = VerifyReport(sample=sample)
+    for each in checks:
+        each.finish()
+        report.files.append(each.report)
+        report.findings += each.notes.findings(each.key)
+    return report
+
+
+@dataclass
+class _Project:
+    """Where everything is, and what was asked for."""
+
+    root: Path
+    store: Store
+    data: str
+    sample: int | float | None
+
+    def checks(self, modalities: Sequence[str] | None) -> list[FileCheck]:
+        """One check for each file, and for each corpus of shards."""
+        if self.data not in FILES:
+            raise OmniError(f"--data {self.data}: there are {' and '.join(FILES)}")
+        for each in modalities or ():
+            if each not in MODALITIES:
+                raise OmniError(f"there is no modality {each}; there are {', '.join(MODALITIES)}")
+        wanted = [m for m in MODALITIES if m in (modalities or MODALITIES)]
+        names = FILES[self.data]
+        there = {m: [k for k in _KINDS[m] if (self.root / names[k]).is_file()] for m in wanted}
+        for each in modalities or ():
+            if not there[each]:
+                raise OmniError(f"{self.root / names[_KINDS[each][0]]} is not there; {self._advice(each)}")
+        if not any(there.values()):
+            raise OmniError(f"there is no {self.data} file under {self.root / 'data'}; {self._advice('text')}")
+        checks: list[FileCheck] = []
+        for modality in wanted:
+            checks += self._of_modality(modality, there[modality])
+        return checks
+
+    def _advice(self, modality: str) -> str:
+        if self.data == "synthetic":
+            return "run `omni-ray synth` first"
+        prepared = any(corpora_of(self.store, each) for each in MODALITIES)
+        return "run `omni-ray combine` first" if prepared else f"run `omni-ray prepare {modality} --combine` first"
+
+    def _of_modality(self, modality: str, there: Sequence[str]) -> list[FileCheck]:
+        corpora: list[CorpusCheck] = []
+        promised = Promised()
+        if self.data == "production":
+            corpora = [CorpusCheck(c, hashes=self.sample is None) for c in corpora_of(self.store, modality)]
+            for corpus in corpora:
+                name = corpus.key.rpartition("/")[2]
+                promised.samples[name] = corpus.samples
+                if corpus.size is not None:
+                    promised.sizes[name] = corpus.size
+        checks: list[FileCheck] = [*corpora]
+        for kind in _KINDS[modality]:
+            if kind in there:
+                each = self._check(kind, FILES[self.data][kind], promised, there)
+                each.report.expected = promised.total
+                checks.append(each)
+            elif there or promised.total:
+                checks.append(_Missing(FILES[self.data][kind], kind, promised.total))
+            for name, samples in promised.samples.items() if kind in _PER_CORPUS else ():
+                path = _PER_CORPUS[kind].format(name)
+                if (self.root / path).is_file():
+                    each = self._check(kind, path, promised, there, media=False)
+                    each.report.expected = samples
+                    checks.append(each)
+        return checks
+
+    def _check(self, kind: str, key: str, promised: Promised, there: Sequence[str], *, media: bool = True) -> FileCheck:
+        path = self.root / key
+        if kind == "text":
+            return LinesCheck(key, path, tokenizer=tokenizer_of(self.root) if media else None)
+        pick = self._pick(path)
+        root = str(self.root)
+        if kind == "images":
+            judge = PictureJudge(root, "data/images", promised.sizes) if media else None
+            return AnnotationsCheck(key, path, judge=judge, pick=pick, count_all=self.sample is None)
+        if kind == "ocr":
+            return TableCheck(
+                key, path, kind, judge=PictureJudge(root, "data/ocr", promised.sizes) if media else None, pick=pick
+            )
+        twin = self.root / FILES[self.data]["asr"] if kind == "tts" and "asr" in there else None
+        return TableCheck(
+            key, path, kind, judge=ClipJudge(root, "") if media and twin is None else None, pick=pick, twin=twin
+        )
+
+    def _pick(self, path: Path) -> Pick:
+        """Evenly spaced rows, the first among them; the same ones every time."""
+        if self.sample is None:
+            return _every
+        share = self.sample if isinstance(self.sample, float) else self.sample / max(1.0, _rows_about(path))
+        return _every if share >= 1 else _Even(share)
+
+
+def _every(row: int) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class _Even:
+    share: float
+
+    def __call__(self, row: int) -> bool:
+        return row * self.share % 1 < self.share
+
+
+def _rows_about(path: Path) -> float:
+    """About how many rows a file has, from its size and the line ends of its first megabyte."""
+    with open(path, "rb") as file:
+        head = file.read(_SAMPLED_ROWS)
+        size = file.seek(0, 2)
+    return max(1, head.count(b"\n") - 1) * size / max(1, len(head))
+
+
+class _Missing(FileCheck):
+    """A file that should be there and is not."""
+
+    def __init__(self, key: str, kind: str, expected: int | None) -> None:
+        super().__init__(key, kind)
+        self.report.expected = expected
+        self.report.lost = expected or 0
+
+    def pieces(self) -> Iterator[Piece]:
+        return iter(())
+
+    def finish(self) -> None:
+        self.notes.add("file_missing")
+
+
+def tokenizer_of(root: Path) -> Tokenizer | None:
+    """The tokenizer that train_text would take, if there is one: in the ``save_dir`` of configs/thinker_tiny.json."""
+    config: dict[str, Any] = {}
+    try:
+        with open(root / "configs" / "thinker_tiny.json", "rb") as file:
+            read = json.loads(file.read(_CONFIG_LIMIT))
+        config = read if isinstance(read, dict) else {}
+    except (OSError, ValueError):
+        pass  # the trainer's own defaults then hold
+    folder, ctx_len = config.get("save_dir"), config.get("ctx_len")
+    path = root / (folder if isinstance(folder, str) else "checkpoints/thinker_tiny") / "tokenizer.model"
+    if not path.is_file():
+        return None
+    return Tokenizer(str(path), ctx_len if isinstance(ctx_len, int) and ctx_len > 1 else 512)

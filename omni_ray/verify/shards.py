@@ -1,0 +1,144 @@
+"""The shards that the training files were made from: how many samples they promise, and whether they are as committed.
+
+Reads manifests and bytes only; nothing here depends on how the training files are written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from omni_ray.errors import OmniError
+from omni_ray.pipeline.store import CORPUS_FILE, CorpusState, CorpusStore, Manifest, Store, part_name
+from omni_ray.storage import Storage
+from omni_ray.verify.pieces import FileCheck, Part, Piece
+from omni_ray.verify.report import Notes
+
+_BLOCK = 4 << 20
+
+
+@dataclass
+class Promised:
+    """What the shards of a modality say the training files must hold.
+
+    Attributes:
+        samples: by corpus; None for a corpus whose shards are not all there to say.
+        sizes: by corpus, the edge in pixels of its images.
+    """
+
+    samples: dict[str, int | None] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int | None:
+        """Samples of all corpora; None where there are none, or one cannot say."""
+        numbers = [n for n in self.samples.values() if n is not None]
+        return sum(numbers) if numbers and len(numbers) == len(self.samples) else None
+
+
+class CorpusCheck(FileCheck):
+    """The shards of one corpus.
+
+    Args:
+        corpus: where they are.
+        hashes: whether to read every shard and compare its SHA-256.
+
+    Attributes:
+        samples: what its manifests promise, or None where they cannot say.
+        size: the edge of its images in pixels, or None.
+    """
+
+    def __init__(self, corpus: CorpusStore, *, hashes: bool = True) -> None:
+        super().__init__(f"data/shards/{corpus.modality}/{corpus.name}", "shards")
+        self._corpus = corpus
+        self._hashes = hashes
+        self.samples: int | None = None
+        self.size: int | None = None
+        self._manifests = self._read()
+
+    def _read(self) -> list[Manifest]:
+        try:
+            state = self._corpus.state()
+        except OmniError as error:
+            self.notes.add("bad_manifest", f"{CORPUS_FILE}: {error}")
+            return []
+        if state is None:
+            return []
+        self._size_of(state)
+        there = self._corpus.storage.files()
+        manifests = []
+        for unit in range(state.required):
+            manifest = self._corpus.manifest(unit)
+            if manifest is not None:
+                manifests.append(manifest)
+            elif f"{part_name(unit)}.json" in there:
+                self.notes.add("bad_manifest", f"{part_name(unit)}.json")
+            else:
+                self.notes.add("missing_unit", f"unit {unit} of {state.required}")
+        self.report.rows = len(manifests)
+        if len(manifests) == state.required:
+            samples = sum(manifest.samples for manifest in manifests)
+            self.samples = samples if state.max_samples is None else min(samples, state.max_samples)
+        return [manifest for manifest in manifests if self._is_there(manifest, there)]
+
+    def _size_of(self, state: CorpusState) -> None:
+        size = state.params.get("size")
+        self.size = size if isinstance(size, int) and state.modality in ("images", "ocr") else None
+
+    def _is_there(self, manifest: Manifest, there: dict[str, int]) -> bool:
+        shard = manifest.shard
+        if there.get(shard.file) == shard.bytes:
+            return True
+        found = "is not there" if shard.file not in there else f"has {there[shard.file]:,} bytes, not {shard.bytes:,}"
+        self.notes.add("missing_shard", f"{shard.file} {found}")
+        self.report.lost += 1
+        return False
+
+    def pieces(self) -> Iterator[Piece]:
+        total = sum(manifest.shard.bytes for manifest in self._manifests)
+        done = 0
+        for manifest in self._manifests if self._hashes else ():
+            shard = manifest.shard
+            done += shard.bytes
+            yield ShardHash(self.key, self._corpus.storage, shard.file, shard.sha256, shard.bytes, done / max(total, 1))
+
+
+@dataclass(frozen=True)
+class ShardHash(Piece):
+    """One shard to be hashed."""
+
+    key: str
+    storage: Storage
+    file: str
+    sha256: str
+    bytes: int
+    progress: float
+
+    @property
+    def weight(self) -> int:
+        """Hashing 2 MB takes about as long as decoding one image."""
+        return 1 + (self.bytes >> 21)
+
+    def check(self) -> Part:
+        part = Part(self.key, Notes("shards"), progress=self.progress)
+        digest = hashlib.sha256()
+        try:
+            with self.storage.open(self.file) as file:
+                while block := file.read(_BLOCK):
+                    digest.update(block)
+        except OSError as error:
+            part.notes.add("missing_shard", f"{self.file}: {error}")
+            part.lost = 1
+            return part
+        if digest.hexdigest() != self.sha256:
+            part.notes.add("changed_shard", self.file)
+            part.lost = 1
+        return part
+
+
+def corpora_of(store: Store, modality: str) -> list[CorpusStore]:
+    """Every corpus of ``modality`` with a corpus.json, readable or not, by name."""
+    folder = store.storage.child(modality)
+    corpora = [store.corpus(modality, name) for name in folder.folders()]
+    return [corpus for corpus in corpora if CORPUS_FILE in corpus.storage.files()]
