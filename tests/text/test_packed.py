@@ -25,7 +25,7 @@ def zstd(data: bytes) -> bytes:
 FORMATS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,
     ".bz2": bz2.compress,
-    ".xz": lzma.compress,
+    ".xz": lambda data: lzma.compress(data, preset=1),
     ".zst": zstd,
 }
 GENERATOR = random.Random(1)

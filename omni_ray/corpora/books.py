@@ -1,0 +1,163 @@
+"""Books: Project Gutenberg's plain text files, and the files of BookCorpus."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from omni_ray.sources.tree import Tree
+
+_BOOKS_PER_UNIT = 32
+_LINES_PER_BOOK = 1000
+_BYTES_PER_LINE = 70
+"""Both only expectations."""
+_MAX_BOOK_BYTES = 64 << 20
+
+_LINE_FILE = re.compile(r"books_large[^/]*\.txt(?:\.(?:gz|bz2|xz|zst))?$", re.IGNORECASE)
+_EPUB_TEXT = re.compile(r"(?:^|/)epubtxt/[^/]+\.txt$|\.epub\.txt$", re.IGNORECASE)
+_NUMBERED = re.compile(r"(?:^|/)(?:pg)?([1-9]\d{0,5})(-\w+)?\.txt(?:\.utf-?8)?$", re.IGNORECASE)
+_OTHER_TEXT = re.compile(r"\.txt$", re.IGNORECASE)
+_HEAD_BYTES = 4096
+
+# Well-known books, the most read of Project Gutenberg's first six thousand.
+_CLASSICS = (
+    *(11, 16, 35, 36, 43, 45, 46, 55, 74, 76, 84, 98, 105, 113, 120, 135, 145, 158, 161, 174, 203, 205, 209, 215),
+    *(219, 236, 244, 345, 408, 514, 521, 730, 766, 768, 786, 829, 996, 1184, 1232, 1260, 1342, 1399, 1400, 1661),
+    *(1727, 1952, 2500, 2542, 2554, 2591, 2600, 2701, 2852, 3207, 4300, 5200),
+)
+
+
+class Books(Corpus):
+    """A record is a book, in each of its files, or a line of BookCorpus's line files.
+
+    Of several files of one Project Gutenberg book the one in the best encoding is kept.
+    """
+
+    name = "books"
+    modality = "text"
+    title = "Books: Project Gutenberg, BookCorpus"
+    licence = "Public domain in the US (Project Gutenberg); BookCorpus: each author's own"
+    homepage = "https://www.gutenberg.org"
+    size = "75,000 books, 30 GB of text; 56 classics (45 MB) are downloaded"
+    layout = (
+        "Project Gutenberg's <number>.txt, <number>-0.txt, <number>-8.txt or pg<number>.txt in any folders, "
+        "BookCorpus's books_large_p*.txt or epubtxt/*.txt, or Parquet, JSONL or CSV files with a column called text"
+    )
+    categories = ("general",)
+    # Project Gutenberg asks robots to stay away from its pages and to mirror with rsync: a few books, and no more.
+    downloads = tuple(
+        Download(f"https://www.gutenberg.org/cache/epub/{number}/pg{number}.txt", f"pg{number}.txt")
+        for number in _CLASSICS
+    )
+    manual = (
+        "For all books, mirror them as https://www.gutenberg.org/help/mirroring.html says "
+        "(rsync -av --include '*/' --include '*.txt' --exclude '*' aleph.gutenberg.org::gutenberg FOLDER)."
+    )
+    columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "text": ("text", "content", "book_text"),
+        "id": ("id", "book_id"),
+        "title": ("title", "book_title"),
+        "url": ("url",),
+        "lang": ("lang", "language"),
+    }
+
+    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        """Byte ranges of the line files, by name; then groups of books: numbered ones by number, others by name."""
+        from omni_ray.sources.line_blocks import byte_ranges, is_packed
+
+        books: dict[str, list[str]] = {}
+        for name in tree.names():
+            if _LINE_FILE.search(name):
+                size = tree.size(name)
+                for start, end in [(0, None)] if is_packed(name) else byte_ranges(size, options):
+                    expected = 1 + ((end or size) - start) // _BYTES_PER_LINE
+                    yield UnitDraft({"file": name, "start": start, "end": end}, (name,), samples=expected)
+                continue
+            book = _book_of(tree, name)
+            if book is not None:
+                books.setdefault(book, []).append(name)
+        numbered = iter(
+            sorted(books, key=lambda book: (not book.isdecimal(), len(book) if book.isdecimal() else 0, book))
+        )
+        while group := list(islice(numbered, options.records_per_unit(_BOOKS_PER_UNIT))):
+            editions = [[book, sorted(books[book], key=_rank)] for book in group]
+            files = tuple(name for _, names in editions for name in names)
+            yield UnitDraft({"books": editions}, files, records=len(files), samples=_LINES_PER_BOOK * len(group))
+
+    def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:
+        """The lines of a range, or the books of a group."""
+        if "file" in payload:
+            from omni_ray.sources.line_blocks import read_lines
+
+            yield from read_lines(tree, payload)
+            return
+        for book, names in payload["books"]:
+            kept = ""
+            for name in names:
+                if kept:
+                    yield Rejected(book, name, "duplicate_edition", f"{kept} is kept")
+                    continue
+                record = _read(tree, book, name)
+                kept = "" if isinstance(record, Rejected) else name
+                yield record
+
+
+def _book_of(tree: Tree, name: str) -> str | None:
+    """The book that a file holds: Project Gutenberg's number, or the file's own name; None where it holds none."""
+    if _EPUB_TEXT.search(name):
+        return name
+    number = _NUMBERED.search(name)
+    if number is not None:
+        return number[1]
+    if not _OTHER_TEXT.search(name):
+        return None
+    with tree.open(name) as file:
+        head = file.read(_HEAD_BYTES)
+    if b"Project Gutenberg" not in head:
+        return None
+    declared = re.search(rb"\[(?:e-?book|e-?text) ?#? ?(\d{1,6})\]", head, re.IGNORECASE)
+    return declared[1].decode() if declared else name
+
+
+def _rank(name: str) -> tuple[bool, int, str]:
+    """Sorts a book's files: current before superseded, UTF-8 before Latin 1 before ASCII."""
+    *folders, base = name.lower().split("/")
+    number = _NUMBERED.search(base)
+    if number is None:
+        place = 2
+    elif base.startswith("pg") or number[2] == "-0":
+        place = 0 if number[2] == "-0" else 1
+    else:
+        place = {"-8": 3, None: 4}.get(number[2], 5)
+    return "old" in folders, place, name
+
+
+def _read(tree: Tree, book: str, name: str) -> dict[str, Any] | Rejected:
+    from omni_ray.sources import gutenberg
+    from omni_ray.sources.tree import MemberTooLarge
+
+    try:
+        data = tree.read(name, _MAX_BOOK_BYTES)
+    except MemberTooLarge as error:
+        return Rejected(book, name, "too_large", str(error))
+    text = gutenberg.decode(data)
+    if text is None:
+        return Rejected(book, name, "bad_encoding", "not in the encoding that the file declares")
+    found = gutenberg.read_book(text)
+    if found is None:
+        return Rejected(book, name, "wrong_header", "no marker of where the book starts")
+    return {
+        "id": book,
+        "where": name,
+        "text": "\n".join(found.paragraphs),
+        "title": found.title,
+        "url": f"https://www.gutenberg.org/ebooks/{book}" if book.isdecimal() else None,
+        "lang": found.lang,
+    }

@@ -1,0 +1,69 @@
+"""Text of the user's own: files with a record a line, and tables with a column of text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from omni_ray.sources.tree import Tree
+
+_LINE_FILE = re.compile(r"\.(?:txt|text)(?:\.(?:gz|bz2|xz|zst))?$", re.IGNORECASE)
+_BYTES_PER_LINE = 200
+"""Only an expectation."""
+
+
+class TextFiles(Corpus):
+    """A record is a line of a text file, or a row of a table; blank lines are no records.
+
+    Line files come first, then tables, each in the order of their names. A document of several paragraphs needs a
+    table: its line feeds separate them.
+    """
+
+    name = "text_files"
+    modality = "text"
+    title = "Text files and tables of your own"
+    licence = "Yours to know"
+    homepage = ""
+    size = "any"
+    layout = (
+        ".txt files with a record a line (also .gz, .bz2, .xz, .zst), or Parquet, Arrow, JSONL, JSON, CSV or TSV files "
+        "with a column called text (any other: --columns text=NAME)"
+    )
+    categories = ()
+    manual = "Name your folder or file with --source."
+    columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "text": ("text", "content", "sentence", "document", "body"),
+        "title": ("title",),
+        "url": ("url",),
+        "lang": ("lang", "language"),
+    }
+    in_all = False
+
+    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        """Byte ranges of line files, then slices of tables."""
+        from omni_ray.sources.line_blocks import byte_ranges, is_packed
+        from omni_ray.sources.tables import table_units
+
+        for name in tree.names():
+            if _LINE_FILE.search(name):
+                size = tree.size(name)
+                for start, end in [(0, None)] if is_packed(name) else byte_ranges(size, options):
+                    expected = 1 + ((end or size) - start) // _BYTES_PER_LINE
+                    yield UnitDraft({"file": name, "start": start, "end": end}, (name,), samples=expected)
+        yield from table_units(tree, self.columns, options)
+
+    def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:
+        """The lines of a range, or the rows of a slice."""
+        if "table" in payload:
+            from omni_ray.sources.tables import read_table_unit
+
+            return read_table_unit(tree, payload)
+        from omni_ray.sources.line_blocks import read_lines
+
+        return read_lines(tree, payload)

@@ -1,0 +1,80 @@
+"""The user's own text: line files and tables."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from omni_ray.corpora.base import Options, Rejected
+from omni_ray.corpora.text_files import TextFiles
+from omni_ray.modalities.text import Text, TextParams
+from omni_ray.sources.tree import FileTree, FolderTree, Tree
+
+CORPUS = TextFiles()
+
+
+def read(tree: Tree, **options: Any) -> tuple[list[dict[str, Any]], list[Rejected]]:
+    rows: list[dict[str, Any]] = []
+    rejected: list[Rejected] = []
+    for unit in CORPUS.units(tree, Options(**options)):
+        for item in CORPUS.read(tree, unit.payload):
+            if isinstance(item, pa.Table):
+                rows += item.to_pylist()
+            elif isinstance(item, Rejected):
+                rejected.append(item)
+    return rows, rejected
+
+
+def test_every_kind_of_file_beside_each_other(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"first line\r\n\r\nsecond line\n")
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(b"third\nfourth"))
+    (tmp_path / "c.text.bz2").write_bytes(bz2.compress("fünfte\n".encode()))
+    (tmp_path / "d.csv").write_text("sentence,label\nsixth,1\n")
+    (tmp_path / "e.jsonl").write_text(json.dumps({"content": "seventh\nparagraph"}) + "\n")
+    pq.write_table(pa.table({"text": ["eighth"]}), tmp_path / "f.parquet")
+    (tmp_path / "notes.md").write_text("no")
+    rows, rejected = read(FolderTree(tmp_path))
+    assert not rejected
+    assert [row["text"].strip() for row in rows] == [
+        *("first line", "second line", "third", "fourth", "fünfte", "sixth", "seventh\nparagraph", "eighth"),
+    ]
+    assert [row["id"] for row in rows][:3] == ["a.txt:0", "a.txt:14", "b.txt.gz:0"]
+    assert len({row["id"] for row in rows}) == len(rows)
+
+
+def test_a_single_file_and_a_named_column(tmp_path: Path) -> None:
+    (tmp_path / "data.tsv").write_text("words\tn\nhello there\t1\n")
+    rows, _ = read(FileTree(tmp_path / "data.tsv"), columns={"text": "words"})
+    assert [row["text"] for row in rows] == ["hello there"]
+
+
+def test_ids_do_not_depend_on_how_the_work_is_cut(tmp_path: Path) -> None:
+    lines = [f"line number {n} of the file" for n in range(2000)]
+    (tmp_path / "a.txt").write_text("\n".join(lines))
+    rows, _ = read(FolderTree(tmp_path))
+    assert [row["text"].strip() for row in rows] == lines
+    units = list(CORPUS.units(FolderTree(tmp_path), Options(unit_scale=1e-4)))
+    assert len(units) > 10
+    assert read(FolderTree(tmp_path), unit_scale=1e-4)[0] == rows
+
+
+def test_lines_become_samples_one_to_one(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"One.\nTwo\ttabs.\n\xe2\x80\x8b\nbad \xff\nFour.\n")
+    rows, rejected = read(FolderTree(tmp_path))
+    raw = pa.Table.from_pylist([{**row, "records": 1} for row in rows], schema=Text().raw_schema)
+    result = Text().transform(raw, "mine", TextParams())
+    assert result.kept["text"].to_pylist() == ["One.", "Two tabs.", "Four."]
+    assert [(r.id, r.reason) for r in [*rejected, *result.rejected]] == [
+        ("a.txt:19", "bad_encoding"),
+        ("a.txt:15", "empty_text"),
+    ]
+
+
+def test_it_is_taken_only_by_name() -> None:
+    assert not CORPUS.in_all
