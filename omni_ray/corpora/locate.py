@@ -65,7 +65,9 @@ def locate(
 
     if source is not None:
         if huggingface.looks_like_hub_id(source):
-            tree = huggingface.resolve(source, folder=root / "data" / "downloads" / "hf", say=say)
+            tree = huggingface.resolve(
+                source, folder=root / "data" / "downloads" / "hf", splits=options.splits, say=say
+            )
             return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
         for place in _places(corpus, Path(source)):
             found = _index(corpus, open_tree(place, cache), options)

@@ -1,0 +1,281 @@
+"""Fetching files over HTTP: resumable, verified, and under their final names only when they are whole.
+
+A download goes to ``<name>.part``; beside it ``<name>.part.json`` remembers which version of the file it is of. A
+cut connection, a kill or a rerun goes on from the last byte, if the server still has the same version and honours
+ranges; in every other case it starts over. Nothing is renamed before its size, its checksum where one is published, and the
+integrity of its container were looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import tarfile
+import threading
+import time
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from omni_ray import __version__
+from omni_ray.errors import OmniError
+from omni_ray.sources.archives import archive_kind
+from omni_ray.sources.tree import is_safe_name
+from omni_ray.storage import write_atomic
+
+if TYPE_CHECKING:
+    import httpx
+
+    from omni_ray.corpora.base import Download
+
+ATTEMPTS = 6
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+_PER_HOST = 2
+"""Connections to one host at a time: these are other people's servers."""
+_SAY_EVERY_S = 5.0
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+USER_AGENT = f"omni_ray/{__version__} (training data preparation)"
+
+
+class _Again(Exception):
+    """This attempt failed in a way that another may not."""
+
+    def __init__(self, why: str, wait_s: float | None = None) -> None:
+        super().__init__(why)
+        self.wait_s = wait_s
+
+
+@dataclass
+class _State:
+    """What is known of a part file: the version it is of, by ETag or modification time, and the whole size."""
+
+    url: str
+    validator: str | None = None
+    size: int | None = None
+
+    @classmethod
+    def load(cls, path: Path, url: str) -> _State:
+        try:
+            state = cls(**json.loads(path.read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return cls(url)
+        return state if state.url == url else cls(url)
+
+
+def fetch(
+    downloads: Sequence[Download],
+    folder: Path,
+    *,
+    say: Callable[[str], None] = lambda text: None,
+    wait: Callable[[float], None] = time.sleep,
+    client: httpx.Client | None = None,
+) -> list[Path]:
+    """Fetch files into ``folder``; those that are there, with the right size, are not fetched again.
+
+    Args:
+        downloads: what to fetch.
+        folder: where to.
+        say: told how it goes.
+        wait: sleeps between attempts; replaced in tests.
+        client: the HTTP client; one with sane time limits by default.
+
+    Raises:
+        OmniError: a file cannot be had, or is not what it should be; the sentence says how to get it by hand.
+    """
+    import httpx
+
+    for each in downloads:
+        if not is_safe_name(each.path):
+            raise OmniError(f"{each.url}: would be written outside {folder}")
+    gates: dict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(_PER_HOST))
+    headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+    limits = httpx.Timeout(30.0, read=60.0)
+    with client or httpx.Client(headers=headers, timeout=limits, follow_redirects=True) as session:
+
+        def one(download: Download) -> Path:
+            with gates[urlsplit(download.url).netloc]:
+                return _Fetcher(session, download, folder, say, wait).run()
+
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            return list(pool.map(one, downloads))
+
+
+class _Fetcher:
+    def __init__(
+        self,
+        client: httpx.Client,
+        download: Download,
+        folder: Path,
+        say: Callable[[str], None],
+        wait: Callable[[float], None],
+    ) -> None:
+        self.client, self.download, self.say, self.wait = client, download, say, wait
+        self.target = folder / download.path
+        self.part = self.target.with_name(self.target.name + ".part")
+        self.state_file = self.target.with_name(self.target.name + ".part.json")
+
+    def run(self) -> Path:
+        if self.target.exists() and self.download.size in {None, self.target.stat().st_size}:
+            return self.target
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        why = ""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                pause = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (attempt - 1)) * random.uniform(0.5, 1.0)
+                self.say(f"{self.download.path}: {why}; trying again")
+                self.wait(pause)
+            try:
+                self._attempt()
+                self._check()
+                self.part.replace(self.target)
+                self.state_file.unlink(missing_ok=True)
+                return self.target
+            except _Again as error:
+                why = str(error)
+                if error.wait_s is not None:
+                    self.wait(min(error.wait_s, _LONGEST_WAIT_S))
+        raise self._give_up(why)
+
+    def _give_up(self, why: str) -> OmniError:
+        return OmniError(f"{self.download.url} cannot be fetched ({why}); fetch it by hand and put it at {self.target}")
+
+    def _attempt(self) -> None:
+        """Bring the part file to its end, from where it is if the server plays along."""
+        import httpx
+
+        state = _State.load(self.state_file, self.download.url)
+        have = self.part.stat().st_size if self.part.exists() else 0
+        if have and (state.validator is None or (state.size is not None and have > state.size)):
+            have = 0  # nobody can say which version these bytes are of
+        if have and have == state.size:
+            return
+        headers = {"Range": f"bytes={have}-", "If-Range": str(state.validator)} if have else {}
+        try:
+            with self.client.stream("GET", self.download.url, headers=headers) as response:
+                self._receive(response, have)
+        except httpx.ConnectError as error:
+            if _is_unknown_host(error):
+                raise self._give_up("the network is out of reach: the host's name is not known here") from error
+            raise _Again(str(error) or "no connection") from error
+        except httpx.HTTPError as error:
+            raise _Again(str(error) or type(error).__name__) from error
+        except OSError as error:
+            raise self._give_up((error.strerror or str(error)).lower()) from error
+
+    def _receive(self, response: httpx.Response, have: int) -> None:
+        status = response.status_code
+        if status == 416:
+            # Beyond the end: the file is another one than before, or was cut short by us.
+            self._forget()
+            raise _Again("the server has another file than the one begun")
+        if status in _TRANSIENT:
+            raise _Again(f"the server says {status}", _retry_after(response))
+        if status not in {200, 206}:
+            raise self._give_up(f"the server says {status} {response.reason_phrase}".strip())
+        begin, whole = (0, _length(response)) if status == 200 else _content_range(response)
+        if begin not in {0, have}:
+            self._forget()
+            raise _Again("the server sent another part than the one asked for")
+        if self.download.size is not None and whole is not None and whole != self.download.size:
+            raise self._give_up(f"it has {whole:,} bytes there, not the {self.download.size:,} that are published")
+        state = _State(self.download.url, _validator(response), whole)
+        write_atomic(self.state_file, json.dumps(vars(state)).encode())
+        with open(self.part, "r+b" if begin else "wb") as file:
+            file.seek(begin)
+            file.truncate()
+            for chunk in self._shown(response, begin, whole):
+                file.write(chunk)
+            file.flush()
+            end = file.tell()
+        if whole is not None and end != whole:
+            raise _Again(f"the connection ended after {end:,} of {whole:,} bytes")
+
+    def _shown(self, response: httpx.Response, done: int, whole: int | None) -> Iterator[bytes]:
+        first, started, said = done, time.monotonic(), time.monotonic()
+        for chunk in response.iter_raw():
+            yield chunk
+            done += len(chunk)
+            now = time.monotonic()
+            if now - said > _SAY_EVERY_S:
+                said = now
+                rate = (done - first) / max(now - started, 1e-9)
+                left = f", {(whole - done) / rate:,.0f} s left" if whole and rate else ""
+                of = f" of {whole / 1e6:,.0f}" if whole else ""
+                self.say(f"{self.download.path}: {done / 1e6:,.0f}{of} MB, {rate / 1e6:.1f} MB/s{left}")
+
+    def _forget(self) -> None:
+        self.part.unlink(missing_ok=True)
+        self.state_file.unlink(missing_ok=True)
+
+    def _check(self) -> None:
+        """Size, checksum, container. What is wrong is thrown away, and fetched again."""
+        size = self.part.stat().st_size
+        if self.download.size is not None and size != self.download.size:
+            self._forget()
+            raise _Again(f"it has {size:,} bytes, not {self.download.size:,}")
+        if self.download.checksum is not None:
+            kind, _, wanted = self.download.checksum.partition(":")
+            with open(self.part, "rb") as file:
+                found = hashlib.file_digest(file, kind).hexdigest()
+            if found != wanted:
+                self._forget()
+                raise _Again(f"its {kind} is {found}, not {wanted}")
+        problem = _container_problem(self.part, self.download.path)
+        if problem:
+            self._forget()
+            raise _Again(problem)
+
+
+def _container_problem(path: Path, name: str) -> str | None:
+    """What a quick look at an archive says: a zip's directory, a tar's first member. An error page is none of these."""
+    kind = archive_kind(name)
+    try:
+        if kind == "zip":
+            with zipfile.ZipFile(path):
+                return None
+        if kind is not None:
+            with tarfile.open(path, f"r:{kind.removeprefix('tar').removeprefix('.')}") as tar:  # type: ignore[call-overload]
+                return None if tar.next() is not None else "it is an empty archive"
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as error:
+        return f"it is no {kind} ({error})"
+    return None
+
+
+def _is_unknown_host(error: Exception) -> bool:
+    text = str(error)
+    return any(part in text for part in ("name resolution", "Name or service", "nodename", "No address associated"))
+
+
+def _validator(response: httpx.Response) -> str | None:
+    """A strong ETag, else the modification time: what If-Range may be asked with (RFC 9110, 13.1.5)."""
+    etag: str | None = response.headers.get("ETag")
+    if etag is not None and not etag.startswith("W/"):
+        return etag
+    modified: str | None = response.headers.get("Last-Modified")
+    return modified
+
+
+def _length(response: httpx.Response) -> int | None:
+    value = response.headers.get("Content-Length")
+    return int(value) if value is not None and value.isdigit() else None
+
+
+def _content_range(response: httpx.Response) -> tuple[int, int | None]:
+    """First byte and whole size of ``Content-Range: bytes 100-199/1000``."""
+    value = response.headers.get("Content-Range", "")
+    span, _, whole = value.removeprefix("bytes ").partition("/")
+    first = span.partition("-")[0]
+    if not first.isdigit():
+        raise _Again("the server sent a part and did not say which")
+    return int(first), int(whole) if whole.isdigit() else None
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdigit() else None

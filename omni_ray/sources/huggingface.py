@@ -1,0 +1,195 @@
+"""Hugging Face datasets: on the hub, or in a local folder.
+
+Local forms need nothing of their own: Parquet files, ``save_to_disk`` folders (Arrow files), ``audiofolder`` and
+``imagefolder`` (a metadata table beside the media) are tables in a tree, and are read as such. From the hub the Parquet
+files of one pinned commit are fetched once, resumable, into the downloads folder, and are a tree from then on.
+
+Nothing of a dataset is ever executed: a repository that holds only a loading script is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omni_ray.errors import OmniError, SourceError
+from omni_ray.sources.tables import table_format
+from omni_ray.sources.tree import FolderTree, is_safe_name
+
+if TYPE_CHECKING:
+    from omni_ray.sources.tree import Tree
+
+_PREFIXES = ("hf://datasets/", "hf://")
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_CONVERTED = "refs/convert/parquet"
+"""The branch on which the hub keeps Parquet copies of datasets that come in other forms."""
+
+
+@dataclass(frozen=True)
+class HubName:
+    """A dataset on the hub: ``org/name``, with optional revision and folder (``org/name@revision/folder``)."""
+
+    repository: str
+    revision: str | None = None
+    folder: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> HubName:
+        """Read ``[hf://datasets/]org/name[@revision][/folder]``. Raises OmniError."""
+        rest = text
+        for prefix in _PREFIXES:
+            rest = rest.removeprefix(prefix)
+        parts = rest.split("/")
+        if len(parts) < 2 or not _NAME.fullmatch("/".join(parts[:2]).partition("@")[0]):
+            raise OmniError(f"{text}: not a Hugging Face dataset; write org/name or hf://datasets/org/name/folder")
+        name, _, revision = parts[1].partition("@")
+        return cls(f"{parts[0]}/{name}", revision or None, "/".join(parts[2:]))
+
+
+def looks_like_hub_id(text: str) -> bool:
+    """Whether a source is meant for the hub: ``hf://...``, or ``org/name`` that is no local path."""
+    if text.startswith("hf://"):
+        return True
+    return bool(_NAME.fullmatch(text)) and not Path(text).expanduser().exists()
+
+
+def resolve(
+    source: str, *, folder: Path, splits: tuple[str, ...] = (), say: Callable[[str], None] = lambda text: None
+) -> Tree:
+    """Fetch a hub dataset's tables and return them as a tree.
+
+    Honours ``HF_ENDPOINT``, ``HF_HUB_OFFLINE`` and ``HF_TOKEN``, which is never printed.
+
+    Args:
+        source: ``org/name``, ``hf://datasets/org/name@revision/folder``.
+        folder: where the files go, below ``<org>--<name>/<commit>``.
+        splits: only files whose folder or name is of one of these.
+        say: told what is fetched.
+
+    Raises:
+        OmniError: the hub is out of reach, or the dataset is missing, gated, or without tables.
+    """
+    name = HubName.parse(source)
+    commit, files, fetch = _offline(name, folder) if _is_offline() else _online(name)
+    chosen = [file for file in files if _is_wanted(file, name.folder, splits)]
+    if not chosen:
+        raise SourceError(_without_tables(name, files))
+    place = folder / name.repository.replace("/", "--") / commit
+    missing = [file for file in chosen if not (place / file).is_file()]
+    if missing:
+        say(f"{name.repository}: fetching {len(missing)} files at {commit[:10]} into {place}")
+    for file in missing:
+        fetch(file, place)
+    tree = FolderTree(place / name.folder if name.folder else place)
+    tree.location = f"{name.repository}@{commit[:10]}"
+    return tree
+
+
+def _is_offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}
+
+
+def _offline(name: HubName, folder: Path) -> tuple[str, list[str], Callable[[str, Path], None]]:
+    """What was fetched before; the newest commit's."""
+    kept = folder / name.repository.replace("/", "--")
+    commits = (
+        sorted((p for p in kept.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime) if kept.is_dir() else []
+    )
+    if not commits:
+        raise SourceError(
+            f"{name.repository}: HF_HUB_OFFLINE is set, and nothing of it is in {kept}; unset it, or give a local "
+            "folder with --source"
+        )
+    newest = commits[-1]
+
+    def refuse(file: str, place: Path) -> None:
+        raise SourceError(f"{name.repository}: HF_HUB_OFFLINE is set, and {file} is not in {place}")
+
+    return newest.name, list(FolderTree(newest).names()), refuse
+
+
+def _online(name: HubName) -> tuple[str, list[str], Callable[[str, Path], None]]:
+    """The commit, its files, and how to fetch one: the dataset's own tables, else the hub's Parquet copies."""
+    from huggingface_hub import HfApi, hf_hub_download
+
+    api = HfApi(library_name="omni_ray")
+
+    def listed(revision: str | None) -> tuple[str, list[str]]:
+        info = api.dataset_info(name.repository, revision=revision, timeout=30)
+        return str(info.sha), [sibling.rfilename for sibling in info.siblings or []]
+
+    with _one_line(name):
+        commit, files = listed(name.revision)
+        if not any(table_format(file) for file in files if is_safe_name(file)):
+            scripts = [file for file in files if file.endswith(".py")]
+            try:
+                commit, files = listed(_CONVERTED)
+            except Exception as error:
+                if scripts and type(error).__name__ in {"RevisionNotFoundError", "RepositoryNotFoundError"}:
+                    raise SourceError(
+                        f"{name.repository} holds only a loading script ({scripts[0]}), and scripts of datasets are never "
+                        "run; look for a Parquet copy of it on the hub"
+                    ) from error
+                raise
+
+    def fetch(file: str, place: Path) -> None:
+        with _one_line(name):
+            hf_hub_download(name.repository, file, repo_type="dataset", revision=commit, local_dir=place)
+
+    return commit, files, fetch
+
+
+def _is_wanted(file: str, folder: str, splits: tuple[str, ...]) -> bool:
+    if not is_safe_name(file) or not _is_data(file):
+        return False
+    if folder and not file.startswith(f"{folder.rstrip('/')}/"):
+        return False
+    *folders, base = file.split("/")
+    return not splits or any(split in folders or base.startswith(split) for split in splits)
+
+
+def _is_data(file: str) -> bool:
+    """Tables, and media that a metadata table may name."""
+    media = (".wav", ".flac", ".mp3", ".ogg", ".jpg", ".jpeg", ".png", ".webp")
+    return table_format(file) is not None or file.lower().endswith(media)
+
+
+def _without_tables(name: HubName, files: list[str]) -> str:
+    tables = [file for file in files if is_safe_name(file) and table_format(file)]
+    if tables:
+        folders = sorted({file.rpartition("/")[0] for file in tables})[:8]
+        return (
+            f"{name.repository}: no table in {name.folder or 'that split'}; there are tables in: {', '.join(folders)}"
+        )
+    return f"{name.repository}: no Parquet, Arrow, JSON Lines or CSV file in it"
+
+
+class _one_line:  # noqa: N801
+    """What the hub's client raises, as one sentence that says what to do."""
+
+    def __init__(self, name: HubName) -> None:
+        self.name = name.repository
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: object) -> None:
+        if error is None or isinstance(error, OmniError) or not isinstance(error, Exception):
+            return
+        raise SourceError(f"{self.name}: {self._why(error)}") from error
+
+    @staticmethod
+    def _why(error: Exception) -> str:
+        names = {each.__name__ for each in type(error).__mro__}
+        if "GatedRepoError" in names:
+            return "access must be asked for on its page; then set HF_TOKEN"
+        if "RepositoryNotFoundError" in names:
+            return "no such dataset on the hub, or a private one: check the name, or set HF_TOKEN"
+        if "RevisionNotFoundError" in names:
+            return "no such revision; leave out @revision for the newest"
+        first = str(error).strip().partition("\n")[0][:160]
+        return f"the hub is out of reach ({first}); check the network and HF_ENDPOINT, or give a local folder with --source"

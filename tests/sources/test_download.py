@@ -1,0 +1,222 @@
+"""Downloads from servers that behave, and from servers that do not: the file is whole, or it is not there."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from omni_ray.corpora.base import Download
+from omni_ray.errors import OmniError
+from omni_ray.sources.download import ATTEMPTS, fetch
+
+CONTENT = random.Random(7).randbytes(300_000)
+MD5 = "md5:" + hashlib.md5(CONTENT).hexdigest()
+
+
+class Server(BaseHTTPRequestHandler):
+    """Serves ``content`` in the manner a test asks for, and remembers the requests."""
+
+    content: ClassVar[bytes] = CONTENT
+    etag: ClassVar[str | None] = '"one"'
+    ranges: ClassVar[bool] = True
+    plan: ClassVar[list[Any]] = []
+    requests: ClassVar[list[dict[str, str]]] = []
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        kind = type(self)
+        kind.requests.append(dict(self.headers))
+        step = kind.plan.pop(0) if kind.plan else None
+        if isinstance(step, int) and step >= 400:
+            self.send_response(step)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        if step == "elsewhere":
+            self.send_response(302)
+            self.send_header("Location", "/moved.bin")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        first = self._first()
+        body = kind.content[first:]
+        self.send_response(206 if first else 200)
+        if first:
+            self.send_header("Content-Range", f"bytes {first}-{len(kind.content) - 1}/{len(kind.content)}")
+        if kind.etag:
+            self.send_header("ETag", kind.etag)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if step == "cut":
+            self.wfile.write(body[: len(body) // 3])
+            self.wfile.flush()
+            self.close_connection = True
+            self.connection.close()
+        else:
+            self.wfile.write(body)
+
+    def _first(self) -> int:
+        asked = self.headers.get("Range", "")
+        if not asked or not type(self).ranges or self.headers.get("If-Range") != type(self).etag:
+            return 0
+        return int(asked.removeprefix("bytes=").rstrip("-"))
+
+    def log_message(self, *args: Any) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[type[Server], Callable[..., Download]]]:
+    """A handler class of its own to set up, and a maker of downloads from it."""
+    kind = type("OneServer", (Server,), {"plan": [], "requests": []})
+    http = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+
+    def download(path: str = "file.bin", **more: Any) -> Download:
+        return Download(f"http://127.0.0.1:{http.server_port}/{path}", path, **more)
+
+    yield kind, download
+    http.shutdown()
+    http.server_close()
+
+
+def get(download: Download, folder: Path) -> bytes:
+    [path] = fetch([download], folder, wait=lambda seconds: None)
+    assert {p.name for p in folder.iterdir()} == {path.name}
+    return path.read_bytes()
+
+
+def test_a_whole_file_is_fetched_once(server: Any, tmp_path: Path) -> None:
+    kind, download = server
+    assert get(download(size=len(CONTENT), checksum=MD5), tmp_path) == CONTENT
+    assert get(download(size=len(CONTENT), checksum=MD5), tmp_path) == CONTENT
+    assert len(kind.requests) == 1
+    assert "omni_ray" in kind.requests[0]["User-Agent"]
+
+
+def test_a_cut_connection_goes_on_where_it_was(server: Any, tmp_path: Path) -> None:
+    kind, download = server
+    kind.plan = ["cut", "cut"]
+    assert get(download(checksum=MD5), tmp_path) == CONTENT
+    starts = [request.get("Range") for request in kind.requests]
+    assert starts[0] is None and starts[1] is not None and starts[2] is not None and starts[1] != starts[2]
+
+
+def test_a_server_without_ranges_makes_it_start_over(server: Any, tmp_path: Path) -> None:
+    kind, download = server
+    kind.plan, kind.ranges = ["cut"], False
+    assert get(download(checksum=MD5), tmp_path) == CONTENT
+
+
+def test_a_file_that_changed_meanwhile_is_not_glued_together(server: Any, tmp_path: Path) -> None:
+    kind, download = server
+    kind.plan = ["cut"] * ATTEMPTS
+    with pytest.raises(OmniError, match="closed connection"):
+        fetch([download()], tmp_path, wait=lambda seconds: None)
+    kind.content, kind.etag = bytes(reversed(CONTENT)), '"two"'
+    assert get(download(), tmp_path) == bytes(reversed(CONTENT))
+
+
+def test_without_a_version_nothing_is_resumed(server: Any, tmp_path: Path) -> None:
+    kind, download = server
+    kind.plan, kind.etag = ["cut"], None
+    assert get(download(checksum=MD5), tmp_path) == CONTENT
+    assert all("Range" not in request for request in kind.requests)
+
+
+def test_range_beyond_the_end_starts_over(server: Any, tmp_path: Path) -> None:
+    kind, download = server
+    kind.plan = ["cut", 416]
+    assert get(download(checksum=MD5), tmp_path) == CONTENT
+    assert "Range" not in kind.requests[2]
+
+
+def test_a_run_that_was_killed_is_taken_up(server: Any, tmp_path: Path) -> None:
+    kind, download = server
+    kind.plan = ["cut"] * ATTEMPTS
+    with pytest.raises(OmniError):
+        fetch([download()], tmp_path, wait=lambda seconds: None)
+    had = (tmp_path / "file.bin.part").stat().st_size
+    assert 0 < had < len(CONTENT) and not (tmp_path / "file.bin").exists()
+    kind.requests.clear()
+    assert get(download(checksum=MD5), tmp_path) == CONTENT
+    assert kind.requests[0]["Range"] == f"bytes={had}-"
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_server_is_asked_again(server: Any, tmp_path: Path, status: int) -> None:
+    kind, download = server
+    kind.plan = [status, status]
+    assert get(download(), tmp_path) == CONTENT
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_refusal_is_one_sentence_at_once(server: Any, tmp_path: Path, status: int) -> None:
+    kind, download = server
+    kind.plan = [status]
+    with pytest.raises(OmniError, match=rf"{status}.*by hand and put it at .*file\.bin"):
+        fetch([download()], tmp_path, wait=lambda seconds: None)
+    assert len(kind.requests) == 1
+
+
+def test_redirects_are_followed(server: Any, tmp_path: Path) -> None:
+    kind, download = server
+    kind.plan = ["elsewhere"]
+    assert get(download(), tmp_path) == CONTENT
+
+
+def test_another_size_than_published_is_refused(server: Any, tmp_path: Path) -> None:
+    _, download = server
+    with pytest.raises(OmniError, match="not the 5 that are published"):
+        fetch([download(size=5)], tmp_path, wait=lambda seconds: None)
+    assert not (tmp_path / "file.bin").exists()
+
+
+def test_a_wrong_checksum_is_never_a_file(server: Any, tmp_path: Path) -> None:
+    kind, download = server
+    with pytest.raises(OmniError, match="its md5 is"):
+        fetch([download(checksum="md5:" + "0" * 32)], tmp_path, wait=lambda seconds: None)
+    assert len(kind.requests) == ATTEMPTS
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_page_is_no_archive(server: Any, tmp_path: Path) -> None:
+    kind, download = server
+    kind.content = b"<html>Sorry</html>"
+    for name in ("x.zip", "x.tar.gz", "x.tar.bz2"):
+        with pytest.raises(OmniError, match="it is no"):
+            fetch([download(name)], tmp_path, wait=lambda seconds: None)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a", b"a")
+    kind.content, kind.etag = buffer.getvalue(), '"zip"'
+    assert get(download("x.zip"), tmp_path) == buffer.getvalue()
+
+
+def test_several_files_come_side_by_side(server: Any, tmp_path: Path) -> None:
+    _, download = server
+    wanted = [download(f"{i}.bin", checksum=MD5) for i in range(5)]
+    paths = fetch(wanted, tmp_path, wait=lambda seconds: None)
+    assert [p.name for p in paths] == [f"{i}.bin" for i in range(5)]
+    assert all(p.read_bytes() == CONTENT for p in paths)
+
+
+def test_a_host_out_of_reach_is_one_sentence(tmp_path: Path) -> None:
+    download = Download("https://nowhere.invalid/LibriSpeech.tar.gz", "LibriSpeech.tar.gz")
+    with pytest.raises(OmniError, match=r"nowhere\.invalid.*put it at") as error:
+        fetch([download], tmp_path, wait=lambda seconds: None)
+    assert "\n" not in str(error.value)
+
+
+def test_nothing_is_written_outside_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(OmniError, match="outside"):
+        fetch([Download("http://127.0.0.1/x", "../x")], tmp_path / "in")
