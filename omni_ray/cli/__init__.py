@@ -15,7 +15,9 @@ from omni_ray.cli import (
     listing,
     plan,
     prepare,
+    report,
     status,
+    submit,
     synth,
     tokenizer,
     verify,
@@ -38,7 +40,9 @@ app.command("status")(status.status)
 app.command("list")(listing.list_corpora)
 app.command("doctor")(doctor.doctor)
 app.command("synth")(synth.synth)
+app.command("report")(report.report)
 app.command("demo")(demo.demo)
+app.command("submit", context_settings=submit.CONTEXT)(submit.submit)
 app.add_typer(tokenizer.app, name="tokenizer")
 
 
