@@ -93,15 +93,22 @@ def locate(
 
 
 def _places(corpus: Corpus, source: Path) -> Iterator[Path]:
-    """A folder that holds many corpora holds this one in a folder of its name; else the source itself is meant."""
+    """A folder that holds many corpora holds this one in a folder of its name; else the source itself is meant.
+
+    Beside an archive, a folder of the corpus's name is the part of it that is unpacked, and the source is the whole.
+    """
+    from omni_ray.sources.archives import archive_kind
+
     wanted = corpus.name.replace("_", "")
     if source.is_dir():
         try:
-            for folder in sorted(source.iterdir()):
-                if folder.is_dir() and folder.name.lower().replace("_", "").replace("-", "") == wanted:
-                    yield folder
+            entries = sorted(source.iterdir())
         except PermissionError:
             raise SourceError(f"{source}: no permission to read this folder") from None
+        if not any(map(archive_kind, entries)):
+            for entry in entries:
+                if entry.is_dir() and entry.name.lower().replace("_", "").replace("-", "") == wanted:
+                    yield entry
     yield source
 
 
