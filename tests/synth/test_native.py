@@ -246,6 +246,7 @@ def test_books(native: Native) -> None:
     texts = [file.read_bytes() for file in files]
     marked = [text for text in texts if b"*** START OF THE PROJECT GUTENBERG EBOOK" in text]
     assert len(marked) == len(texts) - 1
+    assert all(b"Project Gutenberg" in text[:200] for text in texts)
     assert len({file.parent for file in files}) == len(files) - 1
     assert any(b"\r\n" in text for text in texts) and any(b"\r\n" not in text for text in texts)
     assert any(text.startswith(b"\xef\xbb\xbf") for text in texts)
