@@ -101,9 +101,8 @@ def _silence_ray_data() -> None:
     """Ray Data prints whole tracebacks for errors that we report in one line ourselves."""
     from ray.data import DataContext
 
-    # Ray Data configures its logging when it is first used, over what was set before: the logger itself is closed.
-    logging.getLogger("ray.data").disabled = True
-    logging.getLogger("ray.data.exceptions").disabled = True
+    for name in [n for n in logging.root.manager.loggerDict if n.startswith("ray.data")]:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
