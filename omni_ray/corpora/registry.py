@@ -27,16 +27,16 @@ def _of_module(module: ModuleType) -> Iterator[Corpus]:
 
 
 @cache
-def _built_in() -> dict[str, Corpus]:
+def _built_in() -> dict[tuple[str, str], Corpus]:
     found = {}
     for info in pkgutil.iter_modules(corpora.__path__):
         if info.name not in _MACHINERY:
             for corpus in _of_module(importlib.import_module(f"{corpora.__name__}.{info.name}")):
-                found[corpus.name] = corpus
+                found[corpus.modality, corpus.name] = corpus
     return found
 
 
-_added: dict[str, Corpus] = {}
+_added: dict[tuple[str, str], Corpus] = {}
 
 
 def add_file(path: str | Path) -> list[Corpus]:
@@ -62,7 +62,7 @@ def add_file(path: str | Path) -> list[Corpus]:
     found = list(_of_module(module))
     if not found:
         raise OmniError(f"{path}: defines no concrete subclass of omni_ray.corpora.Corpus")
-    _added.update({corpus.name: corpus for corpus in found})
+    _added.update({(corpus.modality, corpus.name): corpus for corpus in found})
     return found
 
 

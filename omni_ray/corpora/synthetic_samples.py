@@ -1,0 +1,136 @@
+"""Synthetic text, speech, pictures and words as corpora: made while they are read, as many as are asked for."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from omni_ray.corpora.base import Corpus, Options, UnitDraft
+from omni_ray.errors import SourceError
+
+if TYPE_CHECKING:
+    from omni_ray.sources.tree import Tree
+
+_RECIPE = "synthetic.json"
+_MOST = 1_000_000_000
+"""Samples; a number beyond it is a slip."""
+_RECIPE_BYTES = 4096
+
+
+class _Synthetic(Corpus):
+    """Samples 0 to ``samples - 1`` of ``seed``, both from the recipe; the first of more are the same."""
+
+    name = "synthetic"
+    title = "Synthetic samples"
+    licence = "CC0 1.0"
+    homepage = ""
+    size = "any"
+    layout = f'{_RECIPE} with {{"seed": 42, "samples": 10000}}'
+    categories = ()
+    manual = f'Write {{"seed": 42, "samples": 10000}} into a file called {_RECIPE}.'
+    in_all = False
+    samples_per_unit: ClassVar[int]
+
+    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        """Ranges of sample numbers."""
+        if not tree.exists(_RECIPE):
+            return
+        seed, samples = _recipe(tree)
+        step = options.records_per_unit(self.samples_per_unit)
+        for start in range(0, samples, step):
+            stop = min(start + step, samples)
+            payload = {"seed": seed, "start": start, "stop": stop, **self.settings()}
+            yield UnitDraft(payload, (_RECIPE,), stop - start, stop - start)
+
+    def settings(self) -> dict[str, str]:
+        """What else the samples depend on, settled before the work is spread over machines."""
+        return {}
+
+    def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The samples of a range."""
+        for i in range(payload["start"], payload["stop"]):
+            yield {"id": f"{payload['seed']}-{i:09d}", "where": f"{_RECIPE}#{i}", **self.sample(payload, i)}
+
+    @abstractmethod
+    def sample(self, payload: Mapping[str, Any], i: int) -> dict[str, Any]:
+        """The columns of sample ``i`` that its modality has."""
+
+
+def _recipe(tree: Tree) -> tuple[int, int]:
+    try:
+        value = json.loads(tree.read(_RECIPE, _RECIPE_BYTES))
+        seed, samples = value["seed"], value["samples"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SourceError(
+            f"{tree.location}: {_RECIPE} must look like {_Synthetic.layout.partition(' with ')[2]}"
+        ) from error
+    if type(seed) is not int or type(samples) is not int or not 1 <= samples <= _MOST:
+        raise SourceError(
+            f"{tree.location}: in {_RECIPE}, seed must be a whole number and samples one from 1 to {_MOST:,}"
+        )
+    return seed, samples
+
+
+def _media_path(payload: Mapping[str, Any], i: int, ending: str) -> str:
+    return f"seed{payload['seed']}/{i // 1000:06d}/{i:09d}.{ending}"
+
+
+class SyntheticText(_Synthetic):
+    """Passages of two to five sentences."""
+
+    modality = "text"
+    samples_per_unit = 20_000
+
+    def sample(self, payload: Mapping[str, Any], i: int) -> dict[str, Any]:
+        from omni_ray.synth.sentences import make_text
+
+        return {"text": make_text(payload["seed"], i, i + 1)[0], "title": None, "url": None, "lang": "en"}
+
+
+class SyntheticAudio(_Synthetic):
+    """Clips of one to four seconds."""
+
+    modality = "audio"
+    samples_per_unit = 200
+
+    def settings(self) -> dict[str, str]:
+        from omni_ray.synth.clips import engine
+
+        return {"speech": engine()}
+
+    def sample(self, payload: Mapping[str, Any], i: int) -> dict[str, Any]:
+        from omni_ray.synth.clips import SAMPLE_RATE, encoded, make_clip
+
+        clip = make_clip(payload["seed"], i, payload["speech"])
+        audio = encoded(clip.pcm, SAMPLE_RATE, "FLAC")
+        return {"audio": audio, "path": _media_path(payload, i, "flac"), "text": clip.text, "speaker": clip.speaker}
+
+
+class SyntheticImages(_Synthetic):
+    """Drawn pictures with one caption each."""
+
+    modality = "images"
+    samples_per_unit = 1000
+
+    def sample(self, payload: Mapping[str, Any], i: int) -> dict[str, Any]:
+        from omni_ray.synth.pictures import make_picture
+
+        picture = make_picture(payload["seed"], i)
+        caption = picture.captions[i % len(picture.captions)]
+        return {"image": picture.jpeg, "path": _media_path(payload, i, "jpg"), "captions": [caption], "category": None}
+
+
+class SyntheticOcr(_Synthetic):
+    """Words, numbers and short phrases in pictures."""
+
+    modality = "ocr"
+    samples_per_unit = 500
+
+    def sample(self, payload: Mapping[str, Any], i: int) -> dict[str, Any]:
+        from omni_ray.synth.word_images import make_word_image
+
+        image = make_word_image(payload["seed"], i)
+        word = {"id": f"{payload['seed']}-{i:09d}", "text": image.label, "quad": None}
+        return {"image": image.jpeg, "path": _media_path(payload, i, "jpg"), "words": [word], "source": None}
