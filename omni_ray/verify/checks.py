@@ -156,28 +156,34 @@ _CSV = (
                 kind, "line_separator", "warning", _READERS[kind], "a field holds U+0085, U+2028 or U+2029",
                 "it is learnt as a letter of its own",
             ),
+        )
+    ),
+    *(
+        check
+        for kind, trainers in (("asr", _CLIPS), ("tts", _CLIPS), ("ocr", _OCR))
+        for check in (
             Check(
-                kind, "blank_path", "loss", _READERS[kind], "the row names no media file",
+                kind, "blank_path", "loss", trainers, "the row names no media file",
                 "the row is dropped without a word",
             ),
             Check(
-                kind, "padded_path", "loss", _READERS[kind], "blanks stand around the path",
-                "train_talker, train_vocoder and train_ocr take them for a part of the name, and drop the row",
+                kind, "padded_path", "loss", _OCR if kind == "ocr" else _TTS, "blanks stand around the path",
+                "they are taken for a part of the name: the row is dropped without a word",
             ),
             Check(
-                kind, "backslash_path", "loss", _READERS[kind], "the path is written with backslashes",
+                kind, "backslash_path", "loss", trainers, "the path is written with backslashes",
                 "no such file is found: the row is dropped without a word",
             ),
             Check(
-                kind, "absolute_path", "warning", _READERS[kind], "the path is absolute",
+                kind, "absolute_path", "warning", trainers, "the path is absolute",
                 "it works on this machine, and only while the project stays where it is",
             ),
             Check(
-                kind, "outside_path", "warning", _READERS[kind], "the path leaves its folder by ..",
+                kind, "outside_path", "warning", trainers, "the path leaves its folder by ..",
                 "it works only while the surroundings of the project stay as they are",
             ),
             Check(
-                kind, "duplicate_media", "warning", _READERS[kind], "an earlier row names the same file",
+                kind, "duplicate_media", "warning", trainers, "an earlier row names the same file",
                 "it counts twice, and may stand in training and in validation",
             ),
         )
