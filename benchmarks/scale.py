@@ -21,7 +21,7 @@ from typing import Any
 
 PER_UNIT = 5_000
 
-CORPUS = f'''
+CORPUS = f"""
 import pyarrow as pa
 from omni_ray.corpora import Corpus, UnitDraft
 
@@ -39,12 +39,12 @@ class Counting(Corpus):
         yield pa.table({{
             "id": [str(n) for n in numbers],
             "where": ["made up"] * len(numbers),
-            "text": pa.array([f"This is line number {{n}} of a corpus that only counts." for n in numbers], pa.large_string()),
+            "text": pa.array([f"Line number {{n}} of a corpus that only counts." for n in numbers], pa.large_string()),
             "title": pa.nulls(len(numbers), pa.string()),
             "url": pa.nulls(len(numbers), pa.string()),
             "lang": pa.nulls(len(numbers), pa.string()),
         }})
-'''
+"""
 
 
 def measure(samples: int) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """The whole way in about a minute: corpora made here, in their native layouts, through the real pipelines.
 
-Nothing in it is special to the demo: it makes sources, and then does what a user would do with the same public functions.
+Nothing in it is special to the demo: it makes sources, and then does what a user would do.
 """
 
 from __future__ import annotations
@@ -80,9 +80,7 @@ class DemoReport:
             )
         lines.append(f"done in {self.seconds:.0f} s. Training files: {self.root}/data; configs: {self.root}/configs")
         lines.append(f"look at it: {self.page}")
-        lines.append(
-            f"next: omni-ray list; omni-ray prepare audio --dataset librispeech --combine; cd {self.root} && omni-ray plan"
-        )
+        lines.append("next: omni-ray list; omni-ray prepare audio --dataset librispeech --combine")
         return lines
 
     def as_dict(self) -> dict[str, Any]:

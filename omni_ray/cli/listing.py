@@ -51,7 +51,8 @@ def list_corpora(
         typer.echo(f"  layout:  {c.layout}")
         if c.downloads:
             typer.echo(
-                f"  get it:  omni-ray prepare {c.modality} --dataset {c.name} fetches it into {downloads_folder(root, c)}"
+                f"  get it:  omni-ray prepare {c.modality} --dataset {c.name}, which fetches it into "
+                f"{downloads_folder(root, c)}"
             )
         elif c.manual:
             typer.echo(f"  get it:  {c.manual} Put it into {downloads_folder(root, c)}")

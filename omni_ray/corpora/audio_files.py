@@ -1,4 +1,4 @@
-"""Audio of your own: a table that names clips and transcripts, or clips with a text file of the same name beside each."""
+"""Audio of your own: a table of clips and transcripts, or clips with a text file of the same name beside each."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from omni_ray.sources.tree import MemberTooLarge, Tree, is_safe_name
 
 _IMAGES_PER_UNIT = 256
 _MAX_JSON_BYTES = 2 << 30
+_HOST = "http://images.cocodataset.org"
 _PREFIX, _SUFFIX = "captions_", ".json"
 
 
@@ -27,9 +28,9 @@ class Coco(Corpus):
     size = "train 18 GB, 118,287 pictures, 591,753 captions; val 1 GB"
     layout = "annotations/captions_<split>.json beside <split>/*.jpg, or the zip files of them"
     downloads = (
-        Download("http://images.cocodataset.org/zips/train2017.zip", "train2017.zip", 19336861798),
-        Download("http://images.cocodataset.org/annotations/annotations_trainval2017.zip", "annotations_trainval2017.zip", 252907541),
-    )  # fmt: skip
+        Download(f"{_HOST}/zips/train2017.zip", "train2017.zip", 19336861798),
+        Download(f"{_HOST}/annotations/annotations_trainval2017.zip", "annotations_trainval2017.zip", 252907541),
+    )
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         lists, places = _find(tree)

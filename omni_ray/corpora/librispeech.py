@@ -13,6 +13,10 @@ _CLIPS_PER_UNIT = 128
 _HOST = "https://www.openslr.org/resources/12"
 
 
+def _split(name: str, size: int, checksum: str) -> Download:
+    return Download(f"{_HOST}/{name}.tar.gz", f"{name}.tar.gz", size, checksum)
+
+
 class LibriSpeech(Corpus):
     """Chapters in order of split, speaker and chapter number's name; clips in transcript order."""
 
@@ -25,10 +29,10 @@ class LibriSpeech(Corpus):
     layout = "LibriSpeech/<split>/<speaker>/<chapter>/*.flac with a *.trans.txt, or archives of it"
     hub_id = "openslr/librispeech_asr"
     downloads = (
-        Download(f"{_HOST}/train-clean-100.tar.gz", "train-clean-100.tar.gz", 6387309499, "md5:2a93770f6d5c6c964bc36631d331a522"),
-        Download(f"{_HOST}/dev-clean.tar.gz", "dev-clean.tar.gz", 337926286, "md5:42e2234ba48799c1f50f24a7926300a1"),
-        Download(f"{_HOST}/test-clean.tar.gz", "test-clean.tar.gz", 346663984, "md5:32fa31d27d2e1cad72775fee3f4849a9"),
-    )  # fmt: skip
+        _split("train-clean-100", 6387309499, "md5:2a93770f6d5c6c964bc36631d331a522"),
+        _split("dev-clean", 337926286, "md5:42e2234ba48799c1f50f24a7926300a1"),
+        _split("test-clean", 346663984, "md5:32fa31d27d2e1cad72775fee3f4849a9"),
+    )
     columns = {
         "audio": ("audio", "file"),
         "text": ("text", "transcription"),

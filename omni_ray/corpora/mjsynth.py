@@ -12,8 +12,7 @@ from omni_ray.sources.tree import Tree, is_safe_name
 
 _WORDS_PER_UNIT = 1000
 _STAMPED_LIST_BYTES = 4 << 20
-"""Up to this size of a list, its images are looked at when it is indexed, so that a changed one is noticed; nine million
-are not."""
+"""Up to this size of a list its images are looked at when it is indexed, so that a changed one is noticed."""
 _LISTS = (("annotation.txt",), ("annotation_train.txt", "annotation_val.txt", "annotation_test.txt"), ("imlist.txt",))
 
 

@@ -55,7 +55,9 @@ def rows_of(tree: Tree, file: str, items: Iterable[pa.Table | Rejected], modalit
                 yield data if isinstance(data, Rejected) else make(row, data, name)
 
 
-def media_of(tree: Tree, file: str, value: Any, row: Mapping[str, Any], records: int = 1) -> tuple[bytes | Rejected, str]:
+def media_of(
+    tree: Tree, file: str, value: Any, row: Mapping[str, Any], records: int = 1
+) -> tuple[bytes | Rejected, str]:
     """The bytes that a media column's value means, and the best name there is for them."""
     ident, where = row["id"], row["where"]
     if isinstance(value, Mapping):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -59,7 +60,7 @@ def ctc_needed(text: str) -> int:
     Graves et al., "Connectionist temporal classification", 2006: a path must visit every label, and cannot merge
     equal neighbours without a blank between them.
     """
-    return len(text) + sum(a == b for a, b in zip(text, text[1:], strict=False))
+    return len(text) + sum(a == b for a, b in pairwise(text))
 
 
 _AUDIO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -132,8 +133,8 @@ class Audio(Modality[AudioParams]):
         infeasible = stats.get("ctc_infeasible", 0)
         if infeasible / samples > 0.05:
             said.append(
-                f"{infeasible:.0f} of {samples} clips are spoken faster than the audio encoder can follow (12.5 characters "
-                "a second): their loss in train_audio_enc.py is exactly 0"
+                f"{infeasible:.0f} of {samples} clips are spoken faster than the audio encoder can follow "
+                "(12.5 characters a second): their loss in train_audio_enc.py is exactly 0"
             )
         return said
 

@@ -130,12 +130,13 @@ def _transform(source: int, target: int) -> Any:
     from torchaudio.transforms import Resample
 
     torch.set_num_threads(1)  # one task, one core: more would fight the other workers
-    return Resample(source, target, **_KAISER)  # type: ignore[arg-type]
+    return Resample(source, target, **_KAISER)
 
 
 def to_int16(samples: Samples) -> npt.NDArray[np.int16]:
     """16-bit samples: scaled by 32768 and rounded as libsndfile does, clamped so that nothing wraps around."""
-    return np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
+    clamped: npt.NDArray[np.int16] = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
+    return clamped
 
 
 def encode(samples: npt.NDArray[np.int16], rate: int, audio_format: str) -> bytes:

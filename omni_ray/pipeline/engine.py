@@ -64,7 +64,7 @@ def _run(piece: Sequence[tuple[Job, Unit]], cpus_per_task: float) -> None:
         """One read task a unit."""
 
         def __init__(self) -> None:
-            super().__init__()
+            super().__init__()  # type: ignore[no-untyped-call]
 
         def estimate_inmemory_data_size(self) -> int | None:
             return None

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 from weakref import WeakSet
 
 from omni_ray.errors import SourceError
@@ -182,7 +182,7 @@ class ArchiveTree(Tree):
         if self.kind != "zip":
             return io.BufferedReader(_Window(self._stream, member.offset, member.size))
         if member.method == zipfile.ZIP_STORED:
-            file = open(self.path, "rb")
+            file = open(self.path, "rb")  # noqa: SIM115 - the window owns it from here on
             return io.BufferedReader(_Window(file, _zip_data_offset(file, member), member.size))
         return io.BytesIO(self.read(name, 4 << 30))
 
@@ -253,7 +253,7 @@ def _open_stream(path: Path, kind: str, seek_points: Path | None) -> BinaryIO:
     if kind == "tar":
         return open(path, "rb")
     if kind == "tar.xz":
-        return lzma.open(path, "rb")  # no random access in xz: members are best read in archive order
+        return cast(BinaryIO, lzma.open(path, "rb"))  # no random access in xz: members are best read in archive order
     import rapidgzip
 
     stream = rapidgzip.open(str(path), parallelization=1 if seek_points else len(os.sched_getaffinity(0)))

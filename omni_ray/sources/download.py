@@ -2,8 +2,8 @@
 
 A download goes to ``<name>.part``; beside it ``<name>.part.json`` remembers which version of the file it is of. A
 cut connection, a kill or a rerun goes on from the last byte, if the server still has the same version and honours
-ranges; in every other case it starts over. Nothing is renamed before its size, its checksum where one is published, and the
-integrity of its container were looked at.
+ranges; in every other case it starts over. Nothing is renamed before its size, its checksum where one is published, and
+the integrity of its container were looked at.
 """
 
 from __future__ import annotations

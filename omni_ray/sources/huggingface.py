@@ -131,8 +131,8 @@ def _online(name: HubName) -> tuple[str, list[str], Callable[[str, Path], None]]
             except Exception as error:
                 if scripts and type(error).__name__ in {"RevisionNotFoundError", "RepositoryNotFoundError"}:
                     raise SourceError(
-                        f"{name.repository} holds only a loading script ({scripts[0]}), and scripts of datasets are never "
-                        "run; look for a Parquet copy of it on the hub"
+                        f"{name.repository} holds only a loading script ({scripts[0]}), and scripts of datasets are "
+                        "never run; look for a Parquet copy of it on the hub"
                     ) from error
                 raise
 
@@ -192,4 +192,4 @@ class _one_line:  # noqa: N801
         if "RevisionNotFoundError" in names:
             return "no such revision; leave out @revision for the newest"
         first = str(error).strip().partition("\n")[0][:160]
-        return f"the hub is out of reach ({first}); check the network and HF_ENDPOINT, or give a local folder with --source"
+        return f"the hub is out of reach ({first}); check the network and HF_ENDPOINT, or give a local --source"
