@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.media import fetch
@@ -74,7 +74,7 @@ def _photos(tree: Tree, name: str) -> list[list[Any]]:
     from scipy.io import loadmat
 
     try:
-        content = loadmat(io.BytesIO(tree.read(name, _MAX_MAT_BYTES)))
+        content = loadmat(cast(Any, io.BytesIO(tree.read(name, _MAX_MAT_BYTES))))
         names, texts, boxes = (content[key].reshape(-1) for key in ("imnames", "txt", "wordBB"))
         photos = []
         for file, text, box in zip(names, texts, boxes, strict=True):
