@@ -1,0 +1,268 @@
+"""Counting files as the trainers read them, in parts, and never from a stale cache."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import write_csv
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from omni_ray.errors import OmniError
+from omni_ray.training import counts as module
+from omni_ray.training.cache import CountCache
+from omni_ray.training.clips import ClipsUnit, even_sample, look_at, needed_frames
+from omni_ray.training.counts import (
+    IMAGE,
+    LABEL,
+    TRANSCRIPT,
+    WAV,
+    Counts,
+    Source,
+    count,
+    read_lines,
+    split_lines,
+    units_of,
+)
+from omni_ray.training.tokenizer import Request, train
+from omni_ray.training.tokens import TokenCounter
+
+LINE_PIECES = st.sampled_from(["a", "bc", " ", "\n", "\r", "\r\n", "é", "\x00", "\u2028", "\x0c", "\ufeff"])
+
+
+def as_trainers_read(data: bytes) -> list[str]:
+    with io.TextIOWrapper(io.BytesIO(data), "utf-8", errors="ignore") as file:
+        return [line.strip() for line in file]
+
+
+@settings(deadline=None)
+@given(st.lists(LINE_PIECES, max_size=60).map("".join), st.integers(1, 9), st.binary(max_size=5))
+def test_every_line_is_counted_once_whatever_the_ranges(
+    tmp_path_factory: pytest.TempPathFactory, text: str, step: int, junk: bytes
+) -> None:
+    data = text.encode() + junk + text.encode()
+    path = tmp_path_factory.mktemp("text") / "corpus.txt"
+    path.write_bytes(data)
+    lines = []
+    for start in range(0, len(data), step):
+        lines += split_lines(read_lines(str(path), start, min(start + step, len(data))))
+    assert [line.strip() for line in lines] == as_trainers_read(data)
+
+
+def small_ranges(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(module, "RANGE_BYTES", size)
+
+
+def counted(source: Source, tokenizer: bytes = b"", ctx_len: int = 512) -> Counts:
+    total = Counts()
+    for unit in units_of(source):
+        outcome = count(replace(unit, tokenizer=tokenizer, ctx_len=ctx_len))
+        assert not outcome.problem, outcome.problem
+        total += outcome.counts
+    return total
+
+
+def test_text_corpus(tmp_path: Path, books: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "corpus.txt"
+    path.write_text("\n".join(books[:2000]) + "\n\n   \n", encoding="utf-8")
+    source = Source("text", str(path))
+    model = train(Request(source, 2000)).model
+    whole = counted(source, model, 40)
+    small_ranges(monkeypatch, 10_007)
+    parts = counted(source, model, 40)
+    tokens = TokenCounter(model).processor.encode(books[:2000])
+    assert parts == whole
+    assert (whole.rows, whole.usable) == (2002, 2000)
+    assert whole.tokens == sum(map(len, tokens))
+    assert whole.cut_rows == sum(len(ids) > 39 for ids in tokens)
+    assert whole.unseen_tokens == sum(max(0, len(ids) - 39) for ids in tokens)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=12), st.text(max_size=12)), max_size=20))
+def test_csv_as_the_trainers_read_it(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]) -> None:
+    rows = [tuple(field.encode("utf-8", "ignore").decode() for field in row) for row in rows]  # type: ignore[misc]
+    path = tmp_path_factory.mktemp("csv") / "asr.csv"
+    write_csv(path, ("wav", "text"), rows)
+    with open(path, encoding="utf-8", errors="ignore") as file:
+        read = list(csv.DictReader(file))
+    made = counted(Source("csv", str(path), TRANSCRIPT, WAV))
+    # A lone carriage return ends a row, and leaves one that lacks a column.
+    whole = [row for row in read if row["wav"] is not None and row["text"] is not None]
+    texts = [row["text"].strip() for row in whole if row["wav"].strip()]
+    assert (made.rows, made.usable, made.fatal) == (len(read), len(texts), len(read) - len(whole))
+    assert made.characters == "".join(sorted(set("".join(texts))))
+    assert sum(n for _, n in made.lengths) == sum(bool(text) for text in texts)
+
+
+def test_csv_column_order_quotes_and_short_rows(tmp_path: Path) -> None:
+    path = tmp_path / "tts.csv"
+    path.write_text('text,wav,more\n"a, ""b""\nc",x.wav,1\nshort\n,blank.wav,\n', encoding="utf-8")
+    made = counted(Source("csv", str(path), TRANSCRIPT, WAV))
+    assert (made.rows, made.usable, made.fatal) == (3, 2, 1)
+    assert made.longest == len('a, "b"\nc')
+    label = tmp_path / "ocr.csv"
+    label.write_text("img,label\na.png, X \nb.png\n", encoding="utf-8")
+    made = counted(Source("csv", str(label), LABEL, IMAGE))
+    assert (made.rows, made.usable, made.longest, made.characters) == (2, 1, 3, " X")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"\xef\xbb\xbfwav,text\na,b\n", "byte order mark"),
+        (b"WAV,TEXT\na,b\n", "no column wav"),
+        (b"wav\ttext\na\tb\n", "no column wav"),
+        (b"", "no column wav"),
+        (b"wav,text\na," + b"x" * 140_000 + b"\n", "field larger than"),
+    ],
+)
+def test_csv_that_would_lose_every_row(tmp_path: Path, data: bytes, said: str) -> None:
+    path = tmp_path / "asr.csv"
+    path.write_bytes(data)
+    problem = count(units_of(Source("csv", str(path), TRANSCRIPT, WAV))[0]).problem
+    assert said in problem and str(path) in problem and "\n" not in problem
+
+
+def test_captions(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(
+        '[{"image": "a", "caption": "one two"}, {"image": "b"}, null, {"image": "c", "caption": 3}, '
+        '{"image": null, "caption": "x"}, {"caption": "ü", "image": "d"}]',
+        encoding="utf-8",
+    )
+    made = counted(Source("json", str(path)))
+    assert (made.rows, made.usable, made.fatal) == (6, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b'{"images": []}', "not a JSON list"),
+        (b'\xef\xbb\xbf[{"image": "a", "caption": "b"}]', "byte order mark"),
+        (b'[{"image": "a", "caption": "b"},]', "not valid JSON"),
+        (b'[{"image": "a", "capt', "not valid JSON"),
+        (b'[{"image": "a", "caption": "\xe9"}]', "not valid JSON"),
+        (b'{"image": "a", "caption": "b"}\n{"image": "c", "caption": "d"}\n', "not a JSON list"),
+        (b"", "not a JSON list"),
+    ],
+)
+def test_manifest_that_the_trainers_cannot_read(tmp_path: Path, data: bytes, said: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(data)
+    problem = count(units_of(Source("json", str(path)))[0]).problem
+    assert said in problem and "\n" not in problem
+
+
+def test_a_file_that_vanishes(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("a\n")
+    (unit,) = units_of(Source("text", str(path)))
+    path.unlink()
+    assert "no such file" in count(unit).problem
+
+
+def test_an_endless_line_is_no_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MAX_LINE_BYTES", 1000)
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"x" * 5000)
+    with pytest.raises(OmniError, match="no corpus of lines"):
+        read_lines(str(path), 0, 100)
+
+
+# --- cache ---
+
+
+def test_a_changed_file_is_counted_again_even_with_the_same_size_and_times(tmp_path: Path) -> None:
+    path, cache_file = tmp_path / "a.txt", tmp_path / "cache.json"
+    source = Source("text", str(path))
+    path.write_text("one\ntwo\n")
+    times = os.stat(path)
+    (unit,) = units_of(source)
+    first = count(unit)
+    CountCache(cache_file).save([(unit, first)])
+    path.write_bytes(b"one two\n")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert os.stat(path).st_size == times.st_size
+    known = CountCache(cache_file).find(unit)
+    again = count(replace(unit, known=known))
+    assert (first.counts.rows, again.counts.rows) == (2, 1)
+
+
+def test_unchanged_bytes_are_not_counted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_ranges(monkeypatch, 50)
+    path = tmp_path / "a.txt"
+    path.write_text("".join(f"line {n}\n" for n in range(40)))
+    source, cache = Source("text", str(path)), CountCache(tmp_path / "c.json")
+    units = units_of(source)
+    cache.save([(unit, count(unit)) for unit in units])
+    with open(path, "a") as file:
+        file.write("one more\n")
+    calls: list[int] = []
+    real = module._tally
+
+    def watched(unit: module.Unit, texts: Iterator[str], *, characters: bool) -> Counts:
+        calls.append(unit.start)
+        return real(unit, texts, characters=characters)
+
+    monkeypatch.setattr(module, "_tally", watched)
+    again = [replace(unit, known=CountCache(cache.path).find(unit)) for unit in units_of(source)]
+    total = sum((count(unit).counts for unit in again), Counts())
+    assert total.rows == 41
+    assert min(calls) >= len("".join(f"line {n}\n" for n in range(40))) - 50
+
+
+def test_another_tokenizer_or_context_makes_a_count_stale(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("one two three\n" * 50)
+    cache = CountCache(tmp_path / "c.json")
+    (unit,) = units_of(Source("text", str(path)))
+    unit = replace(unit, tokenizer=train(Request(unit.source, 40)).model, ctx_len=4)
+    cache.save([(unit, count(unit))])
+    assert cache.find(unit) is not None
+    assert cache.find(replace(unit, ctx_len=5)) is None
+    assert cache.find(replace(unit, tokenizer=train(Request(unit.source, 20)).model)) is None
+
+
+@pytest.mark.parametrize("data", [b"", b"junk", b"[]", b'{"format": 1}', b'{"format": 1, "units": {"x": 3}}'])
+def test_a_broken_cache_is_an_empty_one(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "c.json").write_bytes(data)
+    (tmp_path / "a.txt").write_text("a\n")
+    (unit,) = units_of(Source("text", str(tmp_path / "a.txt")))
+    assert CountCache(tmp_path / "c.json").find(unit) is None
+
+
+# --- clips ---
+
+
+def test_clips_are_looked_at_by_their_headers(project: Path) -> None:
+    rows = [("data/audio/clips/0.flac", "a" * 12), ("data/audio/clips/0.flac", "b" * 13), ("no/such.wav", "x")]
+    write_csv(project / "x.csv", ("wav", "text"), [(path, text.replace("bb", "bc")) for path, text in rows])
+    clips = look_at(ClipsUnit(str(project / "x.csv"), str(project)))
+    assert (clips.rows, clips.looked_at, clips.missing, clips.first_missing) == (3, 3, 1, "no/such.wav")
+    # One second is 101 mel frames, 12 output frames; equal neighbours need a blank between them.
+    assert clips.infeasible == 2
+    assert clips.percentile(95) == 16_000
+
+
+def test_frames_that_ctc_needs() -> None:
+    assert [needed_frames(text) for text in ("", "a", "ab", "aa", "hello")] == [0, 1, 2, 3, 6]
+
+
+@given(st.integers(0, 300), st.integers(2, 40))
+def test_even_sample(tmp_path_factory: pytest.TempPathFactory, rows: int, limit: int) -> None:
+    path = tmp_path_factory.mktemp("sample") / "a.csv"
+    write_csv(path, ("wav",), [(str(n),) for n in range(rows)])
+    total, sample = even_sample(str(path), limit)
+    numbers = [int(wav) for wav, _ in sample]
+    assert total == rows
+    assert min(rows, limit // 2) <= len(numbers) <= limit
+    steps = {b - a for a, b in itertools.pairwise(numbers)}
+    assert len(steps) <= 1 and (not numbers or numbers[0] == 0)
