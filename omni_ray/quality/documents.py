@@ -5,6 +5,7 @@ Lines of one document stand together and share what comes before ``#`` in their 
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -62,6 +63,15 @@ class Tokens:
         self.is_punctuation = _matches(self.strings, f"^[{character_class('punctuation')}]+$")
         self.ends_sentence = _matches(self.strings, f"^[{character_class('sentence_ends')}]$")
 
+    def select(self, lines: Mask) -> Tokens:
+        """The tokens of some of the lines."""
+        chosen = copy(self)
+        chosen.__dict__.pop("hashes", None)
+        counts = np.diff(np.concatenate([[0], self.line_ends]))
+        chosen.kind = self.kind[np.repeat(lines, counts)]
+        chosen.line_ends = np.cumsum(counts[lines])
+        return chosen
+
     @cached_property
     def hashes(self) -> Hashes:
         """A 64-bit hash of every token in place: of its number, so for comparing within these lines only."""
@@ -115,6 +125,15 @@ class Documents:
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    def select(self, lines: Mask) -> Documents:
+        """The documents with only some of their lines; documents left without any are gone."""
+        document = self.line_document[lines]
+        starts = np.flatnonzero(np.diff(document, prepend=-1))
+        chosen = Documents(self.lines.filter(pa.array(lines)), starts, self.languages.take(pa.array(document[starts])))
+        if "tokens" in self.__dict__:
+            chosen.__dict__["tokens"] = self.tokens.select(lines)
+        return chosen
 
     @cached_property
     def line_document(self) -> Ints:
