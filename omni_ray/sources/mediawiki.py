@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.errors import SourceError
 from omni_ray.sources.bz2_blocks import read_blocks
-from omni_ray.sources.packed import BrokenStream, unpack
+from omni_ray.sources.packed import BrokenStream, is_bomb, unpack
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
@@ -126,9 +126,15 @@ def read_pages(tree: Tree, payload: Mapping[str, Any]) -> Iterator[Page | Reject
 
 def _pieces(file: BinaryIO, name: str, start: int, end: int | None) -> Iterator[_Piece]:
     if name.lower().endswith(".bz2"):
+        unpacked = 0
         for block in read_blocks(file, start):
             own = end is None or block.start < end
-            yield _Piece(block.data or b"", own, f"{name}, block at byte {block.start}", block.fault)
+            where = f"{name}, block at byte {block.start}"
+            unpacked += len(block.data or b"")
+            if is_bomb(unpacked, block.start - start + 1):
+                yield _Piece(b"", own, where, "too_large")
+                return
+            yield _Piece(block.data or b"", own, where, block.fault)
         return
     if start:
         file.seek(start)

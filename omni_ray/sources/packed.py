@@ -11,13 +11,16 @@ from typing import BinaryIO, Protocol
 CHUNK_BYTES = 1 << 20
 _ZSTD_BYTES = 1 << 16
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+_FREE_BYTES = 256 << 20
+_MAX_RATIO = 200
+"""Text packs 3 to 30 times; what unpacks to more than this is made to fill a disk or a memory."""
 
 
 class BrokenStream(Exception):
     """A compressed file cannot be read any further.
 
     Attributes:
-        reason: the reason code: ``truncated``, or ``decode_error``.
+        reason: the reason code: ``truncated``, ``decode_error``, or ``too_large`` for a bomb.
     """
 
     def __init__(self, reason: str) -> None:
@@ -65,13 +68,21 @@ def unpack(file: BinaryIO, name: str) -> Iterator[bytes]:
         BrokenStream: after all that could be read.
     """
     suffix = name[name.rfind(".") :].lower()
-    if suffix == ".zst":
-        yield from _zstd(file)
-    elif suffix in SUFFIXES:
-        yield from _streams(file, suffix)
-    else:
+    if suffix not in SUFFIXES:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk
+        return
+    unpacked = 0
+    for chunk in _zstd(file) if suffix == ".zst" else _streams(file, suffix):
+        unpacked += len(chunk)
+        if is_bomb(unpacked, file.tell()):
+            raise BrokenStream("too_large")
+        yield chunk
+
+
+def is_bomb(unpacked: int, packed: int) -> bool:
+    """Whether ``packed`` bytes of a file have become far more bytes than text ever does."""
+    return unpacked > _FREE_BYTES and unpacked > _MAX_RATIO * packed
 
 
 def _new(suffix: str) -> _Decompressor:

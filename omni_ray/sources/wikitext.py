@@ -51,7 +51,7 @@ _LIST = re.compile(r"[*#:;]+[ \t]*")
 _QUOTES = re.compile("'{2,}")
 _AFTER_LETTER = re.compile(r"(?<=\w)'''(?!')")
 _NOT_TEXT = re.compile(r"[|!}]|\{(?!\{)|-{4}")
-_NEEDS_PARSER = re.compile(r"''|[\[{<&]|__|https?:")
+_NEEDS_PARSER = re.compile(r"[\[{<&]|https?:")
 _MAX_LINE_CHARS = 20_000
 _MAX_OPEN = 40
 
@@ -230,7 +230,7 @@ def _keep_apostrophe(line: str) -> str:
 
 def _render(line: str, media_namespaces: Collection[str]) -> Iterator[tuple[str, bool]]:
     if not _NEEDS_PARSER.search(line):
-        pieces: list[tuple[str, bool]] = [(line, False)]
+        pieces: list[tuple[str, bool]] = [(_QUOTES.sub("", line), False)]
     elif _unclosed(line) > _MAX_OPEN:
         # The parser takes quadratic time over marks that nothing closes; no author leaves this many.
         pieces = [(_plain(line), False)]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import pyarrow as pa
 import pytest
 
+from omni_ray.sources import packed
 from omni_ray.sources.packed import CHUNK_BYTES, BrokenStream, unpack
 
 
@@ -34,16 +35,16 @@ DATA = b"".join(str(GENERATOR.random()).encode() for _ in range(120_000)) + byte
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_streams_behind_each_other_are_one_file(suffix: str) -> None:
-    packed = FORMATS[suffix](DATA)
-    chunks = list(unpack(io.BytesIO(packed + packed), "x" + suffix))
+    whole = FORMATS[suffix](DATA)
+    chunks = list(unpack(io.BytesIO(whole + whole), "x" + suffix))
     assert b"".join(chunks) == DATA + DATA
     assert max(map(len, chunks)) <= CHUNK_BYTES
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_cut_file_gives_what_it_holds_and_then_says_so(suffix: str) -> None:
-    packed = FORMATS[suffix](DATA)
-    stream = unpack(io.BytesIO(packed[: len(packed) * 2 // 3]), "x" + suffix)
+    whole = FORMATS[suffix](DATA)
+    stream = unpack(io.BytesIO(whole[: len(whole) * 2 // 3]), "x" + suffix)
     read = b""
     with pytest.raises(BrokenStream, match="truncated"):
         for chunk in stream:
@@ -60,3 +61,12 @@ def test_a_file_of_another_kind_is_a_decode_error(suffix: str) -> None:
 def test_empty_and_plain_files() -> None:
     assert b"".join(unpack(io.BytesIO(b""), "x.gz")) == b""
     assert b"".join(unpack(io.BytesIO(b"abc"), "x.txt")) == b"abc"
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_bomb_is_not_unpacked(suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "_FREE_BYTES", 1 << 20)
+    stream = unpack(io.BytesIO(FORMATS[suffix](bytes(1 << 25)) * 4), "x" + suffix)
+    with pytest.raises(BrokenStream, match="too_large"):
+        for _ in stream:
+            pass

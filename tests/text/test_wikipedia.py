@@ -198,6 +198,19 @@ def test_an_enormous_page_is_passed_over(tmp_path: Path, monkeypatch: pytest.Mon
         assert [(r.id, r.reason) for r in rejected] == [("2", "too_large"), ("4", "too_large")]
 
 
+def test_a_bzip2_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "_FREE_BYTES", 2 << 20)
+    monkeypatch.setattr(packed, "_MAX_RATIO", 20)
+    generator = random.Random(4)
+    pages = [page(n, " ".join(str(generator.random()) for _ in range(400))) for n in range(200)]
+    tree = write(tmp_path, *pages, page(200, "x" * 60_000_000), page(201, "Behind."))
+    (tmp_path / "dump.xml.bz2").write_bytes(bz2.compress((tmp_path / "dump.xml").read_bytes()))
+    (tmp_path / "dump.xml").unlink()
+    rows, rejected = read(tree)
+    assert [row["id"] for row in rows] == [str(n) for n in range(200)][: len(rows)] and len(rows) > 100
+    assert set(reasons(rejected)) == {"too_large"}
+
+
 def test_entity_bombs_are_refused(tmp_path: Path) -> None:
     bomb = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>' + HEAD + page(1, "&b;") + "</mediawiki>"
     (tmp_path / "dump.xml").write_text(bomb)
