@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from omni_ray.sources.mediawiki import Page
     from omni_ray.sources.tree import Tree
 
-_BYTES_PER_SAMPLE = {".bz2": 230, ".gz": 260, ".xml": 1200}
+_BYTES_PER_SAMPLE = {".bz2": 140, ".gz": 170, ".xml": 600}
 """Bytes of dump to a line of text, from English Wikipedia; only an expectation."""
 _ARTICLES = 0
 _SHOWING_NO_TEXT = (-2, 6, 14)  # Media, File, Category
