@@ -36,7 +36,9 @@ def clean_text(rows: pa.Table, preset: str, overrides: Mapping[str, Any], where:
         raise OmniError(f"text has no rule named {', '.join(sorted(unknown))}; docs/quality.md lists them")
     steps = list(rules.values())
     if settings.get("languages"):
-        steps.insert(sum(isinstance(step, Change) and step.name == "repair" for step in steps), _language_rule(settings))
+        steps.insert(
+            sum(isinstance(step, Change) and step.name == "repair" for step in steps), _language_rule(settings)
+        )
     account = Account(where)
     prose_from = int(settings.get("prose_from", _PROSE_FROM[preset]))
     parts = [_Pass(part, account, prose_from).run(steps) for part in _slices(rows)]
@@ -129,7 +131,9 @@ class _Pass:
             return
         self.account.mended[change.name] += count
         place = self.rows.column_names.index("text")
-        self.rows = self.rows.set_column(place, self.rows.schema.field(place), mended.cast(self.rows.schema.field(place).type))
+        self.rows = self.rows.set_column(
+            place, self.rows.schema.field(place), mended.cast(self.rows.schema.field(place).type)
+        )
         self.docs = Documents(mended, self.docs.starts, self.docs.languages)
         blank = pc.equal(mended, "").to_numpy(zero_copy_only=False)
         self._drop_lines(blank, "emptied", [change.name] * int(blank.sum()))

@@ -59,9 +59,7 @@ _SMILEY = re.compile(
 
 _SUBJECTS = "i you he she it we they"
 _ASKING = "who what when where why how there that this these those"
-_NEGATED = (
-    "ai are ca could dare did do does had has have is may might must need ought sha should was were wo would"
-)
+_NEGATED = "ai are ca could dare did do does had has have is may might must need ought sha should was were wo would"
 
 
 def _contractions() -> dict[str, tuple[str, ...]]:

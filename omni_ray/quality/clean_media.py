@@ -1,0 +1,117 @@
+"""Cleaning clips, pictures and words: rows are judged one by one, captions within their picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from omni_ray.errors import OmniError
+from omni_ray.modalities.audio import MIN_SAMPLES, SAMPLING_RATE
+from omni_ray.quality.audio_rules import AUDIO_RULES, Clips, samples_of, trimmed
+from omni_ray.quality.image_rules import IMAGE_RULES, Pictures
+from omni_ray.quality.ocr_rules import OCR_RULES
+from omni_ray.quality.outcome import Account, Cleaned
+from omni_ray.quality.rules import Change, Mask, Rule, chosen
+
+Rules = tuple[Rule | Change, ...]
+
+
+def _switched(rules: Rules, preset: str, overrides: Mapping[str, Any], modality: str) -> dict[str, Rule | Change]:
+    on, unknown = chosen(rules, preset, overrides)
+    if unknown:
+        raise OmniError(f"{modality} has no rule named {', '.join(sorted(unknown))}; docs/quality.md lists them")
+    return on
+
+
+def _judge(rows: pa.Table, rules: list[Rule], batch: Any, account: Account, samples: list[int]) -> Mask:
+    """Which rows stay; the first rule that a row breaks is its reason."""
+    stays = np.ones(rows.num_rows, bool)
+    if rows.num_rows == 0:
+        return stays
+    for rule in rules:
+        values = rule.measure(batch)
+        for row in np.flatnonzero(rule.removes(values) & stays):
+            account.remove(rows["id"][int(row)].as_py(), rule.reason, rule.detail(values[row]), samples[row])
+            stays[row] = False
+    return stays
+
+
+def clean_audio(rows: pa.Table, preset: str, overrides: Mapping[str, Any], where: str) -> Cleaned:
+    """Clean audio shard rows; a sample is a clip."""
+    on = _switched(AUDIO_RULES, preset, overrides, "audio")
+    account = Account(where)
+    rules = [step for step in on.values() if isinstance(step, Rule)]
+    stays = _judge(rows, rules, Clips(rows), account, [1] * rows.num_rows)
+    kept = rows.filter(pa.array(stays))
+    if "trim_silence" in on and kept.num_rows:
+        kept = _trim(kept, account)
+    return account.close(kept, rows.num_rows, kept.num_rows)
+
+
+def _trim(rows: pa.Table, account: Account) -> pa.Table:
+    from omni_ray.modalities.waveform import encode, to_int16
+
+    made = rows.to_pylist()
+    for row in made:
+        samples = samples_of(row["audio"]["bytes"])
+        short = trimmed(samples)
+        if MIN_SAMPLES <= len(short) < len(samples):
+            audio_format = "wav" if row["audio"]["path"].endswith(".wav") else "flac"
+            row["audio"] = {**row["audio"], "bytes": encode(to_int16(short), SAMPLING_RATE, audio_format)}
+            row["num_samples"], row["duration"] = len(short), len(short) / SAMPLING_RATE
+            account.mended["trim_silence"] += 1
+    return pa.Table.from_pylist(made, schema=rows.schema)
+
+
+def clean_images(rows: pa.Table, preset: str, overrides: Mapping[str, Any], where: str) -> Cleaned:
+    """Clean image shard rows; a sample is a caption. A picture left without captions goes with them."""
+    on = _switched(IMAGE_RULES, preset, overrides, "images")
+    account = Account(where)
+    counts = pc.fill_null(pc.list_value_length(rows["captions"]), 0).to_pylist()
+    pictures = [step for step in on.values() if isinstance(step, Rule) and step.unit == "image"]
+    stays = _judge(rows, pictures, Pictures(rows), account, counts)
+    kept = rows.filter(pa.array(stays)).combine_chunks()
+    captions = [step for step in on.values() if isinstance(step, Rule) and step.unit == "caption"]
+    if captions and kept.num_rows:
+        kept = _clean_captions(kept, captions, account)
+    left = sum(pc.fill_null(pc.list_value_length(kept["captions"]), 0).to_pylist())
+    return account.close(kept, sum(counts), left)
+
+
+def _clean_captions(rows: pa.Table, rules: list[Rule], account: Account) -> pa.Table:
+    batch = Pictures(rows)
+    texts, owner = batch.captions
+    stays = np.ones(len(texts), bool)
+    for rule in rules:
+        values = rule.measure(batch)
+        for number in np.flatnonzero(rule.removes(values) & stays):
+            name = rows["id"][int(owner[number])].as_py()
+            account.remove(name, rule.reason, f"{rule.detail(values[number])}: {texts[int(number)].as_py()[:80]}")
+            stays[number] = False
+    if stays.all():
+        return rows
+    left = np.bincount(owner[stays], minlength=rows.num_rows)
+    offsets = pa.array(np.concatenate([[0], np.cumsum(left)]).astype(np.int32))
+    place = rows.column_names.index("captions")
+    lists = pa.ListArray.from_arrays(offsets, texts.filter(pa.array(stays))).cast(rows.schema.field(place).type)
+    return rows.set_column(place, rows.schema.field(place), lists).filter(pa.array(left > 0))
+
+
+def clean_ocr(rows: pa.Table, preset: str, overrides: Mapping[str, Any], where: str) -> Cleaned:
+    """Clean OCR shard rows; a sample is a word."""
+    on = _switched(OCR_RULES, preset, overrides, "ocr")
+    account = Account(where)
+    rules = [step for step in on.values() if isinstance(step, Rule)]
+    kept = rows.filter(pa.array(_judge(rows, rules, Pictures(rows), account, [1] * rows.num_rows)))
+    return account.close(kept, rows.num_rows, kept.num_rows)
+
+
+CLEANERS: dict[str, Callable[[pa.Table, str, Mapping[str, Any], str], Cleaned]] = {
+    "audio": clean_audio,
+    "images": clean_images,
+    "ocr": clean_ocr,
+}

@@ -1,0 +1,72 @@
+"""A held-out split that leaks nothing: whole documents, speakers and pictures go to one side.
+
+The side depends on the group's name alone: it stays the same when corpora grow, on any machine, at any parallelism.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from omni_ray.errors import OmniError
+
+
+def group_keys(rows: pa.Table, modality: str) -> list[str]:
+    """The group of every shard row: text its document, audio its speaker (the clip where none is known), images the
+    picture, ocr the photograph a word was cut from (the word's own picture where it was not).
+
+    Groups of different corpora are different.
+
+    Raises:
+        OmniError: an unknown modality.
+    """
+    if modality == "text":
+        names = pc.replace_substring_regex(rows["id"], r"#\d+$", "")
+    elif modality == "audio":
+        names = pc.coalesce(rows["speaker"], rows["id"])
+    elif modality == "images":
+        names = rows["id"]
+    elif modality == "ocr":
+        names = _photographs(rows)
+    else:
+        raise OmniError(f"{modality}: no such modality; there are text, audio, images and ocr")
+    corpora = rows["corpus"].to_pylist()
+    return [f"{corpus}\0{name}" for corpus, name in zip(corpora, names.to_pylist(), strict=True)]
+
+
+def _photographs(rows: pa.Table) -> pa.Array:
+    """A word cut from a photograph lies in a folder named after it, in a file named after the word's own id."""
+    paths = rows["image"].combine_chunks().field("path").to_pylist()
+    names = []
+    for path, word in zip(paths, rows["id"].to_pylist(), strict=True):
+        folder, _, file = path.rpartition("/")
+        is_cut = bool(folder) and file.rpartition(".")[0] == word.replace("/", "_")
+        names.append(folder if is_cut else path)
+    return pa.array(names, pa.string())
+
+
+def held_out(keys: list[str], fraction: float, seed: int = 0) -> npt.NDArray[np.bool_]:
+    """Which rows are held out: those whose group hashes into the first ``fraction`` of the range.
+
+    Args:
+        keys: as :func:`group_keys` gives them.
+        fraction: the share of groups wanted, 0 to below 1; the share of rows is only near it.
+        seed: another split.
+
+    Raises:
+        OmniError: ``fraction`` is out of its range.
+    """
+    if not 0 <= fraction < 1:
+        raise OmniError(f"--holdout {fraction}: from 0 to below 1")
+    limit = round(fraction * (1 << 64))
+    salt = seed.to_bytes(8, "little", signed=True)
+    sides = {key: _place(key, salt) < limit for key in set(keys)}
+    return np.array([sides[key] for key in keys], bool)
+
+
+def _place(key: str, salt: bytes) -> int:
+    return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, salt=salt).digest(), "little")

@@ -1,0 +1,110 @@
+"""The rules for pictures and their captions."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from omni_ray.quality.picture_hash import grey
+from omni_ray.quality.rules import Change, Rule, Values
+
+_BOILERPLATE = (
+    r"^(?:(?:img|dsc|dscn|dscf|pict?|image|photo|screenshot|untitled|unnamed)[\s_\-]*\d*(?:\.[a-z]{3,4})?"
+    r"|[\w\-]+\.(?:jpe?g|png|gif|webp|bmp)|(?:https?://|www\.)\S+|(?:click|tap) (?:here|to|on|for)\b.*"
+    r"|(?:no )?(?:caption|description|alt text|title)(?: available)?|stock photo|thumbnail|logo|null|none|n/a)\W*$"
+)
+
+
+class Pictures:
+    """Image shard rows (or word pictures), each decoded once."""
+
+    def __init__(self, rows: pa.Table) -> None:
+        self.rows = rows
+
+    @cached_property
+    def measured(self) -> Values:
+        """(pictures, 3): standard deviation of brightness, its entropy in bits, its 2nd to 98th percentile range."""
+        files = self.rows["image"].combine_chunks().field("bytes")
+        return np.array([_measure(data.as_py()) for data in files], np.float64).reshape(-1, 3)
+
+    @cached_property
+    def captions(self) -> tuple[pa.Array, np.ndarray]:  # type: ignore[type-arg]
+        """All captions one after the other, and the row of each."""
+        lists = self.rows["captions"].combine_chunks()
+        return lists.flatten(), pc.list_parent_indices(lists).to_numpy().astype(np.int64)
+
+
+def _measure(data: bytes) -> tuple[float, float, float]:
+    pixels = grey(data)
+    counts = np.bincount(pixels.astype(np.uint8).reshape(-1), minlength=256) / pixels.size
+    present = counts[counts > 0]
+    low, high = np.percentile(pixels, (2, 98))
+    return float(pixels.std()), float(-(present * np.log2(present)).sum()), float(high - low)
+
+
+def source_sizes(pictures: Pictures) -> tuple[Values, Values]:
+    """Source width and height; NaN where the shard does not hold them."""
+    names = ("source_width", "source_height")
+    if not set(names) <= set(pictures.rows.column_names):
+        unknown = np.full(pictures.rows.num_rows, np.nan)
+        return unknown, unknown
+    width, height = (pictures.rows[name].cast(pa.float64()).to_numpy(zero_copy_only=False) for name in names)
+    return width, height
+
+
+def short_edge(pictures: Pictures) -> Values:
+    """Pixels of the shorter edge of the source; NaN where unknown."""
+    return np.minimum(*source_sizes(pictures))  # type: ignore[no-any-return]
+
+
+def aspect(pictures: Pictures) -> Values:
+    """Longer over shorter edge of the source; NaN where unknown."""
+    width, height = source_sizes(pictures)
+    return np.maximum(width, height) / np.maximum(np.minimum(width, height), 1)  # type: ignore[no-any-return]
+
+
+def _deviation(pictures: Pictures) -> Values:
+    return pictures.measured[:, 0]
+
+
+def _entropy(pictures: Pictures) -> Values:
+    return pictures.measured[:, 1]
+
+
+def _caption_words(pictures: Pictures) -> Values:
+    texts, _ = pictures.captions
+    return pc.count_substring_regex(texts, r"[\p{L}\p{N}]+").to_numpy().astype(np.float64)  # type: ignore[no-any-return]
+
+
+def _boilerplate(pictures: Pictures) -> Values:
+    texts, _ = pictures.captions
+    found = pc.match_substring_regex(texts, _BOILERPLATE, ignore_case=True)
+    return found.to_numpy(zero_copy_only=False).astype(np.float64)  # type: ignore[no-any-return]
+
+
+def _said_before(pictures: Pictures) -> Values:
+    texts, rows = pictures.captions
+    seen: set[tuple[int, str]] = set()
+    found = np.zeros(len(rows))
+    for number, (row, text) in enumerate(zip(rows.tolist(), pc.utf8_lower(texts).to_pylist(), strict=True)):
+        key = (row, text.rstrip(" .!"))
+        found[number] = key in seen
+        seen.add(key)
+    return found
+
+
+BOTH = ("default", "strict")
+_OURS = "omni_ray"
+
+IMAGE_RULES: tuple[Rule | Change, ...] = (
+    Rule("source_edge", "image", "small_source", "pixels of the source's shorter edge", "LAION-5B (Schuhmann et al. 2022)", short_edge, low=64, presets=BOTH),
+    Rule("aspect", "image", "aspect", "longer over shorter edge of the source", "DataComp (Gadre et al. 2023)", aspect, high=4.0, presets=BOTH),
+    Rule("brightness_spread", "image", "blank", "standard deviation of brightness, of 255", _OURS, _deviation, low=4.0, presets=BOTH),
+    Rule("entropy", "image", "blank", "bits of brightness", _OURS, _entropy, low=1.0, presets=BOTH),
+    Rule("caption_words", "caption", "text_length", "words of the caption", "CC12M (Changpinyo et al. 2021)", _caption_words, low=2, high=256, presets=BOTH),
+    Rule("caption_boilerplate", "caption", "boilerplate", "a file name, address or stock phrase", _OURS, _boilerplate, high=0, presets=BOTH),
+    Rule("caption_repeated", "caption", "duplicate_caption", "an earlier caption of the picture says it", _OURS, _said_before, high=0, presets=BOTH),
+)  # fmt: skip
