@@ -105,8 +105,8 @@ class Elements:
                 if len(self._text) - self._at > MAX_ELEMENT or not self._more():
                     raise ValueError(error.msg) from None
                 continue
-            # A number that ends where the text does may go on.
-            if end < len(self._text) or not self._more():
+            # A number may go on: "1" was read of "1.5e+3", or "1.5" of it, as long as "e+3" is not there to see.
+            if len(self._text) - end > 3 or not self._more():
                 self._at = end
                 return found
 

@@ -217,6 +217,14 @@ class _Scan:
                 continue
             bad += [n for n in range(group, last) if not _is_utf8(self.data[self.starts[n] : self.ends[n]])]
         self._note_lines("invalid_utf8", np.array(bad, np.int64))
+        if self.at_file_end and bad[-1] == self.whole - 1 and self.bytes[-1] != _LF:
+            self._recount(bytes(self.data[self.starts[bad[-1]] :]))
+
+    def _recount(self, last: bytes) -> None:
+        """Nothing may be left of a last line without an end, once what is not UTF-8 has vanished."""
+        left = last.decode("utf-8", "ignore").replace("\r\n", "\n").replace("\r", "\n")
+        counted = 1 + last[:-1].count(b"\r")
+        self.part.rows += len(left.removesuffix("\n").split("\n")) * (left != "") - counted
 
     def _blank(self) -> None:
         starts, ends = self.starts[: self.whole], self.ends[: self.whole]
