@@ -94,7 +94,9 @@ def test_the_training_files_hold_every_sample(project: tuple[Path, api.PrepareRe
             assert (image.mode, image.size) == ("RGB", (224, 224))
 
 
-def test_transcripts_and_captions_are_the_corpus_own(project: tuple[Path, api.PrepareReport], shared_data: Path) -> None:
+def test_transcripts_and_captions_are_the_corpus_own(
+    project: tuple[Path, api.PrepareReport], shared_data: Path
+) -> None:
     root = project[0]
     spoken = {}
     for list_file in (shared_data / "librispeech").rglob("*.trans.txt"):

@@ -107,7 +107,7 @@ def test_the_parquet_files_of_one_commit_become_a_tree(hub: type[Hub], tmp_path:
 
 def test_a_dataset_of_scripts_is_never_run(hub: type[Hub], tmp_path: Path) -> None:
     hub.files |= {"set.py": b"raise SystemExit", "README.md": b""}
-    with pytest.raises(OmniError, match="no Parquet|never run"):
+    with pytest.raises(OmniError, match=r"no Parquet|never run"):
         resolve("org/set", folder=tmp_path)
 
 
