@@ -217,14 +217,14 @@ class _Scan:
                 continue
             bad += [n for n in range(group, last) if not _is_utf8(self.data[self.starts[n] : self.ends[n]])]
         self._note_lines("invalid_utf8", np.array(bad, np.int64))
-        if self.at_file_end and bad[-1] == self.whole - 1 and self.bytes[-1] != _LF:
-            self._recount(bytes(self.data[self.starts[bad[-1]] :]))
+        self.part.rows += sum(self._misjudged(n) for n in bad)
 
-    def _recount(self, last: bytes) -> None:
-        """Nothing may be left of a last line without an end, once what is not UTF-8 has vanished."""
-        left = last.decode("utf-8", "ignore").replace("\r\n", "\n").replace("\r", "\n")
-        counted = 1 + last[:-1].count(b"\r")
-        self.part.rows += len(left.removesuffix("\n").split("\n")) * (left != "") - counted
+    def _misjudged(self, number: int) -> int:
+        """How many rows more, or fewer, a line gives once what is not UTF-8 has vanished from it."""
+        line = bytes(self.data[self.starts[number] : self.ends[number] + 1])
+        counted = 1 + line.removesuffix(b"\n")[:-1].count(b"\r")
+        left = line.decode("utf-8", "ignore").replace("\r\n", "\n").replace("\r", "\n")
+        return left.count("\n") + (not left.endswith("\n") and left != "") - counted
 
     def _blank(self) -> None:
         starts, ends = self.starts[: self.whole], self.ends[: self.whole]
