@@ -33,6 +33,20 @@ def samples_of(data: bytes) -> Samples:
     return samples[:, 0]  # type: ignore[no-any-return]
 
 
+def encoded(samples: Samples, audio_format: str) -> bytes:
+    """16-bit "flac" or "wav" of samples that came from 16 bits: exact."""
+    import soundfile
+
+    buffer = io.BytesIO()
+    soundfile.write(buffer, pcm(samples), SAMPLING_RATE, format=audio_format.upper(), subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def pcm(samples: Samples) -> npt.NDArray[np.int16]:
+    """The 16-bit values of a shard's samples."""
+    return np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
+
+
 def frame_levels(samples: Samples) -> Values:
     """Power of 20 ms frames in dB of full scale, at least one frame; the last, shorter one does not count."""
     count = max(1, len(samples) // FRAME)

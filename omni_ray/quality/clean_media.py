@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from omni_ray.errors import OmniError
 from omni_ray.modalities.audio import MIN_SAMPLES, SAMPLING_RATE
-from omni_ray.quality.audio_rules import AUDIO_RULES, Clips, samples_of, trimmed
+from omni_ray.quality.audio_rules import AUDIO_RULES, Clips, encoded, samples_of, trimmed
 from omni_ray.quality.image_rules import IMAGE_RULES, Pictures
 from omni_ray.quality.ocr_rules import OCR_RULES
 from omni_ray.quality.outcome import Account, Cleaned
@@ -53,15 +53,13 @@ def clean_audio(rows: pa.Table, preset: str, overrides: Mapping[str, Any], where
 
 
 def _trim(rows: pa.Table, account: Account) -> pa.Table:
-    from omni_ray.modalities.waveform import encode, to_int16
-
     made = rows.to_pylist()
     for row in made:
         samples = samples_of(row["audio"]["bytes"])
         short = trimmed(samples)
         if MIN_SAMPLES <= len(short) < len(samples):
             audio_format = "wav" if row["audio"]["path"].endswith(".wav") else "flac"
-            row["audio"] = {**row["audio"], "bytes": encode(to_int16(short), SAMPLING_RATE, audio_format)}
+            row["audio"] = {**row["audio"], "bytes": encoded(short, audio_format)}
             row["num_samples"], row["duration"] = len(short), len(short) / SAMPLING_RATE
             account.mended["trim_silence"] += 1
     return pa.Table.from_pylist(made, schema=rows.schema)

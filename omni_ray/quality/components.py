@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from omni_ray.pipeline.tasks import Runner
-from omni_ray.quality.hashing import Hashes
+from omni_ray.quality.hashing import Hashes, mix
 from omni_ray.quality.slices import read_slice, write_slices
 from omni_ray.storage import Storage
 
@@ -76,8 +76,6 @@ def _star(step: _Step, number: int) -> tuple[int, int]:
         write_slices(step.storage, name, {"node": high, "neighbour": low}, high, step.slices)
     else:
         write_edges(step.storage, name, (high, low), step.slices)
-    from omni_ray.quality.hashing import mix
-
     return len(high), int((mix(high) ^ mix(low + np.uint64(1))).sum(dtype=np.uint64))
 
 

@@ -94,8 +94,11 @@ def find_duplicates(
     if len(shards) > MAX_SHARDS:
         raise OmniError(f"{len(shards)} shards; at most {MAX_SHARDS} can be compared at once")
     found = Duplicates()
+    wanted = entries.kinds_of(modality, kinds)
+    if not shards:
+        return found
     taken: set[int] = set()
-    for kind in entries.kinds_of(modality, kinds):
+    for kind in wanted:
         work = scratch.child(kind)
         for item, kept in _one_kind(shards, kind, work, run, slices, dict(options or {})):
             if item in taken:
@@ -195,12 +198,13 @@ def _close_pairs(key: Hashes, check: Hashes, item: Hashes, distance: int) -> tup
     """Pairs of one key whose checks differ in at most ``distance`` bits: neighbour by neighbour, shift by shift."""
     high: list[Hashes] = []
     low: list[Hashes] = []
+    # Keys are sorted: a place that has no equal at one distance has none at a larger one.
+    places = np.arange(len(key))
     shift = 1
-    while shift < len(key):
-        same = np.flatnonzero(key[shift:] == key[:-shift])
-        if not len(same):
-            break
-        near = same[np.bitwise_count(check[same + shift] ^ check[same]) <= distance]
+    while len(places):
+        places = places[places + shift < len(key)]
+        places = places[key[places + shift] == key[places]]
+        near = places[np.bitwise_count(check[places + shift] ^ check[places]) <= distance]
         high.append(item[near + shift])
         low.append(item[near])
         shift += 1

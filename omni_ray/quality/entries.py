@@ -95,11 +95,10 @@ def _near(rows: pa.Table, options: Mapping[str, Any]) -> Entries:
 
 
 def _clips(rows: pa.Table, options: Mapping[str, Any]) -> Entries:
-    from omni_ray.modalities.waveform import to_int16
-    from omni_ray.quality.audio_rules import samples_of
+    from omni_ray.quality.audio_rules import pcm, samples_of
 
     files = rows["audio"].combine_chunks().field("bytes")
-    return _digests((to_int16(samples_of(data.as_py())).tobytes() for data in files), np.arange(len(rows)))
+    return _digests((pcm(samples_of(data.as_py())).tobytes() for data in files), np.arange(len(rows)))
 
 
 def _pictures(rows: pa.Table, options: Mapping[str, Any]) -> Entries:

@@ -7,7 +7,7 @@ without touching the rule, and what was measured can be shown beside the verdict
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -106,14 +106,12 @@ def chosen(
 
 
 def _limited(rule: Rule | Change, wanted: Any) -> Rule | Change:
-    from dataclasses import replace
-
     if isinstance(rule, Rule):
         if isinstance(wanted, (list, tuple)) and len(wanted) == 2:
             return replace(rule, low=_number(rule, wanted[0]), high=_number(rule, wanted[1]))
         if isinstance(wanted, (int, float)) and (rule.low is None) != (rule.high is None):
-            side = "high" if rule.low is None else "low"
-            return replace(rule, **{side: float(wanted)})
+            limit = float(wanted)
+            return replace(rule, high=limit) if rule.low is None else replace(rule, low=limit)
     raise OmniError(f"{rule.name}: {wanted!r} is not a limit it can have; give true, false, a number or [low, high]")
 
 

@@ -1,0 +1,95 @@
+"""Held-out groups never leak; packed lines never cross documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from omni_ray.errors import OmniError
+from omni_ray.quality.hold_out import group_keys, held_out
+from omni_ray.quality.pack import pack_table, sentencepiece_counter
+from tests.quality.conftest import text_table
+
+Table = Callable[..., pa.Table]
+
+
+def test_documents_stay_together(table_of: Table) -> None:
+    table = table_of([[f"line {n}" for n in range(7)] for _ in range(2000)])
+    keys = group_keys(table, "text")
+    out = held_out(keys, 0.05)
+    sides = {key: side for key, side in zip(keys, out.tolist(), strict=True)}
+    assert all(sides[key] == side for key, side in zip(keys, out.tolist(), strict=True))
+    assert 0.03 < out.mean() < 0.07
+    assert held_out(keys[::-1], 0.05)[::-1].tolist() == out.tolist(), "order does not matter"
+    assert (held_out(keys, 0.1) >= out).all(), "a larger share holds the smaller"
+    assert held_out(keys, 0.05, seed=1).tolist() != out.tolist()
+    assert not held_out(keys, 0.0).any()
+
+
+def test_groups_of_each_modality(table_of: Table) -> None:
+    audio = pa.table({"id": ["a", "b", "c"], "corpus": ["x", "x", "y"], "speaker": ["s", None, "s"]})
+    assert group_keys(audio, "audio") == ["x\0s", "x\0b", "y\0s"]
+    paths = ["img/p1/w1.jpg", "img/p1/w_2.jpg", "a/b/1_word_2.jpg"]
+    words = pa.table({
+        "id": ["w1", "w/2", "a/b/1_word_2"], "corpus": ["x"] * 3, "image": [{"bytes": b"", "path": p} for p in paths],
+    })  # fmt: skip
+    assert group_keys(words, "ocr") == ["x\0img/p1", "x\0img/p1", "x\0a/b/1_word_2.jpg"]
+    assert group_keys(table_of([["l", "m"]]), "text") == ["made\0made-0"] * 2
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.0, 2])
+def test_wrong_fractions(fraction: float) -> None:
+    with pytest.raises(OmniError, match="holdout"):
+        held_out(["a"], fraction)
+
+
+def words(texts: list[str]) -> list[int]:
+    return [len(text.split()) for text in texts]
+
+
+line = st.lists(st.sampled_from(["a", "bb", "c"]), min_size=1, max_size=9).map(" ".join)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(line, min_size=1, max_size=6), max_size=5), st.integers(2, 12))
+def test_packing_loses_nothing(documents: list[list[str]], window: int) -> None:
+    table = text_table(documents)
+    packed = pack_table(table, words, window)
+    for number, lines in enumerate(documents):
+        mine = [r for r in packed.to_pylist() if r["id"].startswith(f"made-{number}#")]
+        assert " ".join(r["text"] for r in mine) == " ".join(lines)
+        assert mine[0]["id"].endswith("#0")
+        for row, following in zip(mine, mine[1:], strict=False):
+            assert row["tokens"] + words([following["text"].split(" ")[0]])[0] <= row["tokens"] + following["tokens"]
+            assert row["tokens"] < window or row["text"] in lines
+    assert all(words([r["text"]]) == [r["tokens"]] for r in packed.to_pylist())
+
+
+def test_packing_with_a_real_tokenizer(real_documents: list[list[str]], table_of: Table, tmp_path: Path) -> None:
+    import sentencepiece
+
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("\n".join(line for d in real_documents[:400] for line in d))
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(corpus), model_prefix=str(tmp_path / "tokenizer"), vocab_size=1000, model_type="bpe", minloglevel=2,
+        character_coverage=1.0,
+    )  # fmt: skip
+    count = sentencepiece_counter(str(tmp_path / "tokenizer.model"))
+    table = table_of(real_documents[:200])
+    packed = pack_table(table, count, 512)
+    tokens = packed["tokens"].to_numpy()
+    assert tokens.tolist() == count(packed["text"].to_pylist()), "the sum of the lines' tokens is the joined line's"
+    alone = set(table["text"].to_pylist())
+    assert all(t < 512 or text in alone for t, text in zip(tokens, packed["text"].to_pylist(), strict=True))
+    assert packed.num_rows < table.num_rows / 4 and np.median(tokens) > 100
+
+
+def test_a_missing_model_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(OmniError, match="not a SentencePiece model"):
+        sentencepiece_counter(str(tmp_path / "none.model"))
