@@ -139,7 +139,9 @@ def clean_captions(row: Mapping[str, Any]) -> tuple[list[str], list[Rejected]]:
         if not text:
             lost.append(Rejected(row["id"], row["where"], "empty_text", f"caption {number + 1} of {len(given)}"))
         elif len(text) > MAX_TEXT_CHARS:
-            lost.append(Rejected(row["id"], row["where"], "text_too_long", f"caption {number + 1}: {len(text):,} characters"))
+            lost.append(
+                Rejected(row["id"], row["where"], "text_too_long", f"caption {number + 1}: {len(text):,} characters")
+            )
         else:
             kept.append(text)
     return kept, lost

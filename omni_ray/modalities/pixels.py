@@ -126,9 +126,9 @@ def _eight_bits(values: npt.NDArray[Any]) -> Pixels:
         raise Unusable("decode_error", "NaN or infinite pixels")
     low, high = float(wide.min(initial=0.0)), float(wide.max(initial=0.0))
     if np.issubdtype(values.dtype, np.integer):
-        scale, offset = (65535.0, 0.0) if 0 <= low and high <= 65535 else (high - low, low)
+        scale, offset = (65535.0, 0.0) if low >= 0 and high <= 65535 else (high - low, low)
     else:
-        scale, offset = (1.0, 0.0) if 0 <= low and high <= 1 else (high - low, low)
+        scale, offset = (1.0, 0.0) if low >= 0 and high <= 1 else (high - low, low)
     return np.rint((wide - offset) / (scale or 1.0) * 255).astype(np.uint8)
 
 
