@@ -52,7 +52,8 @@ def real_documents(shared_data: Path) -> list[list[str]]:
     for path in sorted((shared_data / "books").rglob("*.txt")):
         lines += filter(None, map(one_line, path.read_text("utf-8", "replace").split("\n")))
     dump = shared_data / "wikipedia" / "enwiki-latest-pages-articles.xml.bz2"
-    wiki = list(filter(None, map(one_line, bz2.open(dump, "rt").read().split("\n"))))
+    with bz2.open(dump, "rt") as file:
+        wiki = list(filter(None, map(one_line, file.read().split("\n"))))
     lines = lines[:12_000] + wiki[:6_000]
     documents = []
     start = 0

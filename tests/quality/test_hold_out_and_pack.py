@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ def test_documents_stay_together(table_of: Table) -> None:
     table = table_of([[f"line {n}" for n in range(7)] for _ in range(2000)])
     keys = group_keys(table, "text")
     out = held_out(keys, 0.05)
-    sides = {key: side for key, side in zip(keys, out.tolist(), strict=True)}
+    sides = dict(zip(keys, out.tolist(), strict=True))
     assert all(sides[key] == side for key, side in zip(keys, out.tolist(), strict=True))
     assert 0.03 < out.mean() < 0.07
     assert held_out(keys[::-1], 0.05)[::-1].tolist() == out.tolist(), "order does not matter"
@@ -65,7 +66,7 @@ def test_packing_loses_nothing(documents: list[list[str]], window: int) -> None:
         mine = [r for r in packed.to_pylist() if r["id"].startswith(f"made-{number}#")]
         assert " ".join(r["text"] for r in mine) == " ".join(lines)
         assert mine[0]["id"].endswith("#0")
-        for row, following in zip(mine, mine[1:], strict=False):
+        for row, following in pairwise(mine):
             assert row["tokens"] + words([following["text"].split(" ")[0]])[0] <= row["tokens"] + following["tokens"]
             assert row["tokens"] < window or row["text"] in lines
     assert all(words([r["text"]]) == [r["tokens"]] for r in packed.to_pylist())
