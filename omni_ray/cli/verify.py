@@ -124,11 +124,11 @@ def _print_report(report: VerifyReport) -> None:
         typer.echo(f"ok: the trainers lose nothing{looked}")
     else:
         grave = sum(f.severity != "warning" for f in report.findings)
-        typer.echo(f"{grave} finding{'s' * (grave != 1)}: the trainers would lose {lost:,} samples{looked}")
+        typer.echo(f"{grave} finding{'s' * (grave != 1)}: {lost:,} samples would be lost{looked}")
 
 
 def _print_finding(finding: Finding) -> None:
-    typer.echo(f"{finding.severity}: {finding.file}: {finding.message} [{finding.code}], {finding.count:,} times")
+    typer.echo(f"{finding.severity}: {finding.file}: {finding.message} ({finding.code}: {finding.count:,})")
     hurt = ", ".join(finding.trainers)
     typer.echo(f"  {hurt}: {finding.consequence}" if hurt else f"  {finding.consequence}")
     for example in finding.examples:

@@ -143,6 +143,7 @@ class AnnotationsCheck(FileCheck):
             for element in elements:
                 batch.append(element)
                 if len(batch) == ELEMENTS_PER_PIECE:
+                    self.report.rows = first + len(batch)
                     yield self._piece(first, batch, seen, elements.offset / size)
                     first, batch = first + len(batch), []
         except NotAList as error:

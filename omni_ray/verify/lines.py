@@ -7,7 +7,6 @@ does not grow with the file, whatever it holds. Bytes are looked at with NumPy a
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,7 +31,6 @@ _ODD = np.zeros(256, bool)
 _ODD[[*range(_LF), 11, 12, *range(14, 32), 127]] = True
 _SHOWN = 60
 _GROUP = 1000
-_SEPARATORS = re.compile(b"\xe2\x80[\xa8\xa9]|\xc2\x85")
 
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]
@@ -190,22 +188,22 @@ class _Scan:
         self.part.rows += int(is_lone.sum())
 
     def _controls(self) -> None:
-        odd = np.flatnonzero(_ODD[self.bytes])
-        if len(odd):
-            is_nul = self.bytes[odd] == 0
+        data = self.bytes
+        # Comparisons of whole arrays take a tenth of the time of one look-up a byte.
+        breaks = np.count_nonzero(data == _LF) + np.count_nonzero(data == _CR)
+        if np.count_nonzero(data < 32) > breaks or (data == 127).any():
+            odd = np.flatnonzero(_ODD[data])
+            is_nul = data[odd] == 0
             self._note_places("nul", odd[is_nul])
             self._note_places("control", odd[~is_nul], is_loss=False)
-        lead = np.flatnonzero(self.bytes[:-1] == 0xC2)
-        follow = self.bytes[lead + 1]
-        self._note_places("control", lead[(follow >= 0x80) & (follow < 0xA0) & (follow != 0x85)], is_loss=False)
-        separators = np.fromiter((m.start() for m in self._separators()), np.int64)
+        lead = np.flatnonzero(data[:-1] == 0xC2)
+        follow = data[lead + 1]
+        is_next_line = follow == 0x85
+        self._note_places("control", lead[(follow >= 0x80) & (follow < 0xA0) & ~is_next_line], is_loss=False)
+        three = np.flatnonzero(data[:-2] == 0xE2)
+        is_separator = (data[three + 1] == 0x80) & ((data[three + 2] == 0xA8) | (data[three + 2] == 0xA9))
+        separators = np.sort(np.concatenate([lead[is_next_line], three[is_separator]]))
         self._note_places("line_separator", separators, is_loss=False)
-
-    def _separators(self) -> Iterator[re.Match[bytes]]:
-        # Three searches for whole strings take a hundredth of the time of one for the pattern.
-        data = bytes(self.data)
-        if any(data.find(each) >= 0 for each in (b"\xe2\x80\xa8", b"\xe2\x80\xa9", b"\xc2\x85")):
-            yield from _SEPARATORS.finditer(data)
 
     def _encoding(self) -> None:
         if _is_utf8(self.data):

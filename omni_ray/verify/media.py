@@ -40,7 +40,7 @@ def path_flaws(path: str) -> list[str]:
         flaws.append("backslash_path")
     elif path.startswith("/"):
         flaws.append("absolute_path")
-    if ".." in PurePosixPath(path).parts:
+    if ".." in path and ".." in path.split("/"):
         flaws.append("outside_path")
     return flaws
 

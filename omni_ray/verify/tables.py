@@ -9,10 +9,12 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import NamedTuple
 
 from omni_ray.verify.characters import is_blank, odd_characters
 from omni_ray.verify.media import Judge, path_flaws
@@ -25,6 +27,9 @@ MAX_LINE_BYTES = 16 << 20
 """A longer line would hold a field over csv's limit of 131,072 characters, or a million fields."""
 _BOM = b"\xef\xbb\xbf"
 _HEADERS = {"asr": ("wav", "text"), "tts": ("text", "wav"), "ocr": ("image", "text")}
+_FIELD = '(?:"(?:[^"]++|"")*+"|[^",\n]*+)'
+_PLAIN = re.compile(f"{_FIELD}(?:,{_FIELD})*+\n?")
+"""A record whose quotes stand around whole fields and are doubled inside; a sieve before csv's strict mode."""
 _NAMES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "asr": (("wav",), ("text",)),
     "tts": (("wav",), ()),
@@ -36,8 +41,7 @@ Pick = Callable[[int], bool]
 """Whether the media of a row, given by its number, are to be decoded."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One record of a CSV file.
 
     Attributes:
@@ -169,7 +173,7 @@ class Table:
             flaws.append("extra_field")
         if lines.is_invalid:
             flaws.append("invalid_utf8")
-        if any('"' in raw for raw in lines.raw) and not _is_strict(lines.raw):
+        if _PLAIN.fullmatch("".join(lines.raw)) is None and not _is_strict(lines.raw):
             flaws.append("quoting")
         if lines.has_returns and not flaws and not any("\n" in value for value in fields):
             flaws.append("line_ends")
@@ -222,6 +226,7 @@ class TableCheck(FileCheck):
         for row in rows:
             batch.append(row)
             if len(batch) == ROWS_PER_PIECE:
+                self.report.rows = table.rows
                 yield self._piece(batch, seen, table.offset / size)
                 batch = []
         if batch:
@@ -238,8 +243,10 @@ class TableCheck(FileCheck):
         if self._twin is None:
             fresh = seen.add([row.media or f"\0{row.number}" for row in batch])
             for i, (row, is_new) in enumerate(zip(batch, fresh, strict=True)):
-                flaws = row.flaws if is_new else (*row.flaws, "duplicate_media")
-                batch[i] = Row(row.number, row.line, row.media, row.text, flaws, self._pick(row.number))
+                if not is_new:
+                    batch[i] = row = row._replace(flaws=(*row.flaws, "duplicate_media"))
+                if not self._pick(row.number):
+                    batch[i] = row._replace(decode=False)
         return Rows(self.key, self.report.kind, tuple(batch), judge, progress)
 
     def _unlike(self, table: Table, twin: Path) -> Iterator[Row]:
