@@ -8,7 +8,7 @@ from typing import Any
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.media import fetch
 from omni_ray.errors import SourceError
-from omni_ray.sources.lists import Seen, line_ranges, read_range
+from omni_ray.sources.lists import MAX_LINE_BYTES, Seen, line_ranges, read_range
 from omni_ray.sources.tree import Tree
 
 _CLIPS_PER_UNIT = 128
@@ -34,70 +34,93 @@ class CommonVoice(Corpus):
     }
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        seen = Seen()
+        there: set[str] = set()
+        is_empty = True
         for folder, folders, files in tree.walk():
             lists = {name.removesuffix(".tsv") for name in files if name.endswith(".tsv")}
             if "clips" not in folders or not lists:
                 continue
             folders.remove("clips")  # millions of files that nobody needs to list
-            seen = Seen()
-            for split in _splits(lists, options.splits, folder, tree.location):
+            there |= lists
+            for split in _splits(lists, options.splits, f"{tree.location}/{folder}".rstrip("/")):
+                is_empty = False
                 yield from _units_of_list(tree, f"{folder}/{split}.tsv".lstrip("/"), options, seen)
+        if there and is_empty:
+            raise SourceError(
+                f"common_voice: {tree.location} has no list {' or '.join(options.splits)}; "
+                f"there are {', '.join(sorted(there))}"
+            )
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         name, columns = payload["list"], payload["columns"]
-        prefix = name.rpartition("/")[0]
         for number, line in read_range(tree, name, *payload["span"]):
             if line.strip():
-                yield _record(tree, prefix, columns, f"{name}:{number}", line, number in payload["again"])
+                yield _record(tree, name, columns, f"{name}:{number}", line, number in payload["again"])
 
 
-def _splits(there: set[str], wanted: tuple[str, ...], folder: str, location: str) -> list[str]:
+def _splits(there: set[str], wanted: tuple[str, ...], location: str) -> list[str]:
     if wanted:
         return [split for split in wanted if split in there]
     for splits in _DEFAULT_SPLITS:
         found = [split for split in splits if split in there]
         if found:
             return found
-    raise SourceError(f"common_voice: {location}/{folder} has none of validated.tsv, train.tsv, other.tsv")
+    raise SourceError(f"common_voice: {location} has none of validated.tsv, train.tsv, other.tsv")
 
 
 def _units_of_list(tree: Tree, name: str, options: Options, seen: Seen) -> Iterator[UnitDraft]:
     with tree.open(name) as file:
-        header = file.readline().decode("utf-8-sig", "replace").rstrip("\r\n").split("\t")
+        header = file.readline(MAX_LINE_BYTES).decode("utf-8-sig", "replace").rstrip("\r\n").split("\t")
     missing = {"path", "sentence"} - set(header)
     if missing:
         raise SourceError(
-            f"common_voice: {name} has no column {' or '.join(sorted(missing))}; it has {', '.join(header)}"
+            f"common_voice: {name} has no column {' or '.join(sorted(missing))}; it has {', '.join(header)[:200]}"
         )
     columns = {key: header.index(key) for key in ("path", "sentence", "client_id") if key in header}
-    clips_folder = f"{name.rpartition('/')[0]}/clips".lstrip("/")
+    clips_folder, language = _place(name)
     for part in line_ranges(tree, name, options.records_per_unit(_CLIPS_PER_UNIT), skip=1):
-        rows = [(n, row) for n, row in read_range(tree, name, part.start, part.end, part.first) if row.strip()]
-        paths = [(n, _field(row.split(b"\t"), columns["path"])) for n, row in rows]
-        again = [n for n, path in paths if path and seen.again(path)]
-        clips = tuple(f"{clips_folder}/{_with_ending(path.decode('utf-8', 'replace'))}" for _, path in paths if path)
-        payload = {"list": name, "columns": columns, "span": [part.start, part.end, part.first], "again": again}
-        yield UnitDraft(payload, (name, *clips), len(rows), len(rows))
+        span = (part.start, part.end, part.first)
+        rows = [(number, row.split(b"\t")) for number, row in read_range(tree, name, *span) if row.strip()]
+        clips = [(number, _clip_name(_field(fields, columns["path"]))) for number, fields in rows]
+        again = [number for number, clip in clips if clip and seen.again(_ident(clip, language).encode())]
+        files = tuple(f"{clips_folder}/{clip}" for _, clip in clips if clip)
+        payload = {"list": name, "columns": columns, "span": span, "again": again}
+        yield UnitDraft(payload, (name, *files), len(rows), len(rows))
+
+
+def _place(name: str) -> tuple[str, str]:
+    """The folder of the clips of a list, and the language, which is the list's folder."""
+    folder = name.rpartition("/")[0]
+    return f"{folder}/clips".lstrip("/"), folder.rpartition("/")[2]
 
 
 def _field(fields: list[bytes], index: int) -> bytes:
     return fields[index].strip() if index < len(fields) else b""
 
 
-def _with_ending(path: str) -> str:
-    return path if "." in path.rpartition("/")[2] else f"{path}.mp3"
+def _clip_name(path: bytes) -> str:
+    """The clip's file name; the first releases left out its ending."""
+    name = path.decode("utf-8", "replace")
+    return f"{name}.mp3" if name and "." not in name.rpartition("/")[2] else name
+
+
+def _ident(clip: str, language: str) -> str:
+    """The clip's name without its ending, and with its language, which it usually holds already."""
+    stem = clip.rpartition(".")[0]
+    return stem if not language or f"_{language}_" in stem else f"{language}/{stem}"
 
 
 def _record(
-    tree: Tree, prefix: str, columns: Mapping[str, int], where: str, line: bytes, is_again: bool
+    tree: Tree, name: str, columns: Mapping[str, int], where: str, line: bytes, is_again: bool
 ) -> dict[str, Any] | Rejected:
     # No quoting: sentences hold unbalanced quotation marks.
     fields = line.split(b"\t")
-    path = _field(fields, columns["path"])
-    clip = _with_ending(path.decode("utf-8", "replace"))
-    ident = clip.rpartition("/")[2].rpartition(".")[0]
-    if len(fields) <= max(columns["path"], columns["sentence"]) or not path:
-        return Rejected(ident or where, where, "bad_row", f"{len(fields)} columns")
+    clips_folder, language = _place(name)
+    clip = _clip_name(_field(fields, columns["path"]))
+    if not clip or len(fields) <= columns["sentence"]:
+        return Rejected(clip or where, where, "bad_row", f"{len(fields)} columns")
+    ident = _ident(clip, language)
     if is_again:
         return Rejected(ident, where, "duplicate_id")
     try:
@@ -106,11 +129,10 @@ def _record(
         return Rejected(ident, where, "bad_encoding", str(error))
     if not text:
         return Rejected(ident, where, "missing_text", "the sentence is blank")
-    audio = fetch(tree, f"{prefix}/clips/{clip}".lstrip("/"), ident, where)
+    audio = fetch(tree, f"{clips_folder}/{clip}", ident, where)
     if isinstance(audio, Rejected):
         return audio
-    speaker = _field(fields, columns["client_id"]).decode("utf-8", "replace") if "client_id" in columns else None
-    language = prefix.rpartition("/")[2]
+    speaker = _field(fields, columns["client_id"]).decode("utf-8", "replace") if "client_id" in columns else ""
     return {
         "id": ident,
         "where": where,

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.corpora.media import fetch
+from omni_ray.errors import SourceError
+from omni_ray.sources.lists import Seen
 from omni_ray.sources.tree import Tree
 
 _CLIPS_PER_UNIT = 128
 _HOST = "https://www.openslr.org/resources/12"
-
-
-def _split(name: str, size: int, checksum: str) -> Download:
-    return Download(f"{_HOST}/{name}.tar.gz", f"{name}.tar.gz", size, checksum)
+_CLIP = re.compile(r"(?P<speaker>\d+)-(?P<chapter>\d+)-\d+")
 
 
 class LibriSpeech(Corpus):
-    """Chapters in order of split, speaker and chapter number's name; clips in transcript order."""
+    """Chapters in the order of their folders' names; clips in transcript order."""
 
     name = "librispeech"
     modality = "audio"
     title = "LibriSpeech ASR corpus"
     licence = "CC BY 4.0"
     homepage = "https://www.openslr.org/12"
-    size = "train-clean-100 6.3 GB, 28,539 clips, 100 h; dev-clean 337 MB; test-clean 347 MB"
+    size = "train-clean-100 6.4 GB, 28,539 clips, 100 h; dev-clean 338 MB, 2,703 clips; test-clean 347 MB, 2,620 clips"
     layout = "LibriSpeech/<split>/<speaker>/<chapter>/*.flac with a *.trans.txt, or archives of it"
     hub_id = "openslr/librispeech_asr"
     downloads = (
-        _split("train-clean-100", 6387309499, "md5:2a93770f6d5c6c964bc36631d331a522"),
-        _split("dev-clean", 337926286, "md5:42e2234ba48799c1f50f24a7926300a1"),
-        _split("test-clean", 346663984, "md5:32fa31d27d2e1cad72775fee3f4849a9"),
-    )
+        Download(f"{_HOST}/train-clean-100.tar.gz", "train-clean-100.tar.gz", 6387309499, "md5:2a93770f6d5c6c964bc36631d331a522"),
+        Download(f"{_HOST}/dev-clean.tar.gz", "dev-clean.tar.gz", 337926286, "md5:42e2234ba48799c1f50f24a7926300a1"),
+        Download(f"{_HOST}/test-clean.tar.gz", "test-clean.tar.gz", 346663984, "md5:32fa31d27d2e1cad72775fee3f4849a9"),
+    )  # fmt: skip
     columns = {
         "audio": ("audio", "file"),
         "text": ("text", "transcription"),
@@ -41,80 +41,120 @@ class LibriSpeech(Corpus):
     }
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        """A unit is some chapters. Chapters without a transcript count once the tree has one with."""
         wanted = options.records_per_unit(_CLIPS_PER_UNIT)
         chapters: list[list[Any]] = []
         clips = 0
+        is_librispeech = False
+        splits: set[str] = set()
+        seen = Seen()
         for folder, _, files in tree.walk():
-            transcripts = [f"{folder}/{f}".lstrip("/") for f in files if f.endswith(".trans.txt")]
-            if not transcripts or (options.splits and not set(options.splits) & set(folder.split("/"))):
+            place = folder.split("/")
+            transcripts = [f"{folder}/{file}".lstrip("/") for file in files if file.endswith(".trans.txt")]
+            audio = [file for file in files if file.endswith(".flac")]
+            if not transcripts and not (audio and _is_chapter(place, audio[0])):
                 continue
-            audio = [f for f in files if f.endswith(".flac")]
-            chapters.append([folder, transcripts, audio])
+            splits.update(place[-3:-2])
+            if options.splits and not set(options.splits) & set(place):
+                continue
+            is_librispeech = is_librispeech or bool(transcripts)
+            again = [file for file in audio if seen.again(file.encode("utf-8", "surrogateescape"))]
+            chapters.append([folder, transcripts, audio, again])
             clips += len(audio)
-            if clips >= wanted:
+            if clips >= wanted and is_librispeech:
                 yield _draft(tree, chapters)
                 chapters, clips = [], 0
-        if chapters:
+        if chapters and is_librispeech:
             yield _draft(tree, chapters)
+        elif splits and options.splits and not is_librispeech:
+            raise SourceError(
+                f"librispeech: {tree.location} has no transcripts in a folder {' or '.join(options.splits)}; "
+                f"there are {', '.join(sorted(splits))}"
+            )
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
-        for folder, transcripts, audio in payload["chapters"]:
+        for folder, transcripts, audio, again in payload["chapters"]:
             unspoken = dict.fromkeys(audio)
-            seen: set[str] = set()
+            seen = {file.removesuffix(".flac") for file in again}
             for name in transcripts:
-                for number, line in enumerate(tree.read(name).split(b"\n"), 1):
-                    if not line.strip():
-                        continue
-                    where = f"{name}:{number}"
-                    try:
-                        clip, _, text = line.decode("utf-8").strip().partition(" ")
-                    except UnicodeDecodeError as error:
-                        yield Rejected(
-                            line.split(b" ")[0].decode("ascii", "replace"), where, "bad_encoding", str(error)
-                        )
-                        continue
-                    if clip in seen:
-                        yield Rejected(clip, where, "duplicate_id")
-                        continue
-                    seen.add(clip)
-                    unspoken.pop(f"{clip}.flac", None)
-                    yield _record(tree, folder, clip, text, where)
+                lines = fetch(tree, name, folder, name)
+                if isinstance(lines, Rejected):
+                    yield lines
+                    continue
+                for number, line in enumerate(lines.split(b"\n"), 1):
+                    if line.strip():
+                        yield _record(tree, folder, line, f"{name}:{number}", seen, unspoken)
             for file in unspoken:
                 clip = file.removesuffix(".flac")
-                yield Rejected(clip, f"{folder}/{file}".lstrip("/"), "missing_text", "no transcript names this clip")
+                where = f"{folder}/{file}".lstrip("/")
+                yield Rejected(clip, where, "missing_text", "no line of a transcript names this clip")
+
+
+def _is_chapter(place: list[str], clip: str) -> bool:
+    """Whether a folder without transcripts is a chapter that lost them: its clips are named for its place."""
+    found = _CLIP.match(clip)
+    return found is not None and place[-2:] == [found["speaker"], found["chapter"]]
 
 
 def _draft(tree: Tree, chapters: list[list[Any]]) -> UnitDraft:
-    names = [f"{folder}/{clip}".lstrip("/") for folder, _, audio in chapters for clip in audio]
-    transcripts = [name for _, each, _ in chapters for name in each]
+    names = [f"{folder}/{clip}".lstrip("/") for folder, _, audio, _ in chapters for clip in audio]
+    transcripts = [name for _, each, _, _ in chapters for name in each]
     # Reading transcripts out of a compressed archive would decompress all of it, on every run.
     is_cheap = all(tree.local_path(name) is not None for name in transcripts)
     return UnitDraft(
         {"chapters": chapters},
         (*transcripts, *names),
-        sum(_count(tree, each, audio) for _, each, audio in chapters) if is_cheap else None,
+        sum(_count(tree, each, audio) for _, each, audio, _ in chapters) if is_cheap else None,
         len(names),
     )
 
 
 def _count(tree: Tree, transcripts: list[str], audio: list[str]) -> int:
-    lines = [line for name in transcripts for line in tree.read(name).split(b"\n") if line.strip()]
-    spoken = {line.split()[0] + b".flac" for line in lines}
-    return len(lines) + sum(clip.encode("utf-8", "surrogateescape") not in spoken for clip in audio)
+    """Records of a chapter: lines, and clips that no line names."""
+    records, spoken = 0, set()
+    for name in transcripts:
+        lines = fetch(tree, name, name, name)
+        if isinstance(lines, Rejected):
+            records += 1
+            continue
+        for line in lines.split(b"\n"):
+            if line.strip():
+                records += 1
+                spoken.add(_clip_and_text(line)[0] + b".flac")
+    return records + sum(clip.encode("utf-8", "surrogateescape") not in spoken for clip in audio)
 
 
-def _record(tree: Tree, folder: str, clip: str, text: str, where: str) -> dict[str, Any] | Rejected:
+def _clip_and_text(line: bytes) -> tuple[bytes, bytes]:
+    clip, text = (*line.removeprefix(b"\xef\xbb\xbf").split(maxsplit=1), b"", b"")[:2]
+    return clip, text
+
+
+def _record(
+    tree: Tree, folder: str, line: bytes, where: str, seen: set[str], unspoken: dict[str, None]
+) -> dict[str, Any] | Rejected:
+    """What one line of a transcript stands for; the clip joins ``seen`` and leaves ``unspoken``."""
+    named, spoken = _clip_and_text(line)
+    clip = named.decode("utf-8", "surrogateescape")
+    unspoken.pop(f"{clip}.flac", None)
+    if clip in seen:
+        return Rejected(clip, where, "duplicate_id")
+    seen.add(clip)
+    try:
+        text = spoken.decode("utf-8").strip()
+    except UnicodeDecodeError as error:
+        return Rejected(clip, where, "bad_encoding", str(error))
     audio = fetch(tree, f"{folder}/{clip}.flac".lstrip("/"), clip, where)
     if isinstance(audio, Rejected):
         return audio
-    if not text.strip():
+    if not text:
         return Rejected(clip, where, "missing_text", "the transcript's line holds an id only")
     place = folder.split("/")
+    found = _CLIP.match(clip)
     return {
         "id": clip,
         "where": where,
         "audio": audio,
         "path": "/".join([*place[-3:], f"{clip}.flac"]).lstrip("/"),
         "text": text,
-        "speaker": place[-2] if len(place) >= 2 else None,
+        "speaker": found["speaker"] if found else (place[-2] if len(place) >= 2 else None),
     }

@@ -39,20 +39,22 @@ class LJSpeech(Corpus):
     }
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        seen = Seen()
         for folder, folders, files in tree.walk():
             if "metadata.csv" not in files or "wavs" not in folders:
                 continue
+            folders.remove("wavs")  # the list names the clips
             prefix = f"{folder}/" if folder else ""
             metadata = f"{prefix}metadata.csv"
-            seen = Seen()
             for part in line_ranges(tree, metadata, options.records_per_unit(_CLIPS_PER_UNIT)):
-                rows = list(read_range(tree, metadata, part.start, part.end, part.first))
-                names = [row.split(b"|")[0].decode("utf-8", "replace") for _, row in rows if row.strip()]
-                again = [number for number, row in rows if row.strip() and seen.again(row.split(b"|")[0])]
-                clips = tuple(f"{prefix}wavs/{name}.wav" for name in names)
-                span = [part.start, part.end, part.first]
-                payload = {"list": metadata, "span": span, "again": again}
-                yield UnitDraft(payload, (metadata, *clips), len(names), len(names))
+                span = (part.start, part.end, part.first)
+                rows = [(number, row) for number, row in read_range(tree, metadata, *span) if row.strip()]
+                names = [(number, _clip_name(row)) for number, row in rows]
+                again = [number for number, name in names if seen.again(name)]
+                clips = tuple(f"{prefix}wavs/{name.decode('utf-8', 'replace')}.wav" for _, name in names)
+                yield UnitDraft(
+                    {"list": metadata, "span": span, "again": again}, (metadata, *clips), len(rows), len(rows)
+                )
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         metadata = payload["list"]
@@ -62,18 +64,23 @@ class LJSpeech(Corpus):
                 yield _record(tree, prefix, f"{metadata}:{number}", line, number in payload["again"])
 
 
+def _clip_name(line: bytes) -> bytes:
+    """The clip a line names; others that use this layout write the ending too."""
+    return line.removeprefix(b"\xef\xbb\xbf").split(b"|", 1)[0].strip().removesuffix(b".wav")
+
+
 def _record(tree: Tree, prefix: str, where: str, line: bytes, is_again: bool) -> dict[str, Any] | Rejected:
-    try:
-        # No quoting: a quotation mark is a character of the transcript.
-        fields = line.decode("utf-8-sig").split("|")
-    except UnicodeDecodeError as error:
-        return Rejected(line.split(b"|")[0].decode("ascii", "replace"), where, "bad_encoding", str(error))
-    clip = fields[0].strip()
+    clip = _clip_name(line).decode("utf-8", "replace")
     if is_again:
         return Rejected(clip, where, "duplicate_id")
-    if len(fields) < 2:
-        return Rejected(clip, where, "bad_row", "one column; expected id|raw|normalized")
-    text = (fields[2].strip() if len(fields) > 2 else "") or fields[1].strip()
+    try:
+        # No quoting: a quotation mark is a character of the transcript.
+        _, *texts = line.decode("utf-8").split("|")
+    except UnicodeDecodeError as error:
+        return Rejected(clip, where, "bad_encoding", str(error))
+    if not clip or not texts:
+        return Rejected(clip or where, where, "bad_row", f"{line.count(b'|') + 1} columns; expected id|raw|normalized")
+    text = (texts[1].strip() if len(texts) > 1 else "") or texts[0].strip()
     if not text:
         return Rejected(clip, where, "missing_text", "both transcripts are blank")
     audio = fetch(tree, f"{prefix}wavs/{clip}.wav", clip, where)

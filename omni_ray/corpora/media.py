@@ -19,7 +19,7 @@ def fetch(
     here; the pipeline notices that the unit's inputs changed, and does not commit it.
     """
     shown = name.encode("utf-8", "replace").decode()
-    if not is_safe_name(name):
+    if not is_safe_name(name) or shown != name:  # a name that is no text fits into no table
         return Rejected(ident, where, "bad_path", shown, records)
     if not tree.exists(name):
         return Rejected(ident, where, "missing_media", f"no {shown}", records)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,6 +24,11 @@ MIN_SAMPLES = 513
 MAX_TEXT_CHARS = 131_072
 """Python's csv module refuses longer fields, and ends the trainer."""
 _USUAL_SECONDS = (1.0, 10.0)
+_OVERDRIVEN = 2.0
+"""MP3 and resampling overshoot full scale a little; twice full scale is a file that was written in another scale."""
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
+_LONGEST_NAME = 240
+"""Bytes of a file name: most file systems take 255, and a temporary name may be a little longer."""
 
 
 @dataclass(frozen=True)
@@ -108,16 +114,25 @@ class Audio(Modality[AudioParams]):
         return _SCHEMA.with_metadata({"huggingface": json.dumps({"info": {"features": _FEATURES}})})
 
     def transform(self, raw: pa.Table, corpus: str, params: AudioParams) -> Transformed:
-        """Decode, downmix, resample, encode. ``stats``: seconds, clips outside 1-10 s, CTC-infeasible clips."""
+        """Decode, downmix, resample, encode.
+
+        ``stats`` of what is kept: ``seconds``, and the number of clips ``outside_1_10s``, ``ctc_infeasible``
+        (transcripts too fast for the audio encoder) and ``overdriven`` (clamped from over twice full scale).
+        """
         rows: list[dict[str, Any]] = []
         rejected: list[Rejected] = []
-        for batch in raw.to_batches():
+        stats = dict.fromkeys(("seconds", "outside_1_10s", "ctc_infeasible", "overdriven"), 0.0)
+        for batch in raw.to_batches(max_chunksize=16):
             for row in batch.to_pylist():
                 try:
-                    rows.append(_clip(row, corpus, params))
+                    clip, kept = _clip(row, corpus, params)
                 except waveform.Unusable as error:
-                    rejected.append(Rejected(row["id"], row["where"], error.reason, str(error), row["records"]))
-        return Transformed(pa.Table.from_pylist(rows, schema=self.schema), rejected, _stats(rows))
+                    rejected.append(Rejected(row["id"], row["where"], error.reason, str(error), row["records"] or 1))
+                    continue
+                rows.append(kept)
+                _count(stats, clip, kept["text"])
+        stats["seconds"] = round(stats["seconds"], 6)
+        return Transformed(pa.Table.from_pylist(rows, schema=self.schema), rejected, stats)
 
     def warnings(self, samples: int, stats: Mapping[str, float], params: AudioParams) -> list[str]:
         """Clips that train, but not well."""
@@ -139,43 +154,48 @@ class Audio(Modality[AudioParams]):
         return said
 
 
-def _clip(row: Mapping[str, Any], corpus: str, params: AudioParams) -> dict[str, Any]:
+def _clip(row: Mapping[str, Any], corpus: str, params: AudioParams) -> tuple[waveform.Clip, dict[str, Any]]:
     text = one_line(row["text"] or "")
     if not text:
         raise waveform.Unusable("empty_text", "no transcript is left after cleaning")
     if len(text) > MAX_TEXT_CHARS:
         raise waveform.Unusable("text_too_long", f"{len(text):,} characters")
-    data = row["audio"]
-    if not data:
+    path = _path(row["path"], params.audio_format)
+    if not row["audio"]:
         raise waveform.Unusable("decode_error", "the file is empty")
-    samples, source_rate = waveform.decode(data, SAMPLING_RATE, params.resampler)
-    _check_length(len(samples), params)
-    if not (params.audio_format == "flac" and waveform.is_ready_flac(data, SAMPLING_RATE)):
-        data = waveform.encode(waveform.to_int16(samples), SAMPLING_RATE, params.audio_format)
-    return {
-        "id": row["id"],
-        "corpus": corpus,
-        "audio": {"bytes": data, "path": str(PurePosixPath(row["path"]).with_suffix(f".{params.audio_format}"))},
-        "text": text,
-        "speaker": row["speaker"],
-        "num_samples": len(samples),
-        "duration": len(samples) / SAMPLING_RATE,
-        "source_sampling_rate": source_rate,
-    }
-
-
-def _check_length(count: int, params: AudioParams) -> None:
-    seconds = count / SAMPLING_RATE
-    if count < MIN_SAMPLES or seconds < params.min_seconds:
-        raise waveform.Unusable("too_short", f"{count} samples at 16 kHz ({seconds:.3f} s)")
+    clip = waveform.convert(row["audio"], SAMPLING_RATE, params.audio_format, params.resampler)
+    seconds = clip.num_samples / SAMPLING_RATE
+    if clip.num_samples < MIN_SAMPLES or seconds < params.min_seconds:
+        raise waveform.Unusable("too_short", f"{clip.num_samples} samples at 16 kHz ({seconds:.3f} s)")
     if params.max_seconds is not None and seconds > params.max_seconds:
         raise waveform.Unusable("too_long", f"{seconds:.1f} s")
-
-
-def _stats(rows: list[dict[str, Any]]) -> dict[str, float]:
-    low, high = _USUAL_SECONDS
-    return {
-        "seconds": round(sum(row["duration"] for row in rows), 6),
-        "outside_1_10s": sum(not low <= row["duration"] <= high for row in rows),
-        "ctc_infeasible": sum(ctc_needed(row["text"]) > ctc_frames(row["num_samples"]) for row in rows),
+    return clip, {
+        "id": row["id"],
+        "corpus": corpus,
+        "audio": {"bytes": clip.data, "path": path},
+        "text": text,
+        "speaker": row["speaker"],
+        "num_samples": clip.num_samples,
+        "duration": seconds,
+        "source_sampling_rate": clip.source_rate,
     }
+
+
+def _path(path: str, audio_format: str) -> str:
+    """``path`` with the ending of the bytes; a name that CSV or the file system could not hold is refused."""
+    pure = PurePosixPath(path)
+    if not pure.name or pure.is_absolute() or ".." in pure.parts or _CONTROLS.search(path):
+        raise waveform.Unusable("bad_path", repr(path))
+    named = pure.with_suffix(f".{audio_format}")
+    if any(len(part.encode()) > _LONGEST_NAME for part in named.parts):
+        raise waveform.Unusable("bad_path", f"a name of more than {_LONGEST_NAME} bytes: {path}")
+    return str(named)
+
+
+def _count(stats: dict[str, float], clip: waveform.Clip, text: str) -> None:
+    seconds = clip.num_samples / SAMPLING_RATE
+    low, high = _USUAL_SECONDS
+    stats["seconds"] += seconds
+    stats["outside_1_10s"] += not low <= seconds <= high
+    stats["ctc_infeasible"] += ctc_needed(text) > ctc_frames(clip.num_samples)
+    stats["overdriven"] += clip.peak > _OVERDRIVEN

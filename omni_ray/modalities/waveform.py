@@ -1,29 +1,45 @@
-"""Waveforms: bytes to 16 kHz mono samples and back. Memory is bounded whatever a header claims.
+"""Waveforms: encoded clips to mono FLAC or WAV at one rate, block by block.
 
-Samples are float32 in [-1, 1]. Channels are averaged before resampling, which is exact (both are linear) and costs
-one resampling instead of several.
+Nothing a header claims is believed before it is seen, and whatever it claims, no more than some blocks of samples
+are in memory beside the file that comes in and the file that goes out. Channels are averaged before resampling,
+which changes nothing (both are linear) and leaves one channel to resample.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
+import soxr
+
+from omni_ray.modalities.audio_headers import is_flac, missing_bytes
 
 Samples = npt.NDArray[np.float32]
+"""Mono, full scale at 1.0, shape (n,)."""
 
-MAX_SECONDS = 4 * 3600.0
-"""A longer recording is not a training clip but a mistake, or an attack: four hours of 16 kHz are 920 MB."""
+MAX_SECONDS = 2 * 3600
+"""A longer recording is not a training clip."""
+MAX_VALUES = 1 << 31
+"""Samples of all channels together: two hours of six channels at 48 kHz. Silence can be packed to nearly nothing."""
 MAX_CHANNELS = 64
-RATES = range(1_000, 1_000_001)
-_BLOCK_FRAMES = 1 << 20
+RATES = range(1_000, 768_001)
+_FORMATS = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "MP3", "OGG", "AIFF", "AU", "CAF", "NIST"}
+"""libsndfile also takes the formats of samplers and of MATLAB, whose marks any file might begin with."""
+_BLOCK = 1 << 20
+_HUGE = 1e9
+_FLAC_EXTRAS = 1 << 16
+"""Bytes that a FLAC file may have beside its samples and still be kept as it is."""
 
 RESAMPLERS = ("soxr", "torchaudio")
-_KAISER = {
+_KAISER: dict[str, Any] = {
     "resampling_method": "sinc_interp_kaiser",
     "lowpass_filter_width": 64,
     "rolloff": 0.9475937167399596,
@@ -33,99 +49,197 @@ _KAISER = {
 
 
 class Unusable(Exception):
-    """A clip that cannot be used: ``reason`` is a code of omni_ray.reasons, the text says what was seen."""
+    """A clip that cannot be used: ``reason`` is a code of :mod:`omni_ray.reasons`, the text says what was seen."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
 
 
-def decode(data: bytes, rate: int, resampler: str = "soxr") -> tuple[Samples, int]:
-    """Decode a whole file: WAV, FLAC, MP3, Ogg, or whatever libsndfile knows.
+@dataclass(frozen=True)
+class Clip:
+    """A clip as it goes into a shard.
+
+    Attributes:
+        data: the encoded file, mono, 16 bits.
+        num_samples: samples in it, counted.
+        source_rate: the rate of the file it was made from, in Hz.
+        peak: the largest sample there was before 16 bits could hold it; full scale is 1.0.
+    """
+
+    data: bytes
+    num_samples: int
+    source_rate: int
+    peak: float
+
+
+def convert(data: bytes, rate: int, audio_format: str, resampler: str = "soxr") -> Clip:
+    """A whole file (WAV, FLAC, MP3, Ogg Vorbis and Opus, AIFF, ...) as mono FLAC or WAV.
+
+    A file that is mono 16-bit FLAC at ``rate`` already is decoded to the end, and then kept as it is, byte for
+    byte, if FLAC is wanted: the samples are the same either way.
 
     Args:
         data: the file's bytes.
         rate: the rate wanted, in Hz.
-        resampler: "soxr" (soxr HQ, streamed) or "torchaudio" (windowed sinc, whole clip).
-
-    Returns:
-        Mono samples at ``rate``, float32, shape (n,), and the file's own rate in Hz.
+        audio_format: "flac" or "wav" (PCM_16).
+        resampler: "soxr" (soxr HQ) or "torchaudio" (Kaiser-windowed sinc).
 
     Raises:
-        Unusable: ``decode_error``, ``truncated`` (fewer frames than the header of a WAV or FLAC states),
-            ``non_finite`` or ``too_large``.
+        Unusable: ``decode_error``, ``truncated``, ``non_finite`` or ``too_large``.
     """
-    import soundfile
+    kept = _verified(data, rate) if audio_format == "flac" and is_flac(data, rate) else None
+    if kept is not None:
+        return kept
+    with _opened(data) as file:
+        source = _Source(file)
+        encoded, count = _encode(_resampled(source.blocks(), file.samplerate, rate, resampler), rate, audio_format)
+        return Clip(encoded, count, file.samplerate, source.peak)
 
+
+def _verified(data: bytes, rate: int) -> Clip | None:
+    """The file itself, decoded to its end; None where it is damaged, or holds pictures or tags behind its samples."""
+    with _opened(data) as file:
+        source = _Source(file)
+        try:
+            count = sum(len(block) for block in source.blocks(to_the_end=True))
+        except soundfile.LibsndfileError:
+            return None
+        return Clip(data, count, rate, source.peak) if len(data) <= 2 * count + _FLAC_EXTRAS else None
+
+
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]
+    """Reads from front to back until nothing comes, however many frames the header counts.
+
+    soundfile would seek after each read, and stop at the number of frames in the header: FLAC that was written to a
+    pipe has no such number, and an MP3 file's is a guess.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[soundfile.SoundFile]:
+    raw = io.BytesIO(data)
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            _check_header(file)
-            source_rate = int(file.samplerate)
-            convert = _soxr_stream(source_rate, rate) if resampler == "soxr" else None
-            pieces = [convert(block, False) if convert else block for block in _mono_blocks(file)]
+        with _Forward(raw) as file:
+            if file.format not in _FORMATS:
+                raise Unusable("decode_error", f"a file in the format {file.format}")
+            if file.samplerate not in RATES:
+                raise Unusable("decode_error", f"a sampling rate of {file.samplerate} Hz")
+            if not 1 <= file.channels <= MAX_CHANNELS:
+                raise Unusable("decode_error", f"{file.channels} channels")
+            missing = missing_bytes(data)
+            if missing:
+                raise Unusable("truncated", f"{missing} bytes fewer than its header says")
+            yield file
     except soundfile.LibsndfileError as error:
-        # libsndfile reports a file that ends inside a frame as "lost sync" or the like.
-        raise Unusable("truncated" if _ends_early(data) else "decode_error", str(error)) from error
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise Unusable("decode_error", f"{type(error).__name__}: {error}") from error
-    if convert:
-        pieces.append(convert(np.zeros(0, np.float32), True))
-    samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-    if not convert:
-        samples = _torchaudio(samples, source_rate, rate)
-    return samples, source_rate
+        # A decoder that fails inside the file found damage; one that fails at its end wanted more of it.
+        is_cut = data[:4] in {b"fLaC", b"RIFF", b"RF64", b"FORM"} and raw.tell() >= len(data)
+        raise Unusable("truncated" if is_cut else "decode_error", error.error_string.strip()) from error
 
 
-def _check_header(file: Any) -> None:
-    if file.samplerate not in RATES:
-        raise Unusable("decode_error", f"a sampling rate of {file.samplerate} Hz")
-    if not 1 <= file.channels <= MAX_CHANNELS:
-        raise Unusable("decode_error", f"{file.channels} channels")
+class _Source:
+    """The samples of an open file, averaged over its channels; ``peak`` grows as they are read."""
+
+    def __init__(self, file: soundfile.SoundFile) -> None:
+        self._file = file
+        self.peak = 0.0
+
+    def blocks(self, to_the_end: bool = False) -> Iterator[Samples]:
+        """Mono blocks; ``to_the_end`` asks for more than the header of a FLAC file counts, which finds what is behind."""
+        file, frames = self._file, 0
+        # Only FLAC counts its samples: WAV was measured in bytes, the others estimate.
+        promised = file.frames if file.format == "FLAC" and file.frames < 1 << 36 else None
+        longest = min(MAX_SECONDS * file.samplerate, MAX_VALUES // file.channels)
+        step = max(1, _BLOCK // file.channels)
+        while promised is None or frames < promised:
+            wanted = step if promised is None or to_the_end else min(step, promised - frames)
+            block = file.read(wanted, dtype="float32", always_2d=True)
+            frames += len(block)
+            if not len(block):
+                break
+            if frames > longest:
+                raise Unusable("too_large", f"more than {longest / file.samplerate / 60:.0f} minutes")
+            yield self._mono(block)
+        if promised is not None and frames < promised:
+            raise Unusable("truncated", f"{frames} of {promised} samples are there")
+
+    def _mono(self, block: npt.NDArray[np.float32]) -> Samples:
+        low, high = float(block.min()), float(block.max())
+        if not (high < _HUGE and low > -_HUGE):  # false for NaN as well
+            raise Unusable("non_finite", "NaN, infinite or absurdly large samples")
+        self.peak = max(self.peak, high, -low)
+        channels = block.shape[1]
+        if channels == 1:
+            return block[:, 0]
+        mono = block[:, 0].copy()
+        for channel in range(1, channels):
+            mono += block[:, channel]
+        mono /= channels
+        return mono
 
 
-def _mono_blocks(file: Any) -> Iterator[Samples]:
-    """Mono blocks of at most a million frames; checks what comes against what the header says."""
-    # MP3 and Ogg only estimate their length, so that no promise of theirs can be broken.
-    promised = int(file.frames) if file.format in {"WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "AU", "CAF"} else None
-    limit = int(MAX_SECONDS * file.samplerate)
-    frames = 0
-    step = max(1, _BLOCK_FRAMES // file.channels)
-    while len(block := file.read(step, dtype="float32", always_2d=True)):
-        frames += len(block)
-        if frames > limit:
-            raise Unusable("too_large", f"longer than {MAX_SECONDS / 3600:.0f} hours")
-        if not np.isfinite(block).all():
-            raise Unusable("non_finite", "NaN or infinite samples")
-        yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
-    if promised is not None and frames < promised:
-        raise Unusable("truncated", f"{frames} of {promised} frames are there")
-
-
-def _ends_early(data: bytes) -> bool:
-    return data[:4] in {b"fLaC", b"RIFF", b"OggS"} and len(data) > 64
-
-
-def _soxr_stream(source: int, target: int) -> Any:
-    """A function (block, is_last) -> resampled block; the identity where the rates agree."""
+def _resampled(blocks: Iterator[Samples], source: int, target: int, resampler: str) -> Iterator[Samples]:
     if source == target:
-        return lambda block, is_last: block
-    import soxr
+        yield from blocks
+        return
+    chunk = _RESAMPLERS[resampler](source, target)
+    for block in blocks:
+        yield chunk(block, False)
+    yield chunk(np.zeros(0, np.float32), True)
 
-    return soxr.ResampleStream(source, target, 1, dtype="float32", quality="HQ").resample_chunk
+
+def _soxr(source: int, target: int) -> Callable[[Samples, bool], Samples]:
+    stream = soxr.ResampleStream(source, target, 1, dtype="float32", quality="HQ")
+    return stream.resample_chunk  # type: ignore[no-any-return]
 
 
-def _torchaudio(samples: Samples, source: int, target: int) -> Samples:
-    if source == target or samples.size == 0:
-        return samples
-    import torch
+def _torchaudio(source: int, target: int) -> Callable[[Samples, bool], Samples]:
+    return _Sinc(source, target).resample_chunk
 
-    with torch.inference_mode():
-        resampled: Samples = _transform(source, target)(torch.from_numpy(samples)).numpy()
-    return resampled
+
+_RESAMPLERS = {"soxr": _soxr, "torchaudio": _torchaudio}
+
+
+class _Sinc:
+    """torchaudio's windowed sinc over blocks: each is resampled with as much before and behind it as the filter reaches.
+
+    With rates r and s in lowest terms, output sample j stands at input sample j r / s: blocks are cut at multiples
+    of r, where an output sample falls on an input sample.
+    """
+
+    def __init__(self, source: int, target: int) -> None:
+        divisor = math.gcd(source, target)
+        self._old, self._new = source // divisor, target // divisor
+        reach = math.ceil(
+            _KAISER["lowpass_filter_width"] * self._old / (min(self._old, self._new) * _KAISER["rolloff"])
+        )
+        self._margin = self._old * (math.ceil(reach / self._old) + 1)
+        self._transform = _sinc_kernel(source, target)
+        self._held = np.zeros(0, np.float32)
+        self._before = 0  # samples at the front of ``_held`` that have been resampled already
+
+    def resample_chunk(self, block: Samples, is_last: bool) -> Samples:
+        import torch
+
+        held = np.concatenate([self._held, block]) if len(self._held) else block
+        end = len(held) if is_last else (len(held) - self._margin) // self._old * self._old
+        if not len(held) or (not is_last and end - self._before < _BLOCK // 2):
+            self._held = held
+            return np.zeros(0, np.float32)
+        with torch.inference_mode():
+            found: Samples = self._transform(torch.from_numpy(held)).numpy()
+        first = self._before * self._new // self._old
+        found = found[first:] if is_last else found[first : end * self._new // self._old]
+        keep = max(0, end - self._margin)
+        self._held, self._before = held[keep:], end - keep
+        return found
 
 
 @cache
-def _transform(source: int, target: int) -> Any:
+def _sinc_kernel(source: int, target: int) -> Any:
     import torch
     from torchaudio.transforms import Resample
 
@@ -134,23 +248,16 @@ def _transform(source: int, target: int) -> Any:
 
 
 def to_int16(samples: Samples) -> npt.NDArray[np.int16]:
-    """16-bit samples: scaled by 32768 and rounded as libsndfile does, clamped so that nothing wraps around."""
-    clamped: npt.NDArray[np.int16] = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
-    return clamped
+    """16-bit samples: times 32768 and rounded, so that 16-bit sources come back exactly; clamped, never wrapped."""
+    scaled = samples * np.float32(32768)
+    return np.clip(np.rint(scaled, out=scaled), -32768, 32767, out=scaled).astype(np.int16)
 
 
-def encode(samples: npt.NDArray[np.int16], rate: int, audio_format: str) -> bytes:
-    """A mono 16-bit file, "flac" or "wav"; the same samples give the same bytes."""
-    import soundfile
-
-    buffer = io.BytesIO()
-    soundfile.write(buffer, samples, rate, format=audio_format.upper(), subtype="PCM_16")
-    return buffer.getvalue()
-
-
-def is_ready_flac(data: bytes, rate: int) -> bool:
-    """Whether ``data`` is FLAC, mono, 16 bits, at ``rate`` Hz: read from STREAMINFO, which every FLAC begins with."""
-    if data[:4] != b"fLaC" or len(data) < 42 or data[4] & 0x7F != 0:
-        return False
-    packed = int.from_bytes(data[18:26], "big")
-    return (packed >> 44, (packed >> 41 & 7) + 1, (packed >> 36 & 31) + 1) == (rate, 1, 16)
+def _encode(blocks: Iterator[Samples], rate: int, audio_format: str) -> tuple[bytes, int]:
+    """The file and its number of samples; the same samples give the same bytes."""
+    buffer, count = io.BytesIO(), 0
+    with soundfile.SoundFile(buffer, "w", rate, 1, "PCM_16", format=audio_format.upper()) as file:
+        for block in blocks:
+            file.write(to_int16(block))
+            count += len(block)
+    return buffer.getvalue(), count

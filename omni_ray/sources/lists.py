@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import BinaryIO
 
 from omni_ray.sources.tree import Tree
 
-_BLOCK = 1 << 20
 MAX_LINE_BYTES = 1 << 20
 """A longer line is no list entry; it is read as far as this."""
 
@@ -28,8 +28,8 @@ def line_ranges(tree: Tree, name: str, lines_each: int, *, skip: int = 0) -> Ite
     start = end = 0
     first = number = 1
     with tree.open(name) as file:
-        for line in file:
-            end += len(line)
+        for length, _ in _lines(file):
+            end += length
             number += 1
             if number - 1 <= skip:
                 start, first = end, number
@@ -44,9 +44,22 @@ def read_range(tree: Tree, name: str, start: int, end: int, first: int) -> Itera
     """The lines of a range: (line number, bytes without the line end)."""
     with tree.open(name) as file:
         file.seek(start)
-        data = file.read(end - start)
-    for offset, line in enumerate(data.split(b"\n")[: data.count(b"\n") + (not data.endswith(b"\n"))]):
-        yield first + offset, line.rstrip(b"\r")[:MAX_LINE_BYTES]
+        number, left = first, end - start
+        for length, line in _lines(file):
+            if left <= 0:
+                return
+            yield number, line[:left].rstrip(b"\r\n")
+            number, left = number + 1, left - length
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """(length, line with its end); of a line that is too long, only the beginning is held."""
+    while line := file.readline(MAX_LINE_BYTES):
+        length, rest = len(line), line
+        while len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n"):
+            rest = file.readline(MAX_LINE_BYTES)
+            length += len(rest)
+        yield length, line
 
 
 class Seen:
