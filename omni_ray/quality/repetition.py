@@ -7,7 +7,6 @@ only they are sorted; a run of n + 1 words can only repeat where the run of n di
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from omni_ray.quality.documents import Documents, Ints, Mask
 from omni_ray.quality.hashing import Hashes, mix, rolling
@@ -46,6 +45,7 @@ class Runs:
         place: the token each run begins with, by (document, run, place); int64.
         document: the run's document.
         is_first: whether it is the first of its kind in the document.
+        group: a number for each kind of run.
         again: all places at which a run repeats, rising; the next width needs to look only there.
     """
 
@@ -70,6 +70,7 @@ class Runs:
         self.place = places[order][repeated]
         self.document = document[order][repeated]
         self.is_first = fresh[repeated]
+        self.group = group[repeated]
         self.again = np.sort(self.place)
 
 
@@ -88,7 +89,7 @@ def repetition(docs: Documents, top_widths: tuple[int, ...], widths: tuple[int, 
 
     For ``top_widths``: characters of the commonest run (the earliest of them) times its count, blanks between words
     counted. For ``widths``: characters of runs that occurred before, counted from left to right without overlap, blanks
-    not counted; exact where the share is over 0.05, else an upper bound (no published limit is below 0.10).
+    not counted.
     """
     measured: dict[int, Values] = {}
     places: Ints | None = None
@@ -119,33 +120,23 @@ def _top(docs: Documents, width: int, runs: Runs) -> Values:
     return best / np.maximum(docs.chars, 1)
 
 
-_EXACT_FROM = 0.05
-
-
 def _covered(docs: Documents, width: int, runs: Runs) -> Values:
-    order = np.argsort(runs.place[~runs.is_first])
-    later, document = runs.place[~runs.is_first][order], runs.document[~runs.is_first][order]
-    end = np.minimum(later + width, np.append(later[1:], len(docs.tokens.kind))) if len(later) else later
-    spans = docs.token_ends[end] - docs.token_ends[later]
-    bound: Values = np.bincount(document, weights=spans, minlength=len(docs)) / np.maximum(docs.chars, 1)
-    for number in np.flatnonzero(bound > _EXACT_FROM):
-        start = int(docs.token_starts[number])
-        kinds = docs.tokens.kind[start : start + int(docs.token_counts[number])]
-        bound[number] = _greedy(docs, kinds, width) / docs.chars[number]
-    return bound
-
-
-def _greedy(docs: Documents, kinds: npt.NDArray[np.int32], width: int) -> int:
-    lengths = docs.tokens.length[kinds]
-    hashes = rolling(mix(kinds.astype(np.uint64)), width).tolist()
-    total = np.concatenate([[0], np.cumsum(lengths)]).tolist()
+    order = np.argsort(runs.place)
+    places, groups = runs.place[order], runs.group[order]
+    spans = docs.token_ends[places + width] - docs.token_ends[places]
+    repeated = np.zeros(len(places), np.int64)
     seen: set[int] = set()
-    place = repeated = 0
-    while place < len(hashes):
-        if hashes[place] in seen:
-            repeated += total[place + width] - total[place]
-            place += width
+    clear = 0
+    # Runs that occur once can neither repeat nor be repeated: only the others need a look, from left to right.
+    for number, (place, group) in enumerate(zip(places.tolist(), groups.tolist(), strict=True)):
+        if place < clear:
+            continue
+        if group in seen:
+            repeated[number] = spans[number]
+            clear = place + width
         else:
-            seen.add(hashes[place])
-            place += 1
-    return repeated
+            seen.add(group)
+    shares: Values = np.bincount(runs.document[order], weights=repeated, minlength=len(docs)) / np.maximum(
+        docs.chars, 1
+    )
+    return shares
