@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import floor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -204,7 +205,7 @@ class _Even:
     share: float
 
     def __call__(self, row: int) -> bool:
-        return row * self.share % 1 < self.share
+        return floor(row * self.share) > floor((row - 1) * self.share)
 
 
 def _rows_about(path: Path) -> float:

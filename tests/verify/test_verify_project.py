@@ -144,7 +144,6 @@ def test_tokens_beyond_the_context_are_counted(project: Project) -> None:
 
 @pytest.mark.parametrize("sample", [2, 0.4])
 def test_a_sample_decodes_some_and_judges_all(project: Project, sample: float) -> None:
-
     project.clips = [[project.clips[i % 5][0], f"text {i:03d}"] for i in range(100)]
     project.clips[90][1] = ""
     project.write()
@@ -152,7 +151,7 @@ def test_a_sample_decodes_some_and_judges_all(project: Project, sample: float) -
     report = verify(project.root, modalities=["audio"], sample=sample)
     assert report == verify(project.root, modalities=["audio"], sample=sample)
     assert {f.kind: f.decoded for f in whole.files} == {"asr": 100, "tts": 0}
-    assert next(f.decoded for f in report.files) in ((2, 3) if sample == 2 else (39, 40, 41))
+    assert next(f.decoded for f in report.files) in ((2, 3) if sample == 2 else (40,))
     assert "blank_text" in {f.code for f in report.findings}
 
 
