@@ -118,11 +118,10 @@ def _index(corpus: Corpus, tree: Tree, options: Options) -> Found | None:
     if native is not None:
         return Found(tree, native, corpus)
     if corpus.columns:
-        from omni_ray.sources.tables import table_units
-
-        rows = _peek(table_units(tree, corpus.columns, options))
+        table = AsTable(corpus)
+        rows = _peek(table.units(tree, options))
         if rows is not None:
-            return Found(tree, rows, AsTable(corpus))
+            return Found(tree, rows, table)
     return None
 
 
@@ -144,15 +143,18 @@ class AsTable(Corpus):
         self.version = corpus.version  # type: ignore[misc]
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        from omni_ray.corpora.table_slices import media_units
         from omni_ray.sources.tables import table_units
 
-        return table_units(tree, self.corpus.columns, options)
+        if self.modality == "text":
+            return table_units(tree, self.corpus.columns, options)
+        return media_units(tree, self.corpus.columns, options, self.modality)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:
         from omni_ray.corpora.table_rows import rows_of
-        from omni_ray.sources.tables import read_table_unit
+        from omni_ray.corpora.table_slices import read_slice
 
-        return rows_of(tree, payload["table"]["file"], read_table_unit(tree, payload), self.modality)
+        return rows_of(tree, payload["table"]["file"], read_slice(tree, payload), self.modality)
 
 
 __all__ = ["Found", "OmniError", "downloads_folder", "locate"]

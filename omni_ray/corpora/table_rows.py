@@ -36,6 +36,11 @@ def media_path(name: str, ending: str) -> str:
     return clean + ending
 
 
+def clip_path(name: str) -> str:
+    """A safe path for a clip. Its ending stays in its name: ``a.wav`` and ``a.mp3`` must not become one file."""
+    return media_path(name if name.endswith(".flac") else f"{name}.flac", ".flac")
+
+
 def rows_of(tree: Tree, file: str, items: Iterable[pa.Table | Rejected], modality: str) -> Iterator[Any]:
     """Records of ``modality`` from what :func:`omni_ray.sources.tables.read_table_unit` yields of ``file``."""
     if modality == "text":
@@ -63,16 +68,29 @@ def media_of(
     if isinstance(value, Mapping):
         inside, path = value.get("bytes"), value.get("path")
         if inside is not None:
-            return inside, path or ident
+            return inside, _name_inside(file, where, path)
         value = path
     if isinstance(value, bytes):
-        return value, ident
+        return value, _name_inside(file, where, None)
     if not isinstance(value, str) or not value.strip():
         return Rejected(ident, where, "missing_media", "neither bytes nor a path", records), ident
+    name = media_name(tree, file, value)
+    return fetch(tree, name, ident, where, records=records), name
+
+
+def media_name(tree: Tree, file: str, value: str) -> str:
+    """The file of the tree that a table's path means: beside the table, else from the top of the tree."""
     name = value.strip().removeprefix("./")
     folder = file.rpartition("/")[0]
     beside = f"{folder}/{name}" if folder else name
-    return fetch(tree, beside if tree.exists(beside) else name, ident, where, records=records), name
+    return beside if tree.exists(beside) else name
+
+
+def _name_inside(file: str, where: str, path: str | None) -> str:
+    """A name for media inside a table. The paths that such tables give are often the same in several of them."""
+    row = where.rpartition(" ")[2]
+    base = (path or "").replace("\\", "/").rpartition("/")[2]
+    return f"{file}/{row}-{base}" if base else f"{file}/{row}"
 
 
 def _clip(row: Mapping[str, Any], data: bytes, name: str) -> dict[str, Any]:
@@ -80,7 +98,7 @@ def _clip(row: Mapping[str, Any], data: bytes, name: str) -> dict[str, Any]:
         "id": row["id"],
         "where": row["where"],
         "audio": data,
-        "path": media_path(name, ".flac"),
+        "path": clip_path(name),
         "text": row["text"],
         "speaker": row.get("speaker"),
     }

@@ -44,7 +44,7 @@ def encoded(samples: Samples, audio_format: str) -> bytes:
 
 def pcm(samples: Samples) -> npt.NDArray[np.int16]:
     """The 16-bit values of a shard's samples."""
-    return np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
+    return np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)  # type: ignore[no-any-return]
 
 
 def frame_levels(samples: Samples) -> Values:
@@ -52,7 +52,7 @@ def frame_levels(samples: Samples) -> Values:
     count = max(1, len(samples) // FRAME)
     frames = samples[: count * FRAME].astype(np.float64)
     power = np.add.reduceat(frames**2, np.arange(0, len(frames), FRAME)) / FRAME if len(frames) else np.zeros(1)
-    return 10 * np.log10(power + _FLOOR)  # type: ignore[no-any-return]
+    return 10 * np.log10(power + _FLOOR)
 
 
 def silent_ends(levels: Values) -> tuple[float, float]:
@@ -120,7 +120,7 @@ def _snr(clips: Clips) -> Values:
 
 
 def _silence(clips: Clips) -> Values:
-    return clips.measured[:, 3:].max(axis=1, initial=0.0)
+    return clips.measured[:, 3:].max(axis=1, initial=0.0)  # type: ignore[no-any-return]
 
 
 def _seconds(clips: Clips) -> Values:
@@ -128,7 +128,7 @@ def _seconds(clips: Clips) -> Values:
 
 
 def _rate(clips: Clips) -> Values:
-    return np.array([len(text) for text in clips.text]) / np.maximum(clips.seconds, 1e-3)  # type: ignore[no-any-return]
+    return np.array([len(text) for text in clips.text]) / np.maximum(clips.seconds, 1e-3)
 
 
 def _text_length(clips: Clips) -> Values:

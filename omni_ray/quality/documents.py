@@ -75,7 +75,7 @@ class Tokens:
     @cached_property
     def hashes(self) -> Hashes:
         """A 64-bit hash of every token in place: of its number, so for comparing within these lines only."""
-        return mix(np.arange(len(self.strings), dtype=np.uint64))[self.kind]
+        return mix(np.arange(len(self.strings), dtype=np.uint64))[self.kind]  # type: ignore[no-any-return]
 
 
 def _cut(chunks: pa.LargeStringArray) -> tuple[Ints, pa.LargeStringArray, npt.NDArray[np.int32]]:
@@ -201,4 +201,4 @@ class Documents:
 def _sums(values: npt.NDArray[np.generic], starts: Ints) -> Ints:
     # Differences of a running sum, because reduceat gives an empty run its next value.
     running = np.concatenate([[0], np.cumsum(values, dtype=np.int64)])
-    return np.diff(running[np.append(starts, len(values))])
+    return np.diff(running[np.append(starts, len(values))])  # type: ignore[no-any-return]

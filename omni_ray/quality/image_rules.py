@@ -31,7 +31,7 @@ class Pictures:
         return np.array([_measure(data.as_py()) for data in files], np.float64).reshape(-1, 3)
 
     @cached_property
-    def captions(self) -> tuple[pa.Array, np.ndarray]:  # type: ignore[type-arg]
+    def captions(self) -> tuple[pa.Array, np.ndarray]:
         """All captions one after the other, and the row of each."""
         lists = self.rows["captions"].combine_chunks()
         return lists.flatten(), pc.list_parent_indices(lists).to_numpy().astype(np.int64)
@@ -57,13 +57,13 @@ def source_sizes(pictures: Pictures) -> tuple[Values, Values]:
 
 def short_edge(pictures: Pictures) -> Values:
     """Pixels of the shorter edge of the source; NaN where unknown."""
-    return np.minimum(*source_sizes(pictures))  # type: ignore[no-any-return]
+    return np.minimum(*source_sizes(pictures))
 
 
 def aspect(pictures: Pictures) -> Values:
     """Longer over shorter edge of the source; NaN where unknown."""
     width, height = source_sizes(pictures)
-    return np.maximum(width, height) / np.maximum(np.minimum(width, height), 1)  # type: ignore[no-any-return]
+    return np.maximum(width, height) / np.maximum(np.minimum(width, height), 1)
 
 
 def _deviation(pictures: Pictures) -> Values:

@@ -30,14 +30,14 @@ def _contrast(words: Pictures) -> Values:
 
 
 def _height(words: Pictures) -> Values:
-    return np.minimum(*source_sizes(words))  # type: ignore[no-any-return]
+    return np.minimum(*source_sizes(words))
 
 
 def _width_of_character(words: Pictures) -> Values:
     """Width of a character in heights of the word, along the word's longer edge; NaN where sizes are unknown."""
     width, height = source_sizes(words)
     long, short = np.maximum(width, height), np.maximum(np.minimum(width, height), 1)
-    return long / short / np.maximum(_length(words), 1)  # type: ignore[no-any-return]
+    return long / short / np.maximum(_length(words), 1)
 
 
 BOTH = ("default", "strict")

@@ -51,4 +51,4 @@ def picture_hashes(files: Iterable[Any]) -> npt.NDArray[np.uint64]:
     low = (_DCT @ np.stack(stack) @ _DCT.T).reshape(len(stack), -1)
     # The first is the mean brightness: it says nothing about the shape, so it has no part in the median.
     bits = low > np.median(low[:, 1:], axis=1, keepdims=True)
-    return (bits.astype(np.uint64) << np.arange(_KEPT * _KEPT, dtype=np.uint64)).sum(axis=1, dtype=np.uint64)
+    return (bits.astype(np.uint64) << np.arange(_KEPT * _KEPT, dtype=np.uint64)).sum(axis=1, dtype=np.uint64)  # type: ignore[no-any-return]

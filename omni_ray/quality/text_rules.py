@@ -32,7 +32,7 @@ def _run_share(docs: Documents, width: int) -> Values:
     if found is None:
         found = repetition.repetition(docs, tuple(_TOP), tuple(_AGAIN))
         docs._runs = found  # type: ignore[attr-defined]
-    return found[width]  # type: ignore[no-any-return]
+    return found[width]
 
 
 def _longest_word(docs: Documents) -> Values:
@@ -42,13 +42,13 @@ def _longest_word(docs: Documents) -> Values:
     return np.maximum.reduceat(lengths, _offsets(chunks)).astype(np.float64)
 
 
-def _offsets(chunks: object) -> np.ndarray:  # type: ignore[type-arg]
+def _offsets(chunks: object) -> np.ndarray:
     counts = pc.list_value_length(chunks).to_numpy().astype(np.int64)
     return np.concatenate([[0], np.cumsum(counts)[:-1]])
 
 
 def _line_words(docs: Documents) -> Values:
-    return (pc.count_substring(docs.lines, " ").to_numpy() + 1).astype(np.float64)
+    return (pc.count_substring(docs.lines, " ").to_numpy() + 1).astype(np.float64)  # type: ignore[no-any-return]
 
 
 def _full_stop(docs: Documents) -> Values:

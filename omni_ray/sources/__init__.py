@@ -23,7 +23,7 @@ def open_tree(location: str | Path, cache: Path | None = None) -> Tree:
     Raises:
         SourceError: it is not there, cannot be read, or is not what its name says.
     """
-    from omni_ray.sources.archives import ArchiveTree, archive_kind
+    from omni_ray.sources.archives import archive_kind, open_archive
     from omni_ray.sources.union import UnionTree, archives_in
 
     path = Path(location).expanduser()
@@ -32,7 +32,7 @@ def open_tree(location: str | Path, cache: Path | None = None) -> Tree:
             raise SourceError(f"{location}: no such file or folder; give --source an existing one")
         cache = cache or Path(tempfile.gettempdir()) / "omni_ray-index"
         if path.is_file():
-            return ArchiveTree(path, cache) if archive_kind(path) else FileTree(path)
+            return open_archive(path, cache) if archive_kind(path) else FileTree(path)
         return UnionTree(path, cache) if archives_in(path) else FolderTree(path)
     except PermissionError as error:
         raise SourceError(f"{error.filename or location}: no permission to read it") from error
@@ -45,7 +45,7 @@ def open_spec(spec: Mapping[str, Any]) -> Tree:
 
 @lru_cache(maxsize=16)
 def _opened(spec: str) -> Tree:
-    from omni_ray.sources.archives import ArchiveTree
+    from omni_ray.sources.archives import open_archive
     from omni_ray.sources.union import UnionTree
 
     value = json.loads(spec)
@@ -53,7 +53,7 @@ def _opened(spec: str) -> Tree:
         case "file":
             return FileTree(value["path"])
         case "archive":
-            return ArchiveTree(value["path"], Path(value["cache"]))
+            return open_archive(value["path"], Path(value["cache"]))
         case "union":
             return UnionTree(value["root"], Path(value["cache"]))
         case _:

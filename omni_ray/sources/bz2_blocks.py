@@ -120,15 +120,26 @@ def _magics(window: _Window) -> Iterator[tuple[int, bool]]:
 
 def _decode(window: _Window, begin: int, end: int) -> Block:
     bits = window.bits(begin, end)
-    if bits is None or bits[1] < _MAGIC_BITS + 32:
-        return Block(begin // 8, None, "decode_error")
-    number, count = bits
+    data = None if bits is None else _decompress(*bits)
+    return Block(begin // 8, data, "decode_error" if data is None else "")
+
+
+def decompress(raw: bytes, begin: int, end: int) -> bytes | None:
+    """What the block in bits [begin, end) of ``raw`` holds, or None where it is damaged."""
+    number = int.from_bytes(raw) >> (8 * len(raw) - end)
+    return _decompress(number & ((1 << (end - begin)) - 1), end - begin)
+
+
+def _decompress(number: int, count: int) -> bytes | None:
+    """What a block holds: ``count`` bits, as a number, from its magic on. None where it is damaged."""
+    if count < _MAGIC_BITS + 32:
+        return None
     # A stream of one block has that block's checksum, the 32 bits after its magic.
     checksum = (number >> (count - _MAGIC_BITS - 32)) & 0xFFFFFFFF
     number = (((number << _MAGIC_BITS) | _END_MAGIC) << 32) | checksum
     count += _MAGIC_BITS + 32
     stream = (number << (-count % 8)).to_bytes(-(-count // 8))
     try:
-        return Block(begin // 8, bz2.decompress(_HEADER + stream))
+        return bz2.decompress(_HEADER + stream)
     except (OSError, ValueError):
-        return Block(begin // 8, None, "decode_error")
+        return None

@@ -1,31 +1,29 @@
 """The table of contents of an archive, on disk: sorted by name, mapped into memory, looked up by bisection.
 
-An archive may have millions of members. Nothing here holds them as Python objects.
+An archive may have millions of members. Nothing here holds them as Python objects, and sorting them takes eight
+bytes of memory each: they are written as they come, and gathered in order from that file.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import tempfile
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from omni_ray.sources.tree import Refused
 from omni_ray.storage import atomic_writer
 
-SCHEMA = pa.schema(
-    [
-        ("name", pa.large_string()),
-        ("offset", pa.int64()),
-        ("size", pa.int64()),
-        ("packed", pa.int64()),
-        ("method", pa.int16()),
-        ("crc", pa.int64()),
-    ]
-)
-_BATCH = 50_000
+BATCH = 1 << 16
+"""Rows of a record batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +47,103 @@ class Member:
     crc: int = -1
 
 
-def write(path: Path, members: Iterable[Member]) -> None:
-    """Sort members by name and write them; of several with one name the last is kept, as unpacking would."""
-    batches = list(_batches(members))
-    table = pa.Table.from_batches(batches, SCHEMA)
-    # A stable order within a name keeps archive order, so that the last of equal names is the last in the archive.
-    order = pc.sort_indices(
-        table.append_column("place", pa.array(range(table.num_rows))), [("name", "ascending"), ("place", "ascending")]
-    )
-    table = table.take(order).combine_chunks()
-    if table.num_rows > 1:
-        names = table["name"].combine_chunks()
-        is_last = pc.not_equal(names.slice(0, len(names) - 1), names.slice(1))
-        table = table.filter(pa.concat_arrays([is_last, pa.array([True])]))
-    with atomic_writer(path) as file, pa.ipc.new_file(file, SCHEMA) as writer:
-        writer.write_table(table.combine_chunks(), max_chunksize=max(1, table.num_rows))
+_COLUMNS = tuple(field.name for field in fields(Member))
+SCHEMA = pa.schema(
+    [
+        ("name", pa.large_string()),
+        ("offset", pa.int64()),
+        ("size", pa.int64()),
+        ("packed", pa.int64()),
+        ("method", pa.int16()),
+        ("crc", pa.int64()),
+    ]
+)
+
+
+def write(path: Path, members: Iterable[Member], refused: Refused | None = None) -> int:
+    """Sort members by name and write them; of several with one name the last is kept, as unpacking would.
+
+    Args:
+        path: the file; it appears when it is whole.
+        members: in archive order.
+        refused: what was left out; read when ``members`` are exhausted.
+
+    Returns:
+        how many are kept.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, spill = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
+    os.close(descriptor)
+    try:
+        with pa.OSFile(spill, "wb") as file, pa.ipc.new_file(file, SCHEMA) as writer:
+            for batch in _batches(members):
+                writer.write_batch(batch)
+        note = {"refused": json.dumps(vars(refused or Refused()))}
+        kept = 0
+        with (
+            pa.memory_map(spill, "rb") as file,
+            atomic_writer(path) as out,
+            pa.ipc.new_file(out, SCHEMA.with_metadata(note)) as writer,
+        ):
+            for batch in _sorted(pa.ipc.open_file(file).read_all().to_batches()):
+                writer.write_batch(batch)
+                kept += batch.num_rows
+        return kept
+    finally:
+        os.unlink(spill)
 
 
 def _batches(members: Iterable[Member]) -> Iterator[pa.RecordBatch]:
-    rows: list[dict[str, Any]] = []
-    for member in members:
-        rows.append({field: getattr(member, field) for field in SCHEMA.names})
-        if len(rows) == _BATCH:
-            yield pa.RecordBatch.from_pylist(rows, SCHEMA)
-            rows = []
-    yield pa.RecordBatch.from_pylist(rows, SCHEMA)
+    rows = iter(members)
+    while some := list(islice(rows, BATCH)):
+        columns = [[getattr(member, name) for member in some] for name in _COLUMNS]
+        yield pa.record_batch([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
+
+
+def _sorted(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows of ``batches``, each of BATCH rows but the last, in order of name, the last of equal names only."""
+    if not batches:
+        return
+    # Stable: equal names stay in archive order.
+    order = pc.sort_indices(pa.chunked_array([b.column("name") for b in batches])).to_numpy()
+    for start in range(0, len(order), BATCH):
+        rows = _gather(batches, order[start : start + BATCH + 1])
+        names = rows.column("name")
+        is_last = pc.not_equal(names.slice(0, len(names) - 1), names.slice(1))
+        if start + BATCH >= len(order):
+            is_last = pa.concat_arrays([is_last, pa.array([True])])
+        yield rows.slice(0, len(is_last)).filter(is_last)
+
+
+def _gather(batches: list[pa.RecordBatch], rows: np.ndarray) -> pa.RecordBatch:
+    """``rows`` by number. Table.take would first copy the whole table into one chunk, every time."""
+    holder = rows // BATCH
+    by_holder = np.argsort(holder, kind="stable")
+    back = np.empty_like(by_holder)
+    back[by_holder] = np.arange(len(back))
+    bounds = np.searchsorted(holder[by_holder], np.arange(len(batches) + 1))
+    parts = []
+    for number, batch in enumerate(batches):
+        mine = by_holder[bounds[number] : bounds[number + 1]]
+        if len(mine):
+            parts.append(batch.take(pa.array(rows[mine] - number * BATCH)))
+    return pa.Table.from_batches(parts).combine_chunks().to_batches()[0].take(pa.array(back))
+
+
+class _Names:
+    """The names of a batch as bytes, taken from Arrow's buffers: a scalar of its own for each would cost tenfold."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        names = batch.column("name")
+        _, ends, data = names.buffers()
+        self.ends = memoryview(ends).cast("q")[names.offset : names.offset + len(names) + 1]
+        self.data = memoryview(data) if data is not None else memoryview(b"")
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
+
+    def __getitem__(self, row: int) -> bytes:
+        return bytes(self.data[self.ends[row] : self.ends[row + 1]])
 
 
 class Listing:
@@ -82,52 +152,51 @@ class Listing:
     def __init__(self, path: Path) -> None:
         with pa.memory_map(str(path), "rb") as file:
             reader = pa.ipc.open_file(file)
-            self._rows = reader.get_batch(0) if reader.num_record_batches else None
-        self._names = self._rows.column("name") if self._rows is not None else None
+            batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+            note = json.loads((reader.schema.metadata or {}).get(b"refused", b"{}"))
+        self._batches = [batch for batch in batches if batch.num_rows]
+        self._names = [_Names(batch) for batch in self._batches]
+        self._heads = [names[0] for names in self._names]
+        self.refused = Refused(note.get("count", 0), [(name, why) for name, why in note.get("examples", [])])
 
     def __len__(self) -> int:
-        return len(self._names) if self._names is not None else 0
-
-    def name(self, row: int) -> str:
-        """The name in a row."""
-        assert self._names is not None
-        return str(self._names[row].as_py())
+        return sum(len(names) for names in self._names)
 
     def find(self, name: str) -> Member | None:
         """The member called ``name``, or None."""
-        row = self.first(name)
-        if row == len(self) or self.name(row) != name:
-            return None
-        assert self._rows is not None
-        return Member(**{field: self._rows.column(field)[row].as_py() for field in SCHEMA.names})
-
-    def first(self, name: str) -> int:
-        """The first row whose name is not below ``name``."""
-        low, high = 0, len(self)
         wanted = name.encode("utf-8", "surrogatepass")
-        while low < high:
-            middle = (low + high) // 2
-            if self.name(middle).encode() < wanted:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        number, row = self._first(wanted)
+        if number == len(self._names) or self._names[number][row] != wanted:
+            return None
+        return Member(*(column[row].as_py() for column in self._batches[number].columns))
+
+    def _first(self, name: bytes) -> tuple[int, int]:
+        """The first row whose name is not below ``name``: number of the batch, and row in it."""
+        number = max(0, bisect_right(self._heads, name) - 1)
+        if number < len(self._names):
+            row = bisect_left(self._names[number], name)
+            if row < len(self._names[number]):
+                return number, row
+            number += 1
+        return number, 0
+
+    def _after(self, name: bytes) -> Iterator[bytes]:
+        """The names from the first that is not below ``name`` on."""
+        number, row = self._first(name)
+        for names in self._names[number:]:
+            for each in range(row, len(names)):
+                yield names[each]
+            row = 0
 
     def children(self, folder: str) -> tuple[list[str], list[str]]:
         """Names of folders and files directly in ``folder``, each sorted; whole subfolders are jumped over."""
-        prefix = f"{folder}/" if folder else ""
+        prefix = f"{folder}/".encode("utf-8", "surrogatepass") if folder else b""
         folders: list[str] = []
         files: list[str] = []
-        row = self.first(prefix)
-        while row < len(self):
-            name = self.name(row)
-            if not name.startswith(prefix):
-                break
-            head, slash, _ = name[len(prefix) :].partition("/")
+        rows = self._after(prefix)
+        while (found := next(rows, b"")).startswith(prefix) and found:
+            head, slash, _ = found[len(prefix) :].partition(b"/")
+            (folders if slash else files).append(head.decode())
             if slash:
-                folders.append(head)
-                row = self.first(f"{prefix}{head}0")  # "0" follows "/"
-            else:
-                files.append(head)
-                row += 1
-        return sorted(set(folders)), sorted(files)
+                rows = self._after(prefix + head + b"0")  # "0" follows "/"
+        return sorted(folders), sorted(files)

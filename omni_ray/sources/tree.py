@@ -7,8 +7,10 @@ Names are relative, with forward slashes. Nothing here follows links or leaves t
 from __future__ import annotations
 
 import os
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -17,14 +19,41 @@ from omni_ray.errors import SourceError
 
 MAX_FILE_BYTES = 1 << 30
 """No member is ever read into memory whole beyond this size (1 GiB)."""
+_MAX_EXAMPLES = 20
 
 
-class MemberTooLarge(ValueError):
-    """A file's size, declared or real, is over the cap it was to be read under."""
+class MemberTooLarge(SourceError, ValueError):
+    """A file's size, declared or real, is over the cap it was to be read under.
+
+    A corpus that was to read one record turns this into a rejected record; of a list that the whole corpus hangs
+    on, it is an error of the source.
+    """
 
 
-class MemberDamaged(ValueError):
-    """A file of an archive does not decompress to what the archive says it is."""
+class MemberDamaged(SourceError, ValueError):
+    """A file of an archive does not decompress to what the archive says it is. A record's end, or a source's, as above."""
+
+
+@dataclass
+class Refused:
+    """Members that an archive has and its tree does not: names that lead outside, links, devices, sparse files.
+
+    Attributes:
+        count: how many.
+        examples: some of them: (name, why).
+    """
+
+    count: int = 0
+    examples: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, name: str, why: str) -> None:
+        """Count one."""
+        self.count += 1
+        if len(self.examples) < _MAX_EXAMPLES:
+            self.examples.append((name.encode("utf-8", "backslashreplace").decode()[:200], why))
+
+    def __add__(self, other: Refused) -> Refused:
+        return Refused(self.count + other.count, (self.examples + other.examples)[:_MAX_EXAMPLES])
 
 
 class Tree(ABC):
@@ -35,6 +64,11 @@ class Tree(ABC):
     """
 
     location: str
+
+    @property
+    def refused(self) -> Refused:
+        """What is there and is not shown, for safety."""
+        return Refused()
 
     @abstractmethod
     def spec(self) -> dict[str, Any]:
@@ -78,7 +112,7 @@ class Tree(ABC):
         with self.open(name) as file:
             data = file.read(limit + 1)
         if len(data) > limit:
-            raise MemberTooLarge(f"{name} is larger than {limit} bytes")
+            raise MemberTooLarge(f"{name}: larger than {limit:,} bytes")
         return data
 
     def names(self) -> Iterator[str]:
@@ -125,14 +159,17 @@ class FolderTree(Tree):
                 for entry in entries:
                     if entry.name.startswith(".") or entry.is_symlink():
                         continue
-                    (folders if entry.is_dir() else files).append(entry.name)
+                    if entry.is_dir():
+                        folders.append(entry.name)
+                    elif entry.is_file():  # a pipe, once opened, would be waited on for ever
+                        files.append(entry.name)
         except OSError as error:
             raise SourceError(f"{error.filename}: {(error.strerror or 'unreadable').lower()}") from error
         return sorted(folders), sorted(files)
 
     def _path(self, name: str) -> Path:
         if not is_safe_name(name):
-            raise FileNotFoundError(name)
+            raise FileNotFoundError(2, "not a name in a source", name)
         return self.root / name
 
     def exists(self, name: str) -> bool:
@@ -142,17 +179,34 @@ class FolderTree(Tree):
             return False
 
     def size(self, name: str) -> int:
-        return self._path(name).stat().st_size
+        status = self._path(name).lstat()
+        if not stat.S_ISREG(status.st_mode):
+            raise FileNotFoundError(2, "not a file", str(self._path(name)))
+        return status.st_size
 
     def open(self, name: str) -> BinaryIO:
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
-        return os.fdopen(os.open(self._path(name), flags), "rb")
+        return os.fdopen(self._descriptor(name), "rb")
+
+    def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
+        # Asked for as much as the limit, Python would first allocate that much: half a millisecond a file.
+        with os.fdopen(self._descriptor(name), "rb", buffering=0) as file:
+            if os.fstat(file.fileno()).st_size > limit:
+                raise MemberTooLarge(f"{self.root / name}: larger than {limit:,} bytes")
+            return file.read()
+
+    def _descriptor(self, name: str) -> int:
+        path = self._path(name)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise FileNotFoundError(2, "not a file", str(path))
+        return descriptor
 
     def stamp(self, names: Iterable[str]) -> str:
         digest = blake2b(digest_size=16)
         for name in names:
             try:
-                status = self._path(name).stat()
+                status = self._path(name).lstat()
                 digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
             except OSError:
                 digest.update(f"{name}\0missing\n".encode("utf-8", "surrogateescape"))
@@ -163,11 +217,13 @@ class FolderTree(Tree):
 
 
 class FileTree(FolderTree):
-    """One file on the local disk, seen as a tree that holds only it."""
+    """One file on the local disk, listed alone; what it names beside it can be opened all the same."""
 
     def __init__(self, path: str | Path) -> None:
-        super().__init__(Path(path).parent)
-        self.name = Path(path).name
+        # A link that the user points at is meant, unlike one that is found inside a source.
+        real = Path(path).resolve() if Path(path).is_symlink() else Path(path)
+        super().__init__(real.parent)
+        self.name = real.name
         self.location = str(path)
         if not os.access(path, os.R_OK):
             raise SourceError(f"{path}: no permission to read this file")

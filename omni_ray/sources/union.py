@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from omni_ray.sources.archives import ArchiveTree, archive_kind
+from omni_ray.sources.archives import ArchiveTree, archive_kind, open_archive
 from omni_ray.sources.tree import FolderTree, Tree, is_safe_name
 
 _DEPTH = 1
@@ -21,7 +21,7 @@ class UnionTree(Tree):
         self.location = str(root)
         self.folder = FolderTree(root)
         self._cache = cache
-        self._mounts = [(prefix, ArchiveTree(path, cache)) for prefix, path in archives_in(Path(root))]
+        self._mounts = [(prefix, open_archive(path, cache)) for prefix, path in archives_in(Path(root))]
         self._hidden = {tree.path.relative_to(self.folder.root).as_posix() for _, tree in self._mounts}
 
     def spec(self) -> dict[str, Any]:

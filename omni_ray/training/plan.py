@@ -31,6 +31,8 @@ from omni_ray.training.vocabulary import Vocabulary
 __all__ = ["PlanReport", "plan"]
 
 CACHE = "plan/counts.json"
+SAVED_AS = {"omni_sft": "omni"}
+"""What a trainer calls its model, where that is not its configuration's name."""
 _SEES_ALL = 1 << 40
 
 
@@ -286,8 +288,17 @@ class _Work:
         """Plan every configuration that is left, each in a task."""
         inputs = [self._inputs(plan) for plan in self._left()]
         for made in run(estimate, inputs):
+            made.warnings += self._earlier_run(made)
             self.plans[made.name] = made
         self.report.plans = list(self.plans.values())
+
+    def _earlier_run(self, plan: ConfigPlan) -> list[str]:
+        """What a run before this one left where the trainer saves."""
+        folder = str(self.configs[plan.name].get("save_dir", f"checkpoints/{plan.name}_tiny"))
+        record = f"{folder}/{SAVED_AS.get(plan.name, plan.name)}_metadata.json"
+        if not (self.root / record).exists():
+            return []
+        return [f"{record} is of an earlier run: its step, vocabulary and lengths count, not this plan's; move it away"]
 
     def _inputs(self, plan: ConfigPlan) -> Inputs:
         encoders: Mapping[str, Mapping[str, object]] = {}

@@ -156,6 +156,6 @@ def chinchilla(parameters: int, tokens: int) -> Figure:
             "tokens": tokens,
             "optimum_tokens": optimum,
             "upper_tokens": CHINCHILLA_UPPER * parameters,
-            "tokens_per_parameter": round(tokens / parameters, 2) if parameters else None,
+            "tokens_per_parameter": float(f"{tokens / parameters:.3g}"),
         },
     )

@@ -1,21 +1,23 @@
 """Counting SentencePiece tokens: exactly what encoding gives, several times faster.
 
-A byte-pair model whose pieces never hold a word mark but at their start cannot join two words, so the tokens of a
-line are the tokens of its words, and a word has the same tokens wherever it stands. Each distinct word is therefore
-encoded once, in batches; every other occurrence is a look-up done in Arrow. Lines are first normalized as the
-tokenizer itself does, so that the words are the ones it sees. Where a tokenizer is of another kind, lines are
-encoded whole.
+A byte-pair model joins two neighbouring characters only into a piece of its vocabulary. Where no piece holds a word
+mark but at its start, nothing is joined across two words; where none holds a letter next to a comma, nothing is
+joined across that boundary either. Text is therefore cut at every boundary the vocabulary rules out; each distinct
+segment is encoded once, and every other occurrence is a look-up done in Arrow. Lines are first normalized as the
+tokenizer itself does, so that the segments are what it sees. Where a tokenizer is of another kind, lines are encoded
+whole.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import string
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from omni_ray.errors import OmniError
@@ -23,14 +25,18 @@ from omni_ray.errors import OmniError
 SPACE = "▁"
 """What stands for a space inside SentencePiece."""
 _BPE = 2
+_NORMAL, _USER_DEFINED, _UNUSED = 1, 4, 5
 _ASCII_SAFE = frozenset({"nmt_nfkc", "nfkc", "identity"})
 """Normalizations that leave printable ASCII as it is."""
-_MAX_WORDS = 1 << 20
-_MAX_WORD_LENGTH = 64
+_MAX_KNOWN = 1 << 20
+_MAX_LENGTH = 64
+# Kinds of bytes. Nothing is cut next to "other": bytes of longer characters, and characters the model does not know.
+_MARK, _LETTER, _DIGIT, _SIGN, _OTHER = range(5)
+_KINDS = ((string.ascii_letters, _LETTER), (string.digits, _DIGIT), (string.punctuation, _SIGN))
 
 
 class TokenCounter:
-    """Counts tokens with one tokenizer. Keeps what it has learnt of words between calls; not shared by threads.
+    """Counts tokens with one tokenizer. Keeps what it has learnt of segments between calls; not shared by threads.
 
     Args:
         model: a serialized SentencePiece model.
@@ -41,13 +47,14 @@ class TokenCounter:
 
     def __init__(self, model: bytes) -> None:
         self.processor = load(model)
-        self._words: dict[str, int] = {"": 0}
+        self._known: dict[str, int] = {" ": 0}
         self._normalized: Any = None
         self._is_ascii_safe = False
         spec = _model_spec(model)
         if _splits_into_words(spec, self.processor):
             self._normalized = load(_without_normalizer(spec))
             self._is_ascii_safe = spec.normalizer_spec.name in _ASCII_SAFE
+            self._kinds, self._cuts = _boundaries(spec)
 
     def count(self, lines: Sequence[str]) -> NDArray[np.int64]:
         """Tokens of each line (int64, one a line): ``len(processor.encode(line))``."""
@@ -61,49 +68,62 @@ class TokenCounter:
             is_plain = self._is_ascii_safe and line.isascii() and line.isprintable() and "  " not in line
             (plain if is_plain else other).append(number)
         # A plain line is its own normalization, once the spaces around it are gone.
-        self._count_words(plain, [lines[n].strip(" ") for n in plain], " ", counts)
+        self._count_segments(plain, [lines[n].strip(" ") for n in plain], counts)
         marked = self.processor.normalize([lines[n] for n in other]) if other else []
         regular: list[tuple[int, str]] = []
-        odd: list[tuple[int, str]] = []
+        odd: list[int] = []
         for number, line in zip(other, marked, strict=True):
             # A word mark written in the text itself: two in a row, or one at the end, are not two words.
             is_odd = SPACE * 2 in line or line.endswith(SPACE) or not line.startswith(SPACE)
-            (odd if is_odd else regular).append((number, line))
-        self._count_words([n for n, _ in regular], [line[1:] for _, line in regular], SPACE, counts)
-        self._encode([n for n, _ in odd], lines, counts)
+            if is_odd or " " in line or "\n" in line:
+                odd.append(number)
+            else:
+                regular.append((number, line[1:].replace(SPACE, " ")))
+        self._count_segments([n for n, _ in regular], [line for _, line in regular], counts)
+        self._encode(odd, lines, counts)
         return counts
 
-    def _encode(self, numbers: Sequence[int] | range, lines: Sequence[str], counts: NDArray[np.int64]) -> None:
+    def _encode(self, numbers: Sequence[int], lines: Sequence[str], counts: NDArray[np.int64]) -> None:
         if numbers:
             counts[list(numbers)] = _lengths(self.processor, [lines[n] for n in numbers])
 
-    def _count_words(self, numbers: Sequence[int], lines: list[str], mark: str, counts: NDArray[np.int64]) -> None:
-        """Write the counts of ``lines``, whose words stand between ``mark``s, to ``counts[numbers]``."""
+    def _count_segments(self, numbers: list[int], lines: list[str], counts: NDArray[np.int64]) -> None:
+        """Write the counts of normalized ``lines``, words between single spaces, to ``counts[numbers]``."""
         if not numbers:
             return
-        words = pc.split_pattern(pa.array(lines, pa.large_string()), mark)
-        encoded = words.values.dictionary_encode()
-        tokens = self._tokens_of(encoded.dictionary.to_pylist())
-        ends = np.concatenate(([0], np.cumsum(tokens[encoded.indices.to_numpy()])))
-        counts[numbers] = np.diff(ends[words.offsets.to_numpy()])
+        data = np.frombuffer(("\n" + "\n".join(lines)).encode(), np.uint8)
+        is_line = data == ord("\n")
+        kinds = self._kinds[data]
+        # A segment begins with a line or a space, which stands for its word mark, or at a boundary inside a word.
+        begins = kinds == _MARK
+        begins[1:] |= self._cuts[kinds[:-1], kinds[1:]]
+        starts = np.flatnonzero(begins)
+        offsets = np.append(starts, len(data)).astype(np.int64)
+        spaced = np.where(is_line, np.uint8(ord(" ")), data)
+        segments = pa.LargeStringArray.from_buffers(len(starts), pa.py_buffer(offsets), pa.py_buffer(spaced))
+        encoded = segments.dictionary_encode()
+        # to_numpy would import pandas, which costs more than most batches.
+        indices = np.frombuffer(encoded.indices.buffers()[1], np.int32, len(encoded))
+        tokens = self._tokens_of(encoded.dictionary.to_pylist())[indices]
+        counts[numbers] = np.add.reduceat(tokens, np.flatnonzero(is_line[starts]))
 
-    def _tokens_of(self, words: list[str]) -> NDArray[np.int64]:
-        """Tokens of each word, the mark before it included."""
-        known = self._words
-        new = [word for word in words if word not in known]
+    def _tokens_of(self, segments: list[str]) -> NDArray[np.int64]:
+        """Tokens of each segment; a space at its start stands for the word mark."""
+        known = self._known
+        new = [segment for segment in segments if segment not in known]
         fresh: dict[str, int] = {}
         if new:
-            counted = zip(new, _lengths(self._normalized, [SPACE + word for word in new]), strict=True)
-            room = _MAX_WORDS - len(known)
-            for word, tokens in counted:
-                if len(word) <= _MAX_WORD_LENGTH and room > 0:
-                    known[word] = tokens
+            room = _MAX_KNOWN - len(known)
+            lengths = _lengths(self._normalized, [segment.replace(" ", SPACE) for segment in new])
+            for segment, tokens in zip(new, lengths, strict=True):
+                if len(segment) <= _MAX_LENGTH and room > 0:
+                    known[segment] = tokens
                     room -= 1
                 else:
-                    fresh[word] = tokens
+                    fresh[segment] = tokens
         if fresh:
-            return np.array([known[w] if w in known else fresh[w] for w in words], np.int64)
-        return np.fromiter(map(known.__getitem__, words), np.int64, len(words))
+            return np.array([known[s] if s in known else fresh[s] for s in segments], np.int64)
+        return np.fromiter(map(known.__getitem__, segments), np.int64, len(segments))
 
 
 def load(model: bytes) -> Any:
@@ -143,12 +163,34 @@ def _splits_into_words(spec: Any, processor: Any) -> bool:
         and not trainer.treat_whitespace_as_suffix
         # Runs of unknown characters become one token; a known mark between two words keeps the runs apart.
         and processor.piece_to_id(SPACE) != processor.unk_id()
-        and not any(SPACE in piece.piece[1:] for piece in spec.pieces)
+        and not any(SPACE in piece[1:] for piece in _pieces(spec))
     )
 
 
+def _pieces(spec: Any) -> Iterable[str]:
+    """Pieces that text can become; control symbols and the like are not among them."""
+    return (piece.piece for piece in spec.pieces if piece.type in (_NORMAL, _USER_DEFINED, _UNUSED))
+
+
+def _boundaries(spec: Any) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """The kind of each byte, and whether text may be cut between two kinds because no piece has them side by side."""
+    pieces = set(_pieces(spec))
+    kinds = np.full(256, _OTHER, np.uint8)
+    kinds[[ord(" "), ord("\n")]] = _MARK
+    for characters, kind in _KINDS:
+        # Neighbours that are both unknown make one token, so nothing is cut next to an unknown one.
+        kinds[[ord(character) for character in characters if character in pieces]] = kind
+    cuts = np.zeros((5, 5), np.bool_)
+    cuts[_LETTER:_OTHER, _LETTER:_OTHER] = ~np.eye(3, dtype=np.bool_)
+    for piece in pieces:
+        for left, right in pairwise(piece):
+            if left.isascii() and right.isascii():
+                cuts[kinds[ord(left)], kinds[ord(right)]] = False
+    return kinds, cuts
+
+
 def _without_normalizer(spec: Any) -> bytes:
-    """The same model for text that is normalized already. Changes ``spec``'s copy, not the caller's."""
+    """The same model for text that is normalized already."""
     bare = type(spec)()
     bare.CopyFrom(spec)
     bare.normalizer_spec.precompiled_charsmap = b""

@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import write_csv
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_project import write_csv
 
 from omni_ray.errors import OmniError
 from omni_ray.training import counts as module

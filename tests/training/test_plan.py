@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import WORDS, make_project, write_csv
+from made_project import WORDS, make_project, write_csv
 
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.store import CorpusState, Cut, Manifest, Store, Written
@@ -366,6 +366,13 @@ def test_speech_too_fast_is_said(project: Path) -> None:
     write_csv(project / "data/audio/production_asr.csv", ("wav", "text"), rows)
     report = planned(project, configs=["audio_enc"], dry_run=True)
     assert any("100 of 100 clips are spoken too fast" in warning for warning in of(report, "audio_enc").warnings)
+
+
+def test_what_an_earlier_run_left_is_said(project: Path) -> None:
+    (project / "checkpoints/omni_sft_tiny").mkdir(parents=True)
+    (project / "checkpoints/omni_sft_tiny/omni_metadata.json").write_text("{}")
+    report = planned(project, dry_run=True)
+    assert any("omni_metadata.json is of an earlier run" in warning for warning in of(report, "omni_sft").warnings)
 
 
 def test_rows_without_use_are_said(project: Path) -> None:

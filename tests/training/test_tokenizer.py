@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import sentencepiece
-from conftest import make_project
+from made_project import make_project
 
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.tasks import inline

@@ -1,0 +1,131 @@
+"""Tables that hold media, or name them, in units that a task can hold.
+
+A megabyte of CSV names ten thousand clips: how large a unit is depends on the number of its rows, not on the bytes of
+the table. Media that a table only names are among the unit's inputs, so that a changed clip makes its shard stale.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from omni_ray.corpora.base import Options, Rejected, UnitDraft
+from omni_ray.corpora.table_rows import media_name
+from omni_ray.sources.lists import Seen
+from omni_ray.sources.tables import read_table_unit, table_units
+from omni_ray.sources.tree import Tree, is_safe_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS_PER_UNIT = {"audio": 256, "images": 1024, "ocr": 4096}
+_IN_ROWS = ("parquet", "arrow")
+_TEXT_SHARE = 16
+"""Text tables are read again by each of their units: ranges are this many times smaller than those of text corpora."""
+
+
+def media_units(
+    tree: Tree, roles: Mapping[str, tuple[str, ...]], options: Options, modality: str
+) -> Iterator[UnitDraft]:
+    """Units of every table in the tree, for :func:`read_slice`, in the order of the files' names.
+
+    Raises:
+        SourceError: a required column is missing, or a file is not what its name says.
+    """
+    wanted = options.records_per_unit(ROWS_PER_UNIT[modality])
+    finer = replace(options, unit_scale=options.unit_scale / _TEXT_SHARE)
+    seen = Seen()
+    files = zip(
+        itertools.groupby(table_units(tree, roles, options), _file),
+        itertools.groupby(table_units(tree, roles, finer), _file),
+        strict=True,
+    )
+    for (_, drafts), (_, ranges) in files:
+        first = next(drafts)
+        if first.payload["table"]["format"] in _IN_ROWS:
+            for draft in itertools.chain([first], drafts):
+                yield from _parts(draft, wanted)
+        else:
+            for draft in ranges:
+                yield from _windows(tree, draft, wanted, modality, seen)
+
+
+def read_slice(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Rejected]:
+    """The rows of one unit of :func:`media_units`, as :func:`omni_ray.sources.tables.read_table_unit` gives them."""
+    items = read_table_unit(tree, payload)
+    if "rows" not in payload:
+        yield from items
+        return
+    start, end = payload["rows"]
+    again = set(payload["again"])
+    row = 0
+    for item in items:
+        count = 1 if isinstance(item, Rejected) else item.num_rows
+        low, high = max(start - row, 0), min(end - row, count)
+        if low < high:
+            if isinstance(item, Rejected):
+                yield item
+            else:
+                yield from _without(item.slice(low, high - low), {place - row - low for place in again})
+        row += count
+        if row >= end:
+            return
+
+
+def _file(draft: UnitDraft) -> str:
+    return str(draft.payload["table"]["file"])
+
+
+def _parts(draft: UnitDraft, wanted: int) -> Iterator[UnitDraft]:
+    """Equal parts of a draft whose range is one of rows."""
+    table = draft.payload["table"]
+    start, end = table["start"], table["end"]
+    count = max(1, -(-(end - start) // wanted))
+    cuts = [start + (end - start) * part // count for part in range(count + 1)]
+    for low, high in itertools.pairwise(cuts):
+        yield UnitDraft({"table": {**table, "start": low, "end": high}}, draft.inputs, high - low, high - low)
+
+
+def _windows(tree: Tree, draft: UnitDraft, wanted: int, modality: str, seen: Seen) -> Iterator[UnitDraft]:
+    """Runs of ``wanted`` rows of a draft whose range is one of bytes. Rows that name one file stay together."""
+    file, columns = _file(draft), draft.payload["table"]["columns"]
+    role = "audio" if modality == "audio" else "image"
+    # Captions of one picture share its id; a clip's id is its own.
+    is_own_id = modality == "audio" and "id" in columns
+    start = row = 0
+    names: dict[str, None] = {}
+    again: list[int] = []
+    for item in read_table_unit(tree, draft.payload):
+        rows: Iterable[tuple[str, Any]] = [("", None)]
+        if not isinstance(item, Rejected):
+            rows = zip(item["id"].to_pylist(), item[role].to_pylist(), strict=True)
+        for ident, value in rows:
+            name = media_name(tree, file, value) if isinstance(value, str) else None
+            if row - start >= wanted and name not in names:
+                yield _window(draft, start, row, names, again)
+                start, names, again = row, {}, []
+            if is_own_id and ident and seen.again(ident.encode()):
+                again.append(row)
+            if name is not None and is_safe_name(name):
+                names[name] = None
+            row += 1
+    if row > start:
+        yield _window(draft, start, row, names, again)
+
+
+def _window(draft: UnitDraft, start: int, end: int, names: Iterable[str], again: list[int]) -> UnitDraft:
+    payload = {**draft.payload, "rows": [start, end], "again": again}
+    return UnitDraft(payload, (*draft.inputs, *names), end - start, end - start)
+
+
+def _without(rows: pa.Table, again: set[int]) -> Iterator[pa.Table | Rejected]:
+    """The rows but those whose id came before."""
+    bad = sorted(again & set(range(rows.num_rows)))
+    for row in bad:
+        yield Rejected(rows["id"][row].as_py(), rows["where"][row].as_py(), "duplicate_id")
+    if bad:
+        rows = rows.take([row for row in range(rows.num_rows) if row not in again])
+    if rows.num_rows:
+        yield rows

@@ -1,0 +1,182 @@
+"""gzip and bzip2 files entered anywhere: the points where decompression can start are found once, and saved.
+
+rapidgzip does the work: it decompresses on all cores while the points are found, and on one when they are used.
+"""
+
+from __future__ import annotations
+
+import atexit
+import io
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+from weakref import WeakSet
+
+import numpy as np
+
+from omni_ray.sources import bz2_blocks
+from omni_ray.sources.archives import Broken, FileBytes
+from omni_ray.storage import atomic_writer
+
+_MAGIC = {"tar.gz": b"\x1f\x8b", "tar.bz2": b"BZh"}
+SEEKABLE = frozenset(_MAGIC)
+_MAX_THREADS = 16
+_KEPT_BYTES = 64 << 20
+"""Of decompressed bzip2 blocks, each at most 46 MB and rarely more than 0.9 MB."""
+_FAULTS = (RuntimeError, ValueError, EOFError, OSError, UnicodeDecodeError)
+"""What rapidgzip raises for damaged data; it is not more particular."""
+_open_files: WeakSet[Any] = WeakSet()
+
+
+@atexit.register
+def _close_files() -> None:
+    # rapidgzip's threads end the process with SIGABRT if they are still there when Python goes.
+    for file in list(_open_files):
+        file.close()
+
+
+def _open(path: Path, kind: str, threads: int) -> Any:
+    import rapidgzip
+
+    with open(path, "rb") as plain:  # rapidgzip's own errors do not say what is wrong with a file
+        if plain.read(3)[: len(_MAGIC[kind])] != _MAGIC[kind]:
+            raise Broken(f"not {'gzip' if kind == 'tar.gz' else 'bzip2'} data")
+    make = rapidgzip.RapidgzipFile if kind == "tar.gz" else rapidgzip.IndexedBzip2File
+    try:
+        file = make(str(path), parallelization=threads)
+    except _FAULTS as error:
+        raise Broken("cannot be decompressed") from error
+    _open_files.add(file)
+    return file
+
+
+class _Stream(io.RawIOBase):
+    """A rapidgzip file that raises Broken."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        with _as_broken(self._file):
+            return int(self._file.seek(offset, whence))
+
+    def readinto(self, buffer: Any) -> int:
+        with _as_broken(self._file):
+            return int(self._file.readinto(buffer))
+
+
+@contextmanager
+def _as_broken(file: Any) -> Iterator[None]:
+    try:
+        yield
+    except _FAULTS as error:
+        raise Broken(f"cannot be decompressed beyond byte {file.tell():,} of what it holds") from error
+
+
+@contextmanager
+def listing_stream(path: Path, kind: str, points: Path) -> Iterator[BinaryIO]:
+    """The decompressed bytes, to be read to the end; when the block ends well, the seek points are in ``points``.
+
+    Raises:
+        Broken: when it is read.
+    """
+    file = _open(path, kind, min(_MAX_THREADS, len(os.sched_getaffinity(0))))
+    try:
+        yield io.BufferedReader(_Stream(file), 1 << 20)
+        with atomic_writer(points) as out:
+            if kind == "tar.gz":
+                file.export_index(out)
+            else:
+                out.write(np.array(sorted(file.block_offsets().items()), dtype="<i8").tobytes())
+    finally:
+        file.close()
+
+
+class GzipBytes:
+    """What a gzip file holds, as bytes that can be read at any place; ``points`` are its saved seek points."""
+
+    def __init__(self, path: Path, points: Path) -> None:
+        self._lock = threading.Lock()
+        self._file = _open(path, "tar.gz", 1)
+        with _as_broken(self._file):
+            self._file.import_index(str(points))
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """At most ``size`` bytes from ``offset``; fewer only at the end. Raises Broken."""
+        parts = []
+        with self._lock, _as_broken(self._file):
+            self._file.seek(offset)
+            while size > 0 and (part := self._file.read(size)):
+                parts.append(part)
+                size -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+class Bzip2Bytes:
+    """What a bzip2 file holds, as bytes that can be read at any place, a block at a time; ``points`` as above.
+
+    rapidgzip reads ahead and forgets what it has read: three times slower, out of order. Here a block is decompressed
+    by itself, and the last ones are kept, for members that lie in the same block or close by.
+    """
+
+    def __init__(self, path: Path, points: Path) -> None:
+        self._lock = threading.Lock()
+        self._file = FileBytes(path)
+        # Where each block begins, in compressed bits and in plain bytes; ends of streams are blocks of no bytes.
+        pairs = np.frombuffer(points.read_bytes(), dtype="<i8").reshape(-1, 2)
+        self._bits, self._starts = pairs[:, 0], pairs[:, 1]
+        self._kept: OrderedDict[int, bytes] = OrderedDict()
+        self._kept_bytes = 0
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """At most ``size`` bytes from ``offset``; fewer only at the end. Raises Broken."""
+        parts = []
+        with self._lock:
+            number = int(np.searchsorted(self._starts, offset, side="right")) - 1
+            while size > 0 and number < len(self._starts) - 1:
+                inside = offset - int(self._starts[number])
+                part = self._block(number)[inside : inside + size]
+                parts.append(part)
+                offset, size, number = offset + len(part), size - len(part), number + 1
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _block(self, number: int) -> bytes:
+        data = self._kept.get(number)
+        if data is not None:
+            self._kept.move_to_end(number)
+            return data
+        data = self._decompress(number)
+        self._kept[number] = data
+        self._kept_bytes += len(data)
+        while self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1:
+            self._kept_bytes -= len(self._kept.popitem(last=False)[1])
+        return data
+
+    def _decompress(self, number: int) -> bytes:
+        expected = int(self._starts[number + 1] - self._starts[number])
+        if not expected:
+            return b""
+        begin, end = int(self._bits[number]), int(self._bits[number + 1])
+        first, last = begin // 8, -(-end // 8)
+        data = bz2_blocks.decompress(self._file.read_at(first, last - first), begin - 8 * first, end - 8 * first)
+        if data is None or len(data) != expected:
+            raise Broken(f"damaged at byte {first:,} of the archive")
+        return data
+
+
+def open_packed(path: Path, kind: str, points: Path) -> GzipBytes | Bzip2Bytes:
+    """The content of a compressed tar, with the seek points that :func:`listing_stream` saved."""
+    return GzipBytes(path, points) if kind == "tar.gz" else Bzip2Bytes(path, points)
