@@ -1,0 +1,122 @@
+"""Timing that several benchmarks share: sides take turns, and medians are compared with their spread."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import platform
+import resource
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a benchmark's table.
+
+    Attributes:
+        task: what is done, such as "photos to 224 px".
+        side: who does it: "ours", a peer's name, or a limit.
+        amount, unit: how much one round does, such as 1200 "images".
+        seconds: wall seconds of every round.
+        cpu_seconds: CPU seconds of every round: this process and the children that ended in it.
+        clock: which of the two the rate is by.
+        budget: the least ratio ours must have over this side, where there is one.
+    """
+
+    task: str
+    side: str
+    amount: float
+    unit: str
+    seconds: list[float] = field(default_factory=list)
+    cpu_seconds: list[float] = field(default_factory=list)
+    clock: str = "wall"
+    budget: float | None = None
+
+    @property
+    def times(self) -> list[float]:
+        return self.seconds if self.clock == "wall" else self.cpu_seconds
+
+    @property
+    def rate(self) -> float:
+        """Amount a second, by the median round."""
+        return self.amount / statistics.median(self.times)
+
+    @property
+    def spread(self) -> float:
+        """Half of the range of the rounds, as a share of their median."""
+        return (max(self.times) - min(self.times)) / 2 / statistics.median(self.times)
+
+
+def compare(
+    task: str,
+    amount: float,
+    unit: str,
+    sides: Mapping[str, Callable[[], Any]],
+    *,
+    rounds: int = 5,
+    clock: str = "wall",
+    budgets: Mapping[str, float] | None = None,
+    warm_up: bool = True,
+) -> list[Row]:
+    """Run every side once to warm up and then ``rounds`` times, in turn, so that a slow minute meets them all."""
+    rows = {name: Row(task, name, amount, unit, clock=clock, budget=(budgets or {}).get(name)) for name in sides}
+    for number in range(-1 if warm_up else 0, rounds):
+        for name, run in sides.items():
+            gc.collect()
+            wall, cpu = time.perf_counter(), _cpu()
+            run()
+            if number >= 0:
+                rows[name].seconds.append(time.perf_counter() - wall)
+                rows[name].cpu_seconds.append(_cpu() - cpu)
+    return list(rows.values())
+
+
+def _cpu() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def show(rows: Sequence[Row], *, as_json: bool = False) -> None:
+    """Print the rows: a Markdown table, or JSON with every round."""
+    if as_json:
+        print(json.dumps({"machine": machine(), "rows": [_as_dict(row, rows) for row in rows]}, indent=2))
+        return
+    print("| task | side | rate | spread | ours is | budget |\n|---|---|---|---|---|---|")
+    for row in rows:
+        ratio = _ratio(row, rows)
+        is_ours = row.side == "ours"
+        print(
+            f"| {row.task} | {row.side} | {_number(row.rate)} {row.unit}/{'s' if row.clock == 'wall' else 'CPU s'} "
+            f"| ±{row.spread:.0%} | {'' if is_ours or ratio is None else f'{ratio:.2f}x'} "
+            f"| {'' if row.budget is None else f'{row.budget:g}x'} |"
+        )
+
+
+def machine(*packages: str) -> dict[str, Any]:
+    """What a figure depends on: processor, cores, Python, versions."""
+    found = {"machine": platform.machine(), "cores": len(os.sched_getaffinity(0)), "python": platform.python_version()}
+    for name in packages or ("ray", "torch", "pillow", "pyarrow", "soundfile", "soxr", "sentencepiece"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _ratio(row: Row, rows: Sequence[Row]) -> float | None:
+    ours = next((each for each in rows if each.task == row.task and each.side == "ours"), None)
+    return ours.rate / row.rate if ours else None
+
+
+def _as_dict(row: Row, rows: Sequence[Row]) -> dict[str, Any]:
+    return {**asdict(row), "rate": row.rate, "spread": row.spread, "ours_ratio": _ratio(row, rows)}
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.2f}"
