@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import string
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -109,21 +108,18 @@ class TokenCounter:
 
     def _tokens_of(self, segments: list[str]) -> NDArray[np.int64]:
         """Tokens of each segment; a space at its start stands for the word mark."""
-        known = self._known
-        new = [segment for segment in segments if segment not in known]
-        fresh: dict[str, int] = {}
-        if new:
-            room = _MAX_KNOWN - len(known)
+        found = list(map(self._known.get, segments))
+        places = [place for place, tokens in enumerate(found) if tokens is None]
+        if places:
+            new = [segments[place] for place in places]
+            room = _MAX_KNOWN - len(self._known)
             lengths = _lengths(self._normalized, [segment.replace(" ", SPACE) for segment in new])
-            for segment, tokens in zip(new, lengths, strict=True):
+            for place, segment, tokens in zip(places, new, lengths, strict=True):
+                found[place] = tokens
                 if len(segment) <= _MAX_LENGTH and room > 0:
-                    known[segment] = tokens
+                    self._known[segment] = tokens
                     room -= 1
-                else:
-                    fresh[segment] = tokens
-        if fresh:
-            return np.array([known[s] if s in known else fresh[s] for s in segments], np.int64)
-        return np.fromiter(map(known.__getitem__, segments), np.int64, len(segments))
+        return np.array(found, np.int64)
 
 
 def load(model: bytes) -> Any:
@@ -182,10 +178,9 @@ def _boundaries(spec: Any) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         kinds[[ord(character) for character in characters if character in pieces]] = kind
     cuts = np.zeros((5, 5), np.bool_)
     cuts[_LETTER:_OTHER, _LETTER:_OTHER] = ~np.eye(3, dtype=np.bool_)
-    for piece in pieces:
-        for left, right in pairwise(piece):
-            if left.isascii() and right.isascii():
-                cuts[kinds[ord(left)], kinds[ord(right)]] = False
+    # Pieces one after the other, with a byte of kind "other" between: next to it nothing is cut anyway.
+    joined = kinds[np.frombuffer("\0".join(pieces).encode("utf-8", "surrogatepass"), np.uint8)]
+    cuts[joined[:-1], joined[1:]] = False
     return kinds, cuts
 
 
