@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from omni_ray.errors import OmniError
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
 _TEMPORARY = ".tmp-"
+_ROUND_TRIPS = 32
+"""Reads from an object store under way at once."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -146,6 +152,15 @@ class Storage:
         filesystem, root = self._filesystem()
         infos = filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True))
         return {info.base_name: info.size for info in infos if info.type == fs.FileType.File}
+
+    def map(self, read: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """``read`` of each item, in order; many at once where each is a round trip to an object store."""
+        if self.is_local or len(items) < 2:
+            yield from map(read, items)
+            return
+        self._filesystem()  # made once, not by every thread
+        with ThreadPoolExecutor(_ROUND_TRIPS) as pool:
+            yield from pool.map(read, items)
 
     def folders(self) -> list[str]:
         """Names of the folders directly in this one, sorted."""

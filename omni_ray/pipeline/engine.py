@@ -10,15 +10,18 @@ from __future__ import annotations
 import errno
 import re
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 from omni_ray.errors import FALLS_SHORT, OmniError
 from omni_ray.pipeline import blocks
+from omni_ray.pipeline.session import RETRIES
 from omni_ray.pipeline.stages import Job, TransformStage, commit_unit, job_of, read_unit
 from omni_ray.pipeline.store import part_name
 from omni_ray.pipeline.units import Unit
@@ -28,6 +31,8 @@ UNITS_PER_RUN = 4096
 _POLL_SECONDS = 0.25
 
 _NAMED = re.compile(r"^([\w.]*(?:Error|Exception|Interrupt)): (.+)$", re.MULTILINE)
+_DEAD = {"WorkerCrashedError", "NodeDiedError", "LocalRayletDiedError", "ObjectLostError", "OwnerDiedError"}
+_LIGHTER = "run the same command again to go on, with a smaller --cpus if memory is short"
 _DISK_FULL = "the disk is full; free some space and run the same command again to go on"
 
 Work = list[tuple[Job, list[Unit]]]
@@ -47,8 +52,17 @@ def run_units(work: Work, *, cpus_per_task: float = 1.0, on_commit: Callable[[Jo
     flat = [(job, unit) for job, units in work for unit in units]
     for start in range(0, len(flat), UNITS_PER_RUN):
         piece = flat[start : start + UNITS_PER_RUN]
-        with _watch(piece, on_commit), as_one_line():
+        with _watch(piece, on_commit), as_one_line(partial(_first_missing, piece)):
             _run(piece, cpus_per_task)
+
+
+def _first_missing(piece: Sequence[tuple[Job, Unit]]) -> str:
+    """The first unit that is not committed: where a unit kills every worker, it is the one."""
+    there = {job.name: job.storage.files() for job in {job.name: job for job, _ in piece}.values()}
+    for job, unit in piece:
+        if f"{part_name(unit.index)}.json" not in there[job.name]:
+            return f"; the first unit not done is {unit.index} of {job.name}"
+    return ""
 
 
 def _run(piece: Sequence[tuple[Job, Unit]], cpus_per_task: float) -> None:
@@ -83,12 +97,13 @@ def _run(piece: Sequence[tuple[Job, Unit]], cpus_per_task: float) -> None:
     context.target_max_block_size = None
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    with ray.data.DataContext.current(context):
-        dataset = ray.data.read_datasource(UnitSource(), override_num_blocks=len(numbered), num_cpus=cpus_per_task)
-        dataset = dataset.map_batches(
-            lambda block: stage(block), batch_size=None, batch_format="pyarrow", num_cpus=cpus_per_task
-        )
-        dataset.write_datasink(ShardSink(), ray_remote_args={"num_cpus": cpus_per_task})
+    needs = {"num_cpus": cpus_per_task, "max_retries": RETRIES}
+    with ray.data.DataContext.current(context), warnings.catch_warnings():
+        # max_retries has no named parameter yet; and unless all stages say the same, they do not fuse.
+        warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
+        dataset = ray.data.read_datasource(UnitSource(), override_num_blocks=len(numbered), ray_remote_args=needs)
+        dataset = dataset.map_batches(lambda block: stage(block), batch_size=None, batch_format="pyarrow", **needs)
+        dataset.write_datasink(ShardSink(), ray_remote_args=needs)
 
 
 def _share_numbers(piece: Sequence[tuple[Job, Unit]]) -> tuple[list[Job], list[tuple[Job, Unit]]]:
@@ -156,8 +171,12 @@ def _watch(piece: Sequence[tuple[Job, Unit]], on_commit: Callable[[Job, int], No
 
 
 @contextmanager
-def as_one_line() -> Iterator[None]:
-    """Ray wraps what a worker raised several times over; the user gets the sentence inside."""
+def as_one_line(where: Callable[[], str] = str) -> Iterator[None]:
+    """Ray wraps what a worker raised several times over; the user gets the sentence inside.
+
+    Args:
+        where: says where a worker was when it died.
+    """
     import ray.exceptions
 
     try:
@@ -165,10 +184,10 @@ def as_one_line() -> Iterator[None]:
     except OmniError:
         raise
     except (ray.exceptions.RayError, RuntimeError, OSError, MemoryError) as error:
-        raise _sentence(error) from error
+        raise _sentence(error, where) from error
 
 
-def _sentence(error: BaseException) -> OmniError:
+def _sentence(error: BaseException, where: Callable[[], str]) -> OmniError:
     chain: list[BaseException] = []
     todo: list[BaseException | None] = [error]
     while todo:
@@ -194,5 +213,16 @@ def _sentence(error: BaseException) -> OmniError:
             return OmniError(text)
         if "No space left on device" in text:
             return OmniError(_DISK_FULL)
+        if "Read-only file system" in text or "Permission denied" in text:
+            return OmniError(f"a worker cannot write its output ({text}); mend its rights, or choose another --root")
+    names = {kind.rpartition(".")[2] for kind, _ in named} | {type(each).__name__ for each in chain}
+    if names & {"MemoryError", "OutOfMemoryError"}:
+        return OmniError(f"a worker ran out of memory{where()}; {_LIGHTER}", exit_code=FALLS_SHORT)
+    if names & _DEAD:
+        return OmniError(
+            f"workers died {RETRIES + 1} times over the same task, out of memory or in a decoder that crashed, or Ray "
+            f"itself was killed{where()}; {_LIGHTER}",
+            exit_code=FALLS_SHORT,
+        )
     kind, text = named[0] if named else (type(error).__name__, str(error).partition("\n")[0])
     return OmniError(f"a worker failed: {kind}: {text}; run the same command again to go on", exit_code=FALLS_SHORT)

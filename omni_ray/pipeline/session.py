@@ -1,7 +1,8 @@
 """One Ray session a command: a private local Ray by default, somebody's cluster only when told.
 
 Local Ray is private on purpose: ``address="local"`` never joins a cluster that happens to run on the machine,
-every socket is on loopback, no dashboard, token authentication on, no usage reports.
+every socket is on loopback, no dashboard, token authentication on, no usage reports. What a killed driver's Ray left
+running is ended when the next one starts.
 """
 
 from __future__ import annotations
@@ -12,12 +13,19 @@ import secrets
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
 
 from omni_ray.errors import OmniError
 
 _OBJECT_STORE_BYTES = 512 << 20
 """Units travel as blocks of at most 256 MB, and fused stages never store them: half a GiB is ample."""
+RETRIES = 5
+"""How often a task whose worker or node died is started again. By itself Ray would go on for ever with a unit that
+kills its worker each time."""
+_DRIVER = "OMNI_RAY_DRIVER"
+"""Environment variable that every process of a local Ray inherits: which driver it belongs to."""
 
 
 def _local_environment() -> None:
@@ -25,6 +33,7 @@ def _local_environment() -> None:
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # binds every socket to 127.0.0.1
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AUTH_MODE", "token")
+    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))
     if os.environ["RAY_AUTH_MODE"] == "token" and not _token_is_set():
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
@@ -63,9 +72,11 @@ def ray_session(
     if ray.is_initialized():
         yield
         return
-    with _terminate_as_interrupt():
+    with _terminate_as_interrupt(), _unsaid():
         try:
             if address == "local":
+                end_orphans()
+                os.environ[_DRIVER] = _identity(os.getpid())
                 ray.init(
                     address="local",
                     num_cpus=num_cpus or _usable_cpus(),
@@ -79,6 +90,7 @@ def ray_session(
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             raise OmniError(_why_unreachable(address, error)) from error
+        _interrupt_on_sigterm()  # ray.init has put a handler of its own
         _silence_ray_data()
         try:
             yield
@@ -109,17 +121,71 @@ def _silence_ray_data() -> None:
 
 
 @contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does: with Ray's processes stopped and exit code 130."""
-    if threading.current_thread() is not threading.main_thread():
+def _unsaid() -> Iterator[None]:
+    """Ray prints a paragraph on standard output for every worker that dies; that stream is ours (``--json``)."""
+    import ray._private.worker as worker
+
+    said = getattr(worker, "print_to_stdstream", None)
+    if said is None:
         yield
         return
+
+    def nothing(*args: Any, **more: Any) -> None:
+        return None
+
+    worker.print_to_stdstream = nothing
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = said
+
+
+@contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends the run as Ctrl-C does: with Ray's processes stopped and exit code 130."""
+    before = _interrupt_on_sigterm()
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt_on_sigterm() -> Any:
+    """Returns the handler there was before; None outside the main thread, which alone may set one."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
 
     def interrupt(signum: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    return signal.signal(signal.SIGTERM, interrupt)
+
+
+def end_orphans() -> int:
+    """End processes of local Rays whose driver is dead; returns how many there were.
+
+    A killed driver's Ray ends by itself, but its agents take up to a minute. They are known by the driver they name in
+    their environment, so that nobody else's Ray is touched. Does nothing where there is no ``/proc``.
+    """
+    ended = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            variables = (process / "environ").read_bytes().split(b"\0")
+            driver = next(
+                (v.partition(b"=")[2].decode() for v in variables if v.startswith(f"{_DRIVER}=".encode())), ""
+            )
+            pid = int(process.name)
+            if driver and driver != _identity(int(driver.partition(":")[0])) and pid != os.getpid():
+                os.kill(pid, signal.SIGKILL)
+                ended += 1
+    return ended
+
+
+def _identity(pid: int) -> str:
+    """``pid`` and when it started: pids come round again. Empty where there is no such process, or it has ended."""
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] == "Z" else f"{pid}:{fields[19]}"

@@ -9,8 +9,9 @@ later step needs (materialize, status, verify, plan) is read from here, never fr
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -72,6 +73,9 @@ class Manifest:
         value["shard"] = Written(**value["shard"])
         value["quarantine"] = Written(**value["quarantine"]) if value["quarantine"] else None
         return cls(**value)
+
+
+_PART = re.compile(r"part-(\d{5,})(\.quarantine)?\.(parquet|json)")
 
 
 def part_name(unit: int) -> str:
@@ -213,11 +217,9 @@ class CorpusStore:
     def committed(self) -> dict[int, Manifest]:
         """Every committed unit: its manifest is whole and its files are there with the size it states."""
         files = self.storage.files()
+        units = [unit for unit, ending in _parts(files) if ending == "json"]
         found: dict[int, Manifest] = {}
-        for name in sorted(files):
-            if not (name.startswith("part-") and name.endswith(".json")):
-                continue
-            manifest = self.manifest(int(name[5:-5]))
+        for manifest in self.storage.map(self.manifest, units):
             if manifest is None:
                 continue
             wanted = [w for w in (manifest.shard, manifest.quarantine) if w is not None]
@@ -291,15 +293,17 @@ class CorpusStore:
 
     def reset(self) -> None:
         """Remove everything the manifests list, and nothing else."""
-        for name in list(self.storage.files()):
-            if name.startswith("part-") and name.endswith(".json"):
-                self.remove_unit(int(name[5:-5]))
-        for name in list(self.storage.files()):
-            # A shard whose manifest was never written: the writer was killed between the two.
-            if name.startswith("part-") and name.endswith(".parquet"):
-                self.storage.delete(name)
+        # Also a shard whose manifest was never written, because the writer was killed between the two.
+        for unit in sorted({unit for unit, _ in _parts(self.storage.files())}):
+            self.remove_unit(unit)
         self.storage.delete(CORPUS_FILE)
         self.storage.remove_if_empty()
+
+
+def _parts(files: Iterable[str]) -> list[tuple[int, str]]:
+    """Unit and ending of the files that prepare names, in order; whatever else is there is somebody else's."""
+    found = [_PART.fullmatch(name) for name in sorted(files)]
+    return [(int(match[1]), match[3]) for match in found if match and part_name(int(match[1])) in match[0]]
 
 
 def _add(total: Summary, manifest: Manifest, cut: Cut | None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
 from omni_ray.pipeline.engine import as_one_line
+from omni_ray.pipeline.session import RETRIES
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -28,7 +29,7 @@ def on_ray(function: Callable[[Item], Result], items: Iterable[Item], *, num_cpu
     """As tasks of the connected Ray, at most 64 in flight. The first failure is raised as one sentence."""
     import ray
 
-    task = ray.remote(num_cpus=num_cpus, max_retries=-1)(function)
+    task = ray.remote(num_cpus=num_cpus, max_retries=RETRIES)(function)
     waiting: list[Any] = []
     with as_one_line():
         for item in items:
