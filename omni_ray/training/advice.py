@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from omni_ray.training.clips import Clips
+from omni_ray.training.clips import CTC_SHARE, Clips
 from omni_ray.training.configs import Config
 from omni_ray.training.model_sizes import DEFAULTS, Keys, kv_heads
 from omni_ray.training.planned import Inputs
 
 MAX_LABEL = 254
 """The longest label an OCR plan pads to; the decoder is declared for 256 positions, both marks included."""
-_CTC_SHARE = 0.01
 
 
 def warnings(config: Config, inputs: Inputs) -> list[str]:
@@ -32,7 +31,7 @@ def warnings(config: Config, inputs: Inputs) -> list[str]:
         long = sum(rows for length, rows in inputs.counts["ocr"].lengths if length > MAX_LABEL)
         found.append(f"{long:,} labels are longer than {MAX_LABEL} characters and are cut")
     if inputs.clips is not None:
-        found += _clip_warnings(config.name, inputs.clips)
+        found += _clip_warnings(config, inputs.clips)
     model = config.get("thinker", {}) if config.name == "omni_sft" else config.values
     heads = Keys(model, DEFAULTS.get(config.name, DEFAULTS["thinker"]))["n_heads"]
     if model.get("use_gqa") and "kv_groups" in model and model["kv_groups"] != kv_heads(heads):
@@ -40,7 +39,7 @@ def warnings(config: Config, inputs: Inputs) -> list[str]:
     return found
 
 
-def _clip_warnings(name: str, clips: Clips) -> list[str]:
+def _clip_warnings(config: Config, clips: Clips) -> list[str]:
     found = []
     if clips.missing:
         found.append(
@@ -50,11 +49,14 @@ def _clip_warnings(name: str, clips: Clips) -> list[str]:
         found.append(f"{_share(clips.too_short, clips)} clips have fewer than 513 samples")
     if clips.other_rate:
         found.append(f"{_share(clips.other_rate, clips)} clips are not at 16 kHz")
-    if name == "audio_enc" and clips.infeasible > _CTC_SHARE * clips.looked_at:
-        found.append(
-            f"{_share(clips.infeasible, clips)} clips are spoken too fast for CTC at this downsample_time: "
-            "nothing is learnt from them"
-        )
+    if config.name == "audio_enc":
+        factor = int(config.get("downsample_time", 8))
+        lost = clips.infeasible.get(factor, 0)
+        if lost > CTC_SHARE * clips.looked_at:
+            found.append(
+                f"{_share(lost, clips)} clips are spoken too fast for CTC at downsample_time {factor}: "
+                "nothing is learnt from them"
+            )
     return found
 
 

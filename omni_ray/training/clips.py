@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 from omni_ray.errors import OmniError
+from omni_ray.storage import Storage
 from omni_ray.training.counts import TRANSCRIPT, WAV, open_csv
 
 SAMPLE = 2000
 """At least half as many rows are looked at, and at most so many."""
 SAMPLE_RATE = 16_000
 MIN_SAMPLES = 513
+DOWNSAMPLING = (8, 4)
+"""What the encoder's ``downsample_time`` can be."""
+CTC_SHARE = 0.01
+"""Share of clips that may be spoken too fast before it is worth changing or saying something."""
 _MEL_HOP = 160
 
 
@@ -33,8 +39,9 @@ class Clips:
         missing: clips not there, or not readable as audio.
         too_short: clips of fewer than 513 samples at 16 kHz; the trainers drop them.
         other_rate: clips not at 16 kHz; the multimodal stage hears them at the wrong speed.
-        infeasible: clips whose transcript has more characters than CTC has output frames for.
+        infeasible: by ``downsample_time``, clips whose transcript has more characters than CTC has output frames for.
         first_missing: the path of the first clip that is not there.
+        longest: samples at 16 kHz of the longest clip of all, those not looked at included where that is known.
     """
 
     rows: int = 0
@@ -43,8 +50,9 @@ class Clips:
     missing: int = 0
     too_short: int = 0
     other_rate: int = 0
-    infeasible: int = 0
+    infeasible: Mapping[int, int] = field(default_factory=dict)
     first_missing: str = ""
+    longest: int = 0
 
     def percentile(self, percent: float) -> int:
         """Samples at 16 kHz of the clip at ``percent``; 0 where no clip was found."""
@@ -55,11 +63,10 @@ class Clips:
 
 @dataclass(frozen=True)
 class ClipsUnit:
-    """One task: a speech CSV, the folder its paths start from, and the encoder's ``downsample_time``."""
+    """One task: a speech CSV, and the folder its paths start from."""
 
     path: str
     root: str
-    downsample: int = 8
 
 
 def look_at(unit: ClipsUnit) -> Clips:
@@ -69,7 +76,8 @@ def look_at(unit: ClipsUnit) -> Clips:
     except (OmniError, OSError, csv.Error):
         return Clips()
     frames: list[int] = []
-    missing = too_short = other_rate = infeasible = 0
+    missing = too_short = other_rate = 0
+    infeasible = dict.fromkeys(DOWNSAMPLING, 0)
     first_missing = ""
     for path, text in sample:
         found = _header(Path(unit.root) / path)
@@ -82,10 +90,35 @@ def look_at(unit: ClipsUnit) -> Clips:
         frames.append(heard)
         too_short += heard < MIN_SAMPLES
         other_rate += rate != SAMPLE_RATE
-        infeasible += needed_frames(text) > (1 + heard // _MEL_HOP) // unit.downsample
+        for factor in DOWNSAMPLING:
+            infeasible[factor] += needed_frames(text) > (1 + heard // _MEL_HOP) // factor
     return Clips(
-        rows, len(sample), tuple(sorted(frames)), missing, too_short, other_rate, infeasible, first_missing
+        rows, len(sample), tuple(sorted(frames)), missing, too_short, other_rate, infeasible, first_missing,
+        max(frames, default=0),
     )  # fmt: skip
+
+
+def longest_in(shard: tuple[Storage, str]) -> int:
+    """Samples at 16 kHz of the longest clip of an audio shard, from its footer."""
+    import pyarrow.parquet as pq
+
+    storage, file = shard
+    with storage.open(file) as opened:
+        metadata = pq.ParquetFile(opened).metadata
+    column = metadata.schema.names.index("num_samples")
+    groups = (metadata.row_group(group).column(column).statistics for group in range(metadata.num_row_groups))
+    return max((statistics.max for statistics in groups if statistics and statistics.has_min_max), default=0)
+
+
+def downsampling(clips: Clips, now: int) -> int:
+    """The encoder's ``downsample_time``: 8, or 4 where at 8 too many clips are too fast for CTC to learn from.
+
+    The encoder gives 100 / ``downsample_time`` frames a second, and CTC needs a frame for each character: at 8 those
+    are 12.5, and people speak faster. What is configured stays unless the other loses fewer clips.
+    """
+    lost = clips.infeasible.get(now, 0)
+    other = next(factor for factor in DOWNSAMPLING if factor != now)
+    return other if lost > CTC_SHARE * clips.looked_at and clips.infeasible.get(other, 0) < lost else now
 
 
 def needed_frames(text: str) -> int:

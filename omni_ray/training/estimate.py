@@ -47,6 +47,7 @@ def estimate(inputs: Inputs) -> ConfigPlan:
     if rows == 0:
         plan.problems.append(f"{plan.file}: no data: {_paths(inputs)} holds no usable row")
         return plan
+    _fit_longest_clip(plan, config, inputs)
     lengths = _lengths(config, inputs)
     size = _size(config, inputs, lengths)
     plan.figures |= _size_figures(size)
@@ -78,6 +79,20 @@ def _point_at_data(plan: ConfigPlan, config: Config, inputs: Inputs) -> None:
 
 
 # --- size ---
+
+
+def _fit_longest_clip(plan: ConfigPlan, config: Config, inputs: Inputs) -> None:
+    """Pad speech to the longest clip: of a cut clip the transcript stays whole, and CTC learns something wrong."""
+    if plan.name != "audio_enc" or inputs.clips is None or not inputs.clips.longest:
+        return
+    longest = inputs.clips.longest
+    frames = Figure(
+        -(-(1 + longest // _MEL_HOP) // _MEL_STEP) * _MEL_STEP,
+        f"frames of the longest clip, rounded up to {_MEL_STEP}: none is cut",
+        {"longest_samples": longest, "hop": _MEL_HOP},
+    )
+    plan.figures["max_mel_length"] = frames
+    config.set("max_mel_length", frames.value, frames.rule)
 
 
 def _lengths(config: Config, inputs: Inputs) -> Lengths:

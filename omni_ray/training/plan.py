@@ -12,10 +12,11 @@ from omni_ray.pipeline.lease import lease
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import Store
 from omni_ray.pipeline.tasks import Runner
+from omni_ray.storage import Storage
 from omni_ray.training import configs as config_files
 from omni_ray.training import vocabulary as tokenizers
 from omni_ray.training.cache import CountCache
-from omni_ray.training.clips import Clips, ClipsUnit, look_at
+from omni_ray.training.clips import Clips, ClipsUnit, downsampling, longest_in, look_at
 from omni_ray.training.configs import NAMES, Config, file_name
 from omni_ray.training.counts import Counts, Outcome, Source, Unit, count, units_of
 from omni_ray.training.data import KEYS, Choice, DataFile, choose, committed_shards, text_to_train_on
@@ -270,10 +271,11 @@ class _Work:
         for plan in self._left():
             for dataset, file in self.files[plan.name].items():
                 if dataset in ("asr", "tts") and not file.source.shards:
-                    factor = int(self.configs[plan.name].get("downsample_time", 8)) if plan.name == "audio_enc" else 8
-                    unit = ClipsUnit(file.source.path, str(self.root.absolute()), factor)
+                    unit = ClipsUnit(file.source.path, str(self.root.absolute()))
                     units.setdefault(unit, []).append(plan.name)
         for names, clips in zip(units.values(), run(look_at, list(units)), strict=True):
+            if clips.looked_at < clips.rows:
+                clips = replace(clips, longest=max((clips.longest, *run(longest_in, self._audio_shards()))))
             for name in names:
                 self.clips[name] = clips
                 if clips.looked_at and not clips.frames:
@@ -281,6 +283,31 @@ class _Work:
                         f"{file_name(name)}: no clip can be read (first: {clips.first_missing}); "
                         "clips are looked for from the project folder"
                     )
+
+        self._settle_downsampling()
+
+    def _audio_shards(self) -> list[tuple[Storage, str]]:
+        try:
+            return [(storage, file) for storage, file, *_ in self.shards_of("audio")]
+        except OmniError:
+            return []  # a run of prepare was interrupted; the file it is to replace is there all the same
+
+    def _settle_downsampling(self) -> None:
+        """Before anything is sized, since the multimodal stage has the audio encoder in it too."""
+        clips = self.clips.get("audio_enc")
+        if clips is None or "audio_enc" not in {plan.name for plan in self._left()}:
+            return
+        config = self.configs["audio_enc"]
+        now = int(config.get("downsample_time", 8))
+        wanted = downsampling(clips, now)
+        # Weights fit one factor only, and whoever has trained some has decided.
+        if wanted != now and not (self.root / str(config.get("save_dir", "")) / "audio_enc.pt").exists():
+            config.set(
+                "downsample_time",
+                wanted,
+                f"at {now}, {clips.infeasible[now]:,} of {clips.looked_at:,} clips have "
+                "more characters than the encoder gives frames, and nothing is learnt from them",
+            )
 
     # --- estimates ---
 

@@ -248,7 +248,8 @@ def test_clips_are_looked_at_by_their_headers(project: Path) -> None:
     clips = look_at(ClipsUnit(str(project / "x.csv"), str(project)))
     assert (clips.rows, clips.looked_at, clips.missing, clips.first_missing) == (3, 3, 1, "no/such.wav")
     # One second is 101 mel frames, 12 output frames; equal neighbours need a blank between them.
-    assert clips.infeasible == 2
+    assert clips.infeasible == {8: 2, 4: 0}
+    assert clips.longest == 16_000
     assert clips.percentile(95) == 16_000
 
 

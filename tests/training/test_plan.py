@@ -368,6 +368,36 @@ def test_speech_too_fast_is_said(project: Path) -> None:
     assert any("100 of 100 clips are spoken too fast" in warning for warning in of(report, "audio_enc").warnings)
 
 
+def test_the_encoder_follows_the_speech(project: Path) -> None:
+    rows = [("data/audio/clips/0.flac", "twenty words a minute")] * 100  # 21 characters in a second
+    write_csv(project / "data/audio/production_asr.csv", ("wav", "text"), rows)
+    report = planned(project)
+    audio, sft = of(report, "audio_enc"), of(report, "omni_sft")
+    assert audio.config is not None and audio.config.get("downsample_time") == 4
+    assert not any("too fast" in warning for warning in audio.warnings)
+    # The multimodal stage has the same encoder in it: 64 x 32 instead of 64 x 16 inputs to its projection, less a layer.
+    slow = planned(make_project(project.parent / "slow"))
+    difference = 64 * 16 * 192 - (9 * 64 * 64 + 64)
+    assert sft.value("resident_parameters") - of(slow, "omni_sft").value("resident_parameters") == difference
+
+
+def test_trained_weights_keep_their_encoder(project: Path) -> None:
+    rows = [("data/audio/clips/0.flac", "twenty words a minute")] * 100
+    write_csv(project / "data/audio/production_asr.csv", ("wav", "text"), rows)
+    (project / "checkpoints/audio_enc_tiny").mkdir(parents=True)
+    (project / "checkpoints/audio_enc_tiny/audio_enc.pt").write_bytes(b"")
+    audio = of(planned(project, configs=["audio_enc"]), "audio_enc")
+    assert audio.config is not None and audio.config.get("downsample_time") == 8
+    assert any("too fast for CTC at downsample_time 8" in warning for warning in audio.warnings)
+
+
+def test_no_clip_is_cut(project: Path) -> None:
+    audio = of(planned(project, configs=["audio_enc"]), "audio_enc")
+    assert audio.config is not None
+    # The longest of the clips has 28,000 samples, 176 frames.
+    assert audio.config.get("max_mel_length") == 256
+
+
 def test_what_an_earlier_run_left_is_said(project: Path) -> None:
     (project / "checkpoints/omni_sft_tiny").mkdir(parents=True)
     (project / "checkpoints/omni_sft_tiny/omni_metadata.json").write_text("{}")
