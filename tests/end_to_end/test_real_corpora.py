@@ -20,6 +20,7 @@ from PIL import Image
 from omni_ray import api
 from omni_ray.pipeline.session import ray_session
 from omni_ray.pipeline.store import MODALITIES, Summary
+from omni_ray.training.plan import plan
 from omni_ray.verify import verify
 
 pytestmark = pytest.mark.slow
@@ -155,3 +156,34 @@ def test_one_cpu_and_two_give_the_same_bytes(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert outputs(tmp_path / "one") == outputs(project[0])
+
+
+def test_the_plan_suits_the_trainers(project: tuple[Path, api.PrepareReport]) -> None:
+    root = project[0]
+    report = plan(root, engine="inline")
+    assert (report.problems, len(report.plans)) == ([], 7)
+    for each in report.plans:
+        written = json.loads((root / each.file).read_text("utf-8"))
+        rows, batch = each.value("rows"), written["batch_size"]
+        held_out = sum(hash((row, written["seed"])) % 100 < written["val_split"] * 100 for row in range(rows))
+        assert written["gradient_accumulation_steps"] == 1, each.name
+        assert held_out >= batch or written["val_freq"] > written["max_steps"], each.name
+        assert written["max_steps"] <= written["max_epochs"] * -(-(rows - held_out) // batch), each.name
+        assert written["warmup_steps"] < written["max_steps"], each.name
+        for key in ("train_text", "train_csv", "train_manifest", "tts_csv", "image_root"):
+            assert (root / written.get(key, ".")).exists(), (each.name, key)
+    configs = {each.name: json.loads((root / each.file).read_text("utf-8")) for each in report.plans}
+    assert configs["ocr"]["checkpoint_freq"] > configs["ocr"]["max_steps"]
+    assert configs["vision"]["use_thinker_for_text"] is False
+    assert (
+        len(
+            {
+                configs[n].get("vocab_size") or configs[n]["thinker"]["vocab_size"]
+                for n in ("thinker", "vision", "omni_sft")
+            }
+        )
+        == 1
+    )
+    # Half of these clips are spoken faster than 12.5 characters a second, and none faster than 25.
+    assert configs["audio_enc"]["downsample_time"] == 4
+    assert not any("too fast" in warning for warning in next(p for p in report.plans if p.name == "audio_enc").warnings)
