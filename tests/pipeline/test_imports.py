@@ -1,0 +1,66 @@
+"""What a command or a worker imports decides how long it takes to start: heavy packages only where they are used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {
+    "ray",
+    "torch",
+    "torchaudio",
+    "datasets",
+    "pandas",
+    "pyarrow",
+    "numpy",
+    "PIL",
+    "scipy",
+    "soundfile",
+    "sentencepiece",
+}
+
+
+def imported(code: str, *arguments: str) -> set[str]:
+    """Top-level packages that a fresh interpreter has after ``code``."""
+    tail = "\nimport sys; print('IMPORTED', *{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", code + tail, *arguments], capture_output=True, text=True, check=True
+    )  # fmt: skip
+    return set(done.stdout.rpartition("IMPORTED ")[2].split())
+
+
+COMMAND = """
+import sys
+from omni_ray.__main__ import main
+try:
+    main()
+except SystemExit:
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["prepare", "--help"], ["plan", "--help"], ["verify", "--list"], ["list"]], ids=" ".join
+)
+def test_help_and_lists_import_nothing_heavy(arguments: list[str]) -> None:
+    assert imported(COMMAND, *arguments) & HEAVY == set()
+
+
+def test_status_of_nothing_starts_no_ray(tmp_path: Path) -> None:
+    assert "ray" not in imported(COMMAND, "status", "--root", str(tmp_path))
+
+
+TRANSFORM = """
+from omni_ray.modalities.registry import modality
+kind = modality(sys.argv[1])
+kind.transform(kind.raw_schema.empty_table(), "corpus", kind.params_type())
+"""
+
+
+@pytest.mark.parametrize("modality", ["text", "audio"])
+def test_a_worker_for_text_or_audio_never_imports_torch(modality: str) -> None:
+    found = imported("import sys" + TRANSFORM, modality)
+    assert found & {"torch", "torchaudio", "ray", "datasets"} == set()
