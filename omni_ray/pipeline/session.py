@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +31,8 @@ _DRIVER = "OMNI_RAY_DRIVER"
 
 def _local_environment() -> None:
     """Set what Ray reads when it is first imported. A user's own setting always wins."""
+    if "ray" in sys.modules:
+        return  # a program that imported Ray before us has read its own settings; half of ours would not fit them
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # binds every socket to 127.0.0.1
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AUTH_MODE", "token")

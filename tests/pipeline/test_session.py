@@ -78,3 +78,15 @@ def test_a_cluster_that_is_not_there_is_one_sentence() -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_program_that_imported_ray_first_still_works() -> None:
+    code = """
+import ray
+from omni_ray.pipeline.session import ray_session
+with ray_session(num_cpus=1):
+    print(ray.cluster_resources()["CPU"])
+"""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "1.0", done.stderr
