@@ -27,6 +27,9 @@ test: $(STAMP) ## the whole test suite
 test-fast: $(STAMP) ## the tests that take seconds
 	$(BIN)/python -m pytest -m "not slow"
 
+faults: $(STAMP) ## fifty seeded kills, and the table of docs/reliability.md
+	nice -n 10 $(BIN)/python -m tests.faults.storms
+
 lint: $(STAMP) ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

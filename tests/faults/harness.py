@@ -1,7 +1,8 @@
-"""Breaking runs on purpose: the same command, killed at seeded moments, until it comes through.
+"""Breaking runs on purpose: the same commands, killed at seeded moments, until they come through.
 
-A *storm* runs a command under random kills, reruns it until it ends by itself, and compares the SHA-256 of everything it
-made with that of an undisturbed run. Used by the tests for a few storms and by ``make faults`` for many.
+A *storm* runs ``prepare``, ``combine`` and ``plan`` one after the other under random kills, runs each again until it ends
+by itself, and compares the SHA-256 of everything they made with that of an undisturbed run. The tests blow up a few
+storms; ``make faults`` (:mod:`tests.faults.storms`) many.
 """
 
 from __future__ import annotations
@@ -9,21 +10,87 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.faults.nodes import Nodes
+
 VICTIMS = ("driver", "worker", "raylet")
+COPIES = 6
+CORPUS_FILE = Path(__file__).with_name("small_units.py")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One command of the way: its arguments without ``--root``, and about how many seconds it runs undisturbed."""
+
+    name: str
+    command: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One SIGKILL: whom it hit, in which stage, and how many seconds after that stage was started."""
+
+    victim: str
+    stage: str
+    after: float
+
+
+@dataclass(frozen=True)
+class Storm:
+    """What happened to one run: its kills, how often a command was started, what was left, and what came out."""
+
+    seed: int
+    kills: tuple[Kill, ...]
+    starts: int
+    leftovers: tuple[str, ...]
+    digest: str
+
+
+def stages(source: Path) -> list[Stage]:
+    """The whole way from corpora to training files and configurations."""
+    two = ("--cpus", "2", "-q")
+    corpora = ("--dataset", "storm", "--corpus-file", str(CORPUS_FILE), "--source", str(source))
+    return [
+        Stage("prepare", ("prepare", "text", "audio", *corpora, *two), 9.0),
+        Stage("combine", ("combine", *two), 6.0),
+        Stage("plan", ("plan", "--config", "thinker", "--config", "audio_enc", *two), 6.0),
+    ]
+
+
+def make_source(shared_data: Path, root: Path) -> Path:
+    """Real corpora, repeated under other names until they take tens of units."""
+    shutil.copytree(shared_data / "books" / "bookcorpus", root / "books")
+    lines = (root / "books" / "books_large_p1.txt").read_text("utf-8")
+    (root / "books" / "books_large_p1.txt").write_text(lines * 40, "utf-8")
+    original = shared_data / "librispeech" / "LibriSpeech" / "test-other"
+    for copy in range(COPIES):
+        for file in original.rglob("*"):
+            if not file.is_file():
+                continue
+            speaker, chapter = file.relative_to(original).parts[:2]
+            renamed = file.name.replace(f"{speaker}-{chapter}", f"{speaker}{copy}-{chapter}")
+            target = root / "librispeech" / "LibriSpeech" / "test-other" / f"{speaker}{copy}" / chapter / renamed
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if file.name.endswith(".trans.txt"):
+                target.write_text(file.read_text("utf-8").replace(f"{speaker}-{chapter}", f"{speaker}{copy}-{chapter}"))
+            else:
+                shutil.copyfile(file, target)
+    return root
 
 
 def tree_digest(root: Path) -> str:
     """SHA-256 over names and bytes of all that a run leaves for others: everything but locks and working files."""
     digest = hashlib.sha256()
-    for path in sorted((root / "data").rglob("*")):
+    for path in sorted(root.rglob("*")):
         relative = path.relative_to(root)
         if path.is_file() and ".omni" not in relative.parts:
             digest.update(f"{relative}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
@@ -32,66 +99,114 @@ def tree_digest(root: Path) -> str:
 
 def leftovers(root: Path) -> list[Path]:
     """Temporary files that a finished run should not have left."""
-    return [path for path in (root / "data").rglob(".tmp-*") if ".omni" not in path.parts]
+    return [path for path in root.rglob(".tmp-*") if ".omni" not in path.parts]
 
 
-@dataclass(frozen=True)
-class Storm:
-    """What happened to one run: kills by victim, and how often the command was started."""
-
-    seed: int
-    kills: tuple[str, ...]
-    starts: int
-    digest: str
+def omni_ray(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "omni_ray", *arguments], capture_output=True, text=True, env=environment, check=False
+    )
 
 
-def run_clean(command: Sequence[str], root: Path) -> str:
-    """Run undisturbed; returns the digest of what it made."""
-    subprocess.run([sys.executable, "-m", "omni_ray", *command, "--root", str(root)], check=True, capture_output=True)
+def run_clean(way: Sequence[Stage], root: Path) -> str:
+    """Run undisturbed; returns the digest of what was made."""
+    for stage in way:
+        done = omni_ray(*stage.command, "--root", str(root))
+        assert done.returncode == 0, f"{stage.name}: {done.returncode}: {done.stderr}"
     return tree_digest(root)
 
 
 def run_storm(
-    command: Sequence[str], root: Path, *, seed: int, kills: int, length_s: float, victims: Sequence[str] = VICTIMS
+    way: Sequence[Stage], root: Path, *, seed: int, kills: Mapping[str, int], victims: Sequence[str] = VICTIMS
 ) -> Storm:
-    """Run ``omni-ray COMMAND`` under ``kills`` SIGKILLs at random moments, then until it ends by itself.
+    """Run every stage under SIGKILLs at random moments, then until it ends by itself, on a private local Ray.
 
     Args:
-        command: arguments of omni-ray, without ``--root``.
+        way: the commands, in order.
         root: the project folder.
         seed: decides moments and victims.
-        kills: how many.
-        length_s: about how long an undisturbed run takes; moments are drawn from it.
+        kills: how many, by stage.
         victims: whom to kill: the driver, one of its Ray workers, or its raylet.
 
     Raises:
-        AssertionError: the command ended with an error although nothing was killed.
+        AssertionError: a command ended with an error although nothing was killed, or with a traceback.
     """
     choice = random.Random(seed)
-    done: list[str] = []
+    done: list[Kill] = []
     starts = 0
-    while True:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "omni_ray", *command, "--root", str(root)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
-        starts += 1
-        disturbed = False
-        while len(done) < kills and process.poll() is None:
-            moment = time.monotonic() + choice.uniform(0.3, length_s)
-            while time.monotonic() < moment and process.poll() is None:
-                time.sleep(0.02)
-            victim = choice.choice(list(victims))
-            if _kill(process.pid, victim, choice):
-                done.append(victim)
-                disturbed = True
-        _, errors = process.communicate()
-        if process.returncode == 0:
-            break
-        assert disturbed or done, errors.decode()
-        assert b"Traceback" not in errors or process.returncode == -signal.SIGKILL, errors.decode()
-    _reap(root)
-    return Storm(seed, tuple(done), starts, tree_digest(root))
+    for stage in way:
+        left = kills.get(stage.name, 0)
+        while True:
+            process = _start(stage, root)
+            starts += 1
+            disturbed = False
+            began = time.monotonic()
+            while left and process.poll() is None:
+                moment = time.monotonic() + choice.uniform(0.2, stage.seconds)
+                while time.monotonic() < moment and process.poll() is None:
+                    time.sleep(0.02)
+                victim = choice.choice(list(victims))
+                if _kill(process.pid, victim, choice):
+                    done.append(Kill(victim, stage.name, time.monotonic() - began))
+                    left -= 1
+                    disturbed = True
+            if _came_through(process, disturbed):
+                break
+    return Storm(seed, tuple(done), starts, tuple(map(str, leftovers(root))), tree_digest(root))
+
+
+def run_node_storm(way: Sequence[Stage], root: Path, *, seed: int, kills: Mapping[str, int]) -> Storm:
+    """Run every stage on a cluster of three nodes, and kill one node's raylet in the middle of it, as often as ``kills``.
+
+    A new node comes in its place. The head stays: a cluster that lost it is another cluster.
+    """
+    choice = random.Random(seed)
+    done: list[Kill] = []
+    starts = 0
+    with Nodes() as nodes:
+        for stage in way:
+            left = kills.get(stage.name, 0)
+            while True:
+                process = _start(stage, root, nodes)
+                starts += 1
+                disturbed = False
+                began = time.monotonic()
+                while left and process.poll() is None:
+                    moment = time.monotonic() + choice.uniform(1.0, stage.seconds)
+                    while time.monotonic() < moment and process.poll() is None:
+                        time.sleep(0.02)
+                    if process.poll() is None:
+                        victim = choice.choice(nodes.raylets[1:])
+                        os.kill(victim, signal.SIGKILL)
+                        done.append(Kill("one of three raylets", stage.name, time.monotonic() - began))
+                        left -= 1
+                        disturbed = True
+                        nodes.replace(victim)
+                if _came_through(process, disturbed):
+                    break
+    return Storm(seed, tuple(done), starts, tuple(map(str, leftovers(root))), tree_digest(root))
+
+
+def _start(stage: Stage, root: Path, nodes: Nodes | None = None) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "omni_ray", *stage.command, "--root", str(root)]
+    if nodes is not None:
+        command += ["--address", nodes.address]
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+        env=nodes.environment if nodes else None,
+    )  # fmt: skip
+
+
+def _came_through(process: subprocess.Popen[bytes], disturbed: bool) -> bool:
+    """Wait for the end. An error is right where something was killed, a traceback never is."""
+    _, errors = process.communicate()
+    said = errors.decode(errors="replace")
+    assert "Traceback" not in said, said
+    if process.returncode == 0:
+        return True
+    assert disturbed, f"ended with {process.returncode} though nothing was killed: {said}"
+    return False
 
 
 def descendants(pid: int) -> dict[int, str]:
@@ -127,20 +242,5 @@ def _kill(driver: int, victim: str, choice: random.Random) -> bool:
         os.kill(choice.choice(targets), signal.SIGKILL)
     except ProcessLookupError:
         return False
-    if victim == "driver":
-        # A killed driver's Ray ends by itself, in a while; the next start must not need that, but the machine does.
-        _end(below)
+    # What is left of a killed driver's Ray is for the next start to clean up.
     return True
-
-
-def _end(processes: dict[int, str]) -> None:
-    for pid, command in processes.items():
-        if "ray" in command:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-
-
-def _reap(root: Path) -> None:
-    assert not leftovers(root), f"temporary files left: {leftovers(root)}"
