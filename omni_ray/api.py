@@ -149,8 +149,6 @@ def prepare(
     Raises:
         OmniError: wrong input; one sentence says what, where, and what to do.
     """
-    from omni_ray.pipeline.lease import lease
-
     modalities = [modality] if isinstance(modality, str) else list(modality)
     store = Store(root, shards)
     cluster = cluster or Cluster()
@@ -158,7 +156,7 @@ def prepare(
     report = PrepareReport(max_quarantine=max_quarantine)
     if max_samples is not None and max_samples < 1:
         raise OmniError("--max-samples must be at least 1")
-    with lease(store.state_folder, "omni-ray prepare"), ExitStack() as stack:
+    with store.lease("omni-ray prepare"), ExitStack() as stack:
         session = _once(stack, cluster)
         want = _Want(dataset, source, name, max_samples, params or {}, options or Options(), reset, download)
         # All sources are found and indexed before any work starts: a wrong path is said at once.
@@ -206,8 +204,6 @@ def _index(store: Store, modality: str, want: _Want, reporter: Reporter, report:
         raise OmniError(f"--name goes with a single corpus; --dataset {want.dataset} is {len(corpora)} of them")
     requests = []
     for corpus in corpora:
-        if want.reset:
-            store.corpus(modality, want.name or corpus.name).reset()
         try:
             requests.append(_request(store, corpus, want, reporter))
         except SourceError as error:
@@ -284,6 +280,8 @@ def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter) -> R
     units = number_units(found.drafts, found.tree, salt)
     corpus_store = store.corpus(corpus.modality, name)
     job = Job(name, found.reader, found.tree.spec(), kind, params, corpus_store.storage)
+    if want.reset:  # only now: a wrong --source has cost nothing
+        corpus_store.reset()
     return Request(job, units, corpus_store, found.tree.location, want.max_samples)
 
 
@@ -345,14 +343,12 @@ def combine(
     Raises:
         OmniError: nothing is prepared, or a run was interrupted and is not finished.
     """
-    from omni_ray.pipeline.lease import lease
-
     store = Store(root, shards)
     wanted = list(modalities) or [m for m in MODALITIES if store.corpora(m)]
     if not wanted:
         raise OmniError(f"{store.storage.uri}: nothing is prepared here; run `omni-ray prepare` first")
     files = []
-    with lease(store.state_folder, "omni-ray combine"), ExitStack() as stack:
+    with store.lease("omni-ray combine"), ExitStack() as stack:
         session = _once(stack, cluster or Cluster())
         for each in wanted:
             files += _combine(store, each, seed, session, reporter)
@@ -390,7 +386,6 @@ def synthesize(
     Raises:
         OmniError: a file cannot be written.
     """
-    from omni_ray.pipeline.lease import lease
     from omni_ray.pipeline.tasks import on_ray
     from omni_ray.synth.tiny import synthesize_tiny
 
@@ -405,5 +400,5 @@ def synthesize(
                 yield made
             told.end()
 
-    with lease(Store(root).state_folder, "omni-ray synth"):
+    with Store(root).lease("omni-ray synth"):
         return synthesize_tiny(root, samples, seed, run)

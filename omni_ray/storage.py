@@ -153,6 +153,14 @@ class Storage:
         infos = filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True))
         return {info.base_name: info.size for info in infos if info.type == fs.FileType.File}
 
+    def times(self) -> dict[str, float]:
+        """When the files directly in this folder were written, in seconds, by the clock of the store."""
+        from pyarrow import fs
+
+        filesystem, root = self._filesystem()
+        infos = filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True))
+        return {info.base_name: (info.mtime_ns or 0) / 1e9 for info in infos if info.type == fs.FileType.File}
+
     def map(self, read: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """``read`` of each item, in order; many at once where each is a round trip to an object store."""
         if self.is_local or len(items) < 2:

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from omni_ray.errors import OmniError
+from omni_ray.errors import FALLS_SHORT, OmniError
 
 _OBJECT_STORE_BYTES = 512 << 20
 """Units travel as blocks of at most 256 MB, and fused stages never store them: half a GiB is ample."""
@@ -91,7 +91,14 @@ def ray_session(
                 )
             else:
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        except Exception as error:  # Ray has no base class for what can go wrong here, and raises bare Exceptions too
+            ray.shutdown()
+            if address == "local":
+                raise OmniError(
+                    f"Ray did not start on this machine ({_first_line(error)}); run the same command again, or see "
+                    "`omni-ray doctor`",
+                    exit_code=FALLS_SHORT,
+                ) from error
             raise OmniError(_why_unreachable(address, error)) from error
         _interrupt_on_sigterm()  # ray.init has put a handler of its own
         _silence_ray_data()
@@ -109,7 +116,11 @@ def _why_unreachable(address: str, error: Exception) -> str:
     hint = "check the address"
     if address != "local" and not (_token_is_set() or os.path.exists(os.path.expanduser("~/.ray/auth_token"))):
         hint = "check the address, and set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN if the cluster asks for a token"
-    return f"Ray at {address} cannot be reached ({str(error).splitlines()[0]}); {hint}"
+    return f"Ray at {address} cannot be reached ({_first_line(error)}); {hint}"
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _silence_ray_data() -> None:

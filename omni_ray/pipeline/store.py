@@ -12,12 +12,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import OmniError
+from omni_ray.pipeline.lease import claim, lease
 from omni_ray.reasons import is_fault
 from omni_ray.storage import Storage
 
@@ -340,6 +342,22 @@ class Store:
     def state_folder(self) -> Path:
         """Local working files: locks, caches, fragments. Anything in it can be made again."""
         return self.root / "data" / ".omni"
+
+    @contextmanager
+    def lease(self, what: str) -> Iterator[None]:
+        """Be the only one to write, to this root and to its shards, for the block.
+
+        Raises:
+            OmniError: another run is at work.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(lease(self.state_folder, what))
+            place = self.storage.local_root
+            if place is None:
+                stack.enter_context(claim(self.storage, self.state_folder, what))
+            elif place != (self.root / "data" / "shards").absolute():
+                stack.enter_context(lease(place / ".omni", what, place))
+            yield
 
     def corpus(self, modality: str, name: str) -> CorpusStore:
         """The shards of one corpus, whether or not there are any yet."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +13,6 @@ from omni_ray import api
 from omni_ray.corpora.base import Options
 from omni_ray.errors import OmniError
 from omni_ray.storage import Storage, atomic_writer, remove_temporaries
-
-
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
-    """An S3 server on loopback, and the URI of a bucket in it."""
-    moto = pytest.importorskip("moto.server")
-    import boto3
-
-    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-    before = {key: os.environ.get(key) for key in keys}
-    os.environ |= keys
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    boto3.client("s3", endpoint_url=f"http://{host}:{port}").create_bucket(Bucket="shelf")
-    yield f"s3://shelf/project?scheme=http&endpoint_override={host}:{port}"
-    server.stop()
-    for key, value in before.items():
-        os.environ.pop(key) if value is None else os.environ.update({key: value})
 
 
 def storages(tmp_path: Path, bucket: str) -> list[Storage]:

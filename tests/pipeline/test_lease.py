@@ -1,0 +1,120 @@
+"""Two runs at once: one of them works, the other is told who does, and a dead holder holds nothing up."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omni_ray import api
+from omni_ray.corpora.base import Options
+from omni_ray.errors import OmniError
+from omni_ray.pipeline import lease as leases
+from omni_ray.pipeline.store import Store
+from omni_ray.storage import Storage
+
+HOLD = """
+import sys, time
+from omni_ray.pipeline.store import Store
+with Store(sys.argv[1], sys.argv[2] or None).lease("omni-ray prepare"):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def holder() -> Any:
+    """Starts a process that holds a root's lease; killed in the end, if a test did not do that."""
+    processes = []
+
+    def hold(root: Path, shards: str = "") -> subprocess.Popen[str]:
+        process = subprocess.Popen([sys.executable, "-c", HOLD, str(root), shards], stdout=subprocess.PIPE, text=True)
+        processes.append(process)
+        assert process.stdout is not None and process.stdout.readline() == "held\n"
+        return process
+
+    yield hold
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def is_free(root: Path, shards: str | None = None) -> bool:
+    try:
+        with Store(root, shards).lease("omni-ray combine"):
+            return True
+    except OmniError as error:
+        assert "`omni-ray prepare` (process " in str(error) and "is at work here" in str(error)
+        return False
+
+
+def test_a_crash_of_the_holder_frees_the_root(tmp_path: Path, holder: Callable[..., Any]) -> None:
+    process = holder(tmp_path)
+    assert not is_free(tmp_path)
+    process.kill()
+    process.wait()
+    assert is_free(tmp_path)
+
+
+def test_two_roots_with_one_folder_of_shards(tmp_path: Path, holder: Callable[..., Any]) -> None:
+    shards = str(tmp_path / "shards")
+    process = holder(tmp_path / "one", shards)
+    assert not is_free(tmp_path / "two", shards)
+    assert is_free(tmp_path / "two")
+    process.kill()
+    process.wait()
+    assert is_free(tmp_path / "two", shards)
+
+
+def test_two_roots_with_one_bucket(
+    tmp_path: Path, bucket: str, holder: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards = Storage(bucket).child("shared").uri
+    process = holder(tmp_path / "one", shards)
+    assert not is_free(tmp_path / "two", shards)
+    process.kill()
+    process.wait()
+    assert not is_free(tmp_path / "two", shards)  # nobody can know yet
+    assert is_free(tmp_path / "one", shards)  # but the same root can
+    assert is_free(tmp_path / "two", shards)  # and has given it back
+    holder(tmp_path / "one", shards).kill()
+    monkeypatch.setattr(leases, "EXPIRES_S", 0.0)
+    assert is_free(tmp_path / "two", shards)
+    assert Storage(shards).child(".claims").files() == {}
+
+
+def test_a_claim_is_renewed_while_it_is_held(tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Storage(bucket).child("renewed")
+    monkeypatch.setattr(leases, "RENEW_S", 0.01)
+    written = []
+    write = Storage.write
+    monkeypatch.setattr(Storage, "write", lambda *args: (written.append(args[1]), write(*args)))
+    with Store(tmp_path, shelf.uri).lease("omni-ray prepare"):
+        while len(written) < 4:
+            pass
+    assert len(set(written)) == 1
+
+
+@pytest.mark.usefixtures("ray_here", "subtitles_file")
+def test_two_roots_that_want_different_shards_take_turns(tmp_path: Path, bucket: str, films: Any) -> None:
+    shards = Storage(bucket).child("turns").uri
+    more: dict[str, Any] = {
+        "dataset": "subtitles", "source": str(films(6)), "options": Options(unit_scale=2 / 200), "shards": shards,
+    }  # fmt: skip
+    for root, width, made in [("one", 300, 3), ("two", 400, 3), ("two", 400, 0), ("one", 300, 3)]:
+        report = api.prepare(tmp_path / root, "text", params={"text": {"max_line_chars": width}}, combine=True, **more)
+        assert report.units_made == made
+
+
+def test_a_file_system_without_locks_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(*args: Any) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(leases.fcntl, "flock", flock)
+    with pytest.raises(OmniError, match="has no locks"), Store(tmp_path).lease("omni-ray prepare"):
+        pass
