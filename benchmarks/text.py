@@ -1,9 +1,11 @@
-"""Text: cleaning lines, reading dumps and books, against plain Python doing the same work, in one process each.
+"""Text: cleaning lines, reading dumps and books, against plain Python and datatrove doing the same work.
 
     python -m benchmarks.text --data FOLDER [--megabytes 16] [--rounds 5] [--json]
 
-``FOLDER`` holds Gutenberg books and a MediaWiki dump in any subfolders; they are repeated to the size wanted. Both
-sides run alternately, in CPU seconds of this process; what is compared is checked to be equal, or counted.
+``FOLDER`` holds Gutenberg books and a MediaWiki dump in any subfolders; they are repeated to the size wanted. What is
+compared is checked to be equal, or counted. The first tasks are measured in CPU seconds of one process. The last is
+the whole way from JSON lines to committed shards in wall seconds, by ours on a Ray that runs already and by
+datatrove's local executor, with as many workers, running the same cleaning document by document.
 """
 
 from __future__ import annotations
@@ -12,15 +14,19 @@ import argparse
 import bz2
 import io
 import json
-import statistics
-import time
+import logging
+import os
+import shutil
+import tempfile
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from benchmarks.rounds import Row, compare, show
 from omni_ray.corpora.base import Options
 from omni_ray.corpora.books import Books
 from omni_ray.corpora.wikipedia import Wikipedia
@@ -48,16 +54,18 @@ def per_line(raw: pa.Table) -> pa.Table:
     """The same as ``Text.transform``, a line at a time."""
     out = []
     for row in raw.to_pylist():
-        number = 0
-        for paragraph in row["text"].split("\n"):
-            line = one_line(paragraph)
-            fits = len(line.encode()) <= PARAMS.max_line_chars
-            for piece in [line] if fits else split_line(line, PARAMS.max_line_chars, MAX_LINE_BYTES):
-                if piece:
-                    names = {name: row[name] for name in ("title", "url", "lang")}
-                    out.append({"id": f"{row['id']}#{number}", "corpus": "books", "text": piece, **names})
-                    number += 1
+        names = {name: row[name] for name in ("title", "url", "lang")}
+        for number, piece in enumerate(pieces(row["text"])):
+            out.append({"id": f"{row['id']}#{number}", "corpus": "books", "text": piece, **names})
     return pa.Table.from_pylist(out, schema=TEXT.schema)
+
+
+def pieces(text: str) -> Iterator[str]:
+    """The clean lines of one document."""
+    for paragraph in text.split("\n"):
+        line = one_line(paragraph)
+        fits = len(line.encode()) <= PARAMS.max_line_chars
+        yield from filter(None, [line] if fits else split_line(line, PARAMS.max_line_chars, MAX_LINE_BYTES))
 
 
 def wikitexts(folder: Path) -> list[str]:
@@ -76,68 +84,120 @@ def strip_code(pages: list[str]) -> int:
     return sum(len(mwparserfromhell.parse(page).strip_code()) for page in pages)
 
 
-def alternate(sides: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
-    """CPU seconds of each side, in ``rounds`` rounds that take turns."""
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(rounds):
-        for name, run in sides.items():
-            start = time.process_time()
-            run()
-            seconds[name].append(time.process_time() - start)
-    return seconds
+def in_process(folder: Path, megabytes: int, rounds: int) -> list[Row]:
+    """Each step by itself, in CPU seconds."""
+    raw = documents(folder, megabytes << 20)
+    if not TEXT.transform(raw, "books", PARAMS).kept.equals(per_line(raw)):
+        raise SystemExit("the two ways to clean lines do not agree")
+    pages = wikitexts(folder)
+    times = 1 + int(1e6) // sum(map(len, pages))
+    wiki_size = sum(map(len, pages)) / 1e6
+    packed = bz2.compress("".join(raw["text"].to_pylist()).encode())
+    unpacked = len(bz2.decompress(packed))
+    tree = FolderTree(folder)
+    units = list(Wikipedia().units(tree, Options()))
+    tasks: dict[str, tuple[float, dict[str, Callable[[], Any]]]] = {
+        "clean and split lines": (
+            raw["text"].nbytes / 1e6,
+            {"ours": lambda: TEXT.transform(raw, "books", PARAMS), "a line at a time": lambda: per_line(raw)},
+        ),
+        "wikitext to paragraphs": (
+            wiki_size * times,
+            {
+                "ours": lambda: [paragraphs(page) for page in pages * times],
+                "mwparserfromhell strip_code": lambda: strip_code(pages * times),
+            },
+        ),
+        "bzip2 by blocks": (
+            unpacked / 1e6,
+            {
+                "ours": lambda: list(read_blocks(io.BytesIO(packed))),
+                "limit: bz2.decompress": lambda: bz2.decompress(packed),
+            },
+        ),
+        "dump to documents": (
+            wiki_size,
+            {"ours": lambda: [list(Wikipedia().read(tree, unit.payload)) for unit in units]},
+        ),
+    }
+    budgets = {"a line at a time": 5.0}
+    found: list[Row] = []
+    for task, (size, sides) in tasks.items():
+        found += compare(task, size, "MB", sides, rounds=rounds, clock="cpu", budgets=budgets)
+    return found
 
 
-def main() -> None:
+def to_shards(folder: Path, megabytes: int, rounds: int) -> list[Row]:
+    """JSON lines to committed Parquet, in wall seconds."""
+    from omni_ray import api
+
+    try:
+        from datatrove.executor import LocalPipelineExecutor
+        from datatrove.pipeline.base import PipelineStep
+        from datatrove.pipeline.readers import JsonlReader
+        from datatrove.pipeline.writers import ParquetWriter
+    except ImportError:
+        print("datatrove is not installed (pip install 'omni-ray[bench]'): left out")
+        return []
+    from loguru import logger
+
+    logger.remove()
+    logging.disable(logging.INFO)
+    cpus = len(os.sched_getaffinity(0))
+    raw = documents(folder, megabytes << 20)
+
+    class Clean(PipelineStep):  # type: ignore[misc]
+        """The same cleaning, a document at a time."""
+
+        name = "clean"
+
+        def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Any:
+            for document in data:
+                document.text = "\n".join(pieces(document.text))
+                yield document
+
+    with tempfile.TemporaryDirectory() as name, api.Cluster(num_cpus=cpus).session():
+        here = Path(name)
+        (here / "in").mkdir()
+        rows = raw.select(["id", "text"]).to_pylist()
+        files = 4 * cpus
+        for number in range(files):
+            with open(here / "in" / f"{number}.jsonl", "w", encoding="utf-8") as file:
+                for place, row in enumerate(rows[number::files]):
+                    file.write(json.dumps({"id": f"{row['id']}-{number}-{place}", "text": row["text"]}) + "\n")
+
+        def ours() -> None:
+            shutil.rmtree(here / "ours", ignore_errors=True)
+            report = api.prepare(here / "ours", "text", dataset="text_files", source=str(here / "in"), max_samples=None)
+            assert report.summaries[0].kept == len(rows)
+
+        def theirs() -> None:
+            shutil.rmtree(here / "theirs", ignore_errors=True)
+            LocalPipelineExecutor(
+                pipeline=[JsonlReader(str(here / "in")), Clean(), ParquetWriter(str(here / "theirs/out"))],
+                tasks=files, workers=cpus, logging_dir=str(here / "theirs/log"), skip_completed=False,
+            ).run()  # fmt: skip
+            assert sum(pq.read_metadata(path).num_rows for path in (here / "theirs/out").iterdir()) == len(rows)
+
+        sides = {"ours": ours, "datatrove": theirs}
+        task = f"JSON lines to clean shards, {cpus} processes"
+        return compare(task, raw["text"].nbytes / 1e6, "MB", sides, rounds=rounds, budgets={"datatrove": 3.0})
+
+
+def rows(data: Path, megabytes: int = 16, rounds: int = 5) -> list[Row]:
+    """All of it."""
+    return [*in_process(data, megabytes, rounds), *to_shards(data, 4 * megabytes, max(1, rounds // 2))]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
     """Parse, run, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--megabytes", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
-    args = parser.parse_args()
-
-    raw = documents(args.data, args.megabytes << 20)
-    if not TEXT.transform(raw, "books", PARAMS).kept.equals(per_line(raw)):
-        raise SystemExit("the two ways to clean lines do not agree")
-    size = raw["text"].nbytes / 1e6
-    pages = wikitexts(args.data)
-    times = 1 + int(1e6) // sum(map(len, pages))
-    wiki_size = times * sum(map(len, pages)) / 1e6
-    packed = bz2.compress("".join(raw["text"].to_pylist()).encode())
-    unpacked = len(bz2.decompress(packed))
-    tree = FolderTree(args.data)
-    units = list(Wikipedia().units(tree, Options()))
-
-    measured = {
-        "clean and split lines": (
-            size,
-            {"ours": lambda: TEXT.transform(raw, "books", PARAMS), "a line at a time": lambda: per_line(raw)},
-        ),
-        "wikitext to paragraphs": (
-            wiki_size,
-            {"ours": lambda: [paragraphs(p) for p in pages * times], "strip_code": lambda: strip_code(pages * times)},
-        ),
-        "bzip2 by blocks": (
-            unpacked / 1e6,
-            {"ours": lambda: list(read_blocks(io.BytesIO(packed))), "bz2.decompress": lambda: bz2.decompress(packed)},
-        ),
-        "dump to documents": (
-            sum(map(len, pages)) / 1e6,
-            {"ours": lambda: [list(Wikipedia().read(tree, unit.payload)) for unit in units]},
-        ),
-    }
-    report = []
-    for what, (megabytes, sides) in measured.items():
-        for side, seconds in alternate(sides, args.rounds).items():
-            rates = [megabytes / s for s in seconds]
-            report.append(
-                {"what": what, "side": side, "MB/s": statistics.median(rates), "low": min(rates), "high": max(rates)}
-            )
-    if args.json:
-        print(json.dumps(report, indent=1))
-        return
-    for row in report:
-        print(f"{row['what']:24} {row['side']:18} {row['MB/s']:8.1f} MB/s ({row['low']:.1f} to {row['high']:.1f})")
+    options = parser.parse_args(argv)
+    show(rows(options.data, options.megabytes, options.rounds), as_json=options.json)
 
 
 if __name__ == "__main__":

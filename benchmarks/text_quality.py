@@ -10,15 +10,15 @@ later shards of a job). Each filter is timed by itself, with its own split into 
 from __future__ import annotations
 
 import argparse
-import json
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.rounds import Row, compare, show
 from omni_ray.modalities.lines import one_line
 from omni_ray.quality.documents import Documents
 from omni_ray.quality.minhash import MinHash, band_keys, signatures
@@ -54,12 +54,6 @@ def columns(documents: list[list[str]]) -> Documents:
     return Documents(pa.array([line for d in documents for line in d], pa.large_string()), starts)
 
 
-def cpu(work: Callable[[], Any]) -> tuple[float, Any]:
-    started = time.process_time()
-    result = work()
-    return time.process_time() - started, result
-
-
 def judge(documents: list[list[str]], prefixes: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.bool_]]:
     docs = columns(documents)
     rules = [r for r in TEXT_RULES if isinstance(r, Rule) and r.unit == "document" and r.name.startswith(prefixes)]
@@ -79,57 +73,68 @@ def sign(documents: list[list[str]]) -> None:
     band_keys(found, MinHash())
 
 
-def measure(documents: list[list[str]], theirs: int) -> dict[str, Any]:
-    from datatrove.data import Document
-    from datatrove.pipeline import filters
-    from datatrove.pipeline.dedup.minhash import MinhashDedupSignature
-
-    count = len(documents)
-    texts = ["\n".join(d) for d in documents]
-    results: dict[str, Any] = {"documents": count, "documents_datatrove": theirs}
+def rows(source: Path, count: int = 4000, theirs: int = 600, rounds: int = 3) -> list[Row]:
+    """Every filter by itself, all at once, and signatures. datatrove gets the first ``theirs`` documents."""
+    documents = read(source, count)
+    theirs = min(theirs, len(documents))
+    texts = ["\n".join(lines) for lines in documents[:theirs]]
     columns(documents[:5])
+
+    def cold(work: Callable[[], Any]) -> Callable[[], Any]:
+        def run() -> Any:
+            cut_chunk.cache_clear()
+            return work()
+
+        return run
+
+    try:
+        from datatrove.data import Document
+        from datatrove.pipeline import filters
+        from datatrove.pipeline.dedup.minhash import MinhashDedupSignature
+    except ImportError:
+        print("datatrove is not installed (pip install 'omni-ray[bench]'): left out")
+        filters = None
+    found: list[Row] = []
     for name, (kind, prefixes) in FILTERS.items():
-        cut_chunk.cache_clear()
-        cold, ours = cpu(lambda p=prefixes: judge(documents, p))
-        warm, _ = cpu(lambda p=prefixes: judge(documents, p))
-        peer = getattr(filters, kind)()
-        peer.filter(Document(text="Warm up the tokenizer.", id=""))
-        spent, verdicts = cpu(lambda p=peer: [p.filter(Document(text=t, id="")) is True for t in texts[:theirs]])
-        agreed = int((np.array(verdicts) == ours[:theirs]).sum())
-        results[name] = {
-            "ours_cold": count / cold, "ours_warm": count / warm, "datatrove": theirs / spent, "agreed": agreed,
-            "kept": int(sum(verdicts)), "of": theirs,
-        }  # fmt: skip
-    cut_chunk.cache_clear()
-    cold, _ = cpu(lambda: all_heuristics(documents))
-    warm, _ = cpu(lambda: all_heuristics(documents))
-    results["all_heuristics"] = {"ours_cold": count / cold, "ours_warm": count / warm}
-    cold, _ = cpu(lambda: sign(documents))
-    warm, _ = cpu(lambda: sign(documents))
-    signer = MinhashDedupSignature("/tmp")
-    spent, _ = cpu(lambda: [signer.get_signature(signer.get_shingles(t)) for t in texts[:theirs]])
-    results["minhash"] = {"ours_cold": count / cold, "ours_warm": count / warm, "datatrove": theirs / spent}
-    return results
+        ours = partial(judge, documents, prefixes)
+        found += _ours(name, count, ours, cold(ours), rounds)
+        if filters is not None:
+            peer = getattr(filters, kind)()
+
+            def judge_theirs(peer: Any = peer) -> list[bool]:
+                return [peer.filter(Document(text=text, id="")) is True for text in texts]
+
+            if judge_theirs() != judge(documents, prefixes)[:theirs].tolist():
+                raise SystemExit(f"{name}: the verdicts disagree")
+            found += compare(
+                name, theirs, "documents", {"datatrove": judge_theirs}, rounds=1, clock="cpu", warm_up=False
+            )
+    everything = partial(all_heuristics, documents)
+    found += _ours("all heuristics", count, everything, cold(everything), rounds)
+    found += _ours("MinHash, 14 x 8", count, partial(sign, documents), cold(partial(sign, documents)), rounds)
+    if filters is not None:
+        signer = MinhashDedupSignature("unused")
+        peers = {"datatrove": lambda: [signer.get_signature(signer.get_shingles(text)) for text in texts]}
+        found += compare("MinHash, 14 x 8", theirs, "documents", peers, rounds=1, clock="cpu", warm_up=False)
+    return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
-    parser.add_argument("--source", type=Path, default=Path("../shared/data/books"))
+def _ours(task: str, count: int, warm: Callable[[], Any], cold: Callable[[], Any], rounds: int) -> list[Row]:
+    """A first shard, with no chunk of text seen before, and "ours": a later one."""
+    sides = {"ours, first shard": cold, "ours": warm}
+    return compare(task, count, "documents", sides, rounds=rounds, clock="cpu", warm_up=False)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", type=Path, required=True, help="a folder of text files")
     parser.add_argument("--documents", type=int, default=4000)
     parser.add_argument("--datatrove-documents", type=int, default=600)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    documents = read(options.source, options.documents)
-    results = measure(documents, min(options.datatrove_documents, len(documents)))
-    if options.json:
-        print(json.dumps(results))
-        return
-    print(f"{results['documents']} documents; documents per CPU second")
-    for name, row in results.items():
-        if isinstance(row, dict):
-            peer = f"datatrove {row['datatrove']:8,.0f}" if "datatrove" in row else ""
-            agreed = f"verdicts agree on {row['agreed']} of {row['of']}" if "agreed" in row else ""
-            print(f"{name:18} cold {row['ours_cold']:9,.0f}  warm {row['ours_warm']:9,.0f}  {peer}  {agreed}")
+    options = parser.parse_args(argv)
+    show(rows(options.source, options.documents, options.datatrove_documents, options.rounds), as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,115 @@
+"""From committed shards to one shuffled production file: against ``datasets``, and the disk.
+
+    python -m benchmarks.combine [--megabytes 500] [--rounds 3] [--json]
+
+Lines of 100 to 1,000 bytes are committed to shards once; each side then writes them all to one text file. The limit
+reads the shards and writes their lines, in order, in one process, and copies nothing twice. Peak memory of the driver
+and its workers goes to standard error: it does not grow with ``--megabytes``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from benchmarks.rounds import Row, compare, show
+from omni_ray import api
+
+_LINES = 20_000
+CORPUS = f"""
+import random
+import pyarrow as pa
+from omni_ray.corpora import Corpus, UnitDraft
+
+class Lines(Corpus):
+    name = "lines"; modality = "text"; title = licence = homepage = size = layout = "made up"; in_all = False
+
+    def units(self, tree, options):
+        for number in range(int(tree.read("units").decode())):
+            yield UnitDraft({{"number": number}}, ("units",), {_LINES}, {_LINES})
+
+    def read(self, tree, payload):
+        rng = random.Random(payload["number"])
+        words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(2, 11))) for _ in range(5_000)]
+        ids = [f"{{payload['number']}}-{{n}}" for n in range({_LINES})]
+        yield pa.table({{
+            "id": ids, "where": ids,
+            "text": pa.array([" ".join(rng.choices(words, k=rng.randint(15, 140))) for _ in ids], pa.large_string()),
+            "title": pa.nulls(len(ids), pa.string()), "url": pa.nulls(len(ids), pa.string()),
+            "lang": pa.nulls(len(ids), pa.string()),
+        }})
+"""
+_UNIT_MEGABYTES = _LINES * 580 / 1e6
+
+
+def rows(megabytes: int = 500, rounds: int = 3) -> list[Row]:
+    """MB a second of each side, in wall seconds."""
+    from omni_ray.corpora.registry import add_file
+
+    with tempfile.TemporaryDirectory() as folder, api.Cluster().session():
+        root = Path(folder)
+        (root / "corpus.py").write_text(CORPUS)
+        (root / "source").mkdir()
+        (root / "source" / "units").write_text(str(max(1, round(megabytes / _UNIT_MEGABYTES))))
+        add_file(root / "corpus.py")
+        api.prepare(root / "out", "text", dataset="lines", source=str(root / "source"), max_samples=None)
+        shards = sorted((root / "out/data/shards/text/lines").glob("part-*.parquet"))
+        target = root / "out/data/text/production_corpus.txt"
+
+        def ours(seed: int | None) -> None:
+            shutil.rmtree(root / "out/data/.omni", ignore_errors=True)
+            api.combine(root / "out", ["text"], seed=seed)
+
+        def limit() -> None:
+            with open(root / "limit.txt", "wb") as file:
+                for shard in shards:
+                    for line in pq.read_table(shard, columns=["text"])["text"].to_pylist():
+                        file.write(line.encode() + b"\n")
+
+        def peer() -> None:
+            import datasets
+
+            loaded = datasets.load_dataset(
+                "parquet", data_files=[str(s) for s in shards], split="train", cache_dir=str(root / "cache")
+            )
+            with open(root / "peer.txt", "w", encoding="utf-8") as file:
+                for batch in loaded.shuffle(seed=42).iter(10_000):
+                    file.writelines(f"{line}\n" for line in batch["text"])
+            shutil.rmtree(root / "cache")
+
+        sides: dict[str, Callable[[], Any]] = {
+            "ours": lambda: ours(42),
+            "ours, corpus order": lambda: ours(None),
+            "datasets, shuffle": peer,
+            "limit: read and write in order": limit,
+        }
+        ours(42)
+        size = target.stat().st_size / 1e6
+        found = compare(f"{size:,.0f} MB of shards to one file", size, "MB", sides, rounds=rounds, warm_up=False)
+        if target.stat().st_size != (root / "limit.txt").stat().st_size:
+            raise SystemExit("the sides disagree")
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    print(f"largest process: {peak / 1024:,.0f} MiB", file=sys.stderr)
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--megabytes", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(argv)
+    show(rows(options.megabytes, options.rounds), as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""What the engine costs: Ray and exactly-once commits against a bare process pool, and one, two and four nodes.
+
+    python -m benchmarks.engine [--seconds 60] [--nodes 1 2 4] [--rounds 3] [--json]
+
+*Overhead*: the same read, transform and commit functions on the same units, which keep a CPU busy for half a second
+each; once as ``omni-ray prepare`` in a fresh process, Ray's start and end included, once in a pool of as many
+processes without Ray. The difference is what a user pays, whatever the length of the job.
+*Nodes*: units that sleep, so that only the engine is measured, on raylets of one CPU each on this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.rounds import Row, show
+
+UNIT_SECONDS = 0.5
+CORPUS = """
+import hashlib, time
+from omni_ray.corpora import Corpus, UnitDraft
+
+class Working(Corpus):
+    name = "working"; modality = "text"; title = licence = homepage = size = layout = "made up"; in_all = False
+
+    def units(self, tree, options):
+        count, seconds, how = tree.read("work").decode().split()
+        for number in range(int(count)):
+            yield UnitDraft({"number": number, "seconds": float(seconds), "how": how}, ("work",), 1, 1)
+
+    def read(self, tree, payload):
+        if payload["how"] == "sleep":
+            time.sleep(payload["seconds"])
+        else:
+            end = time.process_time() + payload["seconds"]
+            while time.process_time() < end:
+                hashlib.sha256(bytes(100_000)).digest()
+        yield {"id": str(payload["number"]), "where": "made up", "text": f"unit {payload['number']}", "records": 1,
+               "title": None, "url": None, "lang": None}
+"""
+
+PREPARE = """
+import sys
+from omni_ray import api
+from omni_ray.corpora.registry import add_file
+from pathlib import Path
+here, address, out = sys.argv[1:]
+add_file(Path(here) / "corpus.py")
+cluster = api.Cluster(address or None, num_cpus=None if address else int(CPUS))
+report = api.prepare(out, "text", dataset="working", source=here + "/source", max_samples=None, cluster=cluster)
+assert report.units_made == UNITS, report.units_made
+"""
+
+POOL = """
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from omni_ray.corpora.base import Options
+from omni_ray.corpora.registry import add_file, select
+from omni_ray.modalities.registry import modality
+from omni_ray.pipeline.blocks import split_block
+from omni_ray.pipeline.stages import Job, TransformStage, commit_unit, read_unit
+from omni_ray.pipeline.units import number_units
+from omni_ray.sources.tree import FolderTree
+from omni_ray.storage import Storage
+import pyarrow as pa
+
+def make(job, unit):
+    block = TransformStage([job])(pa.concat_tables(read_unit(job, unit)))
+    ((live, rest),) = split_block(block).values()
+    commit_unit(job, unit, live, rest)
+
+if __name__ == "__main__":
+    here, _, out = sys.argv[1:]
+    add_file(Path(here) / "corpus.py")
+    (corpus,) = select("text", "working")
+    kind = modality("text")
+    tree = FolderTree(Path(here) / "source")
+    units = number_units(corpus.units(tree, Options()), tree, {})
+    job = Job("working", corpus, tree.spec(), kind, kind.params_type(), Storage(Path(out)))
+    with ProcessPoolExecutor(int(CPUS), mp_context=get_context("fork")) as pool:
+        assert len(list(pool.map(partial(make, job), units))) == UNITS
+"""
+
+
+def overhead(seconds: float, rounds: int) -> list[Row]:
+    """A job of about ``seconds`` on all CPUs, by ours and by a bare pool."""
+    cpus = len(os.sched_getaffinity(0))
+    units = max(cpus, round(seconds * cpus / UNIT_SECONDS))
+    task = f"{units} units of {UNIT_SECONDS} s, {cpus} processes"
+    rows = {side: Row(task, side, units, "units") for side in ("ours", "bare pool")}
+    with tempfile.TemporaryDirectory() as folder:
+        here = _corpus(Path(folder), units, UNIT_SECONDS, "work")
+        for number in range(rounds):
+            for side, script in (("ours", PREPARE), ("bare pool", POOL)):
+                rows[side].seconds.append(
+                    _timed(script, here, "", here / f"{side}-{number}", units, cpus, dict(os.environ))
+                )
+                rows[side].cpu_seconds.append(0.0)
+    return list(rows.values())
+
+
+def nodes(counts: Sequence[int], seconds: float) -> list[Row]:
+    """The same sleeping units on clusters of so many nodes; the amount is units a node, so that flat is ideal."""
+    found = []
+    units = round(seconds / UNIT_SECONDS) * max(counts)
+    with tempfile.TemporaryDirectory() as folder:
+        here = _corpus(Path(folder), units, UNIT_SECONDS, "sleep")
+        one = None
+        for count in counts:
+            with _cluster(count) as (address, environment):
+                # The second run is measured: by then every node has its workers.
+                for number in range(2):
+                    out = here / f"nodes-{count}-{number}"
+                    took = _timed(PREPARE, here, address, out, units, 1, environment)
+            one = one or took * count
+            side = f"{count} node{'s' * (count > 1)}, {one / took / count:.2f} of ideal"
+            found.append(Row(f"{units} units that sleep {UNIT_SECONDS} s", side, units, "units", [took], [0.0]))
+    return found
+
+
+def _corpus(here: Path, units: int, seconds: float, how: str) -> Path:
+    (here / "corpus.py").write_text(CORPUS)
+    (here / "source").mkdir()
+    (here / "source" / "work").write_text(f"{units} {seconds} {how}")
+    return here
+
+
+def _timed(
+    script: str, here: Path, address: str, out: Path, units: int, cpus: int, environment: dict[str, str]
+) -> float:
+    code = f"CPUS, UNITS = {cpus}, {units}\n{script}"
+    start = time.perf_counter()
+    # A file, so that the pool's processes can import it.
+    (here / "run.py").write_text(code)
+    subprocess.run([sys.executable, str(here / "run.py"), str(here), address, str(out)], check=True, env=environment)
+    return time.perf_counter() - start
+
+
+@contextmanager
+def _cluster(count: int) -> Iterator[tuple[str, dict[str, str]]]:
+    """So many raylets of one CPU on loopback, in a process of their own."""
+    code = f"""
+import sys
+from ray.cluster_utils import Cluster
+node = {{"num_cpus": 1, "object_store_memory": 100 << 20}}
+cluster = Cluster(initialize_head=True, head_node_args={{**node, "include_dashboard": False}})
+for _ in range({count} - 1):
+    cluster.add_node(**node)
+cluster.wait_for_nodes()
+print("ADDRESS", cluster.address, flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
+    environment = {
+        **os.environ,
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # every socket on loopback
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": os.urandom(16).hex(),
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        address = next(line.split()[1] for line in process.stdout if line.startswith("ADDRESS"))
+        yield address, environment
+        process.communicate()
+
+
+def rows(seconds: float = 60, node_counts: Sequence[int] = (1, 2, 4), rounds: int = 3) -> list[Row]:
+    """Both measurements."""
+    return [*overhead(seconds, rounds), *nodes(node_counts, min(seconds, 15))]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60, help="length of the job")
+    parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(argv)
+    found = rows(options.seconds, options.nodes, options.rounds)
+    show(found, as_json=options.json)
+    ours, pool = (statistics.median(row.seconds) for row in found[:2])
+    if not options.json:
+        print(f"\nours took {ours - pool:.1f} s longer than the bare pool (budget 3 s); {json.dumps(ours)} s in all")
+
+
+if __name__ == "__main__":
+    main()
