@@ -28,10 +28,14 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def atomic_writer(path: str | Path) -> Iterator[IO[bytes]]:
+def atomic_writer(path: str | Path, *, sync: bool = True) -> Iterator[IO[bytes]]:
     """A binary file that appears at ``path`` when the block ends without an error, and not before.
 
     The data is on the disk (fsync) before the name is. On an error, or a kill, an older file stays as it was.
+
+    Args:
+        path: where the file is to be.
+        sync: False for scratch files, which nobody reads again after a power failure.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,19 +43,21 @@ def atomic_writer(path: str | Path) -> Iterator[IO[bytes]]:
     try:
         with open(temporary, "xb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         with suppress(FileNotFoundError):
             temporary.unlink()
         raise
-    _sync_folder(path.parent)
+    if sync:
+        _sync_folder(path.parent)
 
 
-def write_atomic(path: str | Path, data: bytes) -> None:
-    """Write ``data`` to ``path``, whole or not at all."""
-    with atomic_writer(path) as file:
+def write_atomic(path: str | Path, data: bytes | memoryview, *, sync: bool = True) -> None:
+    """Write ``data`` to ``path``, whole or not at all; ``sync`` as for :func:`atomic_writer`."""
+    with atomic_writer(path, sync=sync) as file:
         file.write(data)
 
 

@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -238,7 +239,7 @@ def _write_piece(piece: _Piece) -> int:
     if needs_media:
         _save_marker(piece, sizes)
     for flat in form.files:
-        write_atomic(f"{piece.stem}.{flat.key}", flat.separator.join(records[flat.key]))
+        write_atomic(f"{piece.stem}.{flat.key}", flat.separator.join(records[flat.key]), sync=False)
     if piece.seed is not None:
         _write_fragment(piece, records)
     return piece.take - left
@@ -278,12 +279,14 @@ def _write_fragment(piece: _Piece, records: dict[str, list[bytes]]) -> None:
     assert piece.seed is not None
     keys = shuffle.keys(piece.seed, piece.first_row, piece.take)
     buckets = shuffle.buckets(keys, piece.buckets)
-    table = pa.table({"key": keys, **{key: pa.array(values, pa.large_binary()) for key, values in records.items()}})
-    with atomic_writer(f"{piece.stem}.fragment") as file, pa.ipc.new_file(file, table.schema) as writer:
-        for bucket in range(piece.buckets):
-            rows = table.take(np.flatnonzero(buckets == bucket)).combine_chunks()
-            batches = rows.to_batches()
-            writer.write_batch(batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema))
+    batch = pa.record_batch(
+        {"key": keys, **{key: pa.array(values, pa.large_binary()) for key, values in records.items()}}
+    )
+    batch = batch.take(pa.array(np.argsort(buckets, kind="stable")))
+    ends = np.cumsum(np.bincount(buckets, minlength=piece.buckets))
+    with atomic_writer(f"{piece.stem}.fragment", sync=False) as file, pa.ipc.new_file(file, batch.schema) as writer:
+        for start, end in pairwise([0, *ends.tolist()]):
+            writer.write_batch(batch.slice(start, end - start))
 
 
 def _sort_bucket(bucket: _Bucket) -> int:
@@ -293,10 +296,21 @@ def _sort_bucket(bucket: _Bucket) -> int:
         with pa.memory_map(f"{stem}.fragment", "rb") as file:
             tables.append(pa.Table.from_batches([pa.ipc.open_file(file).get_batch(bucket.number)]))
     rows = pa.concat_tables(tables)
-    rows = rows.take(np.argsort(rows["key"].to_numpy()))
+    rows = rows.take(np.argsort(rows["key"].to_numpy())).combine_chunks()
     for key, separator in zip(bucket.keys, bucket.separators, strict=True):
-        write_atomic(f"{bucket.target}.{key}", separator.join(rows[key].to_pylist()))
+        values = rows[key].combine_chunks()
+        data = separator.join(values.to_pylist()) if separator else _end_to_end(values)
+        write_atomic(f"{bucket.target}.{key}", data, sync=False)
     return int(rows.num_rows)
+
+
+def _end_to_end(values: pa.LargeBinaryArray) -> memoryview:
+    """The bytes of all values, one after the other, as they lie in memory."""
+    _, offsets, data = values.buffers()
+    if data is None:
+        return memoryview(b"")
+    ends = np.frombuffer(offsets, np.int64)[values.offset : values.offset + len(values) + 1]
+    return memoryview(data)[int(ends[0]) : int(ends[-1])]
 
 
 def _production_sources(
