@@ -80,15 +80,12 @@ def ray_session(
             if address == "local":
                 end_orphans()
                 os.environ[_DRIVER] = _identity(os.getpid())
-                ray.init(
-                    address="local",
-                    num_cpus=num_cpus or _usable_cpus(),
-                    num_gpus=num_gpus or 0,
-                    include_dashboard=False,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    object_store_memory=_OBJECT_STORE_BYTES,
-                )
+                try:
+                    _start_local(num_cpus, num_gpus)
+                except FileNotFoundError:
+                    # Two Rays that start at once share a folder for a moment, and one may miss a file.
+                    ray.shutdown()
+                    _start_local(num_cpus, num_gpus)
             else:
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except Exception as error:  # Ray has no base class for what can go wrong here, and raises bare Exceptions too
@@ -106,6 +103,20 @@ def ray_session(
             yield
         finally:
             ray.shutdown()
+
+
+def _start_local(num_cpus: int | None, num_gpus: int | None) -> None:
+    import ray
+
+    ray.init(
+        address="local",
+        num_cpus=num_cpus or _usable_cpus(),
+        num_gpus=num_gpus or 0,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        object_store_memory=_OBJECT_STORE_BYTES,
+    )
 
 
 def _usable_cpus() -> int:
