@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
@@ -58,9 +58,15 @@ def run(command: Callable[[], Any]) -> None:
     except OmniError as error:
         print(f"omni-ray: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except SystemExit as ended:
+        # Typer turns Ctrl-C into an exit code of its own, without a word.
+        if isinstance(getattr(ended.__context__, "__cause__", None), KeyboardInterrupt):
+            _interrupted()
+        raise
     except KeyboardInterrupt:
-        print("omni-ray: interrupted; run the same command again to go on", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        _interrupted()
+    except BrokenPipeError:
+        sys.exit(0)
     except PermissionError as error:
         print(
             f"omni-ray: {error.filename}: permission denied; choose another --root or mend its rights",
@@ -73,5 +79,8 @@ def run(command: Callable[[], Any]) -> None:
             file=sys.stderr,
         )
         sys.exit(WRONG_INPUT)
-    except BrokenPipeError:
-        sys.exit(0)
+
+
+def _interrupted() -> NoReturn:
+    print("omni-ray: interrupted; run the same command again to go on", file=sys.stderr)
+    sys.exit(INTERRUPTED)

@@ -7,10 +7,12 @@ import os
 import secrets
 import subprocess
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 NODES = 3
+PROJECT = Path(__file__).parents[2]
 _STORE = 100 << 20
 
 
@@ -37,7 +39,7 @@ class Nodes:
 
     def __enter__(self) -> Nodes:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.nodes"], env=self.environment, text=True,
+            [sys.executable, "-m", "tests.faults.nodes"], env=self.environment, text=True, cwd=PROJECT,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self._hear()

@@ -1,0 +1,143 @@
+"""Machines that fall short: a full disk, a read-only one, no memory, a killed driver. One sentence, and it goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.harness import Stage, descendants, make_source, omni_ray, run_clean, stages, tree_digest
+from tests.faults.nodes import PROJECT
+
+pytestmark = pytest.mark.slow
+POISON = str(Path(__file__).with_name("poison.py"))
+
+
+def one_line(said: str) -> str:
+    """Standard error, which must be one sentence of ours."""
+    lines = said.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("omni-ray: "), said
+    return lines[0]
+
+
+def test_a_disk_that_fills_up_or_is_read_only_can_be_mended(shared_data: Path, tmp_path: Path) -> None:
+    if subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no right to mount a small disk here (unshare -rm)")
+    source = make_source(shared_data, tmp_path / "source")
+    way = [Stage("prepare", (*stages(source)[0].command, "--combine"), 0.0)]
+    undisturbed = run_clean(way, tmp_path / "clean")
+    megabytes = sum(path.stat().st_size for path in (tmp_path / "clean").rglob("*") if path.is_file()) / 1e6
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    sizes = [str(max(1, round(megabytes * share))) for share in (0.25, 0.7, 8)]
+    done = subprocess.run(
+        ["unshare", "-rm", sys.executable, "-m", "tests.faults.full_disk", str(folder), str(source), *sizes],
+        capture_output=True, text=True, check=False, cwd=PROJECT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    small, larger, large, read_only, again = found["runs"]
+    for _, code, said in (small, larger):
+        assert code == 2 and "the disk is full" in one_line(said)
+    assert large[1:] == [0, ""]
+    assert read_only[1] == 2 and "read-only" in one_line(read_only[2]).lower()
+    assert again[1:] == [0, ""]
+    assert found["digest"] == undisturbed and found["leftovers"] == []
+
+
+@pytest.mark.parametrize(("harm", "sentence"), [("kill", "workers died 6 times"), ("allocate", "ran out of memory")])
+def test_a_unit_that_kills_its_workers_ends_the_run_and_not_the_rest(tmp_path: Path, harm: str, sentence: str) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    command = [
+        "prepare",
+        "text",
+        "--dataset",
+        "poison",
+        "--corpus-file",
+        POISON,
+        "--source",
+        str(source),
+        "--combine",
+        "-q",
+    ]
+    (source / "harm").write_text(harm)
+    done = omni_ray(*command, "--cpus", "2", "--root", str(tmp_path / "project"))
+    assert done.returncode == 1
+    said = one_line(done.stderr)
+    assert sentence in said and "the first unit not done is 3 of poison" in said
+    (source / "harm").write_text("")
+    assert omni_ray(*command, "--cpus", "2", "--root", str(tmp_path / "project")).returncode == 0
+    assert omni_ray(*command, "--cpus", "1", "--root", str(tmp_path / "clean")).returncode == 0
+    assert tree_digest(tmp_path / "project") == tree_digest(tmp_path / "clean")
+
+
+WORK = """
+from omni_ray.pipeline.session import ray_session
+with ray_session(num_cpus=1):
+    import ray, time
+    ray.get(ray.remote(lambda: 1).remote())
+    print("up", flush=True)
+    time.sleep(600)
+"""
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def start_work() -> tuple[subprocess.Popen[str], list[int]]:
+    process = subprocess.Popen([sys.executable, "-c", WORK], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "up\n"
+    below = list(descendants(process.pid))
+    assert len(below) >= 4
+    return process, below
+
+
+def test_nothing_of_a_killed_driver_outlives_the_next_start(tmp_path: Path) -> None:
+    process, below = start_work()
+    process.kill()
+    process.communicate()
+    assert any(is_alive(pid) for pid in below)  # the agents stay a while
+    (tmp_path / "harm").write_text("")
+    command = ["prepare", "text", "--dataset", "poison", "--corpus-file", POISON, "--source", str(tmp_path), "-q"]
+    assert omni_ray(*command, "--cpus", "1", "--root", str(tmp_path / "project")).returncode == 0
+    assert not any(is_alive(pid) for pid in below)
+
+
+def test_another_driver_s_ray_is_left_alone() -> None:
+    from omni_ray.pipeline.session import end_orphans
+
+    process, below = start_work()
+    end_orphans()
+    assert is_alive(process.pid) and all(is_alive(pid) for pid in below)
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_takes_its_ray_along_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "harm").write_text("kill")
+    command = ["prepare", "text", "--dataset", "poison", "--corpus-file", POISON, "--source", str(tmp_path), "-q"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "omni_ray", *command, "--cpus", "1", "--root", str(tmp_path / "project")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    shards = tmp_path / "project" / "data" / "shards" / "text" / "poison"
+    while not list(shards.glob("part-*.json")) and process.poll() is None:
+        time.sleep(0.05)
+    below = list(descendants(process.pid))
+    os.kill(process.pid, number)
+    _, said = process.communicate()
+    assert process.returncode == 130
+    assert "run the same command again to go on" in one_line(said)
+    assert not any(is_alive(pid) for pid in below)
