@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -16,8 +17,11 @@ from omni_ray.errors import OmniError
 from omni_ray.modalities import pixels
 from omni_ray.modalities.base import Modality, Params, Transformed
 from omni_ray.modalities.lines import one_line
+from omni_ray.modalities.picture_engine import ENGINES, Cut, CutUp, Decode, engine
 
 MAX_TEXT_CHARS = 131_072
+_ROWS_AT_ONCE = 64
+"""Rows whose bytes are Python objects at a time."""
 IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
@@ -30,12 +34,14 @@ class ImageParams(Params):
         fit: "squash" (as the trainers do), "crop" or "pad".
         image_format: "jpeg" or "png".
         quality: of JPEG, 1 to 100.
+        engine: who makes them; see :mod:`omni_ray.modalities.picture_engine`. A GPU's shards are not a CPU's.
     """
 
     size: int = 224
     fit: str = "squash"
     image_format: str = "jpeg"
     quality: int = 92
+    engine: str = "cpu"
 
     def __post_init__(self) -> None:
         if not 1 <= self.size <= 8192:
@@ -46,11 +52,26 @@ class ImageParams(Params):
             raise OmniError(f"--image-format {self.image_format}: there are {' and '.join(pixels.FORMATS)}")
         if not 1 <= self.quality <= 100:
             raise OmniError(f"--quality {self.quality}: from 1 to 100")
+        if self.engine not in ENGINES:
+            raise OmniError(f"engine {self.engine}: there are {', '.join(ENGINES)}")
 
     @property
     def ending(self) -> str:
         """The file name ending of the bytes."""
         return pixels.FORMATS[self.image_format]
+
+    def make(self, rows: pa.Table, cut_up: CutUp) -> tuple[list[dict[str, Any]], list[Rejected]]:
+        """Raw rows to shard rows and rejects, each in the order of ``rows``."""
+        encode = partial(pixels.encode, image_format=self.image_format, quality=self.quality)
+        raw = (row for batch in rows.to_batches(max_chunksize=_ROWS_AT_ONCE) for row in batch.to_pylist())
+        made: list[dict[str, Any]] = []
+        rejected: list[Rejected] = []
+        for each in engine(self.engine).run(raw, cut_up, self.size, self.fit, encode):
+            if isinstance(each, Rejected):
+                rejected.append(each)
+            else:
+                made.append(each)
+        return made, rejected
 
 
 _SCHEMA = pa.schema(
@@ -80,6 +101,7 @@ class Images(Modality[ImageParams]):
 
     name = "images"
     params_type = ImageParams
+    version = 2
     counting_columns = ("captions",)
 
     @property
@@ -104,18 +126,7 @@ class Images(Modality[ImageParams]):
 
     def transform(self, raw: pa.Table, corpus: str, params: ImageParams) -> Transformed:
         """Decode, resize, encode; clean the captions."""
-        rows: list[dict[str, Any]] = []
-        rejected: list[Rejected] = []
-        for batch in raw.to_batches():
-            for row in batch.to_pylist():
-                captions, lost = clean_captions(row)
-                rejected += lost
-                if not captions:
-                    continue
-                try:
-                    rows.append(_picture(row, captions, corpus, params))
-                except pixels.Unusable as error:
-                    rejected.append(Rejected(row["id"], row["where"], error.reason, str(error), len(captions)))
+        rows, rejected = params.make(raw, partial(_cut_up, corpus=corpus, params=params))
         return Transformed(pa.Table.from_pylist(rows, schema=self.schema), rejected)
 
     def records_per_row(self, rows: pa.Table) -> list[int]:
@@ -147,19 +158,35 @@ def clean_captions(row: Mapping[str, Any]) -> tuple[list[str], list[Rejected]]:
     return kept, lost
 
 
-def _picture(row: Mapping[str, Any], captions: list[str], corpus: str, params: ImageParams) -> dict[str, Any]:
-    # A crop must keep the short side at its size; squash and pad need no more than the same.
-    decoded, (width, height) = pixels.decode(row["image"] or b"", params.size)
-    resized = pixels.resize(decoded, params.size, params.fit)
-    return {
-        "id": row["id"],
-        "corpus": corpus,
-        "image": {
-            "bytes": pixels.encode(resized, params.image_format, params.quality),
-            "path": str(PurePosixPath(row["path"]).with_suffix(params.ending)),
-        },
-        "captions": captions,
-        "category": row["category"],
-        "source_width": width,
-        "source_height": height,
-    }
+def media_path(path: str, ending: str) -> str:
+    """``path`` with the ending of the bytes: ``cat.jpg`` keeps its name, and ``cat.png``, which may lie beside it,
+    becomes ``cat.png.jpg``.
+    """
+    place = PurePosixPath(path)
+    return str(place.with_suffix(ending) if place.suffix.lower() == ending else place.with_name(place.name + ending))
+
+
+def _cut_up(row: Mapping[str, Any], decode: Decode, corpus: str, params: ImageParams) -> Iterator[Cut | Rejected]:
+    captions, lost = clean_captions(row)
+    yield from lost
+    if not captions:
+        return
+    try:
+        # A crop must keep the short side at its size; squash and pad need no more than the same.
+        picture, (width, height) = decode(row["image"] or b"", params.size)
+    except pixels.Unusable as error:
+        yield Rejected(row["id"], row["where"], error.reason, str(error), len(captions))
+        return
+
+    def finish(data: bytes) -> dict[str, Any]:
+        return {
+            "id": row["id"],
+            "corpus": corpus,
+            "image": {"bytes": data, "path": media_path(row["path"], params.ending)},
+            "captions": captions,
+            "category": row["category"],
+            "source_width": width,
+            "source_height": height,
+        }
+
+    yield Cut(picture, finish)

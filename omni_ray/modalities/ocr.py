@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,8 +16,9 @@ import pyarrow as pa
 from omni_ray.corpora.base import Rejected
 from omni_ray.modalities import pixels
 from omni_ray.modalities.base import Modality, Transformed
-from omni_ray.modalities.images import IMAGE_TYPE, MAX_TEXT_CHARS, ImageParams
+from omni_ray.modalities.images import IMAGE_TYPE, MAX_TEXT_CHARS, ImageParams, media_path
 from omni_ray.modalities.lines import one_line
+from omni_ray.modalities.picture_engine import Cut, Decode
 
 ILLEGIBLE = frozenset({".", "###", "#"})
 """What annotators write for a word that cannot be read: TextOCR, ICDAR."""
@@ -47,6 +49,7 @@ class Ocr(Modality[OcrParams]):
 
     name = "ocr"
     params_type = OcrParams
+    version = 2
 
     @property
     def raw_schema(self) -> pa.Schema:
@@ -72,39 +75,36 @@ class Ocr(Modality[OcrParams]):
 
     def transform(self, raw: pa.Table, corpus: str, params: OcrParams) -> Transformed:
         """Decode, cut out and straighten each word, resize, encode."""
-        rows: list[dict[str, Any]] = []
-        rejected: list[Rejected] = []
-        for batch in raw.to_batches():
-            for row in batch.to_pylist():
-                for made in _words(row, corpus, params):
-                    (rejected if isinstance(made, Rejected) else rows).append(made)  # type: ignore[arg-type]
+        rows, rejected = params.make(raw, partial(_cut_up, corpus=corpus, params=params))
         return Transformed(pa.Table.from_pylist(rows, schema=self.schema), rejected)
 
 
-def _words(row: Mapping[str, Any], corpus: str, params: OcrParams) -> list[dict[str, Any] | Rejected]:
-    made: list[dict[str, Any] | Rejected] = []
+def _cut_up(row: Mapping[str, Any], decode: Decode, corpus: str, params: OcrParams) -> Iterator[Cut | Rejected]:
+    if not row["words"] and row["records"]:
+        yield Rejected(row["id"], row["where"], "missing_text", "no words", row["records"])
     legible = []
     for word in row["words"] or []:
         text = one_line(word["text"] or "")
         reason = _unusable_label(text)
         if reason:
-            made.append(Rejected(word["id"], row["where"], reason, text[:80]))
+            yield Rejected(word["id"], row["where"], reason, text[:80])
         else:
             legible.append((word, text))
     if not legible:
-        return made
+        return
     try:
         # Words are small parts of a photograph: only an image that is one word may be decoded at a lower scale.
         is_whole = all(word["quad"] is None for word, _ in legible)
-        photo, _ = pixels.decode(row["image"] or b"", params.size if is_whole else None)
+        photo, _ = decode(row["image"] or b"", params.size if is_whole else None)
     except pixels.Unusable as error:
-        return made + [Rejected(word["id"], row["where"], error.reason, str(error)) for word, _ in legible]
+        for word, _ in legible:
+            yield Rejected(word["id"], row["where"], error.reason, str(error))
+        return
     for word, text in legible:
         try:
-            made.append(_word(photo, word, text, row, corpus, params))
+            yield _word(photo, word, text, row, corpus, params)
         except pixels.Unusable as error:
-            made.append(Rejected(word["id"], row["where"], error.reason, str(error)))
-    return made
+            yield Rejected(word["id"], row["where"], error.reason, str(error))
 
 
 def _unusable_label(text: str) -> str:
@@ -116,25 +116,28 @@ def _unusable_label(text: str) -> str:
 
 
 def _word(
-    photo: pixels.Pixels, word: Mapping[str, Any], text: str, row: Mapping[str, Any], corpus: str, params: OcrParams
-) -> dict[str, Any]:
-    place = PurePosixPath(row["path"])
+    photo: Any, word: Mapping[str, Any], text: str, row: Mapping[str, Any], corpus: str, params: OcrParams
+) -> Cut:
     if word["quad"] is None:
-        crop, path = photo, place.with_suffix(params.ending)
+        crop, path = photo, media_path(row["path"], params.ending)
     else:
-        crop = straighten(photo, np.asarray(word["quad"], np.float64).reshape(4, 2))
-        path = place.with_suffix("") / f"{word['id'].replace('/', '_')}{params.ending}"
-    resized = pixels.resize(crop, params.size, params.fit)
-    return {
-        "id": word["id"],
-        "corpus": corpus,
-        "image": {"bytes": pixels.encode(resized, params.image_format, params.quality), "path": str(path)},
-        "text": text,
-        "source": row["source"],
-    }
+        array = photo if isinstance(photo, np.ndarray) else photo.cpu().numpy()
+        crop = straighten(array, word["quad"])
+        path = str(PurePosixPath(row["path"]).with_suffix("") / f"{word['id'].replace('/', '_')}{params.ending}")
+
+    def finish(data: bytes) -> dict[str, Any]:
+        return {
+            "id": word["id"],
+            "corpus": corpus,
+            "image": {"bytes": data, "path": path},
+            "text": text,
+            "source": row["source"],
+        }
+
+    return Cut(crop, finish)
 
 
-def straighten(photo: pixels.Pixels, quad: npt.NDArray[np.float64]) -> pixels.Pixels:
+def straighten(photo: pixels.Pixels, corners: Sequence[float]) -> pixels.Pixels:
     """The quadrilateral as an upright rectangle, its first corner at the top left.
 
     A projective map, so that a word seen at an angle is seen from the front; bicubic. The rectangle's
@@ -142,24 +145,29 @@ def straighten(photo: pixels.Pixels, quad: npt.NDArray[np.float64]) -> pixels.Pi
 
     Args:
         photo: uint8, (height, width, 3).
-        quad: (4, 2), x and y of the corners in pixels, clockwise in the image from the reader's top left.
+        corners: x and y of the four, in pixels, clockwise in the image from the reader's top left.
 
     Raises:
-        Unusable: ``bad_geometry``: an edge is shorter than two pixels, or the word lies outside the photograph.
+        Unusable: ``bad_geometry``: not four corners, an edge shorter than two pixels, or a word outside the photograph.
     """
     from PIL import Image
 
     height, width = photo.shape[:2]
+    if len(corners) != 8:
+        raise pixels.Unusable("bad_geometry", f"{len(corners)} numbers instead of 8")
+    quad = np.asarray(corners, np.float64).reshape(4, 2)
     if not np.isfinite(quad).all():
         raise pixels.Unusable("bad_geometry", "corners are not numbers")
     inside = np.clip(quad, 0, [width, height])
     if np.ptp(inside[:, 0]) < _MIN_EDGE or np.ptp(inside[:, 1]) < _MIN_EDGE:
         raise pixels.Unusable("bad_geometry", "outside the image, or empty")
+    if np.linalg.svd(quad - quad.mean(axis=0), compute_uv=False)[1] < _MIN_EDGE / 2:
+        raise pixels.Unusable("bad_geometry", "corners on one line")
+    quad = _convex_clockwise(quad)
     edges = np.linalg.norm(np.roll(quad, -1, axis=0) - quad, axis=1)
     wide, high = (edges[0] + edges[2]) / 2, (edges[1] + edges[3]) / 2
     if min(wide, high) < _MIN_EDGE or wide * high > 4 * width * height:
         raise pixels.Unusable("bad_geometry", f"{wide:.1f} by {high:.1f} pixels")
-    quad = _convex_clockwise(quad)
     size = (max(1, round(wide)), max(1, round(high)))
     coefficients = _projection(np.array([[0, 0], [size[0], 0], [size[0], size[1]], [0, size[1]]], np.float64), quad)
     crop = Image.fromarray(photo).transform(size, Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BICUBIC)

@@ -1,0 +1,161 @@
+"""Who makes pictures: this processor, one at a time, or threads and a GPU, many at a time.
+
+Both do the same three things to every picture that a modality hands them: decode, resize, encode. The GPU's part is
+the middle (and, with nvJPEG, the first); threads decode the next pictures and encode the last ones meanwhile.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import islice
+from typing import Any
+
+from omni_ray.corpora.base import Rejected
+from omni_ray.errors import OmniError
+from omni_ray.modalities import pixels
+
+ENGINES = ("cpu", "cuda", "cuda-nvjpeg", "torch-cpu")
+"""The processor; CPU decoding and GPU resizing; both on the GPU; the GPU's code on the processor, to try it."""
+_ROWS_AT_ONCE = 64
+
+Decode = Callable[[bytes, int | None], tuple[Any, tuple[int, int]]]
+"""As :func:`omni_ray.modalities.pixels.decode`; the pixels may also be a tensor of that shape on the GPU."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One picture to be made.
+
+    Attributes:
+        picture: decoded pixels, or a tensor like them.
+        finish: the shard row, given the encoded bytes.
+    """
+
+    picture: Any
+    finish: Callable[[bytes], dict[str, Any]]
+
+
+CutUp = Callable[[Mapping[str, Any], Decode], Iterable[Cut | Rejected]]
+"""A raw row and a decoder to the pictures in it, and what of it cannot be used."""
+
+
+class Engine(ABC):
+    """Makes pictures of rows."""
+
+    @abstractmethod
+    def run(
+        self, rows: Iterable[Mapping[str, Any]], cut_up: CutUp, size: int, fit: str, encode: Callable[[Any], bytes]
+    ) -> Iterator[dict[str, Any] | Rejected]:
+        """Shard rows and rejects, in the order of ``rows``."""
+
+
+class OneByOne(Engine):
+    """On this processor: nothing is held but the picture at hand."""
+
+    def run(
+        self, rows: Iterable[Mapping[str, Any]], cut_up: CutUp, size: int, fit: str, encode: Callable[[Any], bytes]
+    ) -> Iterator[dict[str, Any] | Rejected]:
+        for row in rows:
+            for cut in cut_up(row, pixels.decode):
+                if isinstance(cut, Rejected):
+                    yield cut
+                else:
+                    yield cut.finish(encode(pixels.resize(cut.picture, size, fit)))
+
+
+class Batched(Engine):
+    """On threads and a torch device.
+
+    Args:
+        resize: many pictures, a size and a fit to as many uint8 arrays of (size, size, 3).
+        threads: how many decode and encode.
+        predecode: encoded files to tensors, None for each that the CPU should decode.
+    """
+
+    def __init__(
+        self,
+        resize: Callable[[Sequence[Any], int, str], list[pixels.Pixels]],
+        threads: int,
+        predecode: Callable[[Sequence[bytes]], list[Any | None]] | None = None,
+    ) -> None:
+        self._resize = resize
+        self._predecode = predecode
+        self._threads = ThreadPoolExecutor(threads)
+
+    def run(
+        self, rows: Iterable[Mapping[str, Any]], cut_up: CutUp, size: int, fit: str, encode: Callable[[Any], bytes]
+    ) -> Iterator[dict[str, Any] | Rejected]:
+        waiting = iter(rows)
+        encoding: list[Future[dict[str, Any]] | Rejected] = []
+        decoding = self._decode(waiting, cut_up)
+        while decoding:
+            cuts = [cut for future in decoding for cut in future.result()]
+            decoding = self._decode(waiting, cut_up)  # goes on while the device works
+            made = iter(self._resize([cut.picture for cut in cuts if isinstance(cut, Cut)], size, fit))
+            yield from map(_result, encoding)
+            encoding = [
+                cut if isinstance(cut, Rejected) else self._threads.submit(_finish, cut, next(made), encode)
+                for cut in cuts
+            ]
+        yield from map(_result, encoding)
+
+    def _decode(self, waiting: Iterator[Mapping[str, Any]], cut_up: CutUp) -> list[Future[list[Cut | Rejected]]]:
+        rows = list(islice(waiting, _ROWS_AT_ONCE))
+        ready = self._predecode([row["image"] or b"" for row in rows]) if self._predecode else [None] * len(rows)
+        return [
+            self._threads.submit(_cut_up, cut_up, row, pixels.decode if tensor is None else partial(_given, tensor))
+            for row, tensor in zip(rows, ready, strict=True)
+        ]
+
+
+def _given(tensor: Any, data: bytes, target: int | None) -> tuple[Any, tuple[int, int]]:
+    height, width, _ = tensor.shape
+    return tensor, (width, height)
+
+
+def _cut_up(cut_up: CutUp, row: Mapping[str, Any], decode: Decode) -> list[Cut | Rejected]:
+    return list(cut_up(row, decode))
+
+
+def _finish(cut: Cut, made: pixels.Pixels, encode: Callable[[Any], bytes]) -> dict[str, Any]:
+    return cut.finish(encode(made))
+
+
+def _result(made: Future[dict[str, Any]] | Rejected) -> dict[str, Any] | Rejected:
+    return made if isinstance(made, Rejected) else made.result()
+
+
+_threads = 1
+
+
+def use_threads(threads: int) -> None:
+    """How many threads a GPU engine of this process may use; said before its first picture."""
+    global _threads
+    _threads = max(1, threads)
+
+
+@cache
+def engine(name: str) -> Engine:
+    """The engine called ``name``, one for the process.
+
+    Raises:
+        OmniError: there is no GPU here, or no nvJPEG, or no such engine.
+    """
+    if name == "cpu":
+        return OneByOne()
+    from omni_ray.modalities import torch_pixels
+
+    if name == "torch-cpu":
+        return Batched(torch_pixels.Resizer("cpu"), _threads)
+    if name not in ENGINES:
+        raise OmniError(f"no picture engine {name}; there are {', '.join(ENGINES)}")
+    import torch
+
+    if not torch.cuda.is_available():
+        raise OmniError("these shards are made on a GPU, and this machine has none that torch can use")
+    nvjpeg = torch_pixels.nvjpeg_decoder("cuda") if name == "cuda-nvjpeg" else None
+    return Batched(torch_pixels.Resizer("cuda"), _threads, nvjpeg)

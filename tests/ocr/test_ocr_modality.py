@@ -1,0 +1,179 @@
+"""Words in pictures: every word is kept or counted, one bad one costs one."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from omni_ray.modalities.images import MAX_TEXT_CHARS
+from omni_ray.modalities.ocr import Ocr, OcrParams
+
+OCR = Ocr()
+
+
+def jpeg(width: int, height: int, colour: str = "teal") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), colour).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+PHOTO = jpeg(120, 80)
+BOX = [10.0, 10.0, 60.0, 10.0, 60.0, 30.0, 10.0, 30.0]
+
+
+def word(ident: str, text: str | None = "STOP", quad: list[float] | None = BOX) -> dict[str, Any]:
+    return {"id": ident, "text": text, "quad": quad}
+
+
+def transform(*rows: dict[str, Any], **params: Any) -> Any:
+    full = []
+    for number, row in enumerate(rows):
+        made = {"id": f"photo{number}", "where": f"list:{number}", "path": f"a/{number}.jpg", "image": PHOTO}
+        full.append({**made, "source": "test", "records": len(row["words"] or []), **row})
+    raw = pa.Table.from_pylist(full, schema=OCR.raw_schema)
+    done = OCR.transform(raw, "mine", OcrParams(**params))
+    assert done.kept.schema.equals(OCR.schema)
+    kept = sum(OCR.records_per_row(done.kept))
+    assert kept + sum(r.records for r in done.rejected) == (pc.sum(raw["records"]).as_py() or 0)
+    return done
+
+
+def test_every_word_of_a_photograph_is_a_picture_of_its_own() -> None:
+    done = transform({"words": [word("w1"), word("w/2", "GO")]}, size=32)
+    rows = done.kept.to_pylist()
+    assert [(r["id"], r["text"], r["image"]["path"]) for r in rows] == [
+        ("w1", "STOP", "a/0/w1.jpg"),
+        ("w/2", "GO", "a/0/w_2.jpg"),
+    ]
+    for row in rows:
+        assert Image.open(io.BytesIO(row["image"]["bytes"])).size == (32, 32)
+
+
+def test_a_word_without_corners_is_the_whole_image() -> None:
+    done = transform({"words": [word("w", "Fine", None)], "path": "1/2.png"})
+    [row] = done.kept.to_pylist()
+    assert (row["image"]["path"], row["text"]) == ("1/2.png.jpg", "Fine")
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("", "empty_text"),
+        ("  \n", "empty_text"),
+        (None, "empty_text"),
+        (".", "illegible"),
+        ("###", "illegible"),
+        ("x" * (MAX_TEXT_CHARS + 1), "text_too_long"),
+    ],
+)
+def test_words_without_a_label_are_counted(text: str | None, reason: str) -> None:
+    done = transform({"words": [word("bad", text), word("good", "...")]})
+    assert [(r.id, r.reason, r.records) for r in done.rejected] == [("bad", reason, 1)]
+    assert done.kept["id"].to_pylist() == ["good"]
+
+
+def test_a_bad_outline_costs_its_word() -> None:
+    quads = [[0.0] * 8, [500.0, 500, 600, 500, 600, 520, 500, 520], [1.0, 2.0], []]
+    done = transform({"words": [word("a"), *(word(f"bad{n}", quad=q) for n, q in enumerate(quads)), word("b")]})
+    assert done.kept["id"].to_pylist() == ["a", "b"]
+    assert {r.reason for r in done.rejected} == {"bad_geometry"}
+
+
+@pytest.mark.parametrize("image", [b"", None, b"junk", PHOTO[:300]])
+def test_a_bad_photograph_costs_each_of_its_words_once(image: bytes | None) -> None:
+    done = transform({"image": image, "words": [word("a"), word("b"), word("c", ".")]}, {"words": [word("d")]})
+    assert done.kept["id"].to_pylist() == ["d"]
+    assert sorted((r.id, r.reason == "illegible") for r in done.rejected) == [("a", False), ("b", False), ("c", True)]
+
+
+def test_a_photograph_of_illegible_words_is_not_decoded() -> None:
+    done = transform({"image": b"junk", "words": [word("a", "."), word("b", "###")]})
+    assert [r.reason for r in done.rejected] == ["illegible", "illegible"]
+
+
+@pytest.mark.parametrize("words", [None, []])
+def test_a_photograph_without_words(words: list[Any] | None) -> None:
+    assert transform({"words": words}).rejected == []
+    [lost] = transform({"words": words, "records": 1}).rejected
+    assert (lost.reason, lost.records) == ("missing_text", 1)
+
+
+def test_words_of_a_large_photograph_are_cut_at_full_size() -> None:
+    x = np.mgrid[0:900, 0:1200][1]
+    stripes = Image.fromarray(np.dstack([(x // 2 % 2 * 255).astype(np.uint8)] * 3))
+    buffer = io.BytesIO()
+    stripes.save(buffer, "PNG")
+    quad = [400.0, 300.0, 432.0, 300.0, 432.0, 332.0, 400.0, 332.0]
+    done = transform({"image": buffer.getvalue(), "words": [word("w", quad=quad)]}, size=32, image_format="png")
+    made = np.asarray(Image.open(io.BytesIO(done.kept["image"][0].as_py()["bytes"])))
+    assert np.array_equal(made, np.asarray(stripes)[300:332, 400:432])
+
+
+def test_a_turned_photograph_has_its_words_where_they_are_seen() -> None:
+    upright = Image.new("RGB", (80, 120), "white")
+    upright.paste((0, 0, 255), (10, 10, 60, 30))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    upright.transpose(Image.Transpose.ROTATE_90).save(buffer, "JPEG", exif=exif, quality=95)
+    done = transform({"image": buffer.getvalue(), "words": [word("w")]}, size=16, image_format="png")
+    made = np.asarray(Image.open(io.BytesIO(done.kept["image"][0].as_py()["bytes"]))).astype(int)
+    assert np.abs(made[2:-2, 2:-2] - (0, 0, 255)).mean() < 6
+
+
+def test_real_scene_words(shared_data: Path) -> None:
+    rows = []
+    for listing in sorted((shared_data / "textocr").glob("TextOCR*.json")):
+        listed = json.loads(listing.read_text("utf-8"))
+        for image in list(listed["imgs"].values())[:4]:
+            words = []
+            for ident in listed["imgToAnns"][image["id"]]:
+                points = listed["anns"][ident]["points"]
+                words.append(word(ident, listed["anns"][ident]["utf8_string"], points if len(points) == 8 else None))
+            [file] = (shared_data / "textocr").rglob(Path(image["file_name"]).name)
+            rows.append({"image": file.read_bytes(), "words": words})
+    done = transform(*rows, size=64)
+    assert done.kept.num_rows > 20
+    assert {r.reason for r in done.rejected} <= {"illegible", "bad_geometry"}
+    spread = [np.asarray(Image.open(io.BytesIO(i["bytes"]))).std() for i in done.kept["image"].to_pylist()]
+    assert np.median(spread) > 15  # words, not blank walls
+
+
+def test_real_word_images(shared_data: Path) -> None:
+    files = sorted((shared_data / "mjsynth").rglob("*.jpg"))
+    done = transform(*({"image": f.read_bytes(), "words": [word(f.stem, "W", None)]} for f in files))
+    assert done.kept.num_rows == len(files) == 60
+
+
+@settings(max_examples=80)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([PHOTO, b"", None, PHOTO[:200]]),
+            st.lists(
+                st.tuples(
+                    st.one_of(st.none(), st.text(max_size=4), st.just(".")),
+                    st.one_of(st.none(), st.just(BOX), st.lists(st.floats(-50, 200, width=32), max_size=9)),
+                ),
+                max_size=4,
+            ),
+        ),
+        max_size=5,
+    )
+)
+def test_records_always_add_up(rows: list[tuple[bytes | None, list[tuple[str | None, list[float] | None]]]]) -> None:
+    made = []
+    for number, (image, words) in enumerate(rows):
+        listed = [word(f"{number}-{n}", text, quad) for n, (text, quad) in enumerate(words)]
+        made.append({"image": image, "words": listed})
+    transform(*made, size=8)
