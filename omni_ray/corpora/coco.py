@@ -26,7 +26,15 @@ class Coco(Corpus):
     licence = "annotations CC BY 4.0; each picture its own Flickr licence"
     homepage = "https://cocodataset.org"
     size = "train 18 GB, 118,287 pictures, 591,753 captions; val 1 GB"
-    layout = "annotations/captions_<split>.json beside <split>/*.jpg, or the zip files of them"
+    layout = (
+        "annotations/captions_<split>.json beside <split>/*.jpg, the zip files of them, or a table with columns image and "
+        "captions"
+    )
+    columns = {
+        "image": ("image",),
+        "captions": ("captions", "sentences", "caption", "sentences_raw"),
+        "id": ("cocoid", "image_id", "imgid", "id"),
+    }
     downloads = (
         Download(f"{_HOST}/zips/train2017.zip", "train2017.zip", 19336861798),
         Download(f"{_HOST}/annotations/annotations_trainval2017.zip", "annotations_trainval2017.zip", 252907541),

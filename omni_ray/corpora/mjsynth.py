@@ -25,7 +25,11 @@ class MJSynth(Corpus):
     licence = "non-commercial research (Visual Geometry Group, Oxford)"
     homepage = "https://www.robots.ox.ac.uk/~vgg/data/text/"
     size = "10 GB, 8,919,273 word images"
-    layout = "mnt/ramdisk/max/90kDICT32px/annotation*.txt beside <n>/<m>/<i>_<WORD>_<k>.jpg, or the archive of it"
+    layout = (
+        "mnt/ramdisk/max/90kDICT32px/annotation*.txt beside <n>/<m>/<i>_<WORD>_<k>.jpg, the archive of it, or a table with "
+        "columns image and label"
+    )
+    columns = {"image": ("image",), "text": ("label", "text", "word"), "id": ("id",)}
     downloads = (Download("https://www.robots.ox.ac.uk/~vgg/data/text/mjsynth.tar.gz", "mjsynth.tar.gz", 10678411583),)
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
