@@ -22,6 +22,7 @@ from omni_ray.pipeline.session import ray_session
 from omni_ray.pipeline.store import MODALITIES, Store, Summary
 
 if TYPE_CHECKING:
+    from omni_ray.export.run import ExportReport
     from omni_ray.materialize.combine import Combined
     from omni_ray.modalities.base import Params
     from omni_ray.pipeline.prepare import Request
@@ -353,6 +354,49 @@ def combine(
         for each in wanted:
             files += _combine(store, each, seed, session, reporter)
     return files
+
+
+def export(
+    root: str | Path,
+    form: str,
+    folder: str | Path,
+    *,
+    modalities: Sequence[str] = (),
+    names: Sequence[str] = (),
+    samples_per_shard: int | None = None,
+    shard_bytes: int | None = None,
+    cluster: Cluster | None = None,
+    shards: str | None = None,
+    reporter: Reporter | None = None,
+) -> ExportReport:
+    """Write what is committed as a dataset that other tools read.
+
+    Args:
+        root: the project folder.
+        form: "hf" (Parquet files and a dataset card) or "webdataset" (tar files).
+        folder: a new or empty folder, or one that holds an earlier export of the same form, which is replaced.
+        modalities, names: only these modalities and corpora; none for all.
+        samples_per_shard, shard_bytes: length of tar files; not both. Default: about 256 MiB.
+        cluster, shards, reporter: as for :func:`prepare`.
+
+    Raises:
+        OmniError: wrong options, nothing to export, or a folder that holds something else.
+    """
+    from omni_ray.export.run import export as run
+
+    store = Store(root, shards)
+    with store.lease("omni-ray export"):
+        return run(
+            store,
+            form,
+            folder,
+            modalities=modalities,
+            names=names,
+            samples_per_shard=samples_per_shard,
+            shard_bytes=shard_bytes,
+            session=(cluster or Cluster()).session,
+            reporter=reporter,
+        )
 
 
 def status(root: str | Path, *, shards: str | None = None) -> list[Summary]:

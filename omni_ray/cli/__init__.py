@@ -12,6 +12,7 @@ from omni_ray.cli import (
     combine,
     demo,
     doctor,
+    export,
     listing,
     plan,
     prepare,
@@ -44,6 +45,7 @@ app.command("report")(report.report)
 app.command("demo")(demo.demo)
 app.command("submit", context_settings=submit.CONTEXT)(submit.submit)
 app.add_typer(tokenizer.app, name="tokenizer")
+app.add_typer(export.app, name="export")
 
 
 def main() -> None:

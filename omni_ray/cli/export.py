@@ -1,0 +1,101 @@
+"""``omni-ray export``: what is prepared, as a Hugging Face dataset or as WebDataset tar files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from omni_ray.cli import options as opt
+from omni_ray.cli.tables import render
+
+app = typer.Typer(help="What is prepared, as a dataset that other tools read.", no_args_is_help=True)
+
+Folder = Annotated[str, typer.Argument(metavar="DIR", help="A new folder, or one with an earlier export.")]
+Modalities = Annotated[
+    list[str] | None, typer.Option("--modality", help="Only this: text, audio, images, ocr; may be repeated.")
+]
+Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="Only this corpus; may be repeated.")]
+
+
+@app.callback()
+def export() -> None:
+    """What is prepared, as a dataset that other tools read."""
+
+
+@app.command("hf")
+def hf(
+    folder: Folder,
+    modalities: Modalities = None,
+    datasets: Datasets = None,
+    root: opt.Root = Path(),
+    store: opt.Shards = None,
+    address: opt.Address = None,
+    cpus: opt.Cpus = None,
+    json_: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Parquet files and a dataset card: datasets.load_dataset(DIR), load_dataset(DIR, "audio-librispeech")."""
+    _export("hf", folder, modalities, datasets, None, None, root, store, address, cpus, json_, quiet)
+
+
+@app.command("webdataset")
+def webdataset(
+    folder: Folder,
+    samples_per_shard: Annotated[int | None, typer.Option(min=1, help="Samples of each tar file.")] = None,
+    shard_bytes: Annotated[
+        int | None, typer.Option(min=1, help="About so many bytes a tar file. Default: 268435456 (256 MiB).")
+    ] = None,
+    modalities: Modalities = None,
+    datasets: Datasets = None,
+    root: opt.Root = Path(),
+    store: opt.Shards = None,
+    address: opt.Address = None,
+    cpus: opt.Cpus = None,
+    json_: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Tar files of key.jpg, key.flac, key.txt and key.json, with index.json and sizes.json."""
+    _export(
+        "webdataset", folder, modalities, datasets, samples_per_shard, shard_bytes, root, store, address, cpus, json_,
+        quiet,
+    )  # fmt: skip
+
+
+def _export(
+    form: str,
+    folder: str,
+    modalities: list[str] | None,
+    datasets: list[str] | None,
+    samples_per_shard: int | None,
+    shard_bytes: int | None,
+    root: Path,
+    store: str | None,
+    address: str | None,
+    cpus: int | None,
+    json_: bool,
+    quiet: bool,
+) -> None:
+    from omni_ray import api
+    from omni_ray.pipeline.progress import Reporter
+
+    report = api.export(
+        root,
+        form,
+        folder,
+        modalities=modalities or (),
+        names=datasets or (),
+        samples_per_shard=samples_per_shard,
+        shard_bytes=shard_bytes,
+        cluster=api.Cluster(address, cpus),
+        shards=store,
+        reporter=Reporter(quiet=quiet or json_),
+    )
+    if json_:
+        opt.print_json(report.as_dict())
+        return
+    header = ("dataset", "rows", "samples")
+    typer.echo(render(header, [(each.name, each.rows, each.samples) for each in report.corpora]))
+    said = "nothing to do: it was all there already" if report.was_there else "written"
+    typer.echo(f"{report.folder}: {report.files:,} files, {report.bytes:,} bytes; {said}")

@@ -1,0 +1,130 @@
+"""A Hugging Face dataset: Parquet files, and a card that says what they hold and where it comes from.
+
+``datasets.load_dataset(DIR)`` gives the first modality, ``load_dataset(DIR, "audio")`` another one, and
+``load_dataset(DIR, "audio-librispeech")`` a single corpus; media columns decode themselves.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from omni_ray.export.card import Config, write_card
+from omni_ray.export.parts import CorpusParts, Part, read_rows
+from omni_ray.pipeline.progress import Reporter
+from omni_ray.pipeline.tasks import Runner
+from omni_ray.storage import atomic_writer
+
+_COPY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """One part, and the Parquet file it becomes."""
+
+    part: Part
+    path: str
+
+
+@dataclass(frozen=True)
+class ShardFile:
+    """A finished file: rows, bytes on disk, and bytes of its columns before compression."""
+
+    rows: int
+    bytes: int
+    plain_bytes: int
+
+
+def tasks_of(corpus: CorpusParts, work: Path) -> list[ShardTask]:
+    """The files of a corpus, under ``work``."""
+    count = len(corpus.parts)
+    return [
+        ShardTask(part, str(work / folder_of(corpus) / f"train-{number:05d}-of-{count:05d}.parquet"))
+        for number, part in enumerate(corpus.parts)
+    ]
+
+
+def folder_of(corpus: CorpusParts) -> str:
+    """Where a corpus's files lie in the export."""
+    return f"{corpus.state.modality}/{corpus.name.partition('-')[2]}"
+
+
+def write_hf(work: Path, corpora: list[CorpusParts], title: str, run: Runner, reporter: Reporter) -> None:
+    """Write the files and the card into ``work``. What is complete there already is not written again."""
+    tasks = [(corpus, task) for corpus in corpora for task in tasks_of(corpus, work)]
+    sums = {corpus.name: ShardFile(0, 0, 0) for corpus in corpora}
+    reporter.begin("exporting", len(tasks))
+    for (corpus, _), made in zip(tasks, run(write_shard, [task for _, task in tasks]), strict=True):
+        before = sums[corpus.name]
+        sums[corpus.name] = ShardFile(
+            before.rows + made.rows, before.bytes + made.bytes, before.plain_bytes + made.plain_bytes
+        )
+        reporter.advance("exporting", kept=made.rows)
+    reporter.end()
+    write_card(work, title, _configs(corpora, sums), corpora)
+
+
+def _configs(corpora: list[CorpusParts], sums: dict[str, ShardFile]) -> list[Config]:
+    found: dict[str, list[CorpusParts]] = {}
+    for corpus in corpora:
+        found.setdefault(corpus.state.modality, []).append(corpus)
+    for corpus in corpora:
+        found[corpus.name] = [corpus]
+    return [
+        Config(
+            name,
+            members[0].state.modality,
+            tuple(f"{folder_of(each)}/train-*.parquet" for each in members),
+            sum(sums[each.name].rows for each in members),
+            sum(sums[each.name].plain_bytes for each in members),
+            sum(sums[each.name].bytes for each in members),
+        )
+        for name, members in found.items()
+    ]
+
+
+def write_shard(task: ShardTask) -> ShardFile:
+    """One Parquet file: the shard itself where all of it counts (as a link where the disk allows), else its first rows."""
+    target = Path(task.path)
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if task.part.is_whole:
+            _link_or_copy(task.part, target)
+        else:
+            _write_rows(task.part, target)
+    footer = pq.read_metadata(target)
+    plain = sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
+    return ShardFile(footer.num_rows, target.stat().st_size, plain)
+
+
+def can_link(part: Part, folder: Path) -> bool:
+    """Whether the shard lies on the disk of ``folder``."""
+    root = part.storage.local_root
+    return part.is_whole and root is not None and root.stat().st_dev == folder.stat().st_dev
+
+
+def _link_or_copy(part: Part, target: Path) -> None:
+    root = part.storage.local_root
+    if root is not None:
+        try:
+            # Shards are never written in place, only replaced: a link keeps what it was made from.
+            os.link(root / part.file, target)
+            return
+        except OSError as error:
+            if error.errno not in {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}:
+                raise
+    with part.storage.open(part.file) as source, atomic_writer(target) as out:
+        shutil.copyfileobj(source, out, _COPY_BYTES)
+
+
+def _write_rows(part: Part, target: Path) -> None:
+    with part.storage.open(part.file) as file:
+        schema = pq.read_schema(file)
+    with atomic_writer(target) as out, pq.ParquetWriter(out, schema, compression="zstd") as writer:
+        for rows in read_rows(part):
+            writer.write_table(rows, row_group_size=max(1, rows.num_rows))

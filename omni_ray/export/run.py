@@ -1,0 +1,166 @@
+"""From a project's shards to a dataset in a folder: what is chosen, where it is made, and on what it runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omni_ray import __version__
+from omni_ray.errors import OmniError
+from omni_ray.export.folder import Mark, is_current, making
+from omni_ray.export.parts import CorpusParts, chosen_corpora
+from omni_ray.export.webdataset import SHARD_BYTES
+from omni_ray.pipeline.progress import Reporter
+from omni_ray.pipeline.store import Store
+from omni_ray.pipeline.tasks import Runner, inline, on_ray
+
+FORMS = ("hf", "webdataset")
+VERSION = 1
+"""Raised when the same shards give other files; it makes every export stale."""
+_SMALL_BYTES = 64 << 20
+"""Up to here, starting Ray takes longer than the work."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One corpus of an export: its name there, its modality, rows and samples."""
+
+    name: str
+    modality: str
+    rows: int
+    samples: int
+
+
+@dataclass
+class ExportReport:
+    """What an export is.
+
+    Attributes:
+        form: "hf" or "webdataset".
+        folder: where it is.
+        corpora: what is in it.
+        files, bytes: of everything in the folder.
+        was_there: whether it was all there already, and nothing was written.
+    """
+
+    form: str
+    folder: str
+    corpora: list[Exported] = field(default_factory=list)
+    files: int = 0
+    bytes: int = 0
+    was_there: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return asdict(self)
+
+
+def export(
+    store: Store,
+    form: str,
+    folder: str | Path,
+    *,
+    modalities: Sequence[str] = (),
+    names: Sequence[str] = (),
+    samples_per_shard: int | None = None,
+    shard_bytes: int | None = None,
+    session: Callable[[], AbstractContextManager[None]],
+    run: Runner = on_ray,
+    reporter: Reporter | None = None,
+) -> ExportReport:
+    """Write the committed samples as a dataset.
+
+    Args:
+        store: the committed shards.
+        form: "hf" or "webdataset".
+        folder: a new or empty folder, or one that holds an earlier export of the same form, which is replaced.
+        modalities, names: only these modalities and corpora; none for all.
+        samples_per_shard, shard_bytes: length of tar files; not both. Default: about 256 MiB.
+        session: connects to Ray; entered only when there is enough to do.
+        run: maps the work over shards.
+        reporter: told of each file.
+
+    Raises:
+        OmniError: wrong options, nothing to export, or a folder that holds something else.
+    """
+    if form not in FORMS:
+        raise OmniError(f"{form}: no such form of export; there are {' and '.join(FORMS)}")
+    if samples_per_shard is not None and shard_bytes is not None:
+        raise OmniError("--samples-per-shard and --shard-bytes both say how long a file is; give one of them")
+    if "://" in str(folder):
+        raise OmniError(f"{folder}: an export is written to a local or shared folder; copy it to a store afterwards")
+    target = Path(folder).absolute().resolve()
+    told = reporter or Reporter(quiet=True)
+    corpora = chosen_corpora(store, modalities, names)
+    fingerprint = _fingerprint(form, store.root, corpora, samples_per_shard, shard_bytes)
+    was_there = is_current(target, form, fingerprint)
+    if not was_there:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with making(target, form, fingerprint) as work:
+            mapped = _on_ray_when_much(_bytes_to_write(form, corpora, work), session, run)
+            if form == "hf":
+                from omni_ray.export.hf import write_hf
+
+                write_hf(work, corpora, _title(store), mapped, told)
+            else:
+                from omni_ray.export.webdataset import write_webdataset
+
+                write_webdataset(work, corpora, samples_per_shard, shard_bytes or SHARD_BYTES, mapped, told)
+    mark = Mark.load(target)
+    assert mark is not None
+    return ExportReport(
+        form,
+        str(folder),
+        [Exported(corpus.name, corpus.state.modality, corpus.rows, corpus.samples) for corpus in corpora],
+        len(mark.files) + 1,
+        sum(mark.files.values()),
+        was_there,
+    )
+
+
+def _title(store: Store) -> str:
+    return store.root.absolute().resolve().name or "omni-ray"
+
+
+def _fingerprint(
+    form: str, root: Path, corpora: Sequence[CorpusParts], samples_per_shard: int | None, shard_bytes: int | None
+) -> str:
+    value = [
+        VERSION,
+        __version__,
+        form,
+        root.absolute().resolve().name,
+        samples_per_shard,
+        shard_bytes,
+        [
+            [corpus.name, asdict(corpus.state), corpus.summary.as_dict(),
+             [(part.sha256, part.rows, part.over) for part in corpus.parts]]
+            for corpus in corpora
+        ],
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _bytes_to_write(form: str, corpora: Sequence[CorpusParts], work: Path) -> int:
+    """Bytes that are not there already in another place of the same disk."""
+    if form == "hf":
+        from omni_ray.export.hf import can_link
+
+        return sum(part.bytes for corpus in corpora for part in corpus.parts if not can_link(part, work))
+    return sum(part.bytes for corpus in corpora for part in corpus.parts)
+
+
+def _on_ray_when_much(size: int, session: Callable[[], AbstractContextManager[None]], run: Runner) -> Runner:
+    if size <= _SMALL_BYTES:
+        return inline
+
+    def mapped(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        with session():
+            yield from run(function, items)
+
+    return mapped

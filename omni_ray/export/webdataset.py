@@ -1,0 +1,201 @@
+"""WebDataset: tar files whose members are a sample's picture or clip, its text, and the rest as JSON.
+
+A sample is a row of a shard: a line, a clip, a picture with all its captions, a word. The same rows give the same bytes:
+members carry no times, owners or modes of their own.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from omni_ray.export.names import sample_key
+from omni_ray.export.parts import CorpusParts, Part, read_rows
+from omni_ray.pipeline.progress import Reporter
+from omni_ray.pipeline.tasks import Runner
+from omni_ray.storage import atomic_writer, write_atomic
+
+SHARD_BYTES = 256 << 20
+_BLOCK = 512
+_ROWS_AT_ONCE = 64
+"""Rows whose bytes are Python objects at a time."""
+
+
+@dataclass(frozen=True)
+class TarTask:
+    """One tar file: which rows of which parts it holds, and the number of the first one in its corpus."""
+
+    path: str
+    modality: str
+    slices: tuple[tuple[Part, int, int], ...]
+    first_row: int
+
+    @property
+    def samples(self) -> int:
+        """How many samples it holds."""
+        return sum(stop - start for _, start, stop in self.slices)
+
+
+def tasks_of(corpus: CorpusParts, work: Path, samples_per_shard: int | None, shard_bytes: int) -> list[TarTask]:
+    """The tar files of a corpus: all of the same number of samples, but for the last.
+
+    Args:
+        corpus: what to write.
+        work: the folder to write into.
+        samples_per_shard: samples of a file; None for as many as come to about ``shard_bytes``.
+        shard_bytes: the size to aim at.
+    """
+    size = samples_per_shard or max(1, shard_bytes // _bytes_per_sample(corpus))
+    # A file never spans corpora, but it may span parts: its length is what the user asked for.
+    found: list[TarTask] = []
+    slices: list[tuple[Part, int, int]] = []
+    room = size
+
+    def close() -> None:
+        path = work / f"{corpus.name}-{len(found):06d}.tar"
+        found.append(TarTask(str(path), corpus.state.modality, tuple(slices), len(found) * size))
+        slices.clear()
+
+    for part in corpus.parts:
+        start = 0
+        while start < part.rows:
+            stop = min(part.rows, start + room)
+            slices.append((part, start, stop))
+            room -= stop - start
+            start = stop
+            if not room:
+                close()
+                room = size
+    if slices:
+        close()
+    return found
+
+
+def _bytes_per_sample(corpus: CorpusParts) -> int:
+    """About what a sample takes in a tar: its share of the shards, and a header and half a block for each member."""
+    rows = sum(part.shard_rows for part in corpus.parts)
+    members = 2 if corpus.state.modality == "text" else 3
+    return sum(part.bytes for part in corpus.parts) // rows + members * (_BLOCK + _BLOCK // 2)
+
+
+def write_webdataset(
+    work: Path,
+    corpora: list[CorpusParts],
+    samples_per_shard: int | None,
+    shard_bytes: int,
+    run: Runner,
+    reporter: Reporter,
+) -> None:
+    """Write the tar files, ``index.json`` and ``sizes.json`` into ``work``; what is complete there is not written again."""
+    tasks = [
+        (corpus, task) for corpus in corpora for task in tasks_of(corpus, work, samples_per_shard, shard_bytes)
+    ]  # fmt: skip
+    shards = []
+    reporter.begin("exporting", len(tasks))
+    for (corpus, task), size in zip(tasks, run(write_tar, [task for _, task in tasks]), strict=True):
+        shards.append(
+            {"url": PurePosixPath(task.path).name, "nsamples": task.samples, "filesize": size, "dataset": corpus.name}
+        )
+        reporter.advance("exporting", kept=task.samples)
+    reporter.end()
+    sizes = {str(shard["url"]): shard["nsamples"] for shard in shards}
+    write_atomic(work / "sizes.json", json.dumps(sizes, indent=1).encode() + b"\n")
+    write_atomic(
+        work / "index.json", json.dumps(_index(corpora, shards), indent=1, ensure_ascii=False).encode() + b"\n"
+    )
+
+
+def _index(corpora: list[CorpusParts], shards: list[dict[str, Any]]) -> dict[str, Any]:
+    """The index, in the form that ``wids`` (random access to WebDataset shards) reads, with what each corpus is."""
+    return {
+        "__kind__": "wids-shard-index-v1",
+        "wids_version": 1,
+        "name": "omni-ray",
+        "shardlist": shards,
+        "corpora": [
+            {
+                "dataset": corpus.name,
+                "corpus": corpus.state.corpus,
+                "modality": corpus.state.modality,
+                "licence": corpus.state.licence,
+                "homepage": corpus.state.homepage,
+                "tar_samples": corpus.rows,
+                "samples": corpus.samples,
+                "records": {
+                    "in": corpus.summary.records_in,
+                    "kept": corpus.summary.kept,
+                    "quarantined": corpus.summary.quarantined,
+                    "beyond": corpus.summary.beyond,
+                },
+            }
+            for corpus in corpora
+        ],
+    }
+
+
+def write_tar(task: TarTask) -> int:
+    """Write one tar file, whole or not at all; returns its size in bytes."""
+    target = Path(task.path)
+    if not target.exists():
+        members = _MEMBERS[task.modality]
+        with atomic_writer(target) as out, tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+            used: set[str] = set()
+            for number, row in enumerate(_rows(task), task.first_row):
+                key = sample_key(row["id"])
+                if key in used:  # ids are unique in good corpora; elsewhere no sample may swallow another
+                    key = f"{key[:70]}+n{number}"
+                used.add(key)
+                for ending, data in members(row):
+                    _add(tar, f"{key}.{ending}", data)
+    return target.stat().st_size
+
+
+def _rows(task: TarTask) -> Iterator[dict[str, Any]]:
+    for part, start, stop in task.slices:
+        for table in read_rows(part, start, stop):
+            for batch in table.to_batches(max_chunksize=_ROWS_AT_ONCE):
+                yield from batch.to_pylist()
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    tar.addfile(member, io.BytesIO(data))
+
+
+def _json(row: Mapping[str, Any], *without: str) -> bytes:
+    """Everything of the row but media and what has a member of its own; nulls are left out."""
+    kept = {key: value for key, value in row.items() if key not in without and value is not None}
+    return json.dumps(kept, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")
+
+
+def _media(value: Mapping[str, Any]) -> tuple[str, bytes]:
+    return PurePosixPath(value["path"]).suffix.lstrip(".").lower(), value["bytes"]
+
+
+def _text(row: dict[str, Any]) -> list[tuple[str, bytes]]:
+    return [("txt", row["text"].encode()), ("json", _json(row, "text"))]
+
+
+def _spoken_or_written(media: str) -> Callable[[dict[str, Any]], list[tuple[str, bytes]]]:
+    def members(row: dict[str, Any]) -> list[tuple[str, bytes]]:
+        return [_media(row[media]), ("txt", row["text"].encode()), ("json", _json(row, media))]
+
+    return members
+
+
+def _picture(row: dict[str, Any]) -> list[tuple[str, bytes]]:
+    return [_media(row["image"]), ("txt", row["captions"][0].encode()), ("json", _json(row, "image"))]
+
+
+_MEMBERS: Mapping[str, Callable[[dict[str, Any]], list[tuple[str, bytes]]]] = {
+    "text": _text,
+    "audio": _spoken_or_written("audio"),
+    "images": _picture,
+    "ocr": _spoken_or_written("image"),
+}
