@@ -95,7 +95,7 @@ def _front_matter(title: str, configs: Sequence[Config], corpora: Sequence[Corpu
             places[config.name]["default"] = True
     infos.to_dataset_card_data(card)
     places.to_dataset_card_data(card)
-    return card.to_yaml()  # type: ignore[no-any-return]
+    return card.to_yaml()
 
 
 def licence_ids(licences: Iterable[str]) -> list[str]:
