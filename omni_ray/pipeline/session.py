@@ -52,6 +52,11 @@ def _token_is_set() -> bool:
     return any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
 
 
+def is_remote(address: str | None) -> bool:
+    """Whether a command with this ``address`` runs on somebody's cluster, not on a Ray of its own."""
+    return (address or os.environ.get("RAY_ADDRESS") or "local") != "local"
+
+
 @contextmanager
 def ray_session(
     address: str | None = None, *, num_cpus: int | None = None, num_gpus: int | None = None
@@ -115,7 +120,8 @@ def _start_local(num_cpus: int | None, num_gpus: int | None) -> None:
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.ERROR,
-        object_store_memory=_OBJECT_STORE_BYTES,
+        # Beside a GPU, blocks travel between stages: Ray's own share of the memory.
+        object_store_memory=None if num_gpus else _OBJECT_STORE_BYTES,
     )
 
 
@@ -124,9 +130,12 @@ def _usable_cpus() -> int:
 
 
 def _why_unreachable(address: str, error: Exception) -> str:
-    hint = "check the address"
-    if address != "local" and not (_token_is_set() or os.path.exists(os.path.expanduser("~/.ray/auth_token"))):
-        hint = "check the address, and set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN if the cluster asks for a token"
+    """Ray says the same of a wrong address, a missing token and a wrong one."""
+    hint = (
+        "check the address, and that RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH) is the token the cluster was started with"
+    )
+    if os.environ.get("RAY_AUTH_MODE") != "token":
+        hint = "check the address; if the cluster asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
     return f"Ray at {address} cannot be reached ({_first_line(error)}); {hint}"
 
 
