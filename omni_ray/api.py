@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from omni_ray.corpora.base import Corpus, Options
 from omni_ray.errors import DONE, FALLS_SHORT, OmniError, SourceError
 from omni_ray.pipeline.progress import Reporter
-from omni_ray.pipeline.session import ray_session
+from omni_ray.pipeline.session import is_remote, ray_session
 from omni_ray.pipeline.store import MODALITIES, Store, Summary
 
 if TYPE_CHECKING:
@@ -41,15 +41,32 @@ class Cluster:
         address: of a Ray cluster; None for ``RAY_ADDRESS``, else a private local Ray.
         num_cpus: CPUs of the local Ray; None for all.
         cpus_per_task: CPUs a task reserves.
+        gpus: how many GPUs resize pictures, and decode them where torchvision is installed; the other modalities use none.
     """
 
     address: str | None = None
     num_cpus: int | None = None
     cpus_per_task: float = 1.0
+    gpus: int = 0
 
     def session(self) -> AbstractContextManager[None]:
         """Connect to Ray for the length of a ``with`` block."""
-        return ray_session(self.address, num_cpus=self.num_cpus)
+        return ray_session(self.address, num_cpus=self.num_cpus, num_gpus=self.gpus)
+
+    def picture_engine(self) -> str:
+        """Who makes pictures here: a parameter of their shards.
+
+        Raises:
+            OmniError: GPUs are asked of this machine, and it has too few.
+        """
+        from omni_ray.modalities.picture_engine import gpu_engine
+        from omni_ray.pipeline.actors import require_gpus
+
+        if not self.gpus:
+            return "cpu"
+        if not is_remote(self.address):
+            require_gpus(self.gpus)
+        return gpu_engine()
 
 
 @dataclass
@@ -157,6 +174,8 @@ def prepare(
     report = PrepareReport(max_quarantine=max_quarantine)
     if max_samples is not None and max_samples < 1:
         raise OmniError("--max-samples must be at least 1")
+    if cluster.gpus:
+        params = _on_gpus(modalities, params or {}, cluster.picture_engine())
     with store.lease("omni-ray prepare"), ExitStack() as stack:
         session = _once(stack, cluster)
         want = _Want(dataset, source, name, max_samples, params or {}, options or Options(), reset, download)
@@ -167,6 +186,15 @@ def prepare(
             if combine:
                 report.files += _combine(store, each, seed, session, reporter)
     return report
+
+
+def _on_gpus(
+    modalities: Sequence[str], params: Mapping[str, Mapping[str, Any]], engine: str
+) -> dict[str, Mapping[str, Any]]:
+    pictures = {"images", "ocr"} & set(modalities)
+    if not pictures:
+        raise OmniError(f"--gpus is for images and ocr; {', '.join(modalities)} would not use one")
+    return {**params, **{each: {"engine": engine, **params.get(each, {})} for each in pictures}}
 
 
 @dataclass(frozen=True)
@@ -236,7 +264,7 @@ def _run(
             yield
 
     report.units_made += run_requests(
-        requests, session_with_user_corpora, reporter, cpus_per_task=cluster.cpus_per_task
+        requests, session_with_user_corpora, reporter, cpus_per_task=cluster.cpus_per_task, gpus=cluster.gpus
     )
     for request in requests:
         summary = request.store.summary()

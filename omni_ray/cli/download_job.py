@@ -39,6 +39,7 @@ def main(modality: str) -> None:
         store: opt.Shards = None,
         address: opt.Address = None,
         cpus: opt.Cpus = None,
+        gpus: opt.Gpus = 0,
         json_: opt.Json = False,
         quiet: opt.Quiet = False,
     ) -> None:
@@ -60,7 +61,7 @@ def main(modality: str) -> None:
             combine=combine,
             reset=reset,
             download=not skip_download,
-            cluster=api.Cluster(address, cpus),
+            cluster=api.Cluster(address, cpus, gpus=gpus),
             shards=store,
             reporter=reporter,
         )

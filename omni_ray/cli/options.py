@@ -20,6 +20,7 @@ Address = Annotated[
 ]
 Cpus = Annotated[int | None, typer.Option("--cpus", min=1, help="CPUs of the local Ray. Default: all.")]
 CpusPerTask = Annotated[float, typer.Option("--cpus-per-task", min=0.01, help="CPUs that a task reserves.")]
+Gpus = Annotated[int, typer.Option("--gpus", min=0, help="images, ocr: GPUs that resize, and decode with nvJPEG.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
 NoShuffle = Annotated[bool, typer.Option("--no-shuffle", help="Keep corpus order in the production files.")]

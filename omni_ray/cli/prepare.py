@@ -52,6 +52,7 @@ def prepare(
     address: opt.Address = None,
     cpus: opt.Cpus = None,
     cpus_per_task: opt.CpusPerTask = 1.0,
+    gpus: opt.Gpus = 0,
     json_: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -94,7 +95,7 @@ def prepare(
         reset=reset,
         download=not skip_download,
         max_quarantine=max_quarantine,
-        cluster=api.Cluster(address, cpus, cpus_per_task),
+        cluster=api.Cluster(address, cpus, cpus_per_task, gpus),
         shards=store,
         reporter=Reporter(quiet=quiet or json_),
     )

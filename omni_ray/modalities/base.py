@@ -24,6 +24,11 @@ class Params:
         """The parameters as they enter the shard's fingerprint and manifest."""
         return asdict(self)
 
+    @property
+    def device(self) -> str:
+        """The torch device whose actors do the transform, "cuda" or "cpu"; empty where plain tasks do."""
+        return ""
+
 
 P = TypeVar("P", bound=Params)
 
@@ -71,6 +76,9 @@ class Modality(ABC, Generic[P]):
     @abstractmethod
     def transform(self, raw: pa.Table, corpus: str, params: P) -> Transformed:
         """Raw rows to shard rows. One bad row costs one row: it is rejected, and nothing is raised for data."""
+
+    def use_threads(self, threads: int) -> None:
+        """How many threads ``transform`` may use; told to an actor before its first rows. Plain tasks have one."""
 
     def records_per_row(self, rows: pa.Table) -> list[int]:
         """How many input records each shard row stands for. Default: one."""

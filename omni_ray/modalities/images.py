@@ -17,7 +17,7 @@ from omni_ray.errors import OmniError
 from omni_ray.modalities import pixels
 from omni_ray.modalities.base import Modality, Params, Transformed
 from omni_ray.modalities.lines import one_line
-from omni_ray.modalities.picture_engine import ENGINES, Cut, CutUp, Decode, engine
+from omni_ray.modalities.picture_engine import ENGINES, Cut, CutUp, Decode, engine, use_threads
 
 MAX_TEXT_CHARS = 131_072
 _ROWS_AT_ONCE = 64
@@ -59,6 +59,11 @@ class ImageParams(Params):
     def ending(self) -> str:
         """The file name ending of the bytes."""
         return pixels.FORMATS[self.image_format]
+
+    @property
+    def device(self) -> str:
+        """A GPU, the processor as if it were one, or none: then plain tasks do it."""
+        return {"cpu": "", "torch-cpu": "cpu"}.get(self.engine, "cuda")
 
     def make(self, rows: pa.Table, cut_up: CutUp) -> tuple[list[dict[str, Any]], list[Rejected]]:
         """Raw rows to shard rows and rejects, each in the order of ``rows``."""
@@ -128,6 +133,10 @@ class Images(Modality[ImageParams]):
         """Decode, resize, encode; clean the captions."""
         rows, rejected = params.make(raw, partial(_cut_up, corpus=corpus, params=params))
         return Transformed(pa.Table.from_pylist(rows, schema=self.schema), rejected)
+
+    def use_threads(self, threads: int) -> None:
+        """How many decode and encode beside a GPU."""
+        use_threads(threads)
 
     def records_per_row(self, rows: pa.Table) -> list[int]:
         """The number of captions."""

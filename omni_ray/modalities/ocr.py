@@ -18,7 +18,7 @@ from omni_ray.modalities import pixels
 from omni_ray.modalities.base import Modality, Transformed
 from omni_ray.modalities.images import IMAGE_TYPE, MAX_TEXT_CHARS, ImageParams, media_path
 from omni_ray.modalities.lines import one_line
-from omni_ray.modalities.picture_engine import Cut, Decode
+from omni_ray.modalities.picture_engine import Cut, Decode, use_threads
 
 ILLEGIBLE = frozenset({".", "###", "#"})
 """What annotators write for a word that cannot be read: TextOCR, ICDAR."""
@@ -77,6 +77,10 @@ class Ocr(Modality[OcrParams]):
         """Decode, cut out and straighten each word, resize, encode."""
         rows, rejected = params.make(raw, partial(_cut_up, corpus=corpus, params=params))
         return Transformed(pa.Table.from_pylist(rows, schema=self.schema), rejected)
+
+    def use_threads(self, threads: int) -> None:
+        """How many decode and encode beside a GPU."""
+        use_threads(threads)
 
 
 def _cut_up(row: Mapping[str, Any], decode: Decode, corpus: str, params: OcrParams) -> Iterator[Cut | Rejected]:

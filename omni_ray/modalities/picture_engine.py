@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib.util import find_spec
 from itertools import islice
 from typing import Any
 
@@ -127,6 +128,11 @@ def _finish(cut: Cut, made: pixels.Pixels, encode: Callable[[Any], bytes]) -> di
 
 def _result(made: Future[dict[str, Any]] | Rejected) -> dict[str, Any] | Rejected:
     return made if isinstance(made, Rejected) else made.result()
+
+
+def gpu_engine() -> str:
+    """The engine of a machine with a GPU: with nvJPEG where torchvision is installed."""
+    return "cuda-nvjpeg" if find_spec("torchvision") else "cuda"
 
 
 _threads = 1

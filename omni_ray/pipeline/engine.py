@@ -2,7 +2,8 @@
 
 The shape is chosen so that the result does not depend on how it was run. A unit is one ReadTask of our own
 Datasource; ``target_max_block_size=None`` and ``batch_size=None`` keep it one block through every stage; our own
-Datasink commits it under a name decided beforehand. Killed workers, nodes and drivers cost the units in flight.
+Datasink commits it under a name decided beforehand. Where a GPU does the transform, that stage is a pool of actors
+(:mod:`omni_ray.pipeline.actors`), which may put small units into one block; the sink takes them apart again. Killed workers, nodes and drivers cost the units in flight.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 
 from omni_ray.errors import FALLS_SHORT, OmniError
-from omni_ray.pipeline import blocks
+from omni_ray.pipeline import actors, blocks
 from omni_ray.pipeline.session import RETRIES
 from omni_ray.pipeline.stages import Job, TransformStage, commit_unit, job_of, read_unit
 from omni_ray.pipeline.store import part_name
@@ -38,12 +39,19 @@ _DISK_FULL = "the disk is full; free some space and run the same command again t
 Work = list[tuple[Job, list[Unit]]]
 
 
-def run_units(work: Work, *, cpus_per_task: float = 1.0, on_commit: Callable[[Job, int], None] | None = None) -> None:
+def run_units(
+    work: Work,
+    *,
+    cpus_per_task: float = 1.0,
+    gpus: int = 0,
+    on_commit: Callable[[Job, int], None] | None = None,
+) -> None:
     """Make the shards of ``work`` on the Ray that is connected.
 
     Args:
         work: jobs of one modality, each with the units to make.
         cpus_per_task: CPUs that a task reserves.
+        gpus: how many GPUs a transform that runs on one may use.
         on_commit: called in this process soon after each commit, with the job and the unit's number.
 
     Raises:
@@ -53,7 +61,7 @@ def run_units(work: Work, *, cpus_per_task: float = 1.0, on_commit: Callable[[Jo
     for start in range(0, len(flat), UNITS_PER_RUN):
         piece = flat[start : start + UNITS_PER_RUN]
         with _watch(piece, on_commit), as_one_line(partial(_first_missing, piece)):
-            _run(piece, cpus_per_task)
+            _run(piece, cpus_per_task, gpus)
 
 
 def _first_missing(piece: Sequence[tuple[Job, Unit]]) -> str:
@@ -65,7 +73,7 @@ def _first_missing(piece: Sequence[tuple[Job, Unit]]) -> str:
     return ""
 
 
-def _run(piece: Sequence[tuple[Job, Unit]], cpus_per_task: float) -> None:
+def _run(piece: Sequence[tuple[Job, Unit]], cpus_per_task: float, gpus: int) -> None:
     import ray.data
     from ray.data.block import BlockMetadata
     from ray.data.datasource import Datasink, Datasource, ReadTask
@@ -97,12 +105,17 @@ def _run(piece: Sequence[tuple[Job, Unit]], cpus_per_task: float) -> None:
     context.target_max_block_size = None
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    needs = {"num_cpus": cpus_per_task, "max_retries": RETRIES}
+    device = jobs[0].params.device
+    size = actors.pool_here(gpus if device == "cuda" else 0, cpus_per_task) if device else None
+    needs = {"num_cpus": size.task_cpus if size else cpus_per_task, "max_retries": RETRIES}
     with ray.data.DataContext.current(context), warnings.catch_warnings():
         # max_retries has no named parameter yet; and unless all stages say the same, they do not fuse.
         warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
         dataset = ray.data.read_datasource(UnitSource(), override_num_blocks=len(numbered), ray_remote_args=needs)
-        dataset = dataset.map_batches(lambda block: stage(block), batch_size=None, batch_format="pyarrow", **needs)
+        if size:
+            dataset = dataset.map_batches(actors.ActorTransform, **actors.arguments(jobs, size, RETRIES))
+        else:
+            dataset = dataset.map_batches(lambda block: stage(block), batch_size=None, batch_format="pyarrow", **needs)
         dataset.write_datasink(ShardSink(), ray_remote_args=needs)
 
 

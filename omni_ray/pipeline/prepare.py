@@ -124,6 +124,7 @@ def run_requests(
     reporter: Reporter,
     *,
     cpus_per_task: float = 1.0,
+    gpus: int = 0,
 ) -> int:
     """Make every shard that the requests need and that is not committed yet.
 
@@ -131,6 +132,7 @@ def run_requests(
         requests: corpora of one modality.
         session: connects to Ray; called only when there is something to do.
         reporter: told of every commit.
+        cpus_per_task, gpus: as for :func:`omni_ray.pipeline.engine.run_units`.
 
     Returns:
         How many units were made; 0 means that everything was there already, and that Ray was not started.
@@ -152,7 +154,7 @@ def run_requests(
 
             for job, missing in work:
                 reporter.begin(job.name, len(missing))
-            run_units(work, cpus_per_task=cpus_per_task, on_commit=on_commit)
+            run_units(work, cpus_per_task=cpus_per_task, gpus=gpus, on_commit=on_commit)
             for job, missing in work:
                 for unit in missing:
                     by_name[job.name].finished(unit.index)
