@@ -95,6 +95,7 @@ def submit(
     check_address(address, insecure=insecure)
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     check_token()
+    from ray.exceptions import RayError
     from ray.job_submission import JobStatus, JobSubmissionClient
 
     words = list(command) if command and command[0].startswith("python") else [python, "-m", "omni_ray", *command]
@@ -104,19 +105,17 @@ def submit(
     try:
         client = JobSubmissionClient(address)
         job = _submit(client, shlex.join(words), runtime)
-    except (ConnectionError, RuntimeError, OSError) as error:
+    except (RayError, RuntimeError, OSError) as error:
         raise OmniError(_explain(address, error)) from error
     say(f"job {job} is submitted to {address}\n")
     if not wait:
         return 0
     try:
         asyncio.run(_stream(client, job, say))
-        status = client.get_job_status(job)
-        while not status.is_terminal():
-            time.sleep(0.2)
-            status = client.get_job_status(job)
+        status = _end(client, job)
     except KeyboardInterrupt:
         client.stop_job(job)
+        _end(client, job)
         say(f"\njob {job} is stopped; submit it again to go on\n")
         return INTERRUPTED
     if status == JobStatus.STOPPED:
@@ -134,6 +133,13 @@ def _submit(client: Any, entrypoint: str, runtime: dict[str, Any]) -> str:
             if "No available agent" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(1)
+
+
+def _end(client: Any, job: str) -> Any:
+    """Wait until a job is over, which it is a moment after its last output or after it was told to stop."""
+    while not (status := client.get_job_status(job)).is_terminal():
+        time.sleep(0.2)
+    return status
 
 
 async def _stream(client: Any, job: str, say: Callable[[str], None]) -> None:
