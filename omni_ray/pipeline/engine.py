@@ -80,7 +80,6 @@ def _run(piece: Sequence[tuple[Job, Unit]], cpus_per_task: float, gpus: int) -> 
 
     jobs, numbered = _share_numbers(piece)
     units = {job.first_unit + unit.index: unit for job, unit in numbered}
-    stage = TransformStage(jobs)
 
     class UnitSource(Datasource):
         """One read task a unit."""
@@ -93,7 +92,9 @@ def _run(piece: Sequence[tuple[Job, Unit]], cpus_per_task: float, gpus: int) -> 
 
         def get_read_tasks(self, parallelism: int, *args: Any, **kwargs: Any) -> list[Any]:
             unknown = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
-            return [ReadTask(_reader(job, unit), unknown) for job, unit in numbered]
+            return [
+                ReadTask(_reader(job, unit, None if size else TransformStage([job])), unknown) for job, unit in numbered
+            ]
 
     class ShardSink(Datasink[int]):
         """Commits every unit that reaches it; the commit is idempotent, so a retried task does no harm."""
@@ -109,13 +110,11 @@ def _run(piece: Sequence[tuple[Job, Unit]], cpus_per_task: float, gpus: int) -> 
     size = actors.pool_here(gpus if device == "cuda" else 0, cpus_per_task) if device else None
     needs = {"num_cpus": size.task_cpus if size else cpus_per_task, "max_retries": RETRIES}
     with ray.data.DataContext.current(context), warnings.catch_warnings():
-        # max_retries has no named parameter yet; and unless all stages say the same, they do not fuse.
+        # max_retries has no named parameter yet; and unless both stages say the same, they do not fuse.
         warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
         dataset = ray.data.read_datasource(UnitSource(), override_num_blocks=len(numbered), ray_remote_args=needs)
         if size:
             dataset = dataset.map_batches(actors.ActorTransform, **actors.arguments(jobs, size, RETRIES))
-        else:
-            dataset = dataset.map_batches(lambda block: stage(block), batch_size=None, batch_format="pyarrow", **needs)
         dataset.write_datasink(ShardSink(), ray_remote_args=needs)
 
 
@@ -133,9 +132,18 @@ def _share_numbers(piece: Sequence[tuple[Job, Unit]]) -> tuple[list[Job], list[t
     return list(by_name.values()), [(by_name[job.name], unit) for job, unit in piece]
 
 
-def _reader(job: Job, unit: Unit) -> Callable[[], Iterator[pa.Table]]:
-    # One table per unit: Ray Data would otherwise be free to put a unit's tables into several blocks.
-    return lambda: iter([pa.concat_tables(read_unit(job, unit))])
+def _reader(job: Job, unit: Unit, stage: TransformStage | None) -> Callable[[], Iterator[pa.Table]]:
+    """What a read task does: read the unit and, where no GPU waits for it, transform it as it comes.
+
+    A stage of its own for the transform would get the unit as a whole, with all its media as they were in the source.
+    """
+
+    def read() -> Iterator[pa.Table]:
+        read_blocks = read_unit(job, unit)
+        # One table per unit: Ray Data would otherwise be free to put a unit's tables into several blocks.
+        yield pa.concat_tables(map(stage, read_blocks) if stage else read_blocks)
+
+    return read
 
 
 def _commit(jobs: list[Job], units: dict[int, Unit], written: Iterable[Any]) -> int:

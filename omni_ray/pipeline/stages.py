@@ -25,8 +25,8 @@ from omni_ray.storage import Storage
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
-_ROWS_AT_ONCE = 64
-"""Dict rows that are gathered before they become an Arrow table: media bytes are not held twice for long."""
+_ROWS_AT_ONCE, _BYTES_AT_ONCE = 64, 64 << 20
+"""Rows, or bytes of media in them, that are read before they are transformed: a unit is never held raw as a whole."""
 ROW_GROUP_BYTES = 64 << 20
 
 QUARANTINE_SCHEMA = pa.schema(
@@ -99,20 +99,22 @@ def _batches(
     items: Iterable[dict[str, Any] | Rejected | pa.Table], columns: pa.Schema
 ) -> Iterator[tuple[pa.Table | None, list[Rejected]]]:
     rows: list[dict[str, Any]] = []
+    held = 0
     rejected: list[Rejected] = []
     for item in items:
         if isinstance(item, Rejected):
             rejected.append(item)
         elif isinstance(item, dict):
             rows.append(item)
+            held += sum(len(value) for value in item.values() if isinstance(value, bytes))
         else:
             if rows:
                 yield blocks.raw_table(rows, columns), []
-                rows = []
+                rows, held = [], 0
             yield _with_records(item), []
-        if len(rows) >= _ROWS_AT_ONCE:
+        if len(rows) >= _ROWS_AT_ONCE or held >= _BYTES_AT_ONCE:
             yield blocks.raw_table(rows, columns), []
-            rows = []
+            rows, held = [], 0
     yield (blocks.raw_table(rows, columns) if rows else None), rejected
 
 
