@@ -132,7 +132,7 @@ def run_demo(
         report.verified = verify(root, run=on_ray)
         told.say("counting tokens, sizing models, writing configs")
         report.plan = plan(root)
-        report.page = write_report(root, run=on_ray)
+        report.page = write_report(root, run=on_ray, plan=report.plan)
     report.seconds = time.monotonic() - started
     return report
 

@@ -9,13 +9,27 @@ import typer
 
 from omni_ray.cli import options as opt
 
+_MANY = 500_000
+"""Samples; up to here, starting Ray takes longer than counting."""
+
 
 def report(
     out: Annotated[Path | None, typer.Option("--out", help="The file. Default: data/report.html.")] = None,
     root: opt.Root = Path(),
     store: opt.Shards = None,
+    address: opt.Address = None,
+    cpus: opt.Cpus = None,
+    json_: opt.Json = False,
 ) -> None:
-    """Write one self-contained HTML page: counts, histograms, samples to look at and listen to, quarantine."""
+    """Write one self-contained HTML page: counts, histograms, samples to look at and listen to, quarantine, plan."""
+    from omni_ray import api
+    from omni_ray.pipeline.tasks import in_session, inline, on_ray
     from omni_ray.report.page import write_report
 
-    typer.echo(str(write_report(root, out, shards=store)))
+    is_small = sum(summary.samples for summary in api.status(root, shards=store)) <= _MANY
+    run = inline if is_small else in_session(api.Cluster(address, cpus).session, on_ray)
+    page = write_report(root, out, shards=store, run=run)
+    if json_:
+        opt.print_json({"page": str(page), "bytes": page.stat().st_size})
+    else:
+        typer.echo(str(page))

@@ -127,8 +127,16 @@ def _part(corpus: CorpusStore, manifest: Manifest, take: int) -> Part:
     )  # fmt: skip
 
 
-def read_rows(part: Part, start: int = 0, stop: int | None = None) -> Iterator[pa.Table]:
-    """The rows ``start`` to ``stop`` of those that count, a table for each row group; only those groups are read."""
+def read_rows(
+    part: Part, start: int = 0, stop: int | None = None, *, columns: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
+    """The rows ``start`` to ``stop`` of those that count, a table for each row group; only those groups are read.
+
+    Args:
+        part: the shard.
+        start, stop: numbers of rows; by default all that count.
+        columns: only these; None for all.
+    """
     stop = part.rows if stop is None else min(stop, part.rows)
     with part.storage.open(part.file) as file:
         shard = pq.ParquetFile(file)
@@ -137,13 +145,15 @@ def read_rows(part: Part, start: int = 0, stop: int | None = None) -> Iterator[p
             size = shard.metadata.row_group(group).num_rows
             low, high = max(start, first), min(stop, first + size)
             if low < high:
-                rows = shard.read_row_group(group).slice(low - first, high - low)
+                rows = shard.read_row_group(group, columns=columns).slice(low - first, high - low)
                 yield _without_over(rows, part) if part.over and high == part.rows else rows
             first += size
 
 
 def _without_over(rows: pa.Table, part: Part) -> pa.Table:
     """The same rows, the last one without the captions that are beyond the limit."""
+    if "captions" not in rows.column_names:
+        return rows
     last = rows.slice(rows.num_rows - 1)
     place = rows.schema.get_field_index("captions")
     field = rows.schema.field(place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from omni_ray.export.parts import CorpusParts, chosen_corpora
 from omni_ray.export.webdataset import SHARD_BYTES
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import Store
-from omni_ray.pipeline.tasks import Runner, inline, on_ray
+from omni_ray.pipeline.tasks import Runner, in_session, inline, on_ray
 
 FORMS = ("hf", "webdataset")
 VERSION = 1
@@ -102,7 +102,8 @@ def export(
     if not was_there:
         target.parent.mkdir(parents=True, exist_ok=True)
         with making(target, form, fingerprint) as work:
-            mapped = _on_ray_when_much(_bytes_to_write(form, corpora, work), session, run)
+            is_small = _bytes_to_write(form, corpora, work) <= _SMALL_BYTES
+            mapped = inline if is_small else in_session(session, run)
             if form == "hf":
                 from omni_ray.export.hf import write_hf
 
@@ -153,14 +154,3 @@ def _bytes_to_write(form: str, corpora: Sequence[CorpusParts], work: Path) -> in
 
         return sum(part.bytes for corpus in corpora for part in corpus.parts if not can_link(part, work))
     return sum(part.bytes for corpus in corpora for part in corpus.parts)
-
-
-def _on_ray_when_much(size: int, session: Callable[[], AbstractContextManager[None]], run: Runner) -> Runner:
-    if size <= _SMALL_BYTES:
-        return inline
-
-    def mapped(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        with session():
-            yield from run(function, items)
-
-    return mapped

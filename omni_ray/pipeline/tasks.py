@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 from omni_ray.pipeline.engine import as_one_line
@@ -23,6 +24,16 @@ class Runner(Protocol):
 def inline(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """One after the other, in this process."""
     return map(function, items)
+
+
+def in_session(session: Callable[[], AbstractContextManager[None]], run: Runner) -> Runner:
+    """``run``, within a session that is entered when the first item is mapped, and left after the last."""
+
+    def mapped(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        with session():
+            yield from run(function, items)
+
+    return mapped
 
 
 def on_ray(function: Callable[[Item], Result], items: Iterable[Item], *, num_cpus: float = 1.0) -> Iterator[Result]:

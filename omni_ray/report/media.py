@@ -8,9 +8,13 @@ import io
 import numpy as np
 import numpy.typing as npt
 
+MOST_SECONDS = 12.0
+"""Of a clip, as much as this is put into the page."""
 _MEL_BINS = 64
 _N_FFT, _HOP = 512, 160
 _WAVE_WIDTH, _WAVE_HEIGHT = 360, 48
+_COLOURS = ((0, 0, 4), (59, 15, 112), (140, 41, 129), (222, 73, 104), (254, 159, 109), (252, 253, 191))
+"""Of matplotlib's "magma", every fifth part: from silence to loud."""
 
 
 def data_uri(kind: str, data: bytes) -> str:
@@ -31,20 +35,21 @@ def thumbnail(encoded: bytes, edge: int) -> str:
 
 
 def read_clip(encoded: bytes) -> tuple[npt.NDArray[np.float32], int]:
-    """Samples, shape (n,), and rate in Hz."""
+    """The first 12 s: samples, shape (n,), and rate in Hz."""
     import soundfile
 
-    samples, rate = soundfile.read(io.BytesIO(encoded), dtype="float32", always_2d=True)
-    return samples.mean(axis=1), int(rate)
+    with soundfile.SoundFile(io.BytesIO(encoded)) as file:
+        samples = file.read(int(MOST_SECONDS * file.samplerate), dtype="float32", always_2d=True)
+        return samples.mean(axis=1), int(file.samplerate)
 
 
 def playable(samples: npt.NDArray[np.float32], rate: int) -> str:
-    """A clip that every browser plays: 16-bit WAV."""
+    """A clip that browsers play: 16-bit FLAC."""
     import soundfile
 
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, rate, format="WAV", subtype="PCM_16")
-    return data_uri("audio/wav", buffer.getvalue())
+    soundfile.write(buffer, samples, rate, format="FLAC", subtype="PCM_16")
+    return data_uri("audio/flac", buffer.getvalue())
 
 
 def waveform(samples: npt.NDArray[np.float32]) -> str:
@@ -71,11 +76,19 @@ def mel_picture(samples: npt.NDArray[np.float32], rate: int) -> str:
     power = np.abs(np.fft.rfft(frames * np.hanning(_N_FFT), axis=1)) ** 2
     decibels = 10 * np.log10(power @ _mel_filters(rate).T + 1e-10)
     top = decibels.max()
-    grey = np.clip((decibels - top + 80) / 80, 0, 1).T[::-1]
-    image = Image.fromarray((255 * (1 - grey)).astype(np.uint8)).resize((_WAVE_WIDTH, _MEL_BINS))
+    level = np.clip((decibels - top + 80) / 80, 0, 1).T[::-1]
+    image = Image.fromarray(np.round(level * 63).astype(np.uint8)).resize((_WAVE_WIDTH, _MEL_BINS))
+    image.putpalette(_palette(), "RGB")
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return data_uri("image/png", buffer.getvalue())
+
+
+def _palette() -> bytes:
+    """64 colours, dark to light."""
+    places = np.linspace(0, len(_COLOURS) - 1, 64)
+    channels = [np.interp(places, range(len(_COLOURS)), channel) for channel in zip(*_COLOURS, strict=True)]
+    return np.round(channels).astype(np.uint8).T.tobytes()
 
 
 def _mel_filters(rate: int) -> npt.NDArray[np.float64]:

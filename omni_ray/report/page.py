@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omni_ray import __version__
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.store import Store
+from omni_ray.pipeline.store import MODALITIES, Store
 from omni_ray.pipeline.tasks import Runner, inline
-from omni_ray.report.collect import CorpusPage, collect
-from omni_ray.report.histogram import Histogram
+from omni_ray.reasons import REASONS
+from omni_ray.report import charts
+from omni_ray.report.collect import CorpusPage, TrainingFile, collect, training_files
+from omni_ray.report.plan import cheap_plan, plan_rows
 from omni_ray.storage import write_atomic
 
-_CHART_WIDTH, _CHART_HEIGHT, _AXIS = 360, 110, 16
+if TYPE_CHECKING:
+    from omni_ray.training.plan import PlanReport
+
+_TITLES = {"text": "Text", "audio": "Speech", "images": "Images", "ocr": "Words in pictures"}
+_SAMPLES = {"text": "lines", "audio": "clips", "images": "captions", "ocr": "words"}
 
 
 def write_report(
-    root: str | Path, out: str | Path | None = None, *, shards: str | None = None, run: Runner = inline
+    root: str | Path,
+    out: str | Path | None = None,
+    *,
+    shards: str | None = None,
+    run: Runner = inline,
+    plan: PlanReport | None = None,
 ) -> Path:
     """Write the page about everything that is prepared under ``root``.
 
@@ -27,34 +39,105 @@ def write_report(
         out: the file; default ``data/report.html`` under the root.
         shards: another place of the shards.
         run: maps the counting over shards.
+        plan: the training plan; None for a dry run of it, where that takes no more than seconds.
 
     Raises:
         OmniError: nothing is prepared.
     """
-    pages = collect(Store(root, shards), run)
+    root = Path(root)
+    store = Store(root, shards)
+    pages = collect(store, run)
     if not pages:
         raise OmniError(f"{root}: nothing is prepared here; run `omni-ray demo` or `omni-ray prepare` first")
-    target = Path(out) if out is not None else Path(root) / "data" / "report.html"
-    write_atomic(target, render(pages, title=f"What is in {Path(root).absolute().name}").encode())
+    plan = plan or cheap_plan(root, shards)
+    target = Path(out) if out is not None else root / "data" / "report.html"
+    page = render(pages, title=root.absolute().name, plan=plan_rows(plan) if plan else (), files=training_files(store))
+    write_atomic(target, page.encode("utf-8", "replace"))
     return target
 
 
-def render(pages: Sequence[CorpusPage], *, title: str, plan: Sequence[dict[str, Any]] = ()) -> str:
+def render(
+    pages: Sequence[CorpusPage],
+    *,
+    title: str,
+    plan: Sequence[dict[str, Any]] = (),
+    files: Sequence[TrainingFile] = (),
+) -> str:
     """The page as HTML. Everything that comes from data is escaped."""
-    from jinja2 import Environment, PackageLoader, select_autoescape
+    from jinja2 import Environment, PackageLoader
 
     environment = Environment(
-        loader=PackageLoader("omni_ray.report", "."),
-        autoescape=select_autoescape(default=True, default_for_string=True),
-        trim_blocks=True,
+        loader=PackageLoader("omni_ray.report", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"count": _count, "size": _size, "short": _short}
-    template = environment.get_template("page.html.j2")
-    return template.render(pages=pages, title=title, version=__version__, plan=plan, bars=_bars)
+    environment.filters |= {
+        "count": _count,
+        "size": _size,
+        "short": charts.short,
+        "visible": _visible,
+        "share": _share,
+    }
+    anchors = {id(page): f"{page.state.modality}-{number}" for number, page in enumerate(pages)}
+    groups = [(m, [page for page in pages if page.state.modality == m]) for m in MODALITIES]
+    return environment.get_template("page.html.j2").render(
+        pages=pages,
+        groups=[(_TITLES[m], _SAMPLES[m], members, _note(m, members)) for m, members in groups if members],
+        title=_visible(title),
+        version=__version__,
+        plan=plan,
+        longest_run=max((stage.get("steps", 0) for stage in plan), default=0),
+        files=files,
+        anchor=lambda page: anchors[id(page)],
+        reasons=REASONS,
+        flow=charts.flow,
+        svg=charts.histogram_svg,
+        is_address=_is_address,
+    )
+
+
+def _note(modality: str, members: Sequence[CorpusPage]) -> str:
+    """What the samples of a modality come to, in a few words."""
+    if modality == "audio":
+        return f", {_span(sum(page.sum('durations') for page in members))} of speech"
+    if modality == "images":
+        return f" on {sum(page.counted.rows for page in members):,} pictures"
+    if modality == "ocr":
+        return ", each a picture"
+    tokens = 0.0
+    for page in members:
+        counted = page.counted.histograms.get("tokens")
+        if counted is None or not counted.total:
+            return " of text"
+        tokens += counted.sum / counted.total * page.counted.rows  # of long shards a part of the lines is counted
+    return f" of text, {tokens:,.0f} tokens"
+
+
+def _is_address(text: str) -> bool:
+    """Whether a corpus's homepage may become a link: a corpus of the user's own can say anything."""
+    return re.fullmatch(r"https?://[^\s\"'<>]+", text or "") is not None
+
+
+def _visible(text: str | None) -> str:
+    """Text without what has no picture: control characters, and the marks that turn the direction of writing."""
+    return re.sub("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "�", str(text or ""))
 
 
 def _count(value: float | None) -> str:
-    return "–" if value is None else f"{value:,}"
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def _share(part: float, whole: float) -> str:
+    """A share in percent that never rounds a loss away."""
+    percent = 100 * part / whole if whole else 0.0
+    if 99.95 <= percent < 100:
+        return "> 99.9 %"
+    return f"{percent:.1f} %" if percent < 100 else "100 %"
+
+
+def _span(seconds: float) -> str:
+    """A length of time in its natural unit."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
 
 
 def _size(value: int) -> str:
@@ -64,27 +147,3 @@ def _size(value: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def _bars(histogram: Histogram) -> Any:
-    """The bars of a histogram, with its range under them."""
-    from markupsafe import Markup
-
-    most = max(histogram.counts) or 1
-    width = _CHART_WIDTH / len(histogram.counts)
-    bars = [
-        f'<rect class="bar" x="{i * width:.1f}" y="{_CHART_HEIGHT - count / most * _CHART_HEIGHT:.1f}" '
-        f'width="{width * 0.9:.1f}" height="{count / most * _CHART_HEIGHT:.1f}"/>'
-        for i, count in enumerate(histogram.counts)
-        if count
-    ]
-    y = _CHART_HEIGHT + _AXIS
-    ends = (
-        f'<text x="0" y="{y}">{_short(histogram.edges[0])}</text>'
-        f'<text x="{_CHART_WIDTH}" y="{y}" text-anchor="end">{_short(histogram.edges[-1])}+</text>'
-    )
-    return Markup("".join(bars) + ends)
