@@ -10,8 +10,10 @@ import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 
@@ -24,7 +26,7 @@ class Row:
         side: who does it: "ours", a peer's name, or a limit.
         amount, unit: how much one round does, such as 1200 "images".
         seconds: wall seconds of every round.
-        cpu_seconds: CPU seconds of every round: this process and the children that ended in it.
+        cpu_seconds: CPU seconds of every round: this process and all that descend from it.
         clock: which of the two the rate is by.
         budget: the least ratio ours must have over this side, where there is one.
     """
@@ -79,7 +81,26 @@ def compare(
 
 def _cpu() -> float:
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
+    return time.process_time() + children.ru_utime + children.ru_stime + _descendants()
+
+
+def _descendants() -> float:
+    """CPU seconds of processes that descend from this one and live, such as a pool's or Ray's; 0 without /proc."""
+    parents: dict[int, int] = {}
+    ticks: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            parents[int(stat.parent.name)] = int(fields[1])
+            ticks[int(stat.parent.name)] = sum(map(int, fields[11:15]))
+    found: list[int] = []
+    todo = [os.getpid()]
+    while todo:
+        above = todo.pop()
+        below = [pid for pid, parent in parents.items() if parent == above]
+        found += below
+        todo += below
+    return sum(ticks[pid] for pid in found) / os.sysconf("SC_CLK_TCK")
 
 
 def show(rows: Sequence[Row], *, as_json: bool = False) -> None:
