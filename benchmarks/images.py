@@ -1,6 +1,6 @@
 """Photographs to square JPEGs of 224 pixels: ours, the peers and the limit, in turn, on the same files.
 
-    python -m benchmarks.images [--images FOLDER] [--count 1536] [--rounds 5] [--clock cpu] [--json]
+    python -m benchmarks.images [--images FOLDER] [--count 768] [--rounds 5] [--clock cpu] [--json]
 
 First in one process: the function alone, from bytes to rows, in CPU seconds, and where its time goes. Then by two
 processes, warm, from files to files: ours through Ray to committed shards, the same functions in a bare pool, a Pillow
@@ -52,7 +52,7 @@ from omni_ray.storage import Storage
 SIZE = 224
 QUALITY = 92
 PROCESSES = 2
-IN_FUNCTION = 192
+IN_FUNCTION = 128
 """Photographs of a round in one process."""
 BUDGETS = {"photos": {"Pillow pool": 2.0, "limit": 0.85}, "mixed sizes": {"Pillow pool": 3.5, "limit": 0.85}}
 IMAGES = Images()
@@ -254,21 +254,19 @@ def _compare_pictures(some: list[bytes], others: list[bytes]) -> None:
             raise SystemExit("the sides do not make the same pictures")
 
 
-def rows(folder: Path | None, *, rounds: int = 5, amount: int = 1536, clock: str = "wall") -> list[Row]:
-    """Every comparison on photographs of one size and of mixed sizes.
+def rows(folder: Path | None, *, rounds: int = 5, amount: int = 768, clock: str = "wall") -> list[Row]:
+    """Every comparison, on photographs of up to 700 pixels and on these and larger ones in turn.
 
     Args:
-        folder: of photographs; the COCO part of it where there is one. None makes some up.
+        folder: of photographs; None makes some up.
         amount: how many photographs the processes turn.
         clock: of the comparison of processes: "wall", or "cpu" where other work disturbs it.
     """
-    if folder is not None and (folder / "coco").is_dir():
-        folder = folder / "coco"
     found: list[Row] = []
     with tempfile.TemporaryDirectory() as where:
-        for name in BUDGETS:
+        for name, some in photos.by_size(photos.originals(folder), 700).items():
             here = Path(where) / name.replace(" ", "-")
-            files = photos.write(here, photos.originals(folder), amount, mixed=name != "photos")
+            files = photos.write(here, some, amount)
             found += in_function(name, files[:IN_FUNCTION], rounds)
             found += by_processes(name, here, files, rounds, clock)
             shutil.rmtree(here)
@@ -279,7 +277,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Parse, run, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path)
-    parser.add_argument("--count", type=int, default=1536)
+    parser.add_argument("--count", type=int, default=768)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu where other work disturbs")
     parser.add_argument("--json", action="store_true")

@@ -9,14 +9,11 @@ import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import get_sampling
 
-MIXED = ((320, 240), (640, 480), (480, 640), (1024, 768), (1280, 720), (1600, 1200))
-"""Widths and heights that photographs of the mixed corpus take in turn: a third is too small for scaled decoding."""
-
 
 def originals(folder: Path | None) -> list[Image.Image]:
-    """Every JPEG under ``folder`` with a short edge of at least 300 pixels; 40 made ones without a folder."""
+    """Every JPEG under ``folder`` with a short edge of at least 300 pixels; made ones without a folder."""
     if folder is None:
-        return [_made(seed) for seed in range(40)]
+        return [_made(seed, *size) for seed, size in enumerate([(640, 427), (640, 480), (1280, 720)] * 10)]
     found = [Image.open(path) for path in sorted([*folder.rglob("*.jpg"), *folder.rglob("*.jpeg")])]
     large = [image for image in found if min(image.size) >= 300]
     if not large:
@@ -24,11 +21,24 @@ def originals(folder: Path | None) -> list[Image.Image]:
     return large
 
 
-def write(folder: Path, photos: list[Image.Image], count: int, *, mixed: bool) -> list[Path]:
+def by_size(photos: list[Image.Image], edge: int) -> dict[str, list[Image.Image]]:
+    """Those up to ``edge`` pixels, and, where there are larger ones, both kinds in turn."""
+    small = [photo for photo in photos if max(photo.size) <= edge]
+    large = [photo for photo in photos if max(photo.size) > edge]
+    sets = {"photos": small, "mixed sizes": []}
+    if small and large:
+        for turn in range(max(len(small), len(large))):
+            sets["mixed sizes"] += [small[turn % len(small)], large[turn % len(large)]]
+    else:
+        sets["mixed sizes"] = large
+    return {name: some for name, some in sets.items() if some}
+
+
+def write(folder: Path, photos: list[Image.Image], count: int) -> list[Path]:
     """``count`` captioned photographs in ``folder``: ``<number>.jpg`` with ``<number>.txt`` beside it.
 
-    Each is another crop of an original, a few pixels off the last one, and keeps its quantization tables and
-    chroma sampling, hence its bytes per pixel; for the mixed corpus it is then resized to one of :data:`MIXED`.
+    Each is another crop of an original, a pixel off the last one, and keeps its quantization tables and chroma
+    sampling, hence its bytes per pixel.
     """
     folder.mkdir(parents=True)
     paths = []
@@ -37,28 +47,23 @@ def write(folder: Path, photos: list[Image.Image], count: int, *, mixed: bool) -
         shift = number // len(photos) % 16
         left, top = shift % 4, shift // 4
         crop = photo.convert("RGB").crop((left, top, photo.width - 3 + left, photo.height - 3 + top))
-        options = {"quality": 90}
-        if photo.format == "JPEG":
-            sampling = get_sampling(photo)
-            options = {"qtables": photo.quantization, "subsampling": sampling if sampling >= 0 else 0}
-        if mixed:
-            crop = crop.resize(MIXED[number % len(MIXED)], Image.Resampling.BICUBIC)
+        sampling = get_sampling(photo)
         path = folder / f"{number:06d}.jpg"
-        crop.save(path, "JPEG", **options)
+        crop.save(path, "JPEG", qtables=photo.quantization, subsampling=max(sampling, 0))
         path.with_suffix(".txt").write_text(f"photograph {number}")
         paths.append(path)
     return paths
 
 
-def _made(seed: int) -> Image.Image:
-    """640 by 427 pixels whose detail falls with its frequency, as in photographs (amplitude 1 / f)."""
+def _made(seed: int, width: int, height: int) -> Image.Image:
+    """A picture whose detail falls with its frequency, as in photographs (amplitude 1 / f)."""
     rng = np.random.default_rng(seed)
-    frequency = np.hypot(np.fft.fftfreq(427)[:, None], np.fft.rfftfreq(640)[None])
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     planes = []
-    shared = np.fft.rfft2(rng.standard_normal((427, 640)))
+    shared = np.fft.rfft2(rng.standard_normal((height, width)))
     for _ in range(3):
-        spectrum = shared + 0.4 * np.fft.rfft2(rng.standard_normal((427, 640)))
-        plane = np.fft.irfft2(spectrum / np.maximum(frequency, 1 / 640) ** 1.1, s=(427, 640))
+        spectrum = shared + 0.4 * np.fft.rfft2(rng.standard_normal((height, width)))
+        plane = np.fft.irfft2(spectrum / np.maximum(frequency, 1 / width) ** 1.1, s=(height, width))
         planes.append(128 + 52 * (plane - plane.mean()) / plane.std())
     buffer = io.BytesIO()
     Image.fromarray(np.clip(np.dstack(planes), 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=90)

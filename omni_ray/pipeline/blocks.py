@@ -76,9 +76,17 @@ def split_block(block: pa.Table) -> dict[int, tuple[pa.Table, pa.Table]]:
     parts = {}
     for unit in units:
         rows = block if len(units) == 1 else block.filter(pc.equal(block["_unit"], unit))
-        is_live = pc.is_null(rows["_reason"])
-        parts[unit] = (rows.filter(is_live), rows.filter(pc.invert(is_live)))
+        parts[unit] = _apart(rows)
     return parts
+
+
+def _apart(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The live rows and the others; no media are copied where the live ones come first, as stages write them."""
+    is_live = pc.is_null(rows["_reason"])
+    count = pc.sum(is_live).as_py() or 0
+    if pc.all(is_live.slice(0, count), min_count=0).as_py():
+        return rows.slice(0, count), rows.slice(count)
+    return rows.filter(is_live), rows.filter(pc.invert(is_live))
 
 
 def without_engine_columns(rows: pa.Table) -> pa.Table:
