@@ -3,7 +3,8 @@
 import typer
 
 from omni_ray.cli import run
+from omni_ray.cli.options import common
 from omni_ray.cli.synth import synth
 
 if __name__ == "__main__":
-    run(lambda: typer.run(synth))
+    run(lambda: typer.run(common(synth)))

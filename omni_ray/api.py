@@ -413,6 +413,8 @@ def export(
     from omni_ray.export.run import export as run
 
     store = Store(root, shards)
+    if not store.corpora():
+        raise OmniError(f"{store.storage.uri}: nothing is prepared here; run `omni-ray prepare` first")
     with store.lease("omni-ray export"):
         return run(
             store,

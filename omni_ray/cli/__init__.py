@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ from omni_ray.cli import (
     doctor,
     export,
     listing,
+    options,
     plan,
     prepare,
     report,
@@ -23,7 +25,11 @@ from omni_ray.cli import (
     tokenizer,
     verify,
 )
-from omni_ray.errors import INTERRUPTED, WRONG_INPUT, OmniError
+from omni_ray.errors import FALLS_SHORT, INTERRUPTED, WRONG_INPUT, OmniError
+from omni_ray.pipeline.progress import stop_showing
+from omni_ray.verbosity import is_verbose
+
+_INTERRUPTED = "interrupted; run the same command again to go on"
 
 app = typer.Typer(
     name="omni-ray",
@@ -33,16 +39,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("prepare")(prepare.prepare)
-app.command("combine")(combine.combine)
-app.command("verify")(verify.verify)
-app.command("plan")(plan.plan)
-app.command("status")(status.status)
-app.command("list")(listing.list_corpora)
-app.command("doctor")(doctor.doctor)
-app.command("synth")(synth.synth)
-app.command("report")(report.report)
-app.command("demo")(demo.demo)
+app.command("prepare")(options.common(prepare.prepare))
+app.command("combine")(options.common(combine.combine))
+app.command("verify")(options.common(verify.verify))
+app.command("plan")(options.common(plan.plan))
+app.command("status")(options.common(status.status))
+app.command("list")(options.common(listing.list_corpora))
+app.command("doctor")(options.common(doctor.doctor))
+app.command("synth")(options.common(synth.synth))
+app.command("report")(options.common(report.report))
+app.command("demo")(options.common(demo.demo))
 app.command("submit", context_settings=submit.CONTEXT)(submit.submit)
 app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(export.app, name="export")
@@ -56,33 +62,34 @@ def main() -> None:
 def run(command: Callable[[], Any]) -> None:
     """Run a typer command, with the contract's exit codes and one line for what the user can mend."""
     try:
-        command()
+        try:
+            command()
+        finally:
+            stop_showing()
     except OmniError as error:
-        print(f"omni-ray: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _end(str(error), error.exit_code)
     except SystemExit as ended:
         # Typer turns Ctrl-C into an exit code of its own, without a word.
         if isinstance(getattr(ended.__context__, "__cause__", None), KeyboardInterrupt):
-            _interrupted()
+            _end(_INTERRUPTED, INTERRUPTED, with_traceback=False)
         raise
     except KeyboardInterrupt:
-        _interrupted()
+        _end(_INTERRUPTED, INTERRUPTED, with_traceback=False)
     except BrokenPipeError:
         sys.exit(0)
     except PermissionError as error:
-        print(
-            f"omni-ray: {error.filename}: permission denied; choose another --root or mend its rights",
-            file=sys.stderr,
-        )
-        sys.exit(WRONG_INPUT)
+        _end(f"{error.filename}: permission denied; choose another --root or mend its rights", WRONG_INPUT)
     except OSError as error:
-        print(
-            f"omni-ray: {error.filename or 'output'}: {(error.strerror or str(error)).lower()}",
-            file=sys.stderr,
-        )
-        sys.exit(WRONG_INPUT)
+        _end(f"{error.filename or 'output'}: {(error.strerror or str(error)).lower()}", WRONG_INPUT)
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        _end(f"a fault of omni-ray itself ({what}, {place.filename}:{place.lineno}); with -v it says more", FALLS_SHORT)
 
 
-def _interrupted() -> NoReturn:
-    print("omni-ray: interrupted; run the same command again to go on", file=sys.stderr)
-    sys.exit(INTERRUPTED)
+def _end(text: str, exit_code: int, *, with_traceback: bool = True) -> NoReturn:
+    """One line, and before it, for those who asked, where it came from."""
+    if with_traceback and is_verbose():
+        traceback.print_exc()
+    print(f"omni-ray: {text}", file=sys.stderr)
+    sys.exit(exit_code)

@@ -74,5 +74,7 @@ def main(modality: str) -> None:
         raise typer.Exit(report.exit_code)
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command(help=f"Prepare {modality} training data. The same as `omni-ray prepare {modality}`.")(download)
+    app.command(help=f"Prepare {modality} training data. The same as `omni-ray prepare {modality}`.")(
+        opt.common(download)
+    )
     run(app)

@@ -25,6 +25,7 @@ def export() -> None:
 
 
 @app.command("hf")
+@opt.common
 def hf(
     folder: Folder,
     modalities: Modalities = None,
@@ -41,6 +42,7 @@ def hf(
 
 
 @app.command("webdataset")
+@opt.common
 def webdataset(
     folder: Folder,
     samples_per_shard: Annotated[int | None, typer.Option(min=1, help="Samples of each tar file.")] = None,

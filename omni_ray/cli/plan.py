@@ -100,5 +100,5 @@ def main() -> None:
     from omni_ray.cli import run
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command()(plan)
+    app.command()(opt.common(plan))
     run(app)

@@ -19,6 +19,7 @@ def tokenizer() -> None:
 
 
 @app.command("train")
+@opt.common
 def train(
     vocab_size: Annotated[
         int | None, typer.Option(min=4, help="Pieces wanted. Default: vocab_size of configs/thinker_tiny.json.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,13 +59,14 @@ def write_hf(work: Path, corpora: list[CorpusParts], title: str, run: Runner, re
     """Write the files and the card into ``work``. What is complete there already is not written again."""
     tasks = [(corpus, task) for corpus in corpora for task in tasks_of(corpus, work)]
     sums = {corpus.name: ShardFile(0, 0, 0) for corpus in corpora}
-    reporter.begin("exporting", len(tasks))
+    for name, count in Counter(corpus.name for corpus, _ in tasks).items():
+        reporter.begin(name, count, stage="export")
     for (corpus, _), made in zip(tasks, run(write_shard, [task for _, task in tasks]), strict=True):
         before = sums[corpus.name]
         sums[corpus.name] = ShardFile(
             before.rows + made.rows, before.bytes + made.bytes, before.plain_bytes + made.plain_bytes
         )
-        reporter.advance("exporting", kept=made.rows)
+        reporter.advance(corpus.name, kept=made.rows)
     reporter.end()
     write_card(work, title, _configs(corpora, sums), corpora)
 

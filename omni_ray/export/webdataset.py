@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -96,12 +97,13 @@ def write_webdataset(
         (corpus, task) for corpus in corpora for task in tasks_of(corpus, work, samples_per_shard, shard_bytes)
     ]  # fmt: skip
     shards = []
-    reporter.begin("exporting", len(tasks))
+    for name, count in Counter(corpus.name for corpus, _ in tasks).items():
+        reporter.begin(name, count, stage="export")
     for (corpus, task), size in zip(tasks, run(write_tar, [task for _, task in tasks]), strict=True):
         shards.append(
             {"url": PurePosixPath(task.path).name, "nsamples": task.samples, "filesize": size, "dataset": corpus.name}
         )
-        reporter.advance("exporting", kept=task.samples)
+        reporter.advance(corpus.name, kept=task.samples)
     reporter.end()
     sizes = {str(shard["url"]): shard["nsamples"] for shard in shards}
     write_atomic(work / "sizes.json", json.dumps(sizes, indent=1).encode() + b"\n")

@@ -188,15 +188,14 @@ def _write_all(
                 )
             )  # fmt: skip
             row += take
-    title = f"writing {modality}"
-    reporter.begin(title, len(pieces))
+    reporter.begin(modality, len(pieces), stage="combine")
     for piece, written in zip(pieces, run(_write_piece, pieces), strict=True):
         if written != piece.take:
             raise OmniError(
                 f"{piece.corpus}: shard {piece.manifest.unit} gave {written} samples, its manifest says {piece.take}; "
                 "the shard was changed: prepare this corpus again with --reset"
             )
-        reporter.advance(title, kept=piece.take)
+        reporter.advance(modality, kept=piece.take)
     reporter.end()
     if form.has_media:
         os.sync()

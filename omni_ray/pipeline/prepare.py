@@ -149,14 +149,20 @@ def run_requests(
                 stack.enter_context(session())
 
             def on_commit(job: Job, index: int) -> None:
-                counts = by_name[job.name].finished(index).records
-                reporter.advance(job.name, kept=counts["kept"], quarantined=counts["quarantined"])
+                manifest = by_name[job.name].finished(index)
+                kept, quarantined = manifest.records["kept"], manifest.records["quarantined"]
+                reporter.advance(_title(job), kept=kept, quarantined=quarantined)
+                reporter.note(f"{_title(job)}: committed {manifest.shard.file}: {kept} kept, {quarantined} quarantined")
 
             for job, missing in work:
-                reporter.begin(job.name, len(missing))
+                reporter.begin(_title(job), len(missing), stage="prepare")
             run_units(work, cpus_per_task=cpus_per_task, gpus=gpus, on_commit=on_commit)
             for job, missing in work:
                 for unit in missing:
                     by_name[job.name].finished(unit.index)
                 by_name[job.name].run_again()
             made += sum(len(missing) for _, missing in work)
+
+
+def _title(job: Job) -> str:
+    return f"{job.modality.name}/{job.name}"

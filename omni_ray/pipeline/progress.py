@@ -1,110 +1,211 @@
-"""Progress for people: a live line on a terminal, plain lines elsewhere, nothing when quiet.
+"""Progress for people: a live table on a terminal, plain lines elsewhere, nothing when quiet.
 
 The pipeline reports what happened; this file decides how often to show it and how.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+from omni_ray.verbosity import is_verbose
 
-_PLAIN_SECONDS = 5.0
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from omni_ray.pipeline.live import LiveTable
+
+PLAIN_SECONDS = 5.0
+"""Between two plain lines of the same piece of work."""
 
 
 @dataclass
-class _Bar:
+class Task:
+    """One piece of work, and how far it is.
+
+    Attributes:
+        title, stage: what is worked on (a corpus, a file), and what is done with it.
+        total, done: pieces.
+        kept, quarantined: records so far.
+        started, ended: in seconds of the reporter's clock; ``ended`` is None while there is something left.
+        said: how many pieces the last plain line told of.
+    """
+
     title: str
+    stage: str
     total: int
+    started: float
     done: int = 0
     kept: int = 0
     quarantined: int = 0
-    started: float = field(default_factory=time.monotonic)
+    ended: float | None = None
+    said: int = 0
 
-    def line(self) -> str:
-        seconds = max(time.monotonic() - self.started, 1e-9)
-        left = (self.total - self.done) * seconds / self.done if self.done else float("nan")
-        remaining = f", {_clock(left)} left" if 0 < self.done < self.total else ""
-        return (
-            f"{self.title}: {self.done}/{self.total}, {self.kept:,} kept, {self.quarantined:,} quarantined, "
-            f"{self.kept / seconds:,.0f}/s{remaining}"
-        )
+    def seconds(self, now: float) -> float:
+        """How long it has taken."""
+        return max((now if self.ended is None else self.ended) - self.started, 0.0)
+
+    def rate(self, now: float) -> str:
+        """Records kept in a second; empty before there are any."""
+        seconds = self.seconds(now)
+        if not self.kept or not seconds:
+            return ""
+        rate = self.kept / seconds
+        return f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
+
+    def time(self, now: float) -> str:
+        """How long it took, or how long it will still take; empty where nobody can know yet."""
+        if self.ended is not None:
+            return f"in {clock_time(self.seconds(now))}"
+        if not self.done or self.done >= self.total:
+            return ""
+        return f"{clock_time((self.total - self.done) * self.seconds(now) / self.done)} left"
+
+    def line(self, now: float) -> str:
+        """All of it in one line."""
+        what = f"{self.title} ({self.stage})" if self.stage else self.title
+        numbers = [f"{self.done:,}/{self.total:,}", f"{self.kept:,} kept", f"{self.quarantined:,} quarantined"]
+        return f"{what}: {', '.join([*numbers, *filter(None, (self.rate(now), self.time(now)))])}"
 
 
-def _clock(seconds: float) -> str:
+def clock_time(seconds: float) -> str:
+    """Seconds as ``0:07``, ``12:34`` or ``3:04:05``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 class Reporter:
-    """Shows work under way on standard error.
+    """Shows work under way on standard error. May be told of it from several threads.
 
     Args:
         quiet: show nothing.
         stream: where to write; standard error by default, so that standard output stays for results.
+        clock: tells the time in seconds.
+        console: a terminal to draw the live table on; by default the stream, where it is a terminal.
     """
 
-    def __init__(self, *, quiet: bool = False, stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        quiet: bool = False,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        console: Console | None = None,
+    ) -> None:
         self.quiet = quiet
         self.stream = stream or sys.stderr
-        self.is_live = not quiet and self.stream.isatty()
-        self._bars: dict[str, _Bar] = {}
-        self._rich: tuple[Progress, dict[str, TaskID]] | None = None
-        self._last = 0.0
+        self.clock = clock
+        self.is_live = not quiet and (console is not None or _is_terminal(self.stream))
+        self._console = console
+        self._tasks: list[Task] = []
+        self._live: LiveTable | None = None
+        self._is_together = False
+        self._last = clock()
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """One table for the block, whatever begins and ends in it."""
+        if self._is_together:
+            yield
+            return
+        self._is_together = True
+        try:
+            yield
+        finally:
+            self._is_together = False
+        self.end()
 
     def say(self, text: str) -> None:
         """One line."""
-        if self._rich is not None:
-            self._rich[0].console.print(text, highlight=False, markup=False)
-        elif not self.quiet:
-            print(text, file=self.stream, flush=True)
+        with self._lock:
+            if self._live is not None:
+                self._live.say(text)
+            elif not self.quiet:
+                print(text, file=self.stream, flush=True)
 
-    def begin(self, title: str, total: int) -> None:
-        """Start to show ``title``, of ``total`` pieces."""
-        self._bars[title] = _Bar(title, total)
-        if self.is_live:
-            self._live_add(title, total)
+    def note(self, text: str) -> None:
+        """One line for those who asked for more with ``--verbose``."""
+        if is_verbose():
+            self.say(text)
+
+    def begin(self, title: str, total: int, *, stage: str = "") -> None:
+        """Start to show ``title``, of ``total`` pieces; of what is under way already, so many more."""
+        with self._lock:
+            task = self._find(title)
+            if task is not None and task.stage == stage:
+                task.total += total
+                task.ended = None
+            else:
+                self._tasks.append(Task(title, stage, total, self.clock()))
+            if self.is_live and self._live is None:
+                from omni_ray.pipeline.live import LiveTable
+
+                self._live = LiveTable(self._tasks, self.clock, self._console, self.stream)
+                _shown.append(self)
+
+    def _find(self, title: str) -> Task | None:
+        return next((task for task in reversed(self._tasks) if task.title == title), None)
 
     def advance(self, title: str, *, kept: int = 0, quarantined: int = 0, pieces: int = 1) -> None:
         """``pieces`` more of ``title`` are done."""
-        bar = self._bars[title]
-        bar.done += pieces
-        bar.kept += kept
-        bar.quarantined += quarantined
-        if self._rich is not None:
-            progress, tasks = self._rich
-            progress.update(tasks[title], completed=bar.done, kept=f"{bar.kept:,}", quarantined=f"{bar.quarantined:,}")
-        elif not self.quiet and time.monotonic() - self._last > _PLAIN_SECONDS:
-            self._last = time.monotonic()
-            print(bar.line(), file=self.stream, flush=True)
+        with self._lock:
+            task = self._find(title)
+            if task is None:
+                raise KeyError(title)
+            task.done += pieces
+            task.kept += kept
+            task.quarantined += quarantined
+            now = self.clock()
+            if task.done >= task.total:
+                task.ended = now
+            if not self.is_live and not self.quiet and now - self._last >= PLAIN_SECONDS:
+                self._last = now
+                for each in self._tasks:
+                    if each.done != each.said:
+                        self._print(each, now)
+
+    def _print(self, task: Task, now: float) -> None:
+        task.said = task.done
+        print(task.line(now), file=self.stream, flush=True)
 
     def end(self) -> None:
-        """Stop showing; the last state of a live display stays on the screen."""
-        if self._rich is not None:
-            self._rich[0].stop()
-            self._rich = None
-        self._bars.clear()
+        """Stop showing: a live table stays as it is at last, elsewhere every piece of work gets a closing line."""
+        with self._lock:
+            if not self.is_live and not self.quiet:
+                for task in self._tasks:
+                    if task.said < task.total:
+                        self._print(task, self.clock())
+                        task.said = task.total
+            if not self._is_together:
+                self.stop()
 
-    def _live_add(self, title: str, total: int) -> None:
-        if self._rich is None:
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    def stop(self) -> None:
+        """Stop showing at once, with nothing more to say."""
+        with self._lock:
+            if self._live is not None:
+                self._live.stop()
+                self._live = None
+                _shown.remove(self)
+            self._tasks.clear()
 
-            progress = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[kept]} kept  {task.fields[quarantined]} quarantined"),
-                TimeRemainingColumn(),
-                TextColumn("[dim]Ctrl-C stops; the same command goes on[/dim]"),
-                console=Console(file=self.stream),
-            )
-            progress.start()
-            self._rich = (progress, {})
-        progress, tasks = self._rich
-        tasks[title] = progress.add_task(title, total=total, kept="0", quarantined="0")
+
+_shown: list[Reporter] = []
+"""Reporters whose table is on the screen."""
+
+
+def stop_showing() -> None:
+    """Leave every live table as it is and give the cursor back, before a command says why it ended."""
+    for reporter in list(_shown):
+        reporter.stop()
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb"

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import FALLS_SHORT, OmniError
+from omni_ray.verbosity import is_verbose
 
 _OBJECT_STORE_BYTES = 512 << 20
 """Units travel as blocks of at most 256 MB, and fused stages never store them: half a GiB is ample."""
@@ -41,9 +42,14 @@ def _local_environment() -> None:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
+def _logging() -> dict[str, Any]:
+    """What Ray itself says on our streams: nothing but errors, unless more was asked for."""
+    return {"log_to_driver": is_verbose(), "logging_level": logging.INFO if is_verbose() else logging.ERROR}
+
+
 def _quiet_environment() -> None:
     os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "INFO" if is_verbose() else "ERROR")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
 
@@ -92,7 +98,7 @@ def ray_session(
                     ray.shutdown()
                     _start_local(num_cpus, num_gpus)
             else:
-                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+                ray.init(address=address, **_logging())
         except Exception as error:  # Ray has no base class for what can go wrong here, and raises bare Exceptions too
             ray.shutdown()
             if address == "local":
@@ -118,8 +124,7 @@ def _start_local(num_cpus: int | None, num_gpus: int | None) -> None:
         num_cpus=num_cpus or _usable_cpus(),
         num_gpus=num_gpus or 0,
         include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
+        **_logging(),
         # Beside a GPU, blocks travel between stages: Ray's own share of the memory.
         object_store_memory=None if num_gpus else _OBJECT_STORE_BYTES,
     )
@@ -147,8 +152,9 @@ def _silence_ray_data() -> None:
     """Ray Data prints whole tracebacks for errors that we report in one line ourselves."""
     from ray.data import DataContext
 
-    for name in [n for n in logging.root.manager.loggerDict if n.startswith("ray.data")]:
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    if not is_verbose():
+        for name in [n for n in logging.root.manager.loggerDict if n.startswith("ray.data")]:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -156,7 +162,9 @@ def _silence_ray_data() -> None:
 
 @contextmanager
 def _unsaid() -> Iterator[None]:
-    """Ray prints a paragraph on standard output for every worker that dies; that stream is ours (``--json``)."""
+    """Ray prints what workers print, and a paragraph for every one that dies, on standard output; that stream is ours
+    (``--json``). With ``--verbose`` it goes to standard error.
+    """
     import ray._private.worker as worker
 
     said = getattr(worker, "print_to_stdstream", None)
@@ -164,10 +172,11 @@ def _unsaid() -> Iterator[None]:
         yield
         return
 
-    def nothing(*args: Any, **more: Any) -> None:
-        return None
+    def to_stderr(data: Any, *args: Any, **more: Any) -> None:
+        if is_verbose():
+            said({**data, "is_err": True}, *args, **more)
 
-    worker.print_to_stdstream = nothing
+    worker.print_to_stdstream = to_stderr
     try:
         yield
     finally:
