@@ -1,6 +1,6 @@
 """Photographs to square JPEGs of 224 pixels: ours, the peers and the limit, in turn, on the same files.
 
-    python -m benchmarks.images [--images FOLDER] [--count 768] [--rounds 5] [--clock cpu] [--json]
+    python -m benchmarks.images [--images FOLDER] [--count 1024] [--rounds 5] [--clock cpu] [--json]
 
 First in one process: the function alone, from bytes to rows, in CPU seconds, and where its time goes. Then by two
 processes, warm, from files to files: ours through Ray to committed shards, the same functions in a bare pool, a Pillow
@@ -55,6 +55,8 @@ PROCESSES = 2
 IN_FUNCTION = 128
 """Photographs of a round in one process."""
 BUDGETS = {"photos": {"Pillow pool": 2.0, "limit": 0.85}, "mixed sizes": {"Pillow pool": 3.5, "limit": 0.85}}
+UNITS = Options(unit_scale=0.5)
+"""128 photographs a unit, so that two processes have equal parts of a few hundred."""
 IMAGES = Images()
 
 
@@ -136,6 +138,7 @@ def by_processes(name: str, folder: Path, files: Sequence[Path], rounds: int, cl
                 *(root, "images"),
                 dataset="image_captions",
                 source=str(folder),
+                options=UNITS,
                 params={"images": {"quality": QUALITY}},
                 max_samples=None,
             )
@@ -185,7 +188,7 @@ def _keep(root: Path) -> None:
 
 def _job(source: Path, store: Path, only: int | None) -> tuple[Job, list[Unit]]:
     corpus, tree = ImageCaptions(), FolderTree(source)
-    units = number_units(corpus.units(tree, Options()), tree, {})
+    units = number_units(corpus.units(tree, UNITS), tree, {})
     return Job("photos", corpus, tree.spec(), IMAGES, ImageParams(quality=QUALITY), Storage(store)), units[
         :1
     ] if only else units
@@ -254,7 +257,7 @@ def _compare_pictures(some: list[bytes], others: list[bytes]) -> None:
             raise SystemExit("the sides do not make the same pictures")
 
 
-def rows(folder: Path | None, *, rounds: int = 5, amount: int = 768, clock: str = "wall") -> list[Row]:
+def rows(folder: Path | None, *, rounds: int = 5, amount: int = 1024, clock: str = "wall") -> list[Row]:
     """Every comparison, on photographs of up to 700 pixels and on these and larger ones in turn.
 
     Args:
@@ -277,7 +280,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Parse, run, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path)
-    parser.add_argument("--count", type=int, default=768)
+    parser.add_argument("--count", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu where other work disturbs")
     parser.add_argument("--json", action="store_true")
