@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from omni_ray.materialize.combine import Combined
     from omni_ray.modalities.base import Params
     from omni_ray.pipeline.prepare import Request
+    from omni_ray.synth.native import Expected
     from omni_ray.synth.tiny import TinyReport
 
 DEFAULT_MAX_SAMPLES = 1_000_000
@@ -176,7 +177,7 @@ def prepare(
         raise OmniError("--max-samples must be at least 1")
     if cluster.gpus:
         params = _on_gpus(modalities, params or {}, cluster.picture_engine())
-    with store.lease("omni-ray prepare"), ExitStack() as stack:
+    with store.lease("omni-ray prepare"), reporter.together(), ExitStack() as stack:
         session = _once(stack, cluster)
         want = _Want(dataset, source, name, max_samples, params or {}, options or Options(), reset, download)
         # All sources are found and indexed before any work starts: a wrong path is said at once.
@@ -377,7 +378,8 @@ def combine(
     if not wanted:
         raise OmniError(f"{store.storage.uri}: nothing is prepared here; run `omni-ray prepare` first")
     files = []
-    with store.lease("omni-ray combine"), ExitStack() as stack:
+    reporter = reporter or Reporter(quiet=True)
+    with store.lease("omni-ray combine"), reporter.together(), ExitStack() as stack:
         session = _once(stack, cluster or Cluster())
         for each in wanted:
             files += _combine(store, each, seed, session, reporter)
@@ -468,11 +470,48 @@ def synthesize(
     def run(function: Callable[[Any], int], chunks: Iterable[Any]) -> Iterator[int]:
         todo = list(chunks)
         with (cluster or Cluster()).session():
-            told.begin("synthetic", len(todo))
+            told.begin("synthetic", len(todo), stage="synth")
             for chunk, made in zip(todo, on_ray(function, todo), strict=True):
                 told.advance("synthetic", kept=chunk.stop - chunk.start)
                 yield made
             told.end()
 
-    with Store(root).lease("omni-ray synth"):
+    with Store(root).lease("omni-ray synth"), told.together():
         return synthesize_tiny(root, samples, seed, run)
+
+
+def synthesize_native(
+    folder: str | Path,
+    *,
+    seed: int = DEFAULT_SEED,
+    cluster: Cluster | None = None,
+    reporter: Reporter | None = None,
+) -> dict[str, Expected]:
+    """Write small corpora in their native layouts, each in a folder of its name, made in parallel on Ray.
+
+    Args:
+        folder: an empty folder, or one with corpora that this function wrote.
+        seed: the same seed gives the same bytes.
+        cluster, reporter: as for :func:`prepare`.
+
+    Returns:
+        What to expect of each, by folder name.
+
+    Raises:
+        OmniError: a folder holds something else, or cannot be written.
+    """
+    from omni_ray.pipeline.tasks import on_ray
+    from omni_ray.synth.native import Task, write_native
+
+    told = reporter or Reporter(quiet=True)
+
+    def run(write: Callable[[Task], list[Expected]], tasks: Iterable[Task]) -> Iterator[list[Expected]]:
+        todo = list(tasks)
+        for task in todo:
+            told.begin(task.name, 1, stage="synth")
+        for task, made in zip(todo, on_ray(write, todo), strict=True):
+            told.advance(task.name, kept=sum(each.records for each in made))
+            yield made
+
+    with (cluster or Cluster()).session(), told.together():
+        return write_native(folder, seed, run=run)

@@ -118,7 +118,7 @@ def run_demo(
     told = reporter or Reporter(quiet=True)
     report = DemoReport(Path(root))
     told.say("making small corpora in their native layouts")
-    with (cluster or api.Cluster()).session():
+    with (cluster or api.Cluster()).session(), told.together():
         sources = Path(root) / "sources"
         for name, expected in write_native(sources, seed, run=on_ray).items():
             made = _prepare(root, name, sources, expected, told)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -24,18 +24,16 @@ def synth(
     quiet: opt.Quiet = False,
 ) -> None:
     """Write tiny_corpus.txt, asr.csv, tts.csv, annotations.json and ocr_train.csv, usable by every trainer."""
-    from omni_ray.api import Cluster, synthesize
+    from omni_ray.api import Cluster, synthesize, synthesize_native
     from omni_ray.pipeline.progress import Reporter
 
     reporter = Reporter(quiet=quiet or json_)
     if native is not None:
-        from omni_ray.synth.native import write_native
-
-        expected: dict[str, Any] = {name: vars(each) for name, each in write_native(native, seed=seed).items()}
+        made = synthesize_native(native, seed=seed, cluster=Cluster(address, cpus), reporter=reporter)
         if json_:
-            opt.print_json(expected)
+            opt.print_json({name: vars(each) for name, each in made.items()})
         else:
-            typer.echo(f"{len(expected)} corpora in {native}: {', '.join(expected)}")
+            typer.echo(f"{len(made)} corpora in {native}: {', '.join(made)}")
         return
     report = synthesize(root, samples=samples, seed=seed, cluster=Cluster(address, cpus), reporter=reporter)
     if json_:

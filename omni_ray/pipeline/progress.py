@@ -119,9 +119,10 @@ class Reporter:
         self._is_together = True
         try:
             yield
+            self.end()
         finally:
             self._is_together = False
-        self.end()
+            self.stop()
 
     def say(self, text: str) -> None:
         """One line."""
