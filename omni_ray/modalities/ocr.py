@@ -22,6 +22,8 @@ from omni_ray.modalities.picture_engine import Cut, Decode, use_threads
 
 ILLEGIBLE = frozenset({".", "###", "#"})
 """What annotators write for a word that cannot be read: TextOCR, ICDAR."""
+_BICUBIC_REACH = 3
+"""Pixels beyond an edge that its interpolation may look at."""
 _MIN_EDGE = 2.0
 """Pixels: a word narrower or lower than this shows nothing."""
 
@@ -173,9 +175,19 @@ def straighten(photo: pixels.Pixels, corners: Sequence[float]) -> pixels.Pixels:
     if min(wide, high) < _MIN_EDGE or wide * high > 4 * width * height:
         raise pixels.Unusable("bad_geometry", f"{wide:.1f} by {high:.1f} pixels")
     size = (max(1, round(wide)), max(1, round(high)))
+    around, origin = _around(photo, quad)
+    quad = quad - origin
     coefficients = _projection(np.array([[0, 0], [size[0], 0], [size[0], size[1]], [0, size[1]]], np.float64), quad)
-    crop = Image.fromarray(photo).transform(size, Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BICUBIC)
+    crop = Image.fromarray(around).transform(size, Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BICUBIC)
     return np.asarray(crop)
+
+
+def _around(photo: pixels.Pixels, quad: npt.NDArray[np.float64]) -> tuple[pixels.Pixels, npt.NDArray[np.float64]]:
+    """The part of the photograph that the quadrilateral's pixels are made of, and where it begins (x, y)."""
+    height, width = photo.shape[:2]
+    first = np.clip(np.floor(quad.min(axis=0)) - _BICUBIC_REACH, 0, [width, height]).astype(int)
+    last = np.clip(np.ceil(quad.max(axis=0)) + _BICUBIC_REACH, 0, [width, height]).astype(int)
+    return photo[first[1] : last[1], first[0] : last[0]], first.astype(np.float64)
 
 
 def _convex_clockwise(quad: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
