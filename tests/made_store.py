@@ -92,8 +92,12 @@ def commit(
     source: str = "/somewhere/on/a/disk/corpus",
     homepage: str = "https://example.org",
     corpus: str | None = None,
+    removed: Mapping[str, int] | None = None,
 ) -> CorpusStore:
-    """Commit shards of rows as ``prepare`` would, the quarantine with the first one, a limit as ``--max-samples``."""
+    """Commit shards of rows as ``prepare`` would, the quarantine with the first one, a limit as ``--max-samples``.
+
+    ``removed``: samples that cleaning took away before, by reason.
+    """
     kind = modality_of(modality)
     store = Store(root).corpus(modality, name)
     cut: Cut | None = None
@@ -109,6 +113,8 @@ def commit(
             reasons[row["reason"]] = reasons.get(row["reason"], 0) + row.get("records", 1)
         kept = sum(kind.records_per_row(table))
         stats = {"seconds": sum(row["duration"] for row in rows)} if modality == "audio" else {}
+        if unit == 0:
+            stats |= {f"removed.{reason}": number for reason, number in (removed or {}).items()}
         manifest = Manifest(
             unit,
             f"fingerprint {unit}",

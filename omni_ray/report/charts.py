@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from omni_ray.pipeline.store import Summary
+from omni_ray.quality.reasons import QUALITY_REASONS
 from omni_ray.reasons import REASONS
 from omni_ray.report.histogram import Histogram
 
@@ -20,7 +21,7 @@ _VISIBLE = 0.5
 
 @dataclass(frozen=True)
 class Bar:
-    """One line of the flow of records: what it is, how many, and the bar's place in percent of all records in.
+    """One line of the flow of records: what it is, how many, and the bar's place in percent of all that came in.
 
     ``kind`` is "in", "kept", "lost", "beyond" or "cleaned"; ``meaning`` explains a reason.
     """
@@ -33,30 +34,40 @@ class Bar:
     meaning: str = ""
 
 
-def flow(summary: Summary, removed: dict[str, int] | None = None) -> list[Bar]:
-    """The way of a corpus's records: all that came in, then what went where, step by step, then what is kept.
-
-    Args:
-        summary: the corpus in numbers.
-        removed: samples that cleaning removed, by reason.
-    """
-    total = summary.records_in
-    if not total:
-        return []
+def flow(summary: Summary) -> list[Bar]:
+    """The way of a corpus's records: all that came in, then what went where, step by step, then what is kept."""
     steps = [
         ("lost", code, number, REASONS[code].meaning if code in REASONS else "")
         for code, number in sorted(summary.reasons.items(), key=lambda item: -item[1])
     ]
     if summary.beyond:
         steps.append(("beyond", "beyond the limit", summary.beyond, "not taken, because of --max-samples"))
-    bars = [Bar("in", "in", total, 0, 100)]
+    return _waterfall("in", summary.records_in, steps, summary.kept)
+
+
+def cleaning(summary: Summary) -> list[Bar]:
+    """The same for the samples that cleaning removed, which manifests count as ``removed.<reason>``."""
+    removed = {
+        key.removeprefix("removed."): int(number) for key, number in summary.stats.items() if key.startswith("removed.")
+    }
+    steps = [
+        ("cleaned", code, number, QUALITY_REASONS[code].meaning if code in QUALITY_REASONS else "")
+        for code, number in sorted(removed.items(), key=lambda item: -item[1])
+    ]
+    return _waterfall("samples", summary.samples + sum(removed.values()), steps, summary.samples) if removed else []
+
+
+def _waterfall(label: str, total: int, steps: Sequence[tuple[str, str, int, str]], left: int) -> list[Bar]:
+    if not total:
+        return []
+    bars = [Bar("in", label, total, 0, 100)]
     end = 100.0
-    for kind, label, number, meaning in steps:
+    for kind, what, number, meaning in steps:
         share = 100 * number / total
         end -= share
         width = max(share, _VISIBLE)
-        bars.append(Bar(kind, label, number, max(0.0, min(end, 100 - width)), width, meaning))
-    bars.append(Bar("kept", "kept", summary.kept, 0, 100 * summary.kept / total))
+        bars.append(Bar(kind, what, number, max(0.0, min(end, 100 - width)), width, meaning))
+    bars.append(Bar("kept", "kept", left, 0, 100 * left / total))
     return bars
 
 

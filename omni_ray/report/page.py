@@ -88,7 +88,7 @@ def render(
         files=files,
         anchor=lambda page: anchors[id(page)],
         reasons=REASONS,
-        flow=charts.flow,
+        flows=lambda summary: [charts.flow(summary), charts.cleaning(summary)],
         svg=charts.histogram_svg,
         is_address=_is_address,
     )

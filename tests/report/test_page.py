@@ -181,6 +181,14 @@ def test_odd_projects_give_a_page_too(tmp_path: Path) -> None:
         write_report(tmp_path / "elsewhere")
 
 
+def test_what_cleaning_removed_is_shown(tmp_path: Path) -> None:
+    rows = [text_row(n) for n in range(6)]
+    commit(tmp_path, "text", "web", [rows], removed={"near_duplicate": 3, "boilerplate": 1})
+    words = page_of(tmp_path).words
+    assert "Removed by cleaning samples 10 near_duplicate 3 an earlier document" in words
+    assert "boilerplate 1" in words and words.index("near_duplicate") < words.index("boilerplate")
+
+
 def test_a_damaged_picture_costs_a_picture(tmp_path: Path) -> None:
     rows = [image_row(0), image_row(1, image={"bytes": b"not a picture", "path": "x.jpg"}), image_row(2)]
     commit(tmp_path, "images", "coco", [rows])
