@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Corpus, Options
 from omni_ray.errors import DONE, FALLS_SHORT, OmniError, SourceError
+from omni_ray.pipeline.cleaned import PRESETS, CleanedCorpus, Cleaning, Settings, training_corpora
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.session import is_remote, ray_session
 from omni_ray.pipeline.store import MODALITIES, Store, Summary
@@ -134,6 +135,7 @@ def prepare(
     params: Mapping[str, Mapping[str, Any]] | None = None,
     options: Options | None = None,
     combine: bool = False,
+    clean: str | None = None,
     seed: int | None = DEFAULT_SEED,
     reset: bool = False,
     download: bool = True,
@@ -157,6 +159,8 @@ def prepare(
         params: parameters by modality and name, such as ``{"images": {"size": 224}}``.
         options: how to read the source.
         combine: write the flat files as well.
+        clean: a preset of :func:`clean` for these modalities, "off" to stop cleaning them; None to leave that as it is,
+            which in a new project is off.
         seed: of the shuffle across corpora; None keeps corpus order.
         reset: remove what is committed of these corpora first.
         download: fetch what is missing, where ``source`` is None.
@@ -175,6 +179,8 @@ def prepare(
     report = PrepareReport(max_quarantine=max_quarantine)
     if max_samples is not None and max_samples < 1:
         raise OmniError("--max-samples must be at least 1")
+    if clean is not None and clean not in PRESETS:
+        raise OmniError(f"--clean {clean}: there are {', '.join(PRESETS)}")
     if cluster.gpus:
         params = _on_gpus(modalities, params or {}, cluster.picture_engine())
     with store.lease("omni-ray prepare"), reporter.together(), ExitStack() as stack:
@@ -184,6 +190,9 @@ def prepare(
         plans = [(each, _index(store, each, want, reporter, report)) for each in modalities]
         for each, requests in plans:
             _run(requests, cluster, session, reporter, report)
+            if clean is not None:
+                _clean(store, each, Settings(clean), session, reporter)
+                report.summaries = _as_cleaned(store, report.summaries)
             if combine:
                 report.files += _combine(store, each, seed, session, reporter)
     return report
@@ -324,7 +333,28 @@ def _combine(
 ) -> list[Combined]:
     from omni_ray.materialize.combine import combine
 
+    settings = Cleaning(store, modality).settings
+    if settings is not None:
+        # What came or changed since it was cleaned is cleaned now: the files are never of yesterday's shards.
+        _clean(store, modality, settings, session, reporter)
     return combine(store, modality, seed=seed, session=session, reporter=reporter)
+
+
+def _clean(
+    store: Store,
+    modality: str,
+    settings: Settings,
+    session: Callable[[], AbstractContextManager[None]],
+    reporter: Reporter | None,
+) -> bool:
+    from omni_ray.quality.clean_shards import clean_shards
+
+    return clean_shards(store, modality, settings, session=session, reporter=reporter)
+
+
+def _as_cleaned(store: Store, summaries: Sequence[Summary]) -> list[Summary]:
+    now = {(each.modality, each.name): each for each in (c.summary() for c in training_corpora(store))}
+    return [now[each.modality, each.name] for each in summaries]
 
 
 def download(
@@ -386,6 +416,74 @@ def combine(
     return files
 
 
+@dataclass
+class CleanReport:
+    """What ``clean`` did.
+
+    Attributes:
+        summaries: each corpus in numbers: its samples, and in ``stats`` those ``removed.<reason>`` and ``mended.<change>``.
+        changed: modalities that something was done for; the others were clean already.
+        settings: of each modality, how it is cleaned; None where it is not.
+    """
+
+    summaries: list[Summary] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    settings: dict[str, Settings | None] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "corpora": [summary.as_dict() for summary in self.summaries],
+            "changed": self.changed,
+            "settings": {each: asdict(value) if value else None for each, value in self.settings.items()},
+        }
+
+
+def clean(
+    root: str | Path,
+    modalities: Sequence[str] = (),
+    *,
+    preset: str | None = None,
+    rules: Mapping[str, Any] | None = None,
+    duplicates: Sequence[str] | None = None,
+    cluster: Cluster | None = None,
+    shards: str | None = None,
+    reporter: Reporter | None = None,
+) -> CleanReport:
+    """Clean what is committed: later steps read what is left. Committed shards are not touched.
+
+    From then on ``combine`` cleans what comes new. With nothing but modalities given, what was chosen before holds.
+
+    Args:
+        root: the project folder.
+        modalities: which; none for all that are prepared.
+        preset: "default", "strict", or "off", which takes cleaning back unless rules or duplicates are given.
+        rules: rule name -> False, True, a limit or [low, high]; a rule goes to the modalities that have it.
+        duplicates: kinds to look for; empty for none; None for the usual ones.
+        cluster, shards, reporter: as for :func:`prepare`.
+
+    Raises:
+        OmniError: nothing is prepared, a run is not finished, or an unknown preset, rule or kind.
+    """
+    from omni_ray.quality.settings import settings_of
+
+    store = Store(root, shards)
+    wanted = list(modalities) or [m for m in MODALITIES if store.corpora(m)]
+    if not wanted:
+        raise OmniError(f"{store.storage.uri}: nothing is prepared here; run `omni-ray prepare` first")
+    report = CleanReport()
+    reporter = reporter or Reporter(quiet=True)
+    with store.lease("omni-ray clean"), reporter.together(), ExitStack() as stack:
+        session = _once(stack, cluster or Cluster())
+        before = {each: Cleaning(store, each).settings for each in wanted}
+        for each, settings in settings_of(before, preset, rules, duplicates).items():
+            if _clean(store, each, settings, session, reporter):
+                report.changed.append(each)
+            report.settings[each] = None if settings.is_off else settings
+    report.summaries = [corpus.summary() for each in wanted for corpus in training_corpora(store, each)]
+    return report
+
+
 def export(
     root: str | Path,
     form: str,
@@ -433,7 +531,7 @@ def export(
 
 def status(root: str | Path, *, shards: str | None = None) -> list[Summary]:
     """Every prepared corpus in numbers, from manifests alone."""
-    return [corpus.summary() for corpus in Store(root, shards).corpora()]
+    return [corpus.summary() for corpus in training_corpora(Store(root, shards))]
 
 
 def quarantine(root: str | Path, *, shards: str | None = None) -> Iterator[dict[str, Any]]:
@@ -441,6 +539,14 @@ def quarantine(root: str | Path, *, shards: str | None = None) -> Iterator[dict[
     for corpus in Store(root, shards).corpora():
         for row in corpus.quarantine():
             yield {"modality": corpus.modality, "corpus": corpus.name, **row}
+
+
+def removed(root: str | Path, *, shards: str | None = None) -> Iterator[dict[str, Any]]:
+    """Every sample that cleaning removed: modality, corpus, id, where, reason, detail, samples."""
+    for corpus in training_corpora(Store(root, shards)):
+        if isinstance(corpus, CleanedCorpus):
+            for row in corpus.removed():
+                yield {"modality": corpus.modality, "corpus": corpus.name, **row}
 
 
 def synthesize(

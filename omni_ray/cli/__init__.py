@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import typer
 
 from omni_ray.cli import (
+    clean,
     combine,
     demo,
     doctor,
@@ -40,6 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("prepare")(options.common(prepare.prepare))
+app.command("clean")(options.common(clean.clean))
 app.command("combine")(options.common(combine.combine))
 app.command("verify")(options.common(verify.verify))
 app.command("plan")(options.common(plan.plan))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from omni_ray.cli import options as opt
-from omni_ray.cli.tables import SUMMARY_HEADER, render, summary_row
+from omni_ray.cli.tables import SUMMARY_HEADER, cleaned_line, render, summary_row
 from omni_ray.errors import OmniError
 
 _MODALITIES = ("text", "audio", "images", "ocr")
@@ -23,6 +23,10 @@ def prepare(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the shards and files. Default: the corpus's own.")] = None,
     combine: Annotated[bool, typer.Option("--combine", help="Write the training files too.")] = False,
+    clean: Annotated[
+        str | None,
+        typer.Option(help="off (unless chosen before), default or strict: remove poor samples and duplicates."),
+    ] = None,
     max_samples: Annotated[
         int, typer.Option(min=0, help="Samples to keep per corpus, the first in corpus order; 0 for all.")
     ] = 1_000_000,
@@ -91,6 +95,7 @@ def prepare(
         params=params,
         options=Options(columns=_columns(columns), splits=tuple(splits or ())),
         combine=combine,
+        clean=clean,
         seed=None if no_shuffle else seed,
         reset=reset,
         download=not skip_download,
@@ -129,6 +134,9 @@ def show(report: Any) -> None:
         if summary.reasons:
             reasons = ", ".join(f"{code} {count:,}" for code, count in sorted(summary.reasons.items()))
             typer.echo(f"{summary.name}: quarantined: {reasons}")
+    for summary in report.summaries:
+        if any(key.startswith("removed.") for key in summary.stats):
+            typer.echo(cleaned_line(summary))
     for corpus, why in report.skipped.items():
         typer.echo(f"skipped {corpus}: {why}")
     for warning in report.warnings:

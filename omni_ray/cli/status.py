@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from omni_ray.cli import options as opt
-from omni_ray.cli.tables import SUMMARY_HEADER, render, summary_row
+from omni_ray.cli.tables import SUMMARY_HEADER, cleaned_line, render, summary_row
 
 
 def status(
     quarantine: Annotated[bool, typer.Option("--quarantine", help="List every quarantined record.")] = False,
+    removed: Annotated[bool, typer.Option("--removed", help="List every sample that cleaning removed.")] = False,
     reasons: Annotated[bool, typer.Option("--reasons", help="Explain the reason codes.")] = False,
     root: opt.Root = Path(),
     store: opt.Shards = None,
@@ -20,17 +21,19 @@ def status(
 ) -> None:
     """Show every prepared corpus in numbers. Never starts Ray."""
     from omni_ray import api
+    from omni_ray.quality.reasons import QUALITY_REASONS
     from omni_ray.reasons import REASONS
 
     if reasons:
         if json_:
-            opt.print_json({code: vars(reason) for code, reason in REASONS.items()})
+            opt.print_json({code: vars(reason) for code, reason in (REASONS | QUALITY_REASONS).items()})
         else:
             rows = [[r.code, "fault" if r.fault else "by design", r.meaning] for r in REASONS.values()]
+            rows += [[r.code, "cleaning", r.meaning] for r in QUALITY_REASONS.values()]
             typer.echo(render(("reason", "kind", "meaning"), rows, left=3))
         return
-    if quarantine:
-        records = api.quarantine(root, shards=store)
+    if quarantine or removed:
+        records = api.removed(root, shards=store) if removed else api.quarantine(root, shards=store)
         if json_:
             opt.print_json(list(records))
             return
@@ -51,5 +54,8 @@ def status(
             [[*summary_row(s), s.units_done, s.units_left] for s in summaries],
         )
     )
+    for summary in summaries:
+        if any(key.startswith("removed.") for key in summary.stats):
+            typer.echo(cleaned_line(summary))
     if any(s.units_left for s in summaries):
         typer.echo("run the same prepare command again to finish what is left")

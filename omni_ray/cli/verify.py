@@ -79,13 +79,13 @@ class _Progress:
 
     def __call__(self, file: str, progress: float, rows: int, lost: int) -> None:
         if file not in self._done:
-            self._reporter.begin(file, 100)
+            self._reporter.begin(file, 100, stage="verify")
             self._done[file] = (0, 0, 0)
         before = self._done[file]
         now = (int(progress * 100), rows, lost)
         self._done[file] = now
-        pieces, kept, quarantined = (b - a for a, b in zip(before, now, strict=True))
-        self._reporter.advance(file, pieces=pieces, kept=kept, quarantined=quarantined)
+        pieces, kept, lost = (b - a for a, b in zip(before, now, strict=True))
+        self._reporter.advance(file, pieces=pieces, kept=kept, lost=lost)
 
     def end(self) -> None:
         self._reporter.end()

@@ -16,7 +16,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from omni_ray.export.card import Config, write_card
-from omni_ray.export.parts import CorpusParts, Part, read_rows
+from omni_ray.export.parts import CorpusParts
+from omni_ray.pipeline.parts import Part, read_rows
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.tasks import Runner
 from omni_ray.storage import atomic_writer

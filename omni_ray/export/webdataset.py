@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from omni_ray.export.names import sample_key
-from omni_ray.export.parts import CorpusParts, Part, read_rows
+from omni_ray.export.parts import CorpusParts
+from omni_ray.pipeline.parts import Part, read_rows
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.tasks import Runner
 from omni_ray.storage import atomic_writer, write_atomic

@@ -25,6 +25,7 @@ from omni_ray.errors import OmniError
 from omni_ray.materialize import media, shuffle
 from omni_ray.materialize.formats import FORMATS, FlatFile
 from omni_ray.modalities.registry import modality as modality_of
+from omni_ray.pipeline.cleaned import training_corpora
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import CorpusStore, Manifest, Store
 from omni_ray.pipeline.tasks import Runner, on_ray
@@ -101,7 +102,7 @@ def combine(
     Raises:
         OmniError: nothing was prepared, or a needed unit is not committed.
     """
-    corpora = store.corpora(modality)
+    corpora = training_corpora(store, modality)
     parts = {corpus.name: list(corpus.parts()) for corpus in corpora}
     if not corpora:
         raise OmniError(

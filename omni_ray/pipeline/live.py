@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 HINT = "Ctrl-C stops; the same command goes on"
 _BAR_COLUMNS = 18
-_LEAST = {"bar": 104, "stage": 84, "rate": 72, "quarantined": 58, "kept": 44, "time": 32}
+_LEAST = {"bar": 104, "stage": 84, "rate": 72, "lost": 58, "kept": 44, "time": 32}
 """Columns of the terminal from which on each is shown."""
 
 
@@ -76,8 +76,9 @@ def draw(tasks: Sequence[Task], now: float, width: int) -> Table:
     column("bar", "", _bar, right=False)
     table.add_column("done", justify="right", no_wrap=True)
     cells.append(lambda task: Text(f"{task.done:,}/{task.total:,}"))
-    column("kept", "kept", lambda task: Text(f"{task.kept:,}", "green"))
-    column("quarantined", "quarantined", _quarantined)
+    column("kept", _header([task.words[0] for task in tasks], "records"), lambda task: Text(f"{task.kept:,}", "green"))
+    if lost := _header([task.words[1] for task in tasks], "lost"):
+        column("lost", lost, _lost)
     column("rate", "rate", lambda task: Text(task.rate(now), "dim"))
     column("time", "time", lambda task: Text(task.time(now)))
     for task in tasks:
@@ -85,9 +86,15 @@ def draw(tasks: Sequence[Task], now: float, width: int) -> Table:
     return table
 
 
+def _header(words: list[str], common: str) -> str:
+    """The word for all tasks; ``common`` where they have different ones."""
+    different = set(filter(None, words))
+    return different.pop() if len(different) == 1 else common if different else ""
+
+
 def _bar(task: Task) -> ProgressBar:
     return ProgressBar(total=max(task.total, 1), completed=min(task.done, task.total), width=_BAR_COLUMNS)
 
 
-def _quarantined(task: Task) -> Text:
-    return Text(f"{task.quarantined:,}", "yellow" if task.quarantined else "dim")
+def _lost(task: Task) -> Text:
+    return Text(f"{task.lost:,}" if task.words[1] else "", "yellow" if task.lost else "dim")

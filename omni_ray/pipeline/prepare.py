@@ -151,7 +151,7 @@ def run_requests(
             def on_commit(job: Job, index: int) -> None:
                 manifest = by_name[job.name].finished(index)
                 kept, quarantined = manifest.records["kept"], manifest.records["quarantined"]
-                reporter.advance(_title(job), kept=kept, quarantined=quarantined)
+                reporter.advance(_title(job), kept=kept, lost=quarantined)
                 reporter.note(f"{_title(job)}: committed {manifest.shard.file}: {kept} kept, {quarantined} quarantined")
 
             for job, missing in work:

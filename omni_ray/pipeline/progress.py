@@ -25,6 +25,10 @@ PLAIN_SECONDS = 5.0
 """Between two plain lines of the same piece of work."""
 
 
+_WORDS = {"prepare": ("kept", "quarantined"), "clean": ("kept", "removed"), "verify": ("read", "lost")}
+"""What records are called, by stage, and those that are lost; the other stages lose none."""
+
+
 @dataclass
 class Task:
     """One piece of work, and how far it is.
@@ -32,7 +36,7 @@ class Task:
     Attributes:
         title, stage: what is worked on (a corpus, a file), and what is done with it.
         total, done: pieces.
-        kept, quarantined: records so far.
+        kept, lost: records so far.
         started, ended: in seconds of the reporter's clock; ``ended`` is None while there is something left.
         said: how many pieces the last plain line told of.
     """
@@ -43,9 +47,14 @@ class Task:
     started: float
     done: int = 0
     kept: int = 0
-    quarantined: int = 0
+    lost: int = 0
     ended: float | None = None
     said: int = 0
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """What its records are called, and those that are lost; the latter is empty where none can be."""
+        return _WORDS.get(self.stage, ("records", ""))
 
     def seconds(self, now: float) -> float:
         """How long it has taken."""
@@ -70,7 +79,10 @@ class Task:
     def line(self, now: float) -> str:
         """All of it in one line."""
         what = f"{self.title} ({self.stage})" if self.stage else self.title
-        numbers = [f"{self.done:,}/{self.total:,}", f"{self.kept:,} kept", f"{self.quarantined:,} quarantined"]
+        kept, lost = self.words
+        numbers = [f"{self.done:,}/{self.total:,}", f"{self.kept:,} {kept}"]
+        if lost:
+            numbers.append(f"{self.lost:,} {lost}")
         return f"{what}: {', '.join([*numbers, *filter(None, (self.rate(now), self.time(now)))])}"
 
 
@@ -155,7 +167,7 @@ class Reporter:
     def _find(self, title: str) -> Task | None:
         return next((task for task in reversed(self._tasks) if task.title == title), None)
 
-    def advance(self, title: str, *, kept: int = 0, quarantined: int = 0, pieces: int = 1) -> None:
+    def advance(self, title: str, *, kept: int = 0, lost: int = 0, pieces: int = 1) -> None:
         """``pieces`` more of ``title`` are done."""
         with self._lock:
             task = self._find(title)
@@ -163,7 +175,7 @@ class Reporter:
                 raise KeyError(title)
             task.done += pieces
             task.kept += kept
-            task.quarantined += quarantined
+            task.lost += lost
             now = self.clock()
             if task.done >= task.total:
                 task.ended = now

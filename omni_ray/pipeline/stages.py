@@ -174,13 +174,13 @@ def commit_unit(job: Job, unit: Unit, rows: pa.Table, rest: pa.Table) -> Manifes
     for detail in marks["_detail"].to_pylist():
         stats.update(json.loads(detail) if detail else {})
     part = part_name(unit.index)
-    shard = _write(job.storage, f"{part}.parquet", kept)
+    shard = write_shard(job.storage, f"{part}.parquet", kept)
     quarantine = None
     if rejects.num_rows:
         listed = rejects.select(["id", "_where", "_reason", "_detail", "_records"]).rename_columns(
             QUARANTINE_SCHEMA.names
         )
-        quarantine = _write(job.storage, f"{part}.quarantine.parquet", listed.cast(QUARANTINE_SCHEMA))
+        quarantine = write_shard(job.storage, f"{part}.quarantine.parquet", listed.cast(QUARANTINE_SCHEMA))
     else:
         job.storage.delete(f"{part}.quarantine.parquet")
     manifest = Manifest(
@@ -197,7 +197,8 @@ def commit_unit(job: Job, unit: Unit, rows: pa.Table, rest: pa.Table) -> Manifes
     return manifest
 
 
-def _write(storage: Storage, name: str, table: pa.Table) -> Written:
+def write_shard(storage: Storage, name: str, table: pa.Table) -> Written:
+    """Write a table of shard rows, or of what became of others, as Parquet: atomically, and the same bytes every time."""
     data = _parquet(table)
     storage.write(name, data)
     return Written(name, table.num_rows, data.nbytes, hashlib.sha256(data).hexdigest())

@@ -36,15 +36,22 @@ def in_session(session: Callable[[], AbstractContextManager[None]], run: Runner)
     return mapped
 
 
+def _call(function: Callable[[Item], Result], item: Item) -> Result:
+    """Ray makes tasks of functions only; this one carries whatever can be called."""
+    return function(item)
+
+
 def on_ray(function: Callable[[Item], Result], items: Iterable[Item], *, num_cpus: float = 1.0) -> Iterator[Result]:
     """As tasks of the connected Ray, at most 64 in flight. The first failure is raised as one sentence."""
     import ray
 
-    task = ray.remote(num_cpus=num_cpus, max_retries=RETRIES)(function)
+    task: Any = ray.remote(num_cpus=num_cpus, max_retries=RETRIES)(_call)
+    name = getattr(function, "__name__", type(function).__name__)
     waiting: list[Any] = []
     with as_one_line():
+        shared = ray.put(function)
         for item in items:
-            waiting.append(task.remote(item))
+            waiting.append(task.options(name=name).remote(shared, item))
             if len(waiting) >= _IN_FLIGHT:
                 yield ray.get(waiting.pop(0))
         while waiting:

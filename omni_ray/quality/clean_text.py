@@ -21,7 +21,7 @@ from omni_ray.quality.text_rules import CITATION, TEXT_RULES
 
 _SLICE_BYTES = 8 << 20
 _PROSE_FROM = {"off": 50, "default": 50, "strict": 0}
-_SETTINGS = ("prose_from", "languages", "language_confidence")
+SETTINGS = ("prose_from", "languages", "language_confidence")
 
 
 def clean_text(rows: pa.Table, preset: str, overrides: Mapping[str, Any], where: str) -> Cleaned:
@@ -31,7 +31,7 @@ def clean_text(rows: pa.Table, preset: str, overrides: Mapping[str, Any], where:
     "strict" 0), ``languages`` (ISO 639 codes to keep; then documents in others go) and ``language_confidence`` (0.65).
     """
     rules, settings = chosen(TEXT_RULES, preset, overrides)
-    unknown = set(settings) - set(_SETTINGS)
+    unknown = set(settings) - set(SETTINGS)
     if unknown:
         raise OmniError(f"text has no rule named {', '.join(sorted(unknown))}; docs/quality.md lists them")
     steps = list(rules.values())

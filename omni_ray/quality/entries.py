@@ -45,6 +45,7 @@ class Kind:
         reason: a code of QUALITY_REASONS.
         columns: the shard columns it reads.
         entries: a table of these to its entries.
+        says: what is compared, for people.
         keys: entries a row has at most.
         usual: whether it is looked for unless told otherwise.
         by_distance: whether checks are bits to be compared by Hamming distance.
@@ -54,6 +55,7 @@ class Kind:
     reason: str
     columns: tuple[str, ...]
     entries: Callable[[pa.Table, Mapping[str, Any]], Entries]
+    says: str
     keys: int = 1
     usual: bool = True
     by_distance: bool = False
@@ -119,11 +121,26 @@ def _pictures(rows: pa.Table, options: Mapping[str, Any]) -> Entries:
 
 
 KINDS: dict[str, Kind] = {
-    "document": Kind("text", "duplicate_document", ("id", "text"), _documents),
-    "near_document": Kind("text", "near_duplicate", ("id", "text"), _near, keys=14),
-    "line": Kind("text", "duplicate_line", ("id", "text"), _lines, usual=False),
-    "clip": Kind("audio", "duplicate_clip", ("audio",), _clips),
-    "picture": Kind("images", "near_duplicate", ("image",), _pictures, keys=MAX_DISTANCE + 1, by_distance=True),
+    "document": Kind("text", "duplicate_document", ("id", "text"), _documents, "the text of documents"),
+    "near_document": Kind(
+        "text",
+        "near_duplicate",
+        ("id", "text"),
+        _near,
+        "runs of 5 words of documents (MinHash, 14 bands of 8)",
+        keys=14,
+    ),
+    "line": Kind("text", "duplicate_line", ("id", "text"), _lines, "lines of at least 20 characters", usual=False),
+    "clip": Kind("audio", "duplicate_clip", ("audio",), _clips, "decoded samples"),
+    "picture": Kind(
+        "images",
+        "near_duplicate",
+        ("image",),
+        _pictures,
+        "perceptual hashes: at most 4 of 64 bits differ",
+        keys=MAX_DISTANCE + 1,
+        by_distance=True,
+    ),
 }
 
 

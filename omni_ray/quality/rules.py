@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from omni_ray.errors import OmniError
+from omni_ray.pipeline.cleaned import PRESETS
 
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float64]
-PRESETS = ("off", "default", "strict")
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,14 @@ class Rule:
 
     def detail(self, value: float) -> str:
         """What was measured beside what was wanted, for a person."""
+        return f"{self.name}: {value:.4g}, wanted {self.limits}"
+
+    @property
+    def limits(self) -> str:
+        """The limits in words."""
         wanted = [f"at least {self.low:g}"] if self.low is not None else []
         wanted += [f"at most {self.high:g}"] if self.high is not None else []
-        return f"{self.name}: {value:.4g}, wanted {' and '.join(wanted)}"
+        return " and ".join(wanted)
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import OmniError
-from omni_ray.export.parts import training_parts
+from omni_ray.pipeline.cleaned import CleanedCorpus, training_corpora
+from omni_ray.pipeline.parts import training_parts
 from omni_ray.pipeline.store import MODALITIES, CorpusState, CorpusStore, Store, Summary
 from omni_ray.pipeline.tasks import Runner, inline
 from omni_ray.report.count import Counted, Shard, count
 from omni_ray.report.samples import samples_of
+from omni_ray.storage import Storage
 
 _MOST_CHARACTERS = 40
 
@@ -59,7 +61,7 @@ class TrainingFile:
 def collect(store: Store, run: Runner = inline) -> list[CorpusPage]:
     """Every prepared corpus, by modality and then name."""
     tokenizer = find_tokenizer(store.root)
-    return [_page(corpus, run, tokenizer) for corpus in store.corpora()]
+    return [_page(corpus, run, tokenizer) for corpus in training_corpora(store)]
 
 
 def _page(corpus: CorpusStore, run: Runner, tokenizer: bytes) -> CorpusPage:
@@ -71,13 +73,26 @@ def _page(corpus: CorpusStore, run: Runner, tokenizer: bytes) -> CorpusPage:
     parts = {part.file: part for part in training_parts(corpus)}
     model = tokenizer if corpus.modality == "text" else b""
     shards = [
-        Shard(corpus.storage, corpus.modality, manifest, parts.get(manifest.shard.file), model)
-        for manifest, _ in corpus.parts()
+        Shard(corpus.modality, parts.get(manifest.shard.file), losses, model)
+        for (manifest, _), losses in zip(corpus.parts(), _losses(corpus), strict=True)
     ]
     for counted in run(count, shards):
         page.counted.add(counted)
     page.samples = samples_of(corpus.modality, list(parts.values()))
     return page
+
+
+def _losses(corpus: CorpusStore) -> list[tuple[tuple[Storage, str], ...]]:
+    """For each shard, the files that list its quarantined records and the samples that cleaning removed."""
+    steps = [corpus.prepared, corpus] if isinstance(corpus, CleanedCorpus) else [corpus]
+    return [
+        tuple(
+            (step.storage, manifest.quarantine.file)
+            for step, (manifest, _) in zip(steps, manifests, strict=True)
+            if manifest.quarantine is not None
+        )
+        for manifests in zip(*(step.parts() for step in steps), strict=True)
+    ]
 
 
 def find_tokenizer(root: Path) -> bytes:

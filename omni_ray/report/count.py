@@ -1,4 +1,4 @@
-"""What the page counts in one shard: histograms of its light columns, characters, and examples of its quarantine."""
+"""What the page counts in one shard: histograms of its light columns, characters, and examples of what was lost."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from omni_ray.export.parts import Part, read_rows
-from omni_ray.pipeline.store import Manifest
+from omni_ray.pipeline.parts import Part, read_rows
 from omni_ray.report.histogram import Histogram, linear, logarithmic
 from omni_ray.storage import Storage
 
@@ -29,21 +28,20 @@ class Shard:
     """One shard to count.
 
     Attributes:
-        storage, manifest: where it is, and what it says of itself.
-        part: what of it counts; None where all its records were quarantined.
+        part: what of it counts; None where none of its records were kept.
+        losses: files that list what was quarantined of it, and what cleaning removed.
         tokenizer: a serialized SentencePiece model; empty for none.
     """
 
-    storage: Storage
     modality: str
-    manifest: Manifest
     part: Part | None
+    losses: tuple[tuple[Storage, str], ...] = ()
     tokenizer: bytes = b""
 
 
 @dataclass
 class Counted:
-    """What was counted: histograms by key, characters, rows, and examples of the quarantine by reason."""
+    """What was counted: histograms by key, characters, rows, and examples of what was lost by reason."""
 
     histograms: dict[str, Histogram] = field(default_factory=dict)
     characters: Counter[str] = field(default_factory=Counter)
@@ -74,9 +72,9 @@ def count(shard: Shard) -> Counted:
             counted.rows += rows.num_rows
         if shard.tokenizer:
             _count_tokens(counted.histograms["tokens"], shard.part, shard.tokenizer)
-    if shard.manifest.quarantine is not None:
-        with shard.storage.open(shard.manifest.quarantine.file) as file:
-            counted.examples = _examples(pq.read_table(file))
+    for storage, name in shard.losses:
+        with storage.open(name) as file:
+            counted.examples |= _examples(pq.read_table(file))
     return counted
 
 

@@ -11,6 +11,7 @@ from omni_ray import __version__
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.store import MODALITIES, Store
 from omni_ray.pipeline.tasks import Runner, inline
+from omni_ray.quality.reasons import QUALITY_REASONS
 from omni_ray.reasons import REASONS
 from omni_ray.report import charts
 from omni_ray.report.collect import CorpusPage, TrainingFile, collect, training_files
@@ -87,7 +88,8 @@ def render(
         longest_run=max((stage.get("steps", 0) for stage in plan), default=0),
         files=files,
         anchor=lambda page: anchors[id(page)],
-        reasons=REASONS,
+        reasons=REASONS | QUALITY_REASONS,
+        lost=lambda summary, code: summary.reasons.get(code) or int(summary.stats.get(f"removed.{code}", 0)),
         flows=lambda summary: [charts.flow(summary), charts.cleaning(summary)],
         svg=charts.histogram_svg,
         is_address=_is_address,

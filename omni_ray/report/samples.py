@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from omni_ray.export.parts import Part, read_rows
+from omni_ray.pipeline.parts import Part, read_rows
 from omni_ray.report import media
 from omni_ray.report.count import shortened
 

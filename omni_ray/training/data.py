@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from omni_ray.errors import OmniError
+from omni_ray.pipeline.cleaned import training_corpora
 from omni_ray.pipeline.store import Store
 from omni_ray.storage import Storage
 from omni_ray.training.configs import Config
@@ -146,7 +147,7 @@ def committed_shards(store: Store) -> ShardsOf:
     def shards_of(modality: str) -> Shards:
         return tuple(
             (corpus.storage, manifest.shard.file, manifest.shard.sha256, take)
-            for corpus in store.corpora(modality)
+            for corpus in training_corpora(store, modality)
             for manifest, take in corpus.parts()
         )
 

@@ -242,9 +242,9 @@ class _Work:
             except OSError as error:
                 failed[key] = f"{source.path}: {(error.strerror or str(error)).lower()}"
         sums: dict[tuple[Source, int], Counts] = {}
-        self.reporter.begin("counting", len(units))
+        self.reporter.begin("training files", len(units), stage="count")
         for (unit, key), outcome in zip(units, run(count, [unit for unit, _ in units]), strict=True):
-            self.reporter.advance("counting", kept=outcome.counts.rows)
+            self.reporter.advance("training files", kept=outcome.counts.rows)
             self.outcomes.append((unit, outcome))
             sums[key] = sums.get(key, Counts()) + outcome.counts
             if outcome.problem:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from omni_ray.errors import OmniError
+from omni_ray.pipeline.cleaned import CleanedCorpus, Cleaning
 from omni_ray.pipeline.store import CORPUS_FILE, CorpusState, CorpusStore, Manifest, Store, part_name
 from omni_ray.storage import Storage
 from omni_ray.verify.pieces import FileCheck, Part, Piece
@@ -50,7 +51,8 @@ class CorpusCheck(FileCheck):
     """
 
     def __init__(self, corpus: CorpusStore, *, hashes: bool = True) -> None:
-        super().__init__(f"data/shards/{corpus.modality}/{corpus.name}", "shards")
+        cleaned = "cleaned/" if isinstance(corpus, CleanedCorpus) else ""
+        super().__init__(f"data/shards/{cleaned}{corpus.modality}/{corpus.name}", "shards")
         self._corpus = corpus
         self._hashes = hashes
         self.samples: int | None = None
@@ -138,7 +140,9 @@ class ShardHash(Piece):
 
 
 def corpora_of(store: Store, modality: str) -> list[CorpusStore]:
-    """Every corpus of ``modality`` with a corpus.json, readable or not, by name."""
+    """Every corpus of ``modality`` with a corpus.json, readable or not, by name; cleaned, where the modality is."""
     folder = store.storage.child(modality)
     corpora = [store.corpus(modality, name) for name in folder.folders()]
-    return [corpus for corpus in corpora if CORPUS_FILE in corpus.storage.files()]
+    prepared = [corpus for corpus in corpora if CORPUS_FILE in corpus.storage.files()]
+    cleaning = Cleaning(store, modality)
+    return prepared if cleaning.settings is None else [CleanedCorpus(corpus, cleaning) for corpus in prepared]

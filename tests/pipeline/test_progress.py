@@ -50,7 +50,7 @@ def work(reporter: Reporter, clock: Clock) -> None:
     reporter.begin("audio/librispeech", 4, stage="prepare")
     reporter.begin("audio/ljspeech", 10, stage="prepare")
     clock.now += 4
-    reporter.advance("audio/librispeech", kept=1200, quarantined=3, pieces=4)
+    reporter.advance("audio/librispeech", kept=1200, lost=3, pieces=4)
     clock.now += 6
     reporter.advance("audio/ljspeech", kept=50, pieces=5)
 
@@ -150,7 +150,7 @@ def test_a_log_gets_a_line_every_few_seconds_and_a_closing_one(clock: Clock) -> 
     reporter.begin("text/books", 100, stage="prepare")
     for _ in range(100):
         clock.now += 0.25
-        reporter.advance("text/books", kept=10, quarantined=1)
+        reporter.advance("text/books", kept=10, lost=1)
     reporter.end()
     lines = stream.getvalue().splitlines()
     assert len(lines) == 25 / PLAIN_SECONDS
@@ -170,8 +170,8 @@ def test_short_work_is_one_line_a_corpus_and_no_work_is_none(clock: Clock) -> No
     reporter.end()
     reporter.end()
     assert stream.getvalue().splitlines() == [
-        "text/a: 1/1, 0 kept, 0 quarantined, in 0:00",
-        "text/b: 1/1, 7 kept, 0 quarantined, in 0:00",
+        "text/a: 1/1, 0 records, in 0:00",
+        "text/b: 1/1, 7 records, in 0:00",
     ]
 
 
@@ -183,7 +183,7 @@ def test_more_to_do_of_the_same_counts_on(clock: Clock) -> None:
     reporter.begin("text/a", 3)
     reporter.advance("text/a", kept=5, pieces=3)
     reporter.end()
-    assert stream.getvalue() == "text/a: 5/5, 10 kept, 0 quarantined, in 0:00\n"
+    assert stream.getvalue() == "text/a: 5/5, 10 records, in 0:00\n"
 
 
 def test_quiet_is_silent(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +222,7 @@ def test_several_threads_may_tell(clock: Clock) -> None:
     for thread in threads:
         thread.join()
     reporter.end()
-    assert stream.getvalue().startswith("a: 4,000/4,000, 4,000 kept")
+    assert stream.getvalue().startswith("a: 4,000/4,000, 4,000 records")
 
 
 def test_times_read_like_a_clock() -> None:

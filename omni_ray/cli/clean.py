@@ -1,0 +1,113 @@
+"""``omni-ray clean``: rules and duplicates over what is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from omni_ray.cli import options as opt
+from omni_ray.cli.tables import cleaned_line, render
+from omni_ray.errors import OmniError
+
+_MODALITIES = ("text", "audio", "images", "ocr")
+
+
+def clean(
+    modalities: Annotated[
+        list[str] | None, typer.Argument(help="text, audio, images, ocr. Default: all there are.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="default, strict, or off: take cleaning back. Default: what was chosen before.")
+    ] = None,
+    rule: Annotated[
+        list[str] | None, typer.Option("--rule", help="NAME=on, NAME=off, NAME=5 or NAME=0.5..30; may be repeated.")
+    ] = None,
+    duplicates: Annotated[
+        str | None, typer.Option(help="Kinds to look for, with commas between, or none. Default: the usual ones.")
+    ] = None,
+    language: Annotated[
+        list[str] | None, typer.Option("--language", help="text: keep documents in this language; may be repeated.")
+    ] = None,
+    mask_personal: Annotated[
+        bool, typer.Option("--mask-personal", help="text: write examples over e-mail, phone and IP addresses.")
+    ] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Show every rule and kind of duplicates.")] = False,
+    root: opt.Root = Path(),
+    store: opt.Shards = None,
+    address: opt.Address = None,
+    cpus: opt.Cpus = None,
+    json_: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Remove poor samples and duplicates from what later steps read. Committed shards stay as they are."""
+    for each in modalities or ():
+        if each not in _MODALITIES:
+            raise OmniError(f"{each} is not a modality; there are: {', '.join(_MODALITIES)}")
+    if list_:
+        _show_rules(modalities or _MODALITIES, json_)
+        return
+    from omni_ray import api
+    from omni_ray.pipeline.progress import Reporter
+    from omni_ray.quality.settings import parse_rules
+
+    rules: dict[str, Any] = parse_rules(rule or ())
+    if language:
+        rules["languages"] = list(language)
+    if mask_personal:
+        rules["mask_personal"] = True
+    report = api.clean(
+        root,
+        modalities or (),
+        preset=preset,
+        rules=rules,
+        duplicates=_kinds(duplicates),
+        cluster=api.Cluster(address, cpus),
+        shards=store,
+        reporter=Reporter(quiet=quiet or json_),
+    )
+    if json_:
+        opt.print_json(report.as_dict())
+        return
+    for summary in report.summaries:
+        if report.settings[summary.modality] is None:
+            typer.echo(f"{summary.modality}/{summary.name}: not cleaned; {summary.samples:,} samples as prepared")
+        else:
+            typer.echo(cleaned_line(summary))
+    done = "`omni-ray combine` writes the training files from it"
+    typer.echo(done if report.changed else "nothing to do: all of it was so already")
+
+
+def _kinds(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    return [] if text == "none" else [kind.strip() for kind in text.split(",") if kind.strip()]
+
+
+def _show_rules(modalities: Sequence[str], json_: bool) -> None:
+    rows = [row for modality in modalities for row in (*_rules(modality), *_duplicates(modality))]
+    header = ("modality", "name", "judges", "kept", "reason", "on in", "measures")
+    if json_:
+        opt.print_json([dict(zip(header, row, strict=True)) for row in rows])
+    else:
+        typer.echo(render(header, rows, left=len(header)))
+
+
+def _rules(modality: str) -> Iterator[list[str]]:
+    from omni_ray.quality.clean import rules_of
+    from omni_ray.quality.rules import Rule
+
+    for rule in rules_of(modality):
+        kind = [rule.unit, rule.limits, rule.reason] if isinstance(rule, Rule) else ["changes", "", ""]
+        yield [modality, rule.name, *kind, " ".join(rule.presets), f"{rule.says} ({rule.source})"]
+
+
+def _duplicates(modality: str) -> Iterator[list[str]]:
+    from omni_ray.quality.entries import KINDS
+
+    for name, kind in KINDS.items():
+        if kind.modality == modality:
+            presets = "default strict" if kind.usual else ""
+            yield [modality, name, "duplicates", "the first", kind.reason, presets, kind.says]

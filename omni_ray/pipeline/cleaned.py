@@ -1,0 +1,208 @@
+"""Cleaned shards, beside the committed ones.
+
+``<shards>/cleaned/<modality>/cleaning.json`` says how the modality is cleaned and which shards that was done to; below
+it each corpus has, for unit N, ``part-N.rules.*`` (what the rules left) and ``part-N.json``, the manifest of what is left
+once duplicates are gone too: it names ``part-N.parquet``, or the rules' own file where no duplicate was in it. Committed
+shards are never touched, so that cleaning can be changed or taken back at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from omni_ray.errors import OmniError
+from omni_ray.pipeline.store import MODALITIES, CorpusState, CorpusStore, Manifest, Store, Summary
+
+VERSION = 1
+"""Raised when the same shards and settings give other cleaned shards; it makes all of them stale."""
+PRESETS = ("off", "default", "strict")
+_FOLDER, _FILE = "cleaned", "cleaning.json"
+_MADE_HERE = re.compile(r"part-\d{5,}(\.rules)?(\.removed)?\.(parquet|json)")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a modality is cleaned.
+
+    Attributes:
+        preset: "off", "default" or "strict".
+        rules: rule name -> False, True, a limit or [low, high]; see docs/quality.md.
+        duplicates: kinds to look for; None for the modality's usual ones, which under "off" are none.
+    """
+
+    preset: str = "default"
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    duplicates: tuple[str, ...] | None = None
+
+    @property
+    def is_off(self) -> bool:
+        """Whether nothing is to be cleaned at all."""
+        return self.preset == "off" and not self.rules and not self.duplicates
+
+
+class Cleaning:
+    """The cleaned shards of one modality.
+
+    Args:
+        store: the committed shards.
+        modality: text, audio, images or ocr.
+    """
+
+    def __init__(self, store: Store, modality: str) -> None:
+        self.store = store
+        self.modality = modality
+        self.storage = store.storage.child(_FOLDER).child(modality)
+
+    @cached_property
+    def _saved(self) -> dict[str, Any]:
+        try:
+            value = json.loads(self.storage.read(_FILE))
+            return {**value, "settings": _settings(value["settings"])}
+        except FileNotFoundError:
+            return {}
+        except (ValueError, KeyError, TypeError) as error:
+            raise OmniError(
+                f"{self.storage.uri}/{_FILE} is not readable ({error}); remove it and run `omni-ray clean {self.modality}`"
+            ) from error
+
+    @property
+    def settings(self) -> Settings | None:
+        """How the modality is cleaned; None where it is not."""
+        return self._saved.get("settings")
+
+    @cached_property
+    def is_fresh(self) -> bool:
+        """Whether what is cleaned is what is committed. Raises OmniError where a needed unit is not committed."""
+        settings = self.settings
+        return settings is not None and self._saved.get("made_of") == self.made_of(settings)
+
+    def made_of(self, settings: Settings) -> str:
+        """Digest of all that the cleaned shards depend on."""
+        parts = {
+            corpus.name: [(manifest.shard.sha256, take) for manifest, take in corpus.parts()]
+            for corpus in self.store.corpora(self.modality)
+        }
+        return digest([VERSION, asdict(settings), parts])
+
+    def save(self, settings: Settings, made_of: str = "") -> None:
+        """Note the settings, and, once all is cleaned, what it was made of."""
+        value = {"settings": asdict(settings), "made_of": made_of}
+        self.storage.write(_FILE, json.dumps(value, sort_keys=True, indent=1).encode() + b"\n")
+        for name in ("_saved", "is_fresh"):
+            self.__dict__.pop(name, None)
+
+    def corpora(self) -> list[CleanedCorpus]:
+        """Every prepared corpus, cleaned."""
+        return [CleanedCorpus(corpus, self) for corpus in self.store.corpora(self.modality)]
+
+    def remove(self) -> None:
+        """Remove every cleaned shard, and the settings: later steps read the committed shards again."""
+        self.storage.delete(_FILE)
+        self.remove_others(())
+        self.storage.remove_if_empty()
+        self.store.storage.child(_FOLDER).remove_if_empty()
+        for name in ("_saved", "is_fresh"):
+            self.__dict__.pop(name, None)
+
+    def remove_others(self, names: tuple[str, ...]) -> None:
+        """Remove what was cleaned of corpora that are not among ``names``."""
+        for name in self.storage.folders():
+            if name not in names:
+                folder = self.storage.child(name)
+                for file in folder.files():
+                    if _MADE_HERE.fullmatch(file):
+                        folder.delete(file)
+                folder.remove_if_empty()
+
+
+class CleanedCorpus(CorpusStore):
+    """The cleaned shards of one corpus; reads like committed ones. ``records`` of its manifests are samples."""
+
+    def __init__(self, prepared: CorpusStore, cleaning: Cleaning) -> None:
+        super().__init__(cleaning.storage.child(prepared.name), prepared.modality, prepared.name)
+        self.prepared = prepared
+        self._cleaning = cleaning
+
+    def state(self) -> CorpusState | None:
+        """That of the committed shards; what is beyond its limit is not among the cleaned ones."""
+        state = self.prepared.state()
+        if state is None:
+            return None
+        units = state.required if state.cut is None else state.cut.unit + 1
+        return replace(state, units=units, required=units, cut=None)
+
+    def parts(self) -> Iterator[tuple[Manifest, int]]:
+        """The cleaned shards in canonical order, each with the number of its samples.
+
+        Raises OmniError where they are not those of the committed shards.
+        """
+        required = self._units()
+        if not self._cleaning.is_fresh or len(required) < self._required:
+            raise OmniError(
+                f"{self.modality}: shards came or changed since they were cleaned; run `omni-ray clean {self.modality}`"
+            )
+        for manifest in required:
+            yield manifest, manifest.samples
+
+    @property
+    def _required(self) -> int:
+        state = self.state()
+        return state.required if state is not None else 0
+
+    def _units(self) -> list[Manifest]:
+        return [manifest for unit, manifest in sorted(self.committed().items()) if unit < self._required]
+
+    def summary(self) -> Summary:
+        """The corpus in numbers: records as committed, samples and sums as cleaned."""
+        total = self.prepared.summary()
+        if total.units_left or not self._cleaning.is_fresh:
+            return total
+        cleaned: Counter[str] = Counter()
+        units = self._units()
+        for manifest in units:
+            for key, value in manifest.stats.items():
+                cleaned[key] += value  # type: ignore[assignment]
+        total.samples = sum(manifest.samples for manifest in units)
+        total.bytes = sum(manifest.shard.bytes for manifest in units)
+        for key, value in cleaned.items():
+            total.stats[key] = value
+        return total
+
+    def quarantine(self) -> Iterator[dict[str, Any]]:
+        """Records that were not kept when the corpus was prepared."""
+        return self.prepared.quarantine()
+
+    def removed(self) -> Iterator[dict[str, Any]]:
+        """What cleaning removed: id, where, reason, detail, samples."""
+        import pyarrow.parquet as pq
+
+        for manifest in self._units():
+            if manifest.quarantine is not None:
+                with self.storage.open(manifest.quarantine.file) as file:
+                    yield from pq.read_table(file).to_pylist()
+
+
+def training_corpora(store: Store, modality: str | None = None) -> list[CorpusStore]:
+    """Every prepared corpus as training reads it: cleaned, where the modality is cleaned. By modality and then name."""
+    found: list[CorpusStore] = []
+    for each in MODALITIES if modality is None else (modality,):
+        cleaning = Cleaning(store, each)
+        found += store.corpora(each) if cleaning.settings is None else cleaning.corpora()
+    return found
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a JSON value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _settings(value: Mapping[str, Any]) -> Settings:
+    kinds = value["duplicates"]
+    return Settings(value["preset"], dict(value["rules"]), None if kinds is None else tuple(kinds))

@@ -1,0 +1,306 @@
+"""Cleaning committed shards: rules shard by shard, then duplicates across shards and corpora.
+
+Both steps are resumable and depend on nothing but shards and settings: every rule's outcome is committed with a
+manifest of its own, and a shard is written a second time only where a duplicate was found in it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from omni_ray.errors import OmniError
+from omni_ray.modalities.registry import modality as modality_of
+from omni_ray.pipeline.cleaned import PRESETS, VERSION, Cleaning, Settings, digest
+from omni_ray.pipeline.parts import Part, read_rows, training_parts
+from omni_ray.pipeline.progress import Reporter
+from omni_ray.pipeline.stages import write_shard
+from omni_ray.pipeline.store import Manifest, Store, part_name
+from omni_ray.pipeline.tasks import Runner, on_ray
+from omni_ray.quality.clean import clean_table, rules_of
+from omni_ray.quality.documents import document_starts
+from omni_ray.quality.duplicates import Duplicate, Shard, find_duplicates
+from omni_ray.quality.entries import kinds_of
+from omni_ray.quality.outcome import Account, Cleaned
+from omni_ray.storage import Storage
+
+_WHOLE_DOCUMENTS = ("document", "near_document")
+
+
+def clean_shards(
+    store: Store,
+    modality: str,
+    settings: Settings,
+    *,
+    session: Callable[[], AbstractContextManager[None]] = nullcontext,
+    run: Runner = on_ray,
+    reporter: Reporter | None = None,
+) -> bool:
+    """Clean every corpus of ``modality``; later steps then read what is left.
+
+    Args:
+        store: the committed shards.
+        modality: text, audio, images or ocr.
+        settings: which rules, which duplicates.
+        session: connects to Ray; entered only when there is something to do.
+        run: maps the work over shards.
+        reporter: told of each shard.
+
+    Returns:
+        Whether anything was done; False where all was clean already.
+
+    Raises:
+        OmniError: unknown rules or kinds, nothing is prepared, or a needed unit is not committed.
+    """
+    check(modality, settings)
+    cleaning = Cleaning(store, modality)
+    if settings.is_off:
+        was_on = cleaning.settings is not None
+        cleaning.remove()
+        return was_on
+    if not store.corpora(modality):
+        raise OmniError(f"{modality}: nothing is prepared; run `omni-ray prepare {modality}` first")
+    made_of = cleaning.made_of(settings)
+    if cleaning.settings == settings and cleaning.is_fresh:
+        return False
+    cleaning.save(settings)
+    reporter = reporter or Reporter(quiet=True)
+    shards = list(_shards(cleaning, settings))
+    with session():
+        ruled = _apply_rules(shards, run, reporter)
+        _drop_duplicates(shards, ruled, settings, store, modality, run, reporter)
+    cleaning.remove_others(tuple(corpus.name for corpus in cleaning.corpora()))
+    cleaning.save(settings, made_of)
+    return True
+
+
+def check(modality: str, settings: Settings) -> None:
+    """Raise OmniError for an unknown modality, preset, rule or kind of duplicates, or a limit a rule cannot have."""
+    if settings.preset not in PRESETS:
+        raise OmniError(f"{settings.preset}: there are the presets {', '.join(PRESETS)}")
+    rules_of(modality)
+    empty = modality_of(modality).schema.empty_table()
+    clean_table(empty, modality, settings.preset, settings.rules)
+    kinds_of(modality, settings.duplicates)
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """One shard on its way."""
+
+    corpus: str
+    modality: str
+    unit: int
+    part: Part | None
+    storage: Storage
+    settings: Settings
+    fingerprint: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.corpus}/{part_name(self.unit)}"
+
+    @property
+    def rules_file(self) -> str:
+        return f"{part_name(self.unit)}.rules"
+
+
+def _shards(cleaning: Cleaning, settings: Settings) -> Iterator[_Shard]:
+    rules = [VERSION, settings.preset, dict(settings.rules)]
+    for corpus in cleaning.corpora():
+        parts = {part.file: part for part in training_parts(corpus.prepared)}
+        for manifest, take in corpus.prepared.parts():
+            fingerprint = digest([rules, manifest.shard.sha256, take])
+            part = parts.get(manifest.shard.file)
+            yield _Shard(
+                corpus.name, cleaning.modality, manifest.unit, part, corpus.storage, settings, fingerprint
+            )  # fmt: skip
+
+
+def _apply_rules(shards: list[_Shard], run: Runner, reporter: Reporter) -> list[Manifest]:
+    """What the rules leave of each shard."""
+    made = _Made(shards)
+    done = [made.manifest(shard, shard.rules_file, shard.fingerprint) for shard in shards]
+    todo = [n for n, manifest in enumerate(done) if manifest is None]
+    counts = Counter(_line(shards[n]) for n in todo)
+    for line, count in counts.items():
+        reporter.begin(line, count, stage="clean")
+    for n, manifest in zip(todo, run(_rule_shard, [shards[n] for n in todo]), strict=True):
+        done[n] = manifest
+        reporter.advance(_line(shards[n]), kept=manifest.samples, lost=manifest.records["quarantined"])
+    reporter.end()
+    return [manifest for manifest in done if manifest is not None]
+
+
+def _line(shard: _Shard) -> str:
+    return f"{shard.modality}/{shard.corpus}"
+
+
+class _Made:
+    """What an earlier run made of shards; folders are listed once."""
+
+    def __init__(self, shards: list[_Shard]) -> None:
+        self._files = {corpus: storage.files() for corpus, storage in {s.corpus: s.storage for s in shards}.items()}
+
+    def manifest(self, shard: _Shard, stem: str, fingerprint: str) -> Manifest | None:
+        """The manifest of what was made of a shard, where that is still so and its files are there."""
+        files = self._files[shard.corpus]
+        if f"{stem}.json" not in files:
+            return None
+        try:
+            manifest = Manifest.from_json(shard.storage.read(f"{stem}.json"))
+        except (ValueError, KeyError, TypeError):
+            return None
+        wanted = [each for each in (manifest.shard, manifest.quarantine) if each is not None]
+        is_whole = all(files.get(each.file) == each.bytes for each in wanted)
+        return manifest if is_whole and manifest.fingerprint == fingerprint else None
+
+
+def _rule_shard(shard: _Shard) -> Manifest:
+    schema = modality_of(shard.modality).schema
+    tables = list(read_rows(shard.part)) if shard.part is not None else []
+    rows = pa.concat_tables(tables) if tables else schema.empty_table()
+    cleaned = clean_table(rows, shard.modality, shard.settings.preset, shard.settings.rules, shard.title)
+    return _commit(shard, shard.rules_file, cleaned, shard.fingerprint)
+
+
+def _commit(shard: _Shard, stem: str, cleaned: Cleaned, fingerprint: str) -> Manifest:
+    """Write what is left, then what was removed, then the manifest."""
+    manifest = Manifest(
+        unit=shard.unit,
+        fingerprint=fingerprint,
+        shard=write_shard(shard.storage, f"{stem}.parquet", cleaned.kept),
+        quarantine=(
+            write_shard(shard.storage, f"{stem}.removed.parquet", cleaned.removed) if cleaned.removed.num_rows else None
+        ),
+        samples=cleaned.stats["samples_kept"],
+        records={
+            "in": cleaned.stats["samples_in"],
+            "kept": cleaned.stats["samples_kept"],
+            "quarantined": cleaned.stats["samples_in"] - cleaned.stats["samples_kept"],
+        },
+        reasons=_removed(cleaned.stats),
+        stats={key: value for key, value in cleaned.stats.items() if not key.startswith("samples_")}
+        | _sums(shard.modality, cleaned.kept),
+    )
+    shard.storage.write(f"{stem}.json", manifest.as_json())
+    return manifest
+
+
+def _removed(stats: Mapping[str, int]) -> dict[str, int]:
+    return {key.removeprefix("removed."): value for key, value in stats.items() if key.startswith("removed.")}
+
+
+def _sums(modality: str, kept: pa.Table) -> dict[str, float]:
+    if modality != "audio":
+        return {}
+    return {"seconds": round(float(np.sum(kept["duration"].to_numpy())), 6)}
+
+
+def _drop_duplicates(
+    shards: list[_Shard],
+    ruled: list[Manifest],
+    settings: Settings,
+    store: Store,
+    modality: str,
+    run: Runner,
+    reporter: Reporter,
+) -> None:
+    """Commit the final manifest of every shard, without the rows that an earlier row says already."""
+    kinds = settings.duplicates
+    if kinds is None:
+        kinds = () if settings.preset == "off" else tuple(kinds_of(modality))
+    of_shard: dict[int, list[Duplicate]] = {}
+    if kinds:
+        reporter.say(f"{modality}: looking for duplicates ({', '.join(kinds)}) in {len(shards):,} shards")
+        scratch = Storage(store.state_folder / "duplicates" / modality)
+        _empty(scratch)
+        places = [Shard(each.storage, f"{each.rules_file}.parquet", each.title) for each in shards]
+        of_shard = find_duplicates(places, modality, scratch, kinds, run).of_shard
+        _empty(scratch)
+    made = _Made(shards)
+    todo = []
+    for number, (shard, manifest) in enumerate(zip(shards, ruled, strict=True)):
+        found = of_shard.get(number, [])
+        fingerprint = digest([manifest.shard.sha256, manifest.fingerprint, [asdict(each) for each in found]])
+        stem = part_name(shard.unit)
+        if made.manifest(shard, stem, fingerprint) is not None:
+            continue
+        if found:
+            todo.append(_Unique(shard, manifest, tuple(found), fingerprint))
+            continue
+        shard.storage.write(f"{stem}.json", replace(manifest, fingerprint=fingerprint).as_json())
+        for name in (f"{stem}.parquet", f"{stem}.removed.parquet"):
+            shard.storage.delete(name)
+    for _ in run(_write_unique, todo):
+        pass
+
+
+def _empty(scratch: Storage) -> None:
+    """Remove what an interrupted search left."""
+    for kind in scratch.folders():
+        folder = scratch.child(kind)
+        for name in folder.files():
+            folder.delete(name)
+        folder.remove_if_empty()
+    scratch.remove_if_empty()
+
+
+@dataclass(frozen=True)
+class _Unique:
+    """A shard with duplicates in it."""
+
+    shard: _Shard
+    ruled: Manifest
+    found: tuple[Duplicate, ...]
+    fingerprint: str
+
+
+def _write_unique(work: _Unique) -> None:
+    shard, storage = work.shard, work.shard.storage
+    with storage.open(work.ruled.shard.file) as file:
+        rows = pq.read_table(file)
+    unique = without_duplicates(rows, shard.modality, work.found, shard.title)
+    removed = unique.removed
+    if work.ruled.quarantine is not None:
+        with storage.open(work.ruled.quarantine.file) as file:
+            removed = pa.concat_tables([pq.read_table(file), removed])
+    stats: Counter[str] = Counter(
+        {key: int(value) for key, value in work.ruled.stats.items() if key.startswith(("removed.", "mended."))}
+    )
+    stats.update({key: value for key, value in unique.stats.items() if key.startswith("removed.")})
+    stats.update(samples_in=work.ruled.records["in"], samples_kept=unique.stats["samples_kept"])
+    cleaned = Cleaned(unique.kept, removed, dict(sorted(stats.items())))
+    _commit(shard, part_name(shard.unit), cleaned, work.fingerprint)
+
+
+def without_duplicates(rows: pa.Table, modality: str, found: tuple[Duplicate, ...], where: str) -> Cleaned:
+    """Shard rows without those that were found to be duplicates; of text, whole documents go with their first line.
+
+    Args:
+        rows: rows of a shard, in its schema.
+        modality: "text", "audio", "images" or "ocr".
+        found: what :func:`omni_ray.quality.duplicates.find_duplicates` says of this shard.
+        where: the shard's name, for the account.
+    """
+    samples = modality_of(modality).samples_per_row(rows)
+    account = Account(where)
+    stays = np.ones(rows.num_rows, bool)
+    starts = document_starts(rows["id"]) if modality == "text" else np.arange(rows.num_rows)
+    ends = dict(zip(starts.tolist(), [*starts[1:].tolist(), rows.num_rows], strict=True))
+    ids = rows["id"]
+    for each in found:
+        last = ends[each.row] if each.kind in _WHOLE_DOCUMENTS else each.row + 1
+        for row in range(each.row, last):
+            if stays[row]:
+                stays[row] = False
+                account.remove(ids[row].as_py(), each.reason, each.detail, samples[row])
+    kept = rows.filter(pa.array(stays))
+    total = sum(samples)
+    return account.close(kept, total, total - sum(np.asarray(samples)[~stays].tolist()))
