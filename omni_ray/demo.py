@@ -6,6 +6,7 @@ Nothing in it is special to the demo: it makes sources, and then does what a use
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ class DemoReport:
     """What the demo did.
 
     Attributes:
-        summaries: each corpus in numbers, with the seconds it took.
+        summaries: each corpus in numbers, as cleaned, with the seconds it took to prepare.
         files: the production files, by path relative to the root.
         surprises: corpora of which something else became than their maker says.
         verified: what reading everything back found.
@@ -71,6 +72,11 @@ class DemoReport:
     def closing_lines(self) -> list[str]:
         """What to look at, and what to do next."""
         lines = [f"{path}: {count:,} records" for path, count in self.files.items()]
+        removed = Counter[str]()
+        for summary, _ in self.summaries:
+            removed.update(summary.removed)
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(removed.items()))
+        lines.append(f"cleaned away: {removed.total():,} samples{f' ({reasons})' if reasons else ''}")
         lines += [f"not as expected: {surprise}" for surprise in self.surprises]
         if self.verified is not None:
             lines.append(
@@ -103,7 +109,7 @@ def run_demo(
     cluster: api.Cluster | None = None,
     reporter: Reporter | None = None,
 ) -> DemoReport:
-    """Make corpora, prepare, combine, verify and plan them under ``root``.
+    """Make corpora, prepare, clean, combine, verify and plan them under ``root``.
 
     Raises:
         OmniError: the folder holds something else, or cannot be written.
@@ -125,6 +131,9 @@ def run_demo(
             report.summaries.append(made)
             report.surprises += _surprise(made[0], expected)
         report.summaries.sort(key=lambda item: (MODALITIES.index(item[0].modality), item[0].name))
+        cleaned = api.clean(root, preset="default", reporter=told)
+        now = {(each.modality, each.name): each for each in cleaned.summaries}
+        report.summaries = [(now[each.modality, each.name], seconds) for each, seconds in report.summaries]
         for file in api.combine(root, reporter=told):
             if "production_" in file.path:
                 report.files[file.path] = file.records

@@ -135,7 +135,7 @@ def show(report: Any) -> None:
             reasons = ", ".join(f"{code} {count:,}" for code, count in sorted(summary.reasons.items()))
             typer.echo(f"{summary.name}: quarantined: {reasons}")
     for summary in report.summaries:
-        if any(key.startswith("removed.") for key in summary.stats):
+        if summary.removed or summary.mended:
             typer.echo(cleaned_line(summary))
     for corpus, why in report.skipped.items():
         typer.echo(f"skipped {corpus}: {why}")

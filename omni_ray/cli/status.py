@@ -55,7 +55,7 @@ def status(
         )
     )
     for summary in summaries:
-        if any(key.startswith("removed.") for key in summary.stats):
+        if summary.removed or summary.mended:
             typer.echo(cleaned_line(summary))
     if any(s.units_left for s in summaries):
         typer.echo("run the same prepare command again to finish what is left")

@@ -41,14 +41,9 @@ def summary_row(summary: Summary) -> list[object]:
 
 def cleaned_line(summary: Summary) -> str:
     """What cleaning did to a corpus, in a sentence."""
-    counts = {prefix: _counts(summary, prefix) for prefix in ("removed.", "mended.")}
-    removed = sum(counts["removed."].values())
-    text = f"{summary.modality}/{summary.name}: {summary.samples:,} of {summary.samples + removed:,} samples are clean"
-    for prefix, found in counts.items():
+    before = summary.samples + sum(summary.removed.values())
+    text = f"{summary.modality}/{summary.name}: {summary.samples:,} of {before:,} samples are clean"
+    for what, found in (("removed", summary.removed), ("mended", summary.mended)):
         if found:
-            text += f"; {prefix[:-1]}: " + ", ".join(f"{name} {count:,}" for name, count in sorted(found.items()))
+            text += f"; {what}: " + ", ".join(f"{name} {count:,}" for name, count in found.items())
     return text
-
-
-def _counts(summary: Summary, prefix: str) -> dict[str, int]:
-    return {key.removeprefix(prefix): int(n) for key, n in summary.stats.items() if key.startswith(prefix) and n}

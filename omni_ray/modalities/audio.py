@@ -163,7 +163,7 @@ def _clip(row: Mapping[str, Any], corpus: str, params: AudioParams) -> tuple[wav
     path = _path(row["path"], params.audio_format)
     if not row["audio"]:
         raise waveform.Unusable("decode_error", "the file is empty")
-    clip = waveform.convert(row["audio"], SAMPLING_RATE, params.audio_format, params.resampler)
+    clip = waveform.convert(row["audio"], SAMPLING_RATE, params.audio_format, params.resampler, params.max_seconds)
     seconds = clip.num_samples / SAMPLING_RATE
     if clip.num_samples < MIN_SAMPLES or seconds < params.min_seconds:
         raise waveform.Unusable("too_short", f"{clip.num_samples} samples at 16 kHz ({seconds:.3f} s)")

@@ -22,8 +22,10 @@ import soxr
 
 from omni_ray.modalities.audio_headers import is_flac, missing_bytes
 
-Samples = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float32]
 """Mono, full scale at 1.0, shape (n,)."""
+Samples = Floats | npt.NDArray[np.int16]
+"""Mono, shape (n,): 16-bit samples as long as nothing has changed them, full scale at 32768."""
 
 MAX_SECONDS = 2 * 3600
 """A longer recording is not a training clip."""
@@ -33,7 +35,9 @@ MAX_CHANNELS = 64
 RATES = range(1_000, 768_001)
 _FORMATS = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "MP3", "OGG", "AIFF", "AU", "CAF", "NIST"}
 """libsndfile also takes the formats of samplers and of MATLAB, whose marks any file might begin with."""
-_BLOCK = 1 << 20
+_BLOCK = 1 << 16
+"""Values read at once: what fits into a core's cache. libsndfile also clears what it cannot fill of a longer buffer."""
+_SINC_BLOCK = 1 << 19
 _HUGE = 1e9
 _FLAC_EXTRAS = 1 << 16
 """Bytes that a FLAC file may have beside its samples and still be kept as it is."""
@@ -73,7 +77,7 @@ class Clip:
     peak: float
 
 
-def convert(data: bytes, rate: int, audio_format: str, resampler: str = "soxr") -> Clip:
+def convert(data: bytes, rate: int, audio_format: str, resampler: str = "soxr", longest: float | None = None) -> Clip:
     """A whole file (WAV, FLAC, MP3, Ogg Vorbis and Opus, AIFF, ...) as mono FLAC or WAV.
 
     A file that is mono 16-bit FLAC at ``rate`` already is decoded to the end, and then kept as it is, byte for
@@ -84,23 +88,25 @@ def convert(data: bytes, rate: int, audio_format: str, resampler: str = "soxr") 
         rate: the rate wanted, in Hz.
         audio_format: "flac" or "wav" (PCM_16).
         resampler: "soxr" (soxr HQ) or "torchaudio" (Kaiser-windowed sinc).
+        longest: seconds that are allowed; a longer file is not decoded much further. Its clip may be a few samples
+            longer all the same, by what resampling rounds.
 
     Raises:
-        Unusable: ``decode_error``, ``truncated``, ``non_finite`` or ``too_large``.
+        Unusable: ``decode_error``, ``truncated``, ``non_finite``, ``too_long`` or ``too_large``.
     """
-    kept = _verified(data, rate) if audio_format == "flac" and is_flac(data, rate) else None
+    kept = _verified(data, rate, longest) if audio_format == "flac" and is_flac(data, rate) else None
     if kept is not None:
         return kept
     with _opened(data) as file:
-        source = _Source(file)
+        source = _Source(file, longest)
         encoded, count = _encode(_resampled(source.blocks(), file.samplerate, rate, resampler), rate, audio_format)
         return Clip(encoded, count, file.samplerate, source.peak)
 
 
-def _verified(data: bytes, rate: int) -> Clip | None:
+def _verified(data: bytes, rate: int, longest: float | None) -> Clip | None:
     """The file itself, decoded to its end; None where it is damaged, or holds pictures or tags behind its samples."""
     with _opened(data) as file:
-        source = _Source(file)
+        source = _Source(file, longest)
         try:
             count = sum(len(block) for block in source.blocks(to_the_end=True))
         except soundfile.LibsndfileError:
@@ -109,9 +115,9 @@ def _verified(data: bytes, rate: int) -> Clip | None:
 
 
 class _Forward(soundfile.SoundFile):  # type: ignore[misc]
-    """Reads from front to back until nothing comes, however many frames the header counts.
+    """Reads or writes from front to back; reads until nothing comes, however many frames the header counts.
 
-    soundfile would seek after each read, and stop at the number of frames in the header: FLAC that was written to a
+    soundfile would seek after each block, and stop at the number of frames in the header: FLAC that was written to a
     pipe has no such number, and an MP3 file's is a guess.
     """
 
@@ -143,42 +149,54 @@ def _opened(data: bytes) -> Iterator[soundfile.SoundFile]:
 class _Source:
     """The samples of an open file, averaged over its channels; ``peak`` grows as they are read."""
 
-    def __init__(self, file: soundfile.SoundFile) -> None:
+    def __init__(self, file: soundfile.SoundFile, longest: float | None) -> None:
         self._file = file
+        self._longest = longest
         self.peak = 0.0
 
     def blocks(self, to_the_end: bool = False) -> Iterator[Samples]:
-        """Mono blocks; ``to_the_end`` asks for more than the header of a FLAC file counts, which finds what is behind."""
+        """Mono blocks, each good until the next is asked for.
+
+        ``to_the_end`` asks for more than the header of a FLAC file counts, which finds what is behind.
+        """
         file, frames = self._file, 0
         # Only FLAC counts its samples: WAV was measured in bytes, the others estimate.
         promised = file.frames if file.format == "FLAC" and file.frames < 1 << 36 else None
-        longest = min(MAX_SECONDS * file.samplerate, MAX_VALUES // file.channels)
-        step = max(1, _BLOCK // file.channels)
+        # libsndfile turns 16 bits into floats one by one, which takes longer than reading them.
+        dtype = "int16" if file.subtype == "PCM_16" else "float32"
+        buffer = np.empty((max(1, _BLOCK // file.channels), file.channels), dtype)
         while promised is None or frames < promised:
-            wanted = step if promised is None or to_the_end else min(step, promised - frames)
-            block = file.read(wanted, dtype="float32", always_2d=True)
+            wanted = len(buffer) if promised is None or to_the_end else min(len(buffer), promised - frames)
+            block = buffer[: file.buffer_read_into(buffer[:wanted], dtype)]
             frames += len(block)
             if not len(block):
                 break
-            if frames > longest:
-                raise Unusable("too_large", f"more than {longest / file.samplerate / 60:.0f} minutes")
+            self._check_length(frames)
             yield self._mono(block)
         if promised is not None and frames < promised:
             raise Unusable("truncated", f"{frames} of {promised} samples are there")
 
-    def _mono(self, block: npt.NDArray[np.float32]) -> Samples:
+    def _check_length(self, frames: int) -> None:
+        file = self._file
+        if self._longest is not None and frames > (self._longest + 1) * file.samplerate:
+            raise Unusable("too_long", f"more than {self._longest:g} s")
+        if frames > min(MAX_SECONDS * file.samplerate, MAX_VALUES // file.channels):
+            raise Unusable("too_large", f"more than {frames // file.samplerate // 60} minutes")
+
+    def _mono(self, block: npt.NDArray[Any]) -> Samples:
         low, high = float(block.min()), float(block.max())
+        scale = 1 / 32768 if block.dtype == np.int16 else 1.0
         if not (high < _HUGE and low > -_HUGE):  # false for NaN as well
             raise Unusable("non_finite", "NaN, infinite or absurdly large samples")
-        self.peak = max(self.peak, high, -low)
+        self.peak = max(self.peak, high * scale, -low * scale)
         channels = block.shape[1]
         if channels == 1:
             return block[:, 0]
-        mono = block[:, 0].copy()
+        mono = block[:, 0].astype(np.float32)
         for channel in range(1, channels):
             mono += block[:, channel]
-        mono /= channels
-        return mono
+        mono /= np.float32(channels)
+        return mono if scale == 1 else mono * np.float32(scale)
 
 
 def _resampled(blocks: Iterator[Samples], source: int, target: int, resampler: str) -> Iterator[Samples]:
@@ -187,16 +205,20 @@ def _resampled(blocks: Iterator[Samples], source: int, target: int, resampler: s
         return
     chunk = _RESAMPLERS[resampler](source, target)
     for block in blocks:
-        yield chunk(block, False)
+        yield chunk(_floats(block), False)
     yield chunk(np.zeros(0, np.float32), True)
 
 
-def _soxr(source: int, target: int) -> Callable[[Samples, bool], Samples]:
+def _floats(block: Samples) -> Floats:
+    return np.multiply(block, np.float32(1 / 32768)) if block.dtype == np.int16 else block  # type: ignore[return-value]
+
+
+def _soxr(source: int, target: int) -> Callable[[Floats, bool], Floats]:
     stream = soxr.ResampleStream(source, target, 1, dtype="float32", quality="HQ")
     return stream.resample_chunk  # type: ignore[no-any-return]
 
 
-def _torchaudio(source: int, target: int) -> Callable[[Samples, bool], Samples]:
+def _torchaudio(source: int, target: int) -> Callable[[Floats, bool], Floats]:
     return _Sinc(source, target).resample_chunk
 
 
@@ -218,23 +240,25 @@ class _Sinc:
         )
         self._margin = self._old * (math.ceil(reach / self._old) + 1)
         self._transform = _sinc_kernel(source, target)
-        self._held = np.zeros(0, np.float32)
-        self._before = 0  # samples at the front of ``_held`` that have been resampled already
+        self._held: list[Floats] = []
+        self._length = 0  # of what is held
+        self._before = 0  # samples at the front of what is held that have been resampled already
 
-    def resample_chunk(self, block: Samples, is_last: bool) -> Samples:
+    def resample_chunk(self, block: Floats, is_last: bool) -> Floats:
         import torch
 
-        held = np.concatenate([self._held, block]) if len(self._held) else block
-        end = len(held) if is_last else (len(held) - self._margin) // self._old * self._old
-        if not len(held) or (not is_last and end - self._before < _BLOCK // 2):
-            self._held = held
+        self._held.append(block.copy())
+        self._length += len(block)
+        end = self._length if is_last else (self._length - self._margin) // self._old * self._old
+        if not self._length or (not is_last and end - self._before < _SINC_BLOCK):
             return np.zeros(0, np.float32)
+        held = np.concatenate(self._held)
         with torch.inference_mode():
-            found: Samples = self._transform(torch.from_numpy(held)).numpy()
+            found: Floats = self._transform(torch.from_numpy(held)).numpy()
         first = self._before * self._new // self._old
         found = found[first:] if is_last else found[first : end * self._new // self._old]
         keep = max(0, end - self._margin)
-        self._held, self._before = held[keep:], end - keep
+        self._held, self._length, self._before = [held[keep:].copy()], len(held) - keep, end - keep
         return found
 
 
@@ -249,6 +273,8 @@ def _sinc_kernel(source: int, target: int) -> Any:
 
 def to_int16(samples: Samples) -> npt.NDArray[np.int16]:
     """16-bit samples: times 32768 and rounded, so that 16-bit sources come back exactly; clamped, never wrapped."""
+    if samples.dtype == np.int16:
+        return samples  # type: ignore[return-value]
     scaled = samples * np.float32(32768)
     return np.clip(np.rint(scaled, out=scaled), -32768, 32767, out=scaled).astype(np.int16)
 
@@ -256,7 +282,7 @@ def to_int16(samples: Samples) -> npt.NDArray[np.int16]:
 def _encode(blocks: Iterator[Samples], rate: int, audio_format: str) -> tuple[bytes, int]:
     """The file and its number of samples; the same samples give the same bytes."""
     buffer, count = io.BytesIO(), 0
-    with soundfile.SoundFile(buffer, "w", rate, 1, "PCM_16", format=audio_format.upper()) as file:
+    with _Forward(buffer, "w", rate, 1, "PCM_16", format=audio_format.upper()) as file:
         for block in blocks:
             file.write(to_int16(block))
             count += len(block)

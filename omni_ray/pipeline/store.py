@@ -170,6 +170,23 @@ class Summary:
     bytes: int = 0
 
     @property
+    def removed(self) -> dict[str, int]:
+        """Samples that cleaning removed, by reason; they are not among ``samples``."""
+        return self._sums("removed.")
+
+    @property
+    def mended(self) -> dict[str, int]:
+        """Samples that cleaning changed, by what it did."""
+        return self._sums("mended.")
+
+    def _sums(self, prefix: str) -> dict[str, int]:
+        return {
+            key.removeprefix(prefix): int(count)
+            for key, count in sorted(self.stats.items())
+            if key.startswith(prefix) and count
+        }
+
+    @property
     def fault_share(self) -> float:
         """Faults as a share of the records that were looked at."""
         looked_at = self.kept + self.quarantined

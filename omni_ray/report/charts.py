@@ -46,10 +46,8 @@ def flow(summary: Summary) -> list[Bar]:
 
 
 def cleaning(summary: Summary) -> list[Bar]:
-    """The same for the samples that cleaning removed, which manifests count as ``removed.<reason>``."""
-    removed = {
-        key.removeprefix("removed."): int(number) for key, number in summary.stats.items() if key.startswith("removed.")
-    }
+    """The same for the samples that cleaning removed."""
+    removed = summary.removed
     steps = [
         ("cleaned", code, number, QUALITY_REASONS[code].meaning if code in QUALITY_REASONS else "")
         for code, number in sorted(removed.items(), key=lambda item: -item[1])

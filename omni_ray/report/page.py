@@ -89,7 +89,7 @@ def render(
         files=files,
         anchor=lambda page: anchors[id(page)],
         reasons=REASONS | QUALITY_REASONS,
-        lost=lambda summary, code: summary.reasons.get(code) or int(summary.stats.get(f"removed.{code}", 0)),
+        lost=lambda summary, code: summary.reasons.get(code) or summary.removed.get(code, 0),
         flows=lambda summary: [charts.flow(summary), charts.cleaning(summary)],
         svg=charts.histogram_svg,
         is_address=_is_address,
