@@ -55,9 +55,9 @@ class AudioParams(Params):
             raise OmniError(f"--max-seconds {self.max_seconds} is not above --min-seconds {self.min_seconds}")
 
 
-def ctc_frames(num_samples: int) -> int:
-    """Output frames of the audio encoder for a clip at 16 kHz: mel frames every 160 samples, 8 times downsampled."""
-    return (1 + num_samples // 160) // 8
+def ctc_frames(num_samples: int, downsampling: int = 8) -> int:
+    """Output frames of the audio encoder for a clip at 16 kHz: mel frames every 160 samples, downsampled in time."""
+    return (1 + num_samples // 160) // downsampling
 
 
 def ctc_needed(text: str) -> int:

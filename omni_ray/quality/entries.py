@@ -71,8 +71,8 @@ def _digests(values: Iterable[bytes], rows: npt.NDArray[np.int64]) -> Entries:
 def _documents(rows: pa.Table, options: Mapping[str, Any]) -> Entries:
     docs = Documents.of_table(rows)
     lines = docs.lines.to_pylist()
-    ends = np.append(docs.starts[1:], len(lines)).tolist()
-    texts = ("\n".join(lines[start:end]).encode() for start, end in zip(docs.starts.tolist(), ends, strict=True))
+    places = zip(docs.starts.tolist(), docs.line_counts.tolist(), strict=True)
+    texts = ("\n".join(lines[start : start + count]).encode() for start, count in places)
     return _digests(texts, docs.starts)
 
 

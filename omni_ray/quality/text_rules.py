@@ -92,7 +92,7 @@ TEXT_RULES: tuple[Rule | Change, ...] = (
     Change("mask_personal", "replaces e-mail addresses, telephone numbers and public IP addresses", "omni_ray"),
     Rule(
         "gopher_repeated_lines", "document", "repeated_lines", "share of lines that occurred before", GOPHER,
-        repetition.repeated_line_share, high=0.30, presets=BOTH, prose=True,
+        repetition.repeated_line_share, high=0.30, presets=("strict",), prose=True,
     ),
     Rule(
         "gopher_repeated_line_chars", "document", "repeated_lines", "share of characters in lines that occurred before",

@@ -16,13 +16,14 @@ from omni_ray.errors import OmniError
 from omni_ray.export.parts import chosen_corpora
 from omni_ray.materialize.combine import combine
 from omni_ray.pipeline.cleaned import Cleaning, Settings, training_corpora
-from omni_ray.pipeline.store import Store
+from omni_ray.pipeline.store import MODALITIES, Store
 from omni_ray.pipeline.tasks import inline
 from omni_ray.quality.clean_shards import clean_shards
+from omni_ray.quality.entries import KINDS
 from omni_ray.quality.settings import parse_rules
 from omni_ray.report.page import write_report
 from omni_ray.verify import verify
-from tests.made_store import audio_row, commit, image_row, text_row, word_row
+from tests.made_store import ROWS, audio_row, commit, image_row, text_row, word_row
 from tests.quality.conftest import PROSE
 
 OTHER = "Rain fell on the roofs of the old town all night, and in the morning the river had come up to the third step."
@@ -250,6 +251,21 @@ def test_rules_as_people_write_them(texts: list[str], rules: dict[str, Any]) -> 
 def test_what_is_no_rule_is_said(text: str) -> None:
     with pytest.raises(OmniError, match="--rule"):
         parse_rules([text])
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_shards_of_which_nothing_is_left(tmp_path: Path, modality: str) -> None:
+    harsh = {
+        "text": {"gopher_min_words": 1000, "prose_from": 0},
+        "audio": {"clip_seconds": [100, None]},
+        "images": {"source_edge": 10_000},
+        "ocr": {"label_length": [50, None]},
+    }
+    commit(tmp_path, modality, "made", [[ROWS[modality](n) for n in range(3)], [ROWS[modality](4)]])
+    kinds = [name for name, kind in KINDS.items() if kind.modality == modality]
+    clean(tmp_path, modality, "strict", rules=harsh[modality], duplicates=kinds)
+    [summary] = api.status(tmp_path)
+    assert summary.samples == 0 and sum(summary.removed.values()) == (12 if modality == "images" else 4)
 
 
 @pytest.mark.parametrize(
