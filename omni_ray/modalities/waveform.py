@@ -97,16 +97,16 @@ def convert(data: bytes, rate: int, audio_format: str, resampler: str = "soxr", 
     kept = _verified(data, rate, longest) if audio_format == "flac" and is_flac(data, rate) else None
     if kept is not None:
         return kept
-    with _opened(data) as file:
-        source = _Source(file, longest)
-        encoded, count = _encode(_resampled(source.blocks(), file.samplerate, rate, resampler), rate, audio_format)
+    with opened(data) as file:
+        source = Source(file, longest)
+        encoded, count = encode(resampled(source.blocks(), file.samplerate, rate, resampler), rate, audio_format)
         return Clip(encoded, count, file.samplerate, source.peak)
 
 
 def _verified(data: bytes, rate: int, longest: float | None) -> Clip | None:
     """The file itself, decoded to its end; None where it is damaged, or holds pictures or tags behind its samples."""
-    with _opened(data) as file:
-        source = _Source(file, longest)
+    with opened(data) as file:
+        source = Source(file, longest)
         try:
             count = sum(len(block) for block in source.blocks(to_the_end=True))
         except soundfile.LibsndfileError:
@@ -126,7 +126,12 @@ class _Forward(soundfile.SoundFile):  # type: ignore[misc]
 
 
 @contextmanager
-def _opened(data: bytes) -> Iterator[soundfile.SoundFile]:
+def opened(data: bytes) -> Iterator[soundfile.SoundFile]:
+    """The file open for reading, once it and what it says of itself are believable.
+
+    Raises:
+        Unusable: ``decode_error`` or ``truncated``, inside as well.
+    """
     raw = io.BytesIO(data)
     try:
         with _Forward(raw) as file:
@@ -146,16 +151,20 @@ def _opened(data: bytes) -> Iterator[soundfile.SoundFile]:
         raise Unusable("truncated" if is_cut else "decode_error", error.error_string.strip()) from error
 
 
-class _Source:
+class Source:
     """The samples of an open file, averaged over its channels; ``peak`` grows as they are read."""
 
-    def __init__(self, file: soundfile.SoundFile, longest: float | None) -> None:
+    def __init__(self, file: soundfile.SoundFile, longest: float | None = None) -> None:
         self._file = file
         self._longest = longest
         self.peak = 0.0
 
     def blocks(self, to_the_end: bool = False) -> Iterator[Samples]:
-        """Mono blocks, each good until the next is asked for.
+        """Mono blocks, each good until the next is asked for; for ``to_the_end`` see :meth:`decoded`."""
+        return map(self.mono, self.decoded(to_the_end))
+
+    def decoded(self, to_the_end: bool = False) -> Iterator[npt.NDArray[Any]]:
+        """Blocks as they are in the file, shape (n, channels), int16 or float32; each good until the next.
 
         ``to_the_end`` asks for more than the header of a FLAC file counts, which finds what is behind.
         """
@@ -172,7 +181,7 @@ class _Source:
             if not len(block):
                 break
             self._check_length(frames)
-            yield self._mono(block)
+            yield block
         if promised is not None and frames < promised:
             raise Unusable("truncated", f"{frames} of {promised} samples are there")
 
@@ -183,7 +192,12 @@ class _Source:
         if frames > min(MAX_SECONDS * file.samplerate, MAX_VALUES // file.channels):
             raise Unusable("too_large", f"more than {frames // file.samplerate // 60} minutes")
 
-    def _mono(self, block: npt.NDArray[Any]) -> Samples:
+    def mono(self, block: npt.NDArray[Any]) -> Samples:
+        """One channel, checked to be finite.
+
+        Raises:
+            Unusable: ``non_finite``.
+        """
         low, high = float(block.min()), float(block.max())
         scale = 1 / 32768 if block.dtype == np.int16 else 1.0
         if not (high < _HUGE and low > -_HUGE):  # false for NaN as well
@@ -199,7 +213,8 @@ class _Source:
         return mono if scale == 1 else mono * np.float32(scale)
 
 
-def _resampled(blocks: Iterator[Samples], source: int, target: int, resampler: str) -> Iterator[Samples]:
+def resampled(blocks: Iterator[Samples], source: int, target: int, resampler: str) -> Iterator[Samples]:
+    """The same at another rate, both in Hz; untouched where they are one."""
     if source == target:
         yield from blocks
         return
@@ -279,7 +294,7 @@ def to_int16(samples: Samples) -> npt.NDArray[np.int16]:
     return np.clip(np.rint(scaled, out=scaled), -32768, 32767, out=scaled).astype(np.int16)
 
 
-def _encode(blocks: Iterator[Samples], rate: int, audio_format: str) -> tuple[bytes, int]:
+def encode(blocks: Iterator[Samples], rate: int, audio_format: str) -> tuple[bytes, int]:
     """The file and its number of samples; the same samples give the same bytes."""
     buffer, count = io.BytesIO(), 0
     with _Forward(buffer, "w", rate, 1, "PCM_16", format=audio_format.upper()) as file:
