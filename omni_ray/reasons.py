@@ -33,7 +33,7 @@ _ALL = (
     Reason("too_long", "the clip is longer than --max-seconds"),
     Reason("non_finite", "the clip holds NaN or infinite samples"),
     Reason("too_large", "the declared or decoded size is over the safety cap"),
-    Reason("empty_text", "no visible text is left after cleaning"),
+    Reason("empty_text", "no visible text is left once markup and blanks are gone"),
     Reason("missing_media", "the annotation names a file that is not there"),
     Reason("missing_text", "the media file has no transcript, caption or label"),
     Reason("bad_encoding", "the bytes are not valid in any encoding the source declares"),
