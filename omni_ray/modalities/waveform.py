@@ -88,8 +88,8 @@ def convert(data: bytes, rate: int, audio_format: str, resampler: str = "soxr", 
         rate: the rate wanted, in Hz.
         audio_format: "flac" or "wav" (PCM_16).
         resampler: "soxr" (soxr HQ) or "torchaudio" (Kaiser-windowed sinc).
-        longest: seconds that are allowed; a longer file is not decoded much further. Its clip may be a few samples
-            longer all the same, by what resampling rounds.
+        longest: seconds after which decoding may stop. It does a second later: the clip's exact length is for the
+            caller to judge.
 
     Raises:
         Unusable: ``decode_error``, ``truncated``, ``non_finite``, ``too_long`` or ``too_large``.
@@ -98,20 +98,21 @@ def convert(data: bytes, rate: int, audio_format: str, resampler: str = "soxr", 
     if kept is not None:
         return kept
     with opened(data) as file:
-        source = Source(file, longest)
-        encoded, count = encode(resampled(source.blocks(), file.samplerate, rate, resampler), rate, audio_format)
-        return Clip(encoded, count, file.samplerate, source.peak)
+        mono = Downmix()
+        blocks = map(mono, decoded(file, longest))
+        encoded, count = encode(resampled(blocks, file.samplerate, rate, resampler), rate, audio_format)
+        return Clip(encoded, count, file.samplerate, mono.peak)
 
 
 def _verified(data: bytes, rate: int, longest: float | None) -> Clip | None:
     """The file itself, decoded to its end; None where it is damaged, or holds pictures or tags behind its samples."""
     with opened(data) as file:
-        source = Source(file, longest)
+        mono = Downmix()
         try:
-            count = sum(len(block) for block in source.blocks(to_the_end=True))
+            count = sum(len(mono(block)) for block in decoded(file, longest, to_the_end=True))
         except soundfile.LibsndfileError:
             return None
-        return Clip(data, count, rate, source.peak) if len(data) <= 2 * count + _FLAC_EXTRAS else None
+        return Clip(data, count, rate, mono.peak) if len(data) <= 2 * count + _FLAC_EXTRAS else None
 
 
 class _Forward(soundfile.SoundFile):  # type: ignore[misc]
@@ -151,57 +152,56 @@ def opened(data: bytes) -> Iterator[soundfile.SoundFile]:
         raise Unusable("truncated" if is_cut else "decode_error", error.error_string.strip()) from error
 
 
-class Source:
-    """The samples of an open file, averaged over its channels; ``peak`` grows as they are read."""
+def decoded(
+    file: soundfile.SoundFile, longest: float | None = None, to_the_end: bool = False
+) -> Iterator[npt.NDArray[Any]]:
+    """Blocks as they are in the file, shape (n, channels), int16 or float32; each good until the next is asked for.
 
-    def __init__(self, file: soundfile.SoundFile, longest: float | None = None) -> None:
-        self._file = file
-        self._longest = longest
-        self.peak = 0.0
+    Args:
+        file: as :func:`opened` gives it.
+        longest: seconds; a second more than that is too long.
+        to_the_end: ask for more than the header of a FLAC file counts, which finds what is behind.
 
-    def blocks(self, to_the_end: bool = False) -> Iterator[Samples]:
-        """Mono blocks, each good until the next is asked for; for ``to_the_end`` see :meth:`decoded`."""
-        return map(self.mono, self.decoded(to_the_end))
-
-    def decoded(self, to_the_end: bool = False) -> Iterator[npt.NDArray[Any]]:
-        """Blocks as they are in the file, shape (n, channels), int16 or float32; each good until the next.
-
-        ``to_the_end`` asks for more than the header of a FLAC file counts, which finds what is behind.
-        """
-        file, frames = self._file, 0
-        # Only FLAC counts its samples: WAV was measured in bytes, the others estimate.
-        promised = file.frames if file.format == "FLAC" and file.frames < 1 << 36 else None
-        # libsndfile turns 16 bits into floats one by one, which takes longer than reading them.
-        dtype = "int16" if file.subtype == "PCM_16" else "float32"
-        buffer = np.empty((max(1, _BLOCK // file.channels), file.channels), dtype)
-        while promised is None or frames < promised:
-            wanted = len(buffer) if promised is None or to_the_end else min(len(buffer), promised - frames)
-            block = buffer[: file.buffer_read_into(buffer[:wanted], dtype)]
-            frames += len(block)
-            if not len(block):
-                break
-            self._check_length(frames)
-            yield block
-        if promised is not None and frames < promised:
-            raise Unusable("truncated", f"{frames} of {promised} samples are there")
-
-    def _check_length(self, frames: int) -> None:
-        file = self._file
-        if self._longest is not None and frames > (self._longest + 1) * file.samplerate:
-            raise Unusable("too_long", f"more than {self._longest:g} s")
+    Raises:
+        Unusable: ``truncated``, ``too_long`` or ``too_large``.
+    """
+    frames = 0
+    # Only FLAC counts its samples: WAV was measured in bytes, the others estimate.
+    promised = file.frames if file.format == "FLAC" and file.frames < 1 << 36 else None
+    # libsndfile turns 16 bits into floats one by one, which takes longer than reading them.
+    dtype = "int16" if file.subtype == "PCM_16" else "float32"
+    buffer = np.empty((max(1, _BLOCK // file.channels), file.channels), dtype)
+    while promised is None or frames < promised:
+        wanted = len(buffer) if promised is None or to_the_end else min(len(buffer), promised - frames)
+        block = buffer[: file.buffer_read_into(buffer[:wanted], dtype)]
+        frames += len(block)
+        if not len(block):
+            break
+        if longest is not None and frames > (longest + 1) * file.samplerate:
+            raise Unusable("too_long", f"more than {longest:g} s")
         if frames > min(MAX_SECONDS * file.samplerate, MAX_VALUES // file.channels):
             raise Unusable("too_large", f"more than {frames // file.samplerate // 60} minutes")
+        yield block
+    if promised is not None and frames < promised:
+        raise Unusable("truncated", f"{frames} of {promised} samples are there")
 
-    def mono(self, block: npt.NDArray[Any]) -> Samples:
-        """One channel, checked to be finite.
+
+class Downmix:
+    """Averages channels; ``peak``, with full scale at 1.0, grows with what is seen."""
+
+    def __init__(self) -> None:
+        self.peak = 0.0
+
+    def __call__(self, block: npt.NDArray[Any]) -> Samples:
+        """One channel of the same block; a view where there is only one.
 
         Raises:
             Unusable: ``non_finite``.
         """
         low, high = float(block.min()), float(block.max())
-        scale = 1 / 32768 if block.dtype == np.int16 else 1.0
         if not (high < _HUGE and low > -_HUGE):  # false for NaN as well
             raise Unusable("non_finite", "NaN, infinite or absurdly large samples")
+        scale = 1 / 32768 if block.dtype == np.int16 else 1.0
         self.peak = max(self.peak, high * scale, -low * scale)
         channels = block.shape[1]
         if channels == 1:

@@ -1,0 +1,335 @@
+"""Speech clips to 16 kHz mono FLAC: ours, the peers and the limit, in turn, on the same files.
+
+    python -m benchmarks.audio [--audio FOLDER] [--count 1024] [--rounds 5] [--clock cpu] [--json FILE]
+
+For every kind of clip there is (rate and format) first in one process: the function alone, from an encoded file to a
+row, in CPU seconds, where its time goes, and what each FLAC level costs and saves. Then by two processes, warm, from
+files to files: ours through Ray to committed shards, the same functions in a bare pool, soundfile with soxr and with
+torchaudio as people write them (torchaudio with its "kaiser best" filter, which is as good as soxr's, and its kernel
+cached), lhotse cut by cut, and the limit: decoding and encoding, nothing else. Every side's clips are counted, and a
+sample is compared with ours.
+
+``FOLDER`` holds clips; they are repeated with distinct shifts. Without it, some are made up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stdout
+from functools import cache, partial
+from importlib.util import find_spec
+from itertools import count
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import soundfile
+import soxr
+
+from benchmarks import clips
+from benchmarks.rounds import Row, compare, show
+from omni_ray import api
+from omni_ray.corpora.audio_files import AudioFiles
+from omni_ray.corpora.base import Options
+from omni_ray.modalities import waveform
+from omni_ray.modalities.audio import SAMPLING_RATE, Audio, AudioParams
+from omni_ray.pipeline.blocks import raw_table, split_block
+from omni_ray.pipeline.session import ray_session
+from omni_ray.pipeline.stages import Job, TransformStage, commit_unit, read_unit
+from omni_ray.pipeline.units import Unit, number_units
+from omni_ray.sources.tree import FolderTree
+from omni_ray.storage import Storage
+
+PROCESSES = 2
+IN_FUNCTION = 96
+"""Clips of a round in one process."""
+BUDGETS = {"soundfile + soxr": 1.0, "lhotse": 3.0, "limit: decode, encode": 0.8}
+LEVELS = (0, 3, 5, 8)
+"""libFLAC's; 5 is its default and ours. 1 and 2 differ from 0 in stereo only."""
+NOISE = 0.01
+"""How far other resamplers may be from ours, as a share of the level: filters differ above 7 kHz."""
+AUDIO = Audio()
+
+
+def soundfile_soxr(data: bytes) -> bytes:
+    """As people write it."""
+    samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
+    if samples.ndim > 1:
+        samples = samples.mean(axis=1)
+    if rate != SAMPLING_RATE:
+        samples = soxr.resample(samples, rate, SAMPLING_RATE, quality="HQ")
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, SAMPLING_RATE, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def soundfile_torchaudio(data: bytes) -> bytes:
+    """The same with torchaudio's resampler."""
+    import torch
+
+    samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    with torch.inference_mode():
+        mono = torch.from_numpy(samples).mean(dim=1)
+        made = _kaiser(rate)(mono).numpy() if rate != SAMPLING_RATE else mono.numpy()
+    buffer = io.BytesIO()
+    soundfile.write(buffer, made, SAMPLING_RATE, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+@cache
+def _kaiser(rate: int) -> Any:
+    from torchaudio.transforms import Resample
+
+    return Resample(
+        rate, SAMPLING_RATE, resampling_method="sinc_interp_kaiser", lowpass_filter_width=64,
+        rolloff=0.9475937167399596, beta=14.769656459379492,
+    )  # fmt: skip
+
+
+def lhotse(path: Path, folder: Path) -> Path:
+    """A cut resampled and saved, as lhotse's ``save_audios`` does for every cut."""
+    from lhotse import Recording
+
+    made = folder / f"{path.stem}.flac"
+    Recording.from_file(path).resample(SAMPLING_RATE).to_cut().save_audio(made)
+    return made
+
+
+def limit(data: bytes) -> bytes:
+    """What nobody can leave out: decoding, and encoding as many samples as asked."""
+    with waveform.opened(data) as file:
+        rate = file.samplerate
+        blocks = [block[:, 0].copy() for block in waveform.decoded(file)]
+    samples = np.concatenate(blocks)
+    places = np.linspace(0, len(samples) - 1, len(samples) * SAMPLING_RATE // rate).astype(np.int64)
+    return waveform.encode(iter([samples[places]]), SAMPLING_RATE, "flac")[0]
+
+
+def ours(raw: pa.Table) -> pa.Table:
+    return AUDIO.transform(raw, "clips", AudioParams()).kept
+
+
+def in_function(kind: str, files: Sequence[Path], rounds: int) -> list[Row]:
+    """One process, CPU seconds: the function from bytes to rows, and its parts."""
+    _warm_up()
+    data = [path.read_bytes() for path in files]
+    raw = raw_table(
+        [
+            {"id": path.stem, "where": path.name, "audio": each, "path": path.name, "text": "a clip", "speaker": None}
+            for path, each in zip(files, data, strict=True)
+        ],
+        AUDIO.raw_schema,
+    )
+    made = [row["bytes"] for row in ours(raw)["audio"].to_pylist()]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sides: dict[str, Callable[[], Any]] = {
+            "ours": lambda: _check(ours(raw).num_rows, len(files)),
+            "soundfile + soxr": lambda: [soundfile_soxr(each) for each in data],
+            "soundfile + torchaudio": lambda: [soundfile_torchaudio(each) for each in data],
+            "limit: decode, encode": lambda: [limit(each) for each in data],
+        }
+        _compare_clips("soundfile + soxr", made, map(soundfile_soxr, data))
+        _compare_clips("soundfile + torchaudio", made, map(soundfile_torchaudio, data))
+        if has_lhotse():
+            sides["lhotse"] = lambda: [lhotse(path, folder) for path in files]
+            _compare_clips("lhotse", made, (lhotse(path, folder).read_bytes() for path in files))
+        task = f"{kind}, in the function"
+        found = compare(task, len(files), "clips", sides, rounds=rounds, clock="cpu", budgets=BUDGETS)
+    return found + _stages(kind, files, data, rounds) + _levels(kind, made, rounds)
+
+
+def _stages(kind: str, files: Sequence[Path], data: list[bytes], rounds: int) -> list[Row]:
+    rate = soundfile.info(str(files[0])).samplerate
+    decoded = [_decode(each) for each in data]
+    mono = [_mono(blocks) for blocks in decoded]
+    turned = [list(waveform.resampled(iter(each), rate, SAMPLING_RATE, "soxr")) for each in mono]
+    with tempfile.TemporaryDirectory() as folder:
+        job, [unit] = _job(files[0].parent, Path(folder), only=True)
+        [[live, rest]] = split_block(TransformStage([job])(pa.concat_tables(read_unit(job, unit)))).values()
+        stages: dict[str, Callable[[], Any]] = {
+            "read": lambda: list(read_unit(job, unit)),
+            "decode": lambda: [_drain(each) for each in data],
+            "check and downmix": lambda: [_mono(each) for each in decoded],
+            "resample": lambda: [list(waveform.resampled(iter(each), rate, SAMPLING_RATE, "soxr")) for each in mono],
+            "encode": lambda: [waveform.encode(iter(each), SAMPLING_RATE, "flac") for each in turned],
+            "write": lambda: commit_unit(job, unit, live, rest),
+        }
+        found = []
+        for stage, run in stages.items():
+            amount = live.num_rows if stage in {"read", "write"} else len(data)
+            found += compare(f"{kind}, stage: {stage}", amount, "clips", {"ours": run}, rounds=rounds, clock="cpu")
+    return found
+
+
+def _drain(data: bytes) -> None:
+    with waveform.opened(data) as file:
+        for _ in waveform.decoded(file):
+            pass
+
+
+def _decode(data: bytes) -> list[npt.NDArray[Any]]:
+    with waveform.opened(data) as file:
+        return [block.copy() for block in waveform.decoded(file)]
+
+
+def _mono(blocks: list[npt.NDArray[Any]]) -> list[waveform.Samples]:
+    return list(map(waveform.Downmix(), blocks))
+
+
+def _levels(kind: str, made: list[bytes], rounds: int) -> list[Row]:
+    samples = [soundfile.read(io.BytesIO(each), dtype="int16")[0] for each in made]
+    pcm = 2 * sum(map(len, samples))
+
+    def encode(level: int) -> int:
+        size = 0
+        for each in samples:
+            buffer = io.BytesIO()
+            soundfile.write(buffer, each, SAMPLING_RATE, format="FLAC", compression_level=level / 8)
+            size += buffer.tell()
+        return size
+
+    sides = {f"level {level}: {encode(level) / pcm:.1%} of PCM": partial(encode, level) for level in LEVELS}
+    return compare(f"{kind}, FLAC", len(made), "clips", sides, rounds=rounds, clock="cpu")
+
+
+def by_processes(kind: str, folder: Path, files: Sequence[Path], rounds: int, clock: str) -> list[Row]:
+    """Two warm processes, from files to files."""
+    out = Path(tempfile.mkdtemp(dir=folder.parent))
+    fresh = count()
+    context = get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, context, _warm_up) as pool, ray_session(num_cpus=PROCESSES):
+
+        def through_ray() -> None:
+            root = out / f"ray-{next(fresh)}"
+            report = api.prepare(root, "audio", dataset="audio_files", source=str(folder), max_samples=None)
+            _check(report.summaries[0].kept, len(files))
+            shutil.rmtree(root)
+
+        def bare_pool() -> None:
+            root = out / f"pool-{next(fresh)}"
+            job, units = _job(folder, root)
+            _check(sum(pool.map(partial(_make_unit, job), units)), len(files))
+            shutil.rmtree(root)
+
+        def pooled(work: Callable[[Path, Path], bool]) -> None:
+            root = out / f"files-{next(fresh)}"
+            root.mkdir()
+            _check(sum(pool.map(partial(work, folder=root), files, chunksize=16)), len(files))
+            shutil.rmtree(root)
+
+        sides: dict[str, Callable[[], Any]] = {
+            "ours": through_ray,
+            "bare pool, our functions": bare_pool,
+            "soundfile + soxr": lambda: pooled(partial(_to_file, soundfile_soxr)),
+            "soundfile + torchaudio": lambda: pooled(partial(_to_file, soundfile_torchaudio)),
+            "limit: decode, encode": lambda: pooled(partial(_to_file, limit)),
+        }
+        if has_lhotse():
+            sides["lhotse"] = lambda: pooled(_lhotse_file)
+        task = f"{kind}, {PROCESSES} processes"
+        try:
+            return compare(task, len(files), "clips", sides, rounds=rounds, clock=clock, budgets=BUDGETS)
+        finally:
+            shutil.rmtree(out)
+
+
+def _job(source: Path, store: Path, only: bool = False) -> tuple[Job, list[Unit]]:
+    corpus, tree = AudioFiles(), FolderTree(source)
+    units = number_units(corpus.units(tree, Options()), tree, {})
+    job = Job("clips", corpus, tree.spec(), AUDIO, AudioParams(), Storage(store))
+    return job, units[:1] if only else units
+
+
+def _make_unit(job: Job, unit: Unit) -> int:
+    [[live, rest]] = split_block(TransformStage([job])(pa.concat_tables(read_unit(job, unit)))).values()
+    return int(commit_unit(job, unit, live, rest).samples)
+
+
+def _to_file(function: Callable[[bytes], bytes], path: Path, folder: Path) -> bool:
+    return (folder / f"{path.stem}.flac").write_bytes(function(path.read_bytes())) > 0
+
+
+def _lhotse_file(path: Path, folder: Path) -> bool:
+    return lhotse(path, folder).stat().st_size > 0
+
+
+def _warm_up() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@cache
+def has_lhotse() -> bool:
+    if find_spec("lhotse") is None:
+        print("lhotse is not installed (pip install 'omni-ray[bench]'): left out", file=sys.stderr)
+        return False
+    return True
+
+
+def _check(made: int, wanted: int) -> None:
+    if made != wanted:
+        raise SystemExit(f"{made} clips came out of {wanted}")
+
+
+def _compare_clips(side: str, some: Sequence[bytes], others: Iterator[bytes]) -> None:
+    """The same length within a sample, and the same waveform but for what filters differ in."""
+    for one, other in zip(some[:16], others, strict=False):
+        (first, rate), (second, other_rate) = (soundfile.read(io.BytesIO(each)) for each in (one, other))
+        if not rate == other_rate == SAMPLING_RATE or abs(len(first) - len(second)) > 1 or second.ndim != 1:
+            raise SystemExit(f"{side}: {len(second)} samples at {other_rate} Hz instead of {len(first)}")
+        length = min(len(first), len(second))
+        off = float(np.std(first[:length] - second[:length]) / np.std(first))
+        if off > NOISE:
+            raise SystemExit(f"{side}: {off:.2%} off from ours")
+
+
+def rows(folder: Path | None, *, rounds: int = 5, amount: int = 1024, clock: str = "wall") -> list[Row]:
+    """Every comparison, for every kind of clip.
+
+    Args:
+        folder: of clips; None makes some up.
+        amount: how many clips the processes turn.
+        clock: of the comparison of processes: "wall", or "cpu" where other work disturbs it.
+    """
+    kinds = clips.by_kind(folder)
+    print(clips.summary(kinds), file=sys.stderr)
+    found: list[Row] = []
+    with tempfile.TemporaryDirectory() as where:
+        for number, (kind, some) in enumerate(kinds.items()):
+            here = Path(where) / str(number) / "clips"
+            files = clips.write(here, some, amount)
+            found += in_function(kind, files[:IN_FUNCTION], rounds)
+            found += by_processes(kind, here, files, rounds, clock)
+            shutil.rmtree(here.parent)
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--audio", type=Path)
+    parser.add_argument("--count", type=int, default=1024)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu where other work disturbs")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="every round of every side")
+    args = parser.parse_args(argv)
+    found = rows(args.audio, rounds=args.rounds, amount=args.count, clock=args.clock)
+    show(found)
+    if args.json:
+        with args.json.open("w", encoding="utf-8") as file, redirect_stdout(file):
+            show(found, as_json=True)
+
+
+if __name__ == "__main__":
+    main()
