@@ -24,7 +24,8 @@ from omni_ray.pipeline.store import MODALITIES, Store, Summary
 
 if TYPE_CHECKING:
     from omni_ray.export.run import ExportReport
-    from omni_ray.materialize.combine import Combined
+    from omni_ray.materialize.options import Options as Writing
+    from omni_ray.materialize.record import Combined
     from omni_ray.modalities.base import Params
     from omni_ray.pipeline.prepare import Request
     from omni_ray.synth.native import Expected
@@ -137,6 +138,8 @@ def prepare(
     combine: bool = False,
     clean: str | None = None,
     seed: int | None = DEFAULT_SEED,
+    pack: bool = False,
+    holdout: float | None = None,
     reset: bool = False,
     download: bool = True,
     max_quarantine: float = DEFAULT_MAX_QUARANTINE,
@@ -161,7 +164,7 @@ def prepare(
         combine: write the flat files as well.
         clean: a preset of :func:`clean` for these modalities, "off" to stop cleaning them; None to leave that as it is,
             which in a new project is off.
-        seed: of the shuffle across corpora; None keeps corpus order.
+        seed, pack, holdout: how to write the flat files, as for :func:`combine`.
         reset: remove what is committed of these corpora first.
         download: fetch what is missing, where ``source`` is None.
         max_quarantine: the share of faulty records from which on the result falls short.
@@ -179,6 +182,9 @@ def prepare(
     report = PrepareReport(max_quarantine=max_quarantine)
     if max_samples is not None and max_samples < 1:
         raise OmniError("--max-samples must be at least 1")
+    if not combine and (pack or holdout is not None):
+        raise OmniError("--pack and --holdout are about the training files; give --combine too")
+    how = _how(modalities, seed, pack, holdout)
     if clean is not None and clean not in PRESETS:
         raise OmniError(f"--clean {clean}: there are {', '.join(PRESETS)}")
     if cluster.gpus:
@@ -194,8 +200,16 @@ def prepare(
                 _clean(store, each, Settings(clean), session, reporter)
                 report.summaries = _as_cleaned(store, report.summaries)
             if combine:
-                report.files += _combine(store, each, seed, session, reporter)
+                report.files += _combine(store, each, how, session, reporter)
     return report
+
+
+def _how(modalities: Sequence[str], seed: int | None, pack: bool, holdout: float | None) -> Writing:
+    from omni_ray.materialize.options import Options as Writing
+
+    if pack and "text" not in modalities:
+        raise OmniError(f"--pack joins lines of text, which is not among {', '.join(modalities)}")
+    return Writing(seed, pack, holdout)
 
 
 def _on_gpus(
@@ -327,7 +341,7 @@ def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter) -> R
 def _combine(
     store: Store,
     modality: str,
-    seed: int | None,
+    how: Writing,
     session: Callable[[], AbstractContextManager[None]],
     reporter: Reporter | None,
 ) -> list[Combined]:
@@ -337,7 +351,7 @@ def _combine(
     if settings is not None:
         # What came or changed since it was cleaned is cleaned now: the files are never of yesterday's shards.
         _clean(store, modality, settings, session, reporter)
-    return combine(store, modality, seed=seed, session=session, reporter=reporter)
+    return combine(store, modality, how, session=session, reporter=reporter)
 
 
 def _clean(
@@ -388,6 +402,8 @@ def combine(
     modalities: Sequence[str] = (),
     *,
     seed: int | None = DEFAULT_SEED,
+    pack: bool = False,
+    holdout: float | None = None,
     cluster: Cluster | None = None,
     shards: str | None = None,
     reporter: Reporter | None = None,
@@ -398,6 +414,10 @@ def combine(
         root: the project folder.
         modalities: which; none for all that are prepared.
         seed: of the shuffle across corpora; None keeps corpus order.
+        pack: join lines of a document up to the ``ctx_len`` of configs/thinker_tiny.json, with the tokenizer that is
+            there, or one that is trained first.
+        holdout: the share of documents, speakers and pictures to hold out, in ``heldout_*`` files beside the
+            ``production_*`` ones; None for nothing, which removes what an earlier run held out.
         cluster, shards, reporter: as for :func:`prepare`.
 
     Raises:
@@ -407,12 +427,13 @@ def combine(
     wanted = list(modalities) or [m for m in MODALITIES if store.corpora(m)]
     if not wanted:
         raise OmniError(f"{store.storage.uri}: nothing is prepared here; run `omni-ray prepare` first")
+    how = _how(wanted, seed, pack, holdout)
     files = []
     reporter = reporter or Reporter(quiet=True)
     with store.lease("omni-ray combine"), reporter.together(), ExitStack() as stack:
         session = _once(stack, cluster or Cluster())
         for each in wanted:
-            files += _combine(store, each, seed, session, reporter)
+            files += _combine(store, each, how, session, reporter)
     return files
 
 

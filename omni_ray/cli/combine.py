@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from omni_ray.cli import options as opt
+from omni_ray.cli.tables import file_lines
 
 
 def combine(
@@ -16,6 +17,8 @@ def combine(
     ] = None,
     seed: opt.Seed = 42,
     no_shuffle: opt.NoShuffle = False,
+    pack: opt.Pack = False,
+    holdout: opt.Holdout = None,
     root: opt.Root = Path(),
     store: opt.Shards = None,
     address: opt.Address = None,
@@ -31,6 +34,8 @@ def combine(
         root,
         modalities or (),
         seed=None if no_shuffle else seed,
+        pack=pack,
+        holdout=holdout,
         cluster=api.Cluster(address, cpus),
         shards=store,
         reporter=Reporter(quiet=quiet or json_),
@@ -38,5 +43,5 @@ def combine(
     if json_:
         opt.print_json([vars(file) for file in files])
         return
-    for file in files:
-        typer.echo(f"{file.path}: {file.records:,} records, {file.bytes:,} bytes")
+    for line in file_lines(files):
+        typer.echo(line)

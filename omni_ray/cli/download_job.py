@@ -22,6 +22,8 @@ def main(modality: str) -> None:
         combine: Annotated[
             bool, typer.Option("--combine", help="Write the production files: needed for training.")
         ] = False,
+        pack: opt.Pack = False,
+        holdout: opt.Holdout = None,
         max_samples: Annotated[int, typer.Option(min=0, help="Samples per corpus; 0 for all.")] = 1_000_000,
         reset: Annotated[bool, typer.Option("--reset", help="Start over.")] = False,
         skip_download: Annotated[
@@ -59,6 +61,8 @@ def main(modality: str) -> None:
             source=source,
             max_samples=max_samples or None,
             combine=combine,
+            pack=pack,
+            holdout=holdout,
             reset=reset,
             download=not skip_download,
             cluster=api.Cluster(address, cpus, gpus=gpus),

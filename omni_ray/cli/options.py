@@ -29,6 +29,15 @@ Gpus = Annotated[int, typer.Option("--gpus", min=0, help="images, ocr: GPUs that
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more: every commit, Ray's log, tracebacks.")]
 NoShuffle = Annotated[bool, typer.Option("--no-shuffle", help="Keep corpus order in the production files.")]
+Pack = Annotated[
+    bool, typer.Option("--pack", help="text: join lines of a document up to what the trainer sees at once (ctx_len).")
+]
+Holdout = Annotated[
+    float | None,
+    typer.Option(
+        "--holdout", help="Share of documents, speakers, pictures for heldout_* files, e.g. 0.01. Default: none."
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the shuffle across corpora.")]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from omni_ray.cli import options as opt
-from omni_ray.cli.tables import SUMMARY_HEADER, cleaned_line, render, summary_row
+from omni_ray.cli.tables import SUMMARY_HEADER, cleaned_line, file_lines, render, summary_row
 from omni_ray.errors import OmniError
 
 _MODALITIES = ("text", "audio", "images", "ocr")
@@ -51,6 +51,8 @@ def prepare(
     quality: Annotated[int | None, typer.Option(min=1, max=100, help="images, ocr: JPEG quality (92).")] = None,
     seed: opt.Seed = 42,
     no_shuffle: opt.NoShuffle = False,
+    pack: opt.Pack = False,
+    holdout: opt.Holdout = None,
     root: opt.Root = Path(),
     store: opt.Shards = None,
     address: opt.Address = None,
@@ -97,6 +99,8 @@ def prepare(
         combine=combine,
         clean=clean,
         seed=None if no_shuffle else seed,
+        pack=pack,
+        holdout=holdout,
         reset=reset,
         download=not skip_download,
         max_quarantine=max_quarantine,
@@ -141,8 +145,8 @@ def show(report: Any) -> None:
         typer.echo(f"skipped {corpus}: {why}")
     for warning in report.warnings:
         typer.echo(f"note: {warning}")
-    for file in report.files:
-        typer.echo(f"{file.path}: {file.records:,} records, {file.bytes:,} bytes")
+    for line in file_lines(report.files):
+        typer.echo(line)
     if not report.units_made:
         typer.echo("nothing to do: every shard was there already")
     for shortfall in report.shortfalls:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from omni_ray.materialize.record import Combined
     from omni_ray.pipeline.store import Summary
 
 
@@ -47,3 +48,24 @@ def cleaned_line(summary: Summary) -> str:
         if found:
             text += f"; {what}: " + ", ".join(f"{name} {count:,}" for name, count in found.items())
     return text
+
+
+def file_lines(files: Sequence[Combined]) -> list[str]:
+    """What was written, a line a file, and what was held out of how much."""
+    lines = [_file_line(file) for file in files]
+    for held in files:
+        if held.is_held_out:
+            folder = held.path.rpartition("/")[0]
+            kept = next(f for f in files if f.is_production and f.path.startswith(f"{folder}/"))
+            lines.append(
+                f"{folder}: {kept.samples:,} samples to train on + {held.samples:,} held out = "
+                f"{kept.samples + held.samples:,} prepared"
+            )
+    return list(dict.fromkeys(lines))
+
+
+def _file_line(file: Combined) -> str:
+    text = f"{file.path}: {file.records:,} records, {file.bytes:,} bytes"
+    if file.samples != file.records:
+        text += f", of {file.samples:,} samples"
+    return f"{text}; {file.note}" if file.note else text

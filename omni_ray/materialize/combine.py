@@ -13,75 +13,41 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import compress
 from pathlib import Path
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from omni_ray.errors import OmniError
 from omni_ray.materialize import media, shuffle
+from omni_ray.materialize import record as records_of
 from omni_ray.materialize.formats import FORMATS, FlatFile
-from omni_ray.modalities.registry import modality as modality_of
+from omni_ray.materialize.options import DEFAULT_SEED, Options, Packing
+from omni_ray.materialize.pieces import SIDES, Bucket, Piece, Tallies, Tally, sort_bucket, write_piece
+from omni_ray.materialize.record import Combined, Record
 from omni_ray.pipeline.cleaned import training_corpora
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import CorpusStore, Manifest, Store
-from omni_ray.pipeline.tasks import Runner, on_ray
-from omni_ray.storage import Storage, atomic_writer, remove_temporaries, write_atomic
+from omni_ray.pipeline.tasks import Runner, in_session, on_ray
+from omni_ray.storage import atomic_writer, remove_temporaries
+
+__all__ = ["DEFAULT_SEED", "Combined", "Options", "combine"]
 
 FORMAT_VERSION = 1
 """Raised when the same shards give other flat files; it makes every production file stale."""
-DEFAULT_SEED = 42
 
-
-@dataclass(frozen=True)
-class Combined:
-    """One flat file as it was written: path relative to the root, records in it, size in bytes."""
-
-    path: str
-    records: int
-    bytes: int
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """One shard's part of the work; all a worker needs."""
-
-    root: str
-    modality: str
-    corpus: str
-    storage: Storage
-    manifest: Manifest
-    take: int
-    first_row: int
-    seed: int | None
-    buckets: int
-    work: str
-    marker: str
-
-    @property
-    def stem(self) -> str:
-        return f"{self.work}/{self.corpus}-{self.manifest.unit:05d}"
-
-
-@dataclass(frozen=True)
-class _Bucket:
-    """One bucket of the shuffle: which fragments to sort it from, and where to."""
-
-    stems: tuple[str, ...]
-    number: int
-    keys: tuple[str, ...]
-    separators: tuple[bytes, ...]
-    target: str
+Parts = dict[str, list[tuple[Manifest, int]]]
+Source = tuple[str, int]
+"""A scratch file, and how many records it has."""
+_KEPT, _HELD = 0, 1
+_GROUPS = {"text": "document", "audio": "speaker", "images": "picture", "ocr": "picture"}
 
 
 def combine(
     store: Store,
     modality: str,
+    options: Options = Options(),
     *,
-    seed: int | None = DEFAULT_SEED,
     session: Callable[[], AbstractContextManager[None]] = nullcontext,
     run: Runner = on_ray,
     reporter: Reporter | None = None,
@@ -91,13 +57,14 @@ def combine(
     Args:
         store: the committed shards.
         modality: text, audio, images or ocr.
-        seed: of the shuffle across corpora; None keeps corpus order.
+        options: how; packing goes to text only.
         session: connects to Ray; entered only when there is something to do.
         run: maps the steps over shards and buckets.
         reporter: told of each shard.
 
     Returns:
-        The files, per-corpus ones first; those of an earlier run where nothing has changed.
+        The files, per-corpus ones first, then those of all corpora, then what is held out; those of an earlier run where
+        nothing has changed.
 
     Raises:
         OmniError: nothing was prepared, or a needed unit is not committed.
@@ -108,49 +75,38 @@ def combine(
         raise OmniError(
             f"{modality}: nothing is prepared under {store.storage.uri}; run `omni-ray prepare {modality}` first"
         )
-    fingerprint = _fingerprint(parts, seed)
-    record = store.state_folder / "combine" / f"{modality}.json"
-    done = _unchanged(record, fingerprint, store.root)
-    if done is not None:
-        return done
+    options = options.for_modality(modality)
+    reporter = reporter or Reporter(quiet=True)
+    packing = None
+    if options.pack:
+        from omni_ray.materialize.packing import settle_packing
+
+        train = in_session(session, run)
+        packing = settle_packing(store, corpora, parts, options.holdout or 0.0, train, reporter.say)
+    fingerprint = _fingerprint(parts, options, packing)
+    old = records_of.load(store.state_folder, modality)
+    if old is not None and old.fingerprint == fingerprint and old.is_there(store.root):
+        return list(old.files)
     work = store.state_folder / "combine" / modality / fingerprint[:16]
     _forget_other_work(work)
     with session():
-        files = _write_all(store, modality, corpora, parts, seed, work, run, reporter or Reporter(quiet=True))
-    state = {
-        "fingerprint": fingerprint,
-        "files": [{**vars(f), "mtime_ns": _mtime(store.root / f.path)} for f in files],
-    }
-    write_atomic(record, json.dumps(state, indent=1).encode())
+        job = _Job(store, modality, corpora, parts, options, packing, work, run, reporter)
+        files = job.write(old)
+    packed = packing.as_json() if packing else {}
+    records_of.save(store.state_folder, modality, store.root, fingerprint, files, packed, options.holdout)
     shutil.rmtree(work, ignore_errors=True)
     return files
 
 
-def _fingerprint(parts: dict[str, list[tuple[Manifest, int]]], seed: int | None) -> str:
-    value = [
+def _fingerprint(parts: Parts, options: Options, packing: Packing | None) -> str:
+    value: list[object] = [
         FORMAT_VERSION,
-        seed,
+        options.seed,
         {name: [(m.shard.sha256, n) for m, n in each] for name, each in parts.items()},
     ]
+    if packing or options.holdout:
+        value.append([packing and packing.as_json(), options.holdout])
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _mtime(path: Path) -> int:
-    return path.stat().st_mtime_ns
-
-
-def _unchanged(record: Path, fingerprint: str, root: Path) -> list[Combined] | None:
-    try:
-        state = json.loads(record.read_bytes())
-        if state["fingerprint"] != fingerprint:
-            return None
-        for file in state["files"]:
-            status = (root / file["path"]).stat()
-            if (status.st_size, status.st_mtime_ns) != (file["bytes"], file.pop("mtime_ns")):
-                return None
-        return [Combined(**file) for file in state["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _forget_other_work(work: Path) -> None:
@@ -161,178 +117,165 @@ def _forget_other_work(work: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
 
 
-def _write_all(
-    store: Store,
-    modality: str,
-    corpora: Sequence[CorpusStore],
-    parts: dict[str, list[tuple[Manifest, int]]],
-    seed: int | None,
-    work: Path,
-    run: Runner,
-    reporter: Reporter,
-) -> list[Combined]:
-    form = FORMATS[modality]
-    folder = store.root / form.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    remove_temporaries(folder)
-    total = sum(take for each in parts.values() for _, take in each)
-    marker_folder = store.state_folder / "media" / modality
-    pieces = []
-    row = 0
-    for corpus in corpora:
-        for manifest, take in parts[corpus.name]:
-            marker = marker_folder / corpus.name / f"{manifest.unit:05d}.json"
-            pieces.append(
-                _Piece(
-                    str(store.root), modality, corpus.name, corpus.storage, manifest, take, row, seed,
-                    shuffle.bucket_count(total), str(work), str(marker),
+@dataclass
+class _Job:
+    """One run for one modality."""
+
+    store: Store
+    modality: str
+    corpora: Sequence[CorpusStore]
+    parts: Parts
+    options: Options
+    packing: Packing | None
+    work: Path
+    run: Runner
+    reporter: Reporter
+
+    def write(self, old: Record | None) -> list[Combined]:
+        """Write everything; ``old`` is what the run before wrote."""
+        form = FORMATS[self.modality]
+        root = self.store.root
+        folder = root / form.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_temporaries(folder)
+        marker_folder = self.store.state_folder / "media" / self.modality
+        pieces = self._pieces(marker_folder)
+        tallies = self._write_pieces(pieces)
+        if form.has_media:
+            os.sync()
+        combined = []
+        for corpus in self.corpora:
+            mine = [piece.corpus == corpus.name for piece in pieces]
+            counts = [tally[_KEPT] for tally in compress(tallies, mine)]
+            for file in form.files:
+                if file.per_corpus is not None:
+                    name = file.per_corpus.format(corpus=corpus.name)
+                    sources = _piece_files(list(compress(pieces, mine)), counts, file, _KEPT)
+                    combined.append(_join(root, f"{form.folder}/{name}", file, sources, _sum(counts)))
+        by_side = self._production_sources(form.files, pieces, tallies)
+        note = self._remove_stale(old)
+        for file, sources in zip(form.files, by_side[_KEPT], strict=True):
+            total = _sum(tally[_KEPT] for tally in tallies)
+            combined.append(replace(_join(root, f"{form.folder}/{file.production}", file, sources, total), note=note))
+        if self.options.holdout:
+            total = _sum(tally[_HELD] for tally in tallies)
+            for file, sources in zip(form.files, by_side[_HELD], strict=True):
+                made = _join(root, f"{form.folder}/{file.held_out}", file, sources, total)
+                combined.append(replace(made, note=self._held_note(pieces, total)))
+        current = {Path(piece.marker) for piece in pieces} if form.has_media else set()
+        media.remove_stale(root, marker_folder, current)
+        return combined
+
+    def _pieces(self, marker_folder: Path) -> list[Piece]:
+        packing = self.packing
+        if packing is not None:
+            from omni_ray.materialize.packing import keep_a_copy
+
+            packing = keep_a_copy(packing, self.work)
+        total = sum(take for each in self.parts.values() for _, take in each)
+        pieces = []
+        row = 0
+        for corpus in self.corpora:
+            by_clip = self._groups.get(corpus.name) == "one speaker"
+            for manifest, take in self.parts[corpus.name]:
+                marker = marker_folder / corpus.name / f"{manifest.unit:05d}.json"
+                pieces.append(
+                    Piece(
+                        str(self.store.root), self.modality, corpus.name, corpus.storage, manifest, take, row,
+                        self.options.seed, shuffle.bucket_count(total), str(self.work), str(marker), packing,
+                        self.options.holdout or 0.0, by_clip,
+                    )
+                )  # fmt: skip
+                row += take
+        return pieces
+
+    def _write_pieces(self, pieces: Sequence[Piece]) -> list[Tallies]:
+        self.reporter.begin(self.modality, len(pieces), stage="combine")
+        tallies = []
+        for piece, tally in zip(pieces, self.run(write_piece, pieces), strict=True):
+            samples = sum(side.samples for side in tally)
+            if samples != piece.take:
+                raise OmniError(
+                    f"{piece.corpus}: shard {piece.manifest.unit} gave {samples} samples, its manifest says {piece.take}; "
+                    "the shard was changed: prepare this corpus again with --reset"
                 )
-            )  # fmt: skip
-            row += take
-    reporter.begin(modality, len(pieces), stage="combine")
-    for piece, written in zip(pieces, run(_write_piece, pieces), strict=True):
-        if written != piece.take:
-            raise OmniError(
-                f"{piece.corpus}: shard {piece.manifest.unit} gave {written} samples, its manifest says {piece.take}; "
-                "the shard was changed: prepare this corpus again with --reset"
-            )
-        reporter.advance(modality, kept=piece.take)
-    reporter.end()
-    if form.has_media:
-        os.sync()
-    combined = []
-    for corpus in corpora:
-        mine = [piece for piece in pieces if piece.corpus == corpus.name]
-        records = sum(piece.take for piece in mine)
-        for file in form.files:
-            if file.per_corpus is not None:
-                name = file.per_corpus.format(corpus=corpus.name)
-                sources = [(f"{p.stem}.{file.key}", p.take) for p in mine]
-                combined.append(_join(store.root, f"{form.folder}/{name}", file, sources, records))
-    by_file = _production_sources(form.files, pieces, seed, work, run)
-    for file in form.files:
-        combined.append(_join(store.root, f"{form.folder}/{file.production}", file, by_file[file.key], total))
-    media.remove_stale(store.root, marker_folder, {Path(piece.marker) for piece in pieces} if form.has_media else set())
-    return combined
+            tallies.append(tally)
+            self.reporter.advance(self.modality, kept=piece.take)
+        self.reporter.end()
+        return tallies
+
+    def _production_sources(
+        self, files: Sequence[FlatFile], pieces: Sequence[Piece], tallies: Sequence[Tallies]
+    ) -> list[list[list[Source]]]:
+        """For each side and each flat file, the pieces it is put together from, in order."""
+        if self.options.seed is None or not pieces:
+            return [
+                [_piece_files(pieces, [tally[side] for tally in tallies], file, side) for file in files]
+                for side in (_KEPT, _HELD)
+            ]
+        stems = tuple(piece.stem for piece in pieces)
+        keys = tuple(file.key for file in files)
+        separators = tuple(file.separator for file in files)
+        buckets = [
+            Bucket(stems, number, keys, separators, f"{self.work}/bucket-{number:05d}")
+            for number in range(pieces[0].buckets)
+        ]
+        counts = list(self.run(sort_bucket, buckets))
+        return [
+            [
+                [(f"{b.target}.{file.key}{ending}", count[side]) for b, count in zip(buckets, counts, strict=True)]
+                for file in files
+            ]
+            for side, ending in enumerate(SIDES)
+        ]
+
+    def _remove_stale(self, old: Record | None) -> str:
+        """Remove what an earlier run held out and this one does not; returns a sentence where it is not ours to remove.
+
+        This comes before the new production files, which have those samples in them again.
+        """
+        if self.options.holdout:
+            return ""
+        root, form = self.store.root, FORMATS[self.modality]
+        for file in old.files if old is not None else ():
+            if file.is_held_out and old is not None and old.is_untouched(root, file):
+                (root / file.path).unlink()
+        left = [f.held_out for f in form.files if (root / form.folder / f.held_out).exists()]
+        if not left:
+            return ""
+        return f"{left[0]} beside it is not of this run, and may hold samples that are in here: remove it"
+
+    @cached_property
+    def _groups(self) -> dict[str, str]:
+        """How the clips of each corpus are held out; empty where none are."""
+        if not self.options.holdout or self.modality != "audio":
+            return {}
+        from omni_ray.materialize.speakers import groups_of
+
+        return {corpus.name: groups_of(corpus, self.parts[corpus.name]) for corpus in self.corpora}
+
+    def _held_note(self, pieces: Sequence[Piece], total: Tally) -> str:
+        """What a user should know of a held-out file."""
+        notes = [
+            f"{name}: {groups}, held out by clip" for name, groups in self._groups.items() if groups != "by speaker"
+        ]
+        if not total.records and pieces:
+            notes.append(f"no {_GROUPS[self.modality]} fell into this share; a larger one takes some")
+        return "; ".join(notes)
 
 
-def _write_piece(piece: _Piece) -> int:
-    """One shard: its media, its records in corpus order, and by bucket. Returns how many records it gave."""
-    form = FORMATS[piece.modality]
-    kind = modality_of(piece.modality)
-    needs_media = form.has_media and not _has_media(piece)
-    sizes: dict[str, int] = {}
-    records: dict[str, list[bytes]] = {flat.key: [] for flat in form.files}
-    left = piece.take
-    with piece.storage.open(piece.manifest.shard.file) as file:
-        shard = pq.ParquetFile(file)
-        for group in range(shard.num_row_groups):
-            rows = shard.read_row_group(group, columns=None if needs_media else _without_bytes(shard.schema_arrow))
-            rows = rows.slice(0, _rows_for(kind.samples_per_row(rows), left))
-            if rows.num_rows == 0:
-                break
-            for key, values in form.records(rows, piece.corpus).items():
-                records[key] += values[:left]
-            left = piece.take - len(records[form.files[0].key])
-            if needs_media:
-                sizes |= media.write_media(Path(piece.root), form.media(rows, piece.corpus))
-    if needs_media:
-        _save_marker(piece, sizes)
-    for flat in form.files:
-        write_atomic(f"{piece.stem}.{flat.key}", flat.separator.join(records[flat.key]), sync=False)
-    if piece.seed is not None:
-        _write_fragment(piece, records)
-    return piece.take - left
+def _sum(tallies: Iterable[Tally]) -> Tally:
+    return sum(tallies, Tally())
 
 
-def _without_bytes(schema: pa.Schema) -> list[str]:
-    """Every column, but of media only the path."""
-    return [f"{f.name}.path" if pa.types.is_struct(f.type) else f.name for f in schema]
-
-
-def _rows_for(samples: Sequence[int], wanted: int) -> int:
-    """How many rows, from the first, it takes to have ``wanted`` samples."""
-    before = np.cumsum(samples) - samples
-    return int(np.count_nonzero(before < wanted))
-
-
-def _has_media(piece: _Piece) -> bool:
-    marker = media.Marker.load(Path(piece.marker))
-    return (
-        marker is not None
-        and (marker.shard, marker.taken) == (piece.manifest.shard.sha256, piece.take)
-        and marker.holds(Path(piece.root))
-    )
-
-
-def _save_marker(piece: _Piece, sizes: dict[str, int]) -> None:
-    path = Path(piece.marker)
-    old = media.Marker.load(path)
-    if old is not None:
-        # The files of the shard that stood here before may have other names; remove_stale looks for them.
-        os.replace(path, path.with_suffix(f".{old.shard[:12]}-{old.taken}.json"))
-    media.Marker(piece.manifest.shard.sha256, piece.take, sizes).save(path)
-
-
-def _write_fragment(piece: _Piece, records: dict[str, list[bytes]]) -> None:
-    """The shard's records with their shuffle keys, one record batch for each bucket."""
-    assert piece.seed is not None
-    keys = shuffle.keys(piece.seed, piece.first_row, piece.take)
-    buckets = shuffle.buckets(keys, piece.buckets)
-    batch = pa.record_batch(
-        {"key": keys, **{key: pa.array(values, pa.large_binary()) for key, values in records.items()}}
-    )
-    batch = batch.take(pa.array(np.argsort(buckets, kind="stable")))
-    ends = np.cumsum(np.bincount(buckets, minlength=piece.buckets))
-    with atomic_writer(f"{piece.stem}.fragment", sync=False) as file, pa.ipc.new_file(file, batch.schema) as writer:
-        for start, end in pairwise([0, *ends.tolist()]):
-            writer.write_batch(batch.slice(start, end - start))
-
-
-def _sort_bucket(bucket: _Bucket) -> int:
-    """One bucket of the production files, from every fragment. Returns how many records it has."""
-    tables = []
-    for stem in bucket.stems:
-        with pa.memory_map(f"{stem}.fragment", "rb") as file:
-            tables.append(pa.Table.from_batches([pa.ipc.open_file(file).get_batch(bucket.number)]))
-    rows = pa.concat_tables(tables)
-    rows = rows.take(np.argsort(rows["key"].to_numpy())).combine_chunks()
-    for key, separator in zip(bucket.keys, bucket.separators, strict=True):
-        values = rows[key].combine_chunks()
-        data = separator.join(values.to_pylist()) if separator else _end_to_end(values)
-        write_atomic(f"{bucket.target}.{key}", data, sync=False)
-    return int(rows.num_rows)
-
-
-def _end_to_end(values: pa.LargeBinaryArray) -> memoryview:
-    """The bytes of all values, one after the other, as they lie in memory."""
-    _, offsets, data = values.buffers()
-    if data is None:
-        return memoryview(b"")
-    ends = np.frombuffer(offsets, np.int64)[values.offset : values.offset + len(values) + 1]
-    return memoryview(data)[int(ends[0]) : int(ends[-1])]
-
-
-def _production_sources(
-    files: Sequence[FlatFile], pieces: Sequence[_Piece], seed: int | None, work: Path, run: Runner
-) -> dict[str, list[tuple[str, int]]]:
-    """For each flat file, the pieces it is put together from, in order, and how many records each has."""
-    if seed is None or not pieces:
-        return {file.key: [(f"{p.stem}.{file.key}", p.take) for p in pieces] for file in files}
-    stems = tuple(piece.stem for piece in pieces)
-    keys = tuple(file.key for file in files)
-    separators = tuple(file.separator for file in files)
-    buckets = [
-        _Bucket(stems, number, keys, separators, f"{work}/bucket-{number:05d}") for number in range(pieces[0].buckets)
+def _piece_files(pieces: Sequence[Piece], tallies: Sequence[Tally], file: FlatFile, side: int) -> list[Source]:
+    """The records of pieces in corpus order."""
+    return [
+        (f"{piece.stem}.{file.key}{SIDES[side]}", tally.records) for piece, tally in zip(pieces, tallies, strict=True)
     ]
-    counts = list(run(_sort_bucket, buckets))
-    return {
-        file.key: [(f"{b.target}.{file.key}", count) for b, count in zip(buckets, counts, strict=True)]
-        for file in files
-    }
 
 
-def _join(root: Path, path: str, file: FlatFile, sources: Iterable[tuple[str, int]], records: int) -> Combined:
+def _join(root: Path, path: str, file: FlatFile, sources: Iterable[Source], total: Tally) -> Combined:
     """Put the pieces together under a temporary name, sync, rename."""
     with atomic_writer(root / path) as out:
         out.write(file.head)
@@ -347,4 +290,4 @@ def _join(root: Path, path: str, file: FlatFile, sources: Iterable[tuple[str, in
                 shutil.copyfileobj(piece, out, 1 << 20)
         out.write(file.tail)
         size = out.tell()
-    return Combined(path, records, size)
+    return Combined(path, total.records, size, total.samples)

@@ -35,6 +35,11 @@ class FlatFile:
     separator: bytes = b""
     tail: bytes = b""
 
+    @property
+    def held_out(self) -> str:
+        """The name of the file beside the combined one that has what is held out."""
+        return self.production.replace("production_", "heldout_", 1)
+
 
 class Format(ABC):
     """Turns shard rows into the records of flat files, and into media files."""

@@ -15,11 +15,16 @@ import pyarrow.compute as pc
 from omni_ray.errors import OmniError
 
 
-def group_keys(rows: pa.Table, modality: str) -> list[str]:
+def group_keys(rows: pa.Table, modality: str, *, by_clip: bool = False) -> list[str]:
     """The group of every shard row: text its document, audio its speaker (the clip where none is known), images the
     picture, ocr the photograph a word was cut from (the word's own picture where it was not).
 
     Groups of different corpora are different.
+
+    Args:
+        rows: shard rows.
+        modality: text, audio, images or ocr.
+        by_clip: every clip is a group of its own, whoever speaks.
 
     Raises:
         OmniError: an unknown modality.
@@ -27,7 +32,7 @@ def group_keys(rows: pa.Table, modality: str) -> list[str]:
     if modality == "text":
         names = pc.replace_substring_regex(rows["id"], r"#\d+$", "")
     elif modality == "audio":
-        names = pc.coalesce(rows["speaker"], rows["id"])
+        names = rows["id"] if by_clip else pc.coalesce(rows["speaker"], rows["id"])
     elif modality == "images":
         names = rows["id"]
     elif modality == "ocr":

@@ -94,6 +94,7 @@ class Source:
         media: of a CSV file, the names its media column may have.
         shards: instead of the file, (storage, shard file, SHA-256, samples to take) of each shard.
         modality: of the shards.
+        holdout: of the shards, the share of groups that takes no part in training a tokenizer.
     """
 
     kind: str
@@ -102,6 +103,7 @@ class Source:
     media: tuple[str, ...] = ()
     shards: tuple[tuple[Storage, str, str, int], ...] = ()
     modality: str = ""
+    holdout: float = 0.0
 
 
 @dataclass(frozen=True)

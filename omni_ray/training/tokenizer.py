@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import OmniError
+from omni_ray.quality.hold_out import group_keys, held_out
 from omni_ray.storage import write_atomic
 from omni_ray.training.counts import Source, json_list, read_lines, split_lines
 from omni_ray.training.tokens import digest, load
@@ -231,7 +232,11 @@ def _shard_lines(source: Source, limit: int) -> Iterator[str]:
             for number in range(footer.num_row_groups):
                 groups.append((storage, name, number, footer.row_group(number).column(place).total_uncompressed_size))
     step = max(1, -(-sum(size for *_, size in groups) // limit))
+    wanted = [column, "id", "corpus"] if source.holdout else [column]
     for storage, name, number, _ in groups[::step]:
         with storage.open(name) as file:
-            for value in pq.ParquetFile(file).read_row_group(number, columns=[column])[column].to_pylist():
-                yield from value if isinstance(value, list) else (value,)
+            rows = pq.ParquetFile(file).read_row_group(number, columns=wanted)
+        if source.holdout:
+            rows = rows.filter(~held_out(group_keys(rows, source.modality), source.holdout))
+        for value in rows[column].to_pylist():
+            yield from value if isinstance(value, list) else (value,)

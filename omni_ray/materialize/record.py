@@ -1,0 +1,103 @@
+"""What the last run wrote: it lets the next one do nothing, and tells which files are ours to remove."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omni_ray.storage import write_atomic
+
+
+@dataclass(frozen=True)
+class Combined:
+    """One flat file as it was written.
+
+    Attributes:
+        path: relative to the root.
+        records: lines, rows or objects in it.
+        bytes: its size.
+        samples: of the shards, that became these records; more than the records where lines were joined.
+        note: a sentence that a user should read; mostly empty.
+    """
+
+    path: str
+    records: int
+    bytes: int
+    samples: int
+    note: str = ""
+
+    @property
+    def is_production(self) -> bool:
+        """Whether it is a file of all corpora, to train on."""
+        return Path(self.path).name.startswith("production_")
+
+    @property
+    def is_held_out(self) -> bool:
+        """Whether it holds what is not to be trained on."""
+        return Path(self.path).name.startswith("heldout_")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a run wrote for one modality.
+
+    Attributes:
+        fingerprint: digest of all that the files depend on.
+        files: the files.
+        times: when each was written, in ns.
+        packing: tokenizer and ctx_len that lines were packed with; empty where they were not.
+        holdout: the share held out, or None.
+    """
+
+    fingerprint: str
+    files: tuple[Combined, ...]
+    times: tuple[int, ...]
+    packing: Mapping[str, Any]
+    holdout: float | None
+
+    def is_there(self, root: Path) -> bool:
+        """Whether every file is as it was written."""
+        return all(self.is_untouched(root, file) for file in self.files)
+
+    def is_untouched(self, root: Path, file: Combined) -> bool:
+        """Whether ``file``, one of the record's, is as it was written."""
+        try:
+            status = (root / file.path).stat()
+        except OSError:
+            return False
+        return (status.st_size, status.st_mtime_ns) == (file.bytes, self.times[self.files.index(file)])
+
+
+def load(state_folder: Path, modality: str) -> Record | None:
+    """The record of the last run that ended; None where there is no whole one."""
+    try:
+        value = json.loads(_path(state_folder, modality).read_bytes())
+        files, times = [], []
+        for each in value["files"]:
+            times.append(int(each.pop("mtime_ns")))
+            files.append(Combined(**each))
+        return Record(value["fingerprint"], tuple(files), tuple(times), value["packing"], value["holdout"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def save(
+    state_folder: Path,
+    modality: str,
+    root: Path,
+    fingerprint: str,
+    files: Sequence[Combined],
+    packing: Mapping[str, Any],
+    holdout: float | None,
+) -> None:
+    """Note that ``files`` were written."""
+    listed = [{**vars(file), "mtime_ns": (root / file.path).stat().st_mtime_ns} for file in files]
+    value = {"fingerprint": fingerprint, "packing": packing, "holdout": holdout, "files": listed}
+    write_atomic(_path(state_folder, modality), json.dumps(value, indent=1).encode())
+
+
+def _path(state_folder: Path, modality: str) -> Path:
+    return state_folder / "combine" / f"{modality}.json"

@@ -1,0 +1,30 @@
+"""Whether speakers can be held out: a corpus with one of them would go to one side as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from omni_ray.pipeline.store import CorpusStore, Manifest
+
+Groups = Literal["by speaker", "one speaker", "speakers unknown"]
+
+
+def groups_of(corpus: CorpusStore, parts: Iterable[tuple[Manifest, int]]) -> Groups:
+    """How the clips of an audio corpus can be held out. Reads only as many shards as it takes to find two speakers.
+
+    Args:
+        corpus: where the shards are.
+        parts: those that count, each with the number of clips that do.
+    """
+    found: set[str] = set()
+    for manifest, take in parts:
+        with corpus.storage.open(manifest.shard.file) as file:
+            column = pq.read_table(file, columns=["speaker"])["speaker"].slice(0, take)
+        found.update(pc.unique(pc.drop_null(column)).to_pylist())
+        if len(found) > 1:
+            return "by speaker"
+    return "one speaker" if found else "speakers unknown"
