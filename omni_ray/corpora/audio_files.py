@@ -25,7 +25,8 @@ class AudioFiles(Corpus):
     size = "any"
     layout = (
         "CSV, TSV, JSONL or Parquet with columns audio and text (see --columns), a Hugging Face dataset, or audio "
-        "files with <stem>.txt beside them"
+        "files with <stem>.txt beside them; clips out of long recordings with --columns start=...,end=... (or duration=...), "
+        "in seconds"
     )
     in_all = False
     columns = {
@@ -33,6 +34,10 @@ class AudioFiles(Corpus):
         "text": ("text", "transcript", "transcription", "sentence", "normalized_text", "raw_text"),
         "speaker": ("speaker", "speaker_id", "client_id"),
         "id": ("id", "utt_id", "utterance_id"),
+        # Where a row is a stretch of a long recording. Never guessed: many tables have such columns for other things.
+        "start": (),
+        "end": (),
+        "duration": (),
     }
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:

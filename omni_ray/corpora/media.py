@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from omni_ray.corpora.base import Rejected
 from omni_ray.sources.tree import MemberDamaged, MemberTooLarge, Tree, is_safe_name
 
@@ -10,13 +12,21 @@ MAX_MEDIA_BYTES = 512 << 20
 
 
 def fetch(
-    tree: Tree, name: str, ident: str, where: str, *, records: int = 1, limit: int = MAX_MEDIA_BYTES
+    tree: Tree,
+    name: str,
+    ident: str,
+    where: str,
+    *,
+    records: int = 1,
+    limit: int = MAX_MEDIA_BYTES,
+    read: Callable[[Tree, str, int], bytes] = lambda tree, name, limit: tree.read(name, limit),
 ) -> bytes | Rejected:
     """The bytes of ``name``, or the rejection of the record that names it.
 
     ``bad_path`` where the name leaves the source, ``missing_media`` where there is no such file, ``too_large`` and
     ``decode_error`` where it cannot be had whole. A file that vanishes while a run is under way looks missing
-    here; the pipeline notices that the unit's inputs changed, and does not commit it.
+    here; the pipeline notices that the unit's inputs changed, and does not commit it. ``read`` is given the tree, the
+    name and the limit, and reads it, or what is wanted of it.
     """
     shown = name.encode("utf-8", "replace").decode()
     if not is_safe_name(name) or shown != name:  # a name that is no text fits into no table
@@ -24,7 +34,7 @@ def fetch(
     if not tree.exists(name):
         return Rejected(ident, where, "missing_media", f"no {shown}", records)
     try:
-        return tree.read(name, limit)
+        return read(tree, name, limit)
     except MemberTooLarge as error:
         return Rejected(ident, where, "too_large", str(error), records)
     except MemberDamaged as error:

@@ -56,8 +56,44 @@ def rows_of(tree: Tree, file: str, items: Iterable[pa.Table | Rejected], modalit
             continue
         for batch in item.to_batches(max_chunksize=64):
             for row in batch.to_pylist():
+                if row.get("start") is not None:
+                    yield _segment(tree, file, row)
+                    continue
                 data, name = media_of(tree, file, row[role], row)
                 yield data if isinstance(data, Rejected) else make(row, data, name)
+
+
+def _segment(tree: Tree, file: str, row: Mapping[str, Any]) -> Record:
+    """A row that is a stretch of a recording: from ``start`` to ``end``, or for ``duration``."""
+    from omni_ray.sources.segments import BadSegment, read_segment
+
+    ident, where, value = row["id"], row["where"], row["audio"]
+    try:
+        start = float(row["start"])
+        end = float(row["end"]) if row.get("end") is not None else start + float(row["duration"])
+    except (KeyError, TypeError, ValueError):
+        said = f"start {row['start']}, end {row.get('end')}, duration {row.get('duration')}"
+        return Rejected(ident, where, "bad_row", f"{said}: not seconds")
+    if isinstance(value, Mapping) and value.get("bytes") is None:
+        value = value.get("path")
+    if not isinstance(value, str) or not value.strip():
+        return Rejected(ident, where, "missing_media", "start and end are for recordings in files of their own")
+
+    def read(tree: Tree, name: str, limit: int) -> bytes:
+        with tree.open(name) as recording:
+            return read_segment(recording, start, end)
+
+    name = media_name(tree, file, value)
+    try:
+        data = fetch(tree, name, ident, where, read=read)
+    except BadSegment as error:
+        return Rejected(ident, where, "bad_row", f"{name} {error}")
+    except RuntimeError as error:  # what soundfile raises
+        return Rejected(ident, where, "decode_error", f"{name}: {error}")
+    if isinstance(data, Rejected):
+        return data
+    stem = name.removesuffix(".flac")
+    return _clip(row, data, f"{stem}-{start:.3f}-{end:.3f}.flac")
 
 
 def media_of(
