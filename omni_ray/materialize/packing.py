@@ -15,7 +15,6 @@ from omni_ray.storage import write_atomic
 from omni_ray.training import configs
 from omni_ray.training import vocabulary as tokenizers
 from omni_ray.training.counts import Source
-from omni_ray.training.data import PRODUCTION
 from omni_ray.training.schema import problems
 from omni_ray.training.tokenizer import MODEL, find
 from omni_ray.training.tokens import digest
@@ -60,8 +59,8 @@ def settle_packing(
             for corpus in corpora
             for manifest, take in parts[corpus.name]
         )
-        path = str((store.root / PRODUCTION["text"]).absolute())
-        source = Source("shards", path, shards=shards, modality="text", holdout=holdout)
+        place = store.storage.child("text")
+        source = Source("shards", str(place.local_root or place.uri), shards=shards, modality="text", holdout=holdout)
         vocabulary = tokenizers.settle(store.root, {"thinker": config}, source, run)
         vocabulary.save(store.root)
         say(f"tokenizer of {vocabulary.trained.pieces:,} pieces: {vocabulary.how}")

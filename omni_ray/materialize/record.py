@@ -99,5 +99,13 @@ def save(
     write_atomic(_path(state_folder, modality), json.dumps(value, indent=1).encode())
 
 
+def packed_with(state_folder: Path, root: Path) -> str:
+    """The digest of the tokenizer that the text to train on, as it lies there, was packed with; "" where it was not."""
+    record = load(state_folder, "text")
+    if record is None or not all(record.is_untouched(root, file) for file in record.files if file.is_production):
+        return ""
+    return str(record.packing.get("tokenizer", ""))
+
+
 def _path(state_folder: Path, modality: str) -> Path:
     return state_folder / "combine" / f"{modality}.json"

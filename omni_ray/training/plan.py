@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from omni_ray.errors import OmniError
+from omni_ray.materialize.record import packed_with
 from omni_ray.pipeline.lease import lease
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import Store
@@ -19,7 +20,7 @@ from omni_ray.training.cache import CountCache
 from omni_ray.training.clips import Clips, ClipsUnit, downsampling, longest_in, look_at
 from omni_ray.training.configs import NAMES, Config, file_name
 from omni_ray.training.counts import Counts, Outcome, Source, Unit, count, units_of
-from omni_ray.training.data import KEYS, Choice, DataFile, choose, committed_shards, text_to_train_on
+from omni_ray.training.data import KEYS, PRODUCTION, Choice, DataFile, choose, committed_shards, text_to_train_on
 from omni_ray.training.estimate import estimate
 from omni_ray.training.planned import ConfigPlan, Inputs, Options, blank_plan
 from omni_ray.training.report import DataSet, PlanReport
@@ -27,6 +28,7 @@ from omni_ray.training.schedule import Rule
 from omni_ray.training.schema import problems
 from omni_ray.training.tasks import Engine, runner
 from omni_ray.training.tokenizer import find
+from omni_ray.training.tokens import digest
 from omni_ray.training.vocabulary import Vocabulary
 
 __all__ = ["PlanReport", "plan"]
@@ -122,6 +124,7 @@ class _Work:
     ) -> None:
         self.root, self.options, self.data = root, options, data
         self.shards_of = committed_shards(store)
+        self.packed_with = packed_with(store.state_folder, root)
         self.reporter, self.report = reporter, report
         self.configs: dict[str, Config] = {}
         self.broken: dict[str, list[str]] = {}
@@ -209,7 +212,12 @@ class _Work:
         self.report.tokenizer = self.vocabulary
 
     def _tokenizer_text(self) -> Source | None:
-        return text_to_train_on(self.root, self.shards_of, self.configs, self.data)
+        source = text_to_train_on(self.root, self.shards_of, self.configs, self.data)
+        is_packed = source is not None and source.path == str((self.root / PRODUCTION["text"]).absolute())
+        if is_packed and self.packed_with and self.packed_with == digest(self._tokenizer_there()):
+            # Another one would give these lines other lengths; `combine --pack` trains it when the shards change.
+            return None
+        return source
 
     def _tokenizer_there(self) -> bytes:
         """A tokenizer to count transcripts with, for people's sake, where no stage planned needs one."""

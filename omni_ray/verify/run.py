@@ -13,6 +13,7 @@ from omni_ray.errors import OmniError
 from omni_ray.pipeline.store import MODALITIES, Store
 from omni_ray.verify.annotations import AnnotationsCheck
 from omni_ray.verify.clips import ClipJudge
+from omni_ray.verify.expected import Expected
 from omni_ray.verify.lines import LinesCheck, Tokenizer
 from omni_ray.verify.pictures import PictureJudge
 from omni_ray.verify.pieces import FileCheck, Part, Piece, check
@@ -155,22 +156,43 @@ class _Project:
                 if corpus.size is not None:
                     promised.sizes[name] = corpus.size
         checks: list[FileCheck] = [*corpora]
+        expected = Expected(self.store, modality, promised.total)
         for kind in _KINDS[modality]:
             if kind in there:
                 each = self._check(kind, FILES[self.data][kind], promised, there)
-                each.report.expected = promised.total
+                each.report.expected = expected.rows(each.key, promised.total)
                 checks.append(each)
             elif there or promised.total:
                 checks.append(_Missing(FILES[self.data][kind], kind, promised.total))
             for name, samples in promised.samples.items() if kind in _PER_CORPUS else ():
                 path = _PER_CORPUS[kind].format(name)
-                if (self.root / path).is_file():
+                rows = expected.rows(path, samples)
+                if (self.root / path).is_file() and not expected.is_empty(path):
                     each = self._check(kind, path, promised, there, media=False)
-                    each.report.expected = samples
+                    each.report.expected = rows
                     checks.append(each)
-        return checks
+        return [*checks, *self._held_out(modality, promised, expected)]
 
-    def _check(self, kind: str, key: str, promised: Promised, there: Sequence[str], *, media: bool = True) -> FileCheck:
+    def _held_out(self, modality: str, promised: Promised, expected: Expected) -> Iterator[FileCheck]:
+        """What is held out of the production files, judged as they are."""
+        names = {kind: _held_out_name(path) for kind, path in _PRODUCTION.items()}
+        there = [k for k in _KINDS[modality] if self.data == "production" and (self.root / names[k]).is_file()]
+        for kind in there:
+            if not expected.is_empty(names[kind]):
+                each = self._check(kind, names[kind], promised, there, asr=names["asr"])
+                each.report.expected = expected.rows(names[kind], None)
+                yield each
+
+    def _check(
+        self,
+        kind: str,
+        key: str,
+        promised: Promised,
+        there: Sequence[str],
+        *,
+        media: bool = True,
+        asr: str | None = None,
+    ) -> FileCheck:
         path = self.root / key
         if kind == "text":
             return LinesCheck(key, path, tokenizer=tokenizer_of(self.root) if media else None)
@@ -183,7 +205,7 @@ class _Project:
             return TableCheck(
                 key, path, kind, judge=PictureJudge(root, "data/ocr", promised.sizes) if media else None, pick=pick
             )
-        twin = self.root / FILES[self.data]["asr"] if kind == "tts" and "asr" in there else None
+        twin = self.root / (asr or FILES[self.data]["asr"]) if kind == "tts" and "asr" in there else None
         return TableCheck(
             key, path, kind, judge=ClipJudge(root, "") if media and twin is None else None, pick=pick, twin=twin
         )
@@ -194,6 +216,10 @@ class _Project:
             return _every
         share = self.sample if isinstance(self.sample, float) else self.sample / max(1.0, _rows_about(path))
         return _every if share >= 1 else _Even(share)
+
+
+def _held_out_name(production: str) -> str:
+    return production.replace("/production_", "/heldout_")
 
 
 def _every(row: int) -> bool:
