@@ -1,4 +1,4 @@
-"""Media with a text file of the same name beside them: ``clip.wav`` and ``clip.txt``."""
+"""Media with a text file of the same name: ``clip.wav`` and ``clip.txt`` beside it, or in another folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def paired_units(
 ) -> Iterator[UnitDraft]:
     """Units of ``[media file, text file or None]``, in the order of names.
 
-    Yields nothing where no media file has a text file: then the tree is laid out in another way.
+    The text file is beside the media file. Where no media file has one there, it is the one of that name in any folder,
+    if no other has the name. Yields nothing where no media file has a text file: then the tree is laid out in another way.
     """
     pairs: list[list[str | None]] = []
     for folder, _, files in tree.walk():
@@ -30,12 +31,28 @@ def paired_units(
                 prefix = f"{folder}/" if folder else ""
                 pairs.append([prefix + file, None if text is None else prefix + text])
     if not any(text for _, text in pairs):
+        elsewhere = _by_stem(tree, texts)
+        pairs = [[name, elsewhere.get(_stem(str(name)))] for name, _ in pairs]
+    if not any(text for _, text in pairs):
         return
     step = options.records_per_unit(per_unit)
     for start in range(0, len(pairs), step):
         part = pairs[start : start + step]
         names = tuple(name for pair in part for name in pair if name is not None)
         yield UnitDraft({"files": part}, names, len(part), len(part))
+
+
+def _stem(name: str) -> str:
+    return name.rpartition("/")[2].rpartition(".")[0]
+
+
+def _by_stem(tree: Tree, texts: tuple[str, ...]) -> dict[str, str | None]:
+    """Text files by their name without folder and ending; None where several have it."""
+    found: dict[str, str | None] = {}
+    for name in tree.names():
+        if name.endswith(texts):
+            found[_stem(name)] = None if _stem(name) in found else name
+    return found
 
 
 def sidecar_text(tree: Tree, name: str | None, ident: str, where: str, records: int = 1) -> str | Rejected:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Record = dict[str, Any] | Rejected
 _UNSAFE = re.compile(r"[^\w.\-/ ]+|(?<![^/])\.+|^[/ ]+| +(?=/|$)")
 _LONGEST_NAME = 120
+_MOST_FOLDERS = 16
 
 
 def media_path(name: str, ending: str) -> str:
@@ -115,11 +117,20 @@ def media_of(
 
 
 def media_name(tree: Tree, file: str, value: str) -> str:
-    """The file of the tree that a table's path means: beside the table, else from the top of the tree."""
+    """The file of the tree that a table's path means: beside the table, from the top of the tree, or in a folder beside
+    the table (the first that has it; where there are many folders, they are no media folders)."""
     name = value.strip().removeprefix("./")
     folder = file.rpartition("/")[0]
     beside = f"{folder}/{name}" if folder else name
-    return beside if tree.exists(beside) else name
+    if tree.exists(beside) or tree.exists(name):
+        return beside if tree.exists(beside) else name
+    return next((place for each in _folders(tree, folder) if tree.exists(place := f"{each}/{name}")), name)
+
+
+@lru_cache(maxsize=4)
+def _folders(tree: Tree, folder: str) -> tuple[str, ...]:
+    names = sorted(tree.children(folder)[0])
+    return tuple(f"{folder}/{name}" if folder else name for name in names[:_MOST_FOLDERS])
 
 
 def _name_inside(file: str, where: str, path: str | None) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
+from omni_ray.errors import SourceError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +33,8 @@ _NOT_DATA = re.compile(
     r"(?:dataset_infos?|dataset_dict|state|config|package|.*_metadata|metadata)\.json|cache-.*\.arrow",
     re.IGNORECASE,
 )
+_MOST_TEXTS = 64
+"""Where there are more .txt files than this, they are texts, not lists."""
 _BYTES_PER_ROW = 400
 """Bytes of CSV or JSON Lines to a row; only an expectation."""
 
@@ -61,12 +64,36 @@ def table_units(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Opt
     Raises:
         SourceError: a required column is missing (the nearest is named), or a file is not what its name says.
     """
-    for name in tree.names():
-        kind = table_format(name)
-        if kind is not None and _is_wanted(name, options.splits) and tree.size(name):
+    for name, kind in _tables(tree, columns):
+        if _is_wanted(name, options.splits) and tree.size(name):
             for table, inside, rows in _slices(tree, name, kind, columns, options):
                 payload = {"table": {"file": name, **table}}
                 yield UnitDraft(payload, (name,), records=rows, samples=rows or 1 + inside // _BYTES_PER_ROW)
+
+
+def _tables(tree: Tree, columns: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+    """The tables of a tree, and their formats. Lists of media are also called .txt: those have a header that names them."""
+    texts: list[str] = []
+    for name in tree.names():
+        kind = table_format(name)
+        if kind is not None:
+            yield name, kind
+        elif name.lower().endswith(".txt") and len(texts) <= _MOST_TEXTS:
+            texts.append(name)
+    if len(texts) <= _MOST_TEXTS and {"audio", "image"} & set(columns):
+        yield from ((name, "delimited") for name in texts if tree.size(name) and _is_list(tree, name, columns))
+
+
+def _is_list(tree: Tree, name: str, columns: Mapping[str, tuple[str, ...]]) -> bool:
+    from omni_ray.sources.delimited import table_header
+    from omni_ray.sources.roles import REQUIRED
+    from omni_ray.sources.rows import head
+
+    try:
+        header = {field.lower() for field in table_header(head(tree, name), name)[0]}
+    except SourceError:
+        return False
+    return all(header & {each.lower() for each in names} for role, names in columns.items() if role in REQUIRED)
 
 
 def read_table_unit(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Rejected]:

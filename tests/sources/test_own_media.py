@@ -1,0 +1,74 @@
+"""Media of one's own, laid out as people lay them out: lists called .txt, media in a folder beside, texts in another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omni_ray.corpora.audio_files import AudioFiles
+from omni_ray.corpora.base import Corpus, Options, Rejected
+from omni_ray.corpora.image_captions import ImageCaptions
+from omni_ray.corpora.locate import locate
+from omni_ray.errors import SourceError
+from tests.made_store import clip, picture
+
+
+def rows(corpus: Corpus, tmp_path: Path, columns: str = "") -> list[dict[str, Any] | Rejected]:
+    options = Options(columns=dict(pair.split("=") for pair in columns.split(",") if pair))
+    found = locate(corpus, tmp_path, str(tmp_path / "source"), options, cache=tmp_path / "index")
+    return [row for draft in found.drafts for row in found.reader.read(found.tree, draft.payload)]
+
+
+def put(tmp_path: Path, name: str, data: bytes | str) -> None:
+    path = tmp_path / "source" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def test_a_list_of_captions_called_txt_and_pictures_in_a_folder(tmp_path: Path) -> None:
+    for number in range(3):
+        put(tmp_path, f"Images/{number}.jpg", picture(number))
+    put(tmp_path, "readme.txt", "Three pictures,\nand what is on them.\n")
+    lines = [f'{number}.jpg,"Picture {number}, said {said}"' for number in range(3) for said in ("so", "otherwise")]
+    put(tmp_path, "captions.txt", "\n".join(["image,caption", *lines]))
+    made = rows(ImageCaptions(), tmp_path)
+    assert [row["captions"] for row in made if isinstance(row, dict)] == [
+        [f"Picture {n}, said so", f"Picture {n}, said otherwise"] for n in range(3)
+    ]
+
+
+def test_columns_named_by_hand_and_a_bar_between_them(tmp_path: Path) -> None:
+    put(tmp_path, "pictures/9.jpg", picture(9))
+    put(tmp_path, "empty/nothing", "")
+    put(tmp_path, "results.csv", "image_name| comment_number| comment\n9.jpg| 0| A picture .\n8.jpg| 0| Not there .\n")
+    with pytest.raises(SourceError, match="--columns image=image_name"):
+        rows(ImageCaptions(), tmp_path)
+    good, gone = rows(ImageCaptions(), tmp_path, "image=image_name,captions=comment")
+    assert isinstance(good, dict) and good["captions"] == [" A picture ."]
+    assert isinstance(gone, Rejected) and gone.reason == "missing_media"
+
+
+def test_texts_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    for speaker in ("p225", "p226"):
+        for number in range(2):
+            put(tmp_path, f"wav48/{speaker}/{speaker}_{number}.flac", clip(number))
+            put(tmp_path, f"txt/{speaker}/{speaker}_{number}.txt", f"What {speaker} says, {number}.")
+    put(tmp_path, "wav48/p227/p227_0.flac", clip(5))
+    made = rows(AudioFiles(), tmp_path)
+    assert [row["text"] for row in made if isinstance(row, dict)] == [
+        f"What {speaker} says, {number}." for speaker in ("p225", "p226") for number in range(2)
+    ]
+    assert [row.reason for row in made if isinstance(row, Rejected)] == ["missing_text"]
+
+
+def test_two_texts_of_one_name_are_nobodys(tmp_path: Path) -> None:
+    put(tmp_path, "wav/a.flac", clip(1))
+    put(tmp_path, "wav/b.flac", clip(2))
+    put(tmp_path, "english/a.txt", "A text.")
+    put(tmp_path, "german/a.txt", "Ein Text.")
+    put(tmp_path, "english/b.txt", "Another text.")
+    a, b = rows(AudioFiles(), tmp_path)
+    assert isinstance(a, Rejected) and a.reason == "missing_text"
+    assert isinstance(b, dict) and b["text"] == "Another text."
