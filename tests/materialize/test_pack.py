@@ -181,7 +181,7 @@ def test_nothing_is_done_twice_and_everything_when_it_must(project: Path, model:
     set_ctx_len(project, 64)
     run(project)
     assert (project / CORPUS).read_bytes() == before
-    other = train(Request(source_of(project), 120)).model
+    other = train(Request(source_of(project), 45)).model
     put_tokenizer(project, other)
     run(project)
     assert (project / CORPUS).read_bytes() != before
