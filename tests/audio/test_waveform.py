@@ -112,6 +112,12 @@ def test_floats_beyond_full_scale_are_clamped_and_reported() -> None:
     assert decoded(clip.data)[:3].tolist() == [32767 / 32768, -1.0, 0.5]
 
 
+def test_floats_are_rounded_to_the_nearest_of_16_bits() -> None:
+    values = np.array([0.4, 0.6, -0.4, -0.6, 100.51, -100.51, 2.5, 3.5] * 100) / 32768
+    made = decoded(convert(encoded(values, subtype="FLOAT"), 16_000, "flac").data) * 32768
+    assert made[:8].tolist() == [0, 1, 0, -1, 101, -101, 2, 4]
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
 @pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
 @pytest.mark.parametrize("place", [0, 70_000, -1])
@@ -133,6 +139,16 @@ def test_a_file_cut_short_is_noticed(kind: str, subtype: str, share: float) -> N
     with pytest.raises(Unusable) as caught:
         convert(data[: int(len(data) * share)], 16_000, "flac")
     assert caught.value.reason in {"truncated", "decode_error"}
+
+
+@pytest.mark.parametrize("rate", [16_000, 22_050])
+def test_flac_that_counts_more_samples_than_it_has_is_truncated(rate: int) -> None:
+    """As one that was cut between two frames: every frame that is there is sound."""
+    data = bytearray(encoded(NOISE, rate, "FLAC", "PCM_16"))
+    data[22:26] = (len(NOISE) + 1).to_bytes(4, "big")
+    with pytest.raises(Unusable) as caught:
+        convert(bytes(data), 16_000, "flac")
+    assert caught.value.reason == "truncated"
 
 
 def test_an_mp3_cut_short_keeps_what_is_there() -> None:
