@@ -123,7 +123,7 @@ class Storage:
                 file.write(data)
             return
         filesystem, path = self._remote_path(name)
-        with filesystem.open_output_stream(path) as stream:
+        with filesystem.open_output_stream(path, compression=None) as stream:
             stream.write(data)
 
     def read(self, name: str) -> bytes:
@@ -131,7 +131,7 @@ class Storage:
         if self.is_local:
             return self._local(name).read_bytes()
         filesystem, path = self._remote_path(name)
-        with filesystem.open_input_stream(path) as stream:
+        with filesystem.open_input_stream(path, compression=None) as stream:
             return bytes(stream.read())
 
     def open(self, name: str) -> Any:

@@ -69,7 +69,7 @@ def locate(
                 source, folder=root / "data" / "downloads" / "hf", splits=options.splits, say=say
             )
             return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
-        for place in _places(corpus, Path(source)):
+        for place in _places(corpus, source):
             found = _index(corpus, open_tree(place, cache), options)
             if found is not None:
                 return found
@@ -92,24 +92,36 @@ def locate(
     return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
 
 
-def _places(corpus: Corpus, source: Path) -> Iterator[Path]:
+def _places(corpus: Corpus, source: str) -> Iterator[str]:
     """A folder that holds many corpora holds this one in a folder of its name; else the source itself is meant.
 
     Beside an archive, a folder of the corpus's name is the part of it that is unpacked, and the source is the whole.
     """
+    from omni_ray.sources import open_tree
     from omni_ray.sources.archives import archive_kind
+    from omni_ray.sources.remote import is_remote
 
     wanted = corpus.name.replace("_", "")
-    if source.is_dir():
+    folder = Path(source.removeprefix("file://")).expanduser()
+    if is_remote(source):
+        base, question, options = source.partition("?")
+        for name in open_tree(source).children("")[0]:
+            if _plain(name) == wanted:
+                yield f"{base.rstrip('/')}/{name}{question}{options}"
+    elif folder.is_dir():
         try:
-            entries = sorted(source.iterdir())
+            entries = sorted(folder.iterdir())
         except PermissionError:
             raise SourceError(f"{source}: no permission to read this folder") from None
         if not any(map(archive_kind, entries)):
             for entry in entries:
-                if entry.is_dir() and entry.name.lower().replace("_", "").replace("-", "") == wanted:
-                    yield entry
+                if entry.is_dir() and _plain(entry.name) == wanted:
+                    yield str(entry)
     yield source
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
 
 
 def _index(corpus: Corpus, tree: Tree, options: Options) -> Found | None:

@@ -17,16 +17,19 @@ def open_tree(location: str | Path, cache: Path | None = None) -> Tree:
     """The tree at ``location``: a folder, a folder with archives in it, an archive, or a single file.
 
     Args:
-        location: a local path.
+        location: a local path, or a place on an object store.
         cache: folder for listings of archives; a temporary one if None.
 
     Raises:
         SourceError: it is not there, cannot be read, or is not what its name says.
     """
     from omni_ray.sources.archives import archive_kind, open_archive
+    from omni_ray.sources.remote import RemoteTree, is_remote
     from omni_ray.sources.union import UnionTree, archives_in
 
-    path = Path(location).expanduser()
+    if is_remote(str(location)):
+        return RemoteTree(str(location))
+    path = Path(str(location).removeprefix("file://")).expanduser()
     try:
         if not path.exists():
             raise SourceError(f"{location}: no such file or folder; give --source an existing one")
@@ -46,6 +49,7 @@ def open_spec(spec: Mapping[str, Any]) -> Tree:
 @lru_cache(maxsize=16)
 def _opened(spec: str) -> Tree:
     from omni_ray.sources.archives import open_archive
+    from omni_ray.sources.remote import RemoteTree
     from omni_ray.sources.union import UnionTree
 
     value = json.loads(spec)
@@ -54,6 +58,8 @@ def _opened(spec: str) -> Tree:
             return FileTree(value["path"])
         case "archive":
             return open_archive(value["path"], Path(value["cache"]))
+        case "remote":
+            return RemoteTree(value["uri"], value["only"])
         case "union":
             return UnionTree(value["root"], Path(value["cache"]))
         case _:

@@ -1,0 +1,174 @@
+"""A folder or a file on an object store as a tree: S3, GCS and whatever else pyarrow knows.
+
+Whoever lists folders gets one recursive listing, made once; workers, who read files by name, ask for just those. Archives
+on an object store are files like others: they are not looked into.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from omni_ray.errors import SourceError
+from omni_ray.sources.tree import Tree, is_safe_name
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileInfo, FileSystem
+
+_BUFFER = 1 << 20
+_AT_ONCE = 16
+"""Requests in flight: each is a round trip of some tens of milliseconds."""
+
+
+def is_remote(location: str) -> bool:
+    """Whether a source is on an object store: ``s3://bucket/folder``."""
+    return "://" in location and not location.startswith(("file://", "hf://"))
+
+
+class RemoteTree(Tree):
+    """A folder, or one file, on an object store.
+
+    Args:
+        uri: such as ``s3://bucket/folder``; pyarrow's options may follow a question mark.
+        only: the name of the one file in that folder that is shown, "" for all of them; None where the place may be
+            either, and is to be looked at.
+
+    Raises:
+        SourceError: it is not there, cannot be reached, or is no such place.
+    """
+
+    def __init__(self, uri: str, only: str | None = None) -> None:
+        self._uri = uri
+        self.location = re.sub(r"//[^/@]*@", "//", uri.partition("?")[0])  # keys are nobody's business
+        self._only = self._look() if only is None else only
+
+    def _look(self) -> str:
+        try:
+            if self._info(self._place[1]) is not None:
+                return self._place[1].rpartition("/")[2]
+            if self._listing:
+                return ""
+        except (OSError, ValueError) as error:
+            raise SourceError(f"{self.location}: cannot be read ({' '.join(str(error).split())[:300]})") from error
+        raise SourceError(f"{self.location}: there is nothing; give --source an existing folder or file")
+
+    @cached_property
+    def _place(self) -> tuple[FileSystem, str]:
+        from pyarrow import fs
+
+        filesystem, root = fs.FileSystem.from_uri(self._uri)
+        return filesystem, root.rstrip("/")
+
+    @property
+    def _filesystem(self) -> FileSystem:
+        return self._place[0]
+
+    @property
+    def _root(self) -> str:
+        return self._place[1].rpartition("/")[0] if self._only else self._place[1]
+
+    @cached_property
+    def _listing(self) -> dict[str, tuple[int, int]]:
+        """Size and time of every file below, by name."""
+        from pyarrow import fs
+
+        root = self._place[1]
+        start = len(root) + 1
+        infos = self._filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True, recursive=True))
+        return {info.path[start:]: _size_and_time(info) for info in infos if info.type == fs.FileType.File}
+
+    @cached_property
+    def _folders(self) -> dict[str, tuple[list[str], list[str]]]:
+        found: dict[str, tuple[set[str], set[str]]] = {"": (set(), set())}
+        for name in [self._only] if self._only else self._listing:
+            parts = name.split("/")
+            if any(not part or part.startswith(".") for part in parts) or not is_safe_name(name):
+                continue
+            for depth, part in enumerate(parts):
+                folders, files = found.setdefault("/".join(parts[:depth]), (set(), set()))
+                (files if depth == len(parts) - 1 else folders).add(part)
+        return {folder: (sorted(folders), sorted(files)) for folder, (folders, files) in found.items()}
+
+    def _path(self, name: str) -> str:
+        if not is_safe_name(name):
+            raise FileNotFoundError(2, "not a name in a source", name)
+        return f"{self._root}/{name}"
+
+    def _info(self, path: str) -> FileInfo | None:
+        from pyarrow import fs
+
+        info = self._filesystem.get_file_info(path)
+        return info if info.type == fs.FileType.File else None
+
+    def _find(self, name: str) -> tuple[int, int] | None:
+        """Size and time of a file, or None where there is none."""
+        if "_listing" in self.__dict__:
+            return self._listing.get(name)
+        info = self._info(self._path(name)) if is_safe_name(name) else None
+        return None if info is None else _size_and_time(info)
+
+    def spec(self) -> dict[str, Any]:
+        return {"kind": "remote", "uri": self._uri, "only": self._only}
+
+    def children(self, folder: str) -> tuple[list[str], list[str]]:
+        folders, files = self._folders.get(folder, ([], []))
+        return list(folders), list(files)
+
+    def exists(self, name: str) -> bool:
+        return self._find(name) is not None
+
+    def size(self, name: str) -> int:
+        found = self._find(name)
+        if found is None:
+            raise FileNotFoundError(2, "no such file", f"{self.location}/{name}")
+        return found[0]
+
+    def open(self, name: str) -> BinaryIO:
+        file = self._filesystem.open_input_file(self._path(name))
+        return cast(BinaryIO, io.BufferedReader(_Raw(file), _BUFFER))
+
+    def stamp(self, names: Iterable[str]) -> str:
+        digest = blake2b(digest_size=16)
+        wanted = list(names)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for name, found in zip(wanted, pool.map(self._find, wanted), strict=True):
+                digest.update(f"{name}\0{found or 'missing'}\n".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+
+
+class _Raw(io.RawIOBase):
+    """An Arrow file as one of Python's."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return int(self._file.seek(offset, whence))
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _size_and_time(info: FileInfo) -> tuple[int, int]:
+    """Bytes, and whole seconds: a listing knows fractions of them, and the file itself does not."""
+    return info.size, (info.mtime_ns or 0) // 1_000_000_000

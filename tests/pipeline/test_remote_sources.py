@@ -1,0 +1,94 @@
+"""Sources on an object store give the very shards that the same files on disk give."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from omni_ray import api
+from omni_ray.corpora.base import Options
+from omni_ray.errors import SourceError
+from omni_ray.sources.remote import RemoteTree
+from omni_ray.storage import Storage
+
+pytestmark = pytest.mark.usefixtures("ray_here")
+
+CORPORA = (("audio", "librispeech"), ("images", "coco"), ("text", "wikipedia"), ("text", "books"))
+
+
+def upload(folder: Path, bucket: str, name: str) -> str:
+    place = Storage(bucket).child(name)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            inner = place
+            *folders, base = path.relative_to(folder).parts
+            for each in folders:
+                inner = inner.child(each)
+            inner.write(base, path.read_bytes())
+    return place.uri
+
+
+def shards(root: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((root / "data/shards").rglob("*.parquet"))
+    }
+
+
+def test_the_same_shards_from_a_bucket(shared_data: Path, bucket: str, tmp_path: Path) -> None:
+    for _, name in CORPORA:
+        upload(shared_data / name, bucket, f"corpora/{name}")
+    everything = Storage(bucket).child("corpora").uri
+    for modality, name in CORPORA:
+        api.prepare(tmp_path / "disk", modality, dataset=name, source=str(shared_data / name))
+        api.prepare(tmp_path / "bucket", modality, dataset=name, source=everything)
+    assert shards(tmp_path / "bucket") == shards(tmp_path / "disk")
+    again = api.prepare(tmp_path / "bucket", "audio", dataset="librispeech", source=everything)
+    assert again.units_made == 0
+
+
+def test_one_file_and_a_list_with_its_media(shared_data: Path, bucket: str, tmp_path: Path) -> None:
+    clip = next((shared_data / "librispeech").rglob("*.flac"))
+    place = Storage(bucket).child("own")
+    place.child("clips").write("1.flac", clip.read_bytes())
+    place.write("list.csv", b"audio,text\nclips/1.flac,what is said\nclips/2.flac,not there\n")
+    report = api.prepare(tmp_path, "audio", dataset="audio_files", source=place.uri, max_quarantine=1)
+    assert (report.summaries[0].kept, dict(report.summaries[0].reasons)) == (1, {"missing_media": 1})
+    place.write("lines.jsonl", b'{"text": "A line of text."}\n' * 20)
+    base, question, options = place.uri.partition("?")
+    one = api.prepare(tmp_path, "text", dataset="text_files", source=f"{base}/lines.jsonl{question}{options}")
+    assert one.summaries[0].kept == 20
+
+
+def test_a_changed_object_makes_its_unit_stale(bucket: str, tmp_path: Path) -> None:
+    place = Storage(bucket).child("changing")
+    for name in ("a.txt", "b.txt"):
+        place.write(name, f"A paragraph of {name}, of some length.\n".encode())
+    options = Options(unit_scale=1e-9)
+    first = api.prepare(tmp_path, "text", dataset="text_files", source=place.uri, options=options)
+    place.write("b.txt", b"Another paragraph altogether, and another one.\n")
+    second = api.prepare(tmp_path, "text", dataset="text_files", source=place.uri, options=options)
+    assert 0 < second.units_made < first.units_made
+
+
+def test_what_is_not_there_is_one_line_without_keys(bucket: str) -> None:
+    base, question, options = bucket.partition("?")
+    with pytest.raises(SourceError, match="there is nothing"):
+        RemoteTree(f"{base}/nowhere{question}{options}")
+    with pytest.raises(SourceError, match=r"^s3://no-such-bucket/x: cannot be read") as caught:
+        RemoteTree(f"s3://key:secret@no-such-bucket/x{question}{options}&request_timeout=1&connect_timeout=1")
+    assert "secret" not in str(caught.value) and "\n" not in str(caught.value)
+    with pytest.raises(SourceError, match="cannot be read"):
+        RemoteTree("gopher://burrow/x")
+
+
+def test_names_that_lead_outside_are_no_names(bucket: str) -> None:
+    Storage(bucket).child("safe").write("in.txt", b"inside")
+    Storage(bucket).write("out.txt", b"outside")
+    tree = RemoteTree(Storage(bucket).child("safe").uri)
+    assert list(tree.names()) == ["in.txt"] and tree.read("in.txt") == b"inside"
+    assert not tree.exists("../out.txt")
+    with pytest.raises(FileNotFoundError):
+        tree.open("../out.txt")
