@@ -40,6 +40,10 @@ Parts = dict[str, list[tuple[Manifest, int]]]
 Source = tuple[str, int]
 """A scratch file, and how many records it has."""
 _KEPT, _HELD = 0, 1
+_BY = {
+    "one speaker": "one speaker, held out by clip",
+    "speakers unknown": "speakers unknown, held out by recording",
+}
 _GROUPS = {"text": "document", "audio": "speaker", "images": "picture", "ocr": "picture"}
 
 
@@ -256,9 +260,7 @@ class _Job:
 
     def _held_note(self, pieces: Sequence[Piece], total: Tally) -> str:
         """What a user should know of a held-out file."""
-        notes = [
-            f"{name}: {groups}, held out by clip" for name, groups in self._groups.items() if groups != "by speaker"
-        ]
+        notes = [f"{name}: {_BY[groups]}" for name, groups in self._groups.items() if groups in _BY]
         if not total.records and pieces:
             notes.append(f"no {_GROUPS[self.modality]} fell into this share; a larger one takes some")
         return "; ".join(notes)

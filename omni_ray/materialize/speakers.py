@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from omni_ray.pipeline.store import CorpusStore, Manifest
+from omni_ray.quality.hold_out import known_speakers
 
 Groups = Literal["by speaker", "one speaker", "speakers unknown"]
 
@@ -24,7 +25,7 @@ def groups_of(corpus: CorpusStore, parts: Iterable[tuple[Manifest, int]]) -> Gro
     for manifest, take in parts:
         with corpus.storage.open(manifest.shard.file) as file:
             column = pq.read_table(file, columns=["speaker"])["speaker"].slice(0, take)
-        found.update(pc.unique(pc.drop_null(column)).to_pylist())
+        found.update(pc.unique(pc.drop_null(known_speakers(column))).to_pylist())
         if len(found) > 1:
             return "by speaker"
     return "one speaker" if found else "speakers unknown"

@@ -16,8 +16,8 @@ from omni_ray.errors import OmniError
 
 
 def group_keys(rows: pa.Table, modality: str, *, by_clip: bool = False) -> list[str]:
-    """The group of every shard row: text its document, audio its speaker (the clip where none is known), images the
-    picture, ocr the photograph a word was cut from (the word's own picture where it was not).
+    """The group of every shard row: text its document, audio its speaker (where none is known, the recording a clip was
+    cut from, or the clip), images the picture, ocr the photograph a word was cut from (or the word's own picture).
 
     Groups of different corpora are different.
 
@@ -32,7 +32,7 @@ def group_keys(rows: pa.Table, modality: str, *, by_clip: bool = False) -> list[
     if modality == "text":
         names = pc.replace_substring_regex(rows["id"], r"#\d+$", "")
     elif modality == "audio":
-        names = rows["id"] if by_clip else pc.coalesce(rows["speaker"], rows["id"])
+        names = rows["id"] if by_clip else pc.coalesce(known_speakers(rows["speaker"]), _recordings(rows))
     elif modality == "images":
         names = rows["id"]
     elif modality == "ocr":
@@ -41,6 +41,16 @@ def group_keys(rows: pa.Table, modality: str, *, by_clip: bool = False) -> list[
         raise OmniError(f"{modality}: no such modality; there are text, audio, images and ocr")
     corpora = rows["corpus"].to_pylist()
     return [f"{corpus}\0{name}" for corpus, name in zip(corpora, names.to_pylist(), strict=True)]
+
+
+def known_speakers(names: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The same names, null where they are blank, as tables leave what they do not know."""
+    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(names), ""), None, names)
+
+
+def _recordings(rows: pa.Table) -> pa.ChunkedArray:
+    """A clip cut from a recording has its name, then from when to when."""
+    return pc.replace_substring_regex(pc.struct_field(rows["audio"], "path"), r"-\d+\.\d{3}-\d+\.\d{3}\.[a-z]+$", "")
 
 
 def _photographs(rows: pa.Table) -> pa.Array:

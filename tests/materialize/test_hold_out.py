@@ -158,10 +158,10 @@ def test_other_data_and_other_seeds_change_no_side(tmp_path: Path, modality: str
 def test_a_single_speaker_is_held_out_by_clip(tmp_path: Path) -> None:
     rows = [audio_row(n, speaker="LJ") for n in range(40)]
     commit(tmp_path, "audio", "lj", in_shards(rows))
-    commit(tmp_path, "audio", "found", in_shards([audio_row(n, speaker=None) for n in range(40)]))
+    commit(tmp_path, "audio", "found", in_shards([audio_row(n, speaker=[None, " "][n % 2]) for n in range(40)]))
     commit(tmp_path, "audio", "many", in_shards([audio_row(n, speaker=f"s{n % 5}") for n in range(40)]))
     *_, made = run(tmp_path, "audio")
-    assert made.note == "found: speakers unknown, held out by clip; lj: one speaker, held out by clip"
+    assert made.note == "found: speakers unknown, held out by recording; lj: one speaker, held out by clip"
     held = Counter(dict(row)["wav"].split("/")[2] for row in sides(tmp_path, "audio")[1])
     assert 0 < held["lj"] < 40 and 0 < held["found"] < 40 and held["many"] % 8 == 0
 

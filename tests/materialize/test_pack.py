@@ -261,7 +261,7 @@ def test_a_tokenizer_of_the_users_own_stays(project: Path, model: bytes) -> None
 
 
 def test_the_plan_reads_packed_lines_and_keeps_their_tokenizer(tmp_path: Path) -> None:
-    commit_documents(tmp_path, [documents(400, sentences=2)])
+    commit_documents(tmp_path, [documents(400, sentences=2)], group_rows=500)
     set_ctx_len(tmp_path, 32)
     pack(tmp_path)
     before = model_of(tmp_path)

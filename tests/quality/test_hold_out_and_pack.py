@@ -34,8 +34,13 @@ def test_documents_stay_together(table_of: Table) -> None:
 
 
 def test_groups_of_each_modality(table_of: Table) -> None:
-    audio = pa.table({"id": ["a", "b", "c"], "corpus": ["x", "x", "y"], "speaker": ["s", None, "s"]})
-    assert group_keys(audio, "audio") == ["x\0s", "x\0b", "y\0s"]
+    clips = ["a.flac", "talk-0.000-1.500.flac", "talk-1.500-12.250.flac", "b.flac"]
+    audio = pa.table({
+        "id": ["a", "b", "c", "d"], "corpus": ["x", "x", "x", "y"], "speaker": ["s", None, None, "s"],
+        "audio": [{"path": path} for path in clips],
+    })  # fmt: skip
+    assert group_keys(audio, "audio") == ["x\0s", "x\0talk", "x\0talk", "y\0s"]
+    assert group_keys(audio, "audio", by_clip=True) == ["x\0a", "x\0b", "x\0c", "y\0d"]
     paths = ["img/p1/w1.jpg", "img/p1/w_2.jpg", "a/b/1_word_2.jpg"]
     words = pa.table({
         "id": ["w1", "w/2", "a/b/1_word_2"], "corpus": ["x"] * 3, "image": [{"bytes": b"", "path": p} for p in paths],
