@@ -24,7 +24,7 @@ from omni_ray.materialize.options import Packing
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.store import Manifest
 from omni_ray.quality.documents import document_starts
-from omni_ray.quality.hold_out import group_keys, held_out
+from omni_ray.quality.hold_out import held_out_rows
 from omni_ray.quality.pack import Counter, pack_rows
 from omni_ray.storage import Storage, atomic_writer, write_atomic
 from omni_ray.training.tokens import TokenCounter
@@ -195,8 +195,7 @@ def _whole_documents(tables: Iterator[tuple[pa.Table, Ints]]) -> Iterator[tuple[
 def _serialize(piece: Piece, form: Format, rows: pa.Table, samples: Ints, first: int, records: _Records) -> None:
     """Add the records of ``rows``, whose first sample has the number ``first`` in its shard."""
     if piece.holdout:
-        keys = group_keys(rows, piece.modality, by_clip=piece.by_clip)
-        held = held_out(keys, piece.holdout)
+        held = held_out_rows(rows, piece.modality, piece.holdout, by_clip=piece.by_clip)
     else:
         held = np.zeros(rows.num_rows, bool)
     if piece.packing is not None:

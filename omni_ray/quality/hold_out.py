@@ -29,6 +29,19 @@ def group_keys(rows: pa.Table, modality: str, *, by_clip: bool = False) -> list[
     Raises:
         OmniError: an unknown modality.
     """
+    return _keys(rows, modality, by_clip).to_pylist()  # type: ignore[no-any-return]
+
+
+def held_out_rows(
+    rows: pa.Table, modality: str, fraction: float, *, by_clip: bool = False, seed: int = 0
+) -> npt.NDArray[np.bool_]:
+    """:func:`held_out` of the :func:`group_keys` of ``rows``, each group hashed once."""
+    keys = _keys(rows, modality, by_clip)
+    encoded = (keys.combine_chunks() if isinstance(keys, pa.ChunkedArray) else keys).dictionary_encode()
+    return held_out(encoded.dictionary.to_pylist(), fraction, seed)[encoded.indices.to_numpy()]
+
+
+def _keys(rows: pa.Table, modality: str, by_clip: bool) -> pa.Array | pa.ChunkedArray:
     if modality == "text":
         names = pc.replace_substring_regex(rows["id"], r"#\d+$", "")
     elif modality == "audio":
@@ -39,8 +52,7 @@ def group_keys(rows: pa.Table, modality: str, *, by_clip: bool = False) -> list[
         names = _photographs(rows)
     else:
         raise OmniError(f"{modality}: no such modality; there are text, audio, images and ocr")
-    corpora = rows["corpus"].to_pylist()
-    return [f"{corpus}\0{name}" for corpus, name in zip(corpora, names.to_pylist(), strict=True)]
+    return pc.binary_join_element_wise(rows["corpus"], names, "\0")
 
 
 def known_speakers(names: pa.ChunkedArray) -> pa.ChunkedArray:

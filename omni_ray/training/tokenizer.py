@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import OmniError
-from omni_ray.quality.hold_out import group_keys, held_out
+from omni_ray.quality.hold_out import held_out_rows
 from omni_ray.storage import write_atomic
 from omni_ray.training.counts import Source, json_list, read_lines, split_lines
 from omni_ray.training.tokens import digest, load
@@ -237,6 +237,6 @@ def _shard_lines(source: Source, limit: int) -> Iterator[str]:
         with storage.open(name) as file:
             rows = pq.ParquetFile(file).read_row_group(number, columns=wanted)
         if source.holdout:
-            rows = rows.filter(~held_out(group_keys(rows, source.modality), source.holdout))
+            rows = rows.filter(~held_out_rows(rows, source.modality, source.holdout))
         for value in rows[column].to_pylist():
             yield from value if isinstance(value, list) else (value,)
