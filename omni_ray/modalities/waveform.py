@@ -225,7 +225,11 @@ def resampled(blocks: Iterator[Samples], source: int, target: int, resampler: st
 
 
 def _floats(block: Samples) -> Floats:
-    return np.multiply(block, np.float32(1 / 32768)) if block.dtype == np.int16 else block  # type: ignore[return-value]
+    if block.dtype != np.int16:
+        return block  # type: ignore[return-value]
+    floats = block.astype(np.float32)  # two steps, each vectorized: numpy multiplies 16 bits by a float the slow way
+    floats *= np.float32(1 / 32768)
+    return floats
 
 
 def _soxr(source: int, target: int) -> Callable[[Floats, bool], Floats]:
