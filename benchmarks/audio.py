@@ -53,7 +53,7 @@ PROCESSES = 2
 IN_FUNCTION = 96
 """Clips of a round in one process."""
 BUDGETS = {"soundfile + soxr": 1.0, "lhotse": 3.0, "limit: decode, encode": 0.8}
-LEVELS = (0, 3, 5, 8)
+LEVELS = (0, 3, 5, 6, 8)
 """libFLAC's; 5 is its default and ours. 1 and 2 differ from 0 in stereo only."""
 ALIKE_BELOW, NOISE = 7000, 0.03
 """Hz up to which filters are compared, and how far others may be from ours there, as a share of the level: lhotse's
