@@ -8,6 +8,8 @@ the integrity of its container were looked at.
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import hashlib
 import json
 import random
@@ -158,7 +160,7 @@ class _Fetcher:
         headers = {"Range": f"bytes={have}-", "If-Range": str(state.validator)} if have else {}
         try:
             with self.client.stream("GET", self.download.url, headers=headers) as response:
-                self._receive(response, have)
+                self._receive(response, have, state)
         except httpx.ConnectError as error:
             if _is_unknown_host(error):
                 raise self._give_up("the network is out of reach: the host's name is not known here") from error
@@ -168,7 +170,7 @@ class _Fetcher:
         except OSError as error:
             raise self._give_up((error.strerror or str(error)).lower()) from error
 
-    def _receive(self, response: httpx.Response, have: int) -> None:
+    def _receive(self, response: httpx.Response, have: int, known: _State) -> None:
         status = response.status_code
         if status == 416:
             # Beyond the end: the file is another one than before, or was cut short by us.
@@ -182,6 +184,10 @@ class _Fetcher:
         if begin not in {0, have}:
             self._forget()
             raise _Again("the server sent another part than the one asked for")
+        if begin and (_validator(response) != known.validator or (known.size and whole not in {None, known.size})):
+            # If-Range should have seen to it; there are servers that have never heard of it.
+            self._forget()
+            raise _Again("the server has another file than the one begun")
         if self.download.size is not None and whole is not None and whole != self.download.size:
             raise self._give_up(f"it has {whole:,} bytes there, not the {self.download.size:,} that are published")
         state = _State(self.download.url, _validator(response), whole)
@@ -233,7 +239,7 @@ class _Fetcher:
 
 
 def _container_problem(path: Path, name: str) -> str | None:
-    """What a quick look at an archive says: a zip's directory, a tar's first member. An error page is none of these."""
+    """What a quick look at an archive says: a zip's directory, a tar's first member, a dump's first byte. An error page is none of these."""
     kind = archive_kind(name)
     try:
         if kind == "zip":
@@ -242,8 +248,11 @@ def _container_problem(path: Path, name: str) -> str | None:
         if kind is not None:
             with tarfile.open(path, f"r:{kind.removeprefix('tar').removeprefix('.')}") as tar:  # type: ignore[call-overload]
                 return None if tar.next() is not None else "it is an empty archive"
+        if name.endswith((".bz2", ".gz")):
+            with (bz2 if name.endswith(".bz2") else gzip).open(path) as file:
+                file.read(1)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as error:
-        return f"it is no {kind} ({error})"
+        return f"it is no {kind or name.rpartition('.')[2]} ({error})"
     return None
 
 

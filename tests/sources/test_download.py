@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import random
+import re
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import pytest
 
 from omni_ray.corpora.base import Download
 from omni_ray.errors import OmniError
+from omni_ray.sources import download as download_module
 from omni_ray.sources.download import ATTEMPTS, fetch
 
 CONTENT = random.Random(7).randbytes(300_000)
@@ -28,6 +30,7 @@ class Server(BaseHTTPRequestHandler):
     content: ClassVar[bytes] = CONTENT
     etag: ClassVar[str | None] = '"one"'
     ranges: ClassVar[bool] = True
+    heeds_if_range: ClassVar[bool] = True
     plan: ClassVar[list[Any]] = []
     requests: ClassVar[list[dict[str, str]]] = []
     protocol_version = "HTTP/1.1"
@@ -66,7 +69,9 @@ class Server(BaseHTTPRequestHandler):
 
     def _first(self) -> int:
         asked = self.headers.get("Range", "")
-        if not asked or not type(self).ranges or self.headers.get("If-Range") != type(self).etag:
+        if not asked or not type(self).ranges:
+            return 0
+        if type(self).heeds_if_range and self.headers.get("If-Range") != type(self).etag:
             return 0
         return int(asked.removeprefix("bytes=").rstrip("-"))
 
@@ -124,6 +129,20 @@ def test_a_file_that_changed_meanwhile_is_not_glued_together(server: Any, tmp_pa
         fetch([download()], tmp_path, wait=lambda seconds: None)
     kind.content, kind.etag = bytes(reversed(CONTENT)), '"two"'
     assert get(download(), tmp_path) == bytes(reversed(CONTENT))
+
+
+def test_nor_by_a_server_that_heeds_no_condition(server: Any, tmp_path: Path) -> None:
+    kind, download = server
+    kind.plan, kind.heeds_if_range = ["cut"] * ATTEMPTS, False
+    with pytest.raises(OmniError, match="closed connection"):
+        fetch([download()], tmp_path, wait=lambda seconds: None)
+    kind.content, kind.etag = bytes(reversed(CONTENT)), '"two"'
+    assert get(download(), tmp_path) == bytes(reversed(CONTENT))
+    kind.requests.clear()
+    (tmp_path / "file.bin").unlink()
+    kind.plan = ["cut"]
+    assert get(download(), tmp_path) == bytes(reversed(CONTENT))
+    assert "Range" in kind.requests[1]
 
 
 def test_without_a_version_nothing_is_resumed(server: Any, tmp_path: Path) -> None:
@@ -192,7 +211,7 @@ def test_a_wrong_checksum_is_never_a_file(server: Any, tmp_path: Path) -> None:
 def test_an_error_page_is_no_archive(server: Any, tmp_path: Path) -> None:
     kind, download = server
     kind.content = b"<html>Sorry</html>"
-    for name in ("x.zip", "x.tar.gz", "x.tar.bz2"):
+    for name in ("x.zip", "x.tar.gz", "x.tar.bz2", "x.xml.bz2", "x.json.gz"):
         with pytest.raises(OmniError, match="it is no"):
             fetch([download(name)], tmp_path, wait=lambda seconds: None)
     buffer = io.BytesIO()
@@ -202,12 +221,44 @@ def test_an_error_page_is_no_archive(server: Any, tmp_path: Path) -> None:
     assert get(download("x.zip"), tmp_path) == buffer.getvalue()
 
 
-def test_several_files_come_side_by_side(server: Any, tmp_path: Path) -> None:
-    _, download = server
-    wanted = [download(f"{i}.bin", checksum=MD5) for i in range(5)]
+def test_several_files_come_side_by_side_and_no_more_than_two_from_a_host(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, download = server
+    two_are_here = threading.Barrier(2, timeout=30)
+    at_work: list[int] = []
+    most: list[int] = []
+    answer = kind.do_GET
+
+    def counted(self: Any) -> None:
+        at_work.append(1)
+        most.append(len(at_work))
+        two_are_here.wait()
+        answer(self)
+        self.wfile.flush()
+
+    receive = download_module._Fetcher.run
+
+    def received(self: Any) -> Path:
+        path = receive(self)
+        at_work.pop()
+        return path
+
+    monkeypatch.setattr(kind, "do_GET", counted)
+    monkeypatch.setattr(download_module._Fetcher, "run", received)
+    wanted = [download(f"{i}.bin", checksum=MD5) for i in range(6)]
     paths = fetch(wanted, tmp_path, wait=lambda seconds: None)
-    assert [p.name for p in paths] == [f"{i}.bin" for i in range(5)]
+    assert [p.name for p in paths] == [f"{i}.bin" for i in range(6)]
     assert all(p.read_bytes() == CONTENT for p in paths)
+    assert max(most) == 2
+
+
+def test_progress_tells_rate_and_time_left(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, download = server
+    monkeypatch.setattr(download_module, "_SAY_EVERY_S", 0.0)
+    said: list[str] = []
+    fetch([download()], tmp_path, say=said.append)
+    assert all(re.fullmatch(r"file\.bin: 0 of 0 MB, [\d.]+ MB/s, [\d,]+ s left", line) for line in said) and said
 
 
 def test_a_host_out_of_reach_is_one_sentence(tmp_path: Path) -> None:
