@@ -258,7 +258,7 @@ def _index(store: Store, modality: str, want: _Want, reporter: Reporter, report:
     requests = []
     for corpus in corpora:
         try:
-            requests.append(_request(store, corpus, want, reporter))
+            requests.append(_request(store, corpus, want, reporter, report.warnings))
         except SourceError as error:
             # One corpus by name must be there; of several, those that are there are taken, and the rest is said.
             if len(corpora) == 1:
@@ -304,7 +304,7 @@ def _parameters(kind: type[Params], given: Mapping[str, Any]) -> Params:
         raise OmniError(f"wrong parameter: {error}") from error
 
 
-def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter) -> Request:
+def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, warnings: list[str]) -> Request:
     from omni_ray.corpora.locate import locate
     from omni_ray.modalities.registry import modality as modality_of
     from omni_ray.pipeline.prepare import Request
@@ -331,6 +331,9 @@ def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter) -> R
         "columns": dict(want.options.columns),
     }
     units = number_units(found.drafts, found.tree, salt)
+    if refused := found.tree.refused:
+        (example, why), *_ = refused.examples
+        warnings.append(f"{name}: {refused.count:,} members of archives are left out, such as {example} ({why})")
     corpus_store = store.corpus(corpus.modality, name)
     job = Job(name, found.reader, found.tree.spec(), kind, params, corpus_store.storage)
     if want.reset:  # only now: a wrong --source has cost nothing

@@ -19,7 +19,9 @@ def prepare(
     dataset: Annotated[str, typer.Option(help="A corpus, a category, or all. See `omni-ray list`.")] = "all",
     source: Annotated[
         str | None,
-        typer.Option(help="A folder, archive, file, s3://bucket/folder, or Hugging Face dataset. Default: data/downloads/CORPUS."),
+        typer.Option(
+            help="A folder, archive, file, s3://bucket/folder, or Hugging Face dataset. Default: data/downloads/CORPUS."
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the shards and files. Default: the corpus's own.")] = None,
     combine: Annotated[bool, typer.Option("--combine", help="Write the training files too.")] = False,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 
 from omni_ray.corpora.base import Rejected
@@ -18,6 +18,12 @@ from omni_ray.sources.rows import BOM, Line, Range, Row, columns_of, lines, reje
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
+
+_DEEPEST = 256
+_STEPS = np.zeros(256, np.int8)
+"""What each byte does to the depth."""
+_STEPS[list(b"[{")] = 1
+_STEPS[list(b"]}")] = -1
 
 
 def is_array(data: bytes) -> bool:
@@ -35,7 +41,7 @@ def lines_columns(data: bytes) -> tuple[list[str], int]:
 def array_columns(data: bytes) -> list[str]:
     """The keys of the first objects of a JSON array."""
     columns: dict[str, None] = {}
-    for row in islice(_items(io.BytesIO(data)), 100):
+    for row in islice(_items(_Limited(iter([data]))), 100):
         columns.update(dict.fromkeys(row if isinstance(row, dict) else ()))
     return list(columns)
 
@@ -94,15 +100,14 @@ class _Broken:
         self.reason = reason
 
 
-def _items(file: Any) -> Iterator[Any]:
+def _items(file: _Limited) -> Iterator[Any]:
     """Items of an array; a :class:`_Broken` at the end where it is malformed."""
     import ijson
 
     items = ijson.items(file, "item", use_float=True)
     try:
         for item in items:
-            if isinstance(file, _Limited):
-                file.allowance = MAX_LINE_BYTES
+            file.allowance = MAX_LINE_BYTES
             yield item
     except BrokenStream as broken:
         yield _Broken(broken.reason)
@@ -112,11 +117,13 @@ def _items(file: Any) -> Iterator[Any]:
 
 
 class _Limited:
-    """A file for ijson, which holds an item until it is whole: no item may be over ``MAX_LINE_BYTES``."""
+    """A file for ijson, which holds an item until it is whole, and the way to it at every level: no item may be over
+    ``MAX_LINE_BYTES``, or nested over ``_DEEPEST`` times."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
         self._rest = b""
+        self._nesting = _Nesting()
         self.allowance = MAX_LINE_BYTES
 
     def read(self, size: int = -1) -> bytes:
@@ -127,4 +134,27 @@ class _Limited:
         self.allowance -= len(data)
         if self.allowance < 0:
             raise BrokenStream("too_large")
+        if self._nesting.deepest(data) > _DEEPEST:
+            raise BrokenStream("bad_row")
         return data
+
+
+class _Nesting:
+    """How deep brackets are nested, outside strings, in JSON that comes in pieces."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._in_string = False
+        self._escape = b""
+
+    def deepest(self, data: bytes) -> int:
+        """The greatest depth in this piece."""
+        data = (self._escape + data).replace(b"\\\\", b"").replace(b'\\"', b"")
+        self._escape = b"\\" if data.endswith(b"\\") else b""
+        pieces = data.split(b'"')
+        outside = b"".join(pieces[1 if self._in_string else 0 :: 2])
+        self._in_string ^= len(pieces) % 2 == 0
+        depths = self._depth + np.cumsum(_STEPS[np.frombuffer(outside, np.uint8)], dtype=np.int64)
+        if len(depths):
+            self._depth = int(depths[-1])
+        return int(depths.max(initial=self._depth))

@@ -46,6 +46,9 @@ class Refused:
     count: int = 0
     examples: list[tuple[str, str]] = field(default_factory=list)
 
+    def __bool__(self) -> bool:
+        return self.count > 0
+
     def add(self, name: str, why: str) -> None:
         """Count one."""
         self.count += 1

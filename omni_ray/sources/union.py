@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from omni_ray.sources.archives import ArchiveTree, archive_kind, open_archive
-from omni_ray.sources.tree import FolderTree, Tree, is_safe_name
+from omni_ray.sources.tree import FolderTree, Refused, Tree, is_safe_name
 
 _DEPTH = 1
 """Archives are looked for in the folder and in the folders directly in it."""
@@ -23,6 +23,10 @@ class UnionTree(Tree):
         self._cache = cache
         self._mounts = [(prefix, open_archive(path, cache)) for prefix, path in archives_in(Path(root))]
         self._hidden = {tree.path.relative_to(self.folder.root).as_posix() for _, tree in self._mounts}
+
+    @property
+    def refused(self) -> Refused:
+        return sum((tree.refused for _, tree in self._mounts), Refused())
 
     def spec(self) -> dict[str, Any]:
         return {"kind": "union", "root": str(self.folder.root.absolute()), "cache": str(self._cache.absolute())}

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from omni_ray.corpora.base import Options, Rejected
 from omni_ray.errors import SourceError
+from omni_ray.sources.json_rows import _Nesting
 from omni_ray.sources.tables import read_table_unit, table_format, table_units
 from omni_ray.sources.tree import FolderTree
 
@@ -350,3 +351,21 @@ def test_a_parquet_file_that_lies_about_its_rows_is_refused(tmp_path: Path) -> N
     pq.write_table(pa.table({"text": pa.nulls(3_000_000, pa.string())}), tmp_path / "t.parquet")
     with pytest.raises(SourceError, match="more rows than a file of its size can hold"):
         read(tmp_path)
+
+
+def _depth(value: Any) -> int:
+    if not isinstance(value, list | dict):
+        return 0
+    return 1 + max((_depth(item) for item in (value.values() if isinstance(value, dict) else value)), default=0)
+
+
+@given(
+    st.recursive(
+        st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    ),
+    st.integers(1, 7),
+)
+def test_how_deep_json_is_nested_is_known_without_parsing_it(value: Any, step: int) -> None:
+    data = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    nesting = _Nesting()
+    assert max(nesting.deepest(data[start : start + step]) for start in range(0, len(data), step)) == _depth(value)
