@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import re
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,9 @@ from omni_ray.pipeline.units import Unit
 UNITS_PER_RUN = 4096
 """Ray Data holds a run's tasks in the driver's memory; longer lists are run piece by piece."""
 _POLL_SECONDS = 0.25
+_POLL_SECONDS_REMOTE = 5.0
+_POLL_SHARE = 20
+"""How many times as long as a look at the commits takes the pause after it lasts."""
 
 _NAMED = re.compile(r"^([\w.]*(?:Error|Exception|Interrupt)): (.+)$", re.MULTILINE)
 _DEAD = {"WorkerCrashedError", "NodeDiedError", "LocalRayletDiedError", "ObjectLostError", "OwnerDiedError"}
@@ -44,7 +48,7 @@ def run_units(
     *,
     cpus_per_task: float = 1.0,
     gpus: int = 0,
-    on_commit: Callable[[Job, int], None] | None = None,
+    on_commit: Callable[[Job, list[int]], None] | None = None,
 ) -> None:
     """Make the shards of ``work`` on the Ray that is connected.
 
@@ -52,7 +56,7 @@ def run_units(
         work: jobs of one modality, each with the units to make.
         cpus_per_task: CPUs that a task reserves.
         gpus: how many GPUs a transform that runs on one may use.
-        on_commit: called in this process soon after each commit, with the job and the unit's number.
+        on_commit: called in this process soon after commits, with their job and the units' numbers, each once.
 
     Raises:
         OmniError: a source vanished, the disk is full, or a worker failed; committed units stay committed.
@@ -161,7 +165,7 @@ def _commit(jobs: list[Job], units: dict[int, Unit], written: Iterable[Any]) -> 
 
 
 @contextmanager
-def _watch(piece: Sequence[tuple[Job, Unit]], on_commit: Callable[[Job, int], None] | None) -> Iterator[None]:
+def _watch(piece: Sequence[tuple[Job, Unit]], on_commit: Callable[[Job, list[int]], None] | None) -> Iterator[None]:
     """Report commits as their manifests appear: the store is the only channel, on one node or on many."""
     if on_commit is None:
         yield
@@ -174,12 +178,17 @@ def _watch(piece: Sequence[tuple[Job, Unit]], on_commit: Callable[[Job, int], No
 
     def look() -> None:
         for name, files in waiting.items():
-            for file in sorted(files.keys() & by_name[name].storage.files().keys()):
-                on_commit(by_name[name], files.pop(file))
+            if there := sorted(files.keys() & by_name[name].storage.files().keys()):
+                on_commit(by_name[name], [files.pop(file) for file in there])
 
     def keep_looking() -> None:
-        while not stop.wait(_POLL_SECONDS if all(job.storage.is_local for job in by_name.values()) else 5.0):
+        least = _POLL_SECONDS if all(job.storage.is_local for job in by_name.values()) else _POLL_SECONDS_REMOTE
+        pause = least
+        while not stop.wait(pause):
+            began = time.monotonic()
             look()
+            # A listing grows with the corpus; looking must stay a small part of the work.
+            pause = max(least, _POLL_SHARE * (time.monotonic() - began))
 
     watcher = threading.Thread(target=keep_looking, daemon=True)
     watcher.start()

@@ -62,16 +62,21 @@ class Request:
                 return []
         return []
 
-    def finished(self, index: int) -> Manifest:
-        """Take note that a unit is committed."""
-        manifest = self.store.manifest(index)
-        if manifest is None:
-            raise OmniError(f"{self.store.name}: the manifest of unit {index} vanished while the run was under way")
-        self._fresh[index] = manifest
-        return manifest
+    def finished(self, indices: Sequence[int]) -> list[Manifest]:
+        """Take note that units are committed; returns their manifests."""
+        manifests = [each for each in self.store.storage.map(self.store.manifest, indices) if each is not None]
+        self._fresh.update((manifest.unit, manifest) for manifest in manifests)
+        return manifests
 
-    def run_again(self) -> None:
-        """Look at the same prefix again, after its missing units were made."""
+    def run_again(self, made: Sequence[Unit]) -> None:
+        """Look at the same prefix again, after its missing units were made.
+
+        Raises:
+            OmniError: one of them is not there.
+        """
+        lost = next((unit.index for unit in made if unit.index not in self._fresh), None)
+        if lost is not None:
+            raise OmniError(f"{self.store.name}: the manifest of unit {lost} vanished while the run was under way")
         self._prefixes = prefixes(self.units, self.max_samples)
 
     def _cut(self, end: int) -> Cut | None:
@@ -148,19 +153,17 @@ def run_requests(
             if made == 0:
                 stack.enter_context(session())
 
-            def on_commit(job: Job, index: int) -> None:
-                manifest = by_name[job.name].finished(index)
-                kept, quarantined = manifest.records["kept"], manifest.records["quarantined"]
-                reporter.advance(_title(job), kept=kept, lost=quarantined)
-                reporter.note(f"{_title(job)}: committed {manifest.shard.file}: {kept} kept, {quarantined} quarantined")
+            def on_commit(job: Job, indices: list[int]) -> None:
+                for manifest in by_name[job.name].finished(indices):
+                    kept, lost = manifest.records["kept"], manifest.records["quarantined"]
+                    reporter.advance(_title(job), kept=kept, lost=lost)
+                    reporter.note(f"{_title(job)}: committed {manifest.shard.file}: {kept} kept, {lost} quarantined")
 
             for job, missing in work:
                 reporter.begin(_title(job), len(missing), stage="prepare")
             run_units(work, cpus_per_task=cpus_per_task, gpus=gpus, on_commit=on_commit)
             for job, missing in work:
-                for unit in missing:
-                    by_name[job.name].finished(unit.index)
-                by_name[job.name].run_again()
+                by_name[job.name].run_again(missing)
             made += sum(len(missing) for _, missing in work)
 
 
