@@ -109,12 +109,13 @@ def find_tokenizer(root: Path) -> bytes:
 
 
 def training_files(store: Store) -> list[TrainingFile]:
-    """The production files that ``combine`` wrote and that are still there with the size they had."""
+    """The files that ``combine`` wrote, to train on and held out, and that are still there with the size they had."""
     found = []
     for modality in MODALITIES:
         for each in _combined(store.state_folder / "combine" / f"{modality}.json"):
             path = store.root / each["path"]
-            if "/production_" in each["path"] and path.is_file() and path.stat().st_size == each["bytes"]:
+            is_shown = "/production_" in each["path"] or "/heldout_" in each["path"]
+            if is_shown and path.is_file() and path.stat().st_size == each["bytes"]:
                 found.append(TrainingFile(each["path"], each["records"], each["bytes"]))
     return found
 
