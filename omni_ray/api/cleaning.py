@@ -1,0 +1,96 @@
+"""Removing poor samples and duplicates from what later steps read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omni_ray.api.cluster import Cluster, once
+from omni_ray.errors import OmniError
+from omni_ray.pipeline.cleaned import Cleaning, Settings, training_corpora
+from omni_ray.pipeline.progress import Reporter
+from omni_ray.pipeline.store import MODALITIES, Store, Summary
+
+
+@dataclass
+class CleanReport:
+    """What ``clean`` did.
+
+    Attributes:
+        summaries: each corpus in numbers: its samples, and in ``stats`` those ``removed.<reason>`` and ``mended.<change>``.
+        changed: modalities that something was done for; the others were clean already.
+        settings: of each modality, how it is cleaned; None where it is not.
+    """
+
+    summaries: list[Summary] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    settings: dict[str, Settings | None] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "corpora": [summary.as_dict() for summary in self.summaries],
+            "changed": self.changed,
+            "settings": {each: asdict(value) if value else None for each, value in self.settings.items()},
+        }
+
+
+def clean(
+    root: str | Path,
+    modalities: Sequence[str] = (),
+    *,
+    preset: str | None = None,
+    rules: Mapping[str, Any] | None = None,
+    duplicates: Sequence[str] | None = None,
+    cluster: Cluster | None = None,
+    shards: str | None = None,
+    reporter: Reporter | None = None,
+) -> CleanReport:
+    """Clean what is committed: later steps read what is left. Committed shards are not touched.
+
+    From then on ``combine`` cleans what comes new. With nothing but modalities given, what was chosen before holds.
+
+    Args:
+        root: the project folder.
+        modalities: which; none for all that are prepared.
+        preset: "default", "strict", or "off", which takes cleaning back unless rules or duplicates are given.
+        rules: rule name -> False, True, a limit or [low, high]; a rule goes to the modalities that have it.
+        duplicates: kinds to look for; empty for none; None for the usual ones.
+        cluster, shards, reporter: as for :func:`prepare`.
+
+    Raises:
+        OmniError: nothing is prepared, a run is not finished, or an unknown preset, rule or kind.
+    """
+    from omni_ray.quality.settings import settings_of
+
+    store = Store(root, shards)
+    wanted = list(modalities) or [m for m in MODALITIES if store.corpora(m)]
+    if not wanted:
+        raise OmniError(f"{store.storage.uri}: nothing is prepared here; run `omni-ray prepare` first")
+    report = CleanReport()
+    reporter = reporter or Reporter(quiet=True)
+    with store.lease("omni-ray clean"), reporter.together(), ExitStack() as stack:
+        session = once(stack, cluster or Cluster())
+        before = {each: Cleaning(store, each).settings for each in wanted}
+        for each, settings in settings_of(before, preset, rules, duplicates).items():
+            if clean_one(store, each, settings, session, reporter):
+                report.changed.append(each)
+            report.settings[each] = None if settings.is_off else settings
+    report.summaries = [corpus.summary() for each in wanted for corpus in training_corpora(store, each)]
+    return report
+
+
+def clean_one(
+    store: Store,
+    modality: str,
+    settings: Settings,
+    session: Callable[[], AbstractContextManager[None]],
+    reporter: Reporter | None,
+) -> bool:
+    """One modality, within a lease. Returns whether there was anything to do."""
+    from omni_ray.quality.clean_shards import clean_shards
+
+    return clean_shards(store, modality, settings, session=session, reporter=reporter)

@@ -1,0 +1,304 @@
+"""From sources to committed shards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omni_ray.api.cleaning import clean_one
+from omni_ray.api.cluster import Cluster, once
+from omni_ray.api.combining import DEFAULT_SEED, combine_one, writing
+from omni_ray.corpora.base import Corpus, Options
+from omni_ray.errors import DONE, FALLS_SHORT, OmniError, SourceError
+from omni_ray.pipeline.cleaned import PRESETS, Settings, training_corpora
+from omni_ray.pipeline.progress import Reporter
+from omni_ray.pipeline.store import Store, Summary
+
+if TYPE_CHECKING:
+    from omni_ray.materialize.record import Combined
+    from omni_ray.modalities.base import Params
+    from omni_ray.pipeline.prepare import Request
+
+DEFAULT_MAX_SAMPLES = 1_000_000
+DEFAULT_MAX_QUARANTINE = 0.05
+
+
+@dataclass
+class PrepareReport:
+    """What ``prepare`` did.
+
+    Attributes:
+        summaries: each corpus in numbers.
+        skipped: corpora that ``--dataset`` named but whose source is not there, with the reason.
+        files: flat files written, where ``combine`` was asked for.
+        warnings: sentences a user should read.
+        units_made: units of work done in this run; 0 where everything was there already.
+        max_quarantine: the share of faulty records a corpus may have.
+    """
+
+    summaries: list[Summary] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    files: list[Combined] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    units_made: int = 0
+    max_quarantine: float = DEFAULT_MAX_QUARANTINE
+
+    @property
+    def shortfalls(self) -> list[str]:
+        """Sentences about corpora that are not what they should be; empty when all is well."""
+        found = []
+        for summary in self.summaries:
+            if summary.fault_share > self.max_quarantine:
+                found.append(
+                    f"{summary.name}: {summary.faults:,} of {summary.kept + summary.quarantined:,} records are faulty "
+                    f"({summary.fault_share:.1%}, over --max-quarantine {self.max_quarantine:.1%}); "
+                    f"see `omni-ray status --quarantine`"
+                )
+            elif summary.records_in and not summary.samples:
+                found.append(f"{summary.name}: none of {summary.records_in:,} records was kept")
+        return found
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 where a corpus falls short."""
+        return FALLS_SHORT if self.shortfalls else DONE
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "corpora": [summary.as_dict() for summary in self.summaries],
+            "skipped": self.skipped,
+            "files": [vars(file) for file in self.files],
+            "warnings": self.warnings,
+            "units_made": self.units_made,
+            "shortfalls": self.shortfalls,
+            "exit_code": self.exit_code,
+        }
+
+
+def prepare(
+    root: str | Path,
+    modality: str | Sequence[str],
+    *,
+    dataset: str = "all",
+    source: str | None = None,
+    name: str | None = None,
+    max_samples: int | None = DEFAULT_MAX_SAMPLES,
+    params: Mapping[str, Mapping[str, Any]] | None = None,
+    options: Options | None = None,
+    combine: bool = False,
+    clean: str | None = None,
+    seed: int | None = DEFAULT_SEED,
+    pack: bool = False,
+    holdout: float | None = None,
+    reset: bool = False,
+    download: bool = True,
+    max_quarantine: float = DEFAULT_MAX_QUARANTINE,
+    cluster: Cluster | None = None,
+    shards: str | None = None,
+    reporter: Reporter | None = None,
+) -> PrepareReport:
+    """Index, transform and commit corpora; with ``combine``, write the training files too.
+
+    What is committed already, with the same inputs and parameters, is not done again.
+
+    Args:
+        root: the project folder.
+        modality: text, audio, images, ocr, or several of them.
+        dataset: a corpus, a category, or "all".
+        source: a folder, an archive, a file, or a Hugging Face dataset; None for ``data/downloads/<corpus>``, which is
+            filled by downloading where possible.
+        name: the name of the shards and files; only with a single corpus. Default: the corpus's own.
+        max_samples: samples to keep per corpus, the first ones in corpus order; None for all.
+        params: parameters by modality and name, such as ``{"images": {"size": 224}}``.
+        options: how to read the source.
+        combine: write the flat files as well.
+        clean: a preset of :func:`clean` for these modalities, "off" to stop cleaning them; None to leave that as it is,
+            which in a new project is off.
+        seed, pack, holdout: how to write the flat files, as for :func:`combine`.
+        reset: remove what is committed of these corpora first.
+        download: fetch what is missing, where ``source`` is None.
+        max_quarantine: the share of faulty records from which on the result falls short.
+        cluster: where to run.
+        shards: another place for shards and manifests, such as ``s3://bucket/prefix``.
+        reporter: shows progress.
+
+    Raises:
+        OmniError: wrong input; one sentence says what, where, and what to do.
+    """
+    modalities = [modality] if isinstance(modality, str) else list(modality)
+    store = Store(root, shards)
+    cluster = cluster or Cluster()
+    reporter = reporter or Reporter(quiet=True)
+    report = PrepareReport(max_quarantine=max_quarantine)
+    if max_samples is not None and max_samples < 1:
+        raise OmniError("--max-samples must be at least 1")
+    if not combine and (pack or holdout is not None):
+        raise OmniError("--pack and --holdout are about the training files; give --combine too")
+    how = writing(modalities, seed, pack, holdout)
+    if clean is not None and clean not in PRESETS:
+        raise OmniError(f"--clean {clean}: there are {', '.join(PRESETS)}")
+    if cluster.gpus:
+        params = _on_gpus(modalities, params or {}, cluster.picture_engine())
+    with store.lease("omni-ray prepare"), reporter.together(), ExitStack() as stack:
+        session = once(stack, cluster)
+        want = _Want(dataset, source, name, max_samples, params or {}, options or Options(), reset, download)
+        # All sources are found and indexed before any work starts: a wrong path is said at once.
+        plans = [(each, _index(store, each, want, reporter, report)) for each in modalities]
+        for each, requests in plans:
+            _run(requests, cluster, session, reporter, report)
+            if clean is not None:
+                clean_one(store, each, Settings(clean), session, reporter)
+                report.summaries = _as_cleaned(store, report.summaries)
+            if combine:
+                report.files += combine_one(store, each, how, session, reporter)
+    return report
+
+
+def _on_gpus(
+    modalities: Sequence[str], params: Mapping[str, Mapping[str, Any]], engine: str
+) -> dict[str, Mapping[str, Any]]:
+    pictures = {"images", "ocr"} & set(modalities)
+    if not pictures:
+        raise OmniError(f"--gpus is for images and ocr; {', '.join(modalities)} would not use one")
+    return {**params, **{each: {"engine": engine, **params.get(each, {})} for each in pictures}}
+
+
+@dataclass(frozen=True)
+class _Want:
+    """What the user asked to prepare, for every modality alike."""
+
+    dataset: str
+    source: str | None
+    name: str | None
+    max_samples: int | None
+    params: Mapping[str, Mapping[str, Any]]
+    options: Options
+    reset: bool
+    download: bool
+
+
+def _index(store: Store, modality: str, want: _Want, reporter: Reporter, report: PrepareReport) -> list[Request]:
+    from omni_ray.corpora.registry import select
+
+    corpora = select(modality, want.dataset)
+    if want.name is not None and len(corpora) != 1:
+        raise OmniError(f"--name goes with a single corpus; --dataset {want.dataset} is {len(corpora)} of them")
+    requests = []
+    for corpus in corpora:
+        try:
+            requests.append(_request(store, corpus, want, reporter, report.warnings))
+        except SourceError as error:
+            # One corpus by name must be there; of several, those that are there are taken, and the rest is said.
+            if len(corpora) == 1:
+                raise
+            report.skipped[corpus.name] = str(error)
+    if not requests:
+        names = ", ".join(corpus.name for corpus in corpora)
+        raise SourceError(f"{modality}: no source for any of {names}. {next(iter(report.skipped.values()), '')}")
+    return requests
+
+
+def _run(
+    requests: Sequence[Request],
+    cluster: Cluster,
+    session: Callable[[], AbstractContextManager[None]],
+    reporter: Reporter,
+    report: PrepareReport,
+) -> None:
+    from omni_ray.pipeline.prepare import run_requests
+
+    @contextmanager
+    def session_with_user_corpora() -> Iterator[None]:
+        from omni_ray.corpora.registry import travel_by_value
+
+        with session():
+            travel_by_value()
+            yield
+
+    report.units_made += run_requests(
+        requests, session_with_user_corpora, reporter, cpus_per_task=cluster.cpus_per_task, gpus=cluster.gpus
+    )
+    for request in requests:
+        summary = request.store.summary()
+        report.summaries.append(summary)
+        said = request.job.modality.warnings(summary.samples, summary.stats, request.job.params)
+        report.warnings += [f"{summary.name}: {sentence}" for sentence in said]
+
+
+def _parameters(kind: type[Params], given: Mapping[str, Any]) -> Params:
+    try:
+        return kind(**{k: v for k, v in given.items() if v is not None})
+    except (TypeError, ValueError) as error:
+        raise OmniError(f"wrong parameter: {error}") from error
+
+
+def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, warnings: list[str]) -> Request:
+    from omni_ray.corpora.locate import locate
+    from omni_ray.modalities.registry import modality as modality_of
+    from omni_ray.pipeline.prepare import Request
+    from omni_ray.pipeline.stages import Job
+    from omni_ray.pipeline.units import number_units
+
+    kind = modality_of(corpus.modality)
+    params = _parameters(kind.params_type, want.params.get(corpus.modality, {}))
+    name = want.name or corpus.name
+    found = locate(
+        corpus,
+        store.root,
+        want.source,
+        want.options,
+        cache=store.state_folder / "index",
+        download=want.download,
+        say=reporter.say,
+    )
+    salt = {
+        "corpus": corpus.name,
+        "name": name,
+        "versions": [corpus.version, kind.version],
+        "params": params.as_json(),
+        "columns": dict(want.options.columns),
+    }
+    units = number_units(found.drafts, found.tree, salt)
+    if refused := found.tree.refused:
+        (example, why), *_ = refused.examples
+        warnings.append(f"{name}: {refused.count:,} members of archives are left out, such as {example} ({why})")
+    corpus_store = store.corpus(corpus.modality, name)
+    job = Job(name, found.reader, found.tree.spec(), kind, params, corpus_store.storage)
+    if want.reset:  # only now: a wrong --source has cost nothing
+        corpus_store.reset()
+    return Request(job, units, corpus_store, found.tree.location, want.max_samples)
+
+
+def _as_cleaned(store: Store, summaries: Sequence[Summary]) -> list[Summary]:
+    now = {(each.modality, each.name): each for each in (c.summary() for c in training_corpora(store))}
+    return [now[each.modality, each.name] for each in summaries]
+
+
+def download(
+    root: str | Path, modality: str, *, dataset: str = "all", say: Callable[[str], None] = lambda text: None
+) -> list[str]:
+    """Fetch the corpora that ``dataset`` names into ``data/downloads``, and make nothing of them yet.
+
+    Returns:
+        One sentence for each corpus: where it is, or how to get it by hand.
+
+    Raises:
+        OmniError: the network is out of reach, or a download is not what it should be.
+    """
+    from omni_ray.corpora.locate import downloads_folder
+    from omni_ray.corpora.registry import select
+    from omni_ray.sources.download import fetch
+
+    lines = []
+    for corpus in select(modality, dataset):
+        folder = downloads_folder(Path(root), corpus)
+        if corpus.downloads:
+            fetch(corpus.downloads, folder, say=say)
+            lines.append(f"{corpus.name}: fetched into {folder}")
+        else:
+            lines.append(f"{corpus.name}: {corpus.manual} Put it into {folder}")
+    return lines

@@ -1,0 +1,90 @@
+"""Making corpora up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omni_ray.api.cluster import Cluster
+from omni_ray.api.combining import DEFAULT_SEED
+from omni_ray.pipeline.progress import Reporter
+from omni_ray.pipeline.store import Store
+
+if TYPE_CHECKING:
+    from omni_ray.synth.native import Expected
+    from omni_ray.synth.tiny import TinyReport
+
+
+def synthesize(
+    root: str | Path,
+    *,
+    samples: int = 10_000,
+    seed: int = DEFAULT_SEED,
+    cluster: Cluster | None = None,
+    reporter: Reporter | None = None,
+) -> TinyReport:
+    """Write the tiny training files: synthetic text, speech, pictures and words, made in parallel on Ray.
+
+    Args:
+        root: the project folder.
+        samples: how many of each kind.
+        seed: the same seed gives the same bytes.
+        cluster, reporter: as for :func:`prepare`.
+
+    Raises:
+        OmniError: a file cannot be written.
+    """
+    from omni_ray.pipeline.tasks import on_ray
+    from omni_ray.synth.tiny import synthesize_tiny
+
+    told = reporter or Reporter(quiet=True)
+
+    def run(function: Callable[[Any], int], chunks: Iterable[Any]) -> Iterator[int]:
+        todo = list(chunks)
+        with (cluster or Cluster()).session():
+            told.begin("synthetic", len(todo), stage="synth")
+            for chunk, made in zip(todo, on_ray(function, todo), strict=True):
+                told.advance("synthetic", kept=chunk.stop - chunk.start)
+                yield made
+            told.end()
+
+    with Store(root).lease("omni-ray synth"), told.together():
+        return synthesize_tiny(root, samples, seed, run)
+
+
+def synthesize_native(
+    folder: str | Path,
+    *,
+    seed: int = DEFAULT_SEED,
+    cluster: Cluster | None = None,
+    reporter: Reporter | None = None,
+) -> dict[str, Expected]:
+    """Write small corpora in their native layouts, each in a folder of its name, made in parallel on Ray.
+
+    Args:
+        folder: an empty folder, or one with corpora that this function wrote.
+        seed: the same seed gives the same bytes.
+        cluster, reporter: as for :func:`prepare`.
+
+    Returns:
+        What to expect of each, by folder name.
+
+    Raises:
+        OmniError: a folder holds something else, or cannot be written.
+    """
+    from omni_ray.pipeline.tasks import on_ray
+    from omni_ray.synth.native import Task, write_native
+
+    told = reporter or Reporter(quiet=True)
+
+    def run(write: Callable[[Task], list[Expected]], tasks: Iterable[Task]) -> Iterator[list[Expected]]:
+        todo = list(tasks)
+        for task in todo:
+            told.begin(task.name, 1, stage="synth")
+        for task, made in zip(todo, on_ray(write, todo), strict=True):
+            told.advance(task.name, kept=sum(each.records for each in made))
+            yield made
+
+    with (cluster or Cluster()).session(), told.together():
+        return write_native(folder, seed, run=run)
