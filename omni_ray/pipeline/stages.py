@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -205,15 +204,15 @@ def write_shard(storage: Storage, name: str, table: pa.Table) -> Written:
 
 
 def _parquet(table: pa.Table) -> memoryview:
-    buffer = io.BytesIO()
+    sink = pa.BufferOutputStream()  # what Python's BytesIO holds is copied once more
     # Dictionaries help columns that repeat themselves; for media and text they only cost.
     repeating = [
         f.name for f in table.schema if f.name in {"corpus", "speaker", "category", "title", "url", "lang", "source"}
     ]
-    with pq.ParquetWriter(buffer, table.schema, compression="zstd", use_dictionary=repeating) as writer:
+    with pq.ParquetWriter(sink, table.schema, compression="zstd", use_dictionary=repeating) as writer:
         for group in _row_groups(table):
             writer.write_table(group, row_group_size=max(1, group.num_rows))
-    return buffer.getbuffer()
+    return memoryview(sink.getvalue())
 
 
 def _row_groups(table: pa.Table) -> Iterator[pa.Table]:
