@@ -1,8 +1,9 @@
 """Hugging Face datasets: on the hub, or in a local folder.
 
 Local forms need nothing of their own: Parquet files, ``save_to_disk`` folders (Arrow files), ``audiofolder`` and
-``imagefolder`` (a metadata table beside the media) are tables in a tree, and are read as such. From the hub the Parquet
-files of one pinned commit are fetched once, resumable, into the downloads folder, and are a tree from then on.
+``imagefolder`` (a metadata table beside the media) are tables in a tree, and are read as such. From the hub the tables of
+one pinned commit are fetched once, resumable, into the downloads folder, and are a tree from then on (``org/name``); or
+nothing is fetched, and workers read just the parts that they need, when they need them (``hf://datasets/org/name``).
 
 Nothing of a dataset is ever executed: a repository that holds only a loading script is refused.
 """
@@ -11,12 +12,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.errors import OmniError, SourceError
+from omni_ray.sources.remote import HUB, RemoteTree
 from omni_ray.sources.tables import table_format
 from omni_ray.sources.tree import FolderTree, is_safe_name
 
@@ -60,7 +62,7 @@ def looks_like_hub_id(text: str) -> bool:
 def resolve(
     source: str, *, folder: Path, splits: tuple[str, ...] = (), say: Callable[[str], None] = lambda text: None
 ) -> Tree:
-    """Fetch a hub dataset's tables and return them as a tree.
+    """A hub dataset's tables as a tree: fetched, or (``hf://``) read where they are.
 
     Honours ``HF_ENDPOINT``, ``HF_HUB_OFFLINE`` and ``HF_TOKEN``, which is never printed.
 
@@ -78,6 +80,8 @@ def resolve(
     chosen = [file for file in files if _is_wanted(file, name.folder, splits)]
     if not chosen:
         raise SourceError(_without_tables(name, files))
+    if source.startswith(HUB) and not _is_offline():
+        return _streamed(name, commit, chosen)
     place = folder / name.repository.replace("/", "--") / commit
     missing = [file for file in chosen if not (place / file).is_file()]
     if missing:
@@ -85,6 +89,15 @@ def resolve(
     for file in missing:
         fetch(file, place)
     tree = FolderTree(place / name.folder if name.folder else place)
+    tree.location = f"{name.repository}@{commit[:10]}"
+    return tree
+
+
+def _streamed(name: HubName, commit: str, files: Sequence[str]) -> Tree:
+    folder = f"{name.folder.rstrip('/')}/" if name.folder else ""
+    with _one_line(name):
+        tree = RemoteTree(f"{_PREFIXES[0]}{name.repository}@{commit}/{folder}".rstrip("/"), only="")
+        tree.show_only([file.removeprefix(folder) for file in files])
     tree.location = f"{name.repository}@{commit[:10]}"
     return tree
 

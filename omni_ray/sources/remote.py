@@ -1,4 +1,4 @@
-"""A folder or a file on an object store as a tree: S3, GCS and whatever else pyarrow knows.
+"""A folder or a file on an object store as a tree: S3, GCS, the Hugging Face hub and whatever else pyarrow knows.
 
 Whoever lists folders gets one recursive listing, made once; workers, who read files by name, ask for just those. Archives
 on an object store are files like others: they are not looked into.
@@ -20,6 +20,7 @@ from omni_ray.sources.tree import Tree, is_safe_name
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
 
+HUB = "hf://"
 _BUFFER = 1 << 20
 _AT_ONCE = 16
 """Requests in flight: each is a round trip of some tens of milliseconds."""
@@ -27,7 +28,7 @@ _AT_ONCE = 16
 
 def is_remote(location: str) -> bool:
     """Whether a source is on an object store: ``s3://bucket/folder``."""
-    return "://" in location and not location.startswith(("file://", "hf://"))
+    return "://" in location and not location.startswith(("file://", HUB))
 
 
 class RemoteTree(Tree):
@@ -115,6 +116,11 @@ class RemoteTree(Tree):
     def spec(self) -> dict[str, Any]:
         return {"kind": "remote", "uri": self._uri, "only": self._only}
 
+    def show_only(self, names: Iterable[str]) -> None:
+        """Hide all other files from whoever lists folders."""
+        listing = self._listing
+        self.__dict__["_listing"] = {name: listing[name] for name in names if name in listing}
+
     def children(self, folder: str) -> tuple[list[str], list[str]]:
         folders, files = self._folders.get(folder, ([], []))
         return list(folders), list(files)
@@ -134,6 +140,8 @@ class RemoteTree(Tree):
 
     def stamp(self, names: Iterable[str]) -> str:
         digest = blake2b(digest_size=16)
+        if self._uri.startswith(HUB):
+            digest.update(self._uri.encode())  # files on the hub have no time, but their commit says as much
         wanted = list(names)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for name, found in zip(wanted, pool.map(self._find, wanted), strict=True):

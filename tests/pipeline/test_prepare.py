@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,28 @@ def test_the_same_command_again_does_nothing(tmp_path: Path, films: Films) -> No
     before = {p: p.stat().st_mtime_ns for p in (root / "data").rglob("*") if p.is_file() and p.name != "lock"}
     assert prepare(root, source, combine=True).units_made == 0
     assert {p: p.stat().st_mtime_ns for p in before} == before
+
+
+AGAIN = """
+import sys
+from omni_ray.__main__ import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+assert "ray" not in sys.modules
+"""
+
+
+def test_nothing_to_do_starts_no_ray(tmp_path: Path, films: Films, subtitles_file: Path) -> None:
+    root, source = tmp_path / "project", films(4)
+    api.prepare(root, "text", dataset="subtitles", source=str(source), combine=True)
+    command = ["prepare", "text", "--dataset", "subtitles", "--corpus-file", str(subtitles_file)]
+    command += ["--source", str(source), "--root", str(root), "--combine"]
+    before = digests(root)
+    done = subprocess.run([sys.executable, "-c", AGAIN, *command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert digests(root) == before
 
 
 def test_only_the_shard_of_a_changed_file_is_made_again(tmp_path: Path, films: Films) -> None:

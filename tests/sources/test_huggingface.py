@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import parse_qs
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from omni_ray.errors import OmniError
-from omni_ray.sources import huggingface
+from omni_ray.sources import huggingface, open_spec
 from omni_ray.sources.huggingface import HubName, looks_like_hub_id, resolve
 
 COMMIT = "a" * 40
@@ -28,7 +32,7 @@ def parquet(texts: list[str]) -> bytes:
 
 
 class Hub(BaseHTTPRequestHandler):
-    """The two endpoints that are used: a dataset's information, and its files."""
+    """The endpoints that are used: a dataset's information, the list of its files with their sizes, and the files."""
 
     files: ClassVar[dict[str, bytes]] = {}
     status: ClassVar[int] = 200
@@ -41,6 +45,22 @@ class Hub(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer(head=False)
 
+    def do_POST(self) -> None:
+        asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        wanted = json.loads(asked)["paths"] if asked.startswith("{") else parse_qs(asked)["paths"]
+        found = [item for item in self._below("", everything=True) if item["path"] in wanted]
+        self._send(200, json.dumps(found).encode(), {"Content-Type": "application/json"}, head=False)
+
+    def _below(self, prefix: str, *, everything: bool) -> list[dict[str, Any]]:
+        files = type(self).files
+        folders = {"/".join(name.split("/")[:depth]) for name in files for depth in range(1, name.count("/") + 1)}
+        items: list[dict[str, Any]] = [{"type": "directory", "path": name, "oid": "0" * 40} for name in sorted(folders)]
+        items += [{"type": "file", "path": n, "size": len(body), "oid": "0" * 40} for n, body in files.items()]
+        return [
+            item for item in items
+            if item["path"].startswith(prefix) and (everything or "/" not in item["path"].removeprefix(prefix))
+        ]  # fmt: skip
+
     def _answer(self, *, head: bool) -> None:
         kind = type(self)
         kind.seen.append((self.command, self.path, self.headers.get("Authorization")))
@@ -48,14 +68,25 @@ class Hub(BaseHTTPRequestHandler):
         if kind.status != 200:
             code = {401: "RepoNotFound", 403: "GatedRepo", 404: "RepoNotFound"}.get(kind.status, "")
             self._send(kind.status, b"{}", {"X-Error-Code": code, "X-Error-Message": "no"}, head)
+        elif "/tree/" in path:
+            folder = path.partition(f"/tree/{COMMIT}")[2].lstrip("/")
+            items = self._below(f"{folder}/" if folder else "", everything="recursive=true" in self.path)
+            self._send(200, json.dumps(items).encode(), {"Content-Type": "application/json"}, head)
         elif path.startswith("/api/datasets/"):
             siblings = [{"rfilename": name} for name in kind.files]
             body = json.dumps({"id": "org/set", "sha": COMMIT, "siblings": siblings}).encode()
             self._send(200, body, {"Content-Type": "application/json"}, head)
-        else:
+        elif f"/resolve/{COMMIT}/" in path:
             body = kind.files[path.split(f"/resolve/{COMMIT}/")[1]]
             headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{len(body):040x}"', "X-Linked-Size": str(len(body))}
-            self._send(200, body, headers, head)
+            asked = self.headers.get("Range")
+            if asked:
+                first, last = asked.removeprefix("bytes=").split("-")
+                headers["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
+                body = body[int(first) : int(last) + 1]
+            self._send(206 if asked else 200, body, headers, head)
+        else:
+            self._send(404, b"{}", {}, head)
 
     def _send(self, status: int, body: bytes, headers: dict[str, str], head: bool) -> None:
         self.send_response(status)
@@ -98,7 +129,7 @@ def test_the_parquet_files_of_one_commit_become_a_tree(hub: type[Hub], tmp_path:
     assert (tmp_path / "org--set" / COMMIT / "en/train-00000.parquet").read_bytes() == hub.files[
         "en/train-00000.parquet"
     ]
-    part = resolve("hf://datasets/org/set/en", folder=tmp_path, splits=("train",))
+    part = resolve("org/set/en", folder=tmp_path, splits=("train",))
     assert sorted(part.names()) == ["test-00000.parquet", "train-00000.parquet"]
     before = len([1 for _, path, _ in hub.seen if "/resolve/" in path])
     resolve("org/set", folder=tmp_path)
@@ -151,3 +182,66 @@ def test_names_are_told_from_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert HubName.parse("hf://datasets/org/set@v1/en/train") == HubName("org/set", "v1", "en/train")
     with pytest.raises(OmniError):
         HubName.parse("hf://nothing")
+
+
+def test_streaming_reads_the_tables_where_they_are(hub: type[Hub], tmp_path: Path) -> None:
+    hub.files |= {f"en/{split}-0.parquet": parquet([split]) for split in ("train", "test")}
+    hub.files |= {"de/train-0.parquet": parquet(["eins"]), "en/notes.md": b"#", "../up.parquet": parquet(["no"])}
+    tree = resolve("hf://datasets/org/set/en", folder=tmp_path, splits=("train",))
+    assert list(tree.names()) == ["train-0.parquet"]
+    at_a_worker = open_spec(json.loads(json.dumps(tree.spec())))
+    assert at_a_worker.stamp(["train-0.parquet"]) == tree.stamp(["train-0.parquet"])
+    with at_a_worker.open("train-0.parquet") as file:
+        assert pq.read_table(file).column("text").to_pylist() == ["train"]
+    assert list(tmp_path.iterdir()) == []
+    assert all("de/" not in path and "test-0" not in path for _, path, _ in hub.seen)
+
+
+@pytest.mark.slow
+def test_streamed_and_fetched_give_the_same_training_files(hub: type[Hub], tmp_path: Path) -> None:
+    import huggingface_hub.constants as constants
+
+    hub.files |= {f"{n}.parquet": parquet([f"Line {n}.{i} of a set on the hub." for i in range(9)]) for n in range(2)}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
+    environment |= {"HF_ENDPOINT": constants.ENDPOINT, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": "hf_verysecret"}
+    made = []
+    for root, source in ((tmp_path / "streamed", "hf://datasets/org/set"), (tmp_path / "fetched", "org/set")):
+        command = [sys.executable, "-m", "omni_ray", "prepare", "text", "--dataset", "text_files", "--source", source]
+        command += ["--combine", "--cpus", "1", "--root", str(root)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "verysecret" not in done.stdout + done.stderr
+        made.append((root / "data" / "text" / "production_corpus.txt").read_bytes())
+    assert made[0] == made[1] and made[0].count(b"\n") == 18
+    assert not (tmp_path / "streamed" / "data" / "downloads").exists()
+    assert all(token == "Bearer hf_verysecret" for _, path, token in hub.seen if "/resolve/" in path)
+
+
+RESOLVE = """
+import sys
+from pathlib import Path
+from omni_ray.errors import OmniError
+from omni_ray.sources.huggingface import resolve
+try:
+    print(*resolve("org/set", folder=Path(sys.argv[1])).names())
+except OmniError as error:
+    print(error)
+"""
+
+
+def test_the_hub_s_own_variables_are_honoured(hub: type[Hub], tmp_path: Path) -> None:
+    hub.files["data/train.parquet"] = parquet(["one"])
+    import huggingface_hub.constants as constants
+
+    def said(**variables: str) -> str:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")} | variables
+        command = [sys.executable, "-c", RESOLVE, str(tmp_path / "hf")]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+    endpoint = {"HF_ENDPOINT": constants.ENDPOINT, "HF_HOME": str(tmp_path / "home")}
+    assert "HF_HUB_OFFLINE is set" in said(**endpoint, HF_HUB_OFFLINE="1")
+    assert hub.seen == []
+    assert said(**endpoint) == "data/train.parquet"
+    asked = len(hub.seen)
+    assert asked and said(**endpoint, HF_HUB_OFFLINE="1") == "data/train.parquet"
+    assert len(hub.seen) == asked
