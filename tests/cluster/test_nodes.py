@@ -49,8 +49,8 @@ def test_work_is_spread_over_all_nodes(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
         wrong = omni_ray(
-            "combine", "--root", str(tmp_path / "spread"), "--no-shuffle", "--address", nodes.address,
-            environment=nodes.environment | {"RAY_AUTH_TOKEN": "0" * 64},
+            "combine", "--root", str(tmp_path / "spread"), "--no-shuffle",
+            environment=nodes.environment | {"RAY_AUTH_TOKEN": "0" * 64, "RAY_ADDRESS": nodes.address},
         )  # fmt: skip
         # Ray's own core repeats itself before; the last line is ours.
         assert wrong.returncode == 2 and "RAY_AUTH_TOKEN" in wrong.stderr.splitlines()[-1]
