@@ -11,8 +11,8 @@ from omni_ray.pipeline.session import RETRIES
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_IN_FLIGHT = 64
-"""Submitted and not yet returned; bounds what waits in the object store."""
+_IN_FLIGHT, _PER_CPU = 64, 2
+"""Submitted and not yet returned, at least, and for each CPU of the cluster; bounds what waits in the object store."""
 
 
 class Runner(Protocol):
@@ -42,7 +42,7 @@ def _call(function: Callable[[Item], Result], item: Item) -> Result:
 
 
 def on_ray(function: Callable[[Item], Result], items: Iterable[Item], *, num_cpus: float = 1.0) -> Iterator[Result]:
-    """As tasks of the connected Ray, at most 64 in flight. The first failure is raised as one sentence."""
+    """As tasks of the connected Ray, a bounded number in flight. The first failure is raised as one sentence."""
     import ray
 
     task: Any = ray.remote(num_cpus=num_cpus, max_retries=RETRIES)(_call)
@@ -50,9 +50,10 @@ def on_ray(function: Callable[[Item], Result], items: Iterable[Item], *, num_cpu
     waiting: list[Any] = []
     with as_one_line():
         shared = ray.put(function)
+        most = max(_IN_FLIGHT, _PER_CPU * int(ray.cluster_resources().get("CPU", 0)))
         for item in items:
             waiting.append(task.options(name=name).remote(shared, item))
-            if len(waiting) >= _IN_FLIGHT:
+            if len(waiting) >= most:
                 yield ray.get(waiting.pop(0))
         while waiting:
             yield ray.get(waiting.pop(0))
