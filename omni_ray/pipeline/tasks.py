@@ -50,7 +50,8 @@ def on_ray(function: Callable[[Item], Result], items: Iterable[Item], *, num_cpu
     waiting: list[Any] = []
     with as_one_line():
         shared = ray.put(function)
-        most = max(_IN_FLIGHT, _PER_CPU * int(ray.cluster_resources().get("CPU", 0)))
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        most = max(_IN_FLIGHT, _PER_CPU * int(resources.get("CPU", 0)))
         for item in items:
             waiting.append(task.options(name=name).remote(shared, item))
             if len(waiting) >= most:
