@@ -28,6 +28,8 @@ RETRIES = 5
 kills its worker each time."""
 _DRIVER = "OMNI_RAY_DRIVER"
 """Environment variable that every process of a local Ray inherits: which driver it belongs to."""
+_DRIVER_FILE = "omni_ray_driver"
+"""File in a local Ray's session folder that says the same."""
 
 
 def _local_environment() -> None:
@@ -119,7 +121,7 @@ def ray_session(
 def _start_local(num_cpus: int | None, num_gpus: int | None) -> None:
     import ray
 
-    ray.init(
+    started: Any = ray.init(
         address="local",
         num_cpus=num_cpus or _usable_cpus(),
         num_gpus=num_gpus or 0,
@@ -128,6 +130,7 @@ def _start_local(num_cpus: int | None, num_gpus: int | None) -> None:
         # Beside a GPU, blocks travel between stages: Ray's own share of the memory.
         object_store_memory=None if num_gpus else _OBJECT_STORE_BYTES,
     )
+    Path(started.address_info["session_dir"], _DRIVER_FILE).write_text(_identity(os.getpid()))
 
 
 def _usable_cpus() -> int:
@@ -208,21 +211,36 @@ def _interrupt_on_sigterm() -> Any:
 def end_orphans() -> int:
     """End processes of local Rays whose driver is dead; returns how many there were.
 
-    A killed driver's Ray ends by itself, but its agents take up to a minute. They are known by the driver they name in
-    their environment, so that nobody else's Ray is touched. Does nothing where there is no ``/proc``.
+    A killed driver's Ray ends by itself, but its agents take up to a minute. They are known by the driver they belong
+    to, so that nobody else's Ray is touched. Does nothing where there is no ``/proc``.
     """
     ended = 0
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            variables = (process / "environ").read_bytes().split(b"\0")
-            driver = next(
-                (v.partition(b"=")[2].decode() for v in variables if v.startswith(f"{_DRIVER}=".encode())), ""
-            )
+            driver = _driver_of(process)
             pid = int(process.name)
             if driver and driver != _identity(int(driver.partition(":")[0])) and pid != os.getpid():
                 os.kill(pid, signal.SIGKILL)
                 ended += 1
     return ended
+
+
+def _driver_of(process: Path) -> str:
+    """The identity of the driver whose local Ray a process (``/proc/PID``) is part of; empty if of none of ours.
+
+    Ray's agents write their title over the environment they were started with. They are known by the session folder
+    that they keep their logs in.
+    """
+    variables = (process / "environ").read_bytes().split(b"\0")
+    named = next((v.partition(b"=")[2] for v in variables if v.startswith(f"{_DRIVER}=".encode())), b"")
+    if named or not (process / "cmdline").read_bytes().startswith(b"ray::"):
+        return named.decode()
+    for opened in (process / "fd").iterdir():
+        with suppress(OSError):
+            log = Path(os.readlink(opened))
+            if log.parent.name == "logs":
+                return (log.parent.parent / _DRIVER_FILE).read_text()
+    return ""
 
 
 def _identity(pid: int) -> str:

@@ -38,7 +38,8 @@ def held_out_rows(
     """:func:`held_out` of the :func:`group_keys` of ``rows``, each group hashed once."""
     keys = _keys(rows, modality, by_clip)
     encoded = (keys.combine_chunks() if isinstance(keys, pa.ChunkedArray) else keys).dictionary_encode()
-    return held_out(encoded.dictionary.to_pylist(), fraction, seed)[encoded.indices.to_numpy()]
+    groups: npt.NDArray[np.int32] = encoded.indices.to_numpy()
+    return held_out(encoded.dictionary.to_pylist(), fraction, seed)[groups]
 
 
 def _keys(rows: pa.Table, modality: str, by_clip: bool) -> pa.Array | pa.ChunkedArray:

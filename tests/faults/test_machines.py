@@ -98,6 +98,8 @@ def is_alive(pid: int) -> bool:
 def start_work() -> tuple[subprocess.Popen[str], list[int]]:
     process = subprocess.Popen([sys.executable, "-c", WORK], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None and process.stdout.readline() == "up\n"
+    while sum("Agent" in command for command in descendants(process.pid).values()) < 2:
+        assert process.poll() is None  # agents are known by their titles, which they take when they are up
     below = list(descendants(process.pid))
     assert len(below) >= 4
     return process, below
@@ -105,9 +107,11 @@ def start_work() -> tuple[subprocess.Popen[str], list[int]]:
 
 def test_nothing_of_a_killed_driver_outlives_the_next_start(tmp_path: Path) -> None:
     process, below = start_work()
+    for pid in below:
+        os.kill(pid, signal.SIGSTOP)  # so that none of them ends by itself
     process.kill()
     process.communicate()
-    assert any(is_alive(pid) for pid in below)  # the agents stay a while
+    assert any(is_alive(pid) for pid in below)
     (tmp_path / "harm").write_text("")
     command = ["prepare", "text", "--dataset", "poison", "--corpus-file", POISON, "--source", str(tmp_path), "-q"]
     assert omni_ray(*command, "--cpus", "1", "--root", str(tmp_path / "project")).returncode == 0
