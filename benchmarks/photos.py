@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +42,10 @@ def write(folder: Path, photos: list[Image.Image], count: int) -> list[Path]:
     sampling, hence its bytes per pixel.
     """
     folder.mkdir(parents=True)
-    paths = []
-    for number in range(count):
+    for photo in photos:
+        photo.load()  # which threads must not do at once
+
+    def write_one(number: int) -> Path:
         photo = photos[number % len(photos)]
         shift = number // len(photos) % 16
         left, top = shift % 4, shift // 4
@@ -51,8 +54,10 @@ def write(folder: Path, photos: list[Image.Image], count: int) -> list[Path]:
         path = folder / f"{number:06d}.jpg"
         crop.save(path, "JPEG", qtables=photo.quantization, subsampling=max(sampling, 0))
         path.with_suffix(".txt").write_text(f"photograph {number}")
-        paths.append(path)
-    return paths
+        return path
+
+    with ThreadPoolExecutor() as threads:
+        return list(threads.map(write_one, range(count)))
 
 
 def _made(seed: int, width: int, height: int) -> Image.Image:

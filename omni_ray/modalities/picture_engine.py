@@ -21,7 +21,8 @@ from omni_ray.modalities import pixels
 
 ENGINES = ("cpu", "cuda", "cuda-nvjpeg", "torch-cpu")
 """The processor; CPU decoding and GPU resizing; both on the GPU; the GPU's code on the processor, to try it."""
-_ROWS_AT_ONCE = 64
+_ROWS_AT_ONCE = 128
+"""Rows that are decoded together: enough for the device to be worth a call, few enough to be held decoded twice."""
 
 Decode = Callable[[bytes, int | None], tuple[Any, tuple[int, int]]]
 """As :func:`omni_ray.modalities.pixels.decode`; the pixels may also be a tensor of that shape on the GPU."""
@@ -40,6 +41,7 @@ class Cut:
     finish: Callable[[bytes], dict[str, Any]]
 
 
+Parts = list[Cut | Rejected]
 CutUp = Callable[[Mapping[str, Any], Decode], Iterable[Cut | Rejected]]
 """A raw row and a decoder to the pictures in it, and what of it cannot be used."""
 
@@ -86,16 +88,17 @@ class Batched(Engine):
         self._resize = resize
         self._predecode = predecode
         self._threads = ThreadPoolExecutor(threads)
+        self._ahead = ThreadPoolExecutor(1)
 
     def run(
         self, rows: Iterable[Mapping[str, Any]], cut_up: CutUp, size: int, fit: str, encode: Callable[[Any], bytes]
     ) -> Iterator[dict[str, Any] | Rejected]:
         waiting = iter(rows)
         encoding: list[Future[dict[str, Any]] | Rejected] = []
-        decoding = self._decode(waiting, cut_up)
+        decoding = self._start(waiting, cut_up)
         while decoding:
-            cuts = [cut for future in decoding for cut in future.result()]
-            decoding = self._decode(waiting, cut_up)  # goes on while the device works
+            cuts = [cut for future in decoding.result() for cut in future.result()]
+            decoding = self._start(waiting, cut_up)  # goes on while these are resized
             made = iter(self._resize([cut.picture for cut in cuts if isinstance(cut, Cut)], size, fit))
             yield from map(_result, encoding)
             encoding = [
@@ -104,8 +107,11 @@ class Batched(Engine):
             ]
         yield from map(_result, encoding)
 
-    def _decode(self, waiting: Iterator[Mapping[str, Any]], cut_up: CutUp) -> list[Future[list[Cut | Rejected]]]:
+    def _start(self, waiting: Iterator[Mapping[str, Any]], cut_up: CutUp) -> Future[list[Future[Parts]]] | None:
         rows = list(islice(waiting, _ROWS_AT_ONCE))
+        return self._ahead.submit(self._decode, rows, cut_up) if rows else None
+
+    def _decode(self, rows: list[Mapping[str, Any]], cut_up: CutUp) -> list[Future[Parts]]:
         ready = self._predecode([row["image"] or b"" for row in rows]) if self._predecode else [None] * len(rows)
         return [
             self._threads.submit(_cut_up, cut_up, row, pixels.decode if tensor is None else partial(_given, tensor))
@@ -118,7 +124,7 @@ def _given(tensor: Any, data: bytes, target: int | None) -> tuple[Any, tuple[int
     return tensor, (width, height)
 
 
-def _cut_up(cut_up: CutUp, row: Mapping[str, Any], decode: Decode) -> list[Cut | Rejected]:
+def _cut_up(cut_up: CutUp, row: Mapping[str, Any], decode: Decode) -> Parts:
     return list(cut_up(row, decode))
 
 

@@ -6,6 +6,7 @@ then columns. Results differ from it by at most one grey level. The device may b
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
@@ -48,23 +49,27 @@ class Resizer:
         return [done[i] for i in range(len(framed))]
 
     def _resize(self, pictures: list[Any], size: int, fit: str) -> list[pixels.Pixels]:
-        shapes = [tuple(picture.shape) for picture in pictures]
-        if isinstance(pictures[0], torch.Tensor):
-            flat = torch.cat([picture.reshape(-1) for picture in pictures])
-        else:
-            flat = self._on_device(pictures)
-        results: list[pixels.Pixels] = []
+        on_device = isinstance(pictures[0], torch.Tensor)
+        flat = None if on_device else self._on_device(pictures)
+        small: list[torch.Tensor] = []
         at = 0
         with torch.inference_mode():
-            for (height, width, _), group in groupby(shapes):
-                count = len(list(group))
-                taken = flat[at : at + count * height * width * 3]
-                at += taken.numel()
-                batch = taken.view(count, height, width, 3).permute(0, 3, 1, 2)
-                small = _two_passes(batch, *pixels.inner_size(height, width, size, fit))
-                array = small.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-                results += [pixels.on_grey(inner, size) for inner in array]
-        return results
+            for (height, width, _), group in groupby(pictures, key=lambda picture: tuple(picture.shape)):
+                same = list(group)
+                if flat is None:
+                    batch = torch.stack([picture.permute(2, 0, 1) for picture in same])
+                else:
+                    taken = flat[at : at + len(same) * height * width * 3]
+                    at += taken.numel()
+                    batch = taken.view(len(same), height, width, 3).permute(0, 3, 1, 2)
+                small += _two_passes(batch, *pixels.inner_size(height, width, size, fit)).permute(0, 2, 3, 1)
+            # One copy back for all shapes: each would wait for the device by itself.
+            together = torch.cat([inner.reshape(-1) for inner in small]).cpu().numpy()
+        ends = np.cumsum([inner.numel() for inner in small])
+        arrays = np.split(together, ends[:-1])
+        return [
+            pixels.on_grey(array.reshape(tuple(inner.shape)), size) for array, inner in zip(arrays, small, strict=True)
+        ]
 
     def _on_device(self, pictures: list[Any]) -> torch.Tensor:
         total = sum(picture.size for picture in pictures)
@@ -127,10 +132,13 @@ def nvjpeg_decoder(device: str) -> Callable[[Sequence[bytes]], list[torch.Tensor
             # One bad file fails the call; which files share a call must not show in the result.
             return [None] if len(files) == 1 else [tensor for file in files for tensor in decode([file])]
 
+    # The decoder only reads what torch is told it might write to.
+    warnings.filterwarnings("ignore", "The given buffer is not writable")
+
     def predecode(data: Sequence[bytes]) -> list[torch.Tensor | None]:
         plain = [i for i, file in enumerate(data) if pixels.is_plain_jpeg(file)]
         found: list[torch.Tensor | None] = [None] * len(data)
-        files = [torch.frombuffer(bytearray(data[i]), dtype=torch.uint8) for i in plain]
+        files = [torch.frombuffer(data[i], dtype=torch.uint8) for i in plain]
         for i, tensor in zip(plain, decode(files) if files else [], strict=True):
             found[i] = tensor
         return found
