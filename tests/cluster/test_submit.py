@@ -126,7 +126,7 @@ def test_a_job_streams_its_output_and_gives_back_its_exit_code(
     command = ["prepare", "text", "--dataset", "books", "--source", str(source), "--combine"]
     done = omni_ray("submit", "--address", address, *command, "--root", str(tmp_path / "job"), environment=environment)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"books: \d+/\d+, [\d,]+ kept", done.stdout)  # progress
+    assert re.search(r"text/books \(prepare\): \d+/\d+, [\d,]+ kept", done.stdout)  # progress
     assert "production_corpus.txt" in done.stdout
     assert omni_ray(*command, "-q", "--root", str(tmp_path / "here")).returncode == 0
     assert tree_digest(tmp_path / "job") == tree_digest(tmp_path / "here")
