@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-EXTRAS := .venv-extras
+PACKAGES := import sysconfig; print(sysconfig.get_path("purelib"))
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-extras test-fast lint types format bench faults clean
@@ -27,23 +27,25 @@ test: $(STAMP) test-extras ## the whole test suite
 
 # A Ray with its dashboard starts twice as slowly, so that what needs one, and the peers that others are held against,
 # stand in an environment of their own, on top of the first.
-test-extras: $(EXTRAS)/.installed ## the tests that need a cluster's head, or peers as oracles
-	$(EXTRAS)/bin/python -m pytest tests/cluster/test_submit.py tests/quality/test_oracle.py
+test-extras: .venv-extras/.installed ## the tests that need a cluster's head, or peers as oracles
+	.venv-extras/bin/python -m pytest tests/cluster/test_submit.py tests/quality/test_oracle.py
 
-$(EXTRAS)/.installed: $(STAMP)
-	$(PYTHON) -m venv $(EXTRAS)
-	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($(EXTRAS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth"
-	$(EXTRAS)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cluster,oracle]'
+.venv-extras/.installed: EXTRA := cluster,oracle
+.venv-bench/.installed: EXTRA := bench
+
+.venv-%/.installed: $(STAMP)
+	$(PYTHON) -m venv .venv-$*
+	$(BIN)/python -c '$(PACKAGES)' > "$$(.venv-$*/bin/python -c '$(PACKAGES)')/base.pth"
+	.venv-$*/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA)]'
 	touch $@
 
 test-fast: $(STAMP) ## the tests that take seconds
 	$(BIN)/python -m pytest -m "not slow"
 
-bench: $(STAMP) ## ours, the peers and the limits, interleaved: make bench DATA=folder-of-corpora
+bench: .venv-bench/.installed ## ours, the peers and the limits, interleaved: make bench DATA=folder-of-corpora
 	@test -n "$(DATA)" || { echo "make bench DATA=FOLDER: a folder of corpora in their native layouts; omni-ray list says which"; exit 2; }
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps img2dataset
-	$(BIN)/python -m benchmarks --data $(DATA) --output benchmarks/latest.json
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps img2dataset
+	.venv-bench/bin/python -m benchmarks --data $(DATA) --output benchmarks/latest.json
 
 faults: $(STAMP) ## fifty seeded kills, and the table of docs/reliability.md
 	nice -n 10 $(BIN)/python -m tests.faults.storms
@@ -60,4 +62,4 @@ format: $(STAMP) ## reformat
 	$(BIN)/ruff check --fix .
 
 clean: ## remove the environment and the demo's output
-	rm -rf $(VENV) $(EXTRAS) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .venv-extras .venv-bench demo .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
