@@ -30,6 +30,9 @@ from omni_ray.pipeline.units import Unit
 
 UNITS_PER_RUN = 4096
 """Ray Data holds a run's tasks in the driver's memory; longer lists are run piece by piece."""
+_WAITING_PER_CPU = 2
+"""Tasks that wait in Ray's own queues, for each CPU. Ray Data notices the end of a task up to two looks of 0.1 s late and
+would keep a CPU idle for as long; at a run's start, which knows no CPUs yet, it would keep all but one idle."""
 _POLL_SECONDS = 0.25
 _POLL_SECONDS_REMOTE = 5.0
 _POLL_SHARE = 20
@@ -114,8 +117,12 @@ def _run(piece: Sequence[tuple[Job, Unit]], cpus_per_task: float, gpus: int) -> 
     size = actors.pool_here(gpus if device == "cuda" else 0, cpus_per_task) if device else None
     needs = {"num_cpus": size.task_cpus if size else cpus_per_task, "max_retries": RETRIES}
     with ray.data.DataContext.current(context), warnings.catch_warnings():
-        # max_retries has no named parameter yet; and unless both stages say the same, they do not fuse.
+        # max_retries has no named parameter yet; and unless both stages say the same, they do not fuse. Nor has the
+        # number of tasks that may wait: Ray runs no more than it has CPUs for, and Ray Data may think there are more.
         warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
+        warnings.filterwarnings("ignore", "`ExecutionOptions.exclude_resources` is deprecated")
+        cpus = ray.cluster_resources().get("CPU", 1.0)  # type: ignore[no-untyped-call]
+        context.execution_options.exclude_resources = ray.data.ExecutionResources(cpu=-_WAITING_PER_CPU * cpus)
         dataset = ray.data.read_datasource(UnitSource(), override_num_blocks=len(numbered), ray_remote_args=needs)
         if size:
             dataset = dataset.map_batches(actors.ActorTransform, **actors.arguments(jobs, size, RETRIES))

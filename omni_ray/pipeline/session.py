@@ -26,6 +26,7 @@ _OBJECT_STORE_BYTES = 512 << 20
 RETRIES = 5
 """How often a task whose worker or node died is started again. By itself Ray would go on for ever with a unit that
 kills its worker each time."""
+_LIMITS_SECONDS = 0.05
 _DRIVER = "OMNI_RAY_DRIVER"
 """Environment variable that every process of a local Ray inherits: which driver it belongs to."""
 _DRIVER_FILE = "omni_ray_driver"
@@ -112,6 +113,7 @@ def ray_session(
             raise OmniError(_why_unreachable(address, error)) from error
         _interrupt_on_sigterm()  # ray.init has put a handler of its own
         _silence_ray_data()
+        _hurry_ray_data()
         try:
             yield
         finally:
@@ -161,6 +163,15 @@ def _silence_ray_data() -> None:
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+
+
+def _hurry_ray_data() -> None:
+    """A run learns which CPUs there are by a look at its limits, and looks once a second: for its first second it would
+    run one task at a time.
+    """
+    from ray.data._internal.execution.resource_manager import ResourceManager
+
+    ResourceManager.GLOBAL_LIMITS_UPDATE_INTERVAL_S = _LIMITS_SECONDS  # type: ignore[assignment]
 
 
 @contextmanager
