@@ -1,4 +1,4 @@
-"""The public functions: the one place where corpora, modalities, the pipeline and the flat files meet.
+"""The public functions: where corpora, modalities, the pipeline and the flat files meet.
 
 Everything the command line does can be done from here::
 
@@ -6,6 +6,9 @@ Everything the command line does can be done from here::
     report = api.prepare("project", "audio", dataset="librispeech", source="LibriSpeech", combine=True)
     print(report.summaries[0].kept)
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from omni_ray.api.cleaning import CleanReport, clean
 from omni_ray.api.cluster import Cluster
@@ -21,6 +24,21 @@ from omni_ray.api.preparing import (
 )
 from omni_ray.api.synthesis import synthesize, synthesize_native
 
+if TYPE_CHECKING:
+    from omni_ray.report.page import write_report
+    from omni_ray.training.plan import plan
+    from omni_ray.verify import verify
+
+_LATER = {"plan": "omni_ray.training.plan", "verify": "omni_ray.verify", "write_report": "omni_ray.report.page"}
+"""Functions that bring much along, and are imported when they are asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "DEFAULT_MAX_QUARANTINE",
     "DEFAULT_MAX_SAMPLES",
@@ -32,10 +50,13 @@ __all__ = [
     "combine",
     "download",
     "export",
+    "plan",
     "prepare",
     "quarantine",
     "removed",
     "status",
     "synthesize",
     "synthesize_native",
+    "verify",
+    "write_report",
 ]

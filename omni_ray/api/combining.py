@@ -78,10 +78,12 @@ def combine_one(
     return combine(store, modality, how, session=session, reporter=reporter)
 
 
-def writing(modalities: Sequence[str], seed: int | None, pack: bool, holdout: float | None) -> Writing:
+def writing(
+    modalities: Sequence[str], seed: int | None, pack: bool, holdout: float | None, *, production: bool = True
+) -> Writing:
     """How to write, checked against what is to be written. Raises OmniError."""
     from omni_ray.materialize.options import Options as Writing
 
     if pack and "text" not in modalities:
         raise OmniError(f"--pack joins lines of text, which is not among {', '.join(modalities)}")
-    return Writing(seed, pack, holdout)
+    return Writing(seed, pack, holdout, production)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -90,6 +91,7 @@ def prepare(
     params: Mapping[str, Mapping[str, Any]] | None = None,
     options: Options | None = None,
     combine: bool = False,
+    corpus_files: bool = False,
     clean: str | None = None,
     seed: int | None = DEFAULT_SEED,
     pack: bool = False,
@@ -116,6 +118,7 @@ def prepare(
         params: parameters by modality and name, such as ``{"images": {"size": 224}}``.
         options: how to read the source.
         combine: write the flat files as well.
+        corpus_files: write each corpus's own flat file, such as ``wikipedia.txt``, which ``combine`` does too.
         clean: a preset of :func:`clean` for these modalities, "off" to stop cleaning them; None to leave that as it is,
             which in a new project is off.
         seed, pack, holdout: how to write the flat files, as for :func:`combine`.
@@ -136,9 +139,11 @@ def prepare(
     report = PrepareReport(max_quarantine=max_quarantine)
     if max_samples is not None and max_samples < 1:
         raise OmniError("--max-samples must be at least 1")
+    if name is not None:
+        _check_name(name)
     if not combine and (pack or holdout is not None):
         raise OmniError("--pack and --holdout are about the training files; give --combine too")
-    how = writing(modalities, seed, pack, holdout)
+    how = writing(modalities, seed, pack, holdout, production=combine)
     if clean is not None and clean not in PRESETS:
         raise OmniError(f"--clean {clean}: there are {', '.join(PRESETS)}")
     if cluster.gpus:
@@ -153,9 +158,17 @@ def prepare(
             if clean is not None:
                 clean_one(store, each, Settings(clean), session, reporter)
                 report.summaries = _as_cleaned(store, report.summaries)
-            if combine:
+            if combine or corpus_files:
                 report.files += combine_one(store, each, how, session, reporter)
     return report
+
+
+def _check_name(name: str) -> None:
+    """A name is part of the names of shards and files, beside those of the files of all corpora. Raises OmniError."""
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,99}", name):
+        raise OmniError(f"--name {name}: use letters, digits, '_', '-' and '.', starting with a letter or a digit")
+    if re.match(r"(production|heldout|tiny)(_|$)", name):
+        raise OmniError(f"--name {name}: files of all corpora begin with that; choose another name")
 
 
 def _on_gpus(

@@ -25,7 +25,9 @@ def main(modality: str) -> None:
         pack: opt.Pack = False,
         holdout: opt.Holdout = None,
         max_samples: Annotated[int, typer.Option(min=0, help="Samples per corpus; 0 for all.")] = 1_000_000,
-        reset: Annotated[bool, typer.Option("--reset", help="Start over.")] = False,
+        reset: Annotated[
+            bool, typer.Option("--reset", help="Start over from what is in data/downloads, which stays.")
+        ] = False,
         skip_download: Annotated[
             bool, typer.Option("--skip-download", help="Use only what is in data/downloads.")
         ] = False,
@@ -51,8 +53,11 @@ def main(modality: str) -> None:
 
         reporter = Reporter(quiet=quiet or json_)
         if skip_convert:
-            for line in api.download(root, modality, dataset=dataset, say=reporter.say):
-                typer.echo(line)
+            lines = api.download(root, modality, dataset=dataset, say=reporter.say)
+            if json_:
+                opt.print_json(lines)
+            else:
+                typer.echo("\n".join(lines))
             return
         report = api.prepare(
             root,
@@ -61,6 +66,7 @@ def main(modality: str) -> None:
             source=source,
             max_samples=max_samples or None,
             combine=combine,
+            corpus_files=not combine,
             pack=pack,
             holdout=holdout,
             reset=reset,

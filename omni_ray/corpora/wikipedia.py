@@ -36,7 +36,7 @@ class Wikipedia(Corpus):
         ),
     )
     manual = "Any wiki's *-pages-articles.xml.bz2 from https://dumps.wikimedia.org does."
-    hub_id = "wikimedia/wikipedia"
+    hub_id = "hf://datasets/wikimedia/wikipedia/20231101.en"
     columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "text": ("text",),
         "id": ("id",),

@@ -56,7 +56,7 @@ def combine(
     run: Runner = on_ray,
     reporter: Reporter | None = None,
 ) -> list[Combined]:
-    """Write every flat file of ``modality``.
+    """Write the flat files of ``modality``.
 
     Args:
         store: the committed shards.
@@ -87,8 +87,13 @@ def combine(
 
         train = in_session(session, run)
         packing = settle_packing(store, corpora, parts, options.holdout or 0.0, train, reporter.say)
-    fingerprint = _fingerprint(parts, options, packing)
+    shards = _digest({name: [(m.shard.sha256, n) for m, n in each] for name, each in parts.items()})
+    fingerprint = _fingerprint(shards, options, packing)
     old = records_of.load(store.state_folder, modality)
+    if not options.production and old is not None and old.shards == shards and old.is_there(store.root):
+        return [file for file in old.files if not file.is_production and not file.is_held_out]
+    if not options.production:
+        old = records_of.load(store.state_folder, modality, production=False)
     if old is not None and old.fingerprint == fingerprint and old.is_there(store.root):
         return list(old.files)
     work = store.state_folder / "combine" / modality / fingerprint[:16]
@@ -97,19 +102,17 @@ def combine(
         job = _Job(store, modality, corpora, parts, options, packing, work, run, reporter)
         files = job.write(old)
     packed = packing.as_json() if packing else {}
-    records_of.save(store.state_folder, modality, store.root, fingerprint, files, packed, options.holdout)
+    records_of.save(store.state_folder, modality, store.root, (fingerprint, shards), files, packed, options)
     shutil.rmtree(work, ignore_errors=True)
     return files
 
 
-def _fingerprint(parts: Parts, options: Options, packing: Packing | None) -> str:
-    value: list[object] = [
-        FORMAT_VERSION,
-        options.seed,
-        {name: [(m.shard.sha256, n) for m, n in each] for name, each in parts.items()},
-    ]
-    if packing or options.holdout:
-        value.append([packing and packing.as_json(), options.holdout])
+def _fingerprint(shards: str, options: Options, packing: Packing | None) -> str:
+    seed = options.seed if options.production else "corpora"
+    return _digest([FORMAT_VERSION, seed, shards, packing and packing.as_json(), options.holdout])
+
+
+def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
@@ -156,6 +159,18 @@ class _Job:
                     name = file.per_corpus.format(corpus=corpus.name)
                     sources = _piece_files(list(compress(pieces, mine)), counts, file, _KEPT)
                     combined.append(_join(root, f"{form.folder}/{name}", file, sources, _sum(counts)))
+        if self.options.production:
+            combined += self._write_production(old, pieces, tallies)
+        current = {Path(piece.marker) for piece in pieces} if form.has_media else set()
+        media.remove_stale(root, marker_folder, current)
+        return combined
+
+    def _write_production(
+        self, old: Record | None, pieces: Sequence[Piece], tallies: Sequence[Tallies]
+    ) -> list[Combined]:
+        """The files of all corpora, to train on and held out."""
+        root, form = self.store.root, FORMATS[self.modality]
+        combined = []
         by_side = self._production_sources(form.files, pieces, tallies)
         note = self._remove_stale(old)
         for file, sources in zip(form.files, by_side[_KEPT], strict=True):
@@ -166,8 +181,6 @@ class _Job:
             for file, sources in zip(form.files, by_side[_HELD], strict=True):
                 made = _join(root, f"{form.folder}/{file.held_out}", file, sources, total)
                 combined.append(replace(made, note=self._held_note(pieces, total)))
-        current = {Path(piece.marker) for piece in pieces} if form.has_media else set()
-        media.remove_stale(root, marker_folder, current)
         return combined
 
     def _pieces(self, marker_folder: Path) -> list[Piece]:

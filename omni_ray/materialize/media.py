@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,28 +77,19 @@ def write_media(root: Path, files: Iterable[tuple[str, bytes]]) -> dict[str, int
     return sizes
 
 
-def markers(folder: Path) -> Iterator[tuple[Path, Marker]]:
-    """Every marker under ``folder``."""
-    for path in sorted(folder.glob("**/*.json")):
-        marker = Marker.load(path)
-        if marker is not None:
-            yield path, marker
-
-
 def remove_stale(root: Path, folder: Path, current: set[Path]) -> int:
     """Remove media that only markers outside ``current`` name, then those markers; returns how many files."""
-    stale = [(path, marker) for path, marker in markers(folder) if path not in current]
-    if not stale:
-        return 0
-    kept: set[str] = set()
-    for path in current:
+    stale = [path for path in sorted(folder.glob("**/*.json")) if path not in current]
+    # What is stale is little, what is current may be millions: it is read marker by marker.
+    leaving = {name for path in stale if (marker := Marker.load(path)) for name in marker.sizes}
+    for path in current if leaving else ():
         marker = Marker.load(path)
-        kept.update(marker.sizes if marker else ())
+        leaving -= marker.sizes.keys() if marker else set()
     removed = 0
-    for path, marker in stale:
-        for name in marker.sizes.keys() - kept:
-            with suppress(FileNotFoundError):
-                (root / name).unlink()
-                removed += 1
+    for name in leaving:
+        with suppress(FileNotFoundError):
+            (root / name).unlink()
+            removed += 1
+    for path in stale:
         path.unlink(missing_ok=True)
     return removed

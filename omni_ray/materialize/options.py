@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from omni_ray.errors import OmniError
@@ -18,11 +18,13 @@ class Options:
         seed: of the shuffle across corpora; None keeps corpus order.
         pack: text: join lines of a document up to what the trainer sees at once.
         holdout: the share of documents, speakers and pictures to hold out, between 0 and 1; None for nothing.
+        production: False for each corpus's own files alone.
     """
 
     seed: int | None = DEFAULT_SEED
     pack: bool = False
     holdout: float | None = None
+    production: bool = True
 
     def __post_init__(self) -> None:
         if self.holdout is not None and not 0 < self.holdout < 1:
@@ -30,7 +32,7 @@ class Options:
 
     def for_modality(self, modality: str) -> Options:
         """The same without what ``modality`` has no use for."""
-        return self if modality == "text" else Options(self.seed, False, self.holdout)
+        return self if modality == "text" else replace(self, pack=False)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from omni_ray.materialize.options import Options
 from omni_ray.storage import write_atomic
 
 
@@ -46,6 +47,7 @@ class Record:
 
     Attributes:
         fingerprint: digest of all that the files depend on.
+        shards: digest of the shards they were made of.
         files: the files.
         times: when each was written, in ns.
         packing: tokenizer and ctx_len that lines were packed with; empty where they were not.
@@ -53,6 +55,7 @@ class Record:
     """
 
     fingerprint: str
+    shards: str
     files: tuple[Combined, ...]
     times: tuple[int, ...]
     packing: Mapping[str, Any]
@@ -71,15 +74,20 @@ class Record:
         return (status.st_size, status.st_mtime_ns) == (file.bytes, self.times[self.files.index(file)])
 
 
-def load(state_folder: Path, modality: str) -> Record | None:
-    """The record of the last run that ended; None where there is no whole one."""
+def load(state_folder: Path, modality: str, *, production: bool = True) -> Record | None:
+    """The record of the last run that ended; None where there is no whole one.
+
+    Runs that wrote the production files, and runs that wrote each corpus's own files alone, have records of their own.
+    """
     try:
-        value = json.loads(_path(state_folder, modality).read_bytes())
+        value = json.loads(_path(state_folder, modality, production).read_bytes())
         files, times = [], []
         for each in value["files"]:
             times.append(int(each.pop("mtime_ns")))
             files.append(Combined(**each))
-        return Record(value["fingerprint"], tuple(files), tuple(times), value["packing"], value["holdout"])
+        return Record(
+            value["fingerprint"], value["shards"], tuple(files), tuple(times), value["packing"], value["holdout"]
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -88,15 +96,22 @@ def save(
     state_folder: Path,
     modality: str,
     root: Path,
-    fingerprint: str,
+    digests: tuple[str, str],
     files: Sequence[Combined],
     packing: Mapping[str, Any],
-    holdout: float | None,
+    options: Options,
 ) -> None:
-    """Note that ``files`` were written."""
+    """Note that ``files`` were written; ``digests`` are the record's fingerprint and that of the shards."""
     listed = [{**vars(file), "mtime_ns": (root / file.path).stat().st_mtime_ns} for file in files]
-    value = {"fingerprint": fingerprint, "packing": packing, "holdout": holdout, "files": listed}
-    write_atomic(_path(state_folder, modality), json.dumps(value, indent=1).encode())
+    fingerprint, shards = digests
+    value = {
+        "fingerprint": fingerprint,
+        "shards": shards,
+        "packing": packing,
+        "holdout": options.holdout,
+        "files": listed,
+    }
+    write_atomic(_path(state_folder, modality, options.production), json.dumps(value, indent=1).encode())
 
 
 def packed_with(state_folder: Path, root: Path) -> str:
@@ -107,5 +122,5 @@ def packed_with(state_folder: Path, root: Path) -> str:
     return str(record.packing.get("tokenizer", ""))
 
 
-def _path(state_folder: Path, modality: str) -> Path:
-    return state_folder / "combine" / f"{modality}.json"
+def _path(state_folder: Path, modality: str, production: bool) -> Path:
+    return state_folder / "combine" / f"{modality}{'' if production else '-corpora'}.json"

@@ -283,7 +283,10 @@ def _special(text: str) -> tuple[str, ...] | None:
     return clock.groups() if clock else None
 
 
-@lru_cache(maxsize=1 << 18)
+_MAX_CHUNK = 1000
+"""Affixes come off one by one, each in the time of what is left; what is longer than this is no word."""
+
+
 def cut_chunk(chunk: str) -> tuple[str, ...]:
     """The word tokens of one blank-separated chunk, as spaCy's English rules cut it.
 
@@ -291,6 +294,11 @@ def cut_chunk(chunk: str) -> tuple[str, ...]:
     is left is a word the rules name; what remains is a URL, or is cut at infixes (a hyphen between letters, say). Joining
     the tokens gives the chunk.
     """
+    return (chunk,) if len(chunk) > _MAX_CHUNK else _cut(chunk)
+
+
+@lru_cache(maxsize=1 << 18)
+def _cut(chunk: str) -> tuple[str, ...]:
     easy = _EASY.fullmatch(chunk)
     if easy and chunk not in _WHOLE and easy[1].lower() not in SPLIT_PLAIN:
         return easy[1], easy[2]

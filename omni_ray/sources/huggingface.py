@@ -201,7 +201,9 @@ class _one_line:  # noqa: N801
         if "GatedRepoError" in names:
             return "access must be asked for on its page; then set HF_TOKEN"
         if "RepositoryNotFoundError" in names:
-            return "no such dataset on the hub, or a private one: check the name, or set HF_TOKEN"
+            return (
+                "no such folder here, and no such dataset on the hub, or a private one: check the name, or set HF_TOKEN"
+            )
         if "RevisionNotFoundError" in names:
             return "no such revision; leave out @revision for the newest"
         first = str(error).strip().partition("\n")[0][:160]

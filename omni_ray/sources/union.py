@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -97,17 +98,24 @@ class UnionTree(Tree):
 
 def archives_in(root: Path) -> list[tuple[str, Path]]:
     """Archives of a folder, and where their members are mounted: (prefix, path), in order of name."""
-    found = []
+    found: list[tuple[str, Path]] = []
     folders = [("", root)]
     for depth in range(_DEPTH + 1):
-        below = []
+        below: list[tuple[str, Path]] = []
         for prefix, folder in folders:
-            for entry in sorted(folder.iterdir()):
-                if entry.name.startswith(".") or entry.is_symlink():
-                    continue
-                if entry.is_dir():
-                    below.append((f"{prefix}{entry.name}/", entry))
-                elif archive_kind(entry) is not None:
-                    found.append((prefix, entry))
+            # A folder may hold millions of media: only what counts is kept and sorted.
+            with os.scandir(folder) as entries:
+                seen = sorted((entry.name, entry.is_dir()) for entry in entries if _is_folder_or_archive(entry))
+            for name, is_folder in seen:
+                if is_folder:
+                    below.append((f"{prefix}{name}/", folder / name))
+                else:
+                    found.append((prefix, folder / name))
         folders = below if depth < _DEPTH else []
     return found
+
+
+def _is_folder_or_archive(entry: os.DirEntry[str]) -> bool:
+    if entry.name.startswith(".") or entry.is_symlink():
+        return False
+    return entry.is_dir() or archive_kind(entry.name) is not None

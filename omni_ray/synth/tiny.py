@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -123,7 +124,7 @@ def _ocr(chunk: Chunk) -> Iterator[Row]:
 
 
 def _media(chunk: Chunk, path: str, data: bytes) -> Row:
-    write_atomic(Path(chunk.root, path), data)
+    write_atomic(Path(chunk.root, path), data, sync=False)  # the list is synced, and all before it
     return {"path": path, "bytes": len(data)}
 
 
@@ -163,6 +164,8 @@ def write_chunk(chunk: Chunk) -> int:
         chunk.list_path.unlink(missing_ok=True)
         lines = [json.dumps(chunk.stamp(), ensure_ascii=False)]
         lines += (json.dumps(row, ensure_ascii=False) for row in _MAKERS[chunk.kind](chunk))
+        if chunk.kind != "text":
+            os.sync()
         write_atomic(chunk.list_path, ("\n".join(lines) + "\n").encode())
     except OSError as error:
         raise OmniError(f"{error.filename or chunk.root}: cannot be written ({error.strerror})") from error

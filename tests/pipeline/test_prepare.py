@@ -220,3 +220,28 @@ def test_a_file_that_changes_while_it_is_read_is_not_committed(
     monkeypatch.undo()
     assert (root / "data/shards/text/subtitles/part-00001.json").exists() is False
     assert prepare(root, source).summaries[0].records_in == 3
+
+
+def test_each_corpus_has_its_own_file_without_the_production_ones(tmp_path: Path, films: Films) -> None:
+    root = tmp_path / "project"
+    report = prepare(root, films(4), corpus_files=True)
+    assert [file.path for file in report.files] == ["data/text/subtitles.txt"]
+    assert len((root / "data/text/subtitles.txt").read_text("utf-8").splitlines()) == 20
+    assert not (root / "data/text/production_corpus.txt").exists()
+    before = (root / "data/text/subtitles.txt").stat().st_mtime_ns
+    prepare(root, films(4), corpus_files=True)
+    prepare(root, films(4), combine=True, holdout=0.5)
+    held_out = (root / "data/text/subtitles.txt").read_bytes()
+    # What the training files hold out is not in the corpus's file either, until there are other shards.
+    prepare(root, films(4), corpus_files=True)
+    assert (root / "data/text/subtitles.txt").read_bytes() == held_out
+    assert (root / "data/text/subtitles.txt").stat().st_mtime_ns != before
+    prepare(root, films(5), corpus_files=True)
+    assert len((root / "data/text/subtitles.txt").read_text("utf-8").splitlines()) == 25
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "production", "heldout_x", "tiny_corpus"])
+def test_a_name_that_would_hit_other_files_is_refused(tmp_path: Path, films: Films, name: str) -> None:
+    with pytest.raises(OmniError, match="--name"):
+        prepare(tmp_path / "project", films(2), name=name)
+    assert not (tmp_path / "project" / "data" / "shards").exists()
