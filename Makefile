@@ -44,7 +44,7 @@ test-fast: $(STAMP) ## the tests that take seconds
 
 bench: .venv-bench/.installed ## ours, the peers and the limits, interleaved: make bench DATA=folder-of-corpora
 	@test -n "$(DATA)" || { echo "make bench DATA=FOLDER: a folder of corpora in their native layouts; omni-ray list says which"; exit 2; }
-	.venv-bench/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps img2dataset
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps img2dataset daft
 	.venv-bench/bin/python -m benchmarks --data $(DATA) --output benchmarks/latest.json
 
 faults: $(STAMP) ## fifty seeded kills, and the table of docs/reliability.md

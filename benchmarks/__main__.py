@@ -1,4 +1,4 @@
-"""Every benchmark, one after the other: about ten minutes on two cores that have nothing else to do.
+"""Every benchmark, one after the other: about twelve minutes on two cores that have nothing else to do.
 
     python -m benchmarks --data FOLDER [--only text images ...] [--text FILE] [--output results.json]
 
@@ -48,13 +48,13 @@ def tokens(options: argparse.Namespace) -> list[Row]:
 def images(options: argparse.Namespace) -> list[Row]:
     from benchmarks import images
 
-    return images.rows(options.data, rounds=options.rounds)
+    return images.rows(options.data, rounds=options.rounds, amount=1536)
 
 
 def audio(options: argparse.Namespace) -> list[Row]:
     from benchmarks import audio
 
-    return audio.rows(options.data, rounds=options.rounds)
+    return audio.rows(options.data, rounds=options.rounds, amount=768)
 
 
 def combine(options: argparse.Namespace) -> list[Row]:
@@ -66,7 +66,7 @@ def combine(options: argparse.Namespace) -> list[Row]:
 def engine(options: argparse.Namespace) -> list[Row]:
     from benchmarks import engine
 
-    return engine.rows(rounds=options.rounds)
+    return engine.rows(20, rounds=min(2, options.rounds))
 
 
 SECTIONS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {

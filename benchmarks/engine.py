@@ -182,7 +182,7 @@ cluster.shutdown()
 
 def rows(seconds: float = 60, node_counts: Sequence[int] = (1, 2, 4), rounds: int = 3) -> list[Row]:
     """Both measurements."""
-    return [*overhead(seconds, rounds), *nodes(node_counts, min(seconds, 15))]
+    return [*overhead(seconds, rounds), *nodes(node_counts, min(seconds, 8))]
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -4,14 +4,11 @@
 
 First in one process: the function alone, from bytes to rows, in CPU seconds, and where its time goes. Then by two
 processes, warm, from files to files: ours through Ray to committed shards, the same functions in a bare pool, a Pillow
-pool as people write it, ``datasets.map``, and the limit: a pool that reads, decodes at the lowest scale that will do,
+pool as people write it, ``datasets.map``, Daft, and the limit: a pool that reads, decodes at the lowest scale that will do,
 and encodes, nothing else. Every side's pictures are counted, and a sample is compared with ours.
 
 ``FOLDER`` holds photographs; they are repeated with distinct crops. Without it, some are made up. img2dataset's resizer
-joins where it is installed; its package does not go together with pandas 3, its resizer does:
-
-    pip install --no-deps img2dataset==1.47.0 albumentations==1.4.24 albucore==0.0.23 'opencv-python-headless<5' \\
-        simsimd stringzilla eval_type_backport fire termcolor exifread-nocycle wandb
+and Daft join where they are installed: `make bench` brings them.
 """
 
 from __future__ import annotations
@@ -33,6 +30,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 
 from benchmarks import photos
@@ -163,6 +161,8 @@ def by_processes(name: str, folder: Path, files: Sequence[Path], rounds: int, cl
             "Pillow pool": lambda: pooled(pillow),
             "limit": lambda: pooled(limit),
         }
+        if find_spec("daft"):
+            sides["Daft"] = lambda: _check(_daft(files, out / f"daft-{next(fresh)}"), len(files))
         if find_spec("datasets"):
             sides["datasets.map"] = lambda: _check(_datasets_map(files, out / f"hf-{next(fresh)}.arrow"), len(files))
         try:
@@ -216,6 +216,19 @@ def _datasets_map(files: Sequence[Path], folder: Path) -> int:
 
 def _hf_row(row: dict[str, str]) -> dict[str, bytes]:
     return {"image": pillow(Path(row["file"]).read_bytes())}
+
+
+def _daft(files: Sequence[Path], folder: Path) -> int:
+    """In threads of this process, on as many cores; quality is its own."""
+    os.environ["DAFT_PROGRESS_BAR"] = "0"
+    import daft
+
+    picture = daft.col("file").download().decode_image(mode="RGB").resize(SIZE, SIZE).encode_image("jpeg")
+    daft.from_pydict({"file": [str(path) for path in files]}).select(picture.alias("image")).write_parquet(str(folder))
+    made = pq.read_table(folder, columns=["image"])["image"].drop_null()
+    _compare_pictures(made.to_pylist()[:4], [pillow(path.read_bytes()) for path in files[:4]])
+    shutil.rmtree(folder)
+    return len(made)
 
 
 def _warm_up() -> None:
