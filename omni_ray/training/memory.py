@@ -70,7 +70,7 @@ class Lengths:
         code_frames: frames of a padded clip, 12.5 a second.
         audio_samples: samples of a vocoder crop.
         label: characters of a padded OCR label, both marks included.
-        ctc_vocab, ocr_vocab, pieces: output widths that come from the data.
+        ctc_vocab, ocr_vocab: output widths that come from the data.
     """
 
     mel_frames: int = 0
@@ -79,7 +79,13 @@ class Lengths:
     label: int = 0
     ctc_vocab: int = 0
     ocr_vocab: int = 0
-    pieces: int = 0
+
+
+LENGTHS_OF: Mapping[str, tuple[str, ...]] = {
+    "thinker": (), "audio_enc": ("mel_frames", "ctc_vocab"), "vision": (), "talker": ("code_frames",),
+    "omni_sft": ("mel_frames",), "ocr": ("label", "ocr_vocab"), "vocoder": ("audio_samples",),
+}  # fmt: skip
+"""Which of the :class:`Lengths` the activations of each configuration follow from; the rest comes from its own keys."""
 
 
 def memory(size: ModelSize, activations: int, *, all_have_gradients: bool = False) -> Memory:
