@@ -34,6 +34,11 @@ def warnings(config: Config, inputs: Inputs) -> list[str]:
         found.append(f"{long:,} labels are longer than {MAX_LABEL} characters and are cut")
     if inputs.clips is not None:
         found += _clip_warnings(config, inputs.clips)
+    size = int(config.get("thinker.vocab_size" if config.name == "omni_sft" else "vocab_size", 0))
+    if inputs.has_weights and size > inputs.pieces:
+        found.append(
+            f"vocab_size stays at {size:,} for the weights that are there; the tokenizer has {inputs.pieces:,}"
+        )
     found += _kv_warnings(config)
     if config.name == "omni_sft":
         found += _shape_warnings(config.get("thinker", {}), inputs.others["thinker"])

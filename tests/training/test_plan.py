@@ -123,6 +123,16 @@ def test_a_partial_plan_leaves_no_size_behind(project: Path) -> None:
     assert "+++ configs/thinker_tiny.json" in render_changes(dry)
 
 
+def test_a_vocabulary_larger_than_the_tokenizer_stays_with_its_weights_and_is_said(project: Path) -> None:
+    planned(project)
+    put(project, "thinker", vocab_size=5000)
+    (project / "checkpoints/thinker_tiny/thinker.pt").write_bytes(b"weights")
+    thinker = of(planned(project, configs=["thinker"]), "thinker")
+    assert config(project, "thinker")["vocab_size"] == 5000
+    assert thinker.value("parameters") > 2 * 256 * 5000
+    assert any("vocab_size stays at 5,000" in warning for warning in thinker.warnings)
+
+
 def test_an_interrupted_plan_does_not_start_over(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[str] = []
 
@@ -422,6 +432,8 @@ def test_the_encoders_are_written_for_the_multimodal_stage(project: Path) -> Non
     assert {"configs/omni_sft_tiny.json", "configs/audio_enc_tiny.json", "configs/vision_tiny.json"} <= set(
         report.written
     )
+    assert report.tokenizer is not None
+    assert config(project, "vision")["vocab_size"] == report.tokenizer.trained.pieces
 
 
 @pytest.mark.parametrize(
