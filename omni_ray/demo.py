@@ -51,7 +51,12 @@ class DemoReport:
     @property
     def ok(self) -> bool:
         """Whether everything is as it should be."""
-        return not self.surprises and self.verified is not None and self.verified.ok
+        return not self.surprises and self.verified is not None and self.verified.ok and not self.not_planned
+
+    @property
+    def not_planned(self) -> list[str]:
+        """Why some configurations could not be planned."""
+        return self.plan.problems if self.plan is not None else ["the plan was not made"]
 
     def rows(self) -> list[list[object]]:
         """The closing table: corpus, in, kept, quarantined, beyond limit, samples, output file, seconds."""
@@ -84,6 +89,7 @@ class DemoReport:
                 if self.verified.ok
                 else "verify found losses: omni-ray verify"
             )
+        lines += [f"not planned: {problem}" for problem in self.not_planned]
         lines.append(f"done in {self.seconds:.0f} s. Training files: {self.root}/data; configs: {self.root}/configs")
         lines.append(f"look at it: {self.page}")
         lines.append("next: omni-ray list; omni-ray prepare audio --dataset librispeech --combine")
@@ -97,6 +103,7 @@ class DemoReport:
             "corpora": [{**summary.as_dict(), "seconds": round(seconds, 2)} for summary, seconds in self.summaries],
             "files": self.files,
             "surprises": self.surprises,
+            "not_planned": self.not_planned,
             "report": str(self.page),
             "seconds": round(self.seconds, 1),
         }

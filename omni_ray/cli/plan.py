@@ -68,7 +68,7 @@ def plan(
         configs=[*(config or ()), *(names or ())] or None,
         data=data.value,
         dry_run=dry_run,
-        vram_gb=vram,
+        vram_gib=vram,
         steps_rule=steps_rule.value if steps_rule else None,
         allow_accumulation=allow_accumulation,
         skip_text_tokens=skip_text_tokenization,

@@ -27,7 +27,7 @@ def train(
     sample_mb: Annotated[int, typer.Option(min=1, help="MiB of text to train on, at most, evenly sampled.")] = 128,
     data: Annotated[Data, typer.Option(help="Which corpus to train on.")] = Data.auto,
     force: Annotated[
-        bool, typer.Option("--force", help="Even where weights were trained with the present one.")
+        bool, typer.Option("--force", help="Even where weights were trained with the present one, or it is your own.")
     ] = False,
     root: opt.Root = Path(),
     store: opt.Shards = None,

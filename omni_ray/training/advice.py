@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from omni_ray.training.clips import CTC_SHARE, Clips
-from omni_ray.training.configs import Config
+from omni_ray.training.configs import Config, file_name
 from omni_ray.training.model_sizes import DEFAULTS, Keys, kv_heads
 from omni_ray.training.planned import Inputs
 
+_SHAPE = ("n_layers", "d_model", "n_heads", "d_ff", "use_gqa", "use_swiglu", "use_moe")
 MAX_LABEL = 254
 """The longest label an OCR plan pads to; the decoder is declared for 256 positions, both marks included."""
 
@@ -20,8 +24,6 @@ def warnings(config: Config, inputs: Inputs) -> list[str]:
             found.append(
                 f"{path}: {counts.rows - counts.usable:,} of {counts.rows:,} rows are of no use; see `omni-ray verify`"
             )
-        if counts.fatal:
-            found.append(f"{path}: {counts.fatal:,} rows stop the trainer; see `omni-ray verify`")
         if dataset == "text" and counts.unseen_tokens:
             found.append(
                 f"{path}: {counts.cut_rows:,} lines are longer than ctx_len; {counts.unseen_tokens:,} of "
@@ -32,11 +34,52 @@ def warnings(config: Config, inputs: Inputs) -> list[str]:
         found.append(f"{long:,} labels are longer than {MAX_LABEL} characters and are cut")
     if inputs.clips is not None:
         found += _clip_warnings(config, inputs.clips)
-    model = config.get("thinker", {}) if config.name == "omni_sft" else config.values
-    heads = Keys(model, DEFAULTS.get(config.name, DEFAULTS["thinker"]))["n_heads"]
-    if model.get("use_gqa") and "kv_groups" in model and model["kv_groups"] != kv_heads(heads):
-        found.append(f"kv_groups {model['kv_groups']} is read by no model; it has {kv_heads(heads)} key/value heads")
+    size = int(config.get("thinker.vocab_size" if config.name == "omni_sft" else "vocab_size", 0))
+    if inputs.has_weights and size > inputs.pieces:
+        found.append(
+            f"vocab_size stays at {size:,} for the weights that are there; the tokenizer has {inputs.pieces:,}"
+        )
+    found += _kv_warnings(config)
+    if config.name == "omni_sft":
+        found += _shape_warnings(config.get("thinker", {}), inputs.others["thinker"])
     return found
+
+
+def stops(name: str, inputs: Inputs) -> list[str]:
+    """One sentence for each kind of row on which the trainer of ``name`` stops."""
+    found = []
+    for dataset, counts in inputs.counts.items():
+        # The multimodal stage opens every image, and reads no caption.
+        fatal = counts.imageless if name == "omni_sft" and dataset == "images" else counts.fatal
+        if fatal:
+            found.append(f"{inputs.files[dataset].path}: {fatal:,} rows stop the trainer; see `omni-ray verify`")
+    if name == "omni_sft" and inputs.clips is not None and inputs.clips.too_short:
+        short = _share(inputs.clips.too_short, inputs.clips)
+        found.append(f"{inputs.files['asr'].path}: {short} clips have fewer than 513 samples and stop the trainer")
+    return found
+
+
+_HEADS = {"thinker": "n_heads", "talker": "n_heads", "omni_sft": "n_heads", "ocr": "decoder_heads"}
+"""Of the models that can group their heads, the key that says how many there are."""
+
+
+def _kv_warnings(config: Config) -> list[str]:
+    if config.name not in _HEADS:
+        return []
+    model = config.get("thinker", {}) if config.name == "omni_sft" else config.values
+    heads = kv_heads(Keys(model, DEFAULTS.get(config.name, DEFAULTS["thinker"]))[_HEADS[config.name]])
+    if not model.get("use_gqa") or model.get("kv_groups", heads) == heads:
+        return []
+    return [f"kv_groups {model['kv_groups']} is read by no model; it has {heads} key/value heads"]
+
+
+def _shape_warnings(own: Mapping[str, Any], stage_a: Mapping[str, Any]) -> list[str]:
+    one, other = Keys(own, DEFAULTS["thinker"]), Keys(stage_a, DEFAULTS["thinker"])
+    keys = (*_SHAPE, "num_experts") if one["use_moe"] else _SHAPE
+    differing = [f"{key} {one[key]} against {other[key]}" for key in keys if one[key] != other[key]]
+    if not differing:
+        return []
+    return [f"its thinker is not that of {file_name('thinker')}, whose weights do not fit: {', '.join(differing)}"]
 
 
 def _clip_warnings(config: Config, clips: Clips) -> list[str]:

@@ -11,8 +11,8 @@ from omni_ray.storage import write_atomic
 from omni_ray.training.counts import Counts, Outcome, Unit
 from omni_ray.training.tokens import digest
 
-FORMAT = 1
-"""Raised when the same bytes give other counts."""
+FORMAT = 2
+"""Raised when the same bytes give other counts, or entries look otherwise."""
 
 
 class CountCache:
@@ -27,36 +27,48 @@ class CountCache:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._entries: dict[str, dict[str, Any]] = {}
+        # By source, part and question.
+        self._entries: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
         try:
             value = json.loads(path.read_bytes())
             if value["format"] == FORMAT:
-                self._entries = dict(value["units"])
-        except (OSError, ValueError, KeyError, TypeError):
+                self._entries = {
+                    path: {part: dict(answers) for part, answers in parts.items()}
+                    for path, parts in value["sources"].items()
+                }
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             pass  # a cache that cannot be read is an empty one
 
     def find(self, unit: Unit) -> tuple[str, Counts] | None:
         """What is known of ``unit``, with the digest of its bytes."""
-        entry = self._entries.get(unit.key)
         try:
-            if entry is None or entry["params"] != _params(unit):
+            entry = self._entries[unit.source.path][unit.part][unit.question]
+            if entry["tokenizer"] != _tokenizer(unit):
                 return None
             return str(entry["digest"]), Counts.from_json(entry["counts"])
         except (ValueError, KeyError, TypeError):
             return None
 
-    def save(self, outcomes: Iterable[tuple[Unit, Outcome]]) -> None:
-        """Keep ``outcomes``; older entries of other units stay, those of the same units go."""
-        for unit, outcome in outcomes:
-            if outcome.digest:
-                self._entries[unit.key] = {
-                    "params": _params(unit),
-                    "digest": outcome.digest,
-                    "counts": outcome.counts.as_json(),
-                }
-        data = json.dumps({"format": FORMAT, "units": self._entries}, ensure_ascii=False).encode()
+    def add(self, unit: Unit, outcome: Outcome) -> None:
+        """Keep an outcome in memory, instead of an older one of the same unit."""
+        if outcome.digest:
+            entry = {"tokenizer": _tokenizer(unit), "digest": outcome.digest, "counts": outcome.counts.as_json()}
+            self._entries.setdefault(unit.source.path, {}).setdefault(unit.part, {})[unit.question] = entry
+
+    def keep_only(self, units: Iterable[Unit]) -> None:
+        """Forget parts of the sources of ``units`` that are not among them: ranges and shards of long ago."""
+        live: dict[str, set[str]] = {}
+        for unit in units:
+            live.setdefault(unit.source.path, set()).add(unit.part)
+        for path, parts in live.items():
+            known = self._entries.get(path, {})
+            self._entries[path] = {part: known[part] for part in known if part in parts}
+
+    def save(self) -> None:
+        """Write the file, whole or not at all."""
+        data = json.dumps({"format": FORMAT, "sources": self._entries}, ensure_ascii=False).encode()
         write_atomic(self.path, data)
 
 
-def _params(unit: Unit) -> list[Any]:
-    return [digest(unit.tokenizer), unit.ctx_len] if unit.tokenizer else []
+def _tokenizer(unit: Unit) -> str:
+    return digest(unit.tokenizer) if unit.tokenizer else ""

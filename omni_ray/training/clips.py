@@ -13,15 +13,18 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+
 from omni_ray.errors import OmniError
 from omni_ray.storage import Storage
 from omni_ray.training.counts import TRANSCRIPT, WAV, open_csv
+from omni_ray.training.gaps import Gap, gap
 
 SAMPLE = 2000
 """At least half as many rows are looked at, and at most so many."""
 SAMPLE_RATE = 16_000
 MIN_SAMPLES = 513
-DOWNSAMPLING = (8, 4)
+DOWNSAMPLING = (8, 4, 2)
 """What the encoder's ``downsample_time`` can be."""
 CTC_SHARE = 0.01
 """Share of clips that may be spoken too fast before it is worth changing or saying something."""
@@ -33,7 +36,7 @@ class Clips:
     """A look at the clips of one CSV file.
 
     Attributes:
-        rows: rows in the file.
+        rows: rows in the file that name a clip.
         looked_at: how many of them were looked at.
         frames: samples of each clip found, at 16 kHz, sorted.
         missing: clips not there, or not readable as audio.
@@ -41,7 +44,8 @@ class Clips:
         other_rate: clips not at 16 kHz; the multimodal stage hears them at the wrong speed.
         infeasible: by ``downsample_time``, clips whose transcript has more characters than CTC has output frames for.
         first_missing: the path of the first clip that is not there.
-        longest: samples at 16 kHz of the longest clip of all, those not looked at included where that is known.
+        longest: samples at 16 kHz of the longest clip; of all clips where ``is_longest_of_all``, else of those looked at.
+        dropped: rows whose clips the trainers drop; none where not every clip was looked at.
     """
 
     rows: int = 0
@@ -53,6 +57,8 @@ class Clips:
     infeasible: Mapping[int, int] = field(default_factory=dict)
     first_missing: str = ""
     longest: int = 0
+    is_longest_of_all: bool = False
+    dropped: tuple[Gap, ...] = field(default=(), repr=False)
 
     def percentile(self, percent: float) -> int:
         """Samples at 16 kHz of the clip at ``percent``; 0 where no clip was found."""
@@ -76,38 +82,46 @@ def look_at(unit: ClipsUnit) -> Clips:
     except (OmniError, OSError, csv.Error):
         return Clips()
     frames: list[int] = []
+    dropped: list[int] = []
     missing = too_short = other_rate = 0
     infeasible = dict.fromkeys(DOWNSAMPLING, 0)
     first_missing = ""
-    for path, text in sample:
+    for number, path, text in sample:
         found = _header(Path(unit.root) / path)
         if found is None:
             missing += 1
+            dropped.append(number)
             first_missing = first_missing or path
             continue
         samples, rate = found
         heard = samples * SAMPLE_RATE // rate
         frames.append(heard)
-        too_short += heard < MIN_SAMPLES
+        if heard < MIN_SAMPLES:
+            too_short += 1
+            dropped.append(number)
         other_rate += rate != SAMPLE_RATE
         for factor in DOWNSAMPLING:
             infeasible[factor] += needed_frames(text) > (1 + heard // _MEL_HOP) // factor
+    is_all = len(sample) == rows
+    gaps = gap(np.array(dropped, np.int64), dropped[-1] + 1) if dropped and is_all else ()
     return Clips(
         rows, len(sample), tuple(sorted(frames)), missing, too_short, other_rate, infeasible, first_missing,
-        max(frames, default=0),
+        max(frames, default=0), is_all, gaps,
     )  # fmt: skip
 
 
-def longest_in(shard: tuple[Storage, str]) -> int:
-    """Samples at 16 kHz of the longest clip of an audio shard, from its footer."""
+def longest_in(shard: tuple[Storage, str]) -> int | None:
+    """Samples at 16 kHz of the longest clip of an audio shard, from its footer; None where that does not say."""
     import pyarrow.parquet as pq
 
     storage, file = shard
     with storage.open(file) as opened:
         metadata = pq.ParquetFile(opened).metadata
     column = metadata.schema.names.index("num_samples")
-    groups = (metadata.row_group(group).column(column).statistics for group in range(metadata.num_row_groups))
-    return max((statistics.max for statistics in groups if statistics and statistics.has_min_max), default=0)
+    groups = [metadata.row_group(group).column(column).statistics for group in range(metadata.num_row_groups)]
+    if not all(statistics is not None and statistics.has_min_max for statistics in groups):
+        return None
+    return max((statistics.max for statistics in groups), default=0)
 
 
 def downsampling(clips: Clips, now: int) -> int:
@@ -116,9 +130,8 @@ def downsampling(clips: Clips, now: int) -> int:
     The encoder gives 100 / ``downsample_time`` frames a second, and CTC needs a frame for each character: at 8 those
     are 12.5, and people speak faster. What is configured stays unless the other loses fewer clips.
     """
-    lost = clips.infeasible.get(now, 0)
-    other = next(factor for factor in DOWNSAMPLING if factor != now)
-    return other if lost > CTC_SHARE * clips.looked_at and clips.infeasible.get(other, 0) < lost else now
+    lost, at_four = (clips.infeasible.get(factor, 0) for factor in (8, 4))
+    return 4 if now == 8 and lost > CTC_SHARE * clips.looked_at and at_four < lost else now
 
 
 def needed_frames(text: str) -> int:
@@ -126,25 +139,25 @@ def needed_frames(text: str) -> int:
     return len(text) + sum(a == b for a, b in pairwise(text))
 
 
-def even_sample(path: str, limit: int) -> tuple[int, list[tuple[str, str]]]:
-    """Evenly spaced rows of a speech CSV, the first among them: how many rows it has, and (clip, transcript) of some.
+def even_sample(path: str, limit: int) -> tuple[int, list[tuple[int, str, str]]]:
+    """Evenly spaced rows of a speech CSV: how many rows name a clip, and of some (row, clip, transcript).
 
-    Between ``limit // 2`` and ``limit`` rows, or all where there are no more than ``limit``. A CSV without a ``text``
-    column gives blank transcripts.
+    Between ``limit // 2`` and ``limit`` rows, or all where there are no more than ``limit``. Rows are numbered as the
+    trainers do, those that name no clip among them. A CSV without a ``text`` column gives blank transcripts.
     """
-    kept: list[tuple[str, str]] = []
+    kept: list[tuple[int, str, str]] = []
     rows, stride = 0, 1
     with open(path, "rb") as file:
         reader, (wav, text) = open_csv(file, path, [WAV], [TRANSCRIPT])
-        for row in reader:
-            if len(row) <= max(wav, text):
+        for number, row in enumerate(filter(None, reader)):
+            if len(row) <= max(wav, text) or not row[wav].strip():
                 continue
             if rows % stride == 0:
                 if len(kept) == limit:
                     kept = kept[::2]
                     stride *= 2
                 if rows % stride == 0:
-                    kept.append((row[wav].strip(), row[text].strip() if text >= 0 else ""))
+                    kept.append((number, row[wav].strip(), row[text].strip() if text >= 0 else ""))
             rows += 1
     return rows, kept
 

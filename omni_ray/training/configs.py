@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -23,6 +24,7 @@ NAMES = ("thinker", "audio_enc", "vision", "talker", "omni_sft", "ocr", "vocoder
 FOLDER = "configs"
 BACKUP = ".bak"
 _MAX_BYTES = 1 << 20
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 def file_name(name: str) -> str:
@@ -191,7 +193,7 @@ def _pieces(value: Any, indent: str) -> Iterator[str]:
         deeper = indent + "  "
         yield "{\n"
         for number, (key, inner) in enumerate(value.items()):
-            yield f"{deeper}{json.dumps(key, ensure_ascii=False)}: "
+            yield f"{deeper}{_plain(key)}: "
             yield from _pieces(inner, deeper)
             yield ",\n" if number < len(value) - 1 else "\n"
         yield indent + "}"
@@ -203,7 +205,13 @@ def _pieces(value: Any, indent: str) -> Iterator[str]:
     elif isinstance(value, _Written):
         yield value.text
     else:
-        yield json.dumps(value, ensure_ascii=False)
+        yield _plain(value)
+
+
+def _plain(value: Any) -> str:
+    """One value as JSON, in its own characters unless it has halves of one, which no file can hold."""
+    text = json.dumps(value, ensure_ascii=False)
+    return json.dumps(value) if _HALVES.search(text) else text
 
 
 def copy_of(config: Config) -> Config:

@@ -1,8 +1,8 @@
 """What there is to train on, in numbers: rows, tokens, characters, lengths. Plain functions on units of work.
 
-A unit is a byte range of a text corpus (it owns the lines that begin in it), a CSV file, a JSON list, or a shard.
-Files are read as the trainers read them, streaming; no unit holds more than a range in memory. Each result carries
-the digest of the very bytes it was counted from, so that a cached one is never taken for changed data.
+A unit is a byte range of a text corpus (it owns the lines that begin in it) or of a CSV file (whole rows), a JSON list,
+or a shard. Files are read as the trainers read them, streaming; no unit holds more than a range in memory. Each result
+carries the digest of the very bytes it was counted from, so that a cached one is never taken for changed data.
 """
 
 from __future__ import annotations
@@ -11,16 +11,21 @@ import csv
 import hashlib
 import io
 import os
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from enum import Enum
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
+
+import numpy as np
 
 from omni_ray.errors import OmniError
 from omni_ray.storage import Storage
+from omni_ray.training.gaps import Gap, gap, moved
 from omni_ray.training.tokens import TokenCounter
 
 RANGE_BYTES = 16 << 20
@@ -42,7 +47,9 @@ class Counts:
     Attributes:
         rows: rows as the trainers number them (blank lines and unusable rows too).
         usable: rows that hold what a trainer needs; the media behind them are not looked at.
+        gaps: which rows are not usable.
         fatal: rows on which a trainer stops: a column missing, a caption that is no text.
+        imageless: elements of a manifest without an image; the multimodal stage stops on them, the image stage does not.
         tokens: tokens of the text.
         cut_rows: rows with more tokens than fit a context after the start mark.
         unseen_tokens: tokens beyond it.
@@ -58,15 +65,18 @@ class Counts:
     unseen_tokens: int = 0
     characters: str = ""
     lengths: tuple[tuple[int, int], ...] = ()
+    imageless: int = 0
+    gaps: tuple[Gap, ...] = field(default=(), repr=False)
 
     def __add__(self, other: Counts) -> Counts:
         sums = {
             name: getattr(self, name) + getattr(other, name)
-            for name in ("rows", "usable", "fatal", "tokens", "cut_rows", "unseen_tokens")
+            for name in ("rows", "usable", "fatal", "tokens", "cut_rows", "unseen_tokens", "imageless")
         }
         characters = "".join(sorted({*self.characters, *other.characters}))
         lengths = Counter(dict(self.lengths)) + Counter(dict(other.lengths))
-        return Counts(**sums, characters=characters, lengths=tuple(sorted(lengths.items())))
+        gaps = (*self.gaps, *moved(other.gaps, self.rows))
+        return Counts(**sums, characters=characters, lengths=tuple(sorted(lengths.items())), gaps=gaps)
 
     @property
     def longest(self) -> int:
@@ -74,13 +84,15 @@ class Counts:
         return max((length for length, _ in self.lengths), default=0)
 
     def as_json(self) -> dict[str, Any]:
-        """For the cache and for ``--json``."""
+        """For the cache."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Counts:
         """Raises TypeError or ValueError where ``value`` is not one."""
-        return cls(**{**value, "lengths": tuple((int(a), int(b)) for a, b in value["lengths"])})
+        lengths = tuple((int(length), int(rows)) for length, rows in value["lengths"])
+        gaps = tuple((int(first), int(rows), str(bits)) for first, rows, bits in value["gaps"])
+        return cls(**{**value, "lengths": lengths, "gaps": gaps})
 
 
 @dataclass(frozen=True)
@@ -112,7 +124,7 @@ class Unit:
 
     Attributes:
         source: the data set it is a part of; of its shards, only the one to count.
-        start, end: the byte range, for text.
+        start, end: the byte range of text, or of a CSV file in parts; both 0 where a unit is a whole file or shard.
         tokenizer: the serialized tokenizer; b"" where tokens are not wanted.
         ctx_len: tokens of a row that a trainer sees, the start mark included.
         known: digest and counts of an earlier run.
@@ -126,13 +138,17 @@ class Unit:
     known: tuple[str, Counts] | None = None
 
     @property
-    def key(self) -> str:
-        """Names the unit in the cache."""
-        where = f"{self.source.path}|{self.start}-{self.end}"
+    def part(self) -> str:
+        """Names the part of the source that the unit is."""
         if self.source.shards:
             storage, name, _, _ = self.source.shards[0]
-            where = f"{storage.uri}|{name}"
-        return f"{where}|{','.join(self.source.column)}|{self.ctx_len}"
+            return f"{storage.uri}|{name}"
+        return f"{self.start}-{self.end}"
+
+    @property
+    def question(self) -> str:
+        """Names what is counted of it. That tokens are counted too is another question, with another answer."""
+        return f"{','.join(self.source.column)}|{self.ctx_len if self.tokenizer else 'rows'}"
 
 
 @dataclass(frozen=True)
@@ -150,9 +166,21 @@ def units_of(source: Source) -> list[Unit]:
     if source.shards:
         return [Unit(replace(source, shards=(shard,))) for shard in source.shards]
     size = os.stat(source.path).st_size
-    if source.kind != "text":
-        return [Unit(source, 0, size)]
-    return [Unit(source, start, min(start + RANGE_BYTES, size)) for start in range(0, size, RANGE_BYTES)]
+    if source.kind == "text":
+        return [Unit(source, start, min(start + RANGE_BYTES, size)) for start in range(0, size, RANGE_BYTES)]
+    starts = row_starts(source.path, RANGE_BYTES) if source.kind == "csv" and size > RANGE_BYTES else []
+    starts = [start for start in starts if start < size]
+    if not starts:
+        return [Unit(source)]
+    return [Unit(source, start, end) for start, end in pairwise((0, *starts, size))]
+
+
+def cut(source: Source) -> tuple[list[Unit], str]:
+    """The units of a data set, or a sentence about what is wrong with it."""
+    try:
+        return units_of(source), ""
+    except OSError as error:
+        return [], f"{source.path}: {(error.strerror or str(error)).lower()}"
 
 
 def count(unit: Unit) -> Outcome:
@@ -160,7 +188,9 @@ def count(unit: Unit) -> Outcome:
     try:
         if unit.source.shards:
             return _count_shard(unit)
-        return _count_text(unit) if unit.source.kind == "text" else _count_file(unit)
+        if unit.source.kind == "text":
+            return _count_text(unit)
+        return _count_rows(unit) if unit.end else _count_file(unit)
     except OmniError as error:
         return Outcome("", Counts(), str(error))
     except OSError as error:
@@ -240,10 +270,11 @@ def _count_text(unit: Unit) -> Outcome:
     digest = hashlib.sha256(data).hexdigest()
     if unit.known is not None and unit.known[0] == digest:
         return Outcome(*unit.known)
-    lines = split_lines(data)
+    lines = list(map(str.strip, split_lines(data)))
     del data
-    counts = _tally(unit, (line for line in map(str.strip, lines) if line), characters=False)
-    return Outcome(digest, replace(counts, rows=len(lines)))
+    counts = _tally(unit, (line for line in lines if line), characters=False)
+    blank = np.flatnonzero(np.fromiter((not line for line in lines), np.bool_, len(lines)))
+    return Outcome(digest, replace(counts, rows=len(lines), gaps=gap(blank, len(lines))))
 
 
 # --- CSV and JSON ---
@@ -256,29 +287,103 @@ def _count_file(unit: Unit) -> Outcome:
         if unit.known is not None and unit.known[0] == digest:
             return Outcome(*unit.known)
         file.seek(0)
-        rows = _Rows(_csv_rows(file, unit.source) if unit.source.kind == "csv" else _captions(file, unit.source.path))
-        counts = _tally(unit, rows, characters=unit.source.kind == "csv" and bool(unit.source.column))
+        is_csv = unit.source.kind == "csv"
+        rows = _texts(*_open_source(file, unit.source), unit.source) if is_csv else _captions(file, unit.source.path)
+        counts = _count_all(unit, rows)
     is_same = _identity(before) == _identity(os.stat(unit.source.path))
-    return Outcome(digest if is_same else "", replace(counts, rows=rows.rows, fatal=rows.fatal))
+    return Outcome(digest if is_same else "", counts)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-class _Rows:
-    """Texts of usable rows, with all rows and fatal ones counted as they pass."""
+def _count_rows(unit: Unit) -> Outcome:
+    """Count the rows of a CSV file in a byte range."""
+    source = unit.source
+    with open(source.path, "rb") as file:
+        _, places = _open_source(file, source)
+        file.seek(unit.start)
+        data = file.read(unit.end - unit.start)
+    # The same bytes say something else under another header.
+    digest = hashlib.sha256(f"{places}\n".encode() + data).hexdigest()
+    if unit.known is not None and unit.known[0] == digest:
+        return Outcome(*unit.known)
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8", errors="ignore"))
+    if not unit.start:
+        next(reader)
+    return Outcome(digest, _count_all(unit, _texts(reader, places, source, unit.start)))
 
-    def __init__(self, rows: Iterator[str | Literal[False] | None]) -> None:
-        self._rows, self.rows, self.fatal = rows, 0, 0
+
+class _Useless(Enum):
+    """What a row is that is no sample."""
+
+    PASSED_OVER = 0
+    IMAGELESS = 1
+    FATAL = 2
+
+
+class _Rows:
+    """Texts of usable rows, with all rows and the useless ones counted as they pass."""
+
+    def __init__(self, rows: Iterator[str | _Useless]) -> None:
+        self._rows, self.rows = rows, 0
+        self.useless = array("q")
+        self.by_kind: Counter[_Useless] = Counter()
 
     def __iter__(self) -> Iterator[str]:
         for row in self._rows:
-            self.rows += 1
-            if row is False:
-                self.fatal += 1
-            elif isinstance(row, str):
+            if isinstance(row, str):
                 yield row
+            else:
+                self.useless.append(self.rows)
+                self.by_kind[row] += 1
+            self.rows += 1
+
+
+def _count_all(unit: Unit, texts: Iterator[str | _Useless]) -> Counts:
+    rows = _Rows(texts)
+    counts = _tally(unit, rows, characters=unit.source.kind == "csv" and bool(unit.source.column))
+    return replace(
+        counts,
+        rows=rows.rows,
+        fatal=rows.by_kind[_Useless.FATAL],
+        imageless=rows.by_kind[_Useless.IMAGELESS],
+        gaps=gap(np.asarray(rows.useless, np.int64), rows.rows),
+    )
+
+
+_QUOTE, _NEWLINE = ord('"'), ord("\n")
+_ENDS = np.frombuffer(b',\n\r"', np.uint8)
+
+
+def row_starts(path: str, step: int) -> list[int]:
+    """Byte positions at which rows of a CSV file begin, the first row at or after every ``step`` bytes.
+
+    A line break ends a row unless it is quoted, and is quoted where an odd number of quotes stand before it. That
+    holds if every quote opens a field, closes one, or is doubled in one, which is checked as the quotes are counted:
+    the csv module takes any other for a letter, and then there are no positions at all.
+    """
+    starts: list[int] = []
+    is_inside, position, before = 0, 0, b"\n"
+    with open(path, "rb") as file:
+        block = file.read(step)
+        while block:
+            following = file.read(step)
+            data = np.frombuffer(before + block + (following[:1] or b"\n"), np.uint8)
+            quotes = np.flatnonzero(data[1:-1] == _QUOTE) + 1
+            opening, closing = quotes[is_inside::2], quotes[1 - is_inside :: 2]
+            if not (np.isin(data[opening - 1], _ENDS).all() and np.isin(data[closing + 1], _ENDS).all()):
+                return []
+            if position:
+                breaks = np.flatnonzero(data[1:-1] == _NEWLINE) + 1
+                unquoted = breaks[(np.searchsorted(quotes, breaks) + is_inside) % 2 == 0]
+                if len(unquoted):
+                    starts.append(position + int(unquoted[0]))
+            is_inside = (is_inside + len(quotes)) % 2
+            position += len(block)
+            before, block = block[-1:], following
+    return starts
 
 
 def open_csv(
@@ -311,36 +416,44 @@ def _place(header: list[str], names: tuple[str, ...]) -> int:
     return next((header.index(name) for name in names if name in header), -1)
 
 
-def _csv_rows(file: IO[bytes], source: Source) -> Iterator[str | Literal[False] | None]:
-    """For each row its text; None where there is no media path; False where a column is missing."""
-    is_label, is_asr = source.media == IMAGE, source.column == TRANSCRIPT
+def _open_source(file: IO[bytes], source: Source) -> tuple[Any, list[int]]:
     try:
-        reader, places = open_csv(file, source.path, [names for names in (source.media, source.column) if names])
-        needed = max(places) + 1
+        return open_csv(file, source.path, [names for names in (source.media, source.column) if names])
+    except csv.Error as error:
+        raise OmniError(f"{source.path}: line 1: {error}; the trainers stop there") from error
+
+
+def _texts(reader: Any, places: Sequence[int], source: Source, start: int = 0) -> Iterator[str | _Useless]:
+    """For each row its text, or what is wrong with it. Messages count lines from byte ``start``."""
+    is_label, is_asr = source.media == IMAGE, source.column == TRANSCRIPT
+    needed = max(places) + 1
+    try:
         for row in reader:
             if not row:
                 continue
-            if len(row) < needed:
-                yield False if is_asr else None  # the other readers pass over it
-            elif not row[places[0]].strip():
-                yield None
+            if is_asr and len(row) < needed:
+                yield _Useless.FATAL
+            elif len(row) <= places[0] or not row[places[0]].strip():
+                yield _Useless.PASSED_OVER
             else:
-                text = row[places[-1]] if source.column else ""
+                # To the OCR trainer a label that is missing is a blank one.
+                text = row[places[-1]] if source.column and len(row) >= needed else ""
                 yield text if is_label else text.strip()
     except csv.Error as error:
-        raise OmniError(f"{source.path}: line {reader.line_num}: {error}; the trainers stop there") from error
+        place = f"line {reader.line_num}" + (f" after byte {start:,}" if start else "")
+        raise OmniError(f"{source.path}: {place}: {error}; the trainers stop there") from error
 
 
-def _captions(file: IO[bytes], path: str) -> Iterator[str | Literal[False] | None]:
-    """For each element its caption; None where image or caption is absent; False where one is no text."""
+def _captions(file: IO[bytes], path: str) -> Iterator[str | _Useless]:
+    """For each element its caption, or what is wrong with it."""
     for item in json_list(file, path):
-        image, caption = (item.get("image"), item.get("caption", None)) if isinstance(item, dict) else (None, None)
-        if not isinstance(item, dict) or image is None or "caption" not in item:
-            yield None
-        elif not isinstance(caption, str) or not isinstance(image, str):
-            yield False
+        image = item.get("image") if isinstance(item, dict) else None
+        if not isinstance(image, str) or not image:
+            yield _Useless.IMAGELESS
+        elif "caption" not in item:
+            yield _Useless.PASSED_OVER
         else:
-            yield caption
+            yield item["caption"] if isinstance(item["caption"], str) else _Useless.FATAL
 
 
 def json_list(file: IO[bytes], path: str) -> Iterator[Any]:

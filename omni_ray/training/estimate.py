@@ -5,12 +5,16 @@ Nothing here reads or writes files, so it runs as well in a task on a cluster as
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from omni_ray.training import schedule
-from omni_ray.training.advice import MAX_LABEL, warnings
+from omni_ray.training.advice import MAX_LABEL, stops, warnings
+from omni_ray.training.clips import Clips
 from omni_ray.training.configs import Config, copy_of
 from omni_ray.training.counts import Counts
 from omni_ray.training.data import KEYS, ROOT_KEYS
-from omni_ray.training.memory import GIB, Lengths, Memory, activations, largest_batch, memory
+from omni_ray.training.gaps import Gap, numbers_in
+from omni_ray.training.memory import GIB, LENGTHS_OF, Lengths, Memory, activations, largest_batch, memory
 from omni_ray.training.model_sizes import (
     DEFAULTS,
     ModelSize,
@@ -34,7 +38,7 @@ EFFECTIVE_BATCH = {
 CTC_SPECIAL, OCR_SPECIAL, OCR_MARKS = 2, 4, 2
 VOCODER_CROP = 8192
 _MEL_STEP = 256
-_MEL_HOP, _CODE_HOP = 160, 1280
+_MEL_HOP, _CODE_HOP, _VOCODER_HOP = 160, 1280, 256
 _UNKNOWN_SECONDS = 20
 
 
@@ -43,26 +47,41 @@ def estimate(inputs: Inputs) -> ConfigPlan:
     plan = blank_plan(inputs.config.name)
     plan.config = config = copy_of(inputs.config)
     _point_at_data(plan, config, inputs)
-    rows = max(_rows(plan.name, counts) for counts in inputs.counts.values())
-    if rows == 0:
+    plan.problems += [f"{plan.file}: {sentence}" for sentence in stops(plan.name, inputs)]
+    samples = max((_samples(plan.name, each, inputs.clips) for each in inputs.counts.values()), key=lambda s: s.count)
+    if samples.count == 0:
         plan.problems.append(f"{plan.file}: no data: {_paths(inputs)} holds no usable row")
+    if plan.problems:
         return plan
     _fit_longest_clip(plan, config, inputs)
     lengths = _lengths(config, inputs)
     size = _size(config, inputs, lengths)
     plan.figures |= _size_figures(size)
-    _batch(plan, config, inputs, size, lengths, rows)
+    _batch(plan, config, inputs, size, lengths, samples)
     if plan.problems:
         return plan
-    _steps(plan, config, inputs, rows)
+    _steps(plan, config, inputs, samples.count)
     _write(plan, config, inputs, lengths)
     plan.warnings += warnings(config, inputs)
     return plan
 
 
-def _rows(name: str, counts: Counts) -> int:
-    """Rows that become samples. The multimodal stage puts a stock sentence where a line is blank."""
-    return counts.rows if name == "omni_sft" else counts.usable
+@dataclass(frozen=True)
+class _Samples:
+    """What a trainer makes of a file's ``rows`` rows: ``count`` samples, and nothing of those in ``gaps``."""
+
+    rows: int
+    count: int
+    gaps: tuple[Gap, ...] = ()
+
+
+def _samples(name: str, counts: Counts, clips: Clips | None) -> _Samples:
+    if name == "omni_sft":
+        # It puts a stock sentence where a line is blank, and passes over a file that is not there.
+        return _Samples(counts.rows, counts.rows)
+    dropped = clips.dropped if clips else ()
+    lost = sum(len(numbers) for numbers in numbers_in(dropped))
+    return _Samples(counts.rows, counts.usable - lost, (*counts.gaps, *dropped))
 
 
 def _paths(inputs: Inputs) -> str:
@@ -86,9 +105,14 @@ def _fit_longest_clip(plan: ConfigPlan, config: Config, inputs: Inputs) -> None:
     if plan.name != "audio_enc" or inputs.clips is None or not inputs.clips.longest:
         return
     longest = inputs.clips.longest
+    which = (
+        "the longest clip"
+        if inputs.clips.is_longest_of_all
+        else f"the longest of {inputs.clips.looked_at:,} clips out of {inputs.clips.rows:,}; a longer one is cut"
+    )
     frames = Figure(
         -(-(1 + longest // _MEL_HOP) // _MEL_STEP) * _MEL_STEP,
-        f"frames of the longest clip, rounded up to {_MEL_STEP}: none is cut",
+        f"frames rounded up to {_MEL_STEP}, of {which}",
         {"longest_samples": longest, "hop": _MEL_HOP},
     )
     plan.figures["max_mel_length"] = frames
@@ -105,23 +129,29 @@ def _lengths(config: Config, inputs: Inputs) -> Lengths:
         samples = (clips.percentile(percent) if clips else 0) or unknown
         return int(config.get("max_mel_length", -(-(1 + samples // hop) // _MEL_STEP) * _MEL_STEP))
 
-    crop = config.get("max_audio_length", VOCODER_CROP)
     asr, ocr = inputs.counts.get("asr", Counts()), inputs.counts.get("ocr", Counts())
     return Lengths(
         mel_frames=padded(_MEL_HOP),
         code_frames=padded(_CODE_HOP),
-        audio_samples=int(crop),
-        label=min(ocr.longest, MAX_LABEL) + OCR_MARKS,
+        audio_samples=_crop(config)[0],
+        label=min(max(1, ocr.longest), MAX_LABEL) + OCR_MARKS,
         ctc_vocab=int(config.get("ctc_vocab_size", CTC_SPECIAL + len(asr.characters))),
         ocr_vocab=OCR_SPECIAL + len(ocr.characters),
-        pieces=inputs.pieces,
     )
+
+
+def _crop(config: Config) -> tuple[int, int]:
+    """Samples and mel frames of the crops a vocoder learns from; each follows from the other where one is absent."""
+    samples, frames = config.get("max_audio_length"), config.get("max_mel_length")
+    if samples is None:
+        samples = VOCODER_CROP if frames is None else max(1, int(frames) - 1) * _VOCODER_HOP
+    return int(samples), int(1 + samples // _VOCODER_HOP if frames is None else frames)
 
 
 def _size(config: Config, inputs: Inputs, lengths: Lengths) -> ModelSize:
     values = config.values
     if config.name in ("thinker", "vision", "omni_sft"):
-        share(config, inputs.pieces)
+        share(config, inputs.pieces, has_weights=inputs.has_weights)
     if config.name == "thinker":
         return thinker_size(values)
     if config.name == "audio_enc":
@@ -131,7 +161,7 @@ def _size(config: Config, inputs: Inputs, lengths: Lengths) -> ModelSize:
     if config.name == "talker":
         return talker_size(values)
     if config.name == "omni_sft":
-        return sft_size(values, inputs.encoders["audio_enc"], inputs.encoders["vision"])
+        return sft_size(values, inputs.others["audio_enc"], inputs.others["vision"])
     if config.name == "ocr":
         return ocr_size(values, lengths.ocr_vocab)
     return vocoder_size(values)
@@ -148,48 +178,61 @@ def _size_figures(size: ModelSize) -> dict[str, Figure]:
 # --- batch ---
 
 
-def _batch(plan: ConfigPlan, config: Config, inputs: Inputs, size: ModelSize, lengths: Lengths, rows: int) -> None:
+def _batch(
+    plan: ConfigPlan, config: Config, inputs: Inputs, size: ModelSize, lengths: Lengths, samples: _Samples
+) -> None:
     """Batch size and accumulation: the effective batch, as far as memory and rows allow."""
     options, wanted = inputs.options, EFFECTIVE_BATCH[plan.name]
-    vram = int(options.vram_gb * GIB)
+    vram = int(options.vram_gib * GIB)
+    one = activations(plan.name, config.values, lengths, inputs.others)
 
     def needs(batch: int) -> Memory:
-        one = activations(plan.name, config.values, lengths, inputs.encoders)
         return memory(size, one * batch, all_have_gradients=plan.name == "omni_sft")
 
-    fitting = largest_batch(wanted, lambda batch: needs(batch).total <= vram)
+    fitting = largest_batch(wanted, lambda many: needs(many).total <= vram)
     seed, val_split = int(config.get("seed", 42)), float(config.get("val_split", 0.1))
-    workers = int(config.get("num_workers", 1 if plan.name == "vocoder" else 2))
-    drop_last = bool(config.get("drop_last", True))
-    train_drops = drop_last or plan.name in ("ocr", "vocoder")
-    train, val = rows_by_worker(rows, seed=seed, val_split=val_split, num_workers=workers)
-    batch = largest_batch(
-        fitting,
-        lambda size: batches(train, size, train_drops) > 0 and batches(val, size, drop_last) > 0,
+    workers, drop_last = int(config.get("num_workers", 2)), bool(config.get("drop_last", True))
+    train, val = rows_by_worker(
+        samples.rows, seed=seed, val_split=val_split, num_workers=workers, without=numbers_in(samples.gaps)
     )
-    if not batches(train, batch, train_drops):
-        plan.problems.append(f"{plan.file}: {rows:,} rows leave none for training; prepare more data")
+    trainable = largest_batch(fitting, lambda many: batches(train, many, drop_last) > 0)
+    batch = largest_batch(trainable, lambda many: batches(val, many, drop_last) > 0)
+    if not batches(val, batch, drop_last):
+        batch = trainable  # there is no validation at any size
+    if not batches(train, batch, drop_last):
+        plan.problems.append(f"{plan.file}: {samples.count:,} rows leave none for training; prepare more data")
         return
     accumulation = 1
     if options.allow_accumulation:
-        accumulation = min(wanted // batch, batches(train, batch, train_drops))
+        accumulation = min(wanted // batch, batches(train, batch, drop_last))
     used = needs(batch)
-    dealt = {"rows": rows, "seed": seed, "val_split": val_split, "num_workers": workers, "drop_last": drop_last}
-    held_out = "rows with hash((row, seed)) % 100 < val_split * 100" if val_split else "all rows: val_split is 0"
+    dealt = {
+        "rows": samples.rows, "samples": samples.count, "seed": seed, "val_split": val_split, "num_workers": workers,
+    }  # fmt: skip
+    dealt_out = {"batch_size": batch, "num_workers": workers, "drop_last": drop_last}
     plan.figures |= {
         "rows": Figure(
-            rows,
+            samples.count,
             "rows that become samples; of several data sets, those of the longest",
-            {dataset: _rows(plan.name, counts) for dataset, counts in inputs.counts.items()},
+            {dataset: _samples(plan.name, each, inputs.clips).count for dataset, each in inputs.counts.items()},
         ),
-        "train_rows": Figure(int(train.sum()), "rows that are not held out", dealt),
-        "val_rows": Figure(int(val.sum()), held_out, dealt),
-        "train_batches": Figure(batches(train, batch, train_drops), "train_rows in batches, by worker", dealt),
-        "val_batches": Figure(batches(val, batch, drop_last), "val_rows in batches, by worker", dealt),
+        "train_rows": Figure(int(train.sum()), "samples whose rows are not held out", dealt),
+        "val_rows": Figure(
+            int(val.sum()), "samples whose rows have hash((row, seed)) % 100 < val_split * 100", dealt
+        ),
+        "train_batches": Figure(
+            batches(train, batch, drop_last), "each worker's rows in batches",
+            {"rows_by_worker": train.tolist(), **dealt_out},
+        ),
+        "val_batches": Figure(
+            batches(val, batch, drop_last), "each worker's rows in batches",
+            {"rows_by_worker": val.tolist(), **dealt_out},
+        ),
         "batch_size": Figure(
             batch,
-            "effective batch, halved until it fits the card, and until training and validation rows fill one",
-            {"effective": wanted, "fits_memory": fitting, "vram_gb": options.vram_gb},
+            "effective batch, halved until it fits the card, until training rows fill one, and until validation rows "
+            "do if they can",
+            {"effective": wanted, "fits_memory": fitting, "fills_training": trainable, "vram_gib": options.vram_gib},
         ),
         "gradient_accumulation_steps": Figure(
             accumulation,
@@ -198,20 +241,24 @@ def _batch(plan: ConfigPlan, config: Config, inputs: Inputs, size: ModelSize, le
         ),
         "memory_bytes": Figure(
             used.total,
-            "4 B * resident + 4 B * gradients + 8 B * trained (AdamW) + activations + reserve",
-            vars(used),
+            "4 B * resident + 4 B * gradients + 8 B * trained (AdamW) + activations_of_one * batch_size + reserve",
+            {
+                **vars(used), "resident_parameters": size.resident, "trained_parameters": size.trained,
+                "batch_size": batch, "activations_of_one": one,
+                **{name: getattr(lengths, name) for name in LENGTHS_OF[plan.name]},
+            },
         ),
-    }
+    }  # fmt: skip
     if used.total > vram:
         plan.warnings.append(
-            f"needs about {used.total / GIB:.1f} GiB even at batch size {batch}; --vram is {options.vram_gb:g}"
+            f"needs about {used.total / GIB:.1f} GiB even at batch size {batch}; --vram is {options.vram_gib:g}"
         )
     elif fitting < wanted:
-        plan.warnings.append(f"batch size {fitting} instead of {wanted}, to fit into {options.vram_gb:g} GiB")
+        plan.warnings.append(f"batch size {fitting} instead of {wanted}, to fit into {options.vram_gib:g} GiB")
     if batch < fitting:
-        plan.warnings.append(
-            f"batch size {batch} instead of {fitting}: {int(val.sum()):,} validation rows would not fill more"
-        )
+        few = "training" if batch == trainable else "validation"
+        count = int((train if batch == trainable else val).sum())
+        plan.warnings.append(f"batch size {batch} instead of {fitting}: {count:,} {few} rows would not fill more")
 
 
 # --- steps ---
@@ -240,7 +287,7 @@ def _steps(plan: ConfigPlan, config: Config, inputs: Inputs, rows: int) -> None:
         "checkpoint_freq": checkpoints,
     }
     if not can_validate:
-        plan.warnings.append(f"{plan.value('val_rows')} validation rows fill no batch, so it never validates")
+        plan.warnings.append(f"never validates: {plan.value('val_rows'):,} rows held out fill no batch")
 
 
 def _text_steps(plan: ConfigPlan, config: Config, inputs: Inputs, rows: int, by_rows: Figure) -> tuple[Figure, Figure]:
@@ -248,7 +295,6 @@ def _text_steps(plan: ConfigPlan, config: Config, inputs: Inputs, rows: int, by_
     options, counts = inputs.options, inputs.counts["text"]
     tokens = counts.tokens if options.assumed_tokens is None else options.assumed_tokens
     context = int(config.get("ctx_len", DEFAULTS["thinker"]["ctx_len"]))
-    parameters = plan.value("parameters")
     if not options.has_token_counts:
         plan.figures["steps_rule"] = Figure("lines", "the tokens were not counted")
         return by_rows, schedule.epochs(rows, "samples")
@@ -264,8 +310,10 @@ def _text_steps(plan: ConfigPlan, config: Config, inputs: Inputs, rows: int, by_
         "tokens": Figure(tokens, "counted" if options.assumed_tokens is None else "--assume-text-tokens"),
         "tokens_per_step": Figure(batch * context, "effective * ctx_len", {"effective": batch, "ctx_len": context}),
         "steps_rule": Figure(rule, why),
-        "chinchilla_epochs": schedule.chinchilla(parameters, tokens),
     }
+    learnt = seen * plan.value("train_rows") // rows
+    if learnt:
+        plan.figures["chinchilla_epochs"] = schedule.chinchilla(plan.value("parameters"), learnt)
     if rule == "lines":
         return by_rows, schedule.epochs(most, "tokens")
     by_tokens = schedule.steps_per_epoch_by_tokens(seen, plan.value("train_rows"), rows, batch, context)
@@ -283,8 +331,9 @@ def _write(plan: ConfigPlan, config: Config, inputs: Inputs, lengths: Lengths) -
     ):  # fmt: skip
         config.set(key, plan.value(key), plan.figures[key].rule)
     if plan.name == "audio_enc":
+        # A blank transcript is one unknown character to the trainer.
         longest = Figure(
-            inputs.counts["asr"].longest,
+            max(1, inputs.counts["asr"].longest),
             "the longest transcript, in characters: none is cut",
             {"longest": inputs.counts["asr"].longest},
         )
@@ -296,16 +345,19 @@ def _write(plan: ConfigPlan, config: Config, inputs: Inputs, lengths: Lengths) -
     if plan.name == "ocr":
         longest_label = inputs.counts["ocr"].longest
         plan.figures["max_text_length"] = Figure(
-            lengths.label, f"min(longest label, {MAX_LABEL}) + {OCR_MARKS} marks", {"longest": longest_label}
+            lengths.label,
+            f"min(longest label, {MAX_LABEL}), at least 1, + {OCR_MARKS} marks",
+            {"longest": longest_label},
         )
         plan.figures["ocr_vocab_size"] = Figure(
             lengths.ocr_vocab, "4 + distinct characters", {"characters": len(inputs.counts["ocr"].characters)}
         )
         config.set("max_text_length", lengths.label, plan.figures["max_text_length"].rule)
-    if plan.name == "vocoder" and "max_audio_length" not in config.values:
-        config.set("max_audio_length", VOCODER_CROP, "crops of about half a second fit the card")
-        config.set("max_mel_length", 1 + VOCODER_CROP // 256, "frames of such a crop")
+    if plan.name == "vocoder":
+        samples, frames = _crop(config)
+        config.set("max_audio_length", samples, "samples of a crop; about half a second fits the card")
+        config.set("max_mel_length", frames, "frames of such a crop")
     if plan.name == "vision" and config.get("use_thinker_for_text", True) is not False:
         config.set("use_thinker_for_text", False, "the trainer fails with the thinker as its text encoder")
-    if inputs.moved_thinker:
-        config.set("thinker_ckpt", inputs.moved_thinker, "the multimodal stage cannot load the thinker.pt of stage A")
+    if inputs.thinker_ckpt:
+        config.set("thinker_ckpt", inputs.thinker_ckpt, "the multimodal stage cannot load the thinker.pt of stage A")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from omni_ray.errors import OmniError
 from omni_ray.materialize.record import packed_with
@@ -19,7 +21,7 @@ from omni_ray.training import vocabulary as tokenizers
 from omni_ray.training.cache import CountCache
 from omni_ray.training.clips import Clips, ClipsUnit, downsampling, longest_in, look_at
 from omni_ray.training.configs import NAMES, Config, file_name
-from omni_ray.training.counts import Counts, Outcome, Source, Unit, count, units_of
+from omni_ray.training.counts import Counts, Outcome, Source, Unit, count, cut
 from omni_ray.training.data import KEYS, PRODUCTION, Choice, DataFile, choose, committed_shards, text_to_train_on
 from omni_ray.training.estimate import estimate
 from omni_ray.training.planned import ConfigPlan, Inputs, Options, blank_plan
@@ -27,7 +29,7 @@ from omni_ray.training.report import DataSet, PlanReport
 from omni_ray.training.schedule import Rule
 from omni_ray.training.schema import problems
 from omni_ray.training.tasks import Engine, runner
-from omni_ray.training.tokenizer import find
+from omni_ray.training.tokenizer import checkpoint_in, find
 from omni_ray.training.tokens import digest
 from omni_ray.training.vocabulary import Vocabulary
 
@@ -37,6 +39,8 @@ CACHE = "plan/counts.json"
 SAVED_AS = {"omni_sft": "omni"}
 """What a trainer calls its model, where that is not its configuration's name."""
 _SEES_ALL = 1 << 40
+_SAVE_EVERY = 10.0
+"""Seconds between two savings of what was counted: a plan that is killed loses no more."""
 
 
 def plan(
@@ -45,7 +49,7 @@ def plan(
     configs: Sequence[str] | None = None,
     data: Choice = "auto",
     dry_run: bool = False,
-    vram_gb: float = 12.0,
+    vram_gib: float = 12.0,
     steps_rule: Rule | None = None,
     allow_accumulation: bool = False,
     skip_text_tokens: bool = False,
@@ -63,7 +67,7 @@ def plan(
         configs: names of configurations; None for all seven.
         data: which files to train on: production, synthetic, or whichever is there ("auto").
         dry_run: write nothing at all.
-        vram_gb: memory of the card, in GiB.
+        vram_gib: memory of the card, in GiB.
         steps_rule: count text steps in "tokens" or in "lines"; None for whichever fits the data.
         allow_accumulation: write ``gradient_accumulation_steps`` above 1 where memory asks for it.
         skip_text_tokens: do not count the tokens of the text corpus.
@@ -74,7 +78,8 @@ def plan(
         reporter: shows progress.
 
     Returns:
-        The report. Configurations with problems are named in it and left as they are; the others are planned.
+        The report. Configurations with problems are named in it and not planned; the others are. Every configuration
+        that shares the tokenizer gets its ``vocab_size``, planned or not.
 
     Raises:
         OmniError: the options make no sense, or another run is at work in ``root``.
@@ -83,12 +88,12 @@ def plan(
     names = _names(configs)
     if assume_text_tokens is not None and (not skip_text_tokens or assume_text_tokens < 1):
         raise OmniError("--assume-text-tokens is a number of 1 or more, and goes with --skip-text-tokenization")
-    if not vram_gb > 0:
+    if not vram_gib > 0:
         raise OmniError("--vram must be above 0")
     if not root.is_dir():
         raise OmniError(f"{root}: no such folder; give the project folder as --root")
     options = Options(
-        vram_gb, steps_rule, allow_accumulation, assume_text_tokens,
+        vram_gib, steps_rule, allow_accumulation, assume_text_tokens,
         not skip_text_tokens or assume_text_tokens is not None,
     )  # fmt: skip
     store = Store(root, shards)
@@ -104,6 +109,7 @@ def plan(
             work.settle_tokenizer(run)
             work.count(run, with_text=not skip_text_tokens)
             work.estimate(run)
+        work.share_vocabulary()
         if not dry_run:
             work.write()
     return report
@@ -133,7 +139,7 @@ class _Work:
         self.counts: dict[str, dict[str, Counts]] = {}
         self.clips: dict[str, Clips] = {}
         self.cache = CountCache(store.state_folder / CACHE)
-        self.outcomes: list[tuple[Unit, Outcome]] = []
+        self.sharers: dict[str, Config] = {}
         self.vocabulary: Vocabulary | None = None
 
     def read(self, names: Sequence[str]) -> None:
@@ -200,8 +206,14 @@ class _Work:
         try:
             if self.broken["thinker"]:
                 raise OmniError(f"{file_name('thinker')} cannot be used, which says where the tokenizer is")
-            wanted = {name: self.configs[name] for name in ("thinker", *(plan.name for plan in users))}
-            self.vocabulary = tokenizers.settle(self.root, wanted, self._tokenizer_text(), run)
+            # Those that are not planned would find another tokenizer than the one their vocab_size is for.
+            self.sharers = {
+                name: self.configs[name]
+                for name in tokenizers.USERS
+                if not self.broken[name] and (name in self.plans or not self.configs[name].is_new)
+            }
+            known = {"thinker": self.configs["thinker"], **self.sharers}
+            self.vocabulary = tokenizers.settle(self.root, known, self._tokenizer_text(), run)
         except OmniError as error:
             for plan in users:
                 plan.problems.append(f"{plan.file}: {self._shown(str(error))}")
@@ -238,22 +250,23 @@ class _Work:
         for plan in self._left():
             for dataset, file in self.files[plan.name].items():
                 wanted.setdefault((file.source, self._context(plan.name, dataset)), []).append((plan, dataset))
+        sources = list({source: None for source, _ in wanted})
         units: list[tuple[Unit, tuple[Source, int]]] = []
         failed: dict[tuple[Source, int], str] = {}
+        cuts = dict(zip(sources, run(cut, sources), strict=True))
         for key, users in wanted.items():
             source, context = key
             is_counted = users[0][1] not in ("tts", "ocr") and (users[0][1] != "text" or with_text)
-            try:
-                for unit in units_of(source):
-                    unit = replace(unit, tokenizer=tokenizer if is_counted else b"", ctx_len=context)
-                    units.append((replace(unit, known=self.cache.find(unit)), key))
-            except OSError as error:
-                failed[key] = f"{source.path}: {(error.strerror or str(error)).lower()}"
+            parts, problem = cuts[source]
+            if problem:
+                failed[key] = problem
+            for unit in parts:
+                unit = replace(unit, tokenizer=tokenizer if is_counted else b"", ctx_len=context)
+                units.append((replace(unit, known=self.cache.find(unit)), key))
         sums: dict[tuple[Source, int], Counts] = {}
         self.reporter.begin("training files", len(units), stage="count")
-        for (unit, key), outcome in zip(units, run(count, [unit for unit, _ in units]), strict=True):
+        for (_, key), outcome in zip(units, self._outcomes(run, [unit for unit, _ in units]), strict=True):
             self.reporter.advance("training files", kept=outcome.counts.rows)
-            self.outcomes.append((unit, outcome))
             sums[key] = sums.get(key, Counts()) + outcome.counts
             if outcome.problem:
                 failed.setdefault(key, outcome.problem)
@@ -261,6 +274,21 @@ class _Work:
         for key, users in wanted.items():
             self._take(users, sums.get(key, Counts()), self._shown(failed.get(key, "")))
         self._look_at_clips(run)
+
+    def _outcomes(self, run: Runner, units: list[Unit]) -> Iterator[Outcome]:
+        """Count ``units``; what is known is saved as it comes, so that an interrupted plan does not start over."""
+        saved = time.monotonic()
+        try:
+            for unit, outcome in zip(units, run(count, units), strict=True):
+                self.cache.add(unit, outcome)
+                if not self.report.dry_run and time.monotonic() - saved > _SAVE_EVERY:
+                    self.cache.save()
+                    saved = time.monotonic()
+                yield outcome
+            self.cache.keep_only(units)
+        finally:
+            if not self.report.dry_run:
+                self.cache.save()
 
     def _context(self, name: str, dataset: str) -> int:
         """Tokens of a row that the trainer sees."""
@@ -282,8 +310,10 @@ class _Work:
                     unit = ClipsUnit(file.source.path, str(self.root.absolute()))
                     units.setdefault(unit, []).append(plan.name)
         for names, clips in zip(units.values(), run(look_at, list(units)), strict=True):
-            if clips.looked_at < clips.rows:
-                clips = replace(clips, longest=max((clips.longest, *run(longest_in, self._audio_shards()))))
+            if not clips.is_longest_of_all and self._is_production(names[0]):
+                shards = list(run(longest_in, self._audio_shards()))
+                is_known = bool(shards) and None not in shards
+                clips = replace(clips, longest=max((clips.longest, *filter(None, shards))), is_longest_of_all=is_known)
             for name in names:
                 self.clips[name] = clips
                 if clips.looked_at and not clips.frames:
@@ -293,6 +323,10 @@ class _Work:
                     )
 
         self._settle_downsampling()
+
+    def _is_production(self, name: str) -> bool:
+        """Whether the clips of a configuration are those of the shards."""
+        return all(f.origin == "production" for d, f in self.files[name].items() if d in ("asr", "tts"))
 
     def _audio_shards(self) -> list[tuple[Storage, str]]:
         try:
@@ -336,37 +370,54 @@ class _Work:
         return [f"{record} is of an earlier run: its step, vocabulary and lengths count, not this plan's; move it away"]
 
     def _inputs(self, plan: ConfigPlan) -> Inputs:
-        encoders: Mapping[str, Mapping[str, object]] = {}
-        moved = ""
+        others: Mapping[str, Mapping[str, Any]] = {}
+        thinker_ckpt = ""
         if plan.name == "omni_sft":
-            encoders = {name: self.configs[name].values for name in ("audio_enc", "vision")}
+            others = {name: self.configs[name].values for name in ("audio_enc", "vision", "thinker")}
             folder = tokenizers.folders(self.configs)["omni_sft"]
             configured = str(self.configs["omni_sft"].get("thinker_ckpt", ""))
-            moved = "" if tokenizers.is_same(folder, configured) else folder
+            thinker_ckpt = "" if tokenizers.is_same(folder, configured) else folder
         return Inputs(
             self.configs[plan.name],
             self.files[plan.name],
             self.counts[plan.name],
             self.clips.get(plan.name),
             self.vocabulary.trained.pieces if self.vocabulary and plan.name in tokenizers.USERS else 0,
-            encoders,
-            moved,
+            self._has_weights(plan.name),
+            others,
+            thinker_ckpt,
             self.options,
         )
+
+    def _has_weights(self, name: str) -> bool:
+        """Whether weights lie beside the tokenizer that the trainer of ``name`` reads."""
+        if name not in tokenizers.USERS:
+            return False
+        return checkpoint_in(self.root / tokenizers.folders(self.configs)[name]) is not None
+
+    def share_vocabulary(self) -> None:
+        """Give the tokenizer's size to configurations that share it and are not planned."""
+        planned = {plan.name for plan in self._left()}
+        if self.vocabulary is None or planned.isdisjoint(tokenizers.USERS):
+            return
+        sharers = dict(self.sharers)
+        if "omni_sft" in planned:
+            sharers["vision"] = self.configs["vision"]  # written for it, see below
+        for name, config in sharers.items():
+            is_there = not config.is_new or name not in self.plans
+            if name not in planned and name not in self.vocabulary.problems and is_there:
+                tokenizers.share(config, self.vocabulary.trained.pieces, has_weights=self._has_weights(name))
+                self.report.sharers.append(config)
 
     # --- writing ---
 
     def write(self) -> None:
-        """Write the tokenizer, the configurations that changed, and what was counted, in this order."""
+        """Write the tokenizer and the configurations that changed, in this order."""
         left = self._left()
         if self.vocabulary is not None and any(plan.name in tokenizers.USERS for plan in left):
             self.report.written += self.vocabulary.save(self.root)
-        for plan in left:
-            if plan.config is not None and plan.config.write(self.root):
-                self.report.written.append(plan.file)
-        if any(plan.name == "omni_sft" for plan in left):
+        configs = [plan.config for plan in left if plan.config is not None] + self.report.sharers
+        if any(plan.name == "omni_sft" for plan in left) and "audio_enc" not in self.plans:
             # Its trainer reads the encoders' files; without them it guesses the widths, and fails.
-            for name in ("audio_enc", "vision"):
-                if name not in self.plans and self.configs[name].write(self.root):
-                    self.report.written.append(file_name(name))
-        self.cache.save(self.outcomes)
+            configs.append(self.configs["audio_enc"])
+        self.report.written += [file_name(config.name) for config in configs if config.write(self.root)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from omni_ray.training.clips import Clips
 from omni_ray.training.configs import Change, Config, file_name
@@ -27,14 +28,14 @@ class Options:
     """What the user decides.
 
     Attributes:
-        vram_gb: memory of the card, in GiB.
+        vram_gib: memory of the card, in GiB.
         steps_rule: how text steps are counted; None for whichever fits the data.
         allow_accumulation: write ``gradient_accumulation_steps`` above 1, for trainers that can use it.
         assumed_tokens: tokens of the text corpus, taken on trust; None where they were counted.
         has_token_counts: whether the tokens of the text corpus are known, counted or assumed.
     """
 
-    vram_gb: float = 12.0
+    vram_gib: float = 12.0
     steps_rule: Rule | None = None
     allow_accumulation: bool = False
     assumed_tokens: int | None = None
@@ -50,8 +51,9 @@ class Inputs:
         files: its data sets' files, and ``counts``: what is in them, both by data set.
         clips: what the clips of its CSV are like, where it has one.
         pieces: pieces of the tokenizer it will find; 0 where it uses none.
-        encoders: for the multimodal stage, the values of ``audio_enc`` and ``vision``.
-        moved_thinker: for the multimodal stage, the folder to take instead of the thinker's own.
+        has_weights: there are weights that were trained with the tokenizer.
+        others: for the multimodal stage, the values of ``audio_enc``, ``vision`` and ``thinker``.
+        thinker_ckpt: for the multimodal stage, the folder to take instead of the thinker's own; "" where its own will do.
         options: the user's.
     """
 
@@ -60,8 +62,9 @@ class Inputs:
     counts: Mapping[str, Counts]
     clips: Clips | None = None
     pieces: int = 0
-    encoders: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    moved_thinker: str = ""
+    has_weights: bool = False
+    others: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    thinker_ckpt: str = ""
     options: Options = field(default_factory=Options)
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from omni_ray.errors import DONE, FALLS_SHORT, WRONG_INPUT
+from omni_ray.training.configs import Config
 from omni_ray.training.counts import Counts
 from omni_ray.training.data import DataFile
 from omni_ray.training.planned import ConfigPlan
@@ -31,6 +32,7 @@ class PlanReport:
         data: the data sets, each file once.
         tokenizer: the tokenizer all stages share; None where no stage planned needs one.
         plans: of each configuration asked for, in the order of training.
+        sharers: configurations that are not planned, and get the ``vocab_size`` of the tokenizer they share.
         written: files, relative to the root.
     """
 
@@ -39,6 +41,7 @@ class PlanReport:
     data: list[DataSet] = field(default_factory=list)
     tokenizer: Vocabulary | None = None
     plans: list[ConfigPlan] = field(default_factory=list)
+    sharers: list[Config] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
 
     @property
@@ -61,6 +64,9 @@ class PlanReport:
             "data": [_data_as_dict(each) for each in self.data],
             "tokenizer": _tokenizer_as_dict(self.tokenizer),
             "configs": [_plan_as_dict(plan) for plan in self.plans],
+            "sharers": {
+                config.name: [asdict(change) for change in config.changes] for config in self.sharers if config.changes
+            },
             "written": self.written,
             "problems": self.problems,
             "exit_code": self.exit_code,
@@ -70,7 +76,7 @@ class PlanReport:
 def _data_as_dict(each: DataSet) -> dict[str, Any]:
     counts = each.counts.as_json()
     counts |= {"distinct_characters": len(each.counts.characters), "longest": each.counts.longest}
-    del counts["characters"], counts["lengths"]
+    del counts["characters"], counts["lengths"], counts["gaps"]
     file = each.file
     return {
         "dataset": file.dataset,

@@ -27,8 +27,8 @@ def render(report: PlanReport) -> str:
 
 def render_changes(report: PlanReport) -> str:
     """What the configurations would become, as one diff; "" where nothing changes."""
-    diffs = [plan.config.diff() for plan in report.plans if plan.config and not plan.problems]
-    return "\n".join(filter(None, diffs))
+    planned = [plan.config for plan in report.plans if plan.config and not plan.problems]
+    return "\n".join(filter(None, (config.diff() for config in (*planned, *report.sharers))))
 
 
 def _data(report: PlanReport) -> Iterator[str]:
@@ -115,7 +115,7 @@ def _more_lines(plan: ConfigPlan) -> Iterator[str]:
     trained, resident = plan.value("parameters"), plan.value("resident_parameters")
     if resident != trained:
         yield f"  In memory: {resident:,} params, of which {trained:,} are trained"
-    needed, card = plan.value("memory_bytes") / GIB, figures["batch_size"].inputs["vram_gb"]
+    needed, card = plan.value("memory_bytes") / GIB, figures["batch_size"].inputs["vram_gib"]
     yield f"  Training memory: about {needed:.1f} GiB of {card:g} GiB"
     yield f"  Rows: {plan.value('train_rows'):,} to train on, {plan.value('val_rows'):,} held out"
     if plan.value("val_freq") <= plan.value("max_steps"):
@@ -133,8 +133,8 @@ def _more_lines(plan: ConfigPlan) -> Iterator[str]:
             f"{wanted['upper_tokens']:,} the upper end (200)"
         )
         yield (
-            f"    {wanted['tokens']:,} are there ({wanted['tokens_per_parameter']} per parameter): "
-            f"the optimum takes {figures['chinchilla_epochs'].value:,} epochs"
+            f"    an epoch learns from {wanted['tokens']:,} ({wanted['tokens_per_parameter']} per parameter): "
+            f"the optimum takes {figures['chinchilla_epochs'].value:,} epochs, the upper end {wanted['upper_epochs']:,}"
         )
     for key, what in (("max_text_length", "Label length"), ("ocr_vocab_size", "Characters")):
         if key in figures:

@@ -120,9 +120,7 @@ def validation_frequency(steps_per_epoch: int, steps: int, can_validate: bool) -
     Without one full validation batch the trainers divide by zero, so it is put beyond the end.
     """
     if not can_validate:
-        return Figure(
-            steps + 1, "max_steps + 1: the validation rows do not fill one batch, so never", {"max_steps": steps}
-        )
+        return never(steps, "the validation rows fill no batch")
     value = min(max(100, min(1000, steps_per_epoch // 10)), max(1, steps_per_epoch))
     return Figure(
         value,
@@ -146,16 +144,22 @@ def never(steps: int, why: str) -> Figure:
 
 
 def chinchilla(parameters: int, tokens: int) -> Figure:
-    """How many epochs over ``tokens`` make 20 tokens per parameter; the value is that number, rounded up."""
-    optimum = CHINCHILLA_OPTIMUM * parameters
+    """How many epochs make 20 tokens per parameter, rounded up.
+
+    Args:
+        parameters: of the model, trained.
+        tokens: that one epoch learns from, above 0.
+    """
+    optimum, upper = CHINCHILLA_OPTIMUM * parameters, CHINCHILLA_UPPER * parameters
     return Figure(
-        -(-optimum // tokens) if tokens else None,
-        f"ceil({CHINCHILLA_OPTIMUM} * parameters / tokens)",
+        -(-optimum // tokens),
+        f"ceil({CHINCHILLA_OPTIMUM} * parameters / tokens); at the upper end ceil({CHINCHILLA_UPPER} * ...)",
         {
             "parameters": parameters,
             "tokens": tokens,
             "optimum_tokens": optimum,
-            "upper_tokens": CHINCHILLA_UPPER * parameters,
+            "upper_tokens": upper,
+            "upper_epochs": -(-upper // tokens),
             "tokens_per_parameter": float(f"{tokens / parameters:.3g}"),
         },
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -20,12 +21,16 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+_NO_PATH = re.compile("[\0\ud800-\udfff]")
+"""Characters that no path has: NUL, and halves of a character."""
 _COUNT = (_is_whole(1), "a whole number of 1 or more")
+_CONTEXT = (_is_whole(2), "a whole number of 2 or more")
 _COUNT_OR_NONE = (_is_whole(0), "a whole number of 0 or more")
 _FLAG = (lambda value: isinstance(value, bool), "true or false")
-_PATH = (lambda value: isinstance(value, str) and value.strip() == value != "", "a path")
+_PATH = (lambda value: isinstance(value, str) and value.strip() == value != "" and not _NO_PATH.search(value), "a path")
 _SHARE = (lambda value: _is_number(value) and 0 <= value < 1, "a number from 0 to less than 1")
 _POSITIVE = (lambda value: _is_number(value) and value > 0, "a number above 0")
+_NOT_NEGATIVE = (lambda value: _is_number(value) and value >= 0, "a number of 0 or more")
 _PERCENT = (lambda value: _is_number(value) and 0 < value <= 100, "a percentage above 0")
 _OBJECT = (lambda value: isinstance(value, dict), "an object")
 _SEED = (lambda value: isinstance(value, int) and not isinstance(value, bool), "a whole number")
@@ -41,45 +46,49 @@ _LISTS_OF_COUNTS = (
 
 _EVERY = {
     "save_dir": _PATH, "seed": _SEED, "val_split": _SHARE, "drop_last": _FLAG, "num_workers": _COUNT_OR_NONE,
-    "use_amp": _FLAG,
+    "use_amp": _FLAG, "print_freq": _COUNT, "wd": _NOT_NEGATIVE, "lr": _POSITIVE, "dropout": _SHARE,
+    "shuffle_buffer_size": _COUNT_OR_NONE, "use_compile": _FLAG, "use_flash": _FLAG,
 }  # fmt: skip
 _DECODER = {
     "vocab_size": _COUNT, "n_layers": _COUNT, "d_model": _COUNT, "n_heads": _COUNT, "d_ff": _COUNT,
     "use_gqa": _FLAG, "use_swiglu": _FLAG, "use_moe": _FLAG, "num_experts": _COUNT, "num_experts_per_tok": _COUNT,
-    "kv_groups": _COUNT,
+    "kv_groups": _COUNT, "dropout": _SHARE, "rope_theta": _POSITIVE,
 }  # fmt: skip
 _ENCODER = {"n_layers": _COUNT, "d_model": _COUNT, "n_heads": _COUNT, "d_ff": _COUNT}
 _PICTURE = {"img_size": _COUNT, "patch": _COUNT}
 _KEYS: Mapping[str, Mapping[str, Any]] = {
-    "thinker": {**_DECODER, "ctx_len": _COUNT, "train_text": _PATH},
+    "thinker": {**_DECODER, "ctx_len": _CONTEXT, "train_text": _PATH},
     "audio_enc": {
         **_ENCODER, "downsample_time": _COUNT, "mel_bins": _COUNT, "sample_rate": _COUNT, "train_csv": _PATH,
-        "ctc_vocab_size": _COUNT, "max_mel_length": _COUNT, "max_mel_length_percentile": _PERCENT,
+        "ctc_vocab_size": _COUNT, "max_text_len_percentile": _PERCENT, "max_mel_length": _COUNT, "max_mel_length_percentile": _PERCENT,
     },
     "vision": {
-        **_ENCODER, **_PICTURE, "embed_dim": _COUNT, "vocab_size": _COUNT, "ctx_len": _COUNT, "train_manifest": _PATH,
+        **_ENCODER, **_PICTURE, "embed_dim": _COUNT, "vocab_size": _COUNT, "ctx_len": _CONTEXT, "train_manifest": _PATH,
         "image_root": _PATH, "thinker_ckpt": _PATH, "thinker": _OBJECT, "temperature": _POSITIVE,
     },
     "talker": {
         **_ENCODER, "codebooks": _COUNT, "codebook_size": _COUNT, "use_gqa": _FLAG, "use_swiglu": _FLAG,
-        "kv_groups": _COUNT, "n_mels": _COUNT, "sample_rate": _COUNT, "frame_ms": _COUNT, "tts_csv": _PATH,
+        "kv_groups": _COUNT, "rope_theta": _POSITIVE, "n_mels": _COUNT, "sample_rate": _COUNT, "frame_ms": _COUNT, "tts_csv": _PATH,
         "max_mel_length": _COUNT, "max_mel_length_percentile": _PERCENT,
     },
     "omni_sft": {
-        "thinker": _OBJECT, "sft_mix": _OBJECT, "ctx_len": _COUNT, "thinker_ckpt": _PATH, "audio_ckpt": _PATH,
+        "thinker": _OBJECT, "sft_mix": _OBJECT, "ctx_len": _CONTEXT, "thinker_ckpt": _PATH, "audio_ckpt": _PATH,
         "vision_ckpt": _PATH,
     },
     "ocr": {
         **_PICTURE, "vision_d_model": _COUNT, "vision_layers": _COUNT, "vision_heads": _COUNT, "vision_d_ff": _COUNT,
         "decoder_d_model": _COUNT, "decoder_layers": _COUNT, "decoder_heads": _COUNT, "decoder_d_ff": _COUNT,
         "use_gqa": _FLAG, "use_swiglu": _FLAG, "train_csv": _PATH, "image_root": _PATH,
+        "max_text_length_percentile": _PERCENT,
     },
     "vocoder": {
         "n_mels": _COUNT, "n_fft": _COUNT, "hop_length": _COUNT, "sample_rate": _COUNT, "train_csv": _PATH,
         "upsample_initial_channel": _COUNT, "resblock_kernel_sizes": _ODD_COUNTS,
         "resblock_dilation_sizes": _LISTS_OF_COUNTS, "mpd_periods": _COUNTS, "mpd_kernel_size": _COUNT,
         "msd_num_scales": _COUNT, "max_audio_length": _COUNT, "max_mel_length": _COUNT,
-        "max_audio_length_percentile": _PERCENT,
+        "max_audio_length_percentile": _PERCENT, "mpd_stride": _COUNT, "lr_g": _POSITIVE, "lr_d": _POSITIVE,
+        "discriminator_update_interval": _COUNT, "discriminator_lr_warmup_steps": _COUNT_OR_NONE,
+        "lambda_mel": _NOT_NEGATIVE, "lambda_fm": _NOT_NEGATIVE, "lambda_adv": _NOT_NEGATIVE,
     },
 }  # fmt: skip
 _MIX = {"text_path": _PATH, "image_manifest": _PATH, "image_root": _PATH, "asr_csv": _PATH}
@@ -122,8 +131,8 @@ def _impossible(name: str, values: Mapping[str, Any]) -> Iterator[str]:
     for key in ("mel_bins", "n_mels"):
         if name in ("audio_enc", "talker") and values.get(key, MEL_BINS) != MEL_BINS:
             yield f"{key} is {values[key]}; the models are built for {MEL_BINS}"
-    if name == "audio_enc" and values.get("downsample_time", 8) not in (4, 8):
-        yield f"downsample_time is {values['downsample_time']}; the encoder can be 4 or 8"
+    if name == "audio_enc" and values.get("downsample_time", 8) not in (2, 4, 8):
+        yield f"downsample_time is {values['downsample_time']}; the encoder can be 2, 4 or 8"
     if name == "talker" and values.get("codebooks", 2) < 2:
         yield "codebooks is 1; the trainer predicts two streams of codes"
 

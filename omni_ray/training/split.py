@@ -8,7 +8,7 @@ touch integers), so the split can be known beforehand. Here it is computed for m
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,23 +20,6 @@ _IF_MINUS_ONE = 1546275796
 _CHUNK = 1 << 22
 
 
-@dataclass(frozen=True)
-class Split:
-    """Rows and batches of a data set as a trainer's loader deals them out.
-
-    Attributes:
-        rows: rows in the file.
-        train_rows, val_rows: rows on each side. With ``val_split`` 0 every row is on both.
-        train_batches, val_batches: batches an epoch has on each side, over all workers.
-    """
-
-    rows: int
-    train_rows: int
-    val_rows: int
-    train_batches: int
-    val_batches: int
-
-
 def held_out(first: int, last: int, seed: int, val_split: float) -> NDArray[np.bool_]:
     """For rows ``first`` to ``last`` (exclusive), whether each is held out (bool, one a row).
 
@@ -44,8 +27,11 @@ def held_out(first: int, last: int, seed: int, val_split: float) -> NDArray[np.b
     """
     if last > sys.hash_info.modulus:
         raise ValueError(f"row {last} is beyond what the split can tell")
-    hashes = _pair_hashes(np.arange(first, last, dtype=np.uint64), seed)
-    held: NDArray[np.bool_] = hashes % 100 < val_split * 100
+    return _are_held_out(np.arange(first, last, dtype=np.uint64), seed, val_split)
+
+
+def _are_held_out(rows: NDArray[np.uint64], seed: int, val_split: float) -> NDArray[np.bool_]:
+    held: NDArray[np.bool_] = _pair_hashes(rows, seed) % 100 < val_split * 100
     return held
 
 
@@ -62,39 +48,34 @@ def _pair_hashes(rows: NDArray[np.uint64], seed: int) -> NDArray[np.int64]:
     return np.where(hashes == -1, _IF_MINUS_ONE, hashes)
 
 
-def split(
-    rows: int, *, seed: int, val_split: float, batch_size: int, num_workers: int = 0, drop_last: bool = True
-) -> Split:
-    """How a trainer's loader divides ``rows`` rows.
+def rows_by_worker(
+    rows: int,
+    *,
+    seed: int,
+    val_split: float,
+    num_workers: int = 0,
+    without: Iterable[NDArray[np.int64]] = (),
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Training and validation rows of each worker (int64, one a worker). With ``val_split`` 0 nothing is held out.
 
     Args:
         rows: rows in the file.
-        seed, val_split, batch_size, num_workers, drop_last: the configuration's. With several workers, row ``i`` goes
-            to worker ``i % num_workers``, and each makes its own batches.
+        seed, val_split, num_workers: the configuration's. With several workers, row ``i`` goes to worker
+            ``i % num_workers``.
+        without: rows that give no sample, in ascending parts. They keep their numbers, and with them the side and the
+            worker of every row after them.
     """
-    train, val = rows_by_worker(rows, seed=seed, val_split=val_split, num_workers=num_workers)
-    return Split(
-        rows,
-        int(train.sum()),
-        int(val.sum()),
-        batches(train, batch_size, drop_last),
-        batches(val, batch_size, drop_last),
-    )
-
-
-def rows_by_worker(
-    rows: int, *, seed: int, val_split: float, num_workers: int = 0
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Training and validation rows of each worker (int64, one a worker). With ``val_split`` 0, all rows are both."""
     workers = max(1, num_workers)
     every = (rows - np.arange(workers) + workers - 1) // workers
-    if not val_split:
-        return every, every
     val = np.zeros(workers, np.int64)
     for first in range(0, rows, _CHUNK):
         last = min(rows, first + _CHUNK)
         held = np.flatnonzero(held_out(first, last, seed, val_split)) + first
         val += np.bincount(held % workers, minlength=workers)
+    for part in without:
+        every -= np.bincount(part % workers, minlength=workers)
+        held = part[_are_held_out(part.astype(np.uint64), seed, val_split)]
+        val -= np.bincount(held % workers, minlength=workers)
     return every - val, val
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from omni_ray.errors import OmniError
 from omni_ray.quality.hold_out import held_out_rows
 from omni_ray.storage import write_atomic
+from omni_ray.training.configs import BACKUP
 from omni_ray.training.counts import Source, json_list, read_lines, split_lines
 from omni_ray.training.tokens import digest, load
 
@@ -60,7 +61,13 @@ class Trained:
     fingerprint: str
 
     def save(self, folder: Path) -> None:
-        """Write the model, its readable vocabulary, and the record of both to ``folder``, the record last."""
+        """Write the model, its readable vocabulary, and the record of both to ``folder``, the record last.
+
+        A tokenizer of the user's own that was there stays beside them as ``tokenizer.model.bak``.
+        """
+        there = find(folder)
+        if there is not None and there.wanted is None and there.model != self.model:
+            write_atomic(folder / f"{MODEL}{BACKUP}", there.model)
         write_atomic(folder / MODEL, self.model)
         write_atomic(folder / VOCABULARY, vocabulary(self.model))
         record = {**asdict(self), "model": digest(self.model)}
@@ -220,23 +227,33 @@ def _caption_lines(path: str, limit: int) -> Iterator[str]:
 
 
 def _shard_lines(source: Source, limit: int) -> Iterator[str]:
-    """The lines of every shard, or of every n-th row group, so that ``limit`` bytes are not passed by much."""
+    """The lines of every shard, or of every n-th row group, so that ``limit`` bytes are not passed by much.
+
+    Of each shard only the samples to take: what lies beyond --max-samples is no training text.
+    """
     import pyarrow.parquet as pq
 
     column = "captions" if source.modality == "images" else "text"
-    groups: list[tuple[Any, str, int, int]] = []
-    for storage, name, _, _ in source.shards:
+    groups: list[tuple[Any, str, int, int, int]] = []
+    for storage, name, _, take in source.shards:
         with storage.open(name) as file:
             footer = pq.ParquetFile(file).metadata
-            place = footer.schema.names.index("element" if column == "captions" else column)
-            for number in range(footer.num_row_groups):
-                groups.append((storage, name, number, footer.row_group(number).column(place).total_uncompressed_size))
+        place = footer.schema.names.index("element" if column == "captions" else column)
+        left = take
+        for number in range(footer.num_row_groups):
+            if left <= 0:
+                break
+            values = footer.row_group(number).column(place)
+            groups.append((storage, name, number, left, values.total_uncompressed_size))
+            left -= values.num_values
     step = max(1, -(-sum(size for *_, size in groups) // limit))
     wanted = [column, "id", "corpus"] if source.holdout else [column]
-    for storage, name, number, _ in groups[::step]:
+    for storage, name, number, left, _ in groups[::step]:
         with storage.open(name) as file:
             rows = pq.ParquetFile(file).read_row_group(number, columns=wanted)
+        # A row of text is one sample; of a picture's row each caption is one.
+        rows = rows.slice(0, left)
         if source.holdout:
             rows = rows.filter(~held_out_rows(rows, source.modality, source.holdout))
-        for value in rows[column].to_pylist():
-            yield from value if isinstance(value, list) else (value,)
+        values = rows[column].to_pylist()
+        yield from islice((caption for row in values for caption in row), left) if column == "captions" else values

@@ -90,7 +90,7 @@ def settle(
         run: trains it, as a task.
         vocab_size: pieces wanted; None for the configured ``vocab_size``.
         sample_bytes: text to train on, at most.
-        again: train in any case.
+        again: train in any case, and put it in place of whatever is there.
 
     Raises:
         OmniError: there is no text to train on, or what is there is no tokenizer.
@@ -124,21 +124,25 @@ def settle(
                 f"{_shown(root, source.path)} gives {trained.pieces:,} pieces at most; "
                 f"vocab_size is {trained.pieces:,} instead of {wanted:,}"
             )
-    _copy_to_others(root, vocabulary, places)
+    _copy_to_others(root, vocabulary, places, again)
     return vocabulary
 
 
-def _copy_to_others(root: Path, vocabulary: Vocabulary, places: Mapping[str, str]) -> None:
+def _copy_to_others(root: Path, vocabulary: Vocabulary, places: Mapping[str, str], again: bool) -> None:
     home = places["thinker"]
     for name, place in places.items():
         if is_same(place, home) or place in vocabulary.places:
             continue
         other = find(root / place)
-        if other is None or (other.model != vocabulary.trained.model and other.wanted is not None):
+        if other is not None and other.model == vocabulary.trained.model:
+            continue
+        weights = checkpoint_in(root / place) if other is not None else None
+        if other is None or again or (other.wanted is not None and weights is None):
             vocabulary.places.append(place)
-        elif other.model != vocabulary.trained.model:
+        else:
+            of = f", and {weights.name} beside it was trained with it" if weights else ""
             vocabulary.problems[name] = (
-                f"{place}/{MODEL} is another tokenizer than {home}/{MODEL}; remove one of the two"
+                f"{place}/{MODEL} is another tokenizer than {home}/{MODEL}{of}; move one of the two away"
             )
 
 
@@ -180,12 +184,13 @@ def train_tokenizer(
         vocab_size: pieces wanted; None for what the configuration says.
         sample_bytes: text to train on, at most.
         data: which corpus to train on.
-        force: even where weights were trained with the tokenizer that is there.
+        force: even where weights were trained with the tokenizer that is there, and where the user put it there; the
+            latter stays as ``tokenizer.model.bak``.
         shards: another place for shards.
         engine, address, num_cpus: where it is trained.
 
     Raises:
-        OmniError: no text, weights would be lost their tokenizer, or a configuration cannot be read.
+        OmniError: no text, weights would lose their tokenizer or the user their own, or a configuration cannot be read.
     """
     root = Path(root)
     store = Store(root, shards)
@@ -197,18 +202,13 @@ def train_tokenizer(
         source = text_to_train_on(root, committed_shards(store), configs, data)
         if source is None:
             raise OmniError(f"{root}: no text to train a tokenizer on; run `omni-ray prepare text --combine` first")
-        for place in dict.fromkeys(folders(configs).values()):
-            weights = checkpoint_in(root / place)
-            if weights is not None and not force:
-                raise OmniError(
-                    f"{place}/{weights.name} was trained with the tokenizer beside it; move it away, or give --force"
-                )
+        if not force:
+            for place in dict.fromkeys(folders(configs).values()):
+                _refuse_to_replace(root, place)
         with runner(engine, address, num_cpus) as run:
             vocabulary = settle(
                 root, configs, source, run, vocab_size=vocab_size, sample_bytes=sample_bytes, again=True
             )
-        if vocabulary.problems:
-            raise OmniError(next(iter(vocabulary.problems.values())))
         written = vocabulary.save(root)
         for config in configs.values():
             share(config, vocabulary.trained.pieces)
@@ -217,13 +217,28 @@ def train_tokenizer(
     return TokenizerReport(vocabulary, written)
 
 
-def share(config: Config, pieces: int) -> None:
-    """Set ``vocab_size`` wherever ``config`` has one for the shared tokenizer."""
-    why = "pieces of the tokenizer"
-    if config.name != "omni_sft":
-        config.set("vocab_size", pieces, why)
-    if config.name != "thinker":
-        config.set("thinker.vocab_size", pieces, why)
+def _refuse_to_replace(root: Path, place: str) -> None:
+    if weights := checkpoint_in(root / place):
+        raise OmniError(
+            f"{place}/{weights.name} was trained with the tokenizer beside it; move it away, or give --force"
+        )
+    there = find(root / place)
+    if there is not None and there.wanted is None:
+        raise OmniError(f"{place}/{MODEL} is not one that was trained here; move it away, or give --force")
+
+
+def share(config: Config, pieces: int, *, has_weights: bool = False) -> None:
+    """Set ``vocab_size`` wherever ``config`` has one for the shared tokenizer.
+
+    Args:
+        config: the configuration.
+        pieces: pieces of the tokenizer.
+        has_weights: there are weights already, so a size with room for all pieces stays: they fit no other.
+    """
+    keys = {"thinker": ["vocab_size"], "omni_sft": ["thinker.vocab_size"]}
+    for key in keys.get(config.name, ["vocab_size", "thinker.vocab_size"]):
+        if not (has_weights and int(config.get(key, 0)) >= pieces):
+            config.set(key, pieces, "pieces of the tokenizer")
 
 
 def _shown(root: Path, path: str) -> str:

@@ -139,7 +139,15 @@ def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
         ("thinker", {"save_dir": ""}, "save_dir is '', not a path"),
         ("thinker", {"use_moe": True, "num_experts": 1}, "num_experts_per_tok 2 is more than num_experts 1"),
         ("audio_enc", {"mel_bins": 80}, "mel_bins is 80; the models are built for 128"),
-        ("audio_enc", {"downsample_time": 2}, "downsample_time is 2; the encoder can be 4 or 8"),
+        ("audio_enc", {"downsample_time": 3}, "downsample_time is 3; the encoder can be 2, 4 or 8"),
+        ("thinker", {"dropout": 7}, "dropout is '7', not a number from 0 to less than 1"),
+        ("vision", {"thinker": {"dropout": None}}, "thinker.dropout is 'None'"),
+        ("talker", {"lr": "x"}, "lr is 'x', not a number above 0"),
+        ("ocr", {"wd": None}, "wd is 'None', not a number of 0 or more"),
+        ("omni_sft", {"print_freq": 0}, "print_freq is '0', not a whole number of 1 or more"),
+        ("thinker", {"ctx_len": 1}, "ctx_len is '1', not a whole number of 2 or more"),
+        ("thinker", {"train_text": "data/\ud800.txt"}, "not a path"),
+        ("vocoder", {"discriminator_update_interval": 0}, "discriminator_update_interval is '0'"),
         ("audio_enc", {"d_model": 200}, "d_model 200 is not divisible by n_heads 3"),
         ("talker", {"n_mels": 80}, "n_mels is 80"),
         ("talker", {"codebooks": 1}, "two streams"),
@@ -180,6 +188,15 @@ def test_no_value_is_too_strange_to_judge(name: str, data: st.DataObject) -> Non
     key = data.draw(st.sampled_from(sorted(values)))
     values[key] = data.draw(VALUES)
     assert all("\n" not in sentence for sentence in problems(name, values))
+
+
+def test_half_a_character_is_written_as_it_was(tmp_path: Path) -> None:
+    path = write(tmp_path, "thinker", r'{"note": "\ud800", "\udfff": 1, "said": "é"}')
+    config = read(tmp_path, "thinker")
+    config.set("batch_size", 8, "smaller")
+    assert config.write(tmp_path)
+    assert json.loads(path.read_text()) == {"note": "\ud800", "\udfff": 1, "said": "é", "batch_size": 8}
+    assert '"said": "é"' in path.read_text()
 
 
 def test_a_dry_look_at_defaults_writes_nothing(tmp_path: Path) -> None:

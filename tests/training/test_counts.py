@@ -31,6 +31,7 @@ from omni_ray.training.counts import (
     split_lines,
     units_of,
 )
+from omni_ray.training.gaps import numbers_in
 from omni_ray.training.tokenizer import Request, train
 from omni_ray.training.tokens import TokenCounter
 
@@ -69,6 +70,10 @@ def counted(source: Source, tokenizer: bytes = b"", ctx_len: int = 512) -> Count
     return total
 
 
+def gaps_in(counts: Counts) -> list[int]:
+    return [int(number) for numbers in numbers_in(counts.gaps) for number in numbers]
+
+
 def test_text_corpus(tmp_path: Path, books: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "corpus.txt"
     path.write_text("\n".join(books[:2000]) + "\n\n   \n", encoding="utf-8")
@@ -78,7 +83,8 @@ def test_text_corpus(tmp_path: Path, books: list[str], monkeypatch: pytest.Monke
     small_ranges(monkeypatch, 10_007)
     parts = counted(source, model, 40)
     tokens = TokenCounter(model).processor.encode(books[:2000])
-    assert parts == whole
+    assert gaps_in(parts) == gaps_in(whole) == [2000, 2001]
+    assert replace(parts, gaps=whole.gaps) == whole
     assert (whole.rows, whole.usable) == (2002, 2000)
     assert whole.tokens == sum(map(len, tokens))
     assert whole.cut_rows == sum(len(ids) > 39 for ids in tokens)
@@ -98,6 +104,7 @@ def test_csv_as_the_trainers_read_it(tmp_path_factory: pytest.TempPathFactory, r
     whole = [row for row in read if row["wav"] is not None and row["text"] is not None]
     texts = [row["text"].strip() for row in whole if row["wav"].strip()]
     assert (made.rows, made.usable, made.fatal) == (len(read), len(texts), len(read) - len(whole))
+    assert gaps_in(made) == [number for number, row in enumerate(read) if row not in whole or not row["wav"].strip()]
     assert made.characters == "".join(sorted(set("".join(texts))))
     assert sum(n for _, n in made.lengths) == sum(bool(text) for text in texts)
 
@@ -111,7 +118,41 @@ def test_csv_column_order_quotes_and_short_rows(tmp_path: Path) -> None:
     label = tmp_path / "ocr.csv"
     label.write_text("img,label\na.png, X \nb.png\n", encoding="utf-8")
     made = counted(Source("csv", str(label), LABEL, IMAGE))
-    assert (made.rows, made.usable, made.longest, made.characters) == (2, 1, 3, " X")
+    # A missing label is a blank one to the OCR trainer.
+    assert (made.rows, made.usable, made.longest, made.characters) == (2, 2, 3, " X")
+
+
+CSV_PIECES = st.sampled_from(
+    [b"a", b"bc", b",", b'"', b'""', b'"x, ""y""\nz"', b"\n", b"\r\n", b"\r", b" ", "é".encode(), b"\xe9", b"\xff"]
+)
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.lists(CSV_PIECES, max_size=50), st.integers(1, 40), st.sampled_from([TRANSCRIPT, ()]))
+def test_parts_of_a_csv_file_make_the_whole(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], step: int, column: tuple[str, ...]
+) -> None:
+    path = tmp_path_factory.mktemp("csv") / "asr.csv"
+    path.write_bytes(b"wav,text\n" + b"".join(pieces))
+    source = Source("csv", str(path), column, WAV)
+    whole = counted(source)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "RANGE_BYTES", step)
+        parts = counted(source)
+    assert gaps_in(parts) == gaps_in(whole)
+    assert replace(parts, gaps=()) == replace(whole, gaps=())
+
+
+def test_a_large_csv_file_is_cut_between_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "asr.csv"
+    write_csv(path, ("wav", "text"), [(f"{n}.wav", f'he said "no, {n}"\nand left') for n in range(500)])
+    source = Source("csv", str(path), TRANSCRIPT, WAV)
+    small_ranges(monkeypatch, 1000)
+    assert len(units_of(source)) > 15
+    # A quote inside an unquoted field is a letter, so counting quotes tells nothing about line breaks.
+    path.write_text(path.read_text() + 'x.wav,5" long\n')
+    assert len(units_of(source)) == 1
+    assert counted(source).rows == 501
 
 
 @pytest.mark.parametrize(
@@ -139,7 +180,8 @@ def test_captions(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     made = counted(Source("json", str(path)))
-    assert (made.rows, made.usable, made.fatal) == (6, 2, 1)
+    assert (made.rows, made.usable, made.fatal, made.imageless) == (6, 2, 1, 2)
+    assert gaps_in(made) == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -180,6 +222,13 @@ def test_an_endless_line_is_no_corpus(tmp_path: Path, monkeypatch: pytest.Monkey
 # --- cache ---
 
 
+def saved(cache: CountCache, units: list[module.Unit]) -> CountCache:
+    for unit in units:
+        cache.add(unit, count(unit))
+    cache.save()
+    return cache
+
+
 def test_a_changed_file_is_counted_again_even_with_the_same_size_and_times(tmp_path: Path) -> None:
     path, cache_file = tmp_path / "a.txt", tmp_path / "cache.json"
     source = Source("text", str(path))
@@ -187,7 +236,7 @@ def test_a_changed_file_is_counted_again_even_with_the_same_size_and_times(tmp_p
     times = os.stat(path)
     (unit,) = units_of(source)
     first = count(unit)
-    CountCache(cache_file).save([(unit, first)])
+    saved(CountCache(cache_file), [unit])
     path.write_bytes(b"one two\n")
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert os.stat(path).st_size == times.st_size
@@ -202,7 +251,7 @@ def test_unchanged_bytes_are_not_counted_again(tmp_path: Path, monkeypatch: pyte
     path.write_text("".join(f"line {n}\n" for n in range(40)))
     source, cache = Source("text", str(path)), CountCache(tmp_path / "c.json")
     units = units_of(source)
-    cache.save([(unit, count(unit)) for unit in units])
+    saved(cache, units)
     with open(path, "a") as file:
         file.write("one more\n")
     calls: list[int] = []
@@ -225,13 +274,39 @@ def test_another_tokenizer_or_context_makes_a_count_stale(tmp_path: Path) -> Non
     cache = CountCache(tmp_path / "c.json")
     (unit,) = units_of(Source("text", str(path)))
     unit = replace(unit, tokenizer=train(Request(unit.source, 40)).model, ctx_len=4)
-    cache.save([(unit, count(unit))])
+    saved(cache, [unit])
     assert cache.find(unit) is not None
     assert cache.find(replace(unit, ctx_len=5)) is None
     assert cache.find(replace(unit, tokenizer=train(Request(unit.source, 20)).model)) is None
 
 
-@pytest.mark.parametrize("data", [b"", b"junk", b"[]", b'{"format": 1}', b'{"format": 1, "units": {"x": 3}}'])
+def test_rows_without_tokens_do_not_replace_tokens(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("one two three\n" * 50)
+    (unit,) = units_of(Source("text", str(path)))
+    with_tokens = replace(unit, tokenizer=train(Request(unit.source, 40)).model, ctx_len=4)
+    cache = saved(saved(CountCache(tmp_path / "c.json"), [with_tokens]), [unit])
+    known = CountCache(cache.path).find(with_tokens)
+    assert known is not None and known[1].tokens > 0
+
+
+def test_ranges_that_are_gone_are_forgotten_and_other_files_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_ranges(monkeypatch, 50)
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("line\n" * 40)
+    cache = CountCache(tmp_path / "c.json")
+    long, other = (units_of(Source("text", str(tmp_path / name))) for name in ("a.txt", "b.txt"))
+    saved(cache, [*long, *other])
+    (tmp_path / "a.txt").write_text("line\n" * 10)
+    short = units_of(Source("text", str(tmp_path / "a.txt")))
+    cache.keep_only(short)
+    assert [cache.find(unit) is not None for unit in long] == [True, False, False, False]
+    assert all(cache.find(unit) is not None for unit in other)
+
+
+@pytest.mark.parametrize("data", [b"", b"junk", b"[]", b'{"format": 2}', b'{"format": 2, "sources": {"x": 3}}'])
 def test_a_broken_cache_is_an_empty_one(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "c.json").write_bytes(data)
     (tmp_path / "a.txt").write_text("a\n")
@@ -248,8 +323,9 @@ def test_clips_are_looked_at_by_their_headers(project: Path) -> None:
     clips = look_at(ClipsUnit(str(project / "x.csv"), str(project)))
     assert (clips.rows, clips.looked_at, clips.missing, clips.first_missing) == (3, 3, 1, "no/such.wav")
     # One second is 101 mel frames, 12 output frames; equal neighbours need a blank between them.
-    assert clips.infeasible == {8: 2, 4: 0}
-    assert clips.longest == 16_000
+    assert clips.infeasible == {8: 2, 4: 0, 2: 0}
+    assert (clips.longest, clips.is_longest_of_all) == (16_000, True)
+    assert [list(numbers) for numbers in numbers_in(clips.dropped)] == [[2]]
     assert clips.percentile(95) == 16_000
 
 
@@ -257,13 +333,15 @@ def test_frames_that_ctc_needs() -> None:
     assert [needed_frames(text) for text in ("", "a", "ab", "aa", "hello")] == [0, 1, 2, 3, 6]
 
 
-@given(st.integers(0, 300), st.integers(2, 40))
-def test_even_sample(tmp_path_factory: pytest.TempPathFactory, rows: int, limit: int) -> None:
+@given(st.lists(st.booleans(), max_size=300), st.integers(2, 40))
+def test_even_sample(tmp_path_factory: pytest.TempPathFactory, named: list[bool], limit: int) -> None:
     path = tmp_path_factory.mktemp("sample") / "a.csv"
-    write_csv(path, ("wav",), [(str(n),) for n in range(rows)])
+    write_csv(path, ("wav", "text"), [(str(n) if has_clip else "", "x") for n, has_clip in enumerate(named)])
     total, sample = even_sample(str(path), limit)
-    numbers = [int(wav) for wav, _ in sample]
-    assert total == rows
-    assert min(rows, limit // 2) <= len(numbers) <= limit
-    steps = {b - a for a, b in itertools.pairwise(numbers)}
-    assert len(steps) <= 1 and (not numbers or numbers[0] == 0)
+    rows = [n for n, has_clip in enumerate(named) if has_clip]
+    assert total == len(rows)
+    assert all(str(row) == wav for row, wav, _ in sample)
+    places = [rows.index(row) for row, _, _ in sample]
+    assert min(len(rows), limit // 2) <= len(places) <= limit
+    steps = {b - a for a, b in itertools.pairwise(places)}
+    assert len(steps) <= 1 and (not places or places[0] == 0)

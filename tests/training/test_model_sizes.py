@@ -55,7 +55,7 @@ def test_thinker(config: dict[str, Any]) -> None:
 
 
 @FEW
-@given(widths(), st.integers(1, 3), st.integers(1, 64), st.sampled_from([4, 8]), st.integers(2, 90))
+@given(widths(), st.integers(1, 3), st.integers(1, 64), st.sampled_from([2, 4, 8]), st.integers(2, 90))
 def test_audio_encoder(shape: dict[str, int], layers: int, hidden: int, factor: int, characters: int) -> None:
     config = {**shape, "n_layers": layers, "d_ff": hidden, "downsample_time": factor}
     size = sizes.audio_size(config, characters)
@@ -152,6 +152,7 @@ def test_known_figures() -> None:
     assert sizes.audio_size(audio, 30).trained - 2_049_408 == 5_790
     assert sizes.audio_size(audio, 100).trained - 2_049_408 == 19_300
     assert sizes.audio_encoder({**audio, "downsample_time": 4}) == 2_209_088
+    assert sizes.audio_encoder({**audio, "downsample_time": 2}) == 2_602_304
     assert sizes.vision_size(vision, 32_000).parts["vision encoder"] == 916_992
     assert sizes.vision_size(vision, 32_000).trained == 5_046_016
     assert sizes.speech_decoder(default("talker")) == 2_238_592

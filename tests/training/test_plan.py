@@ -14,13 +14,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 from made_project import WORDS, make_project, write_csv
 
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.store import CorpusState, Cut, Manifest, Store, Written
 from omni_ray.training.configs import NAMES, default, dump
+from omni_ray.training.counts import Outcome, Unit, count
+from omni_ray.training.estimate import EFFECTIVE_BATCH
 from omni_ray.training.plan import PlanReport, plan
 from omni_ray.training.planned import ConfigPlan
+from omni_ray.training.report_text import render, render_changes
 
 Snapshot = Callable[[Path], dict[str, tuple[int, int, bytes]]]
 
@@ -101,6 +105,65 @@ def test_a_dry_run_writes_nothing_at_all(project: Path, snapshot: Snapshot) -> N
         assert one.config is not None and other.config is not None and one.config.diff() == other.config.diff()
 
 
+def test_a_partial_plan_leaves_no_size_behind(project: Path) -> None:
+    planned(project)
+    before = config(project, "thinker")
+    text = project / "data/text/production_corpus.txt"
+    text.write_text(text.read_text() + "".join(f"word{n} and{n % 7}\n" for n in range(300)))
+    dry = planned(project, configs=["vision"], dry_run=True)
+    report = planned(project, configs=["vision"])
+    assert report.tokenizer is not None
+    pieces = report.tokenizer.trained.pieces
+    assert pieces > before["vocab_size"]
+    assert config(project, "thinker") == {**before, "vocab_size": pieces}
+    assert config(project, "omni_sft")["thinker"]["vocab_size"] == pieces
+    for folder in ("thinker_tiny", "thinker_tiny_sft"):
+        assert (project / "checkpoints" / folder / "tokenizer.model").read_bytes() == report.tokenizer.trained.model
+    assert [each.name for each in dry.sharers] == ["thinker", "omni_sft"]
+    assert "+++ configs/thinker_tiny.json" in render_changes(dry)
+
+
+def test_a_vocabulary_larger_than_the_tokenizer_stays_with_its_weights_and_is_said(project: Path) -> None:
+    planned(project)
+    put(project, "thinker", vocab_size=5000)
+    (project / "checkpoints/thinker_tiny/thinker.pt").write_bytes(b"weights")
+    thinker = of(planned(project, configs=["thinker"]), "thinker")
+    assert config(project, "thinker")["vocab_size"] == 5000
+    assert thinker.value("parameters") > 2 * 256 * 5000
+    assert any("vocab_size stays at 5,000" in warning for warning in thinker.warnings)
+
+
+def test_an_interrupted_plan_does_not_start_over(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[str] = []
+
+    def interrupted(unit: Unit) -> Outcome:
+        if len(counted) == 3:
+            raise KeyboardInterrupt
+        counted.append(unit.source.path)
+        return count(unit)
+
+    monkeypatch.setattr("omni_ray.training.plan.count", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        planned(project)
+    known: list[str] = []
+
+    def watched(unit: Unit) -> Outcome:
+        known.extend([unit.source.path] if unit.known else [])
+        return count(unit)
+
+    monkeypatch.setattr("omni_ray.training.plan.count", watched)
+    planned(project)
+    assert known == counted
+
+
+def test_leaving_out_the_tokens_does_not_forget_them(project: Path) -> None:
+    planned(project)
+    planned(project, skip_text_tokens=True)
+    cache = json.loads((project / "data/.omni/plan/counts.json").read_text())["sources"]
+    (answers,) = cache[str(project / "data/text/production_corpus.txt")].values()
+    assert any(answer["counts"]["tokens"] for answer in answers.values())
+
+
 def test_a_second_run_changes_nothing(project: Path, snapshot: Snapshot) -> None:
     first = planned(project)
     before = {path: data for path, (_, _, data) in snapshot(project).items() if not path.startswith("data/.omni")}
@@ -124,6 +187,8 @@ def test_every_number_has_its_rule_and_inputs(project: Path) -> None:
         for name, figure in each["figures"].items():
             assert figure["rule"], (each["name"], name)
             assert set(figure) == {"value", "rule", "inputs"}
+        inputs = each["figures"]["memory_bytes"]["inputs"]
+        assert inputs["activations"] == inputs["activations_of_one"] * inputs["batch_size"]
         assert {"parameters", "memory_bytes", "batch_size", "max_steps", "val_rows"} <= set(each["figures"])
         assert {change["key"] for change in each["changes"]} >= {"max_steps", "warmup_steps"}
 
@@ -156,8 +221,59 @@ def test_small_corpora(tmp_path: Path, rows: int) -> None:
     for each in report.plans:
         written = config(root, each.name)
         assert 1 <= written["batch_size"] <= rows - val_rows
-        if val_rows < written["batch_size"]:
-            assert written["val_freq"] > written["max_steps"]
+        if val_rows == 0:
+            # Where nothing can be validated, only training rows bound the batch.
+            assert 2 * written["batch_size"] > min(EFFECTIVE_BATCH[each.name], rows)
+        assert (val_rows < written["batch_size"]) == (written["val_freq"] > written["max_steps"])
+
+
+def test_the_split_is_of_the_files_own_row_numbers(project: Path) -> None:
+    text = project / "data/text/production_corpus.txt"
+    # Half of the lines are blank, and every row to be held out among them.
+    lines = text.read_text().splitlines()
+    numbers = [row for row in range(400) if hash((row, 42)) % 100 >= 10][:200]
+    rows = [""] * (numbers[-1] + 1)
+    for row, line in zip(numbers, lines, strict=True):
+        rows[row] = line
+    text.write_text("\n".join(rows) + "\n")
+    captions = json.loads((project / "data/images/production_annotations.json").read_text())
+    captions[1:1] = [{"image": "files/a.png"}] * 57
+    (project / "data/images/production_annotations.json").write_text(json.dumps(captions))
+    report = planned(project, configs=["thinker", "vision"], dry_run=True)
+    thinker, vision = of(report, "thinker"), of(report, "vision")
+    assert [thinker.value(key) for key in ("rows", "train_rows", "val_rows")] == [200, 200, 0]
+    assert thinker.value("val_freq") > thinker.value("max_steps")
+    val_rows = sum(hash((row, 42)) % 100 < 10 for row in [0, *range(58, 257)])
+    assert [vision.value(key) for key in ("rows", "val_rows")] == [200, val_rows]
+
+
+def test_clips_that_are_dropped_are_not_counted_as_samples(project: Path) -> None:
+    path = project / "data/audio/production_asr.csv"
+    lines = path.read_text().splitlines()
+    held = [row for row in range(200) if hash((row, 42)) % 100 < 10]
+    for row in held[1:]:
+        lines[1 + row] = f"gone/{row}.wav,lost"
+    path.write_text("\n".join(lines) + "\n")
+    audio = of(planned(project, configs=["audio_enc"], dry_run=True), "audio_enc")
+    assert [audio.value(key) for key in ("rows", "train_rows", "val_rows")] == [201 - len(held), 200 - len(held), 1]
+
+
+def test_without_a_split_nothing_is_validated(project: Path) -> None:
+    put(project, "thinker", val_split=0)
+    made = of(planned(project, configs=["thinker"], dry_run=True), "thinker")
+    assert [made.value(key) for key in ("train_rows", "val_rows", "batch_size")] == [200, 0, 8]
+    assert made.value("val_freq") > made.value("max_steps")
+    assert any(warning.startswith("never validates: 0 rows held out") for warning in made.warnings)
+
+
+def test_workers_deal_rows_out_as_the_trainers_default_to(project: Path) -> None:
+    for name in ("thinker", "vocoder"):
+        values = {key: value for key, value in default(name).items() if key != "num_workers"}
+        (project / "configs").mkdir(exist_ok=True)
+        (project / f"configs/{name}_tiny.json").write_text(dump(values))
+    report = planned(project, configs=["thinker", "vocoder"], dry_run=True)
+    for each in report.plans:
+        assert len(each.figures["train_batches"].inputs["rows_by_worker"]) == 2
 
 
 def test_synthetic_data_where_there_is_nothing_else(tmp_path: Path) -> None:
@@ -261,13 +377,13 @@ def test_memory_decides_the_batch(project: Path) -> None:
         "".join(f"{w} {n}\n" for n in range(9000) for w in WORDS[:3])
     )
     put(project, "thinker", d_model=1024, n_heads=16, d_ff=4096, n_layers=12, vocab_size=4000)
-    small = of(planned(project, configs=["thinker"], vram_gb=6, dry_run=True), "thinker")
-    large = of(planned(project, configs=["thinker"], vram_gb=80, dry_run=True), "thinker")
-    folded = of(planned(project, configs=["thinker"], vram_gb=6, allow_accumulation=True, dry_run=True), "thinker")
+    small = of(planned(project, configs=["thinker"], vram_gib=6, dry_run=True), "thinker")
+    large = of(planned(project, configs=["thinker"], vram_gib=80, dry_run=True), "thinker")
+    folded = of(planned(project, configs=["thinker"], vram_gib=6, allow_accumulation=True, dry_run=True), "thinker")
     assert small.value("batch_size") < large.value("batch_size") == 8
     assert small.value("memory_bytes") <= 6 << 30
     assert folded.value("batch_size") * folded.value("gradient_accumulation_steps") == 8
-    tiny = of(planned(project, configs=["thinker"], vram_gb=1, dry_run=True), "thinker")
+    tiny = of(planned(project, configs=["thinker"], vram_gib=1, dry_run=True), "thinker")
     assert tiny.value("batch_size") == 1 and any("--vram" in warning for warning in tiny.warnings)
 
 
@@ -316,6 +432,53 @@ def test_the_encoders_are_written_for_the_multimodal_stage(project: Path) -> Non
     assert {"configs/omni_sft_tiny.json", "configs/audio_enc_tiny.json", "configs/vision_tiny.json"} <= set(
         report.written
     )
+    assert report.tokenizer is not None
+    assert config(project, "vision")["vocab_size"] == report.tokenizer.trained.pieces
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "sentences"),
+    [
+        ("data/audio/production_asr.csv", "lonely\n", {"audio_enc": "1 rows stop", "omni_sft": "1 rows stop"}),
+        ("data/images/production_annotations.json", {"image": "files/a.png", "caption": 3}, {"vision": "1 rows stop"}),
+        ("data/images/production_annotations.json", {"caption": "x"}, {"omni_sft": "1 rows stop"}),
+    ],
+)
+def test_a_row_that_stops_a_trainer_is_a_problem(
+    project: Path, path: str, text: str | dict[str, Any], sentences: dict[str, str]
+) -> None:
+    if isinstance(text, str):
+        (project / path).write_text((project / path).read_text() + text)
+    else:
+        (project / path).write_text(json.dumps([*json.loads((project / path).read_text()), text]))
+    report = planned(project)
+    assert report.exit_code == 1
+    found = {each.name: each.problems for each in report.plans if each.problems}
+    assert found.keys() == sentences.keys()
+    assert all(path in found[name][0] and sentence in found[name][0] for name, sentence in sentences.items())
+
+
+def test_a_clip_too_short_stops_the_multimodal_stage_alone(project: Path) -> None:
+    soundfile.write(project / "data/audio/clips/3.flac", [0.0] * 500, 16_000)
+    report = planned(project, configs=["audio_enc", "omni_sft"])
+    assert "50 of 200 clips have fewer than 513 samples and stop the trainer" in said(report)
+    assert of(report, "audio_enc").problems == []
+
+
+def test_a_thinker_of_another_shape_than_stage_a_is_said(project: Path) -> None:
+    put(project, "thinker", n_layers=6)
+    report = planned(project, configs=["omni_sft"], dry_run=True)
+    assert any("n_layers 4 against 6" in warning for warning in of(report, "omni_sft").warnings)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_key_value_heads_are_said_for_the_models_that_have_them(project: Path, name: str) -> None:
+    values: dict[str, Any] = {"use_gqa": True, "kv_groups": 3}
+    put(project, name, **({"thinker": {**default(name)["thinker"], **values}} if name == "omni_sft" else values))
+    report = planned(project, dry_run=True)
+    assert report.problems == []
+    has_some = any("kv_groups 3 is read by no model" in warning for warning in of(report, name).warnings)
+    assert has_some == (name in ("thinker", "talker", "omni_sft", "ocr"))
 
 
 def test_no_data(tmp_path: Path, snapshot: Snapshot) -> None:
@@ -398,6 +561,43 @@ def test_no_clip_is_cut(project: Path) -> None:
     assert audio.config.get("max_mel_length") == 256
 
 
+def test_a_sample_of_clips_does_not_promise_to_cut_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("omni_ray.training.clips.SAMPLE", 10)
+    figure = of(planned(project, configs=["audio_enc"], dry_run=True), "audio_enc").figures["max_mel_length"]
+    assert "out of 200; a longer one is cut" in figure.rule
+
+
+def test_blank_transcripts_and_labels_leave_room_for_one_character(project: Path) -> None:
+    write_csv(project / "data/audio/production_asr.csv", ("wav", "text"), [("data/audio/clips/0.flac", " ")] * 200)
+    write_csv(project / "data/ocr/production_ocr.csv", ("image", "text"), [("files/a.png", "")] * 200)
+    planned(project, configs=["audio_enc", "ocr"])
+    assert config(project, "audio_enc")["max_text_len"] == 1
+    assert config(project, "ocr")["max_text_length"] == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [({"max_audio_length": 16_384}, (16_384, 65)), ({"max_mel_length": 65}, (16_384, 65)), ({}, (8192, 33))],
+)
+def test_both_lengths_of_a_crop_are_written(project: Path, given: dict[str, int], written: tuple[int, int]) -> None:
+    values = {key: value for key, value in default("vocoder").items() if not key.startswith("max_")}
+    (project / "configs").mkdir()
+    (project / "configs/vocoder_tiny.json").write_text(dump({**values, **given}))
+    planned(project, configs=["vocoder"])
+    made = config(project, "vocoder")
+    assert (made["max_audio_length"], made["max_mel_length"]) == written
+
+
+def test_text_without_a_token_is_planned_by_lines(project: Path) -> None:
+    planned(project)
+    (project / "checkpoints/thinker_tiny/thinker.pt").write_bytes(b"weights, for which the tokenizer is kept")
+    (project / "data/text/production_corpus.txt").write_text("\u200b\n" * 200)
+    report = planned(project, configs=["thinker"], dry_run=True)
+    thinker = of(report, "thinker")
+    assert (thinker.value("rows"), thinker.value("tokens"), thinker.figures["steps_rule"].value) == (200, 0, "lines")
+    assert "Chinchilla" not in render(report)
+
+
 def test_what_an_earlier_run_left_is_said(project: Path) -> None:
     (project / "checkpoints/omni_sft_tiny").mkdir(parents=True)
     (project / "checkpoints/omni_sft_tiny/omni_metadata.json").write_text("{}")
@@ -416,8 +616,8 @@ def test_rows_without_use_are_said(project: Path) -> None:
     ("options", "sentence"),
     [
         ({"configs": ["thinker", "thinkr"]}, "thinkr: no such configuration"),
-        ({"vram_gb": 0}, "--vram"),
-        ({"vram_gb": float("nan")}, "--vram"),
+        ({"vram_gib": 0}, "--vram"),
+        ({"vram_gib": float("nan")}, "--vram"),
     ],
 )
 def test_options_that_make_no_sense(project: Path, options: dict[str, Any], sentence: str) -> None:
@@ -431,7 +631,9 @@ def test_no_such_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ray_gives_the_same_plan(project: Path) -> None:
+def test_ray_gives_the_same_plan_and_a_dry_run_writes_nothing_there(project: Path, snapshot: Snapshot) -> None:
     here = planned(project, dry_run=True)
+    before = snapshot(project)
     there = plan(project, dry_run=True, engine="ray", num_cpus=2)
+    assert snapshot(project) == before
     assert here.as_dict() == there.as_dict()

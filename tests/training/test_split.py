@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_ray.training.split import held_out, split
+from omni_ray.training.split import batches, held_out, rows_by_worker
 
 SEEDS = st.one_of(st.just(42), st.integers(-(2**70), 2**70))
 
@@ -37,26 +37,38 @@ def test_the_hash_does_not_depend_on_the_process(hash_seed: str) -> None:
 )
 def test_rows_needed_for_one_batch(batch: int, train_rows: int, val_rows: int) -> None:
     def dealt(rows: int) -> tuple[int, int]:
-        made = split(rows, seed=42, val_split=0.1, batch_size=batch)
-        return made.train_batches, made.val_batches
+        train, val = rows_by_worker(rows, seed=42, val_split=0.1)
+        return batches(train, batch, True), batches(val, batch, True)
 
     assert dealt(train_rows)[0] == 1 and dealt(train_rows - 1)[0] == 0
     assert dealt(val_rows)[1] == 1 and dealt(val_rows - 1)[1] == 0
 
 
-@given(st.integers(0, 500), st.integers(0, 5), st.integers(1, 40), st.booleans(), st.sampled_from([0, 0.1, 0.5]))
-def test_batches_by_worker(rows: int, workers: int, batch: int, drop_last: bool, share: float) -> None:
+@given(
+    st.integers(0, 500), st.integers(0, 5), st.integers(1, 40), st.booleans(), st.sampled_from([0, 0.1, 0.5]),
+    st.sets(st.integers(0, 499)), st.integers(0, 500),
+)  # fmt: skip
+def test_batches_by_worker_without_the_rows_that_give_no_sample(
+    rows: int, workers: int, batch: int, drop_last: bool, share: float, useless: set[int], cut: int
+) -> None:
+    gone = sorted(row for row in useless if row < rows)
     parts: dict[bool, list[int]] = {True: [0] * max(1, workers), False: [0] * max(1, workers)}
     for row in range(rows):
-        is_val = hash((row, 42)) % 100 < share * 100
-        for side in {is_val} if share else {True, False}:
-            parts[side][row % max(1, workers)] += 1
-    made = split(rows, seed=42, val_split=share, batch_size=batch, num_workers=workers, drop_last=drop_last)
-    size = (lambda n: n // batch) if drop_last else (lambda n: -(-n // batch))
-    assert (made.train_rows, made.val_rows) == (sum(parts[False]), sum(parts[True]))
-    assert (made.train_batches, made.val_batches) == (sum(map(size, parts[False])), sum(map(size, parts[True])))
+        if row not in useless:
+            parts[hash((row, 42)) % 100 < share * 100][row % max(1, workers)] += 1
+    without = [np.array([row for row in gone if (row < cut) is is_first], np.int64) for is_first in (True, False)]
+    train, val = rows_by_worker(rows, seed=42, val_split=share, num_workers=workers, without=without)
+    assert (train.tolist(), val.tolist()) == (parts[False], parts[True])
+    for side, is_val in ((train, False), (val, True)):
+        made = sum(n // batch if drop_last else -(-n // batch) for n in parts[is_val])
+        assert batches(side, batch, drop_last) == made
+
+
+def test_nothing_is_held_out_at_a_split_of_zero() -> None:
+    train, val = rows_by_worker(1000, seed=42, val_split=0)
+    assert (train.sum(), val.sum()) == (1000, 0)
 
 
 def test_a_million_rows() -> None:
-    made = split(1_000_000, seed=42, val_split=0.1, batch_size=8)
-    assert (made.train_rows, made.val_rows) == (899_917, 100_083)
+    train, val = rows_by_worker(1_000_000, seed=42, val_split=0.1)
+    assert (train.sum(), val.sum()) == (899_917, 100_083)

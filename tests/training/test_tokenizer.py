@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import sentencepiece
 from made_project import make_project
 
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.tasks import inline
+from omni_ray.storage import Storage
 from omni_ray.training.configs import Config, default
 from omni_ray.training.counts import Source
 from omni_ray.training.tokenizer import Request, find, fingerprint, sentences, train
-from omni_ray.training.vocabulary import Vocabulary, settle, train_tokenizer
+from omni_ray.training.vocabulary import Vocabulary, settle, share, train_tokenizer
 
 
 def corpus(path: Path, lines: list[str]) -> Source:
@@ -139,6 +143,55 @@ def test_two_tokenizers_of_the_users_are_a_problem(tmp_path: Path, books: list[s
         (tmp_path / "checkpoints" / folder).mkdir(parents=True)
         (tmp_path / "checkpoints" / folder / "tokenizer.model").write_bytes(own.model)
     assert "another tokenizer" in settled(tmp_path, books).problems["omni_sft"]
+
+
+def test_a_copy_stays_with_the_weights_trained_on_it(tmp_path: Path, books: list[str]) -> None:
+    first = settled(tmp_path, books[:100])
+    (tmp_path / "checkpoints/thinker_tiny_sft/thinker.pt").write_bytes(b"bare weights")
+    again = settled(tmp_path, books, vocab_size=first.trained.pieces)
+    assert again.places == ["checkpoints/thinker_tiny"]
+    assert "thinker.pt beside it was trained with it" in again.problems["omni_sft"]
+    assert (tmp_path / "checkpoints/thinker_tiny_sft/tokenizer.model").read_bytes() == first.trained.model
+
+
+@pytest.mark.parametrize(("has_weights", "configured", "size"), [(True, 900, 900), (True, 50, 60), (False, 900, 60)])
+def test_a_larger_vocabulary_stays_under_its_weights(has_weights: bool, configured: int, size: int) -> None:
+    for name, key in (("thinker", "vocab_size"), ("omni_sft", "thinker.vocab_size")):
+        config = Config(name, default(name))
+        config.set(key, configured, "by hand")
+        share(config, 60, has_weights=has_weights)
+        assert config.get(key) == size
+
+
+@pytest.mark.parametrize("folder", ["thinker_tiny", "thinker_tiny_sft"])
+def test_training_on_request_replaces_no_tokenizer_of_the_users_unless_forced(tmp_path: Path, folder: str) -> None:
+    root = make_project(tmp_path / "p")
+    own = train(Request(Source("text", str(root / "data/text/production_corpus.txt")), 50)).model
+    place = root / "checkpoints" / folder
+    place.mkdir(parents=True)
+    (place / "tokenizer.model").write_bytes(own)
+    with pytest.raises(OmniError, match=f"{folder}/tokenizer.model is not one that was trained here.*--force"):
+        train_tokenizer(root, vocab_size=60, engine="inline")
+    assert (place / "tokenizer.model").read_bytes() == own
+    made = train_tokenizer(root, vocab_size=60, force=True, engine="inline")
+    assert (place / "tokenizer.model").read_bytes() == made.vocabulary.trained.model
+    assert (place / "tokenizer.model.bak").read_bytes() == own
+    # What was trained here is no longer anybody's own.
+    train_tokenizer(root, vocab_size=55, engine="inline")
+
+
+def test_samples_beyond_the_limit_are_not_trained_on(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    lines = [f"line {n}" for n in range(100)]
+    for name, table in {
+        "text": pa.table({"id": lines, "text": pa.array(lines, pa.large_string())}),
+        "images": pa.table({"id": lines[::2], "captions": [lines[n : n + 2] for n in range(0, 100, 2)]}),
+    }.items():
+        sink = io.BytesIO()
+        pq.write_table(table, sink, row_group_size=20)
+        storage.write(f"{name}.parquet", sink.getvalue())
+        source = Source("shards", "", shards=((storage, f"{name}.parquet", "", 63),), modality=name)
+        assert list(sentences(Request(source, 100))) == lines[:63]
 
 
 def test_training_on_request_sets_the_size_everywhere(tmp_path: Path) -> None:
