@@ -30,9 +30,10 @@ from omni_ray.pipeline.units import Unit
 
 UNITS_PER_RUN = 4096
 """Ray Data holds a run's tasks in the driver's memory; longer lists are run piece by piece."""
-_WAITING_PER_CPU = 2
-"""Tasks that wait in Ray's own queues, for each CPU. Ray Data notices the end of a task up to two looks of 0.1 s late and
-would keep a CPU idle for as long; at a run's start, which knows no CPUs yet, it would keep all but one idle."""
+_WAITING = 32
+"""Tasks that wait in Ray's own queues; at least two for each CPU. Ray Data notices the end of a task up to two looks of
+0.1 s late and would keep a CPU idle for as long; at a run's start, which knows no CPUs yet, it would keep all but one
+idle. A cluster that starts from nothing grows by what waits."""
 _POLL_SECONDS = 0.25
 _POLL_SECONDS_REMOTE = 5.0
 _POLL_SHARE = 20
@@ -122,7 +123,7 @@ def _run(piece: Sequence[tuple[Job, Unit]], cpus_per_task: float, gpus: int) -> 
         warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
         warnings.filterwarnings("ignore", "`ExecutionOptions.exclude_resources` is deprecated")
         cpus = ray.cluster_resources().get("CPU", 1.0)  # type: ignore[no-untyped-call]
-        context.execution_options.exclude_resources = ray.data.ExecutionResources(cpu=-_WAITING_PER_CPU * cpus)
+        context.execution_options.exclude_resources = ray.data.ExecutionResources(cpu=-max(_WAITING, 2 * cpus))
         dataset = ray.data.read_datasource(UnitSource(), override_num_blocks=len(numbered), ray_remote_args=needs)
         if size:
             dataset = dataset.map_batches(actors.ActorTransform, **actors.arguments(jobs, size, RETRIES))

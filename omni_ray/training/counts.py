@@ -257,9 +257,10 @@ def read_lines(path: str, start: int, end: int) -> bytes:
 
 def split_lines(data: bytes) -> list[str]:
     """Lines as the trainers see them: LF, CR and CRLF end one, undecodable bytes vanish."""
-    if b"\r" in data:
-        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    lines = data.decode("utf-8", "ignore").split("\n")
+    text = data.decode("utf-8", "ignore")
+    if "\r" in text:  # only now: a CR and an LF may have stood apart by bytes that vanished
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
     if lines and not lines[-1]:
         lines.pop()
     return lines

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from made_project import write_csv
 
@@ -45,6 +45,7 @@ def as_trainers_read(data: bytes) -> list[str]:
 
 @settings(deadline=None)
 @given(st.lists(LINE_PIECES, max_size=60).map("".join), st.integers(1, 9), st.binary(max_size=5))
+@example("\n\r", 1, b"\x80")
 def test_every_line_is_counted_once_whatever_the_ranges(
     tmp_path_factory: pytest.TempPathFactory, text: str, step: int, junk: bytes
 ) -> None:
