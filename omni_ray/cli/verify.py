@@ -109,7 +109,8 @@ def _print_checks(as_json: bool) -> None:
 
 def _print_report(report: VerifyReport) -> None:
     rows = [
-        (f.file, f.rows, "-" if f.expected is None else f.expected, f.decoded or "-", f.lost,
+        (f.file, f"{f.rows:,} shards" if f.kind == "shards" else f.rows,
+         "-" if f.expected is None else f.expected, f.decoded or "-", f.lost,
          ", ".join(f"{name} {value:,}" for name, value in f.facts.items()))
         for f in report.files
     ]  # fmt: skip
