@@ -109,7 +109,7 @@ def _print_checks(as_json: bool) -> None:
 
 def _print_report(report: VerifyReport) -> None:
     rows = [
-        (f.file, f"{f.rows:,} shards" if f.kind == "shards" else f.rows,
+        (f.file, f"{f.rows:,} shard{'s' * (f.rows != 1)}" if f.kind == "shards" else f.rows,
          "-" if f.expected is None else f.expected, f.decoded or "-", f.lost,
          ", ".join(f"{name} {value:,}" for name, value in f.facts.items()))
         for f in report.files
