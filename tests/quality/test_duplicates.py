@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import pickle
 import random
 import re
 from collections import Counter
@@ -203,6 +204,26 @@ def test_a_line_that_everybody_says_is_held_once(tmp_path: Path, monkeypatch: py
         "line: as made/part-00000.parquet row 0"
     }
     assert max(held) < 3 * 50 + 200, "200 lines are different; of the equal ones a file's worth is held"
+
+
+def test_what_comes_back_does_not_grow_with_what_was_found(tmp_path: Path) -> None:
+    def sizes(lines: int) -> list[int]:
+        seen: list[int] = []
+
+        def weighed(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+            for item in items:
+                result = function(item)
+                seen.append(len(pickle.dumps(result)))
+                yield result
+
+        said = [["The same line again and again, in every document."]] * lines
+        shards = store(tmp_path / f"s{lines}", [text_table(said) for _ in range(3)])
+        found = find_duplicates(shards, "text", Storage(tmp_path / f"t{lines}"), ["line"], weighed)
+        assert sum(len(listed) for listed in rows(found).values()) == 3 * lines - 1
+        return seen
+
+    few, many = sizes(2), sizes(2000)
+    assert len(few) == len(many) and max(many) <= max(few) + 8
 
 
 def test_captions_across_pictures_are_compared_where_the_pictures_stay(tmp_path: Path) -> None:

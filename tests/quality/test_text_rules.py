@@ -118,7 +118,7 @@ def test_default_keeps_documents_without_blanks_in_no_known_language(sentence: s
     assert len("".join(parts)) > 1000
     for lang in (None, "zh"):
         table = table_of(paragraphs, lang=lang)
-        assert clean_table(table, "text", "default", {**ALONE, "gopher_top_2_words": False}).kept.equals(table)
+        assert clean_table(table, "text", "default", ALONE).kept.equals(table)
 
 
 def test_a_word_of_a_thousand_letters_goes_in_any_script(table_of: Table) -> None:
