@@ -33,6 +33,12 @@ def quality(options: argparse.Namespace) -> list[Row]:
     return text_quality.rows(options.data / "books", rounds=options.rounds)
 
 
+def duplicates(options: argparse.Namespace) -> list[Row]:
+    from benchmarks import duplicates
+
+    return duplicates.rows(options.data / "books")
+
+
 def tokens(options: argparse.Namespace) -> list[Row]:
     from benchmarks import text, tokens
 
@@ -70,7 +76,7 @@ def engine(options: argparse.Namespace) -> list[Row]:
 
 
 SECTIONS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
-    section.__name__: section for section in (text, quality, tokens, images, audio, combine, engine)
+    section.__name__: section for section in (text, quality, duplicates, tokens, images, audio, combine, engine)
 }
 
 

@@ -86,6 +86,11 @@ def _cpu() -> float:
 
 def _descendants() -> float:
     """CPU seconds of processes that descend from this one and live, such as a pool's or Ray's; 0 without /proc."""
+    return sum(below_this().values()) / os.sysconf("SC_CLK_TCK")
+
+
+def below_this() -> dict[int, int]:
+    """Processes that descend from this one and live, and the clock ticks each has had."""
     parents: dict[int, int] = {}
     ticks: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -100,7 +105,7 @@ def _descendants() -> float:
         below = [pid for pid, parent in parents.items() if parent == above]
         found += below
         todo += below
-    return sum(ticks[pid] for pid in found) / os.sysconf("SC_CLK_TCK")
+    return {pid: ticks[pid] for pid in found}
 
 
 def show(rows: Sequence[Row], *, as_json: bool = False) -> None:

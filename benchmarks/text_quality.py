@@ -35,7 +35,7 @@ FILTERS = {
 
 
 def read(source: Path, count: int) -> list[list[str]]:
-    """``count`` documents of the files' words; every fifth repeats a line, every seventh is cut short."""
+    """``count`` documents of the files' words, or as many as there are; every fifth repeats a line, every seventh is cut short."""
     words: list[str] = []
     for path in sorted(source.rglob("*.txt")):
         words += one_line(path.read_text("utf-8", "replace")).split(" ")
@@ -97,7 +97,7 @@ def rows(source: Path, count: int = 4000, theirs: int = 600, rounds: int = 3) ->
     found: list[Row] = []
     for name, (kind, prefixes) in FILTERS.items():
         ours = partial(judge, documents, prefixes)
-        found += _ours(name, count, ours, cold(ours), rounds)
+        found += _ours(name, len(documents), ours, cold(ours), rounds)
         if filters is not None:
             peer = getattr(filters, kind)()
 
@@ -110,8 +110,8 @@ def rows(source: Path, count: int = 4000, theirs: int = 600, rounds: int = 3) ->
                 name, theirs, "documents", {"datatrove": judge_theirs}, rounds=1, clock="cpu", warm_up=False
             )
     everything = partial(all_heuristics, documents)
-    found += _ours("all heuristics", count, everything, cold(everything), rounds)
-    found += _ours("MinHash, 14 x 8", count, partial(sign, documents), cold(partial(sign, documents)), rounds)
+    found += _ours("all heuristics", len(documents), everything, cold(everything), rounds)
+    found += _ours("MinHash, 14 x 8", len(documents), partial(sign, documents), cold(partial(sign, documents)), rounds)
     if filters is not None:
         signer = MinhashDedupSignature("unused")
         peers = {"datatrove": lambda: [signer.get_signature(signer.get_shingles(text)) for text in texts]}

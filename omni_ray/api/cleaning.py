@@ -58,7 +58,8 @@ def clean(
         modalities: which; none for all that are prepared.
         preset: "default", "strict", or "off", which takes cleaning back unless rules or duplicates are given.
         rules: rule name -> False, True, a limit or [low, high]; a rule goes to the modalities that have it.
-        duplicates: kinds to look for; empty for none; None for the usual ones.
+        duplicates: kinds to look for; empty for none; None for those chosen before, or the usual ones. Without a preset,
+            rules and kinds are added to what was chosen before, and modalities that none of them concerns stay as they were.
         cluster, shards, reporter: as for :func:`prepare`.
 
     Raises:

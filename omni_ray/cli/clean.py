@@ -26,7 +26,8 @@ def clean(
         list[str] | None, typer.Option("--rule", help="NAME=on, NAME=off, NAME=5 or NAME=0.5..30; may be repeated.")
     ] = None,
     duplicates: Annotated[
-        str | None, typer.Option(help="Kinds to look for, with commas between, or none. Default: the usual ones.")
+        str | None,
+        typer.Option(help="Kinds to look for, with commas between, or none. Default: as before, or the usual ones."),
     ] = None,
     language: Annotated[
         list[str] | None, typer.Option("--language", help="text: keep documents in this language; may be repeated.")

@@ -7,7 +7,7 @@ those of the shards' own schema, written by the ``datasets`` package itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -155,15 +155,18 @@ def _body(title: str, configs: Sequence[Config], corpora: Sequence[CorpusParts])
         "",
         "## Where the records went",
         "",
-        "Records in = kept + quarantined + beyond the limit.",
+        "Records in = kept + quarantined + beyond the limit. A record that is kept gives one or more samples; cleaning removed "
+        "some of these.",
         "",
-        "| corpus | in | kept | quarantined | beyond the limit | why quarantined |",
-        "|---|---:|---:|---:|---:|---|",
+        "| corpus | in | kept | quarantined | beyond the limit | why quarantined | samples | removed by cleaning | why removed |",
+        "|---|---:|---:|---:|---:|---|---:|---:|---|",
     ]
     for corpus in corpora:
         s = corpus.summary
-        why = ", ".join(f"`{code}` {count:,}" for code, count in sorted(s.reasons.items()))
-        lines.append(f"| {corpus.name} | {s.records_in:,} | {s.kept:,} | {s.quarantined:,} | {s.beyond:,} | {why} |")
+        lines.append(
+            f"| {corpus.name} | {s.records_in:,} | {s.kept:,} | {s.quarantined:,} | {s.beyond:,} | {_counts(s.reasons)} "
+            f"| {s.samples:,} | {sum(s.removed.values()):,} | {_counts(s.removed)} |"
+        )
     lines += ["", "## Provenance and licences", ""]
     for corpus in corpora:
         lines.append(f"- **{corpus.name}**: {_provenance(corpus)}")
@@ -173,6 +176,10 @@ def _body(title: str, configs: Sequence[Config], corpora: Sequence[CorpusParts])
         "",
     ]
     return "\n".join(lines)
+
+
+def _counts(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"`{code}` {count:,}" for code, count in sorted(reasons.items()))
 
 
 def _provenance(corpus: CorpusParts) -> str:

@@ -20,7 +20,7 @@ from omni_ray.pipeline.store import Store
 from omni_ray.pipeline.tasks import Runner, in_session, inline, on_ray
 
 FORMS = ("hf", "webdataset")
-VERSION = 1
+VERSION = 2
 """Raised when the same shards give other files; it makes every export stale."""
 _SMALL_BYTES = 64 << 20
 """Up to here, starting Ray takes longer than the work."""

@@ -135,6 +135,7 @@ def _index(corpora: list[CorpusParts], shards: list[dict[str, Any]]) -> dict[str
                     "quarantined": corpus.summary.quarantined,
                     "beyond": corpus.summary.beyond,
                 },
+                "removed": corpus.summary.removed,
             }
             for corpus in corpora
         ],

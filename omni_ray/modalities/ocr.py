@@ -41,9 +41,13 @@ _SCHEMA = pa.schema(
         ("image", IMAGE_TYPE),
         ("text", pa.string()),
         ("source", pa.string()),
+        ("source_width", pa.int32()),
+        ("source_height", pa.int32()),
     ]
 )
-_FEATURES = {name: {"dtype": "string", "_type": "Value"} for name in _SCHEMA.names} | {"image": {"_type": "Image"}}
+_FEATURES = {field.name: {"dtype": str(field.type), "_type": "Value"} for field in _SCHEMA} | {
+    "image": {"_type": "Image"}
+}
 
 
 class Ocr(Modality[OcrParams]):
@@ -51,7 +55,7 @@ class Ocr(Modality[OcrParams]):
 
     name = "ocr"
     params_type = OcrParams
-    version = 2
+    version = 3
 
     @property
     def raw_schema(self) -> pa.Schema:
@@ -72,7 +76,10 @@ class Ocr(Modality[OcrParams]):
 
     @property
     def schema(self) -> pa.Schema:
-        """``image.path`` is relative and unique: a whole image's own path, or the photograph's with the word's id."""
+        """``image.path`` is relative and unique: a whole image's own path, or the photograph's with the word's id.
+
+        ``source_width`` and ``source_height`` are the straightened word's before it was resized, in pixels.
+        """
         return _SCHEMA.with_metadata({"huggingface": json.dumps({"info": {"features": _FEATURES}})})
 
     def transform(self, raw: pa.Table, corpus: str, params: OcrParams) -> Transformed:
@@ -101,14 +108,14 @@ def _cut_up(row: Mapping[str, Any], decode: Decode, corpus: str, params: OcrPara
     try:
         # Words are small parts of a photograph: only an image that is one word may be decoded at a lower scale.
         is_whole = all(word["quad"] is None for word, _ in legible)
-        photo, _ = decode(row["image"] or b"", params.size if is_whole else None)
+        photo, size = decode(row["image"] or b"", params.size if is_whole else None)
     except pixels.Unusable as error:
         for word, _ in legible:
             yield Rejected(word["id"], row["where"], error.reason, str(error))
         return
     for word, text in legible:
         try:
-            yield _word(photo, word, text, row, corpus, params)
+            yield _word(photo, size, word, text, row, corpus, params)
         except pixels.Unusable as error:
             yield Rejected(word["id"], row["where"], error.reason, str(error))
 
@@ -122,13 +129,20 @@ def _unusable_label(text: str) -> str:
 
 
 def _word(
-    photo: Any, word: Mapping[str, Any], text: str, row: Mapping[str, Any], corpus: str, params: OcrParams
+    photo: Any,
+    size: tuple[int, int],
+    word: Mapping[str, Any],
+    text: str,
+    row: Mapping[str, Any],
+    corpus: str,
+    params: OcrParams,
 ) -> Cut:
     if word["quad"] is None:
         crop, path = photo, media_path(row["path"], params.ending)
     else:
         array = photo if isinstance(photo, np.ndarray) else photo.cpu().numpy()
         crop = straighten(array, word["quad"])
+        size = (crop.shape[1], crop.shape[0])
         path = str(PurePosixPath(row["path"]).with_suffix("") / f"{word['id'].replace('/', '_')}{params.ending}")
 
     def finish(data: bytes) -> dict[str, Any]:
@@ -138,6 +152,8 @@ def _word(
             "image": {"bytes": data, "path": path},
             "text": text,
             "source": row["source"],
+            "source_width": size[0],
+            "source_height": size[1],
         }
 
     return Cut(crop, finish)

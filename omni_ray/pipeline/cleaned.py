@@ -20,7 +20,7 @@ from typing import Any
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.store import MODALITIES, CorpusState, CorpusStore, Manifest, Store, Summary
 
-VERSION = 1
+VERSION = 2
 """Raised when the same shards and settings give other cleaned shards; it makes all of them stale."""
 PRESETS = ("off", "default", "strict")
 _FOLDER, _FILE = "cleaned", "cleaning.json"

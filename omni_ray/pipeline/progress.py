@@ -25,7 +25,12 @@ PLAIN_SECONDS = 5.0
 """Between two plain lines of the same piece of work."""
 
 
-_WORDS = {"prepare": ("kept", "quarantined"), "clean": ("kept", "removed"), "verify": ("read", "lost")}
+_WORDS = {
+    "prepare": ("kept", "quarantined"),
+    "clean": ("kept", "removed"),
+    "duplicates": ("compared", "found"),
+    "verify": ("read", "lost"),
+}
 """What records are called, by stage, and those that are lost; the other stages lose none."""
 
 

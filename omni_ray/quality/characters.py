@@ -43,9 +43,11 @@ _CLASSES = {
     "symbols": _re2(_SYMBOLS) + _re2(_SENTENCE_ENDS),
     "letters": r"\p{L}",
     "punctuation": r"\p{P}",
+    # Scripts that are written without blanks between words.
+    "unspaced": r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}",
 }
 
 
 def character_class(name: str) -> str:
-    """The inside of an RE2 character class: ``sentence_ends``, ``symbols``, ``letters`` or ``punctuation``."""
+    """The inside of an RE2 character class: ``sentence_ends``, ``symbols``, ``letters``, ``punctuation`` or ``unspaced``."""
     return _CLASSES[name]

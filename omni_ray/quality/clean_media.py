@@ -44,11 +44,11 @@ def clean_audio(rows: pa.Table, preset: str, overrides: Mapping[str, Any], where
     """Clean audio shard rows; a sample is a clip."""
     on = _switched(AUDIO_RULES, preset, overrides, "audio")
     account = Account(where)
+    if "trim_silence" in on and rows.num_rows:
+        rows = _trim(rows, account)
     rules = [step for step in on.values() if isinstance(step, Rule)]
     stays = _judge(rows, rules, Clips(rows), account, [1] * rows.num_rows)
     kept = rows.filter(pa.array(stays))
-    if "trim_silence" in on and kept.num_rows:
-        kept = _trim(kept, account)
     return account.close(kept, rows.num_rows, kept.num_rows)
 
 
@@ -90,13 +90,24 @@ def _clean_captions(rows: pa.Table, rules: list[Rule], account: Account) -> pa.T
             name = rows["id"][int(owner[number])].as_py()
             account.remove(name, rule.reason, f"{rule.detail(values[number])}: {texts[int(number)].as_py()[:80]}")
             stays[number] = False
-    if stays.all():
-        return rows
-    left = np.bincount(owner[stays], minlength=rows.num_rows)
+    return rows if stays.all() else with_captions(rows, stays)
+
+
+def with_captions(rows: pa.Table, captions: Mask, pictures: Mask | None = None) -> pa.Table:
+    """Image rows with only some of their captions, and without the pictures that have none left.
+
+    Args:
+        rows: image shard rows.
+        captions: which captions stay, of all of them one after the other.
+        pictures: which rows may stay; all by default.
+    """
+    texts, owner = Pictures(rows).captions
+    left = np.bincount(owner[captions], minlength=rows.num_rows)
     offsets = pa.array(np.concatenate([[0], np.cumsum(left)]).astype(np.int32))
     place = rows.column_names.index("captions")
-    lists = pa.ListArray.from_arrays(offsets, texts.filter(pa.array(stays))).cast(rows.schema.field(place).type)
-    return rows.set_column(place, rows.schema.field(place), lists).filter(pa.array(left > 0))
+    lists = pa.ListArray.from_arrays(offsets, texts.filter(pa.array(captions))).cast(rows.schema.field(place).type)
+    stays = left > 0 if pictures is None else (left > 0) & pictures
+    return rows.set_column(place, rows.schema.field(place), lists).filter(pa.array(stays))
 
 
 def clean_ocr(rows: pa.Table, preset: str, overrides: Mapping[str, Any], where: str) -> Cleaned:

@@ -7,9 +7,10 @@ manifest of its own, and a shard is written a second time only where a duplicate
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -24,13 +25,14 @@ from omni_ray.pipeline.stages import write_shard
 from omni_ray.pipeline.store import Manifest, Store, part_name
 from omni_ray.pipeline.tasks import Runner, on_ray
 from omni_ray.quality.clean import clean_table, rules_of
+from omni_ray.quality.clean_media import with_captions
 from omni_ray.quality.documents import document_starts
-from omni_ray.quality.duplicates import Duplicate, Shard, find_duplicates
-from omni_ray.quality.entries import kinds_of
+from omni_ray.quality.duplicates import Duplicate, Duplicates, Shard, find_duplicates
+from omni_ray.quality.entries import KINDS, kinds_of
+from omni_ray.quality.image_rules import Pictures
 from omni_ray.quality.outcome import Account, Cleaned
+from omni_ray.quality.rules import Mask
 from omni_ray.storage import Storage
-
-_WHOLE_DOCUMENTS = ("document", "near_document")
 
 
 def clean_shards(
@@ -216,30 +218,34 @@ def _drop_duplicates(
     kinds = settings.duplicates
     if kinds is None:
         kinds = () if settings.preset == "off" else tuple(kinds_of(modality))
-    of_shard: dict[int, list[Duplicate]] = {}
+    found: Duplicates | None = None
+    scratch = Storage(store.state_folder / "duplicates" / modality)
     if kinds:
         reporter.say(f"{modality}: looking for duplicates ({', '.join(kinds)}) in {len(shards):,} shards")
-        scratch = Storage(store.state_folder / "duplicates" / modality)
         _empty(scratch)
         places = [Shard(each.storage, f"{each.rules_file}.parquet", each.title) for each in shards]
-        of_shard = find_duplicates(places, modality, scratch, kinds, run).of_shard
-        _empty(scratch)
+        found = find_duplicates(places, modality, scratch, kinds, run, reporter=reporter)
     made = _Made(shards)
     todo = []
     for number, (shard, manifest) in enumerate(zip(shards, ruled, strict=True)):
-        found = of_shard.get(number, [])
-        fingerprint = digest([manifest.shard.sha256, manifest.fingerprint, [asdict(each) for each in found]])
+        mark = found.marks[number] if found else ""
+        fingerprint = digest([manifest.shard.sha256, manifest.fingerprint, mark])
         stem = part_name(shard.unit)
         if made.manifest(shard, stem, fingerprint) is not None:
             continue
-        if found:
-            todo.append(_Unique(shard, manifest, tuple(found), fingerprint))
+        if mark:
+            todo.append(_Unique(shard, number, manifest, fingerprint))
             continue
         shard.storage.write(f"{stem}.json", replace(manifest, fingerprint=fingerprint).as_json())
         for name in (f"{stem}.parquet", f"{stem}.removed.parquet"):
             shard.storage.delete(name)
-    for _ in run(_write_unique, todo):
-        pass
+    if todo and found:
+        title = f"{modality}: without duplicates"
+        reporter.begin(title, len(todo), stage="clean")
+        for left, lost in run(partial(_write_unique, found), todo):
+            reporter.advance(title, kept=left, lost=lost)
+    reporter.end()
+    _empty(scratch)
 
 
 def _empty(scratch: Storage) -> None:
@@ -254,19 +260,20 @@ def _empty(scratch: Storage) -> None:
 
 @dataclass(frozen=True)
 class _Unique:
-    """A shard with duplicates in it."""
+    """A shard with duplicates in it, and its number among those that were searched."""
 
     shard: _Shard
+    number: int
     ruled: Manifest
-    found: tuple[Duplicate, ...]
     fingerprint: str
 
 
-def _write_unique(work: _Unique) -> None:
+def _write_unique(found: Duplicates, work: _Unique) -> tuple[int, int]:
+    """Commit a shard without its duplicates; returns how many samples are left, and how many went now."""
     shard, storage = work.shard, work.shard.storage
     with storage.open(work.ruled.shard.file) as file:
         rows = pq.read_table(file)
-    unique = without_duplicates(rows, shard.modality, work.found, shard.title)
+    unique = without_duplicates(rows, shard.modality, found.of_shard(work.number), shard.title)
     removed = unique.removed
     if work.ruled.quarantine is not None:
         with storage.open(work.ruled.quarantine.file) as file:
@@ -277,11 +284,14 @@ def _write_unique(work: _Unique) -> None:
     stats.update({key: value for key, value in unique.stats.items() if key.startswith("removed.")})
     stats.update(samples_in=work.ruled.records["in"], samples_kept=unique.stats["samples_kept"])
     cleaned = Cleaned(unique.kept, removed, dict(sorted(stats.items())))
-    _commit(shard, part_name(shard.unit), cleaned, work.fingerprint)
+    manifest = _commit(shard, part_name(shard.unit), cleaned, work.fingerprint)
+    return manifest.samples, work.ruled.samples - manifest.samples
 
 
-def without_duplicates(rows: pa.Table, modality: str, found: tuple[Duplicate, ...], where: str) -> Cleaned:
-    """Shard rows without those that were found to be duplicates; of text, whole documents go with their first line.
+def without_duplicates(rows: pa.Table, modality: str, found: Sequence[Duplicate], where: str) -> Cleaned:
+    """Shard rows without those that were found to be duplicates.
+
+    Of text, whole documents go with their first line; a picture that is left without captions goes with the last of them.
 
     Args:
         rows: rows of a shard, in its schema.
@@ -295,12 +305,25 @@ def without_duplicates(rows: pa.Table, modality: str, found: tuple[Duplicate, ..
     starts = document_starts(rows["id"]) if modality == "text" else np.arange(rows.num_rows)
     ends = dict(zip(starts.tolist(), [*starts[1:].tolist(), rows.num_rows], strict=True))
     ids = rows["id"]
+    captions = [each for each in found if KINDS[each.kind].unit == "caption"]
     for each in found:
-        last = ends[each.row] if each.kind in _WHOLE_DOCUMENTS else each.row + 1
+        if KINDS[each.kind].unit == "caption":
+            continue
+        last = ends[each.row] if KINDS[each.kind].unit == "document" else each.row + 1
         for row in range(each.row, last):
             if stays[row]:
                 stays[row] = False
                 account.remove(ids[row].as_py(), each.reason, each.detail, samples[row])
-    kept = rows.filter(pa.array(stays))
-    total = sum(samples)
-    return account.close(kept, total, total - sum(np.asarray(samples)[~stays].tolist()))
+    kept = _without_captions(rows, stays, captions, account) if captions else rows.filter(pa.array(stays))
+    return account.close(kept, sum(samples), sum(modality_of(modality).samples_per_row(kept)))
+
+
+def _without_captions(rows: pa.Table, stays: Mask, found: Sequence[Duplicate], account: Account) -> pa.Table:
+    """The rows that stay, without the captions found, which are numbered over all rows."""
+    texts, owner = Pictures(rows).captions
+    is_left = np.ones(len(texts), bool)
+    for each in found:
+        is_left[each.row] = False
+        text = texts[each.row].as_py()[:80]
+        account.remove(rows["id"][int(owner[each.row])].as_py(), each.reason, f"{each.detail}: {text}")
+    return with_captions(rows, is_left, stays)

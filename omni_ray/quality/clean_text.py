@@ -21,6 +21,8 @@ from omni_ray.quality.text_rules import CITATION, TEXT_RULES
 
 _SLICE_BYTES = 8 << 20
 _PROSE_FROM = {"off": 50, "default": 50, "strict": 0}
+_LATIN = 0.5
+"""Share of Latin letters from which a text in an unknown language may be English."""
 SETTINGS = ("prose_from", "languages", "language_confidence")
 
 
@@ -35,15 +37,28 @@ def clean_text(rows: pa.Table, preset: str, overrides: Mapping[str, Any], where:
     if unknown:
         raise OmniError(f"text has no rule named {', '.join(sorted(unknown))}; docs/quality.md lists them")
     steps = list(rules.values())
+    _check(settings)
     if settings.get("languages"):
         steps.insert(
             sum(isinstance(step, Change) and step.name == "repair" for step in steps), _language_rule(settings)
         )
     account = Account(where)
-    prose_from = int(settings.get("prose_from", _PROSE_FROM[preset]))
+    prose_from = float(settings.get("prose_from", _PROSE_FROM[preset]))
     parts = [_Pass(part, account, prose_from).run(steps) for part in _slices(rows)]
     kept = pa.concat_tables(parts) if parts else rows.slice(0, 0)
     return account.close(kept, rows.num_rows, kept.num_rows)
+
+
+def _check(settings: Mapping[str, Any]) -> None:
+    """Raise OmniError for a setting that is not of its kind."""
+    languages = settings.get("languages") or ()
+    names = [languages] if isinstance(languages, str) else languages
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) and name for name in names):
+        raise OmniError(f"languages: {languages!r} is not a list of ISO 639 codes, such as --language en")
+    for name, most in (("prose_from", np.inf), ("language_confidence", 1.0)):
+        value = settings.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
+            raise OmniError(f"{name}: {value!r} is not a number{' from 0 to 1' if most == 1 else ' of at least 0'}")
 
 
 def _language_rule(settings: Mapping[str, Any]) -> Rule:
@@ -79,7 +94,7 @@ def _slices(rows: pa.Table) -> Iterator[pa.Table]:
 class _Pass:
     """One slice on its way through the rules."""
 
-    def __init__(self, rows: pa.Table, account: Account, prose_from: int) -> None:
+    def __init__(self, rows: pa.Table, account: Account, prose_from: float) -> None:
         self.rows = rows.combine_chunks()
         self.account = account
         self.prose_from = prose_from
@@ -106,7 +121,7 @@ class _Pass:
         if rule.prose and self.prose_from and out.any():
             out &= self.docs.word_counts >= self.prose_from
         if rule.english and out.any():
-            out &= pc.fill_null(pc.starts_with(self.docs.languages, "en"), True).to_numpy(zero_copy_only=False)
+            out &= self._may_be_english(out)
         ids = self.rows["id"]
         for number in np.flatnonzero(out):
             detail = rule.detail(values[number])
@@ -114,6 +129,14 @@ class _Pass:
             for row in range(start, start + int(self.docs.line_counts[number])):
                 self.account.remove(ids[row].as_py(), rule.reason, detail)
         self.is_gone |= out
+
+    def _may_be_english(self, wanted: Mask) -> Mask:
+        """Of the documents wanted, those whose corpus says English, or says nothing and whose letters are mostly Latin."""
+        found: Mask = np.zeros(len(self.docs), bool)
+        for number in np.flatnonzero(wanted):
+            language = self.docs.languages[int(number)].as_py()
+            found[number] = language.startswith("en") if language else self.docs.latin_share(int(number)) >= _LATIN
+        return found
 
     def _judge_lines(self, rule: Rule) -> None:
         self._drop_gone()

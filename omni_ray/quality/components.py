@@ -3,7 +3,8 @@
 Edges lie in sliced files. Two steps alternate until nothing changes (Kiveris et al. 2014, "Connected Components in
 MapReduce and Beyond"): *large star* ties every larger neighbour of a node to the smallest of its neighbourhood, *small
 star* ties every smaller neighbour, and the node, to it. Both keep components as they are; at the end every node is tied
-to the smallest of its component, which makes the answer independent of the order of anything. A task holds one slice.
+to the smallest of its component, which makes the answer independent of the order of anything. A task holds one slice, and
+with it all neighbours of its nodes: of the smallest node of a component, in the end, the whole component.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from omni_ray.pipeline.tasks import Runner
 from omni_ray.quality.hashing import Hashes, mix
-from omni_ray.quality.slices import read_slice, write_slices
+from omni_ray.quality.slices import read_slice, slice_of, write_slices
 from omni_ray.storage import Storage
 
 Edges = tuple[Hashes, Hashes]
@@ -73,7 +74,7 @@ def _star(step: _Step, number: int) -> tuple[int, int]:
     high, low = large_star(node, neighbour) if step.is_large else small_star(node, neighbour)
     name = f"{step.output}-{number:05d}"
     if step.is_large:
-        write_slices(step.storage, name, {"node": high, "neighbour": low}, high, step.slices)
+        write_slices(step.storage, name, {"node": high, "neighbour": low}, slice_of(high, step.slices), step.slices)
     else:
         write_edges(step.storage, name, (high, low), step.slices)
     return len(high), int((mix(high) ^ mix(low + np.uint64(1))).sum(dtype=np.uint64))
@@ -83,7 +84,7 @@ def write_edges(storage: Storage, name: str, edges: Edges, slices: int) -> None:
     """Write edges in both directions, so that every node's slice holds all of its neighbours."""
     high, low = edges
     node, neighbour = np.concatenate([high, low]), np.concatenate([low, high])
-    write_slices(storage, name, {"node": node, "neighbour": neighbour}, node, slices)
+    write_slices(storage, name, {"node": node, "neighbour": neighbour}, slice_of(node, slices), slices)
 
 
 def components(storage: Storage, names: list[str], slices: int, run: Runner) -> list[str]:

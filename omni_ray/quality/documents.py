@@ -185,6 +185,12 @@ class Documents:
         """Characters of all tokens before each, blanks not counted; (tokens + 1,)."""
         return np.concatenate([[0], np.cumsum(self.tokens.length[self.tokens.kind])])
 
+    def latin_share(self, number: int) -> float:
+        """Share of a document's letters that are Latin; 0 where it has none."""
+        lines = self.lines.slice(int(self.starts[number]), int(self.line_counts[number]))
+        latin, letters = (pc.sum(pc.count_substring_regex(lines, kind)).as_py() for kind in (r"\p{Latin}", r"\p{L}"))
+        return latin / letters if letters else 0.0
+
     def per_line(self, values: npt.NDArray[np.generic]) -> Ints:
         """Sums of a number (or mask) for each line, by document."""
         return _sums(values, self.starts)

@@ -1,36 +1,55 @@
-"""Duplicates across shards and corpora, in steps that each hold one shard or one slice of keys.
+"""Duplicates across shards and corpora, in steps that each hold one shard, one slice of keys, or what goes of a few shards.
 
-1. *Entries*: every shard gives (key, check, item) entries; equal keys are worth comparing.
-2. *Links*: for each slice of keys, items that share a key and pass the check are tied to the smallest of them.
-3. *Components* (near duplicates only differ here from exact ones: their ties chain).
-4. The smallest item of each component, in canonical order (corpora in the order given, shards, rows), is kept.
+For one kind after the other, among what the kinds before have left:
 
-Every step is a plain function over files, mapped by a ``run`` that may be inline, a pool or Ray; results depend on
-neither its order nor the number of slices.
+1. *Entries*: shards give (key, check, item) entries, a few shards to a file; equal keys are worth comparing.
+2. *Ties*: for each slice of keys, items that share a key and agree in the check are tied to the smallest of them.
+3. *Components*, where likeness chains: every item is tied to the smallest that it hangs together with.
+4. *Sorting*: ties lie by shards, so that whoever writes a shard reads what goes of it, and nobody reads all.
+
+The smallest item of each group, in canonical order (corpora in the order given, shards, rows), is kept. Every step is a
+plain function over files, mapped by a ``run`` that may be inline, a pool or Ray; results depend on neither its order nor
+the number of slices and files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import blake2b
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from omni_ray.errors import OmniError
+from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.tasks import Runner, inline
-from omni_ray.quality import entries
 from omni_ray.quality.components import components, unique_edges, write_edges
-from omni_ray.quality.entries import ROW_BITS, Entries
+from omni_ray.quality.documents import document_starts
+from omni_ray.quality.entries import KINDS, kinds_of
 from omni_ray.quality.hashing import Hashes
-from omni_ray.quality.slices import read_slice, write_slices
+from omni_ray.quality.slices import read_slice, slice_of, write_slices
 from omni_ray.storage import Storage
 
 _SLICE_ENTRIES = 4 << 20
-"""Entries a slice should hold: 100 MB with what sorting needs."""
+"""Entries a slice should hold: 100 MB, and some 400 MB while they are sorted."""
+_FILE_ENTRIES = 1 << 20
+"""Entries of neighbouring shards that share a file: a task opens each file once, and there are a quarter as many slices."""
+_PIECE_TIES = 1 << 20
+"""Ties that a task holds before it writes them."""
+_BLOCKS = 1024
+"""Files that the sorted ties are spread over at most, each with those of neighbouring shards."""
+ROW_BITS = 32
+"""An item is ``shard << 32 | row``."""
 MAX_SHARDS = 1 << 31
+
+Columns = tuple[Hashes, ...]
 
 
 @dataclass(frozen=True)
@@ -47,7 +66,7 @@ class Duplicate:
     """A row that says what an earlier one said.
 
     Attributes:
-        row: its row in the shard (of a text document: its first line).
+        row: its row in the shard; of a document its first line; of a caption its number among the shard's captions.
         kind: what was compared, a key of :data:`omni_ray.quality.entries.KINDS`.
         reason: a code of :data:`omni_ray.quality.reasons.QUALITY_REASONS`.
         detail: which row is kept instead.
@@ -59,12 +78,49 @@ class Duplicate:
     detail: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class Duplicates:
-    """What :func:`find_duplicates` found: for every shard, in order, its rows that go; and sums."""
+    """What :func:`find_duplicates` found. It lies in the scratch place; a shard's part is read from there.
 
-    of_shard: dict[int, list[Duplicate]] = field(default_factory=dict)
-    stats: dict[str, int] = field(default_factory=dict)
+    Attributes:
+        storage, stem: where, and how its files' names begin.
+        titles: the shards, in order.
+        per_block: how many shards share a file.
+        kinds: what was looked for.
+        marks: of each shard a digest of what goes of it, empty where nothing does.
+    """
+
+    storage: Storage
+    stem: str
+    titles: tuple[str, ...]
+    per_block: int
+    kinds: tuple[str, ...]
+    marks: tuple[str, ...]
+
+    def of_shard(self, number: int) -> list[Duplicate]:
+        """What goes of a shard, by row."""
+        if not self.marks[number]:
+            return []
+        ties = self.ties(number)
+        found = []
+        for item, kept, kind in zip(*(ties[name].tolist() for name in ("item", "kept", "kind")), strict=True):
+            name = self.kinds[kind]
+            shard, row = divmod(kept, 1 << ROW_BITS)
+            what = "caption" if KINDS[name].unit == "caption" else "row"
+            detail = f"{name}: as {self.titles[shard]} {what} {row}"
+            found.append(Duplicate(item & ((1 << ROW_BITS) - 1), name, KINDS[name].reason, detail))
+        return found
+
+    def ties(self, number: int) -> dict[str, Hashes]:
+        """What goes of a shard as it lies there: ``item``, the item ``kept`` instead, and the number of the ``kind``."""
+        block, place = divmod(number, self.per_block)
+        return read_slice(self.storage, [f"{self.stem}-{block:04d}"], place)
+
+    def gone(self, number: int) -> npt.NDArray[np.int64]:
+        """Rows that go of a shard; of documents the first ones."""
+        if not self.marks[number]:
+            return np.zeros(0, np.int64)
+        return (self.ties(number)["item"] & np.uint64((1 << ROW_BITS) - 1)).astype(np.int64)
 
 
 def find_duplicates(
@@ -74,130 +130,315 @@ def find_duplicates(
     kinds: Iterable[str] | None = None,
     run: Runner = inline,
     slices: int | None = None,
-    options: Mapping[str, Any] | None = None,
+    reporter: Reporter | None = None,
 ) -> Duplicates:
-    """Rows of the shards that repeat an earlier row.
+    """Rows of the shards that repeat an earlier row which stays.
 
     Args:
         shards: in canonical order: of two equal rows the one of the earlier shard, then the earlier row, stays.
         modality: "text", "audio", "images" or "ocr".
         scratch: an empty place for intermediate files that all tasks reach: about 340 bytes a text document.
-        kinds: what to compare; the modality's usual kinds by default. Earlier kinds give their reason first.
+            What was found stays there until the caller removes it.
+        kinds: what to compare; the modality's usual kinds by default. Each sees what those before it have left.
         run: maps a function over items, results in order.
         slices: how many parts the keys are split into; by default as many as keep a part in memory. Never changes
             the result.
-        options: ``max_distance`` of "picture" (4 bits), ``min_line_chars`` of "line" (20).
+        reporter: told of each kind: files and slices done, what is compared, what is found.
 
     Raises:
         OmniError: an unknown modality or kind, or more shards or rows than ids can hold.
     """
     if len(shards) > MAX_SHARDS:
-        raise OmniError(f"{len(shards)} shards; at most {MAX_SHARDS} can be compared at once")
-    found = Duplicates()
-    wanted = entries.kinds_of(modality, kinds)
-    if not shards:
-        return found
-    taken: set[int] = set()
-    for kind in wanted:
-        work = scratch.child(kind)
-        for item, kept in _one_kind(shards, kind, work, run, slices, dict(options or {})):
-            if item in taken:
-                continue
-            taken.add(item)
-            shard, row = divmod(item, 1 << ROW_BITS)
-            first, first_row = divmod(kept, 1 << ROW_BITS)
-            detail = f"{kind}: as {shards[first].title} row {first_row}"
-            found.of_shard.setdefault(shard, []).append(Duplicate(row, kind, entries.KINDS[kind].reason, detail))
-            found.stats[kind] = found.stats.get(kind, 0) + 1
-        for name in work.files():
-            work.delete(name)
-        work.remove_if_empty()
-    for rows in found.of_shard.values():
-        rows.sort(key=lambda duplicate: duplicate.row)
+        raise OmniError(f"{len(shards):,} shards; at most {MAX_SHARDS:,} can be compared at once")
+    wanted = kinds_of(modality, kinds)
+    counts = {unit: list(run(partial(_units, unit), shards)) for unit in {KINDS[kind].unit for kind in wanted}}
+    if slices is None:
+        most = max((sum(counts[KINDS[kind].unit]) * KINDS[kind].keys for kind in wanted), default=0)
+        slices = max(1, -(-most // _SLICE_ENTRIES))
+    per_block = max(1, -(-len(shards) // _BLOCKS))
+    titles = tuple(shard.title for shard in shards)
+    found = Duplicates(scratch.child("found"), "", titles, per_block, tuple(wanted), ("",) * len(shards))
+    told = reporter or Reporter(quiet=True)
+    for number, kind in enumerate(wanted if shards else ()):
+        search = _Search(shards, kind, number, counts[KINDS[kind].unit], slices, scratch, run, told, modality)
+        found = search.run(found)
     return found
 
 
-def _one_kind(
-    shards: list[Shard], kind: str, work: Storage, run: Runner, slices: int | None, options: dict[str, Any]
-) -> list[tuple[int, int]]:
-    """(item, the item kept instead) for every duplicate of one kind, sorted."""
-    if slices is None:
-        rows = sum(run(_rows, shards))
-        slices = max(1, -(-rows * entries.KINDS[kind].keys // _SLICE_ENTRIES))
-    step = _Step(kind, work, slices, len(shards), tuple(sorted(options.items())))
-    list(run(partial(_write_entries, step), list(enumerate(shards))))
-    list(run(partial(_write_links, step), range(slices)))
-    for number in range(len(shards)):
-        work.delete(_entries_name(number))
-    names = components(work, [_links_name(number) for number in range(slices)], slices, run)
-    pairs: list[tuple[int, int]] = []
-    for part in run(partial(_ties, work, tuple(names)), range(slices)):
-        pairs += part
-    return sorted(pairs)
+def _units(unit: str, shard: Shard) -> int:
+    """How many documents, rows or captions a shard has."""
+    with shard.storage.open(shard.name) as file:
+        parquet = pq.ParquetFile(file)
+        count = parquet.metadata.num_rows
+        if unit == "document":
+            count = len(document_starts(parquet.read(columns=["id"])["id"]))
+        elif unit == "caption":
+            count = pc.sum(pc.list_value_length(parquet.read(columns=["captions"])["captions"])).as_py() or 0
+    if count > 1 << ROW_BITS:
+        raise OmniError(f"{shard.title}: {count:,} {unit}s; at most {1 << ROW_BITS:,} of a shard can be compared")
+    return int(count)
 
 
 @dataclass(frozen=True)
 class _Step:
+    """What every task of one kind needs to know.
+
+    Attributes:
+        kind, number: its name, and its place among the kinds looked for.
+        work: where entries and ties lie on the way.
+        slices: parts of the keys.
+        found: what the kinds before found.
+        entries: files of entries.
+        held: files of ties of the kind before, to be tied to what this one keeps; only documents go by two kinds.
+        holds: whether the next kind will ask for these.
+    """
+
     kind: str
+    number: int
     work: Storage
     slices: int
-    shards: int
-    options: tuple[tuple[str, Any], ...]
+    found: Duplicates
+    entries: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    holds: bool = False
+
+    @property
+    def blocks(self) -> int:
+        return -(-len(self.found.titles) // self.found.per_block)
 
 
-def _entries_name(number: int) -> str:
-    return f"entries-{number:06d}"
+@dataclass
+class _Search:
+    """One kind of duplicates, step by step."""
+
+    shards: list[Shard]
+    kind: str
+    number: int
+    counts: list[int]
+    slices: int
+    scratch: Storage
+    runner: Runner
+    reporter: Reporter
+    modality: str
+
+    def run(self, found: Duplicates) -> Duplicates:
+        """What this kind and those before it found."""
+        kind = KINDS[self.kind]
+        work = self.scratch.child(self.kind)
+        groups = _groups(self.counts, kind.keys)
+        numbers = [f"entries-{number:06d}" for number in range(len(groups))]
+        held = _pieces_of(found.storage, "held")
+        following = found.kinds[self.number + 1 : self.number + 2]
+        holds = any(KINDS[name].chains and KINDS[name].unit == kind.unit for name in following)
+        step = _Step(self.kind, self.number, work, self.slices, found, tuple(numbers), tuple(held), holds)
+        title = f"{self.modality}: {self.kind}"
+        self.reporter.begin(
+            title, len(groups) + self.slices * (2 if kind.chains else 1) + step.blocks, stage="duplicates"
+        )
+        members = [(name, [(n, self.shards[n]) for n in group]) for name, group in zip(numbers, groups, strict=True)]
+        list(self._shown(title, partial(_write_entries, step), members, kept=lambda compared: compared))
+        pieces = [name for names in self._shown(title, partial(_meet, step), range(self.slices)) for name in names]
+        for name in numbers:
+            work.delete(name)
+        if kind.chains:
+            edges = components(work, pieces, self.slices, partial(self._more, title)) if pieces else []
+            tie = partial(_tie, step, tuple(edges))
+            pieces = [name for names in self._shown(title, tie, range(self.slices)) for name in names]
+            for name in (*edges, *held):
+                (found.storage if name in held else work).delete(name)
+        before = found if not held else replace(found, marks=("",) * len(self.shards))
+        stem = f"after-{self.number}"
+        sort = partial(_sort, replace(step, found=before), tuple(pieces), stem)
+        blocks = self._shown(title, sort, range(step.blocks), lost=lambda sorted_: sorted_[0])
+        marks = [mark for _, some in blocks for mark in some]
+        for name in pieces:
+            found.storage.delete(name)
+        if found.stem:
+            for block in range(step.blocks):
+                found.storage.delete(f"{found.stem}-{block:04d}")
+        for name in work.files():
+            work.delete(name)
+        work.remove_if_empty()
+        return replace(found, stem=stem, marks=tuple(marks))
+
+    def _shown(
+        self,
+        title: str,
+        function: Callable[[Any], Any],
+        items: Iterable[Any],
+        kept: Callable[[Any], int] = lambda result: 0,
+        lost: Callable[[Any], int] = lambda result: 0,
+    ) -> Iterator[Any]:
+        for result in self.runner(function, items):
+            self.reporter.advance(title, kept=kept(result), lost=lost(result))
+            yield result
+
+    def _more(self, title: str, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        """Pieces that nobody could know of before."""
+        todo = list(items)
+        self.reporter.begin(title, len(todo), stage="duplicates")
+        return self._shown(title, function, todo)
 
 
-def _links_name(number: int) -> str:
-    return f"links-{number:05d}"
+def _groups(counts: Sequence[int], keys: int) -> list[list[int]]:
+    """Neighbouring shards that share a file of entries: a million entries, or fewer where that leaves CPUs idle."""
+    enough = min(_FILE_ENTRIES, max(1, sum(counts) * keys // 64))
+    groups: list[list[int]] = []
+    size = enough
+    for number, count in enumerate(counts):
+        if size >= enough:
+            groups.append([])
+            size = 0
+        groups[-1].append(number)
+        size += count * keys
+    return groups
 
 
-def _rows(shard: Shard) -> int:
-    with shard.storage.open(shard.name) as file:
-        return int(pq.ParquetFile(file).metadata.num_rows)
+def _write_entries(step: _Step, group: tuple[str, list[tuple[int, Shard]]]) -> int:
+    """Write the entries of a few shards; returns how many documents, rows or captions they are of."""
+    name, shards = group
+    kind = KINDS[step.kind]
+    parts: list[Columns] = []
+    compared = 0
+    for number, shard in shards:
+        with shard.storage.open(shard.name) as file:
+            rows = pq.read_table(file, columns=list(kind.columns))
+        stays = _left(rows, kind.modality, step.found.gone(number))
+        found = kind.entries(rows if stays.all() else rows.filter(pa.array(stays)))
+        if kind.unit == "caption":
+            stays = np.repeat(stays, pc.fill_null(pc.list_value_length(rows["captions"]), 0).to_numpy())
+        places = np.flatnonzero(stays).astype(np.uint64) + np.uint64(number << ROW_BITS)
+        items = places[found.row.astype(np.int64)]
+        compared += len(np.unique(items))
+        parts.append((found.key, found.check, items))
+    key, check, item = _joined(parts, 3)
+    columns = {"key": key, "check": check, "item": item}
+    write_slices(step.work, name, columns, slice_of(key, step.slices), step.slices)
+    return compared
 
 
-def _write_entries(step: _Step, numbered: tuple[int, Shard]) -> int:
-    number, shard = numbered
-    kind = entries.KINDS[step.kind]
-    with shard.storage.open(shard.name) as file:
-        found = kind.entries(pq.read_table(file, columns=list(kind.columns)), dict(step.options))
-    items = found.row + np.uint64(number << ROW_BITS)
-    columns = {"key": found.key, "check": found.check, "item": items}
-    return write_slices(step.work, _entries_name(number), columns, found.key, step.slices)
+def _left(rows: pa.Table, modality: str, gone: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which rows kinds before have left: of text, whole documents went with the rows named."""
+    starts = document_starts(rows["id"]) if modality == "text" else np.arange(rows.num_rows)
+    return ~np.repeat(np.isin(starts, gone), np.diff(np.append(starts, rows.num_rows)))
 
 
-def _write_links(step: _Step, number: int) -> None:
-    names = [_entries_name(shard) for shard in range(step.shards)]
-    found = read_slice(step.work, names, number)
-    edges = links(Entries(found["key"], found["check"], found["item"]), step.kind, dict(step.options))
-    write_edges(step.work, _links_name(number), edges, step.slices)
+def _joined(parts: Sequence[Columns], width: int) -> Columns:
+    return tuple(np.concatenate([np.zeros(0, np.uint64), *(part[n] for part in parts)]) for n in range(width))
 
 
-def links(found: Entries, kind: str, options: Mapping[str, Any]) -> tuple[Hashes, Hashes]:
-    """Ties (larger item, smaller item) between entries with equal keys whose checks agree."""
-    distance = int(options.get("max_distance", entries.MAX_DISTANCE)) if entries.KINDS[kind].by_distance else 0
-    order = np.lexsort((found.row, found.check, found.key))
-    key, check, item = found.key[order], found.check[order], found.row[order]
-    if not len(key):
-        return key, key
+class _Pieces:
+    """Files of ties, written as they fill up, so that a task holds few of however many it finds."""
+
+    def __init__(self, stem: str, width: int, write: Callable[[str, Columns], None]) -> None:
+        self.names: list[str] = []
+        self._stem = stem
+        self._width = width
+        self._write = write
+        self._parts: list[Columns] = []
+        self._size = 0
+
+    def add(self, *columns: Hashes) -> None:
+        self._parts.append(columns)
+        self._size += len(columns[0])
+        if self._size >= _PIECE_TIES:
+            self.close()
+
+    def close(self) -> list[str]:
+        """Write what is left; the names of all files."""
+        if self._size:
+            self.names.append(f"{self._stem}-{len(self.names):04d}")
+            self._write(self.names[-1], _joined(self._parts, self._width))
+        self._parts, self._size = [], 0
+        return self.names
+
+
+def _found_pieces(step: _Step, slice_number: int) -> _Pieces:
+    """Ties (item, kept, kind) as they are to be sorted by shards."""
+
+    def write(name: str, columns: Columns) -> None:
+        item, kept, kind = columns
+        block = (item >> np.uint64(ROW_BITS)).astype(np.int64) // step.found.per_block
+        write_slices(step.found.storage, name, {"item": item, "kept": kept, "kind": kind}, block, step.blocks)
+
+    return _Pieces(f"ties-{step.number}-{slice_number:05d}", 3, write)
+
+
+def _held_pieces(step: _Step, slice_number: int) -> _Pieces:
+    """Ties (item, kept) where the next kind will look for what is kept."""
+
+    def write(name: str, columns: Columns) -> None:
+        item, kept = columns
+        place = slice_of(kept, step.slices)
+        write_slices(step.found.storage, name, {"item": item, "kept": kept}, place, step.slices)
+
+    return _Pieces(f"held-{slice_number:05d}", 2, write)
+
+
+def _edge_pieces(step: _Step, slice_number: int) -> _Pieces:
+    """Ties of which the components are to be found."""
+
+    def write(name: str, columns: Columns) -> None:
+        write_edges(step.work, name, unique_edges(*columns), step.slices)
+
+    return _Pieces(f"links-{slice_number:05d}", 2, write)
+
+
+def _pieces_of(storage: Storage, stem: str) -> list[str]:
+    return sorted(name for name in storage.files() if name.startswith(f"{stem}-"))
+
+
+def _meet(step: _Step, number: int) -> list[str]:
+    """Tie the items of one slice of keys that belong together; the names of the files of ties.
+
+    Files come in canonical order, and of equal entries only the first is held: a key that half of all items share takes
+    no more memory than one that two share.
+    """
+    kind = KINDS[step.kind]
+    edges, found, held = _edge_pieces(step, number), _found_pieces(step, number), _held_pieces(step, number)
+
+    def tie(high: Hashes, low: Hashes) -> None:
+        if kind.chains:
+            edges.add(high, low)
+            return
+        found.add(high, low, np.full(len(high), step.number, np.uint64))
+        if step.holds:
+            held.add(high, low)
+
+    parts: list[Columns] = []
+    size, limit = 0, _SLICE_ENTRIES
+    for name in step.entries:
+        part = read_slice(step.work, [name], number)
+        parts.append((part["key"], part["check"], part["item"]))
+        size += len(part["key"])
+        if size > limit:
+            parts = [_first_of_equal(_joined(parts, 3), tie)]
+            size = len(parts[0][0])
+            limit = max(_SLICE_ENTRIES, 2 * size)
+    key, check, item = _first_of_equal(_joined(parts, 3), tie)
+    if kind.distance:
+        _tie_close(key, check, item, kind.distance, tie)
+    held.close()
+    return edges.close() if kind.chains else found.close()
+
+
+def _first_of_equal(entries: Columns, tie: Callable[[Hashes, Hashes], None]) -> Columns:
+    """The first of the entries that are equal in key and check; the others are tied to it."""
+    key, check, item = entries
+    order = np.lexsort((item, check, key))
+    key, check, item = key[order], check[order], item[order]
     fresh = np.ones(len(key), bool)
     fresh[1:] = (key[1:] != key[:-1]) | (check[1:] != check[:-1])
     heads = np.flatnonzero(fresh)
-    # Equal key and equal check: the first of them stands for all.
-    least = item[heads][np.cumsum(fresh) - 1]
-    high, low = item[~fresh], least[~fresh]
-    if distance:
-        close_high, close_low = _close_pairs(key[heads], check[heads], item[heads], distance)
-        high, low = np.concatenate([high, close_high]), np.concatenate([low, close_low])
-    return unique_edges(high, low)
+    tie(item[~fresh], np.repeat(item[heads], np.diff(np.append(heads, len(key))))[~fresh])
+    return key[heads], check[heads], item[heads]
 
 
-def _close_pairs(key: Hashes, check: Hashes, item: Hashes, distance: int) -> tuple[Hashes, Hashes]:
-    """Pairs of one key whose checks differ in at most ``distance`` bits: neighbour by neighbour, shift by shift."""
-    high: list[Hashes] = []
-    low: list[Hashes] = []
+def _tie_close(key: Hashes, check: Hashes, item: Hashes, distance: int, tie: Callable[[Hashes, Hashes], None]) -> None:
+    """Tie entries of one key whose checks differ in at most ``distance`` bits: neighbour by neighbour, shift by shift.
+
+    Time goes with the square of the different checks under one key, memory does not.
+    """
     # Keys are sorted: a place that has no equal at one distance has none at a larger one.
     places = np.arange(len(key))
     shift = 1
@@ -205,14 +446,74 @@ def _close_pairs(key: Hashes, check: Hashes, item: Hashes, distance: int) -> tup
         places = places[places + shift < len(key)]
         places = places[key[places + shift] == key[places]]
         near = places[np.bitwise_count(check[places + shift] ^ check[places]) <= distance]
-        high.append(item[near + shift])
-        low.append(item[near])
+        tie(item[near + shift], item[near])
         shift += 1
-    empty = np.zeros(0, np.uint64)
-    return np.concatenate([*high, empty]), np.concatenate([*low, empty])
 
 
-def _ties(work: Storage, names: tuple[str, ...], number: int) -> list[tuple[int, int]]:
-    edges = read_slice(work, list(names), number)
-    smaller = edges["neighbour"] < edges["node"]
-    return list(zip(edges["node"][smaller].tolist(), edges["neighbour"][smaller].tolist(), strict=True))
+def _tie(step: _Step, names: tuple[str, ...], number: int) -> list[str]:
+    """Ties of one slice of items to the smallest of their component; the names of the files.
+
+    What an earlier kind tied to an item that goes now is tied to what is kept instead, and goes for this kind's reason:
+    it is not said word for word any more.
+    """
+    out = _found_pieces(step, number)
+    edges = read_slice(step.work, list(names), number) if names else {}
+    if edges:
+        smaller = edges["neighbour"] < edges["node"]
+        item, kept = edges["node"][smaller], edges["neighbour"][smaller]
+        order = np.argsort(item)
+        item, kept = item[order], kept[order]
+    else:
+        item = kept = np.zeros(0, np.uint64)
+    out.add(item, kept, np.full(len(item), step.number, np.uint64))
+    for name in step.held:
+        part = read_slice(step.found.storage, [name], number)
+        place = np.minimum(np.searchsorted(item, part["kept"]), max(len(item) - 1, 0))
+        moves = item[place] == part["kept"] if len(item) else np.zeros(len(place), bool)
+        last = part["kept"].copy()
+        last[moves] = kept[place[moves]]
+        out.add(part["item"], last, np.where(moves, np.uint64(step.number), np.uint64(step.number - 1)))
+    return out.close()
+
+
+def _sort(step: _Step, names: tuple[str, ...], stem: str, block: int) -> tuple[int, list[str]]:
+    """Write what goes of the shards of one block, shard by shard.
+
+    Returns:
+        How many ties are new, and of each shard a digest of what goes of it.
+    """
+    found = step.found
+    first = block * found.per_block
+    shards = range(first, min(first + found.per_block, len(found.titles)))
+    new = read_slice(found.storage, list(names), block) if names else {}
+    fields = ("item", "kept", "kind")
+    parts: list[Columns] = [tuple(new[name] for name in fields)] if new else []
+    fresh = int((new["kind"] == step.number).sum()) if new else 0
+    for number in shards:
+        if found.marks[number]:
+            ties = found.ties(number)
+            parts.append(tuple(ties[name] for name in fields))
+    item, kept, kind = _joined(parts, 3)
+    order = np.argsort(item)
+    item, kept, kind = item[order], kept[order], kind[order]
+    shard = (item >> np.uint64(ROW_BITS)).astype(np.int64) - first
+    columns = {"item": item, "kept": kept, "kind": kind}
+    write_slices(found.storage, f"{stem}-{block:04d}", columns, shard, len(shards))
+    ends = np.searchsorted(shard, np.arange(len(shards) + 1))
+    marks = [_mark(found, item[a:b], kept[a:b], kind[a:b]) for a, b in pairwise(ends.tolist())]
+    return fresh, marks
+
+
+def _mark(found: Duplicates, item: Hashes, kept: Hashes, kind: Hashes) -> str:
+    """Digest of what goes of one shard: which rows, why, and as what. Shards count by title: numbers move."""
+    if not len(item):
+        return ""
+    rows = np.uint64((1 << ROW_BITS) - 1)
+    digest = blake2b(digest_size=16)
+    for column in (item & rows, kept & rows):
+        digest.update(column.astype("<u8").tobytes())
+    numbers, of_row = np.unique(kept >> np.uint64(ROW_BITS), return_inverse=True)
+    titles = [found.titles[int(number)] for number in numbers]
+    said = [(titles[place], found.kinds[int(which)]) for place, which in zip(of_row.tolist(), kind, strict=True)]
+    digest.update(repr(said).encode())
+    return digest.hexdigest()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from itertools import combinations, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,12 @@ from omni_ray.errors import OmniError
 from omni_ray.quality.documents import Documents
 from omni_ray.quality.hashing import Hashes
 
-ROW_BITS = 32
-"""An item is ``shard << 32 | row``."""
 MAX_DISTANCE = 4
 """Bits of 64 in which the hashes of near-duplicate pictures may differ."""
+MIN_LINE_CHARS = 20
+"""Shorter lines are said again in any book."""
+_BLOCKS = MAX_DISTANCE + 2
+"""Hashes within this distance agree in two of so many blocks of bits at least."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Entries:
     Attributes:
         key: rows are compared where these are equal.
         check: what else must agree: the same, or within a Hamming distance.
-        row: the row.
+        row: the row; of a document its first; of a caption its number among all captions of the table.
     """
 
     key: Hashes
@@ -44,21 +46,25 @@ class Kind:
         modality: of which shards.
         reason: a code of QUALITY_REASONS.
         columns: the shard columns it reads.
-        entries: a table of these to its entries.
+        entries: a table of these to its entries, by rising row.
         says: what is compared, for people.
-        keys: entries a row has at most.
+        unit: what goes: a "document", a "row" or a "caption".
+        keys: entries that each of these has at most.
         usual: whether it is looked for unless told otherwise.
-        by_distance: whether checks are bits to be compared by Hamming distance.
+        chains: whether a, which is like b, goes with c, which is like b too, though a and c may share nothing.
+        distance: bits in which checks may differ.
     """
 
     modality: str
     reason: str
     columns: tuple[str, ...]
-    entries: Callable[[pa.Table, Mapping[str, Any]], Entries]
+    entries: Callable[[pa.Table], Entries]
     says: str
+    unit: str = "row"
     keys: int = 1
     usual: bool = True
-    by_distance: bool = False
+    chains: bool = False
+    distance: int = 0
 
 
 def _digests(values: Iterable[bytes], rows: npt.NDArray[np.int64]) -> Entries:
@@ -68,7 +74,7 @@ def _digests(values: Iterable[bytes], rows: npt.NDArray[np.int64]) -> Entries:
     return Entries(halves[:, 0].copy(), halves[:, 1].copy(), rows.astype(np.uint64))
 
 
-def _documents(rows: pa.Table, options: Mapping[str, Any]) -> Entries:
+def _documents(rows: pa.Table) -> Entries:
     docs = Documents.of_table(rows)
     lines = docs.lines.to_pylist()
     places = zip(docs.starts.tolist(), docs.line_counts.tolist(), strict=True)
@@ -76,13 +82,13 @@ def _documents(rows: pa.Table, options: Mapping[str, Any]) -> Entries:
     return _digests(texts, docs.starts)
 
 
-def _lines(rows: pa.Table, options: Mapping[str, Any]) -> Entries:
+def _lines(rows: pa.Table) -> Entries:
     docs = Documents.of_table(rows)
-    long = np.flatnonzero(docs.line_chars >= int(options.get("min_line_chars", 20)))
+    long = np.flatnonzero(docs.line_chars >= MIN_LINE_CHARS)
     return _digests((line.encode() for line in docs.lines.take(pa.array(long)).to_pylist()), long)
 
 
-def _near(rows: pa.Table, options: Mapping[str, Any]) -> Entries:
+def _near(rows: pa.Table) -> Entries:
     from omni_ray.quality.minhash import MinHash, band_keys, signatures
 
     parameters = MinHash()
@@ -96,39 +102,48 @@ def _near(rows: pa.Table, options: Mapping[str, Any]) -> Entries:
     )
 
 
-def _clips(rows: pa.Table, options: Mapping[str, Any]) -> Entries:
+def _clips(rows: pa.Table) -> Entries:
     from omni_ray.quality.audio_rules import pcm, samples_of
 
     files = rows["audio"].combine_chunks().field("bytes")
     return _digests((pcm(samples_of(data.as_py())).tobytes() for data in files), np.arange(len(rows)))
 
 
-def _pictures(rows: pa.Table, options: Mapping[str, Any]) -> Entries:
-    """By the pigeonhole principle, hashes within d bits agree in one of d + 1 bands: the bands are the keys."""
+def _pictures(rows: pa.Table) -> Entries:
+    """Hashes within 4 bits differ in 4 of 6 blocks at most, and agree in the other two: pairs of blocks are the keys.
+
+    Single blocks of five would do as well, but 13 bits are too few to keep pictures apart: among a hundred million, each would
+    be compared with tens of thousands.
+    """
     from omni_ray.quality.hashing import mix
     from omni_ray.quality.picture_hash import picture_hashes
 
     hashes = picture_hashes(rows["image"].combine_chunks().field("bytes"))
-    bands = int(options.get("max_distance", MAX_DISTANCE)) + 1
-    edges = np.linspace(0, 64, bands + 1).astype(int)
-    keys = []
-    for band in range(bands):
-        width = int(edges[band + 1] - edges[band])
-        mask = np.uint64((1 << width) - 1)
-        keys.append(mix(((hashes >> np.uint64(edges[band])) & mask) ^ mix(np.full(1, band, np.uint64))))
+    edges = np.linspace(0, 64, _BLOCKS + 1).astype(int).tolist()
+    blocks = [((1 << high) - 1) ^ ((1 << low) - 1) for low, high in pairwise(edges)]
+    masks = [np.uint64(one | other) for one, other in combinations(blocks, 2)]
+    keys = [mix(hashes & mask ^ mix(np.full(1, number, np.uint64))) for number, mask in enumerate(masks)]
     rows_of = np.arange(len(hashes), dtype=np.uint64)
-    return Entries(np.concatenate(keys), np.tile(hashes, bands), np.tile(rows_of, bands))
+    return Entries(np.concatenate(keys), np.tile(hashes, len(keys)), np.tile(rows_of, len(keys)))
 
 
+def _captions(rows: pa.Table) -> Entries:
+    texts = rows["captions"].combine_chunks().flatten().to_pylist()
+    return _digests((text.encode() for text in texts), np.arange(len(texts)))
+
+
+# What is judged as a whole comes first: lines and captions are compared where it stays.
 KINDS: dict[str, Kind] = {
-    "document": Kind("text", "duplicate_document", ("id", "text"), _documents, "the text of documents"),
+    "document": Kind("text", "duplicate_document", ("id", "text"), _documents, "the text of documents", "document"),
     "near_document": Kind(
         "text",
         "near_duplicate",
         ("id", "text"),
         _near,
         "runs of 5 words of documents (MinHash, 14 bands of 8)",
+        "document",
         keys=14,
+        chains=True,
     ),
     "line": Kind("text", "duplicate_line", ("id", "text"), _lines, "lines of at least 20 characters", usual=False),
     "clip": Kind("audio", "duplicate_clip", ("audio",), _clips, "decoded samples"),
@@ -138,8 +153,18 @@ KINDS: dict[str, Kind] = {
         ("image",),
         _pictures,
         "perceptual hashes: at most 4 of 64 bits differ",
-        keys=MAX_DISTANCE + 1,
-        by_distance=True,
+        keys=_BLOCKS * (_BLOCKS - 1) // 2,
+        chains=True,
+        distance=MAX_DISTANCE,
+    ),
+    "caption": Kind(
+        "images",
+        "duplicate_caption",
+        ("captions",),
+        _captions,
+        "captions, across pictures",
+        "caption",
+        usual=False,
     ),
 }
 

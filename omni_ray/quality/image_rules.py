@@ -8,12 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from omni_ray.quality.characters import character_class
 from omni_ray.quality.picture_hash import grey
 from omni_ray.quality.rules import Change, Rule, Values
 
 _BOILERPLATE = (
     r"^(?:(?:img|dsc|dscn|dscf|pict?|image|photo|screenshot|untitled|unnamed)[\s_\-]*\d*(?:\.[a-z]{3,4})?"
-    r"|[\w\-]+\.(?:jpe?g|png|gif|webp|bmp)|(?:https?://|www\.)\S+|(?:click|tap) (?:here|to|on|for)\b.*"
+    r"|[\w\-]+\.(?:jpe?g|png|gif|webp|bmp)|(?:https?://|www\.)\S+|click (?:here|to|on|for)\b.*"
+    r"|tap (?:here|to (?:close|download|enlarge|expand|open|play|read|see|show|view|zoom))\b.*"
     r"|(?:no )?(?:caption|description|alt text|title)(?: available)?|stock photo|thumbnail|logo|null|none|n/a)\W*$"
 )
 
@@ -75,8 +77,12 @@ def _entropy(pictures: Pictures) -> Values:
 
 
 def _caption_words(pictures: Pictures) -> Values:
+    """Runs of letters and digits; where no blanks are written between words, every character is one."""
     texts, _ = pictures.captions
-    return pc.count_substring_regex(texts, r"[\p{L}\p{N}]+").to_numpy().astype(np.float64)  # type: ignore[no-any-return]
+    unspaced = f"[{character_class('unspaced')}]"
+    characters = pc.count_substring_regex(texts, unspaced).to_numpy()
+    runs = pc.count_substring_regex(pc.replace_substring_regex(texts, unspaced, " "), r"[\p{L}\p{N}]+").to_numpy()
+    return (characters + runs).astype(np.float64)  # type: ignore[no-any-return]
 
 
 def _boilerplate(pictures: Pictures) -> Values:
@@ -100,11 +106,11 @@ BOTH = ("default", "strict")
 _OURS = "omni_ray"
 
 IMAGE_RULES: tuple[Rule | Change, ...] = (
-    Rule("source_edge", "image", "small_source", "pixels of the source's shorter edge", "LAION-5B (Schuhmann et al. 2022)", short_edge, low=64, presets=BOTH),
-    Rule("aspect", "image", "aspect", "longer over shorter edge of the source", "DataComp (Gadre et al. 2023)", aspect, high=4.0, presets=BOTH),
+    Rule("source_edge", "image", "small_source", "pixels of the source's shorter edge", "after DataComp (Gadre et al. 2023: 200), relaxed", short_edge, low=64, presets=BOTH),
+    Rule("aspect", "image", "aspect", "longer over shorter edge of the source", "after DataComp (under 3) and CC12M (2.5), relaxed", aspect, high=4.0, presets=BOTH),
     Rule("brightness_spread", "image", "blank", "standard deviation of brightness, of 255", _OURS, _deviation, low=4.0, presets=BOTH),
     Rule("entropy", "image", "blank", "bits of brightness", _OURS, _entropy, low=1.0, presets=BOTH),
-    Rule("caption_words", "caption", "text_length", "words of the caption", "CC12M (Changpinyo et al. 2021)", _caption_words, low=2, high=256, presets=BOTH),
+    Rule("caption_words", "caption", "text_length", "words of the caption", "after CC12M (Changpinyo et al. 2021: 3 to 256), relaxed", _caption_words, low=2, high=256, presets=BOTH),
     Rule("caption_boilerplate", "caption", "boilerplate", "a file name, address or stock phrase", _OURS, _boilerplate, high=0, presets=BOTH),
     Rule("caption_repeated", "caption", "duplicate_caption", "an earlier caption of the picture says it", _OURS, _said_before, high=0, presets=BOTH),
 )  # fmt: skip

@@ -33,11 +33,6 @@ def sentencepiece_counter(model_file: str) -> Counter:
     return lambda texts: [len(tokens) for tokens in processor.encode(texts)]
 
 
-def pack_table(rows: pa.Table, count_tokens: Counter, ctx_len: int) -> pa.Table:
-    """:func:`pack_rows` without the numbers of the rows."""
-    return pack_rows(rows, count_tokens, ctx_len)[0]
-
-
 def pack_rows(rows: pa.Table, count_tokens: Counter, ctx_len: int) -> tuple[pa.Table, Ints]:
     """Join neighbouring lines of each document with a blank, for as long as they fit the trainer's window.
 

@@ -34,7 +34,7 @@ class Rule:
         low, high: kept are ``low <= value <= high``; None for no limit on that side.
         presets: the presets that it is part of.
         prose: measures prose: documents under the ``prose_from`` words of the settings are not judged by it.
-        english: made for English: documents that the corpus marks as another language are not judged by it.
+        english: made for English: documents in another language are not judged by it.
     """
 
     name: str

@@ -20,7 +20,15 @@ def settings_of(
     rules: Mapping[str, Any] | None,
     duplicates: Sequence[str] | None,
 ) -> dict[str, Settings]:
-    """The settings of each modality in ``before``; with nothing chosen, those it had, else the default ones.
+    """The settings of each modality in ``before``.
+
+    With nothing chosen, those it had, else the default ones. A preset begins anew, with the rules and kinds given beside it.
+    Rules and kinds by themselves are added to what the modalities that have them had, or to the default; the others stay
+    as they were.
+
+    Args:
+        before: of each modality what was chosen last; None where it is not cleaned.
+        preset, rules, duplicates: as for :func:`omni_ray.api.clean`.
 
     Raises:
         OmniError: a rule or kind that none of the modalities has.
@@ -31,14 +39,19 @@ def settings_of(
     kinds = {modality: [name for name, kind in KINDS.items() if kind.modality == modality] for modality in before}
     _refuse_strangers("rule", rules or {}, names)
     _refuse_strangers("kind of duplicates", duplicates or (), kinds)
-    return {
-        modality: Settings(
-            preset or "default",
-            {name: value for name, value in sorted((rules or {}).items()) if name in names[modality]},
-            None if duplicates is None else tuple(kind for kind in kinds[modality] if kind in duplicates),
-        )
-        for modality in before
-    }
+    found: dict[str, Settings] = {}
+    for modality, had in before.items():
+        own = {name: value for name, value in (rules or {}).items() if name in names[modality]}
+        looked_for = None if duplicates is None else tuple(kind for kind in kinds[modality] if kind in duplicates)
+        if preset is not None:
+            found[modality] = Settings(preset, dict(sorted(own.items())), looked_for)
+        elif own or looked_for or (duplicates is not None and not duplicates):
+            base = had or Settings()
+            merged = dict(sorted({**base.rules, **own}.items()))
+            found[modality] = Settings(base.preset, merged, base.duplicates if looked_for is None else looked_for)
+        else:
+            found[modality] = had or Settings("off")
+    return found
 
 
 def names_of(modality: str) -> list[str]:

@@ -1,7 +1,7 @@
-"""Entries sorted into slices by key, in one file: what one task writes and many tasks each read a part of.
+"""Entries sorted into slices, in one file: what one task writes and many tasks each read a part of.
 
-A file is an Arrow IPC file of ``slices`` record batches; batch n holds the entries whose key falls into slice n, so that
-a task reads its slice from every file and nothing else. Files need not share a disk with their readers: any place that
+A file is an Arrow IPC file of ``slices`` record batches; batch n holds the entries of slice n, so that a task
+reads its slice from every file and nothing else. Files need not share a disk with their readers: any place that
 :class:`omni_ray.storage.Storage` reaches.
 """
 
@@ -15,14 +15,20 @@ from omni_ray.quality.hashing import Hashes, mix
 from omni_ray.storage import Storage
 
 
-def write_slices(storage: Storage, name: str, columns: dict[str, Hashes], by: Hashes, slices: int) -> int:
-    """Write entries, split by ``mix(by) % slices``. Returns how many.
+def slice_of(values: Hashes, slices: int) -> npt.NDArray[np.int64]:
+    """The slice of each value: ``mix(value) % slices``, so that values that follow each other spread."""
+    return (mix(values) % np.uint64(slices)).astype(np.int64)
+
+
+def write_slices(
+    storage: Storage, name: str, columns: dict[str, Hashes], place: npt.NDArray[np.int64], slices: int
+) -> None:
+    """Write entries, those of one slice together and in the order given.
 
     Args:
         columns: equally long uint64 arrays, by name.
-        by: what decides the slice of each entry; uint64.
+        place: the slice of each entry, from 0 to ``slices - 1``; int64.
     """
-    place = (mix(by) % np.uint64(slices)).astype(np.int64)
     order = np.argsort(place, kind="stable")
     table = {key: pa.array(values[order]) for key, values in columns.items()}
     ends = np.cumsum(np.bincount(place, minlength=slices))
@@ -34,7 +40,6 @@ def write_slices(storage: Storage, name: str, columns: dict[str, Hashes], by: Ha
             writer.write_batch(pa.record_batch([v.slice(start, end - start) for v in table.values()], schema=schema))
             start = end
     storage.write(name, memoryview(sink.getvalue()))
-    return len(by)
 
 
 def read_slice(storage: Storage, names: list[str], number: int) -> dict[str, npt.NDArray[np.uint64]]:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from omni_ray.quality import heuristics, repetition
+from omni_ray.quality.characters import character_class
 from omni_ray.quality.documents import Documents
 from omni_ray.quality.rules import Change, Rule, Values
 
@@ -36,8 +37,14 @@ def _run_share(docs: Documents, width: int) -> Values:
 
 
 def _longest_word(docs: Documents) -> Values:
-    """Characters of the longest blank-separated word of each line."""
-    chunks = pc.split_pattern(docs.lines, " ")
+    """Characters of the longest word of each line; words end at blanks, and at characters of scripts that write none."""
+    lines = docs.lines
+    unspaced = f"[{character_class('unspaced')}]"
+    suspect = pc.greater(pc.utf8_length(lines), 1000)
+    if pc.any(suspect).as_py():
+        spaced = pc.replace_substring_regex(lines.filter(suspect), unspaced, " ")
+        lines = pc.replace_with_mask(lines, suspect, spaced)
+    chunks = pc.split_pattern(lines, " ")
     lengths = pc.utf8_length(chunks.flatten()).to_numpy()
     return np.maximum.reduceat(lengths, _offsets(chunks)).astype(np.float64)
 

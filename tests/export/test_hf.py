@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 from datasets import Audio, Image, get_dataset_config_names, load_dataset, load_dataset_builder
 from huggingface_hub import DatasetCard
 
 from omni_ray import api
 from omni_ray.errors import OmniError
 from omni_ray.export.card import licence_ids, size_category, source_name
+from omni_ray.pipeline.cleaned import Settings
+from omni_ray.pipeline.store import Store
+from omni_ray.pipeline.tasks import inline
+from omni_ray.quality.clean_shards import clean_shards
 from tests.made_store import ROWS, commit, image_row, make_store, text_row
 
 
@@ -63,6 +70,21 @@ def test_the_card_says_what_the_files_hold(exported: Path) -> None:
     text = card.text
     assert "| images-images_corpus | 31 | 30 | 1 | 0 | `decode_error` 1 |" in text
     assert "https://example.org" in text and "/somewhere" not in text  # no path of this machine is published
+
+
+def test_audio_is_read_from_its_bytes_where_datasets_cannot_decode_it(exported: Path) -> None:
+    clips = load(exported, "audio").cast_column("audio", Audio(decode=False))
+    samples, rate = soundfile.read(io.BytesIO(clips[3]["audio"]["bytes"]))
+    assert (len(samples), rate, clips[3]["num_samples"]) == (8000, 16_000, 8000) and np.abs(samples).max() > 0.2
+
+
+def test_the_card_says_what_cleaning_removed(tmp_path: Path) -> None:
+    rows = [text_row(n, text=f"Line {n % 3} says this and nothing else.") for n in range(10)]
+    commit(tmp_path / "p", "text", "books", [rows])
+    clean_shards(Store(tmp_path / "p"), "text", Settings("off", {}, ("document",)), run=inline)
+    api.export(tmp_path / "p", "hf", tmp_path / "out")
+    card = DatasetCard.load(tmp_path / "out" / "README.md").text
+    assert "| text-books | 10 | 10 | 0 | 0 |  | 3 | 7 | `duplicate_document` 7 |" in card
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 14, 15, 16, 17, 29, 30])

@@ -23,7 +23,10 @@ from omni_ray import api
 from omni_ray.errors import OmniError
 from omni_ray.export.names import KEY_BYTES, sample_key
 from omni_ray.export.run import export
+from omni_ray.pipeline.cleaned import Settings
 from omni_ray.pipeline.store import Store
+from omni_ray.pipeline.tasks import inline
+from omni_ray.quality.clean_shards import clean_shards
 from tests.made_store import ROWS, commit, make_store, text_row
 
 
@@ -72,6 +75,15 @@ def test_files_are_as_long_as_asked_for_and_indexed(exported: Path) -> None:
     [corpus] = [each for each in index["corpora"] if each["modality"] == "images"]
     assert (corpus["tar_samples"], corpus["samples"]) == (10, 30)
     assert corpus["records"] == {"in": 31, "kept": 30, "quarantined": 1, "beyond": 0}
+
+
+def test_the_index_says_what_cleaning_removed(tmp_path: Path) -> None:
+    rows = [text_row(n, text="All lines say the same thing here.") for n in range(4)]
+    commit(tmp_path / "p", "text", "books", [rows])
+    clean_shards(Store(tmp_path / "p"), "text", Settings("off", {}, ("document",)), run=inline)
+    api.export(tmp_path / "p", "webdataset", tmp_path / "out")
+    [corpus] = json.loads((tmp_path / "out" / "index.json").read_bytes())["corpora"]
+    assert (corpus["samples"], corpus["removed"]) == (1, {"duplicate_document": 3})
 
 
 def test_members_tell_nothing_of_when_and_by_whom(exported: Path) -> None:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from omni_ray.modalities.images import MAX_TEXT_CHARS
 from omni_ray.modalities.ocr import Ocr, OcrParams
+from omni_ray.quality.clean import clean_table
 
 OCR = Ocr()
 
@@ -57,6 +58,26 @@ def test_every_word_of_a_photograph_is_a_picture_of_its_own() -> None:
     ]
     for row in rows:
         assert Image.open(io.BytesIO(row["image"]["bytes"])).size == (32, 32)
+
+
+def test_the_size_of_a_word_is_told_from_before_it_was_made_square() -> None:
+    slanted = [10.0, 40.0, 50.0, 10.0, 62.0, 26.0, 22.0, 56.0]  # 50 by 20, turned
+    done = transform(
+        {"words": [word("box"), word("slanted", quad=slanted)]},
+        {"words": [word("whole", quad=None)], "image": jpeg(900, 300)},
+        size=32,
+    )
+    sizes = [(row["id"], row["source_width"], row["source_height"]) for row in done.kept.to_pylist()]
+    assert sizes == [("box", 50, 20), ("slanted", 50, 20), ("whole", 900, 300)]
+
+
+def test_words_that_were_tiny_or_fit_their_label_badly_go_when_cleaned() -> None:
+    tiny = [10.0, 10.0, 60.0, 10.0, 60.0, 15.0, 10.0, 15.0]
+    long = [5.0, 10.0, 115.0, 10.0, 115.0, 20.0, 5.0, 20.0]
+    rows = transform({"words": [word("good"), word("tiny", quad=tiny), word("long", "no", quad=long)]}).kept
+    only = {"word_edge": True, "character_width": True}
+    removed = clean_table(rows, "ocr", "off", only).removed.to_pylist()
+    assert [(row["id"], row["reason"]) for row in removed] == [("tiny", "small_source"), ("long", "label_mismatch")]
 
 
 def test_a_word_without_corners_is_the_whole_image() -> None:

@@ -20,7 +20,7 @@ from omni_ray.pipeline.store import MODALITIES, Store
 from omni_ray.pipeline.tasks import inline
 from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.entries import KINDS
-from omni_ray.quality.settings import parse_rules
+from omni_ray.quality.settings import parse_rules, settings_of
 from omni_ray.report.page import write_report
 from omni_ray.verify import verify
 from tests.made_store import ROWS, audio_row, commit, image_row, text_row, word_row
@@ -234,6 +234,36 @@ def test_media_lose_their_duplicates(tmp_path: Path) -> None:
     assert speech.stats["seconds"] == pytest.approx(1.0)
 
 
+def test_captions_said_before_go_from_later_pictures_if_asked(tmp_path: Path) -> None:
+    said = [["a dog", "a cat"], ["a cat"], ["a dog", "two birds"]]
+    rows = [{**image_row(n), "captions": captions} for n, captions in enumerate(said)]
+    commit(tmp_path, "images", "coco", [rows[:2], rows[2:]])
+    clean(tmp_path, "images", "off", duplicates=("picture", "caption"))
+    [corpus] = training_corpora(Store(tmp_path), "images")
+    left = [
+        caption
+        for manifest, _ in corpus.parts()
+        for captions in pq.read_table(corpus.storage.open(manifest.shard.file))["captions"].to_pylist()
+        for caption in captions
+    ]
+    assert left == ["a dog", "a cat", "two birds"]
+    removed = [(row["id"], row["detail"]) for row in api.removed(tmp_path)]
+    assert removed == [
+        ("train2017/000001.jpg", "caption: as coco/part-00000 caption 1: a cat"),
+        ("train2017/000002.jpg", "caption: as coco/part-00000 caption 0: a dog"),
+    ]
+
+
+def test_every_line_stays_somewhere(tmp_path: Path) -> None:
+    line, other = "A line that two documents have in common.", "A line that is said in one document alone."
+    near = f"{PROSE} {OTHER}"
+    commit(tmp_path, "text", "a", [page(0, near)])
+    commit(tmp_path, "text", "b", [page(1, f"{near[:-1]}!", line)])
+    commit(tmp_path, "text", "c", [page(2, line, other)])
+    clean(tmp_path, preset="off", duplicates=("near_document", "line"))
+    assert lines_of(tmp_path) == {"a": [near], "b": [], "c": [line, other]}
+
+
 @pytest.mark.parametrize(
     ("texts", "rules"),
     [
@@ -245,6 +275,40 @@ def test_media_lose_their_duplicates(tmp_path: Path) -> None:
 )
 def test_rules_as_people_write_them(texts: list[str], rules: dict[str, Any]) -> None:
     assert parse_rules(texts) == rules
+
+
+def test_rules_by_themselves_are_added_to_what_was_chosen_before() -> None:
+    text = Settings("strict", {"gopher_min_words": 20}, ("document",))
+    before = {"text": text, "audio": Settings("default", {"snr": 15.0}), "images": None, "ocr": None}
+
+    def chosen(preset: str | None = None, rules: Any = None, duplicates: Any = None) -> dict[str, Settings]:
+        return settings_of(before, preset, rules, duplicates)
+
+    added = chosen(rules={"level": -40.0, "mask_personal": True})
+    assert added["text"] == Settings("strict", {"gopher_min_words": 20, "mask_personal": True}, ("document",))
+    assert added["audio"] == Settings("default", {"level": -40.0, "snr": 15.0})
+    assert added["images"].is_off and added["ocr"].is_off, "what was not cleaned, and no rule concerns, is left alone"
+    assert chosen(rules={"entropy": 2.0})["images"] == Settings("default", {"entropy": 2.0})
+    lines = chosen(duplicates=["line"])
+    assert (
+        lines["text"] == Settings("strict", {"gopher_min_words": 20}, ("line",)) and lines["audio"] == before["audio"]
+    )
+    assert [each.duplicates for each in chosen(duplicates=[]).values()] == [()] * 4
+    assert chosen("default", {"snr": 9.0})["audio"] == Settings("default", {"snr": 9.0}), "a preset begins anew"
+    assert chosen()["images"] == Settings()
+
+
+def test_one_rule_does_not_clean_what_it_does_not_concern(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def here(store: Store, modality: str, settings: Settings, *args: Any) -> bool:
+        return clean_shards(store, modality, settings, run=inline)
+
+    monkeypatch.setattr("omni_ray.api.cleaning.clean_one", here)
+    commit(root, "audio", "speech", [[audio_row(n) for n in range(2)]])
+    commit(root, "ocr", "words", [[word_row(0)]])
+    api.clean(root, ["text"], preset="strict", rules={"prose_from": 60})
+    report = api.clean(root, rules={"level": -40.0})
+    assert report.changed == ["audio"]
+    assert report.settings["text"] == Settings("strict", {"prose_from": 60}) and report.settings["ocr"] is None
 
 
 @pytest.mark.parametrize("text", ["snr=loud", "snr=1..2..3", "=3", "snr="])

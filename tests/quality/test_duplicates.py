@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import itertools
+import pickle
 import random
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,10 +21,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omni_ray.errors import OmniError
+from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.tasks import inline
+from omni_ray.quality import duplicates
 from omni_ray.quality.components import components, unique_edges, write_edges
 from omni_ray.quality.duplicates import Duplicates, Shard, find_duplicates
-from omni_ray.quality.slices import read_slice, write_slices
+from omni_ray.quality.slices import read_slice, slice_of, write_slices
 from omni_ray.storage import Storage
 from tests.quality.conftest import text_table
 
@@ -37,19 +44,29 @@ def store(folder: Path, tables: list[pa.Table]) -> list[Shard]:
 
 
 def rows(found: Duplicates) -> dict[int, list[tuple[int, str, str]]]:
-    return {shard: [(d.row, d.kind, d.detail) for d in listed] for shard, listed in sorted(found.of_shard.items())}
+    listed = ((shard, found.of_shard(shard)) for shard, mark in enumerate(found.marks) if mark)
+    return {shard: [(d.row, d.kind, d.detail) for d in duplicates] for shard, duplicates in listed}
 
 
 def sentences(chooser: random.Random, count: int) -> list[str]:
     return chooser.choices(WORDS, k=count)
 
 
-def jaccard(a: str, b: str) -> float:
-    def runs(text: str) -> set[tuple[str, ...]]:
-        words = text.split()
-        return {tuple(words[i : i + 5]) for i in range(len(words) - 4)}
+def runs(text: str) -> set[tuple[str, ...]]:
+    words = text.split()
+    return {tuple(words[i : i + 5]) for i in range(len(words) - 4)}
 
-    return len(runs(a) & runs(b)) / len(runs(a) | runs(b))
+
+def jaccard_of_all_pairs(texts: list[str]) -> dict[tuple[int, int], float]:
+    """The exact similarity of all pairs that share anything."""
+    sets = [runs(text) for text in texts]
+    shared: Counter[tuple[int, int]] = Counter()
+    holders: dict[tuple[str, ...], list[int]] = {}
+    for number, own in enumerate(sets):
+        for run in own:
+            shared.update((other, number) for other in holders.setdefault(run, []))
+            holders[run].append(number)
+    return {(a, b): both / (len(sets[a]) + len(sets[b]) - both) for (a, b), both in shared.items()}
 
 
 @pytest.fixture(scope="module")
@@ -66,17 +83,29 @@ def planted() -> list[str]:
     return texts
 
 
-def test_recall_and_precision_against_exact_jaccard(tmp_path: Path, planted: list[str]) -> None:
-    shards = store(tmp_path / "s", [text_table([[t] for t in planted[n : n + 100]]) for n in range(0, 600, 100)])
+def test_recall_and_precision_against_the_jaccard_of_all_pairs(tmp_path: Path, planted: list[str]) -> None:
+    texts = [*planted, *planted[:40:8]]
+    shards = store(tmp_path / "s", [text_table([[t] for t in texts[n : n + 100]]) for n in range(0, len(texts), 100)])
     found = find_duplicates(shards, "text", Storage(tmp_path / "scratch"), ["near_document"])
-    gone = {shard * 100 + duplicate.row for shard, listed in found.of_shard.items() for duplicate in listed}
-    similar = np.array([jaccard(planted[n], planted[n + 1]) for n in range(0, 600, 2)])
-    caught = np.array([n + 1 in gone for n in range(0, 600, 2)])
-    assert all(n % 2 for n in gone), "the first of two is kept"
-    assert similar[caught].min() > 0.3, "nothing is taken for near that is not"
-    assert caught[similar > 0.85].mean() > 0.97
-    expected = 1 - (1 - similar**8) ** 14
-    assert abs(caught.mean() - expected.mean()) < 0.06, "caught as often as 14 bands of 8 promise"
+    kept = {}
+    for shard, listed in rows(found).items():
+        for row, _, detail in listed:
+            to = re.fullmatch(r"near_document: as made/part-(\d+).parquet row (\d+)", detail)
+            assert to is not None
+            kept[shard * 100 + row] = int(to[1]) * 100 + int(to[2])
+    similarity = jaccard_of_all_pairs(texts)
+    alike = {pair for pair, share in similarity.items() if share >= 0.7}
+    pairs = {(first, gone) for gone, first in kept.items()}
+    assert min(similarity[pair] for pair in pairs) > 0.3, "nothing is taken for near that is not"
+    assert np.mean([similarity[pair] >= 0.5 for pair in pairs]) > 0.95
+    root = {number: kept.get(number, number) for number in range(len(texts))}
+    caught = {pair for pair in alike if root[pair[0]] == root[pair[1]]}
+    near = {pair for pair in alike if similarity[pair] > 0.85}
+    assert len(near & caught) / len(near) > 0.97
+    planted_pairs = [(n, n + 1) for n in range(0, 600, 2)]
+    expected = np.mean([1 - (1 - similarity[pair] ** 8) ** 14 for pair in planted_pairs])
+    seen = np.mean([root[a] == root[b] for a, b in planted_pairs])
+    assert abs(seen - expected) < 0.06, "caught as often as 14 bands of 8 promise"
 
 
 def test_exact_duplicates_keep_the_first(tmp_path: Path) -> None:
@@ -84,15 +113,160 @@ def test_exact_duplicates_keep_the_first(tmp_path: Path) -> None:
     two = text_table([["another"], ["same", "two lines"], ["same"]], "b")
     found = find_duplicates(store(tmp_path / "s", [one, two]), "text", Storage(tmp_path / "t"))
     assert rows(found) == {1: [(1, "document", "document: as made/part-00000.parquet row 0")]}
-    assert found.stats == {"document": 1}
-    assert not (tmp_path / "t" / "document").exists(), "nothing is left behind"
+    left = {str(path.relative_to(tmp_path / "t")) for path in (tmp_path / "t").rglob("*") if path.is_file()}
+    assert left == {"found/after-1-0000", "found/after-1-0001"}, "only what was found is left behind"
 
 
 def test_lines(tmp_path: Path) -> None:
     long = "A line of more than twenty characters."
     table = text_table([[long, "short"], ["short", long], [long]])
     found = find_duplicates(store(tmp_path / "s", [table]), "text", Storage(tmp_path / "t"), ["line"])
-    assert [d.row for d in found.of_shard[0]] == [3, 4]
+    assert [d.row for d in found.of_shard(0)] == [3, 4]
+
+
+def documents_with_copies(chooser: random.Random) -> list[list[str]]:
+    """Documents of a few lines out of few, so that documents, near documents and lines repeat, and chains form."""
+    lines = [" ".join(sentences(chooser, 12)) for _ in range(12)]
+    made: list[list[str]] = []
+    for _ in range(chooser.randint(2, 30)):
+        if made and chooser.random() < 0.6:
+            copy = list(chooser.choice(made))
+            for _ in range(chooser.choice([0, 0, 1])):
+                words = copy[chooser.randrange(len(copy))].split()
+                words[chooser.randrange(len(words))] = chooser.choice(WORDS)
+                copy.insert(chooser.randint(0, len(copy)), " ".join(words))
+            made.append(copy)
+        else:
+            made.append(chooser.sample(lines, chooser.randint(1, 6)))
+    return made
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_row_goes_only_because_of_one_that_stays(tmp_path: Path, seed: int) -> None:
+    chooser = random.Random(seed)
+    documents = documents_with_copies(chooser)
+    size = chooser.randint(1, 12)
+    tables = [text_table(documents[n : n + size]) for n in range(0, len(documents), size)]
+    kinds = chooser.choice([["document", "near_document", "line"], ["near_document", "line"], ["document", "line"]])
+    found = find_duplicates(store(tmp_path / "s", tables), "text", Storage(tmp_path / "t"), kinds)
+    gone: dict[tuple[int, int], str] = {}
+    for shard, listed in rows(found).items():
+        ids = [name.partition("#")[0] for name in tables[shard]["id"].to_pylist()]
+        for row, kind, _ in listed:
+            whole = kind != "line"
+            gone |= {(shard, n): kind for n in range(row, len(ids)) if n == row or (whole and ids[n] == ids[row])}
+    texts = {(s, n): text for s, table in enumerate(tables) for n, text in enumerate(table["text"].to_pylist())}
+    for shard, listed in rows(found).items():
+        for row, kind, detail in listed:
+            to = re.fullmatch(r"(\w+): as made/part-(\d+).parquet row (\d+)", detail)
+            assert to is not None and to[1] == kind
+            target = (int(to[2]), int(to[3]))
+            assert target < (shard, row)
+            # The lines of a document that stays may be said by lines that stay, in turn.
+            assert gone.get(target, "line") == "line" and (kind != "line" or target not in gone)
+            if kind != "near_document":
+                assert texts[target] == texts[shard, row]
+    left = {text for place, text in texts.items() if place not in gone}
+    of_near = {text for place, text in texts.items() if gone.get(place) == "near_document"}
+    assert set(texts.values()) - left <= of_near, "nothing is lost but what near duplicates say a little differently"
+
+
+def test_a_copy_of_a_near_duplicate_is_said_to_be_like_what_stays(tmp_path: Path) -> None:
+    words = sentences(random.Random(3), 120)
+    first, near = " ".join(words), " ".join([*words[:-1], "otherwise"])
+    table = text_table([[first], [near], [near], ["Something else."], ["Something else."]])
+    found = find_duplicates(store(tmp_path / "s", [table]), "text", Storage(tmp_path / "t"))
+    assert rows(found) == {
+        0: [
+            (1, "near_document", "near_document: as made/part-00000.parquet row 0"),
+            (2, "near_document", "near_document: as made/part-00000.parquet row 0"),
+            (4, "document", "document: as made/part-00000.parquet row 3"),
+        ]
+    }
+
+
+def test_a_line_that_everybody_says_is_held_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = []
+    real = duplicates._first_of_equal
+
+    def watched(entries: Any, tie: Any) -> Any:
+        held.append(len(entries[0]))
+        return real(entries, tie)
+
+    for name, size in {"_SLICE_ENTRIES": 50, "_FILE_ENTRIES": 20, "_PIECE_TIES": 30}.items():
+        monkeypatch.setattr(duplicates, name, size)
+    monkeypatch.setattr(duplicates, "_first_of_equal", watched)
+    table = text_table([["All rights reserved by the owners.", f"Only document {n} says this."] for n in range(200)])
+    shards = store(tmp_path / "s", [table.slice(n, 20) for n in range(0, 400, 20)])
+    found = find_duplicates(shards, "text", Storage(tmp_path / "t"), ["line"], slices=1)
+    assert sum(len(listed) for listed in rows(found).values()) == 199
+    assert {detail for listed in rows(found).values() for _, _, detail in listed} == {
+        "line: as made/part-00000.parquet row 0"
+    }
+    assert max(held) < 3 * 50 + 200, "200 lines are different; of the equal ones a file's worth is held"
+
+
+def test_what_comes_back_does_not_grow_with_what_was_found(tmp_path: Path) -> None:
+    def sizes(lines: int) -> list[int]:
+        seen: list[int] = []
+
+        def weighed(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+            for item in items:
+                result = function(item)
+                seen.append(len(pickle.dumps(result)))
+                yield result
+
+        said = [["The same line again and again, in every document."]] * lines
+        shards = store(tmp_path / f"s{lines}", [text_table(said) for _ in range(3)])
+        found = find_duplicates(shards, "text", Storage(tmp_path / f"t{lines}"), ["line"], weighed)
+        assert sum(len(listed) for listed in rows(found).values()) == 3 * lines - 1
+        return seen
+
+    few, many = sizes(2), sizes(2000)
+    assert len(few) == len(many) and max(many) <= max(few) + 8
+
+
+def test_captions_across_pictures_are_compared_where_the_pictures_stay(tmp_path: Path) -> None:
+    from tests.made_store import image_row, picture
+
+    files = [picture(0), picture(0), picture(1), picture(2)]
+    captions = [["a dog"], ["a cat", "a dog"], ["a cat"], ["two birds", "a dog", "a cat"]]
+    made = [
+        image_row(n) | {"captions": said, "image": {"bytes": file, "path": f"{n}.jpg"}}
+        for n, (file, said) in enumerate(zip(files, captions, strict=True))
+    ]
+    shards = store(tmp_path / "s", [pa.Table.from_pylist(made[:2]), pa.Table.from_pylist(made[2:])])
+    found = find_duplicates(shards, "images", Storage(tmp_path / "t"), ["picture", "caption"])
+    assert rows(found) == {
+        0: [(1, "picture", "picture: as made/part-00000.parquet row 0")],
+        1: [
+            (2, "caption", "caption: as made/part-00000.parquet caption 0"),
+            (3, "caption", "caption: as made/part-00001.parquet caption 0"),
+        ],
+    }
+    assert find_duplicates(shards, "images", Storage(tmp_path / "u")).kinds == ("picture",), "captions only if asked"
+
+
+def test_a_shard_of_too_many_rows_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "ROW_BITS", 1)
+    with pytest.raises(OmniError, match="3 rows; at most 2"):
+        find_duplicates(
+            store(tmp_path / "s", [text_table([["a"], ["b"], ["c"]])]), "text", Storage(tmp_path / "t"), ["line"]
+        )
+
+
+def test_the_search_says_how_far_it_is(tmp_path: Path) -> None:
+    said = io.StringIO()
+    shards = store(
+        tmp_path / "s", [text_table([["five words are the same"], ["another one"]], str(n)) for n in range(3)]
+    )
+    reporter = Reporter(stream=said, clock=itertools.count().__next__)
+    find_duplicates(shards, "text", Storage(tmp_path / "t"), reporter=reporter)
+    reporter.end()
+    assert "text: document (duplicates)" in said.getvalue() and "left" in said.getvalue()
+    last = {line.partition(" (")[0]: line for line in said.getvalue().splitlines()}
+    assert "7/7, 6 compared, 4 found" in last["text: document"]
+    assert "1 compared, 0 found" in last["text: near_document"], "one is left that has five words"
 
 
 def shuffled(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
@@ -105,13 +279,15 @@ def shuffled(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[A
     return iter([futures[number].result() for number in range(len(listed))])
 
 
-def test_parallelism_and_slices_never_show(tmp_path: Path, planted: list[str]) -> None:
+def test_parallelism_and_slices_never_show(tmp_path: Path, planted: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     documents = [[t] for t in planted[:120]] + [[t] for t in planted[:40:3]]
     shards = store(tmp_path / "s", [text_table(documents[n : n + 30]) for n in range(0, len(documents), 30)])
     plain = find_duplicates(shards, "text", Storage(tmp_path / "a"))
+    for name, size in {"_FILE_ENTRIES": 500, "_PIECE_TIES": 5, "_BLOCKS": 2}.items():
+        monkeypatch.setattr(duplicates, name, size)
     many = find_duplicates(shards, "text", Storage(tmp_path / "b"), run=shuffled, slices=7)
-    assert rows(plain) == rows(many) and plain.stats == many.stats
-    assert set(plain.stats) == {"document", "near_document"}
+    assert rows(plain) == rows(many) and plain.marks == many.marks
+    assert {kind for listed in rows(plain).values() for _, kind, _ in listed} == {"document", "near_document"}
 
 
 @settings(max_examples=30, deadline=None)
@@ -150,14 +326,12 @@ def test_a_long_chain_is_one_component(tmp_path: Path) -> None:
 def test_slices_hold_everything_once(tmp_path: Path) -> None:
     storage = Storage(tmp_path)
     keys = np.arange(1000, dtype=np.uint64)
-    write_slices(storage, "f", {"key": keys}, keys, 6)
+    write_slices(storage, "f", {"key": keys}, slice_of(keys, 6), 6)
     parts = [read_slice(storage, ["f"], number)["key"] for number in range(6)]
     assert sorted(np.concatenate(parts)) == keys.tolist() and all(50 < len(p) < 300 for p in parts)
 
 
 def test_pictures(tmp_path: Path, shared_data: Path) -> None:
-    import io
-
     from PIL import Image
 
     from omni_ray.quality.picture_hash import picture_hashes
@@ -180,12 +354,10 @@ def test_pictures(tmp_path: Path, shared_data: Path) -> None:
     hashes = picture_hashes(images.field("bytes"))
     near = np.bitwise_count(hashes[:, None] ^ hashes[None, :]) <= 4
     expected = [n for n in range(len(files)) if near[n, :n].any()]
-    assert [d.row for d in found.of_shard[0]] == expected == list(range(len(first), len(files)))
+    assert [d.row for d in found.of_shard(0)] == expected == list(range(len(first), len(files)))
 
 
 def test_clips(tmp_path: Path, shared_data: Path) -> None:
-    import io
-
     import soundfile
 
     clips = sorted((shared_data / "librispeech").rglob("*.flac"))[:3]
@@ -201,4 +373,4 @@ def test_clips(tmp_path: Path, shared_data: Path) -> None:
 def test_unknown_kinds_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(OmniError, match="line"):
         find_duplicates([], "text", Storage(tmp_path), ["nonsense"])
-    assert find_duplicates([], "text", Storage(tmp_path)).of_shard == {}
+    assert find_duplicates([], "text", Storage(tmp_path)).marks == ()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from omni_ray.errors import OmniError
 from omni_ray.quality.hold_out import group_keys, held_out
-from omni_ray.quality.pack import pack_table, sentencepiece_counter
+from omni_ray.quality.pack import pack_rows, sentencepiece_counter
 from tests.quality.conftest import text_table
 
 Table = Callable[..., pa.Table]
@@ -66,7 +66,7 @@ line = st.lists(st.sampled_from(["a", "bb", "c"]), min_size=1, max_size=9).map("
 @given(st.lists(st.lists(line, min_size=1, max_size=6), max_size=5), st.integers(2, 12))
 def test_packing_loses_nothing(documents: list[list[str]], window: int) -> None:
     table = text_table(documents)
-    packed = pack_table(table, words, window)
+    packed, _ = pack_rows(table, words, window)
     for number, lines in enumerate(documents):
         mine = [r for r in packed.to_pylist() if r["id"].startswith(f"made-{number}#")]
         assert " ".join(r["text"] for r in mine) == " ".join(lines)
@@ -88,7 +88,7 @@ def test_packing_with_a_real_tokenizer(real_documents: list[list[str]], table_of
     )  # fmt: skip
     count = sentencepiece_counter(str(tmp_path / "tokenizer.model"))
     table = table_of(real_documents[:200])
-    packed = pack_table(table, count, 512)
+    packed, _ = pack_rows(table, count, 512)
     tokens = packed["tokens"].to_numpy()
     assert tokens.tolist() == count(packed["text"].to_pylist()), "the sum of the lines' tokens is the joined line's"
     alone = set(table["text"].to_pylist())

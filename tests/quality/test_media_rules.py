@@ -13,6 +13,7 @@ import pytest
 import soundfile
 from PIL import Image, ImageDraw
 
+from omni_ray.modalities.audio import ctc_frames, ctc_needed
 from omni_ray.quality import audio_rules
 from omni_ray.quality.clean import clean_table, rules_of
 from omni_ray.quality.reasons import QUALITY_REASONS
@@ -45,11 +46,12 @@ def clips(waves: list[np.ndarray], texts: list[str]) -> pa.Table:
 SAID = "the ship lay at anchor there"
 QUIET = np.zeros(RATE * 4, np.float32)
 BAD_CLIPS: dict[str, tuple[np.ndarray, str]] = {
+    "too_long": (speech(41.0), SAID * 10),
     "clip_seconds": (speech(0.3), "a"),
     "transcript_length": (speech(), "so " * 400),
     "transcript_alphabet": (speech(), "<unk> {sil} ▁▁▁ ###"),
     "speaking_rate": (speech(8.0), "a"),
-    "ctc_feasible": (speech(1.0), SAID * 2),
+    "ctc_feasible": (speech(1.0), SAID),
     "level": (speech(level=1e-4, noise=1e-5), SAID),
     "clipping": (np.clip(speech(level=5.0), -1, 0.99999), SAID),
     "snr": (speech(noise=0.2), SAID),
@@ -85,6 +87,41 @@ def test_trimming_leaves_a_tenth_of_a_second() -> None:
     start = RATE - int(0.1 * RATE)
     assert np.abs(samples - padded[start : start + len(samples)]).max() < 1e-4
     assert cleaned.stats["mended.trim_silence"] == 1
+
+
+@pytest.mark.parametrize("hiss", [1e-3, 1e-4])
+def test_little_speech_in_a_long_silence_is_found(hiss: float) -> None:
+    wave = RANDOM.normal(0, hiss, 60 * RATE).astype(np.float32)
+    wave[20 * RATE : 22 * RATE] += speech(2)
+    before, after = audio_rules.silent_ends(audio_rules.frame_levels(wave))
+    assert before == pytest.approx(20, abs=0.03) and after == pytest.approx(38.1, abs=0.05)
+    kept = clean_table(clips([wave], [SAID]), "audio", "off", {"trim_silence": True, "level": True}).kept
+    assert kept["duration"].to_pylist() == [pytest.approx(2.1, abs=0.05)]
+
+
+def test_a_click_is_not_taken_for_the_speech() -> None:
+    wave = speech(4)
+    wave[RATE] = 1.0
+    assert audio_rules.silent_ends(audio_rules.frame_levels(wave))[0] == 0
+
+
+def test_what_trimming_leaves_is_judged() -> None:
+    quick = SAID[:24]
+    padded = np.concatenate([np.zeros(2 * RATE, np.float32), speech(0.65)])
+    on = {"ctc_feasible": True}
+    assert clean_table(clips([padded], [quick]), "audio", "off", on).kept.num_rows == 1
+    cleaned = clean_table(clips([padded], [quick]), "audio", "off", {**on, "trim_silence": True})
+    assert cleaned.removed["reason"].to_pylist() == ["ctc_infeasible"]
+
+
+@pytest.mark.parametrize("downsampling", [4, 8])
+def test_clips_that_are_kept_can_be_learnt_at_the_encoders_rate(downsampling: int) -> None:
+    texts = ["".join("abcdefghij"[n % 10] for n in range(length)) for length in range(1, 60)]
+    table = clips([speech(1.0)] * len(texts), texts)
+    limit = 8 // downsampling
+    kept = clean_table(table, "audio", "off", {"ctc_feasible": limit}).kept.to_pylist()
+    assert all(ctc_needed(row["text"]) <= ctc_frames(row["num_samples"], downsampling) for row in kept)
+    assert len(kept) == limit * ctc_frames(RATE, 8)
 
 
 def test_real_speech_passes_the_default(shared_data: Path) -> None:
@@ -165,17 +202,41 @@ def test_captions_go_one_by_one_and_all_count() -> None:
 
 
 @pytest.mark.parametrize(
-    "caption", ["https://a.b/c", "DSC00012", "Untitled", "stock photo", "No description available."]
+    "caption",
+    [
+        "https://a.b/c",
+        "DSC00012",
+        "Untitled",
+        "stock photo",
+        "No description available.",
+        "Tap to enlarge",
+        "Click for more",
+    ],
 )
 def test_boilerplate(caption: str) -> None:
     on = {"caption_boilerplate": True}
     assert clean_table(pictures({"captions": [caption]}), "images", "off", on).kept.num_rows == 1
 
 
-@pytest.mark.parametrize("caption", ["A photo of a logo on a wall", "image of two cats", "None of the men sit down"])
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "A photo of a logo on a wall",
+        "image of two cats",
+        "None of the men sit down",
+        "Tap on a sink in a kitchen",
+        "Tap for beer in a bar",
+    ],
+)
 def test_no_boilerplate(caption: str) -> None:
     on = {"caption_boilerplate": True}
     assert clean_table(pictures({"captions": [caption]}), "images", "off", on).kept.num_rows == 2
+
+
+@pytest.mark.parametrize("caption", ["海滩上有一只狗", "浜辺に犬がいる", "สุนัขบนชายหาด", "해변의 개"])
+def test_captions_without_blanks_have_words(caption: str) -> None:
+    assert clean_table(pictures({"captions": [caption]}), "images", "default").kept.num_rows == 2
+    assert clean_table(pictures({"captions": ["犬"]}), "images", "default").kept.num_rows == 1
 
 
 def test_real_captions_pass_the_default(shared_data: Path) -> None:

@@ -105,6 +105,27 @@ def test_rules_for_english_spare_other_languages(table_of: Table) -> None:
     assert clean_table(unknown, "text", "off", on).removed.num_rows == 1
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "船停泊在海湾里，船员们上岸去找水。他们在沙丘后面发现了一处泉水，清澈而冰冷，周围长满了白桦树。",
+        "船は湾に錨を下ろし、乗組員は水を探しに上陸した。砂丘の裏に澄んだ冷たい泉を見つけた。",
+    ],
+)
+def test_default_keeps_documents_without_blanks_in_no_known_language(sentence: str, table_of: Table) -> None:
+    parts = [sentence[n:] + sentence[:n] for n in range(40)]
+    paragraphs = [[" ".join(parts)], ["".join(parts)]]
+    assert len("".join(parts)) > 1000
+    for lang in (None, "zh"):
+        table = table_of(paragraphs, lang=lang)
+        assert clean_table(table, "text", "default", ALONE).kept.equals(table)
+
+
+def test_a_word_of_a_thousand_letters_goes_in_any_script(table_of: Table) -> None:
+    table = table_of([["好的。 " + "x" * 1001], ["好" * 1001]])
+    assert clean_table(table, "text", "off", {"c4_long_word": True}).kept["id"].to_pylist() == ["made-1#0"]
+
+
 def test_repair_mends_only_what_is_broken(table_of: Table) -> None:
     table = table_of([["The MÃ¼nchen caf&eacute; isn’t “open”.", "Plain & simple.", "a ﬁne ligature, ｆｕｌｌ"]])
     cleaned = clean_table(table, "text", "off", {"repair": True})
@@ -119,6 +140,11 @@ def test_repair_mends_only_what_is_broken(table_of: Table) -> None:
         ("Write to jane.doe+x@mail.example.co.uk, please.", "Write to email@example.com, please."),
         ("Call +44 20 7946 0958 or (415) 555-2671 today.", "Call +1-202-555-0100 or +1-202-555-0100 today."),
         ("The host 8.8.8.8 answered, 192.168.1.4 did not.", "The host 192.0.2.1 answered, 192.168.1.4 did not."),
+        ("From 2a00:1450:4001:81b::200e, not fe80::1.", "From 2001:db8::1, not fe80::1."),
+        ("Tel. +33 1 23 45 67 89, +1 (415) 555-2671.", "Tel. +1-202-555-0100, +1-202-555-0100."),
+        ("A bonus of +100 200 300 points, or +12 34 56 78 90.", None),
+        ("Version 2.0.0.1, v10.20.30.40, firmware: 34.20.30.40, and 3.0.1.2 before.", None),
+        ("At 12:34:56 std::vector a::b wrote 00:1A:2B:3C:4D:5E to 2001:db8::7.", None),
         ("Version 1.2.3.4.5 of 2024-01-02, ISBN 978-3-16-148410-0.", None),
         ("In 1984 he ran 3.141 km @ noon; 300-400 people saw 555-1234.", None),
         ("Sections 999.1.1.1 and 1.2.3", None),
@@ -146,7 +172,12 @@ def test_limits_can_be_moved(table_of: Table) -> None:
 
 
 @pytest.mark.parametrize(
-    ("preset", "overrides"), [("harsh", {}), ("off", {"nonsense": True}), ("off", {"repair": 3}), ("off", {"gopher_min_words": "x"})]
+    ("preset", "overrides"),
+    [
+        ("harsh", {}), ("off", {"nonsense": True}), ("off", {"repair": 3}), ("off", {"gopher_min_words": "x"}),
+        ("off", {"languages": True}), ("off", {"languages": 5.0}), ("off", {"languages": ["en", 3]}),
+        ("off", {"prose_from": [1.0, 2.0]}), ("off", {"prose_from": True}), ("off", {"language_confidence": 7}),
+    ],
 )  # fmt: skip
 def test_wrong_wishes_are_one_sentence(preset: str, overrides: dict[str, Any], table_of: Table) -> None:
     with pytest.raises(OmniError) as error:

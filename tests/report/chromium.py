@@ -68,8 +68,9 @@ class Tab:
         )
 
     async def ask(self, script: str) -> Any:
-        """What ``script`` evaluates to."""
-        found = await self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        """What ``script`` evaluates to, as if a person had asked: pages must not play sounds by themselves."""
+        more = {"awaitPromise": True, "returnByValue": True, "userGesture": True}
+        found = await self.call("Runtime.evaluate", expression=script, **more)
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 

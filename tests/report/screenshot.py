@@ -1,4 +1,4 @@
-"""The picture in the README: two parts of a report, side by side.
+"""The picture in the README: four parts of a report, two by two.
 
 ``python -m tests.report.screenshot demo/data/report.html docs/report.png``
 """
@@ -15,8 +15,8 @@ from PIL import Image
 from tests.report import chromium
 
 WIDTH, HEIGHT, GAP = 1180, 1130, 24
-PARTS = ("", "article:has(audio)")
-"""What each part begins with: the page, and the first corpus of speech."""
+PARTS = ("", "article:has(audio)", 'article:has(h3[id^="images-"])', 'article:has(h3[id^="ocr-"])')
+"""What each part begins with: the page, and the first corpus of speech, of pictures and of words in pictures."""
 
 
 async def take(page: Path) -> list[Image.Image]:
@@ -36,9 +36,10 @@ async def take(page: Path) -> list[Image.Image]:
 def main(page: str, out: str) -> None:
     """Write the picture."""
     parts = chromium.run(take(Path(page)))
-    sheet = Image.new("RGB", (len(parts) * WIDTH + (len(parts) - 1) * GAP, HEIGHT), "#dfe3ea")
+    sheet = Image.new("RGB", (2 * WIDTH + GAP, 2 * HEIGHT + GAP), "#dfe3ea")
     for number, part in enumerate(parts):
-        sheet.paste(part, (number * (WIDTH + GAP), 0))
+        row, column = divmod(number, 2)
+        sheet.paste(part, (column * (WIDTH + GAP), row * (HEIGHT + GAP)))
     small = sheet.resize((sheet.width * 7 // 10, sheet.height * 7 // 10), Image.Resampling.LANCZOS)
     small.quantize(256, dither=Image.Dither.NONE).save(out, optimize=True)
 

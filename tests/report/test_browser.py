@@ -45,10 +45,11 @@ def test_everything_is_shown_and_nothing_complains(page: Path, tmp_path: Path, w
     chromium.run(look())
 
 
-def test_the_keyboard_reaches_everything_in_order(page: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_keyboard_reaches_everything_in_order(page: Path, tmp_path: Path, width: int) -> None:
     async def walk() -> None:
         async with chromium.tab(str(BROWSER), tmp_path) as tab:
-            await tab.open(page, 1280, 844)
+            await tab.open(page, width, 844)
             reached = []
             for _ in range(60):
                 await tab.press("Tab")
@@ -58,3 +59,17 @@ def test_the_keyboard_reaches_everything_in_order(page: Path, tmp_path: Path) ->
             assert reached.count("AUDIO") >= 3 and "SUMMARY" in reached
 
     chromium.run(walk())
+
+
+def test_a_clip_is_heard_to_its_end(page: Path, tmp_path: Path) -> None:
+    async def listen() -> None:
+        async with chromium.tab(str(BROWSER), tmp_path) as tab:
+            await tab.open(page, 1280, 844)
+            heard = await tab.ask(
+                "new Promise((done, failed) => { const clip = document.querySelector('audio'); clip.muted = true; "
+                "clip.onended = () => done(clip.currentTime); clip.onerror = () => failed(clip.error.message); "
+                "clip.play().catch(failed); })"
+            )
+            assert abs(heard - 0.5) < 0.05
+
+    chromium.run(listen())

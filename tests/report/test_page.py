@@ -13,6 +13,9 @@ from typer.testing import CliRunner
 
 from omni_ray.cli import app
 from omni_ray.errors import OmniError
+from omni_ray.pipeline.store import Store
+from omni_ray.pipeline.tasks import inline
+from omni_ray.report.collect import collect, find_tokenizer
 from omni_ray.report.page import write_report
 from tests.made_store import ROWS, audio_row, clip, commit, image_row, make_store, text_row, word_row
 
@@ -211,6 +214,26 @@ def test_the_plan_and_the_training_files_are_on_it(tmp_path: Path) -> None:
     assert not report.problems
     words = Page(write_report(root, plan=report).read_text("utf-8")).words
     assert "Training plan" in words and "[Stage A] Text-only Training" in words and "[Vocoder]" in words
+
+
+def test_tokens_of_lines_are_counted_with_the_projects_tokenizer(tmp_path: Path) -> None:
+    import sentencepiece
+
+    lines = [f"Line {n} says " + "a word or two " * (n % 5 + 1) for n in range(40)]
+    folder = tmp_path / "checkpoints" / "thinker_tiny"
+    folder.mkdir(parents=True)
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines), model_prefix=str(folder / "tokenizer"), vocab_size=30, minloglevel=2
+    )
+    commit(tmp_path, "text", "lines", [[text_row(n, text=text.strip()) for n, text in enumerate(lines)]])
+    assert find_tokenizer(tmp_path), "the thinker's folder"
+    [counted] = [page.counted for page in collect(Store(tmp_path), inline)]
+    tokens = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
+    expected = [len(each) for each in tokens.encode([text.strip() for text in lines])]
+    histogram = counted.histograms["tokens"]
+    assert (histogram.total, histogram.sum) == (40, sum(expected))
+    assert (histogram.low, histogram.high) == (min(expected), max(expected))
+    assert "Tokens of a line" in page_of(tmp_path).words
 
 
 def test_the_command_needs_no_ray_for_a_small_project(tmp_path: Path) -> None:
