@@ -69,7 +69,7 @@ class Cleaning:
             return {}
         except (ValueError, KeyError, TypeError) as error:
             raise OmniError(
-                f"{self.storage.uri}/{_FILE} is not readable ({error}); remove it and run `omni-ray clean {self.modality}`"
+                f"{self.storage.shown}/{_FILE} is not readable ({error}); remove it and run `omni-ray clean {self.modality}`"
             ) from error
 
     @property

@@ -73,6 +73,8 @@ def clean_shards(
     reporter = reporter or Reporter(quiet=True)
     shards = list(_shards(cleaning, settings))
     with session():
+        for storage in {cleaning.storage.uri: cleaning.storage, **{s.storage.uri: s.storage for s in shards}}.values():
+            storage.remove_temporaries()
         ruled = _apply_rules(shards, run, reporter)
         _drop_duplicates(shards, ruled, settings, store, modality, run, reporter)
     cleaning.remove_others(tuple(corpus.name for corpus in cleaning.corpora()))
@@ -172,13 +174,16 @@ def _rule_shard(shard: _Shard) -> Manifest:
 
 def _commit(shard: _Shard, stem: str, cleaned: Cleaned, fingerprint: str) -> Manifest:
     """Write what is left, then what was removed, then the manifest."""
+    removed = None
+    if cleaned.removed.num_rows:
+        removed = write_shard(shard.storage, f"{stem}.removed.parquet", cleaned.removed)
+    else:
+        shard.storage.delete(f"{stem}.removed.parquet")  # of other settings
     manifest = Manifest(
         unit=shard.unit,
         fingerprint=fingerprint,
         shard=write_shard(shard.storage, f"{stem}.parquet", cleaned.kept),
-        quarantine=(
-            write_shard(shard.storage, f"{stem}.removed.parquet", cleaned.removed) if cleaned.removed.num_rows else None
-        ),
+        quarantine=removed,
         samples=cleaned.stats["samples_kept"],
         records={
             "in": cleaned.stats["samples_in"],

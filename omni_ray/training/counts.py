@@ -131,7 +131,7 @@ class Unit:
         where = f"{self.source.path}|{self.start}-{self.end}"
         if self.source.shards:
             storage, name, _, _ = self.source.shards[0]
-            where = f"{storage.uri}|{name}"
+            where = f"{storage.shown}|{name}"
         return f"{where}|{','.join(self.source.column)}|{self.ctx_len}"
 
 
