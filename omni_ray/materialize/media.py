@@ -49,14 +49,19 @@ class Marker:
         return True
 
 
-def write_media(root: Path, files: Iterable[tuple[str, bytes]]) -> dict[str, int]:
+def write_media(root: Path, files: Iterable[tuple[str, bytes]], scratch: Path) -> dict[str, int]:
     """Write files under ``root``, each whole or not at all; returns their sizes by name.
+
+    Until they are whole they are in ``scratch``, a folder on the same file system. What a killed writer left is found
+    there, and not among millions of media.
 
     They are not synced one by one (a million fsyncs): the caller syncs once before it commits the file that
     names them, and :meth:`Marker.holds` catches what a power failure took.
     """
     sizes = {}
     made: set[Path] = set()
+    temporary = scratch / uuid.uuid4().hex
+    scratch.mkdir(parents=True, exist_ok=True)
     for name, data in files:
         if not is_safe_name(name):
             raise OmniError(
@@ -66,7 +71,6 @@ def write_media(root: Path, files: Iterable[tuple[str, bytes]]) -> dict[str, int
         if path.parent not in made:
             path.parent.mkdir(parents=True, exist_ok=True)
             made.add(path.parent)
-        temporary = path.parent / f".tmp-{uuid.uuid4().hex[:12]}"
         try:
             temporary.write_bytes(data)
             os.replace(temporary, path)
