@@ -161,6 +161,7 @@ def test_what_killed_writers_and_removers_left_goes_and_nothing_else(tmp_path: P
     left = [
         shards / "text/subtitles/part-00007.parquet",  # its unit is gone, and so is its manifest
         shards / "text/subtitles/part-00008.quarantine.parquet",
+        shards / "cleaned/text/subtitles/part-00007.rules.parquet",
         *(shards / folder / ".tmp-abc-part-00001.json" for folder in ("text/subtitles", "cleaned/text/subtitles")),
         *(root / "data/.omni" / folder / ".tmp-abc" for folder in (".", "index")),
         root / "data/text/.tmp-abc-production_corpus.txt",
