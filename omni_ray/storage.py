@@ -7,6 +7,7 @@ upload is atomic by itself: the object appears when it is complete. Readers ther
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,12 +20,35 @@ from omni_ray.errors import OmniError
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-_TEMPORARY = ".tmp-"
+TEMPORARY = ".tmp-"
+"""What the names of files and folders begin with that a killed run may leave, and the next one removes."""
 _ROUND_TRIPS = 32
 """Reads from an object store under way at once."""
 
+_KEYS = re.compile(r"//(?:[^/@]*:.*@|[^/@]*@)")
+_NOT_LOCAL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def shown(uri: str) -> str:
+    """A location as people may see it: without keys (``s3://key:secret@bucket``), and without options."""
+    return _KEYS.sub("//", uri.partition("?")[0])
+
+
+def local_folder(root: str | Path) -> Path:
+    """The project folder.
+
+    Raises:
+        OmniError: it is a URI: training files and their media are written to a file system.
+    """
+    if _NOT_LOCAL.match(str(root)):
+        raise OmniError(
+            f"--root {shown(str(root))}: the project is a folder of this machine, or one that all nodes mount; "
+            "--store s3://bucket/prefix puts shards and manifests on an object store"
+        )
+    return Path(root)
 
 
 @contextmanager
@@ -39,7 +63,7 @@ def atomic_writer(path: str | Path, *, sync: bool = True) -> Iterator[IO[bytes]]
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex[:12]}-{path.name}"[:250])
+    temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:12]}-{path.name}"[:250])
     try:
         with open(temporary, "xb") as file:
             yield file
@@ -71,7 +95,7 @@ def _sync_folder(folder: Path) -> None:
 
 def remove_temporaries(folder: Path) -> int:
     """Remove what killed writers left in ``folder`` (not below it); returns how many files."""
-    left = [p for p in folder.glob(f"{_TEMPORARY}*") if p.is_file()] if folder.is_dir() else []
+    left = [p for p in folder.glob(f"{TEMPORARY}*") if p.is_file()] if folder.is_dir() else []
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)
@@ -93,6 +117,11 @@ class Storage:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_remote": None}
 
+    @property
+    def shown(self) -> str:
+        """Where it is, for people."""
+        return shown(self.uri)
+
     def child(self, name: str) -> Storage:
         """The storage of a folder inside this one."""
         path, question, query = self.uri.partition("?") if not self.is_local else (self.uri, "", "")
@@ -105,7 +134,8 @@ class Storage:
             try:
                 self._remote = fs.FileSystem.from_uri(self.uri)
             except (OSError, ValueError) as error:
-                raise OmniError(f"{self.uri}: not a usable storage location ({error})") from error
+                why = str(error).replace(self.uri, self.shown)
+                raise OmniError(f"{self.shown}: not a usable storage location ({why})") from None
         return self._remote
 
     def _local(self, name: str) -> Path:
@@ -198,9 +228,14 @@ class Storage:
         with suppress(FileNotFoundError):
             filesystem.delete_file(path)
 
+    def remove_temporaries(self) -> None:
+        """Remove what killed writers left directly in this folder. On an object store there is no such thing."""
+        if self.local_root is not None:
+            remove_temporaries(self.local_root)
+
     def remove_if_empty(self) -> None:
         """Remove this folder where nothing is left in it."""
         if self.is_local and self.local_root is not None and self.local_root.is_dir():
-            remove_temporaries(self.local_root)
+            self.remove_temporaries()
             with suppress(OSError):
                 self.local_root.rmdir()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from omni_ray.errors import INTERRUPTED, OmniError
+from omni_ray.errors import FALLS_SHORT, INTERRUPTED, OmniError
 
 DEFAULT_ADDRESS = "http://127.0.0.1:8265"
 _EXCLUDED = ["/data/*", "/.venv", "/demo", ".git", "__pycache__", "/checkpoints", "*.egg-info"]
@@ -90,7 +90,7 @@ def submit(
         The job's own exit code; 130 where it was stopped.
 
     Raises:
-        OmniError: the cluster cannot be reached, or refused the token.
+        OmniError: the cluster cannot be reached, or no longer, or refused the token.
     """
     check_address(address, insecure=insecure)
     os.environ.setdefault("RAY_AUTH_MODE", "token")
@@ -111,8 +111,7 @@ def submit(
     if not wait:
         return 0
     try:
-        asyncio.run(_stream(client, job, say))
-        status = _end(client, job)
+        status = _follow(client, job, say)
     except KeyboardInterrupt:
         client.stop_job(job)
         _end(client, job)
@@ -137,19 +136,58 @@ def _submit(client: Any, entrypoint: str, runtime: dict[str, Any]) -> str:
 
 def _end(client: Any, job: str) -> Any:
     """Wait until a job is over, which it is a moment after its last output or after it was told to stop."""
-    while not (status := client.get_job_status(job)).is_terminal():
+    while not (status := _status(client, job)).is_terminal():
         time.sleep(0.2)
     return status
 
 
-async def _stream(client: Any, job: str, say: Callable[[str], None]) -> None:
-    async for text in client.tail_job_logs(job):
-        say(text)
+def _follow(client: Any, job: str, say: Callable[[str], None]) -> Any:
+    """Say a job's output until it is over, however often the stream of it breaks; returns its status."""
+    from aiohttp import ClientError
+
+    said = 0
+
+    async def stream() -> bool:
+        nonlocal said
+        texts, seen = client.tail_job_logs(job), 0  # always from the first line
+        while True:
+            try:
+                text = await anext(texts)
+            except StopAsyncIteration:
+                return True
+            except (RuntimeError, OSError, ClientError):
+                return False
+            seen += len(text)
+            if seen > said:
+                say(text[said - seen :])
+                said = seen
+
+    while not asyncio.run(stream()) and not _status(client, job).is_terminal():
+        time.sleep(1)
+    return _end(client, job)
+
+
+def _status(client: Any, job: str) -> Any:
+    """A job's status; a head that does not answer is asked again for a while."""
+    deadline = time.monotonic() + _AGENT_PATIENCE_S
+    while True:
+        try:
+            return client.get_job_status(job)
+        except (RuntimeError, OSError) as error:
+            if time.monotonic() > deadline:
+                raise OmniError(
+                    f"the cluster does not answer any more ({_first_line(error)}); job {job} may still be running there",
+                    exit_code=FALLS_SHORT,
+                ) from error
+            time.sleep(1)
 
 
 def _explain(address: str, error: Exception) -> str:
     text = str(error)
     if "401" in text or "uthentication" in text:
         return f"{address} refused the token; set RAY_AUTH_TOKEN to the one the cluster's head was started with"
-    first = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
-    return f"{address} cannot be reached ({first}); is the cluster up, and its job port tunnelled to this machine?"
+    return f"{address} cannot be reached ({_first_line(error)}); is the cluster up, and its job port tunnelled to this machine?"
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omni_ray.api.cluster import Cluster, once
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.cleaned import Cleaning, Settings, training_corpora
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import MODALITIES, Store, Summary
+
+if TYPE_CHECKING:
+    from omni_ray.pipeline.tasks import Runner
 
 
 @dataclass
@@ -70,14 +73,15 @@ def clean(
     store = Store(root, shards)
     wanted = list(modalities) or [m for m in MODALITIES if store.corpora(m)]
     if not wanted:
-        raise OmniError(f"{store.storage.uri}: nothing is prepared here; run `omni-ray prepare` first")
+        raise OmniError(f"{store.storage.shown}: nothing is prepared here; run `omni-ray prepare` first")
     report = CleanReport()
     reporter = reporter or Reporter(quiet=True)
     with store.lease("omni-ray clean"), reporter.together(), ExitStack() as stack:
-        session = once(stack, cluster or Cluster())
+        cluster = cluster or Cluster()
+        session = once(stack, cluster)
         before = {each: Cleaning(store, each).settings for each in wanted}
         for each, settings in settings_of(before, preset, rules, duplicates).items():
-            if clean_one(store, each, settings, session, reporter):
+            if clean_one(store, each, settings, session, cluster.run, reporter):
                 report.changed.append(each)
             report.settings[each] = None if settings.is_off else settings
     report.summaries = [corpus.summary() for each in wanted for corpus in training_corpora(store, each)]
@@ -89,9 +93,10 @@ def clean_one(
     modality: str,
     settings: Settings,
     session: Callable[[], AbstractContextManager[None]],
+    run: Runner,
     reporter: Reporter | None,
 ) -> bool:
     """One modality, within a lease. Returns whether there was anything to do."""
     from omni_ray.quality.clean_shards import clean_shards
 
-    return clean_shards(store, modality, settings, session=session, reporter=reporter)
+    return clean_shards(store, modality, settings, session=session, run=run, reporter=reporter)

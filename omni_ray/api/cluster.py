@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from omni_ray.pipeline.session import is_remote, ray_session
 
@@ -28,6 +29,12 @@ class Cluster:
     def session(self) -> AbstractContextManager[None]:
         """Connect to Ray for the length of a ``with`` block."""
         return ray_session(self.address, num_cpus=self.num_cpus, num_gpus=self.gpus)
+
+    def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        """Map ``function`` over ``items`` as tasks of the connected Ray, results in order."""
+        from omni_ray.pipeline.tasks import on_ray
+
+        return on_ray(function, items, num_cpus=self.cpus_per_task)
 
     def picture_engine(self) -> str:
         """Who makes pictures here: a parameter of their shards.

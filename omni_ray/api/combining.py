@@ -17,6 +17,7 @@ from omni_ray.pipeline.store import MODALITIES, Store
 if TYPE_CHECKING:
     from omni_ray.materialize.options import Options as Writing
     from omni_ray.materialize.record import Combined
+    from omni_ray.pipeline.tasks import Runner
 
 DEFAULT_SEED = 42
 
@@ -50,14 +51,15 @@ def combine(
     store = Store(root, shards)
     wanted = list(modalities) or [m for m in MODALITIES if store.corpora(m)]
     if not wanted:
-        raise OmniError(f"{store.storage.uri}: nothing is prepared here; run `omni-ray prepare` first")
+        raise OmniError(f"{store.storage.shown}: nothing is prepared here; run `omni-ray prepare` first")
     how = writing(wanted, seed, pack, holdout)
     files = []
     reporter = reporter or Reporter(quiet=True)
     with store.lease("omni-ray combine"), reporter.together(), ExitStack() as stack:
-        session = once(stack, cluster or Cluster())
+        cluster = cluster or Cluster()
+        session = once(stack, cluster)
         for each in wanted:
-            files += combine_one(store, each, how, session, reporter)
+            files += combine_one(store, each, how, session, cluster.run, reporter)
     return files
 
 
@@ -66,6 +68,7 @@ def combine_one(
     modality: str,
     how: Writing,
     session: Callable[[], AbstractContextManager[None]],
+    run: Runner,
     reporter: Reporter | None,
 ) -> list[Combined]:
     """The files of one modality, within a lease; what is not clean any more is cleaned first."""
@@ -74,8 +77,8 @@ def combine_one(
     settings = Cleaning(store, modality).settings
     if settings is not None:
         # What came or changed since it was cleaned is cleaned now: the files are never of yesterday's shards.
-        clean_one(store, modality, settings, session, reporter)
-    return combine(store, modality, how, session=session, reporter=reporter)
+        clean_one(store, modality, settings, session, run, reporter)
+    return combine(store, modality, how, session=session, run=run, reporter=reporter)
 
 
 def writing(

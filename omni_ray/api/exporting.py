@@ -45,7 +45,7 @@ def export(
 
     store = Store(root, shards)
     if not store.corpora():
-        raise OmniError(f"{store.storage.uri}: nothing is prepared here; run `omni-ray prepare` first")
+        raise OmniError(f"{store.storage.shown}: nothing is prepared here; run `omni-ray prepare` first")
     with store.lease("omni-ray export"):
         return run(
             store,

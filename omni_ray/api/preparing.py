@@ -151,15 +151,17 @@ def prepare(
     with store.lease("omni-ray prepare"), reporter.together(), ExitStack() as stack:
         session = once(stack, cluster)
         want = _Want(dataset, source, name, max_samples, params or {}, options or Options(), reset, download)
-        # All sources are found and indexed before any work starts: a wrong path is said at once.
+        # All sources are found and indexed before anything is made or removed: a wrong path is said at once.
         plans = [(each, _index(store, each, want, reporter, report)) for each in modalities]
+        for request in (request for _, requests in plans for request in requests):
+            request.begin()
         for each, requests in plans:
             _run(requests, cluster, session, reporter, report)
             if clean is not None:
-                clean_one(store, each, Settings(clean), session, reporter)
+                clean_one(store, each, Settings(clean), session, cluster.run, reporter)
                 report.summaries = _as_cleaned(store, report.summaries)
             if combine or corpus_files:
-                report.files += combine_one(store, each, how, session, reporter)
+                report.files += combine_one(store, each, how, session, cluster.run, reporter)
     return report
 
 
@@ -281,9 +283,7 @@ def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, warn
         warnings.append(f"{name}: {refused.count:,} members of archives are left out, such as {example} ({why})")
     corpus_store = store.corpus(corpus.modality, name)
     job = Job(name, found.reader, found.tree.spec(), kind, params, corpus_store.storage)
-    if want.reset:  # only now: a wrong --source has cost nothing
-        corpus_store.reset()
-    return Request(job, units, corpus_store, found.tree.location, want.max_samples)
+    return Request(job, units, corpus_store, found.tree.location, want.max_samples, want.reset)
 
 
 def _as_cleaned(store: Store, summaries: Sequence[Summary]) -> list[Summary]:
@@ -300,18 +300,20 @@ def download(
         One sentence for each corpus: where it is, or how to get it by hand.
 
     Raises:
-        OmniError: the network is out of reach, or a download is not what it should be.
+        OmniError: another run is at work, the network is out of reach, or a download is not what it should be.
     """
     from omni_ray.corpora.locate import downloads_folder
     from omni_ray.corpora.registry import select
     from omni_ray.sources.download import fetch
 
     lines = []
-    for corpus in select(modality, dataset):
-        folder = downloads_folder(Path(root), corpus)
-        if corpus.downloads:
-            fetch(corpus.downloads, folder, say=say)
-            lines.append(f"{corpus.name}: fetched into {folder}")
-        else:
-            lines.append(f"{corpus.name}: {corpus.manual} Put it into {folder}")
+    store = Store(root)
+    with store.lease("a download"):
+        for corpus in select(modality, dataset):
+            folder = downloads_folder(store.root, corpus)
+            if corpus.downloads:
+                fetch(corpus.downloads, folder, say=say)
+                lines.append(f"{corpus.name}: fetched into {folder}")
+            else:
+                lines.append(f"{corpus.name}: {corpus.manual} Put it into {folder}")
     return lines

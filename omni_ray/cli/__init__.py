@@ -29,6 +29,7 @@ from omni_ray.cli import (
 )
 from omni_ray.errors import FALLS_SHORT, INTERRUPTED, WRONG_INPUT, OmniError
 from omni_ray.pipeline.progress import stop_showing
+from omni_ray.pipeline.session import terminate_as_interrupt
 from omni_ray.verbosity import is_verbose
 
 _INTERRUPTED = "interrupted; run the same command again to go on"
@@ -82,10 +83,11 @@ def main() -> None:
 def run(command: Callable[[], Any]) -> None:
     """Run a typer command, with the contract's exit codes and one line for what the user can mend."""
     try:
-        try:
-            command()
-        finally:
-            stop_showing()
+        with terminate_as_interrupt():
+            try:
+                command()
+            finally:
+                stop_showing()
     except OmniError as error:
         _end(str(error), error.exit_code)
     except SystemExit as ended:

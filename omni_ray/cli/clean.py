@@ -40,6 +40,7 @@ def clean(
     store: opt.Shards = None,
     address: opt.Address = None,
     cpus: opt.Cpus = None,
+    cpus_per_task: opt.CpusPerTask = 1.0,
     json_: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -65,7 +66,7 @@ def clean(
         preset=preset,
         rules=rules,
         duplicates=_kinds(duplicates),
-        cluster=api.Cluster(address, cpus),
+        cluster=api.Cluster(address, cpus, cpus_per_task),
         shards=store,
         reporter=Reporter(quiet=quiet or json_),
     )

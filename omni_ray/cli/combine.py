@@ -23,6 +23,7 @@ def combine(
     store: opt.Shards = None,
     address: opt.Address = None,
     cpus: opt.Cpus = None,
+    cpus_per_task: opt.CpusPerTask = 1.0,
     json_: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -36,7 +37,7 @@ def combine(
         seed=None if no_shuffle else seed,
         pack=pack,
         holdout=holdout,
-        cluster=api.Cluster(address, cpus),
+        cluster=api.Cluster(address, cpus, cpus_per_task),
         shards=store,
         reporter=Reporter(quiet=quiet or json_),
     )

@@ -10,10 +10,13 @@ import typer
 from omni_ray.cli import options as opt
 from omni_ray.cli.tables import render
 from omni_ray.errors import FALLS_SHORT
+from omni_ray.storage import local_folder
 
 
 def demo(
-    root: Annotated[Path, typer.Option("--root", help="A folder for the demo's project.")] = Path("demo"),
+    root: Annotated[
+        Path, typer.Option("--root", parser=local_folder, metavar="FOLDER", help="A folder for the demo's project.")
+    ] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Seed of the made-up corpora.")] = 42,
     address: opt.Address = None,
     cpus: opt.Cpus = None,

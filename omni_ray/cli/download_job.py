@@ -43,6 +43,7 @@ def main(modality: str) -> None:
         store: opt.Shards = None,
         address: opt.Address = None,
         cpus: opt.Cpus = None,
+        cpus_per_task: opt.CpusPerTask = 1.0,
         gpus: opt.Gpus = 0,
         json_: opt.Json = False,
         quiet: opt.Quiet = False,
@@ -71,7 +72,7 @@ def main(modality: str) -> None:
             holdout=holdout,
             reset=reset,
             download=not skip_download,
-            cluster=api.Cluster(address, cpus, gpus=gpus),
+            cluster=api.Cluster(address, cpus, cpus_per_task, gpus),
             shards=store,
             reporter=reporter,
         )

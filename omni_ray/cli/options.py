@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
+from omni_ray.storage import local_folder
 from omni_ray.verbosity import be_verbose
 
-Root = Annotated[Path, typer.Option("--root", help="The project folder.")]
+Root = Annotated[Path, typer.Option("--root", parser=local_folder, metavar="FOLDER", help="The project folder.")]
 Shards = Annotated[
     str | None,
     typer.Option("--store", help="Another place for shards and manifests, e.g. s3://bucket/prefix."),

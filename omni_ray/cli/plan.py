@@ -52,6 +52,7 @@ def plan(
     store: opt.Shards = None,
     address: opt.Address = None,
     cpus: opt.Cpus = None,
+    cpus_per_task: opt.CpusPerTask = 1.0,
     json_: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -76,6 +77,7 @@ def plan(
         shards=store,
         address=address,
         num_cpus=cpus,
+        cpus_per_task=cpus_per_task,
         reporter=Reporter(quiet=quiet or json_),
     )
     if json_:

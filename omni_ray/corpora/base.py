@@ -26,12 +26,14 @@ class Download:
         path: where it goes, relative to the corpus's download folder (``data/downloads/<corpus>/``).
         size: bytes, where published.
         checksum: "md5:..." or "sha256:...", where published.
+        checksums: URL of a list of checksums and names, for a file that is published anew from time to time.
     """
 
     url: str
     path: str
     size: int | None = None
     checksum: str | None = None
+    checksums: str | None = None
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,17 @@ def locate(
             if found is not None:
                 return found
         return _wrong_layout(corpus, open_tree(source, cache))
+    from omni_ray.sources.download import fetch, is_begun, is_there
+
     folder = downloads_folder(root, corpus)
+    missing = [each for each in corpus.downloads if not is_there(each, folder)]
+    if download and missing and any(is_begun(each, folder) for each in corpus.downloads):
+        # A download that was interrupted: what is there may look like the corpus, and is not all of it.
+        say(
+            f"{corpus.name}: {len(missing)} of {len(corpus.downloads)} files are still missing in {folder}; fetching "
+            "them (--skip-download takes what is there)"
+        )
+        fetch(corpus.downloads, folder, say=say)
     found = _index(corpus, open_tree(folder, cache), options) if folder.is_dir() else None
     if found is not None:
         return found
@@ -84,8 +94,6 @@ def locate(
         )
     if not download:
         raise SourceError(f"{corpus.name}: not found in {folder}, and downloading is switched off")
-    from omni_ray.sources.download import fetch
-
     say(f"{corpus.name}: fetching {len(corpus.downloads)} files ({corpus.size}) into {folder}")
     fetch(corpus.downloads, folder, say=say)
     tree = open_tree(folder, cache)

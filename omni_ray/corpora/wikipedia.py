@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from omni_ray.sources.mediawiki import Page
     from omni_ray.sources.tree import Tree
 
+_HOST = "https://dumps.wikimedia.org"
 _BYTES_PER_SAMPLE = {".bz2": 140, ".gz": 170, ".xml": 600}
 """Bytes of dump to a line of text, from English Wikipedia; only an expectation."""
 _ARTICLES = 0
@@ -25,14 +26,15 @@ class Wikipedia(Corpus):
     modality = "text"
     title = "Wikipedia, articles as plain paragraphs"
     licence = "CC BY-SA 4.0"
-    homepage = "https://dumps.wikimedia.org"
+    homepage = _HOST
     size = "24 GB compressed, 7 million articles (English)"
     layout = "*-pages-articles*.xml.bz2 (or .xml, .xml.gz), or Parquet, JSONL or CSV files with a column called text"
     categories = ("general",)
     downloads = (
         Download(
-            "https://dumps.wikimedia.org/enwiki/latest/enwiki-latest-pages-articles.xml.bz2",
+            f"{_HOST}/enwiki/latest/enwiki-latest-pages-articles.xml.bz2",
             "enwiki-latest-pages-articles.xml.bz2",
+            checksums=f"{_HOST}/enwiki/latest/enwiki-latest-sha1sums.txt",
         ),
     )
     manual = "Any wiki's *-pages-articles.xml.bz2 from https://dumps.wikimedia.org does."

@@ -54,7 +54,7 @@ def chosen_corpora(store: Store, modalities: Sequence[str] = (), names: Sequence
     stores = [each for each in training_corpora(store) if not modalities or each.modality in modalities]
     if not stores:
         what = f"{' or '.join(modalities)}: " if modalities else ""
-        raise OmniError(f"{store.storage.uri}: {what}nothing is prepared here; run `omni-ray prepare` first")
+        raise OmniError(f"{store.storage.shown}: {what}nothing is prepared here; run `omni-ray prepare` first")
     known = [each.name for each in stores]
     for name in names:
         if name not in known:
@@ -62,7 +62,7 @@ def chosen_corpora(store: Store, modalities: Sequence[str] = (), names: Sequence
     found = [_corpus(each) for each in stores if not names or each.name in names]
     found = [corpus for corpus in found if corpus.rows]
     if not found:
-        raise OmniError(f"{store.storage.uri}: not a single sample was kept, so that there is nothing to export")
+        raise OmniError(f"{store.storage.shown}: not a single sample was kept, so that there is nothing to export")
     return found
 
 

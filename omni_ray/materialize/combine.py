@@ -77,7 +77,7 @@ def combine(
     parts = {corpus.name: list(corpus.parts()) for corpus in corpora}
     if not corpora:
         raise OmniError(
-            f"{modality}: nothing is prepared under {store.storage.uri}; run `omni-ray prepare {modality}` first"
+            f"{modality}: nothing is prepared under {store.storage.shown}; run `omni-ray prepare {modality}` first"
         )
     options = options.for_modality(modality)
     reporter = reporter or Reporter(quiet=True)
@@ -145,9 +145,13 @@ class _Job:
         folder = root / form.folder
         folder.mkdir(parents=True, exist_ok=True)
         remove_temporaries(folder)
+        shutil.rmtree(root / form.scratch, ignore_errors=True)
         marker_folder = self.store.state_folder / "media" / self.modality
+        for corpus in self.corpora:
+            remove_temporaries(marker_folder / corpus.name)
         pieces = self._pieces(marker_folder)
         tallies = self._write_pieces(pieces)
+        shutil.rmtree(root / form.scratch, ignore_errors=True)
         if form.has_media:
             os.sync()
         combined = []

@@ -16,6 +16,8 @@ from typing import ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from omni_ray.storage import TEMPORARY
+
 
 @dataclass(frozen=True)
 class FlatFile:
@@ -52,6 +54,11 @@ class Format(ABC):
     def folder(self) -> str:
         """Where the files go, relative to the project root."""
         return f"data/{self.modality}"
+
+    @property
+    def scratch(self) -> str:
+        """Where media are until they are whole, relative to the project root; nothing of it outlives a run."""
+        return f"{self.folder}/{TEMPORARY}media"
 
     @abstractmethod
     def records(self, rows: pa.Table, corpus: str) -> dict[str, list[bytes]]:

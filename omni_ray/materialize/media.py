@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
@@ -49,31 +50,34 @@ class Marker:
         return True
 
 
-def write_media(root: Path, files: Iterable[tuple[str, bytes]]) -> dict[str, int]:
+def write_media(root: Path, files: Iterable[tuple[str, bytes]], scratch: Path) -> dict[str, int]:
     """Write files under ``root``, each whole or not at all; returns their sizes by name.
+
+    Until they are whole they are in ``scratch``, a folder on the same file system, each writer in a folder of its own:
+    many in one would wait for each other. What a killed writer left is found there, and not among millions of media.
 
     They are not synced one by one (a million fsyncs): the caller syncs once before it commits the file that
     names them, and :meth:`Marker.holds` catches what a power failure took.
     """
     sizes = {}
     made: set[Path] = set()
-    for name, data in files:
-        if not is_safe_name(name):
-            raise OmniError(
-                f"a shard holds the media path {name!r}, which leaves the project; it was not made by prepare"
-            )
-        path = root / name
-        if path.parent not in made:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            made.add(path.parent)
-        temporary = path.parent / f".tmp-{uuid.uuid4().hex[:12]}"
-        try:
-            temporary.write_bytes(data)
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        sizes[name] = len(data)
+    own = scratch / uuid.uuid4().hex
+    own.mkdir(parents=True)
+    try:
+        for name, data in files:
+            if not is_safe_name(name):
+                raise OmniError(
+                    f"a shard holds the media path {name!r}, which leaves the project; it was not made by prepare"
+                )
+            path = root / name
+            if path.parent not in made:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                made.add(path.parent)
+            (own / "file").write_bytes(data)
+            os.replace(own / "file", path)
+            sizes[name] = len(data)
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
     return sizes
 
 

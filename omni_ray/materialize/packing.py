@@ -60,7 +60,7 @@ def settle_packing(
             for manifest, take in parts[corpus.name]
         )
         place = store.storage.child("text")
-        source = Source("shards", str(place.local_root or place.uri), shards=shards, modality="text", holdout=holdout)
+        source = Source("shards", str(place.local_root or place.shown), shards=shards, modality="text", holdout=holdout)
         vocabulary = tokenizers.settle(store.root, {"thinker": config}, source, run)
         vocabulary.save(store.root)
         say(f"tokenizer of {vocabulary.trained.pieces:,} pieces: {vocabulary.how}")

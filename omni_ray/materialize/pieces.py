@@ -139,11 +139,12 @@ def write_piece(piece: Piece) -> Tallies:
     sizes: dict[str, int] = {}
     records = _Records(form.files)
     done = 0
+    root = Path(piece.root)
     with piece.storage.open(piece.manifest.shard.file) as file:
         tables = _tables(piece, pq.ParquetFile(file), with_media=needs_media)
         for rows, samples in tables if piece.packing is None else _whole_documents(tables):
             if needs_media:
-                sizes |= media.write_media(Path(piece.root), form.media(rows, piece.corpus))
+                sizes |= media.write_media(root, form.media(rows, piece.corpus), root / form.scratch)
             _serialize(piece, form, rows, samples, done, records)
             done += int(samples.sum())
     if needs_media:

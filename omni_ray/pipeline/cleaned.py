@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -24,7 +24,7 @@ VERSION = 2
 """Raised when the same shards and settings give other cleaned shards; it makes all of them stale."""
 PRESETS = ("off", "default", "strict")
 _FOLDER, _FILE = "cleaned", "cleaning.json"
-_MADE_HERE = re.compile(r"part-\d{5,}(\.rules)?(\.removed)?\.(parquet|json)")
+_MADE_HERE = re.compile(r"part-(\d{5,})(\.rules)?(\.removed)?\.(parquet|json)")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Cleaning:
             return {}
         except (ValueError, KeyError, TypeError) as error:
             raise OmniError(
-                f"{self.storage.uri}/{_FILE} is not readable ({error}); remove it and run `omni-ray clean {self.modality}`"
+                f"{self.storage.shown}/{_FILE} is not readable ({error}); remove it and run `omni-ray clean {self.modality}`"
             ) from error
 
     @property
@@ -110,6 +110,16 @@ class Cleaning:
         self.store.storage.child(_FOLDER).remove_if_empty()
         for name in ("_saved", "is_fresh"):
             self.__dict__.pop(name, None)
+
+    def sweep(self, wanted: Container[tuple[str, int]]) -> None:
+        """Remove what was made of units that are not ``wanted``, by corpus and number, and what killed writers left."""
+        self.storage.remove_temporaries()
+        for corpus in self.corpora():
+            corpus.storage.remove_temporaries()
+            for file in corpus.storage.files():
+                made = _MADE_HERE.fullmatch(file)
+                if made and (corpus.name, int(made[1])) not in wanted:
+                    corpus.storage.delete(file)
 
     def remove_others(self, names: tuple[str, ...]) -> None:
         """Remove what was cleaned of corpora that are not among ``names``."""

@@ -178,9 +178,9 @@ def _watch(piece: Sequence[tuple[Job, Unit]], on_commit: Callable[[Job, list[int
     if on_commit is None:
         yield
         return
-    waiting = {
-        job.name: {f"{part_name(unit.index)}.json": unit.index for j, unit in piece if j is job} for job, _ in piece
-    }
+    waiting: dict[str, dict[str, int]] = {job.name: {} for job, _ in piece}
+    for job, unit in piece:
+        waiting[job.name][f"{part_name(unit.index)}.json"] = unit.index
     by_name = {job.name: job for job, _ in piece}
     stop = threading.Event()
 

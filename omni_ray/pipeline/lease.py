@@ -4,7 +4,7 @@ On a file system it is an advisory lock (flock, which NFS carries to its server)
 dies, however it dies. An object store has no locks: there every root puts a claim of its own beside the shards, renews it
 while it works, and then looks for claims of others. S3 and GCS list what was written before, so of two that come at the
 same time at least one sees the other; where both do, both stop. A claim that was not renewed for some minutes, by the
-store's own clock, is a dead holder's.
+store's own clock, is a dead holder's. A holder that could not renew it for so long, or finds it gone, stops.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import signal
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omni_ray.errors import OmniError
+from omni_ray.errors import FALLS_SHORT, OmniError
 from omni_ray.storage import write_atomic
 
 if TYPE_CHECKING:
@@ -77,7 +79,8 @@ def claim(storage: Storage, state_folder: Path, what: str) -> Iterator[None]:
         what: as for :func:`lease`.
 
     Raises:
-        OmniError: another root is at work there.
+        OmniError: another root is at work there; or the claim was lost, which ends the block as Ctrl-C would where it
+            runs in the main thread, and is said when it ends by itself where it does not.
     """
     claims = storage.child(".claims")
     mine = f"{_identity(state_folder)}.txt"
@@ -90,28 +93,49 @@ def claim(storage: Storage, state_folder: Path, what: str) -> Iterator[None]:
         claims.delete(mine)
         with suppress(FileNotFoundError):
             raise OmniError(
-                f"{storage.uri}: {claims.read(alive[0]).decode().strip()} is at work here; wait for it, or choose "
+                f"{storage.shown}: {claims.read(alive[0]).decode().strip()} is at work here; wait for it, or choose "
                 "another --store"
             )
-        raise OmniError(f"{storage.uri}: another run was at work here a moment ago; run the same command again")
+        raise OmniError(f"{storage.shown}: another run was at work here a moment ago; run the same command again")
     for name in others:
         claims.delete(name)
-    stop = threading.Event()
+    stop, lost = threading.Event(), threading.Event()
+    holder = threading.current_thread()
 
     def renew() -> None:
+        renewed = time.monotonic()
         while not stop.wait(RENEW_S):
             with suppress(OSError):  # the next one may come through; there are ten before it expires
+                if mine not in claims.times():
+                    break
                 claims.write(mine, text)
+                renewed = time.monotonic()
+            if time.monotonic() - renewed > EXPIRES_S - RENEW_S:
+                break
+        if not stop.is_set():
+            lost.set()
+            if holder is threading.main_thread() and holder.ident is not None:
+                signal.pthread_kill(holder.ident, signal.SIGINT)
 
     renewer = threading.Thread(target=renew, daemon=True)
     renewer.start()
     try:
         yield
+    except KeyboardInterrupt:
+        if not lost.is_set():
+            raise
     finally:
         stop.set()
         renewer.join()
-        with suppress(OSError):
-            claims.delete(mine)
+        if not lost.is_set():
+            with suppress(OSError):
+                claims.delete(mine)
+    if lost.is_set():
+        raise OmniError(
+            f"{storage.shown}: could not be reached for too long to be sure that no other run is at work there; "
+            "run the same command again to go on",
+            exit_code=FALLS_SHORT,
+        )
 
 
 def _holder(what: str) -> str:

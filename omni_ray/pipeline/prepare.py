@@ -26,6 +26,7 @@ class Request:
         store: where the shards are committed.
         source: where the bytes come from, as the user wrote it.
         max_samples: how many samples are wanted, from the first; None for all.
+        reset: start over.
     """
 
     job: Job
@@ -33,21 +34,16 @@ class Request:
     store: CorpusStore
     source: str
     max_samples: int | None
+    reset: bool = False
     _prefixes: Iterator[int] = field(init=False)
     _fresh: dict[int, Manifest] = field(init=False)
 
-    def __post_init__(self) -> None:
+    def begin(self) -> None:
+        """Look at what is committed, and remove what is stale; with ``reset``, everything."""
+        if self.reset:
+            self.store.reset()
         self._prefixes = prefixes(self.units, self.max_samples)
-        self._fresh = self._drop_stale()
-
-    def _drop_stale(self) -> dict[int, Manifest]:
-        fresh = {}
-        for index, manifest in self.store.committed().items():
-            if index < len(self.units) and manifest.fingerprint == self.units[index].fingerprint:
-                fresh[index] = manifest
-            else:
-                self.store.remove_unit(index)
-        return fresh
+        self._fresh = self.store.settle([unit.fingerprint for unit in self.units])
 
     def todo(self) -> list[Unit]:
         """The units to make next; none when the limit, or the end, is reached. Saves where the corpus stands."""
@@ -134,7 +130,7 @@ def run_requests(
     """Make every shard that the requests need and that is not committed yet.
 
     Args:
-        requests: corpora of one modality.
+        requests: corpora of one modality, begun.
         session: connects to Ray; called only when there is something to do.
         reporter: told of every commit.
         cpus_per_task, gpus: as for :func:`omni_ray.pipeline.engine.run_units`.
@@ -152,6 +148,9 @@ def run_requests(
                 return made
             if made == 0:
                 stack.enter_context(session())
+                for request in requests:
+                    # Workers of a killed driver may have written until its Ray was ended, a moment ago.
+                    request.store.storage.remove_temporaries()
 
             def on_commit(job: Job, indices: list[int]) -> None:
                 for manifest in by_name[job.name].finished(indices):

@@ -28,7 +28,10 @@ RETRIES = 5
 kills its worker each time."""
 _LIMITS_SECONDS = 0.05
 _DRIVER = "OMNI_RAY_DRIVER"
-"""Environment variable that every process of a local Ray inherits: which driver it belongs to."""
+"""Environment variable that every process of a local Ray inherits: which driver it belongs to. The driver itself has it
+only while it starts them: what else it starts is none of them."""
+_INSTALLED = b"-packages/ray/"
+_TITLE = b"ray::"
 _DRIVER_FILE = "omni_ray_driver"
 """File in a local Ray's session folder that says the same."""
 
@@ -38,7 +41,6 @@ def _local_environment() -> None:
     if "ray" in sys.modules:
         return  # a program that imported Ray before us has read its own settings; half of ours would not fit them
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # binds every socket to 127.0.0.1
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))
     if os.environ["RAY_AUTH_MODE"] == "token" and not _token_is_set():
@@ -51,6 +53,7 @@ def _logging() -> dict[str, Any]:
 
 
 def _quiet_environment() -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("RAY_DATA_LOG_LEVEL", "INFO" if is_verbose() else "ERROR")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -89,11 +92,10 @@ def ray_session(
     if ray.is_initialized():
         yield
         return
-    with _terminate_as_interrupt(), _unsaid():
+    with terminate_as_interrupt(), _unsaid():
         try:
             if address == "local":
                 end_orphans()
-                os.environ[_DRIVER] = _identity(os.getpid())
                 try:
                     _start_local(num_cpus, num_gpus)
                 except FileNotFoundError:
@@ -123,15 +125,19 @@ def ray_session(
 def _start_local(num_cpus: int | None, num_gpus: int | None) -> None:
     import ray
 
-    started: Any = ray.init(
-        address="local",
-        num_cpus=num_cpus or _usable_cpus(),
-        num_gpus=num_gpus or 0,
-        include_dashboard=False,
-        **_logging(),
-        # Beside a GPU, blocks travel between stages: Ray's own share of the memory.
-        object_store_memory=None if num_gpus else _OBJECT_STORE_BYTES,
-    )
+    os.environ[_DRIVER] = _identity(os.getpid())
+    try:
+        started: Any = ray.init(
+            address="local",
+            num_cpus=num_cpus or _usable_cpus(),
+            num_gpus=num_gpus or 0,
+            include_dashboard=False,
+            **_logging(),
+            # Beside a GPU, blocks travel between stages: Ray's own share of the memory.
+            object_store_memory=None if num_gpus else _OBJECT_STORE_BYTES,
+        )
+    finally:
+        del os.environ[_DRIVER]
     Path(started.address_info["session_dir"], _DRIVER_FILE).write_text(_identity(os.getpid()))
 
 
@@ -198,8 +204,8 @@ def _unsaid() -> Iterator[None]:
 
 
 @contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does: with Ray's processes stopped and exit code 130."""
+def terminate_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does: with Ray's processes stopped and exit code 130."""
     before = _interrupt_on_sigterm()
     try:
         yield
@@ -223,7 +229,8 @@ def end_orphans() -> int:
     """End processes of local Rays whose driver is dead; returns how many there were.
 
     A killed driver's Ray ends by itself, but its agents take up to a minute. They are known by the driver they belong
-    to, so that nobody else's Ray is touched. Does nothing where there is no ``/proc``.
+    to, so that nobody else's Ray is touched, and by what they run, so that nothing but Ray is: a program that a task
+    started has inherited the driver's name. Does nothing where there is no ``/proc``.
     """
     ended = 0
     for process in Path("/proc").glob("[0-9]*"):
@@ -242,9 +249,12 @@ def _driver_of(process: Path) -> str:
     Ray's agents write their title over the environment they were started with. They are known by the session folder
     that they keep their logs in.
     """
+    command = (process / "cmdline").read_bytes()
+    if _INSTALLED not in command and not command.startswith(_TITLE):
+        return ""
     variables = (process / "environ").read_bytes().split(b"\0")
     named = next((v.partition(b"=")[2] for v in variables if v.startswith(f"{_DRIVER}=".encode())), b"")
-    if named or not (process / "cmdline").read_bytes().startswith(b"ray::"):
+    if named or not command.startswith(_TITLE):
         return named.decode()
     for opened in (process / "fd").iterdir():
         with suppress(OSError):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -21,11 +21,13 @@ from typing import Any
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.lease import claim, lease
 from omni_ray.reasons import is_fault
-from omni_ray.storage import Storage
+from omni_ray.storage import Storage, local_folder, remove_temporaries
 
 FORMAT = 1
 MODALITIES = ("text", "audio", "images", "ocr")
 CORPUS_FILE = "corpus.json"
+_WRITTEN_IN = ("index", "plan")
+"""Folders of working files that a killed run may have left half a file in."""
 
 
 @dataclass(frozen=True)
@@ -198,12 +200,13 @@ class Summary:
 
 
 class CorpusStore:
-    """The shards of one corpus."""
+    """The shards of one corpus. Manifests are read once, and again where their files have another size."""
 
     def __init__(self, storage: Storage, modality: str, name: str) -> None:
         self.storage = storage
         self.modality = modality
         self.name = name
+        self._read: dict[int, tuple[int, Manifest]] = {}
 
     def state(self) -> CorpusState | None:
         """The outcome of the last ``prepare``, or None before any."""
@@ -213,7 +216,7 @@ class CorpusStore:
             return None
         except (ValueError, KeyError, TypeError) as error:
             raise OmniError(
-                f"{self.storage.uri}/{CORPUS_FILE} is not readable ({error}); run prepare with --reset"
+                f"{self.storage.shown}/{CORPUS_FILE} is not readable ({error}); run prepare with --reset"
             ) from error
 
     def save_state(self, state: CorpusState) -> None:
@@ -228,23 +231,47 @@ class CorpusStore:
 
     def manifest(self, unit: int) -> Manifest | None:
         """The manifest of one unit, or None where it is not committed."""
+        self._read.pop(unit, None)
         try:
-            return Manifest.from_json(self.storage.read(f"{part_name(unit)}.json"))
+            data = self.storage.read(f"{part_name(unit)}.json")
+            manifest = Manifest.from_json(data)
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
+        self._read[unit] = len(data), manifest
+        return manifest
 
     def committed(self) -> dict[int, Manifest]:
         """Every committed unit: its manifest is whole and its files are there with the size it states."""
-        files = self.storage.files()
+        return self._committed(self.storage.files())
+
+    def _committed(self, files: Mapping[str, int]) -> dict[int, Manifest]:
         units = [unit for unit, ending in _parts(files) if ending == "json"]
+        new = [unit for unit in units if self._read.get(unit, (-1,))[0] != files[f"{part_name(unit)}.json"]]
+        for _ in self.storage.map(self.manifest, new):
+            pass
         found: dict[int, Manifest] = {}
-        for manifest in self.storage.map(self.manifest, units):
-            if manifest is None:
-                continue
+        for _, manifest in (self._read[unit] for unit in units if unit in self._read):
             wanted = [w for w in (manifest.shard, manifest.quarantine) if w is not None]
             if all(files.get(w.file) == w.bytes for w in wanted):
                 found[manifest.unit] = manifest
         return found
+
+    def settle(self, fingerprints: Sequence[str]) -> dict[int, Manifest]:
+        """Remove every unit that is not committed with its fingerprint, and what killed writers left; returns the others.
+
+        That includes files without a manifest, of whatever unit: their writer, or their removal, was killed.
+        """
+        self.storage.remove_temporaries()
+        files = self.storage.files()
+        committed = self._committed(files)
+        fresh = {
+            unit: manifest
+            for unit, manifest in committed.items()
+            if unit < len(fingerprints) and manifest.fingerprint == fingerprints[unit]
+        }
+        for unit in {unit for unit, _ in _parts(files)} - fresh.keys():
+            self.remove_unit(unit)
+        return fresh
 
     def parts(self) -> Iterator[tuple[Manifest, int]]:
         """The shards that count, in canonical order, each with the number of its samples to take.
@@ -306,6 +333,7 @@ class CorpusStore:
 
     def remove_unit(self, unit: int) -> None:
         """Remove one unit: its manifest first, so that it is never committed without its files."""
+        self._read.pop(unit, None)
         part = part_name(unit)
         for ending in (".json", ".parquet", ".quarantine.parquet"):
             self.storage.delete(part + ending)
@@ -349,10 +377,14 @@ class Store:
     Args:
         root: the project folder; shards are in its ``data/shards``.
         shards: another place for them, such as ``s3://bucket/prefix``.
+
+    Raises:
+        OmniError: ``root`` is a URI.
     """
 
     def __init__(self, root: str | Path, shards: str | None = None) -> None:
-        self.root = Path(root)
+        self.root = local_folder(root)
+        self._corpora: dict[tuple[str, str], CorpusStore] = {}
         self.storage = Storage(shards or self.root / "data" / "shards")
 
     @cached_property
@@ -374,11 +406,15 @@ class Store:
                 stack.enter_context(claim(self.storage, self.state_folder, what))
             elif place != (self.root / "data" / "shards").absolute():
                 stack.enter_context(lease(place / ".omni", what, place))
+            for folder in (".", *_WRITTEN_IN):
+                remove_temporaries(self.state_folder / folder)
             yield
 
     def corpus(self, modality: str, name: str) -> CorpusStore:
-        """The shards of one corpus, whether or not there are any yet."""
-        return CorpusStore(self.storage.child(modality).child(name), modality, name)
+        """The shards of one corpus, whether or not there are any yet; the same object every time."""
+        if (modality, name) not in self._corpora:
+            self._corpora[modality, name] = CorpusStore(self.storage.child(modality).child(name), modality, name)
+        return self._corpora[modality, name]
 
     def corpora(self, modality: str | None = None) -> list[CorpusStore]:
         """Every corpus with a state, by modality and then name."""

@@ -75,6 +75,7 @@ def clean_shards(
     reporter = reporter or Reporter(quiet=True)
     shards = list(_shards(cleaning, settings))
     with session():
+        cleaning.sweep({(shard.corpus, shard.unit) for shard in shards})
         ruled = _apply_rules(shards, run, reporter)
         _drop_duplicates(shards, ruled, settings, store, modality, run, reporter)
     cleaning.remove_others(tuple(corpus.name for corpus in cleaning.corpora()))
@@ -173,14 +174,17 @@ def _rule_shard(shard: _Shard) -> Manifest:
 
 
 def _commit(shard: _Shard, stem: str, cleaned: Cleaned, fingerprint: str) -> Manifest:
-    """Write what is left, then what was removed, then the manifest."""
+    """Write what was removed, then what is left, then the manifest."""
+    removed = None
+    if cleaned.removed.num_rows:
+        removed = write_shard(shard.storage, f"{stem}.removed.parquet", cleaned.removed)
+    else:
+        shard.storage.delete(f"{stem}.removed.parquet")  # of other settings
     manifest = Manifest(
         unit=shard.unit,
         fingerprint=fingerprint,
         shard=write_shard(shard.storage, f"{stem}.parquet", cleaned.kept),
-        quarantine=(
-            write_shard(shard.storage, f"{stem}.removed.parquet", cleaned.removed) if cleaned.removed.num_rows else None
-        ),
+        quarantine=removed,
         samples=cleaned.stats["samples_kept"],
         records={
             "in": cleaned.stats["samples_in"],

@@ -3,23 +3,27 @@
 A download goes to ``<name>.part``; beside it ``<name>.part.json`` remembers which version of the file it is of. A
 cut connection, a kill or a rerun goes on from the last byte, if the server still has the same version and honours
 ranges; in every other case it starts over. Nothing is renamed before its size, its checksum where one is published, and
-the integrity of its container were looked at.
+the integrity of its container were looked at. Ctrl-C, and an error that ends all, stop every connection at its next bytes.
 """
 
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import hashlib
 import json
+import os
 import random
+import re
 import tarfile
 import threading
 import time
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent import futures
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,10 +41,16 @@ if TYPE_CHECKING:
     from omni_ray.corpora.base import Download
 
 ATTEMPTS = 6
+"""How often in a row an attempt may bring nothing: those that brought bytes further do not count."""
+WRONG = 2
+"""How often a file may come whole and be wrong: it may have been exchanged meanwhile, but is not fetched for ever."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 _PER_HOST = 2
 """Connections to one host at a time: these are other people's servers."""
 _SAY_EVERY_S = 5.0
+_LOOK_BYTES = 1024
+_DIGESTS = {32: "md5", 40: "sha1", 64: "sha256"}
+"""Kinds of checksums by how many hexadecimal digits they have."""
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 USER_AGENT = f"omni_ray/{__version__} (training data preparation)"
 
@@ -51,6 +61,14 @@ class _Again(Exception):
     def __init__(self, why: str, wait_s: float | None = None) -> None:
         super().__init__(why)
         self.wait_s = wait_s
+
+
+class _Wrong(_Again):
+    """The whole file came, and is not what was published."""
+
+
+class _Stopped(Exception):
+    """Somebody else ended the run."""
 
 
 @dataclass
@@ -70,12 +88,27 @@ class _State:
         return state if state.url == url else cls(url)
 
 
+def is_there(download: Download, folder: Path) -> bool:
+    """Whether a file was fetched whole, or put there by hand: it has its name, and the size that is published."""
+    target = folder / download.path
+    return target.exists() and download.size in {None, target.stat().st_size}
+
+
+def is_begun(download: Download, folder: Path) -> bool:
+    """Whether a file is there, or a part of it."""
+    return (folder / download.path).exists() or _part(folder / download.path).exists()
+
+
+def _part(target: Path) -> Path:
+    return target.with_name(target.name + ".part")
+
+
 def fetch(
     downloads: Sequence[Download],
     folder: Path,
     *,
     say: Callable[[str], None] = lambda text: None,
-    wait: Callable[[float], None] = time.sleep,
+    wait: Callable[[float], object] | None = None,
     client: httpx.Client | None = None,
 ) -> list[Path]:
     """Fetch files into ``folder``; those that are there, with the right size, are not fetched again.
@@ -97,15 +130,24 @@ def fetch(
             raise OmniError(f"{each.url}: would be written outside {folder}")
     gates: dict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(_PER_HOST))
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
-    limits = httpx.Timeout(30.0, read=60.0)
+    limits = httpx.Timeout(30.0, read=20.0)  # Ctrl-C waits so long for a server that says nothing any more
+    stop = threading.Event()
     with client or httpx.Client(headers=headers, timeout=limits, follow_redirects=True) as session:
 
         def one(download: Download) -> Path:
             with gates[urlsplit(download.url).netloc]:
-                return _Fetcher(session, download, folder, say, wait).run()
+                return _Fetcher(session, download, folder, say, wait or stop.wait, stop).run()
 
-        with ThreadPoolExecutor(max_workers=4) as pool:
-            return list(pool.map(one, downloads))
+        with futures.ThreadPoolExecutor(max_workers=4) as pool:
+            try:
+                running = [pool.submit(one, each) for each in downloads]
+                for done in futures.as_completed(running):
+                    done.result()  # an error ends all, whichever file it is of
+                return [each.result() for each in running]
+            except BaseException:
+                stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
 
 class _Fetcher:
@@ -115,23 +157,23 @@ class _Fetcher:
         download: Download,
         folder: Path,
         say: Callable[[str], None],
-        wait: Callable[[float], None],
+        wait: Callable[[float], object],
+        stop: threading.Event,
     ) -> None:
-        self.client, self.download, self.say, self.wait = client, download, say, wait
+        self.client, self.download, self.say, self.wait, self.stop = client, download, say, wait, stop
+        self.folder = folder
         self.target = folder / download.path
-        self.part = self.target.with_name(self.target.name + ".part")
+        self.part = _part(self.target)
         self.state_file = self.target.with_name(self.target.name + ".part.json")
 
     def run(self) -> Path:
-        if self.target.exists() and self.download.size in {None, self.target.stat().st_size}:
+        if is_there(self.download, self.folder):
             return self.target
         self.target.parent.mkdir(parents=True, exist_ok=True)
-        why = ""
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                pause = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (attempt - 1)) * random.uniform(0.5, 1.0)
-                self.say(f"{self.download.path}: {why}; trying again")
-                self.wait(pause)
+        in_vain = wrong = 0
+        while True:
+            self._heed_stop()
+            had = self._size()
             try:
                 self._attempt()
                 self._check()
@@ -139,10 +181,20 @@ class _Fetcher:
                 self.state_file.unlink(missing_ok=True)
                 return self.target
             except _Again as error:
-                why = str(error)
-                if error.wait_s is not None:
-                    self.wait(min(error.wait_s, _LONGEST_WAIT_S))
-        raise self._give_up(why)
+                wrong += isinstance(error, _Wrong)
+                in_vain = 0 if self._size() > had else in_vain + 1
+                if in_vain == ATTEMPTS or wrong == WRONG:
+                    raise self._give_up(str(error)) from error
+                self.say(f"{self.download.path}: {error}; trying again")
+                pause = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** max(0, in_vain - 1)) * random.uniform(0.5, 1.0)
+                self.wait(pause if error.wait_s is None else min(error.wait_s, _LONGEST_WAIT_S))
+
+    def _size(self) -> int:
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def _heed_stop(self) -> None:
+        if self.stop.is_set():
+            raise _Stopped
 
     def _give_up(self, why: str) -> OmniError:
         return OmniError(f"{self.download.url} cannot be fetched ({why}); fetch it by hand and put it at {self.target}")
@@ -152,7 +204,7 @@ class _Fetcher:
         import httpx
 
         state = _State.load(self.state_file, self.download.url)
-        have = self.part.stat().st_size if self.part.exists() else 0
+        have = self._size()
         if have and (state.validator is None or (state.size is not None and have > state.size)):
             have = 0  # nobody can say which version these bytes are of
         if have and have == state.size:
@@ -205,6 +257,7 @@ class _Fetcher:
     def _shown(self, response: httpx.Response, done: int, whole: int | None) -> Iterator[bytes]:
         first, started, said = done, time.monotonic(), time.monotonic()
         for chunk in response.iter_raw():
+            self._heed_stop()
             yield chunk
             done += len(chunk)
             now = time.monotonic()
@@ -221,25 +274,53 @@ class _Fetcher:
 
     def _check(self) -> None:
         """Size, checksum, container. What is wrong is thrown away, and fetched again."""
-        size = self.part.stat().st_size
-        if self.download.size is not None and size != self.download.size:
+        problem = self._problem()
+        if problem:
             self._forget()
-            raise _Again(f"it has {size:,} bytes, not {self.download.size:,}")
-        if self.download.checksum is not None:
-            kind, _, wanted = self.download.checksum.partition(":")
+            raise _Wrong(problem)
+
+    def _problem(self) -> str | None:
+        size = self._size()
+        if self.download.size is not None and size != self.download.size:
+            return f"it has {size:,} bytes, not {self.download.size:,}"
+        checksum = self.download.checksum or self._listed_checksum()
+        if checksum is not None:
+            kind, _, wanted = checksum.partition(":")
             with open(self.part, "rb") as file:
                 found = hashlib.file_digest(file, kind).hexdigest()
             if found != wanted:
-                self._forget()
-                raise _Again(f"its {kind} is {found}, not {wanted}")
-        problem = _container_problem(self.part, self.download.path)
-        if problem:
-            self._forget()
-            raise _Again(problem)
+                return f"its {kind} is {found}, not {wanted}"
+        return _content_problem(self.part, self.download.path)
+
+    def _listed_checksum(self) -> str | None:
+        """What a list that is published beside the file says; None where it cannot be had, or does not name the file."""
+        import httpx
+
+        if self.download.checksums is None:
+            return None
+        text = ""
+        with suppress(httpx.HTTPError):
+            response = self.client.get(self.download.checksums)
+            text = response.text if response.status_code == 200 else ""
+        wanted = _undated(self.download.url.rpartition("/")[2])
+        for line in text.splitlines():
+            digest, _, name = line.partition(" ")
+            if _undated(name.strip(" *")) == wanted and len(digest) in _DIGESTS:
+                return f"{_DIGESTS[len(digest)]}:{digest.lower()}"
+        self.say(f"{self.download.path}: its checksum is not to be had from {self.download.checksums}; not compared")
+        return None
 
 
-def _container_problem(path: Path, name: str) -> str | None:
-    """What a quick look at an archive says: a zip's directory, a tar's first member, a dump's first byte. An error page is none of these."""
+def _undated(name: str) -> str:
+    """A dump's name without its date: lists name the dated file that "latest" stands for."""
+    return re.sub(r"-(\d{8}|latest)-", "-", name)
+
+
+def _content_problem(path: Path, name: str) -> str | None:
+    """What a quick look says: a zip's directory, a tar's first member, a dump's first byte, the ends of a JSON text.
+
+    An error page is none of these, and no plain text either.
+    """
     kind = archive_kind(name)
     try:
         if kind == "zip":
@@ -251,8 +332,22 @@ def _container_problem(path: Path, name: str) -> str | None:
         if name.endswith((".bz2", ".gz")):
             with (bz2 if name.endswith(".bz2") else gzip).open(path) as file:
                 file.read(1)
+        elif name.endswith((".txt", ".json")):
+            return _text_problem(path, name)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as error:
         return f"it is no {kind or name.rpartition('.')[2]} ({error})"
+    return None
+
+
+def _text_problem(path: Path, name: str) -> str | None:
+    with open(path, "rb") as file:
+        begin = file.read(_LOOK_BYTES).removeprefix(codecs.BOM_UTF8).lstrip()
+        file.seek(-min(_LOOK_BYTES, path.stat().st_size), os.SEEK_END)
+        end = file.read().rstrip()
+    if begin[:9].lower().startswith((b"<!doctype", b"<html")):
+        return "it is a web page"
+    if name.endswith(".json") and (begin[:1], end[-1:]) not in {(b"{", b"}"), (b"[", b"]")}:
+        return "it is no JSON, or not all of it"
     return None
 
 

@@ -10,6 +10,7 @@ Nothing of a dataset is ever executed: a repository that holds only a loading sc
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from omni_ray.errors import OmniError, SourceError
 from omni_ray.sources.remote import HUB, RemoteTree
 from omni_ray.sources.tables import table_format
 from omni_ray.sources.tree import FolderTree, is_safe_name
+from omni_ray.storage import write_atomic
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
@@ -76,13 +78,16 @@ def resolve(
         OmniError: the hub is out of reach, or the dataset is missing, gated, or without tables.
     """
     name = HubName.parse(source)
-    commit, files, fetch = _offline(name, folder) if _is_offline() else _online(name)
+    kept = folder / name.repository.replace("/", "--")
+    commit, files, fetch = _offline(name, kept) if _is_offline() else _online(name)
     chosen = [file for file in files if _is_wanted(file, name.folder, splits)]
     if not chosen:
         raise SourceError(_without_tables(name, files))
     if source.startswith(HUB) and not _is_offline():
         return _streamed(name, commit, chosen)
-    place = folder / name.repository.replace("/", "--") / commit
+    place = kept / commit
+    if not _is_offline():
+        _note(name, kept, commit, files)
     missing = [file for file in chosen if not (place / file).is_file()]
     if missing:
         say(f"{name.repository}: fetching {len(missing)} files at {commit[:10]} into {place}")
@@ -106,23 +111,38 @@ def _is_offline() -> bool:
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}
 
 
-def _offline(name: HubName, folder: Path) -> tuple[str, list[str], Callable[[str, Path], None]]:
-    """What was fetched before; the newest commit's."""
-    kept = folder / name.repository.replace("/", "--")
-    commits = (
-        sorted((p for p in kept.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime) if kept.is_dir() else []
+def _note(name: HubName, kept: Path, commit: str, files: Sequence[str]) -> None:
+    """Remember what a commit holds, and what it was asked for by, for when there is no network."""
+    note = kept / f"{commit}.json"
+    asked = set(_load(note).get("revisions", ())) | {name.revision or ""}
+    write_atomic(note, json.dumps({"revisions": sorted(asked), "files": list(files)}, indent=1).encode())
+
+
+def _load(note: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(note.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _offline(name: HubName, kept: Path) -> tuple[str, list[str], Callable[[str, Path], None]]:
+    """The commit that the revision stood for when it was last asked for, and its files, fetched or not."""
+    notes = sorted(kept.glob("*.json"), key=lambda note: note.stat().st_mtime_ns, reverse=True)
+    asked = name.revision or ""
+    for note in notes:
+        known = _load(note)
+        if asked in known.get("revisions", ()) or (asked and note.stem.startswith(asked)):
+
+            def refuse(file: str, place: Path) -> None:
+                raise SourceError(f"{name.repository}: HF_HUB_OFFLINE is set, and {file} is not in {place}")
+
+            return note.stem, known["files"], refuse
+    what = f"no revision {asked}" if asked else "nothing"
+    raise SourceError(
+        f"{name.repository}: HF_HUB_OFFLINE is set, and {what} of it was fetched to {kept}; unset it, or give a local "
+        "folder with --source"
     )
-    if not commits:
-        raise SourceError(
-            f"{name.repository}: HF_HUB_OFFLINE is set, and nothing of it is in {kept}; unset it, or give a local "
-            "folder with --source"
-        )
-    newest = commits[-1]
-
-    def refuse(file: str, place: Path) -> None:
-        raise SourceError(f"{name.repository}: HF_HUB_OFFLINE is set, and {file} is not in {place}")
-
-    return newest.name, list(FolderTree(newest).names()), refuse
 
 
 def _online(name: HubName) -> tuple[str, list[str], Callable[[str, Path], None]]:

@@ -7,7 +7,6 @@ on an object store are files like others: they are not looked into.
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from omni_ray.errors import SourceError
 from omni_ray.sources.tree import Tree, is_safe_name
+from omni_ray.storage import shown
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
@@ -45,7 +45,7 @@ class RemoteTree(Tree):
 
     def __init__(self, uri: str, only: str | None = None) -> None:
         self._uri = uri
-        self.location = re.sub(r"//[^/@]*@", "//", uri.partition("?")[0])  # keys are nobody's business
+        self.location = shown(uri)
         self._only = self._look() if only is None else only
 
     def _look(self) -> str:
@@ -55,7 +55,8 @@ class RemoteTree(Tree):
             if self._listing:
                 return ""
         except (OSError, ValueError) as error:
-            raise SourceError(f"{self.location}: cannot be read ({' '.join(str(error).split())[:300]})") from error
+            why = " ".join(str(error).replace(self._uri, self.location).split())[:300]
+            raise SourceError(f"{self.location}: cannot be read ({why})") from None
         raise SourceError(f"{self.location}: there is nothing; give --source an existing folder or file")
 
     @cached_property

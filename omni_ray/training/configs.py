@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import OmniError
-from omni_ray.storage import write_atomic
+from omni_ray.storage import remove_temporaries, write_atomic
 
 NAMES = ("thinker", "audio_enc", "vision", "talker", "omni_sft", "ocr", "vocoder")
 """The seven configurations, in the order of training."""
@@ -102,6 +102,7 @@ class Config:
         if text == self.original:
             return False
         path = (root / file_name(self.name)).resolve()
+        remove_temporaries(path.parent)
         if self.original:
             write_atomic(path.with_name(path.name + BACKUP), self.original.encode())
         write_atomic(path, text.encode())

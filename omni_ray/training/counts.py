@@ -142,7 +142,7 @@ class Unit:
         """Names the part of the source that the unit is."""
         if self.source.shards:
             storage, name, _, _ = self.source.shards[0]
-            return f"{storage.uri}|{name}"
+            return f"{storage.shown}|{name}"
         return f"{self.start}-{self.end}"
 
     @property

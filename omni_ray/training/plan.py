@@ -58,6 +58,7 @@ def plan(
     engine: Engine = "ray",
     address: str | None = None,
     num_cpus: int | None = None,
+    cpus_per_task: float = 1.0,
     reporter: Reporter | None = None,
 ) -> PlanReport:
     """Plan the training runs of a project and, unless it is a dry run, write their configurations.
@@ -74,7 +75,7 @@ def plan(
         assume_text_tokens: how many there are, taken on trust; only with ``skip_text_tokens``.
         shards: another place for shards, such as ``s3://bucket/prefix``.
         engine: "ray" runs counting and estimates as Ray tasks, "inline" in this process.
-        address, num_cpus: of Ray.
+        address, num_cpus, cpus_per_task: of Ray.
         reporter: shows progress.
 
     Returns:
@@ -105,7 +106,7 @@ def plan(
         work.read(names)
         if work.is_hopeless():
             return report
-        with runner(engine, address, num_cpus) as run:
+        with runner(engine, address, num_cpus, cpus_per_task) as run:
             work.settle_tokenizer(run)
             work.count(run, with_text=not skip_text_tokens)
             work.estimate(run)

@@ -12,6 +12,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 
 from omni_ray.errors import OmniError
 from omni_ray.quality.hold_out import held_out_rows
-from omni_ray.storage import write_atomic
+from omni_ray.storage import remove_temporaries, write_atomic
 from omni_ray.training.configs import BACKUP
 from omni_ray.training.counts import Source, json_list, read_lines, split_lines
 from omni_ray.training.tokens import digest, load
@@ -61,17 +62,21 @@ class Trained:
     fingerprint: str
 
     def save(self, folder: Path) -> None:
-        """Write the model, its readable vocabulary, and the record of both to ``folder``, the record last.
+        """Write the record, the readable vocabulary, and the model to ``folder``: the model last, which is the commit.
 
+        The record names the model that was there, so that after a kill in between that one is not taken for the user's.
         A tokenizer of the user's own that was there stays beside them as ``tokenizer.model.bak``.
         """
+        remove_temporaries(folder)
         there = find(folder)
         if there is not None and there.wanted is None and there.model != self.model:
             write_atomic(folder / f"{MODEL}{BACKUP}", there.model)
-        write_atomic(folder / MODEL, self.model)
-        write_atomic(folder / VOCABULARY, vocabulary(self.model))
         record = {**asdict(self), "model": digest(self.model)}
+        with suppress(FileNotFoundError):
+            record["replaces"] = digest((folder / MODEL).read_bytes())
         write_atomic(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
+        write_atomic(folder / VOCABULARY, vocabulary(self.model))
+        write_atomic(folder / MODEL, self.model)
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,8 @@ def find(folder: Path) -> Found | None:
         record = json.loads((folder / RECORD).read_bytes())
         if record["model"] == digest(model):
             return Found(model, pieces, int(record["wanted"]), str(record["fingerprint"]))
+        if record.get("replaces") == digest(model):
+            return Found(model, pieces, int(record["wanted"]), "")  # ours, and about to be replaced
     except (OSError, ValueError, KeyError, TypeError):
         pass  # without a record of these very bytes, the tokenizer is the user's own
     return Found(model, pieces)

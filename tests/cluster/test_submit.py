@@ -11,11 +11,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import ray.job_submission
+from ray.job_submission import JobStatus
 
+from omni_ray import submit as submit_module
 from omni_ray.errors import OmniError
 from omni_ray.submit import check_address, check_token
 from tests.faults.harness import descendants, omni_ray, tree_digest
@@ -56,6 +61,53 @@ def test_a_missing_token_is_said(tmp_path: Path) -> None:
     check_token({**nothing, "RAY_AUTH_MODE": "disabled"})
     (tmp_path / "none").write_text("x")
     check_token(nothing)
+
+
+class Head:
+    """A cluster's job server whose stream of output breaks, and which does not answer every time."""
+
+    def __init__(self, address: str) -> None:
+        self.asked: list[str] = []
+
+    def submit_job(self, **more: Any) -> str:
+        return "job-1"
+
+    async def tail_job_logs(self, job: str) -> AsyncIterator[str]:
+        self.asked.append("output")
+        yield "first line\nsec"
+        if len(self.asked) == 1:
+            raise RuntimeError("WebSocket connection closed unexpectedly with close code 1006")
+        yield "ond line\n"
+
+    def get_job_status(self, job: str) -> JobStatus:
+        self.asked.append("status")
+        if len(self.asked) == 2:
+            raise RuntimeError("502 Bad Gateway")
+        return JobStatus.RUNNING if self.asked.count("output") == 1 else JobStatus.FAILED
+
+    def get_job_info(self, job: str) -> Any:
+        return SimpleNamespace(driver_exit_code=3)
+
+
+def test_a_broken_stream_is_taken_up_until_the_job_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray.job_submission, "JobSubmissionClient", Head)
+    monkeypatch.setattr(submit_module.time, "sleep", lambda seconds: None)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "x")
+    said: list[str] = []
+    assert submit_module.submit(["status"], say=said.append) == 3
+    assert "".join(said[1:]) == "first line\nsecond line\n"
+
+
+def test_a_cluster_that_is_gone_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(Head):
+        def get_job_status(self, job: str) -> JobStatus:
+            raise RuntimeError("connection refused")
+
+    monkeypatch.setattr(ray.job_submission, "JobSubmissionClient", Gone)
+    monkeypatch.setattr(submit_module, "_AGENT_PATIENCE_S", -1.0)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "x")
+    with pytest.raises(OmniError, match=r"does not answer any more .*job-1 may still be running"):
+        submit_module.submit(["status"], say=lambda text: None)
 
 
 def test_a_cluster_that_is_not_there_is_one_sentence() -> None:

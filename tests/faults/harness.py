@@ -1,8 +1,8 @@
 """Breaking runs on purpose: the same commands, killed at seeded moments, until they come through.
 
-A *storm* runs ``prepare``, ``combine`` and ``plan`` one after the other under random kills, runs each again until it ends
-by itself, and compares the SHA-256 of everything they made with that of an undisturbed run. The tests blow up a few
-storms; ``make faults`` (:mod:`tests.faults.storms`) many.
+A *storm* runs ``prepare``, ``combine``, ``plan`` and ``clean`` one after the other under random kills, runs each again
+until it ends by itself, and compares the SHA-256 of everything they made with that of an undisturbed run. The tests blow up
+a few storms; ``make faults`` (:mod:`tests.faults.storms`) many.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.faults.nodes import Nodes
@@ -28,11 +28,11 @@ CORPUS_FILE = Path(__file__).with_name("small_units.py")
 
 @dataclass(frozen=True)
 class Stage:
-    """One command of the way: its arguments without ``--root``, and about how many seconds it runs undisturbed."""
+    """One command of the way: its arguments without ``--root``, and how many seconds it ran undisturbed."""
 
     name: str
     command: tuple[str, ...]
-    seconds: float
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,15 @@ class Storm:
 
 
 def stages(source: Path) -> list[Stage]:
-    """The whole way from corpora to training files and configurations."""
+    """The whole way from corpora to training files and configurations, and to cleaned shards."""
     two = ("--cpus", "2", "-q")
     corpora = ("--dataset", "storm", "--corpus-file", str(CORPUS_FILE), "--source", str(source))
     return [
-        Stage("prepare", ("prepare", "text", "audio", *corpora, *two), 9.0),
-        Stage("combine", ("combine", *two), 6.0),
-        Stage("plan", ("plan", "--config", "thinker", "--config", "audio_enc", *two), 6.0),
+        Stage("prepare", ("prepare", "text", "audio", *corpora, *two)),
+        Stage("combine", ("combine", *two)),
+        Stage("plan", ("plan", "--config", "thinker", "--config", "audio_enc", *two)),
+        # Last, because it removes the copies that the corpora are made long with.
+        Stage("clean", ("clean", *two)),
     ]
 
 
@@ -109,18 +111,24 @@ def omni_ray(*arguments: str, environment: Mapping[str, str] | None = None) -> s
     )
 
 
-def run_clean(way: Sequence[Stage], root: Path) -> str:
-    """Run undisturbed; returns the digest of what was made."""
+def run_clean(way: Sequence[Stage], root: Path) -> tuple[str, list[Stage]]:
+    """Run undisturbed; returns the digest of what was made, and the stages with how long they took."""
+    timed = []
     for stage in way:
+        began = time.monotonic()
         done = omni_ray(*stage.command, "--root", str(root))
         assert done.returncode == 0, f"{stage.name}: {done.returncode}: {done.stderr}"
-    return tree_digest(root)
+        timed.append(replace(stage, seconds=time.monotonic() - began))
+    return tree_digest(root), timed
 
 
 def run_storm(
     way: Sequence[Stage], root: Path, *, seed: int, kills: Mapping[str, int], victims: Sequence[str] = VICTIMS
 ) -> Storm:
     """Run every stage under SIGKILLs at random moments, then until it ends by itself, on a private local Ray.
+
+    The victim is drawn first: where there is none yet of its kind, the moment is drawn from when there is. So workers,
+    which are the last to come up, are hit as often as drivers.
 
     Args:
         way: the commands, in order.
@@ -143,10 +151,13 @@ def run_storm(
             disturbed = False
             began = time.monotonic()
             while left and process.poll() is None:
-                moment = time.monotonic() + choice.uniform(0.2, stage.seconds)
+                victim = choice.choice(list(victims))
+                while not _targets(process.pid, victim) and process.poll() is None:
+                    time.sleep(0.02)
+                rest = max(0.5, 0.8 * stage.seconds - (time.monotonic() - began))
+                moment = time.monotonic() + choice.uniform(0.0, rest)
                 while time.monotonic() < moment and process.poll() is None:
                     time.sleep(0.02)
-                victim = choice.choice(list(victims))
                 if _kill(process.pid, victim, choice):
                     done.append(Kill(victim, stage.name, time.monotonic() - began))
                     left -= 1
@@ -173,7 +184,9 @@ def run_node_storm(way: Sequence[Stage], root: Path, *, seed: int, kills: Mappin
                 disturbed = False
                 began = time.monotonic()
                 while left and process.poll() is None:
-                    moment = time.monotonic() + choice.uniform(1.0, stage.seconds)
+                    moment = time.monotonic() + choice.uniform(
+                        1.0, max(2.0, 0.5 * stage.seconds)
+                    )  # no Ray to start here
                     while time.monotonic() < moment and process.poll() is None:
                         time.sleep(0.02)
                     if process.poll() is None:
@@ -228,14 +241,18 @@ def descendants(pid: int) -> dict[int, str]:
     return found
 
 
-def _kill(driver: int, victim: str, choice: random.Random) -> bool:
-    below = descendants(driver)
+def _targets(driver: int, victim: str) -> list[int]:
+    """Process ids of that kind."""
     if victim == "driver":
-        targets = [driver]
-    elif victim == "worker":
-        targets = sorted(pid for pid, command in below.items() if command.startswith("ray::"))
-    else:
-        targets = sorted(pid for pid, command in below.items() if "/raylet/raylet" in command)
+        return [driver]
+    below = descendants(driver)
+    if victim == "worker":
+        return sorted(pid for pid, command in below.items() if command.startswith("ray::") and "Agent" not in command)
+    return sorted(pid for pid, command in below.items() if "/raylet/raylet" in command)
+
+
+def _kill(driver: int, victim: str, choice: random.Random) -> bool:
+    targets = _targets(driver, victim)
     if not targets:
         return False
     try:

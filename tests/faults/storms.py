@@ -2,7 +2,7 @@
 
     python -m tests.faults.storms --kills 50 --seed 0
 
-Every storm runs the whole way (prepare, combine, plan) with a kill or two in each stage. Two storms of three hit a private
+Every storm runs the whole way (prepare, combine, plan, clean) with a kill or two in each stage. Two storms of three hit a private
 local Ray: its driver, its workers, its raylet. The third hits one of the three raylets of a cluster.
 """
 
@@ -19,8 +19,8 @@ from pathlib import Path
 from tests.conftest import SHARED
 from tests.faults.harness import Storm, make_source, run_clean, run_node_storm, run_storm, stages
 
-LOCAL = {"prepare": 3, "combine": 2, "plan": 1}
-NODES = {"prepare": 2, "combine": 1, "plan": 1}
+LOCAL = {"prepare": 3, "combine": 2, "plan": 2, "clean": 2}
+NODES = {"prepare": 2, "combine": 1, "plan": 1, "clean": 1}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         way = stages(make_source(SHARED / "data", place / "source"))
-        wanted = run_clean(way, place / "clean")
+        wanted, way = run_clean(way, place / "clean")
         storms: list[Storm] = []
         while sum(len(storm.kills) for storm in storms) < options.kills:
             seed = options.seed + len(storms)

@@ -30,8 +30,8 @@ def test_a_disk_that_fills_up_or_is_read_only_can_be_mended(shared_data: Path, t
     if subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode:
         pytest.skip("no right to mount a small disk here (unshare -rm)")
     source = make_source(shared_data, tmp_path / "source")
-    way = [Stage("prepare", (*stages(source)[0].command, "--combine"), 0.0)]
-    undisturbed = run_clean(way, tmp_path / "clean")
+    way = [Stage("prepare", (*stages(source)[0].command, "--combine"))]
+    undisturbed, _ = run_clean(way, tmp_path / "clean")
     megabytes = sum(path.stat().st_size for path in (tmp_path / "clean").rglob("*") if path.is_file()) / 1e6
     folder = tmp_path / "disk"
     folder.mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,13 +92,46 @@ def test_two_roots_with_one_bucket(
 def test_a_claim_is_renewed_while_it_is_held(tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shelf = Storage(bucket).child("renewed")
     monkeypatch.setattr(leases, "RENEW_S", 0.01)
-    written = []
+    written: list[str] = []
+    is_renewed = threading.Event()
     write = Storage.write
-    monkeypatch.setattr(Storage, "write", lambda *args: (written.append(args[1]), write(*args)))
+
+    def counted(self: Storage, name: str, data: bytes) -> None:
+        write(self, name, data)
+        written.append(name)
+        if len(written) == 4:
+            is_renewed.set()
+
+    monkeypatch.setattr(Storage, "write", counted)
     with Store(tmp_path, shelf.uri).lease("omni-ray prepare"):
-        while len(written) < 4:
-            pass
+        assert is_renewed.wait(60)
     assert len(set(written)) == 1
+
+
+@pytest.mark.parametrize("how", ["taken", "unreachable"])
+def test_a_holder_that_lost_its_claim_stops(
+    tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    shelf = Storage(bucket).child(how)
+    monkeypatch.setattr(leases, "RENEW_S", 0.01)
+    with (
+        pytest.raises(OmniError, match="could not be reached for too long") as caught,
+        Store(tmp_path, shelf.uri).lease("omni-ray prepare"),
+    ):
+        claims = shelf.child(".claims")
+        if how == "taken":
+            [mine] = claims.files()
+            claims.delete(mine)
+        else:
+            monkeypatch.setattr(leases, "EXPIRES_S", 0.0)
+            monkeypatch.setattr(Storage, "times", unreachable)
+        threading.Event().wait(60)
+        raise AssertionError("it went on")
+    assert caught.value.exit_code == 1
+
+
+def unreachable(storage: Storage) -> dict[str, float]:
+    raise OSError("no route to host")
 
 
 @pytest.mark.usefixtures("ray_here", "subtitles_file")

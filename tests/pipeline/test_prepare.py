@@ -16,6 +16,7 @@ import pytest
 from omni_ray import api
 from omni_ray.corpora.base import Options
 from omni_ray.errors import OmniError, SourceError
+from omni_ray.storage import Storage
 
 pytestmark = [pytest.mark.usefixtures("ray_here", "subtitles_file")]
 
@@ -142,6 +143,61 @@ def test_reset_removes_what_the_manifests_list_and_nothing_else(tmp_path: Path, 
     assert mine.read_text() == "keep me"
 
 
+def test_reset_removes_nothing_before_every_source_is_found(tmp_path: Path, films: Films) -> None:
+    root, source = tmp_path / "project", films(4)
+    prepare(root, source)
+    before = digests(root)
+    with pytest.raises(OmniError):
+        api.prepare(root, ["text", "audio"], dataset="subtitles", source=str(source), reset=True)
+    assert digests(root) == before
+
+
+def test_what_killed_writers_and_removers_left_goes_and_nothing_else(tmp_path: Path, films: Films) -> None:
+    root, source = tmp_path / "project", films(6)
+    prepare(root, source, combine=True, clean="default")
+    before = digests(root)
+    shards = root / "data/shards"
+    mine = [shards / "text/subtitles/part-1.parquet", shards / "text/subtitles/notes.md"]
+    left = [
+        shards / "text/subtitles/part-00007.parquet",  # its unit is gone, and so is its manifest
+        shards / "text/subtitles/part-00008.quarantine.parquet",
+        shards / "cleaned/text/subtitles/part-00007.rules.parquet",
+        *(shards / folder / ".tmp-abc-part-00001.json" for folder in ("text/subtitles", "cleaned/text/subtitles")),
+        *(root / "data/.omni" / folder / ".tmp-abc" for folder in (".", "index")),
+        root / "data/text/.tmp-abc-production_corpus.txt",
+    ]
+    for path in mine + left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    (shards / "text/subtitles/part-00000.json").unlink()
+    (shards / "cleaned/text/subtitles/part-00000.json").unlink()
+    (root / "data/text/production_corpus.txt").unlink()
+    prepare(root, source, combine=True, clean="strict")
+    prepare(root, source, combine=True, clean="default")
+    assert [path for path in left if path.exists()] == []
+    assert all(path.read_bytes() == b"half" for path in mine)
+    for path in mine:
+        path.unlink()
+    assert digests(root) == before
+
+
+def test_a_rerun_with_nothing_to_do_reads_each_manifest_once(
+    tmp_path: Path, films: Films, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, source = tmp_path / "project", films(6)
+    prepare(root, source, combine=True)
+    read: list[str] = []
+    of_storage = Storage.read
+
+    def counted(self: Storage, name: str) -> bytes:
+        read.append(name)
+        return of_storage(self, name)
+
+    monkeypatch.setattr(Storage, "read", counted)
+    prepare(root, source, combine=True)
+    assert sorted(name for name in read if name.startswith("part-")) == [f"part-0000{unit}.json" for unit in range(3)]
+
+
 def test_a_lost_shard_is_made_again_with_the_same_bytes(tmp_path: Path, films: Films) -> None:
     root, source = tmp_path / "project", films(8)
     prepare(root, source, combine=True)
@@ -220,6 +276,10 @@ def test_a_file_that_changes_while_it_is_read_is_not_committed(
     monkeypatch.undo()
     assert (root / "data/shards/text/subtitles/part-00001.json").exists() is False
     assert prepare(root, source).summaries[0].records_in == 3
+    restored = films(4)
+    prepare(root, restored, combine=True)
+    prepare(tmp_path / "undisturbed", restored, combine=True)
+    assert digests(root) == digests(tmp_path / "undisturbed")
 
 
 def test_each_corpus_has_its_own_file_without_the_production_ones(tmp_path: Path, films: Films) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from omni_ray.errors import OmniError
+from omni_ray.pipeline.session import end_orphans, ray_session
 
 SCRIPT = """
 import json, os
@@ -25,7 +29,6 @@ def listening():
 
 def sockets_of_session():
     inodes = set()
-    group = os.getpgid(0)
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes()
@@ -85,8 +88,37 @@ def test_a_program_that_imported_ray_first_still_works() -> None:
 import ray
 from omni_ray.pipeline.session import ray_session
 with ray_session(num_cpus=1):
-    print(ray.cluster_resources()["CPU"])
+    import os
+    print(ray.cluster_resources()["CPU"], "OMNI_RAY_DRIVER" in os.environ)
 """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "1.0", done.stderr
+    # What the program starts itself is no part of its Ray, and has no mark of one.
+    assert done.stdout.strip() == "1.0 False", done.stderr
+
+
+def test_only_processes_of_ray_are_ended_as_orphans() -> None:
+    environment = os.environ | {"OMNI_RAY_DRIVER": "999999999:1"}  # a driver that is no more
+    of_ray = ["/venv/lib/python3.11/site-packages/ray/_private/log_monitor.py"]
+    started = [
+        subprocess.Popen([sys.executable, "-c", "input()", *arguments], env=environment, stdin=subprocess.PIPE)
+        for arguments in (of_ray, ["/home/ray/project/trainer.py"])
+    ]
+    end_orphans()
+    agent, trainer = started
+    assert agent.wait() == -signal.SIGKILL
+    trainer.communicate(b"\n")
+    assert trainer.returncode == 0
+
+
+def test_usage_reports_are_off_on_somebody_s_cluster_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def refuse(**more: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
+    with pytest.raises(OmniError, match="cannot be reached"), ray_session("127.0.0.1:1"):
+        pass
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 from omni_ray import api
 from omni_ray.corpora.base import Options
 from omni_ray.errors import OmniError
-from omni_ray.storage import Storage, atomic_writer, remove_temporaries
+from omni_ray.storage import Storage, atomic_writer, remove_temporaries, shown
 
 
 def storages(tmp_path: Path, bucket: str) -> list[Storage]:
@@ -57,6 +59,42 @@ def test_both_kinds_of_storage_do_the_same(tmp_path: Path, bucket: str) -> None:
 def test_a_location_that_is_none_is_one_sentence() -> None:
     with pytest.raises(OmniError, match="not a usable storage location"):
         Storage("s4://nowhere/at/all").files()
+
+
+@pytest.mark.parametrize(
+    ("uri", "seen"),
+    [
+        ("s3://bucket/a/b", "s3://bucket/a/b"),
+        ("s3://key:secret@bucket/a?region=eu", "s3://bucket/a"),
+        ("s3://key:se/c@ret@bucket/a", "s3://bucket/a"),
+        ("s3://key@bucket/a", "s3://bucket/a"),
+        ("hf://datasets/org/set@v1/a", "hf://datasets/org/set@v1/a"),
+    ],
+)
+def test_keys_are_never_shown(tmp_path: Path, uri: str, seen: str) -> None:
+    assert shown(uri) == seen
+    assert Storage(uri).shown == seen
+    with pytest.raises(OmniError) as caught:
+        Storage(uri.replace("s3", "s4").replace("hf", "h4")).files()
+    assert "secret" not in str(caught.value) and "se/c" not in str(caught.value)
+
+
+@pytest.mark.parametrize("root", ["s3://key:secret@bucket/prefix", "file:///tmp/project", Path("gs://bucket")])
+def test_a_root_that_is_no_folder_is_refused(root: str | Path) -> None:
+    with pytest.raises(OmniError, match=r"--store s3://bucket/prefix puts shards") as caught:
+        api.status(root)
+    assert "secret" not in str(caught.value)
+
+
+def test_the_command_line_makes_no_folder_called_s3(tmp_path: Path) -> None:
+    for command in (["status"], ["plan"], ["demo"], ["synth"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "omni_ray", *command, "--root", "s3://bucket/prefix"],
+            capture_output=True, text=True, check=False, cwd=tmp_path,
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert done.stderr.startswith("omni-ray: --root s3://bucket/prefix: ") and done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("ray_here", "subtitles_file")

@@ -4,94 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import io
-import random
+import os
 import re
+import signal
+import subprocess
+import sys
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from omni_ray.corpora.base import Download
 from omni_ray.errors import OmniError
 from omni_ray.sources import download as download_module
-from omni_ray.sources.download import ATTEMPTS, fetch
-
-CONTENT = random.Random(7).randbytes(300_000)
-MD5 = "md5:" + hashlib.md5(CONTENT).hexdigest()
-
-
-class Server(BaseHTTPRequestHandler):
-    """Serves ``content`` in the manner a test asks for, and remembers the requests."""
-
-    content: ClassVar[bytes] = CONTENT
-    etag: ClassVar[str | None] = '"one"'
-    ranges: ClassVar[bool] = True
-    heeds_if_range: ClassVar[bool] = True
-    plan: ClassVar[list[Any]] = []
-    requests: ClassVar[list[dict[str, str]]] = []
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        kind = type(self)
-        kind.requests.append(dict(self.headers))
-        step = kind.plan.pop(0) if kind.plan else None
-        if isinstance(step, int) and step >= 400:
-            self.send_response(step)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        if step == "elsewhere":
-            self.send_response(302)
-            self.send_header("Location", "/moved.bin")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        first = self._first()
-        body = kind.content[first:]
-        self.send_response(206 if first else 200)
-        if first:
-            self.send_header("Content-Range", f"bytes {first}-{len(kind.content) - 1}/{len(kind.content)}")
-        if kind.etag:
-            self.send_header("ETag", kind.etag)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if step == "cut":
-            self.wfile.write(body[: len(body) // 3])
-            self.wfile.flush()
-            self.close_connection = True
-            self.connection.close()
-        else:
-            self.wfile.write(body)
-
-    def _first(self) -> int:
-        asked = self.headers.get("Range", "")
-        if not asked or not type(self).ranges:
-            return 0
-        if type(self).heeds_if_range and self.headers.get("If-Range") != type(self).etag:
-            return 0
-        return int(asked.removeprefix("bytes=").rstrip("-"))
-
-    def log_message(self, *args: Any) -> None:
-        """Quiet."""
-
-
-@pytest.fixture
-def server() -> Iterator[tuple[type[Server], Callable[..., Download]]]:
-    """A handler class of its own to set up, and a maker of downloads from it."""
-    kind = type("OneServer", (Server,), {"plan": [], "requests": []})
-    http = ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
-
-    def download(path: str = "file.bin", **more: Any) -> Download:
-        return Download(f"http://127.0.0.1:{http.server_port}/{path}", path, **more)
-
-    yield kind, download
-    http.shutdown()
-    http.server_close()
+from omni_ray.sources.download import ATTEMPTS, WRONG, fetch
+from tests.sources.file_server import CONTENT, MD5
 
 
 def get(download: Download, folder: Path) -> bytes:
@@ -116,6 +45,16 @@ def test_a_cut_connection_goes_on_where_it_was(server: Any, tmp_path: Path) -> N
     assert starts[0] is None and starts[1] is not None and starts[2] is not None and starts[1] != starts[2]
 
 
+def test_attempts_that_bring_it_further_do_not_count(server: Any, tmp_path: Path) -> None:
+    kind, download = server
+    kind.plan = ["cut"] * (3 * ATTEMPTS)
+    assert get(download(checksum=MD5), tmp_path) == CONTENT
+    kind.plan, kind.requests[:] = [500] * ATTEMPTS, []
+    with pytest.raises(OmniError, match="says 500"):
+        fetch([download("other.bin")], tmp_path, wait=lambda seconds: None)
+    assert len(kind.requests) == ATTEMPTS
+
+
 def test_a_server_without_ranges_makes_it_start_over(server: Any, tmp_path: Path) -> None:
     kind, download = server
     kind.plan, kind.ranges = ["cut"], False
@@ -124,8 +63,8 @@ def test_a_server_without_ranges_makes_it_start_over(server: Any, tmp_path: Path
 
 def test_a_file_that_changed_meanwhile_is_not_glued_together(server: Any, tmp_path: Path) -> None:
     kind, download = server
-    kind.plan = ["cut"] * ATTEMPTS
-    with pytest.raises(OmniError, match="closed connection"):
+    kind.plan = ["cut", 404]
+    with pytest.raises(OmniError, match="404"):
         fetch([download()], tmp_path, wait=lambda seconds: None)
     kind.content, kind.etag = bytes(reversed(CONTENT)), '"two"'
     assert get(download(), tmp_path) == bytes(reversed(CONTENT))
@@ -133,8 +72,8 @@ def test_a_file_that_changed_meanwhile_is_not_glued_together(server: Any, tmp_pa
 
 def test_nor_by_a_server_that_heeds_no_condition(server: Any, tmp_path: Path) -> None:
     kind, download = server
-    kind.plan, kind.heeds_if_range = ["cut"] * ATTEMPTS, False
-    with pytest.raises(OmniError, match="closed connection"):
+    kind.plan, kind.heeds_if_range = ["cut", 404], False
+    with pytest.raises(OmniError, match="404"):
         fetch([download()], tmp_path, wait=lambda seconds: None)
     kind.content, kind.etag = bytes(reversed(CONTENT)), '"two"'
     assert get(download(), tmp_path) == bytes(reversed(CONTENT))
@@ -161,7 +100,7 @@ def test_range_beyond_the_end_starts_over(server: Any, tmp_path: Path) -> None:
 
 def test_a_run_that_was_killed_is_taken_up(server: Any, tmp_path: Path) -> None:
     kind, download = server
-    kind.plan = ["cut"] * ATTEMPTS
+    kind.plan = ["cut", 404]
     with pytest.raises(OmniError):
         fetch([download()], tmp_path, wait=lambda seconds: None)
     had = (tmp_path / "file.bin.part").stat().st_size
@@ -204,7 +143,7 @@ def test_a_wrong_checksum_is_never_a_file(server: Any, tmp_path: Path) -> None:
     kind, download = server
     with pytest.raises(OmniError, match="its md5 is"):
         fetch([download(checksum="md5:" + "0" * 32)], tmp_path, wait=lambda seconds: None)
-    assert len(kind.requests) == ATTEMPTS
+    assert len(kind.requests) == WRONG
     assert list(tmp_path.iterdir()) == []
 
 
@@ -219,6 +158,79 @@ def test_an_error_page_is_no_archive(server: Any, tmp_path: Path) -> None:
         archive.writestr("a", b"a")
     kind.content, kind.etag = buffer.getvalue(), '"zip"'
     assert get(download("x.zip"), tmp_path) == buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [
+        ("pg11.txt", b"\xef\xbb\xbf\n<!DOCTYPE html><title>Busy</title>", b"\xef\xbb\xbfThe Project Gutenberg eBook"),
+        ("pg12.txt", b"<html><body>Busy", b"<i>Alice</i>"),
+        ("list.json", b"<html></html>", b' {"imgs": {}}\n'),
+        ("cut.json", b'{"imgs": {"a"', b"[1]"),
+    ],
+)
+def test_a_web_page_is_no_text_and_half_a_list_no_list(
+    server: Any, tmp_path: Path, name: str, wrong: bytes, right: bytes
+) -> None:
+    kind, download = server
+    kind.content = wrong
+    with pytest.raises(OmniError, match=r"web page|no JSON"):
+        fetch([download(name)], tmp_path, wait=lambda seconds: None)
+    kind.content, kind.etag = right, '"right"'
+    assert get(download(name), tmp_path) == right
+
+
+def test_a_checksum_is_looked_up_in_the_list_beside_the_file(server: Any, tmp_path: Path) -> None:
+    kind, download = server
+    name = "enwiki-latest-pages-articles.xml"
+    sums = download("sums.txt").url
+    sha1 = hashlib.sha1(CONTENT).hexdigest()
+    other = f"{'1' * 40}  enwiki-20260101-pages-articles.xml-p1\n"
+    kind.contents["sums.txt"] = f"{other}{'0' * 40}  enwiki-20260101-pages-articles.xml\n".encode()
+    with pytest.raises(OmniError, match=f"its sha1 is {sha1}"):
+        fetch([download(name, checksums=sums)], tmp_path, wait=lambda seconds: None)
+    kind.contents["sums.txt"] = f"{other}{sha1}  enwiki-20260101-pages-articles.xml\n".encode()
+    assert get(download(name, checksums=sums), tmp_path) == CONTENT
+    kind.plans["sums.txt"] = [404]
+    said: list[str] = []
+    fetch([download(name, checksums=sums)], tmp_path / "other", say=said.append)
+    assert "not compared" in said[-1]
+
+
+def test_an_error_ends_the_other_downloads_too(server: Any, tmp_path: Path) -> None:
+    kind, download = server
+    kind.plans |= {"long.bin": ["endless"], "gone.bin": [404]}
+    with pytest.raises(OmniError, match="404"):
+        fetch([download("long.bin"), download("gone.bin")], tmp_path)
+
+
+CORPUS = """
+from omni_ray.corpora import Corpus, Download
+class Long(Corpus):
+    name = "long"; modality = "text"; title = licence = homepage = size = layout = "made up"; in_all = False
+    downloads = (Download("{url}", "long.txt"),)
+    def units(self, tree, options):
+        yield from ()
+    def read(self, tree, payload):
+        yield from ()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_download_can_be_interrupted(server: Any, tmp_path: Path, number: signal.Signals) -> None:
+    kind, download = server
+    kind.plan = ["endless"]
+    (tmp_path / "long.py").write_text(CORPUS.format(url=download("long.txt").url))
+    command = ["prepare", "text", "--dataset", "long", "--corpus-file", str(tmp_path / "long.py"), "-q"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "omni_ray", *command, "--root", str(tmp_path / "root")],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert kind.is_asked.wait(60)
+    os.kill(process.pid, number)
+    _, said = process.communicate()
+    assert process.returncode == 130
+    assert said == "omni-ray: interrupted; run the same command again to go on\n"
 
 
 def test_several_files_come_side_by_side_and_no_more_than_two_from_a_host(

@@ -171,6 +171,30 @@ def test_offline_takes_what_was_fetched_before(hub: type[Hub], tmp_path: Path, m
         resolve("org/other", folder=tmp_path)
 
 
+def test_offline_a_revision_is_the_commit_it_stood_for(
+    hub: type[Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.files |= {"train-00000.parquet": parquet(["one"])}
+    resolve("org/set@v1", folder=tmp_path)
+    monkeypatch.setattr(huggingface, "_is_offline", lambda: True)
+    for known in ("org/set@v1", f"org/set@{COMMIT}", f"org/set@{COMMIT[:8]}"):
+        assert list(resolve(known, folder=tmp_path).names()) == ["train-00000.parquet"]
+    for unknown in ("org/set@v2", "org/set"):
+        with pytest.raises(OmniError, match="HF_HUB_OFFLINE is set, and no"):
+            resolve(unknown, folder=tmp_path)
+
+
+def test_offline_half_a_dataset_is_not_taken_for_the_whole(
+    hub: type[Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.files |= {f"{split}/0.parquet": parquet([split]) for split in ("test", "train")}
+    resolve("org/set/test", folder=tmp_path)
+    monkeypatch.setattr(huggingface, "_is_offline", lambda: True)
+    assert list(resolve("org/set/test", folder=tmp_path).names()) == ["0.parquet"]
+    with pytest.raises(OmniError, match=r"train/0\.parquet is not in"):
+        resolve("org/set", folder=tmp_path)
+
+
 def test_names_are_told_from_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert looks_like_hub_id("wikimedia/wikipedia") and looks_like_hub_id("hf://datasets/org/set")

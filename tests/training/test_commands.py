@@ -24,7 +24,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands use Ray; here only their printing is of interest."""
     real = tasks.runner
     for module in ("plan", "vocabulary"):
-        monkeypatch.setattr(f"omni_ray.training.{module}.runner", lambda engine, address, cpus: real("inline"))
+        monkeypatch.setattr(f"omni_ray.training.{module}.runner", lambda engine, *more: real("inline"))
 
 
 def test_dry_run(project: Path, snapshot: Snapshot) -> None:

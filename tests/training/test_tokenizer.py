@@ -14,7 +14,8 @@ from made_project import make_project
 
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.tasks import inline
-from omni_ray.storage import Storage
+from omni_ray.storage import Storage, write_atomic
+from omni_ray.training import tokenizer
 from omni_ray.training.configs import Config, default
 from omni_ray.training.counts import Source
 from omni_ray.training.tokenizer import Request, find, fingerprint, sentences, train
@@ -52,6 +53,39 @@ def test_saved_files_are_what_sentencepiece_writes(tmp_path: Path, books: list[s
     theirs = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "theirs.model"))
     assert ours.encode(books[400:600]) == theirs.encode(books[400:600])
     assert (ours.unk_id(), ours.bos_id(), ours.eos_id(), ours.pad_id()) == (0, 1, 2, -1)
+
+
+@pytest.mark.parametrize("written", [0, 1, 2])
+def test_a_save_that_was_killed_is_done_again(
+    tmp_path: Path, books: list[str], monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    """Whatever was there before, and however far it came."""
+    old, new = (train(Request(corpus(tmp_path / name, books[:200]), size)) for name, size in (("a", 700), ("b", 800)))
+    for before in (None, old):
+        folder = tmp_path / f"after {before is not None}"
+        if before is not None:
+            before.save(folder)
+        with monkeypatch.context() as patched:
+            done: list[object] = []
+
+            def write(path: Path, data: bytes, done: list[object] = done) -> None:
+                if len(done) == written:
+                    raise KeyboardInterrupt
+                done.append(path)
+                write_atomic(path, data)
+
+            patched.setattr(tokenizer, "write_atomic", write)
+            with pytest.raises(KeyboardInterrupt):
+                new.save(folder)
+        found = find(folder)
+        if before is None:
+            assert found is None
+        else:
+            # Not taken for one that the user put there, nor for the new one.
+            assert found is not None and found.wanted is not None and found.fingerprint != new.fingerprint
+        new.save(folder)
+        found = find(folder)
+        assert found is not None and (found.model, found.fingerprint) == (new.model, new.fingerprint)
 
 
 def test_a_large_corpus_is_sampled_evenly(tmp_path: Path) -> None:
