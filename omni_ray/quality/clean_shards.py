@@ -27,8 +27,9 @@ from omni_ray.pipeline.tasks import Runner, on_ray
 from omni_ray.quality.clean import clean_table, rules_of
 from omni_ray.quality.clean_media import with_captions
 from omni_ray.quality.documents import document_starts
-from omni_ray.quality.duplicates import Duplicate, Duplicates, Shard, find_duplicates
+from omni_ray.quality.duplicates import find_duplicates
 from omni_ray.quality.entries import KINDS, kinds_of
+from omni_ray.quality.found import Duplicate, Duplicates, Shard
 from omni_ray.quality.image_rules import Pictures
 from omni_ray.quality.outcome import Account, Cleaned
 from omni_ray.quality.rules import Mask
@@ -300,7 +301,7 @@ def without_duplicates(rows: pa.Table, modality: str, found: Sequence[Duplicate]
     Args:
         rows: rows of a shard, in its schema.
         modality: "text", "audio", "images" or "ocr".
-        found: what :func:`omni_ray.quality.duplicates.find_duplicates` says of this shard.
+        found: what :meth:`omni_ray.quality.found.Duplicates.of_shard` says of this shard.
         where: the shard's name, for the account.
     """
     samples = modality_of(modality).samples_per_row(rows)

@@ -17,7 +17,7 @@ import numpy as np
 
 from omni_ray.errors import OmniError
 from omni_ray.storage import Storage
-from omni_ray.training.counts import TRANSCRIPT, WAV, open_csv
+from omni_ray.training.flat_files import TRANSCRIPT, WAV, open_csv
 from omni_ray.training.gaps import Gap, gap
 
 SAMPLE = 2000

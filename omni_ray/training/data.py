@@ -16,7 +16,8 @@ from omni_ray.pipeline.cleaned import training_corpora
 from omni_ray.pipeline.store import Store
 from omni_ray.storage import Storage
 from omni_ray.training.configs import Config
-from omni_ray.training.counts import IMAGE, LABEL, TRANSCRIPT, WAV, Source, is_file, json_list, open_csv
+from omni_ray.training.counts import Source, is_file
+from omni_ray.training.flat_files import IMAGE, LABEL, TRANSCRIPT, WAV, json_list, open_csv
 
 Choice = Literal["auto", "production", "synthetic"]
 Shards = tuple[tuple[Storage, str, str, int], ...]

@@ -22,7 +22,8 @@ from omni_ray.errors import OmniError
 from omni_ray.quality.hold_out import held_out_rows
 from omni_ray.storage import remove_temporaries, write_atomic
 from omni_ray.training.configs import BACKUP
-from omni_ray.training.counts import Source, json_list, read_lines, split_lines
+from omni_ray.training.counts import Source, read_lines, split_lines
+from omni_ray.training.flat_files import json_list
 from omni_ray.training.tokens import digest, load
 
 SAMPLE_BYTES = 128 << 20

@@ -25,7 +25,8 @@ from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.tasks import inline
 from omni_ray.quality import duplicates
 from omni_ray.quality.components import components, unique_edges, write_edges
-from omni_ray.quality.duplicates import Duplicates, Shard, find_duplicates
+from omni_ray.quality.duplicates import find_duplicates
+from omni_ray.quality.found import Duplicates, Shard
 from omni_ray.quality.slices import read_slice, slice_of, write_slices
 from omni_ray.storage import Storage
 from tests.quality.conftest import text_table

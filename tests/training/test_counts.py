@@ -19,18 +19,8 @@ from omni_ray.errors import OmniError
 from omni_ray.training import counts as module
 from omni_ray.training.cache import CountCache
 from omni_ray.training.clips import ClipsUnit, even_sample, look_at, needed_frames
-from omni_ray.training.counts import (
-    IMAGE,
-    LABEL,
-    TRANSCRIPT,
-    WAV,
-    Counts,
-    Source,
-    count,
-    read_lines,
-    split_lines,
-    units_of,
-)
+from omni_ray.training.counts import Counts, Source, count, read_lines, split_lines, units_of
+from omni_ray.training.flat_files import IMAGE, LABEL, TRANSCRIPT, WAV
 from omni_ray.training.gaps import numbers_in
 from omni_ray.training.tokenizer import Request, train
 from omni_ray.training.tokens import TokenCounter
