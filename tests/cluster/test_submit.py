@@ -12,13 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from enum import Enum
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import ray.job_submission
-from ray.job_submission import JobStatus
 
 from omni_ray import submit as submit_module
 from omni_ray.errors import OmniError
@@ -63,6 +62,18 @@ def test_a_missing_token_is_said(tmp_path: Path) -> None:
     check_token(nothing)
 
 
+class JobStatus(Enum):
+    """What Ray's own says of a job, as far as it matters here."""
+
+    RUNNING = "RUNNING"
+    FAILED = "FAILED"
+    STOPPED = "STOPPED"
+    SUCCEEDED = "SUCCEEDED"
+
+    def is_terminal(self) -> bool:
+        return self is not JobStatus.RUNNING
+
+
 class Head:
     """A cluster's job server whose stream of output breaks, and which does not answer every time."""
 
@@ -89,10 +100,18 @@ class Head:
         return SimpleNamespace(driver_exit_code=3)
 
 
-def test_a_broken_stream_is_taken_up_until_the_job_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray.job_submission, "JobSubmissionClient", Head)
-    monkeypatch.setattr(submit_module.time, "sleep", lambda seconds: None)
+def stand_in(client: type[Head], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray is not imported here: it would read its settings, for all tests of this process, before they are made."""
+    module = SimpleNamespace(JobSubmissionClient=client, JobStatus=JobStatus)
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(job_submission=module))
+    monkeypatch.setitem(sys.modules, "ray.job_submission", module)
+    monkeypatch.setitem(sys.modules, "ray.exceptions", SimpleNamespace(RayError=type("RayError", (Exception,), {})))
     monkeypatch.setenv("RAY_AUTH_TOKEN", "x")
+
+
+def test_a_broken_stream_is_taken_up_until_the_job_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(Head, monkeypatch)
+    monkeypatch.setattr(submit_module.time, "sleep", lambda seconds: None)
     said: list[str] = []
     assert submit_module.submit(["status"], say=said.append) == 3
     assert "".join(said[1:]) == "first line\nsecond line\n"
@@ -103,9 +122,8 @@ def test_a_cluster_that_is_gone_is_one_sentence(monkeypatch: pytest.MonkeyPatch)
         def get_job_status(self, job: str) -> JobStatus:
             raise RuntimeError("connection refused")
 
-    monkeypatch.setattr(ray.job_submission, "JobSubmissionClient", Gone)
+    stand_in(Gone, monkeypatch)
     monkeypatch.setattr(submit_module, "_AGENT_PATIENCE_S", -1.0)
-    monkeypatch.setenv("RAY_AUTH_TOKEN", "x")
     with pytest.raises(OmniError, match=r"does not answer any more .*job-1 may still be running"):
         submit_module.submit(["status"], say=lambda text: None)
 
