@@ -107,6 +107,7 @@ def stand_in(client: type[Head], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray.job_submission", module)
     monkeypatch.setitem(sys.modules, "ray.exceptions", SimpleNamespace(RayError=type("RayError", (Exception,), {})))
     monkeypatch.setenv("RAY_AUTH_TOKEN", "x")
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")  # as submit sets it: gone again after the test
 
 
 def test_a_broken_stream_is_taken_up_until_the_job_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
