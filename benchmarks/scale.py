@@ -8,7 +8,7 @@ manifests, combine. Each size runs in a process of its own. Flat is right.
 
 ``--units`` measures what the driver alone does for every unit: it numbers and fingerprints them, holds them, reads the
 manifests of a finished run, and schedules (a tenth of them, a sample each; wall time has the commits in it, CPU time is
-the driver's alone).
+the driver's alone). A rerun of those, with nothing to do, indexes, reads manifests, and combines nothing.
 """
 
 from __future__ import annotations
@@ -125,6 +125,7 @@ def keep_books(count: int) -> dict[str, float]:
         "manifests_us_per_unit": (read - opened) / count * 1e6,
         "manifests_bytes_per_unit": (manifests - held) / count,
         "empty_unit_ms": scheduled["prepare_us_per_sample"] / 1e3,
+        "nothing_to_do_us_per_unit": scheduled["nothing_to_do_s"] / (count // 10) * 1e6,
         "driver_cpu_ms_per_unit": scheduled["prepare_driver_cpu_us_per_sample"] / 1e3,
         "driver_peak_mib": scheduled["driver_peak_mib"],
     }

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -127,8 +128,8 @@ def run_storm(
 ) -> Storm:
     """Run every stage under SIGKILLs at random moments, then until it ends by itself, on a private local Ray.
 
-    The victim is drawn first: where there is none yet of its kind, the moment is drawn from when there is. So workers,
-    which are the last to come up, are hit as often as drivers.
+    The victim is drawn first, from the kinds that were hit least: where there is none yet of its kind, the moment is drawn
+    from when there is. So workers, which are the last to come up, are hit as often as drivers.
 
     Args:
         way: the commands, in order.
@@ -151,10 +152,11 @@ def run_storm(
             disturbed = False
             began = time.monotonic()
             while left and process.poll() is None:
-                victim = choice.choice(list(victims))
+                hits = Counter(kill.victim for kill in done)
+                victim = choice.choice([each for each in victims if hits[each] == min(hits[v] for v in victims)])
                 while not _targets(process.pid, victim) and process.poll() is None:
                     time.sleep(0.02)
-                rest = max(0.5, 0.8 * stage.seconds - (time.monotonic() - began))
+                rest = max(0.5, 0.7 * stage.seconds - (time.monotonic() - began))
                 moment = time.monotonic() + choice.uniform(0.0, rest)
                 while time.monotonic() < moment and process.poll() is None:
                     time.sleep(0.02)
