@@ -41,6 +41,7 @@ _POLL_SHARE = 20
 
 _NAMED = re.compile(r"^([\w.]*(?:Error|Exception|Interrupt)): (.+)$", re.MULTILINE)
 _DEAD = {"WorkerCrashedError", "NodeDiedError", "LocalRayletDiedError", "ObjectLostError", "OwnerDiedError"}
+_AT_UNIT = "at unit "
 _LIGHTER = "run the same command again to go on, with a smaller --cpus if memory is short"
 _DISK_FULL = "the disk is full; free some space and run the same command again to go on"
 
@@ -152,8 +153,11 @@ def _reader(job: Job, unit: Unit, stage: TransformStage | None) -> Callable[[], 
 
     def read() -> Iterator[pa.Table]:
         read_blocks = read_unit(job, unit)
-        # One table per unit: Ray Data would otherwise be free to put a unit's tables into several blocks.
-        yield pa.concat_tables(map(stage, read_blocks) if stage else read_blocks)
+        try:
+            # One table per unit: Ray Data would otherwise be free to put a unit's tables into several blocks.
+            yield pa.concat_tables(map(stage, read_blocks) if stage else read_blocks)
+        except MemoryError as error:
+            raise MemoryError(f"{_AT_UNIT}{unit.index} of {job.name}") from error
 
     return read
 
@@ -255,7 +259,8 @@ def _sentence(error: BaseException, where: Callable[[], str]) -> OmniError:
             return OmniError(f"a worker cannot write its output ({text}); mend its rights, or choose another --root")
     names = {kind.rpartition(".")[2] for kind, _ in named} | {type(each).__name__ for each in chain}
     if names & {"MemoryError", "OutOfMemoryError"}:
-        return OmniError(f"a worker ran out of memory{where()}; {_LIGHTER}", exit_code=FALLS_SHORT)
+        place = next((f" {text}" for _, text in named if text.startswith(_AT_UNIT)), "") or where()
+        return OmniError(f"a worker ran out of memory{place}; {_LIGHTER}", exit_code=FALLS_SHORT)
     if names & _DEAD:
         return OmniError(
             f"workers died {RETRIES + 1} times over the same task, out of memory or in a decoder that crashed, or Ray "
