@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-# A busy machine is not a bug: no test depends on the clock.
-settings.register_profile("calm", deadline=None)
+# A busy machine is not a bug: no test depends on the clock. CI always tries the same examples; people try others.
+settings.register_profile("calm", deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True)
 settings.load_profile("calm")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
