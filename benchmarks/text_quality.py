@@ -24,7 +24,7 @@ from omni_ray.quality.documents import Documents
 from omni_ray.quality.minhash import MinHash, band_keys, signatures
 from omni_ray.quality.rules import Rule
 from omni_ray.quality.text_rules import TEXT_RULES
-from omni_ray.quality.words import cut_chunk
+from omni_ray.quality.words import _cut
 
 WORDS, PER_LINE = 188, 14
 FILTERS = {
@@ -82,7 +82,7 @@ def rows(source: Path, count: int = 4000, theirs: int = 600, rounds: int = 3) ->
 
     def cold(work: Callable[[], Any]) -> Callable[[], Any]:
         def run() -> Any:
-            cut_chunk.cache_clear()
+            _cut.cache_clear()
             return work()
 
         return run
