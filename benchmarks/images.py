@@ -220,7 +220,7 @@ def _hf_row(row: dict[str, str]) -> dict[str, bytes]:
 
 def _daft(files: Sequence[Path], folder: Path) -> int:
     """In threads of this process, on as many cores. Its filter and its quality are its own: sizes alone are checked."""
-    os.environ["DAFT_PROGRESS_BAR"] = "0"
+    os.environ |= {"DAFT_PROGRESS_BAR": "0", "DAFT_RUNNER": "native"}  # else it takes the Ray that ours runs on
     import daft
 
     picture = daft.col("file").download().decode_image(mode="RGB").resize(SIZE, SIZE).encode_image("jpeg")
