@@ -1,4 +1,4 @@
-"""Every benchmark, one after the other: about twelve minutes on two cores that have nothing else to do.
+"""Every benchmark, one after the other: about fifteen minutes on two cores that have nothing else to do.
 
     python -m benchmarks --data FOLDER [--only text images ...] [--text FILE] [--output results.json]
 
