@@ -14,11 +14,12 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import FALLS_SHORT, OmniError
+from omni_ray.pipeline.private_folder import mark_of, private_folder
 from omni_ray.verbosity import is_verbose
 
 _OBJECT_STORE_BYTES = 512 << 20
@@ -32,8 +33,6 @@ _DRIVER = "OMNI_RAY_DRIVER"
 only while it starts them: what else it starts is none of them."""
 _INSTALLED = b"-packages/ray/"
 _TITLE = b"ray::"
-_DRIVER_FILE = "omni_ray_driver"
-"""File in a local Ray's session folder that says the same."""
 
 
 def _local_environment() -> None:
@@ -92,18 +91,15 @@ def ray_session(
     if ray.is_initialized():
         yield
         return
-    with terminate_as_interrupt(), _unsaid():
+    with terminate_as_interrupt(), _unsaid(), ExitStack() as stack:
         try:
             if address == "local":
                 end_orphans()
-                try:
-                    _start_local(num_cpus, num_gpus)
-                except FileNotFoundError:
-                    # Two Rays that start at once share a folder for a moment, and one may miss a file.
-                    ray.shutdown()
-                    _start_local(num_cpus, num_gpus)
+                _start_local(num_cpus, num_gpus, stack.enter_context(private_folder(_identity(os.getpid()))))
             else:
                 ray.init(address=address, **_logging())
+        except OmniError:
+            raise
         except Exception as error:  # Ray has no base class for what can go wrong here, and raises bare Exceptions too
             ray.shutdown()
             if address == "local":
@@ -122,13 +118,14 @@ def ray_session(
             ray.shutdown()
 
 
-def _start_local(num_cpus: int | None, num_gpus: int | None) -> None:
+def _start_local(num_cpus: int | None, num_gpus: int | None, folder: Path) -> None:
     import ray
 
     os.environ[_DRIVER] = _identity(os.getpid())
     try:
-        started: Any = ray.init(
+        ray.init(
             address="local",
+            _temp_dir=str(folder),
             num_cpus=num_cpus or _usable_cpus(),
             num_gpus=num_gpus or 0,
             include_dashboard=False,
@@ -138,7 +135,6 @@ def _start_local(num_cpus: int | None, num_gpus: int | None) -> None:
         )
     finally:
         del os.environ[_DRIVER]
-    Path(started.address_info["session_dir"], _DRIVER_FILE).write_text(_identity(os.getpid()))
 
 
 def _usable_cpus() -> int:
@@ -230,24 +226,31 @@ def end_orphans() -> int:
 
     A killed driver's Ray ends by itself, but its agents take up to a minute. They are known by the driver they belong
     to, so that nobody else's Ray is touched, and by what they run, so that nothing but Ray is: a program that a task
-    started has inherited the driver's name. Does nothing where there is no ``/proc``.
+    started has inherited the driver's name. Whether a driver of another container lives cannot be seen from here: its
+    processes are left to it. Does nothing where there is no ``/proc``.
     """
     ended = 0
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            driver = _driver_of(process)
             pid = int(process.name)
-            if driver and driver != _identity(int(driver.partition(":")[0])) and pid != os.getpid():
+            if pid != os.getpid() and process.stat().st_uid == os.geteuid() and _is_dead(_driver_of(process)):
                 os.kill(pid, signal.SIGKILL)
                 ended += 1
     return ended
 
 
+def _is_dead(driver: str) -> bool:
+    """Whether a driver, known by its identity, ran where this process runs, and does not any more."""
+    pid, _, place = driver.partition("@")
+    number = pid.partition(":")[0]
+    return place == _place() and number.isdecimal() and driver != _identity(int(number))
+
+
 def _driver_of(process: Path) -> str:
     """The identity of the driver whose local Ray a process (``/proc/PID``) is part of; empty if of none of ours.
 
-    Ray's agents write their title over the environment they were started with. They are known by the session folder
-    that they keep their logs in.
+    Ray's agents write their title over the environment they were started with. They are known by the folder of their
+    Ray, below which they keep their logs.
     """
     command = (process / "cmdline").read_bytes()
     if _INSTALLED not in command and not command.startswith(_TITLE):
@@ -260,14 +263,26 @@ def _driver_of(process: Path) -> str:
         with suppress(OSError):
             log = Path(os.readlink(opened))
             if log.parent.name == "logs":
-                return (log.parent.parent / _DRIVER_FILE).read_text()
+                return mark_of(log.parents[2])
     return ""
 
 
 def _identity(pid: int) -> str:
-    """``pid`` and when it started: pids come round again. Empty where there is no such process, or it has ended."""
+    """``pid``, when it started, and where: pids come round again, and every container has its own.
+
+    Empty where there is no such process, or it has ended.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return ""
-    return "" if fields[0] == "Z" else f"{pid}:{fields[19]}"
+    return "" if fields[0] == "Z" else f"{pid}:{fields[19]}@{_place()}"
+
+
+def _place() -> str:
+    """Within what a pid means something: this boot of this machine, and the container's (or the machine's) pids."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        return ""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from omni_ray.errors import OmniError
+from omni_ray.pipeline import session
 from omni_ray.pipeline.session import end_orphans, ray_session
 
 SCRIPT = """
@@ -97,18 +98,24 @@ with ray_session(num_cpus=1):
     assert done.stdout.strip() == "1.0 False", done.stderr
 
 
-def test_only_processes_of_ray_are_ended_as_orphans() -> None:
-    environment = os.environ | {"OMNI_RAY_DRIVER": "999999999:1"}  # a driver that is no more
+def test_only_processes_of_ray_whose_driver_is_seen_to_be_dead_are_ended_as_orphans() -> None:
+    # A driver that is no more; the same in another container, where its number may be somebody's who lives.
+    place = session._place()
+    dead, elsewhere = f"999999999:1@{place}", f"999999999:1@{place}0"
     of_ray = ["/venv/lib/python3.11/site-packages/ray/_private/log_monitor.py"]
     started = [
-        subprocess.Popen([sys.executable, "-c", "input()", *arguments], env=environment, stdin=subprocess.PIPE)
-        for arguments in (of_ray, ["/home/ray/project/trainer.py"])
-    ]
+        subprocess.Popen(
+            [sys.executable, "-c", "input()", *arguments],
+            env=os.environ | {"OMNI_RAY_DRIVER": driver}, stdin=subprocess.PIPE,
+        )
+        for driver, arguments in ((dead, of_ray), (dead, ["/home/ray/project/trainer.py"]), (elsewhere, of_ray))
+    ]  # fmt: skip
     end_orphans()
-    agent, trainer = started
+    agent, *others = started
     assert agent.wait() == -signal.SIGKILL
-    trainer.communicate(b"\n")
-    assert trainer.returncode == 0
+    for other in others:
+        other.communicate(b"\n")
+        assert other.returncode == 0
 
 
 def test_usage_reports_are_off_on_somebody_s_cluster_too(monkeypatch: pytest.MonkeyPatch) -> None:
