@@ -9,6 +9,7 @@ from typing import Any
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.corpora.media import fetch
 from omni_ray.errors import SourceError
+from omni_ray.sources.archives import archive_kind
 from omni_ray.sources.tree import MemberTooLarge, Tree, is_safe_name
 
 _IMAGES_PER_UNIT = 256
@@ -89,7 +90,7 @@ def _find(tree: Tree) -> tuple[dict[str, str], dict[str, str]]:
             if file.startswith(_PREFIX) and file.endswith(_SUFFIX):
                 lists.setdefault(file[len(_PREFIX) : -len(_SUFFIX)], f"{folder}/{file}".lstrip("/"))
         for name in list(folders):
-            if name.startswith(("train", "val", "test")):
+            if name.startswith(("train", "val", "test")) and archive_kind(name) is None:
                 places.setdefault(name, f"{folder}/{name}".lstrip("/"))
                 folders.remove(name)
     return lists, places

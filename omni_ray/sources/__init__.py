@@ -61,6 +61,6 @@ def _opened(spec: str) -> Tree:
         case "remote":
             return RemoteTree(value["uri"], value["only"])
         case "union":
-            return UnionTree(value["root"], Path(value["cache"]))
+            return UnionTree(value["root"], Path(value["cache"]), value["places"])
         case _:
             return FolderTree(value["root"])

@@ -21,8 +21,9 @@ from typing import Any, Protocol
 
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.sources import listing
+from omni_ray.sources.furniture import is_furniture
 from omni_ray.sources.listing import Listing, Member
-from omni_ray.sources.tree import MemberDamaged, Refused, Tree, is_safe_name
+from omni_ray.sources.tree import Entries, MemberDamaged, Refused, Tree, is_safe_name
 
 ENDINGS = {
     ".zip": "zip",
@@ -48,6 +49,14 @@ def archive_kind(path: str | Path) -> str | None:
     """ "zip", "tar", "tar.gz", ... by the file's name, or None where it is no archive."""
     name = Path(path).name.lower()
     return next((kind for ending, kind in ENDINGS.items() if name.endswith(ending)), None)
+
+
+def archive_stem(name: str) -> str:
+    """The name of an archive without its ending: ``a`` for ``a.tar.gz``."""
+    return next(
+        (name[: -len(ending)] for ending in sorted(ENDINGS, key=len, reverse=True) if name.lower().endswith(ending)),
+        name,
+    )
 
 
 def open_archive(path: str | Path, cache: Path) -> ArchiveTree:
@@ -155,9 +164,9 @@ class ArchiveTree(Tree):
             raise FileNotFoundError(2, "no such member", f"{self.path}/{name}")
         return member
 
-    def children(self, folder: str) -> tuple[list[str], list[str]]:
+    def look(self, folder: str) -> Entries:
         folders, files = self.listing.children(folder)
-        return [f for f in folders if not f.startswith(".")], [f for f in files if not f.startswith(".")]
+        return Entries([f for f in folders if not is_furniture(f)], [f for f in files if not is_furniture(f)])
 
     def exists(self, name: str) -> bool:
         return self.listing.find(name) is not None

@@ -14,7 +14,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from omni_ray.errors import SourceError
-from omni_ray.sources.tree import Tree, is_safe_name
+from omni_ray.sources.furniture import is_furniture
+from omni_ray.sources.tree import Entries, Tree, is_safe_name
 from omni_ray.storage import shown
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class RemoteTree(Tree):
         found: dict[str, tuple[set[str], set[str]]] = {"": (set(), set())}
         for name in [self._only] if self._only else self._listing:
             parts = name.split("/")
-            if any(not part or part.startswith(".") for part in parts) or not is_safe_name(name):
+            if any(not part or is_furniture(part) for part in parts) or not is_safe_name(name):
                 continue
             for depth, part in enumerate(parts):
                 folders, files = found.setdefault("/".join(parts[:depth]), (set(), set()))
@@ -122,9 +123,9 @@ class RemoteTree(Tree):
         listing = self._listing
         self.__dict__["_listing"] = {name: listing[name] for name in names if name in listing}
 
-    def children(self, folder: str) -> tuple[list[str], list[str]]:
+    def look(self, folder: str) -> Entries:
         folders, files = self._folders.get(folder, ([], []))
-        return list(folders), list(files)
+        return Entries(list(folders), list(files))
 
     def exists(self, name: str) -> bool:
         return self._find(name) is not None

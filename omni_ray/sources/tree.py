@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from omni_ray.errors import SourceError
+from omni_ray.sources.furniture import is_furniture
 
 MAX_FILE_BYTES = 1 << 30
 """No member is ever read into memory whole beyond this size (1 GiB)."""
@@ -59,6 +60,21 @@ class Refused:
         return Refused(self.count + other.count, (self.examples + other.examples)[:_MAX_EXAMPLES])
 
 
+@dataclass
+class Entries:
+    """What is directly in a folder.
+
+    Attributes:
+        folders, files: names, sorted; what systems leave behind is not among them.
+        left_out: what is there and cannot be read through the tree: (name, reason), the reason being a code of
+            :data:`omni_ray.sources.unread.REASONS`.
+    """
+
+    folders: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+
+
 class Tree(ABC):
     """A read-only set of named files.
 
@@ -78,8 +94,13 @@ class Tree(ABC):
         """A small JSON value from which :func:`omni_ray.sources.open_spec` rebuilds this tree in a worker."""
 
     @abstractmethod
+    def look(self, folder: str) -> Entries:
+        """What is directly in ``folder`` ("" for the top)."""
+
     def children(self, folder: str) -> tuple[list[str], list[str]]:
-        """The names of the folders and of the files directly in ``folder`` ("" for the top), each sorted."""
+        """The names of the folders and of the files directly in ``folder``, each sorted."""
+        there = self.look(folder)
+        return there.folders, there.files
 
     def walk(self) -> Iterator[tuple[str, list[str], list[str]]]:
         """Folders from the top down, in sorted order: (folder, subfolders, files), like :func:`os.walk`.
@@ -154,21 +175,26 @@ class FolderTree(Tree):
     def spec(self) -> dict[str, Any]:
         return {"kind": "folder", "root": str(self.root.absolute())}
 
-    def children(self, folder: str) -> tuple[list[str], list[str]]:
-        folders: list[str] = []
-        files: list[str] = []
+    def look(self, folder: str) -> Entries:
+        found = Entries()
         try:
             with os.scandir(self.root / folder if folder else self.root) as entries:
                 for entry in entries:
-                    if entry.name.startswith(".") or entry.is_symlink():
+                    if is_furniture(entry.name):
                         continue
-                    if entry.is_dir():
-                        folders.append(entry.name)
-                    elif entry.is_file():  # a pipe, once opened, would be waited on for ever
-                        files.append(entry.name)
+                    if entry.is_symlink():
+                        found.left_out.append((entry.name, "link"))
+                    elif entry.is_dir():
+                        found.folders.append(entry.name)
+                    elif entry.is_file():
+                        found.files.append(entry.name)
+                    else:  # a pipe, once opened, would be waited on for ever
+                        found.left_out.append((entry.name, "not_a_file"))
         except OSError as error:
             raise SourceError(f"{error.filename}: {(error.strerror or 'unreadable').lower()}") from error
-        return sorted(folders), sorted(files)
+        for names in (found.folders, found.files, found.left_out):
+            names.sort()
+        return found
 
     def _path(self, name: str) -> Path:
         if not is_safe_name(name):
@@ -234,5 +260,5 @@ class FileTree(FolderTree):
     def spec(self) -> dict[str, Any]:
         return {"kind": "file", "path": str((self.root / self.name).absolute())}
 
-    def children(self, folder: str) -> tuple[list[str], list[str]]:
-        return [], [self.name]
+    def look(self, folder: str) -> Entries:
+        return Entries([], [self.name])

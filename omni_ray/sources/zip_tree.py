@@ -71,8 +71,7 @@ class ZipTree(ArchiveTree):
             at += name_length + extra_length + comment_length
             size, packed, offset = _zip64(extra, size, packed, offset)
             shown = raw.decode("utf-8" if flags & _UTF8 else "cp437", "surrogateescape")
-            if maker >> 8 == 0 and "/" not in shown:
-                shown = shown.replace("\\", "/")  # some Windows programs write it so
+            shown = shown.replace("\\", "/")  # the format knows only "/", but some Windows programs write it so
             if shown.endswith("/"):
                 continue
             mode = stat.S_IFMT(attributes >> 16) if maker >> 8 == _UNIX else 0

@@ -77,20 +77,6 @@ def test_a_changed_archive_is_listed_again(tmp_path: Path) -> None:
     assert tree.stamp(["other.txt"]) != before
 
 
-def test_a_folder_shows_its_archives_as_if_unpacked(tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    (source / "sub").mkdir(parents=True)
-    pack(source / "x.zip", {"images/1.jpg": b"from the zip", "images/2.jpg": b"two"})
-    pack(source / "sub" / "x.tar", {"deep.txt": b"deep"})
-    (source / "images").mkdir()
-    (source / "images" / "1.jpg").write_bytes(b"from the folder")
-    tree = open_tree(source, tmp_path / "cache")
-    assert sorted(tree.names()) == ["images/1.jpg", "images/2.jpg", "sub/deep.txt"]
-    assert tree.read("images/1.jpg") == b"from the folder"
-    again = open_spec(tree.spec())
-    assert again.read("images/2.jpg") == b"two" and again.read("sub/deep.txt") == b"deep"
-
-
 @pytest.mark.parametrize("kind", ["x.zip", "x.tar", "x.tar.gz", "x.tar.bz2"])
 def test_half_an_archive_is_one_sentence(tmp_path: Path, kind: str) -> None:
     import random

@@ -1,0 +1,133 @@
+"""Folders with archives in them: one folder where that is safe, and never one archive's file for another's."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from omni_ray.corpora.audio_files import AudioFiles
+from omni_ray.corpora.base import Corpus, Options, Rejected
+from omni_ray.corpora.coco import Coco
+from omni_ray.corpora.image_captions import ImageCaptions
+from omni_ray.corpora.locate import locate
+from omni_ray.sources import open_spec, open_tree
+from omni_ray.sources.tree import Tree
+from tests.made_store import clip, picture
+
+
+def pack(path: Path, files: Mapping[str, bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in files.items():
+                archive.writestr(name, data)
+        return
+    with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as tar:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+
+
+def put(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def opened(tmp_path: Path) -> Tree:
+    """The tree of tmp_path/source, as a worker opens it."""
+    tree = open_tree(tmp_path / "source", tmp_path / "cache")
+    again = open_spec(tree.spec())
+    assert list(again.names()) == list(tree.names())
+    return again
+
+
+def kept(corpus: Corpus, tmp_path: Path) -> list[tuple[bytes, str]]:
+    """Media and text of every record."""
+    found = locate(corpus, tmp_path, str(tmp_path / "source"), Options(), cache=tmp_path / "cache")
+    rows = [row for draft in found.drafts for row in found.reader.read(found.tree, draft.payload)]
+    assert not [row for row in rows if isinstance(row, Rejected)]
+    return [
+        (row["image"], row["captions"][0]) if "image" in row else (row["audio"], row["text"])
+        for row in rows
+        if isinstance(row, dict)
+    ]
+
+
+def test_archives_that_do_not_meet_are_one_folder(tmp_path: Path) -> None:
+    pack(tmp_path / "source/pictures.zip", {"images/1.jpg": b"one", "LICENSE": b"of pictures"})
+    pack(tmp_path / "source/lists.tar", {"annotations/list.json": b"[]", "LICENSE": b"of lists"})
+    pack(tmp_path / "source/sub/x.tar", {"deep.txt": b"deep"})
+    put(tmp_path / "source/images/2.jpg", b"loose")
+    tree = opened(tmp_path)
+    assert list(tree.names()) == ["LICENSE", "annotations/list.json", "images/1.jpg", "images/2.jpg", "sub/deep.txt"]
+    assert (tree.read("images/1.jpg"), tree.read("images/2.jpg")) == (b"one", b"loose")
+
+
+def test_a_member_never_stands_for_a_loose_file_of_its_name(tmp_path: Path) -> None:
+    pack(tmp_path / "source/x.zip", {"images/1.jpg": b"from the zip"})
+    put(tmp_path / "source/images/1.jpg", b"from the folder, another")
+    tree = opened(tmp_path)
+    assert list(tree.names()) == ["images/1.jpg", "x.zip/images/1.jpg"]
+    assert tree.read("x.zip/images/1.jpg") == b"from the zip"
+
+
+def test_only_archives_that_meet_are_set_apart(tmp_path: Path) -> None:
+    pack(tmp_path / "source/a.tar", {"000.jpg": b"a", "000.txt": b"a"})
+    pack(tmp_path / "source/b.tar", {"000.png": b"b", "000.caption": b"b"})
+    pack(tmp_path / "source/c.tar", {"777.png": b"c", "777.caption": b"c"})
+    assert list(opened(tmp_path).names()) == [
+        *("777.caption", "777.png", "a.tar/000.jpg", "a.tar/000.txt", "b.tar/000.caption", "b.tar/000.png"),
+    ]
+
+
+def test_an_archive_that_lies_there_unpacked_is_read_once(tmp_path: Path) -> None:
+    files = {"corpus/a.txt": b"a", "corpus/b.txt": b"bb"}
+    pack(tmp_path / "source/corpus.tar.gz", files)
+    pack(tmp_path / "source/other.zip", {"c.txt": b"c"})
+    for name, data in {**files, "other/c.txt": b"c"}.items():
+        put(tmp_path / "source" / name, data)
+    tree = opened(tmp_path)
+    assert list(tree.names()) == ["corpus/a.txt", "corpus/b.txt", "other/c.txt"]
+    assert tree.look("").left_out == [("corpus.tar.gz", "copy"), ("other.zip", "copy")]
+
+
+def test_an_archive_in_two_packings_is_read_once(tmp_path: Path) -> None:
+    for name in ("x.tar", "x.tar.gz"):
+        pack(tmp_path / "source" / name, {"a.txt": b"a", "b.txt": b"b"})
+    assert list(opened(tmp_path).names()) == ["a.txt", "b.txt"]
+
+
+def test_captions_and_texts_stay_within_their_archive(tmp_path: Path) -> None:
+    pack(tmp_path / "source/0.tar", {"0.jpg": picture(0), "0.txt": b"first"})
+    pack(tmp_path / "source/1.tar", {"0.png": picture(1), "0.txt": b"second"})
+    assert kept(ImageCaptions(), tmp_path) == [(picture(0), "first"), (picture(1), "second")]
+
+
+def test_every_archive_has_a_list_of_its_own(tmp_path: Path) -> None:
+    for number, split in enumerate(("test", "train")):
+        row = b'{"file_name": "a.flac", "text": "%s"}\n' % split.encode()
+        pack(tmp_path / f"source/data/{split}.tar", {"metadata.jsonl": row, "a.flac": clip(number)})
+    assert kept(AudioFiles(), tmp_path) == [(clip(0), "test"), (clip(1), "train")]
+
+
+def test_lists_and_pictures_in_zips_side_by_side(tmp_path: Path) -> None:
+    captions = b'{"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": [{"image_id": 1, "caption": "%s"}]}'
+    for split in ("train2017", "val2017"):
+        pack(tmp_path / f"source/{split}.zip", {f"{split}/1.jpg": picture(len(split)), "README.txt": split.encode()})
+    lists = {f"annotations/captions_{split}.json": captions % split.encode() for split in ("train2017", "val2017")}
+    pack(tmp_path / "source/annotations.zip", lists)
+    assert [text for _, text in kept(Coco(), tmp_path)] == ["train2017", "val2017"]
+    pack(tmp_path / "source/val2017.zip", {"val2017/1.jpg": picture(7), "notes/1.txt": b""})
+    pack(tmp_path / "source/train2017.zip", {"train2017/1.jpg": picture(7), "notes/1.txt": b""})
+    assert [text for _, text in kept(Coco(), tmp_path)] == ["train2017", "val2017"]
+
+
+def test_backslashes_in_a_zip_are_folders(tmp_path: Path) -> None:
+    pack(tmp_path / "source/x.zip", {"data\\a.txt": b"a", "data\\sub\\": b"", "..\\out.txt": b"out"})
+    tree = opened(tmp_path)
+    assert list(tree.names()) == ["data/a.txt"] and tree.read("data/a.txt") == b"a"
+    assert [name for name, _ in tree.refused.examples] == ["../out.txt"]
