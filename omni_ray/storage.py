@@ -20,6 +20,8 @@ from omni_ray.errors import OmniError
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
+    from omni_ray.fence import Fence
+
 TEMPORARY = ".tmp-"
 """What the names of files and folders begin with that a killed run may leave, and the next one removes."""
 _ROUND_TRIPS = 32
@@ -52,7 +54,9 @@ def local_folder(root: str | Path) -> Path:
 
 
 @contextmanager
-def atomic_writer(path: str | Path, *, sync: bool = True) -> Iterator[IO[bytes]]:
+def atomic_writer(
+    path: str | Path, *, sync: bool = True, permit: Callable[[], None] | None = None
+) -> Iterator[IO[bytes]]:
     """A binary file that appears at ``path`` when the block ends without an error, and not before.
 
     The data is on the disk (fsync) before the name is. On an error, or a kill, an older file stays as it was.
@@ -60,6 +64,7 @@ def atomic_writer(path: str | Path, *, sync: bool = True) -> Iterator[IO[bytes]]
     Args:
         path: where the file is to be.
         sync: False for scratch files, which nobody reads again after a power failure.
+        permit: called last, before the file appears; what it raises keeps it from doing so.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,6 +75,8 @@ def atomic_writer(path: str | Path, *, sync: bool = True) -> Iterator[IO[bytes]]
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
+        if permit is not None:
+            permit()
         os.replace(temporary, path)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -106,10 +113,12 @@ class Storage:
 
     Args:
         uri: a local path, ``file://``, ``s3://bucket/prefix``, ``gs://`` or another URI pyarrow knows.
+        fence: who may write here; None for everybody.
     """
 
-    def __init__(self, uri: str | Path) -> None:
+    def __init__(self, uri: str | Path, fence: Fence | None = None) -> None:
         self.uri = str(uri)
+        self._fence = fence
         self.is_local = "://" not in self.uri or self.uri.startswith("file://")
         self.local_root = Path(self.uri.removeprefix("file://")).absolute() if self.is_local else None
         self._remote: tuple[FileSystem, str] | None = None
@@ -125,7 +134,7 @@ class Storage:
     def child(self, name: str) -> Storage:
         """The storage of a folder inside this one."""
         path, question, query = self.uri.partition("?") if not self.is_local else (self.uri, "", "")
-        return Storage(f"{path.rstrip('/')}/{name}{question}{query}")
+        return Storage(f"{path.rstrip('/')}/{name}{question}{query}", self._fence)
 
     def _filesystem(self) -> tuple[FileSystem, str]:
         if self._remote is None:
@@ -147,14 +156,19 @@ class Storage:
         return filesystem, f"{root}/{name}" if name else root
 
     def write(self, name: str, data: bytes | memoryview) -> None:
-        """Commit ``data`` under ``name``, whole or not at all."""
+        """Commit ``data`` under ``name``, whole or not at all. Raises OmniError where that is another run's right now."""
         if self.is_local:
-            with atomic_writer(self._local(name)) as file:
+            with atomic_writer(self._local(name), permit=self._permit) as file:
                 file.write(data)
             return
+        self._permit()
         filesystem, path = self._remote_path(name)
         with filesystem.open_output_stream(path, compression=None) as stream:
             stream.write(data)
+
+    def _permit(self) -> None:
+        if self._fence is not None:
+            self._fence.check()
 
     def read(self, name: str) -> bytes:
         """All bytes under ``name``. Raises FileNotFoundError."""
@@ -220,7 +234,8 @@ class Storage:
         return sorted(info.base_name for info in infos if info.type == fs.FileType.Directory)
 
     def delete(self, name: str) -> None:
-        """Remove ``name``; nothing happens where it does not exist."""
+        """Remove ``name``; nothing happens where it does not exist. Raises OmniError as :meth:`write` does."""
+        self._permit()
         if self.is_local:
             self._local(name).unlink(missing_ok=True)
             return

@@ -146,7 +146,7 @@ class CleanedCorpus(CorpusStore):
         if state is None:
             return None
         units = state.required if state.cut is None else state.cut.unit + 1
-        return replace(state, units=units, required=units, cut=None)
+        return replace(state, units=units, required=units, cut=None, fingerprints="")
 
     def parts(self) -> Iterator[tuple[Manifest, int]]:
         """The cleaned shards in canonical order, each with the number of its samples.

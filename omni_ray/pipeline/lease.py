@@ -1,7 +1,7 @@
 """One writer at a time: on a root, and on a store that several roots share.
 
 On a file system it is an advisory lock (flock, which NFS carries to its server) that the kernel drops when its holder
-dies, however it dies. An object store has no locks: there every root puts a claim of its own beside the shards, renews it
+dies, however it dies. An object store has no locks: there every run puts a claim of its own beside the shards, renews it
 while it works, and then looks for claims of others. S3 and GCS list what was written before, so of two that come at the
 same time at least one sees the other; where both do, both stop. A claim that was not renewed for some minutes, by the
 store's own clock, is a dead holder's. A holder that could not renew it for so long, or finds it gone, stops.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import signal
 import socket
@@ -19,10 +20,12 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omni_ray.errors import FALLS_SHORT, OmniError
+from omni_ray.pipeline.processes import identity, is_dead, place_of
 from omni_ray.storage import write_atomic
 
 if TYPE_CHECKING:
@@ -66,71 +69,52 @@ def lease(folder: Path, what: str, place: Path | None = None) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def claim(storage: Storage, state_folder: Path, what: str) -> Iterator[None]:
-    """Hold an object store for the block, against other roots that keep their shards in it.
+def new_run() -> str:
+    """A number for a run that no other has."""
+    return uuid.uuid4().hex
 
-    Whoever holds the lease of the root may take over the root's own claim, so that a run that was killed can be
-    repeated at once.
+
+@contextmanager
+def claim(storage: Storage, state_folder: Path, what: str, run: str) -> Iterator[None]:
+    """Hold an object store for the block, against other runs that keep their shards in it.
+
+    A run that was killed can be repeated at once: on its own machine, where it is seen to be dead, and on another one by
+    whoever holds the lease of its root. A copy of a root is another root.
 
     Args:
         storage: the store.
         state_folder: of the root; its identity is kept there.
         what: as for :func:`lease`.
+        run: the run's own number.
 
     Raises:
-        OmniError: another root is at work there; or the claim was lost, which ends the block as Ctrl-C would where it
+        OmniError: another run is at work there; or the claim was lost, which ends the block as Ctrl-C would where it
             runs in the main thread, and is said when it ends by itself where it does not.
     """
     claims = storage.child(".claims")
-    mine = f"{_identity(state_folder)}.txt"
-    text = f"{_holder(what)}\n".encode()
-    claims.write(mine, text)
+    mine = f"{run}.json"
+    ours = _Claim(_holder(what), _root_identity(state_folder), identity(os.getpid()))
+    claims.write(mine, ours.as_json())
     times = claims.times()
-    others = {name: seconds for name, seconds in times.items() if name != mine}
-    alive = [name for name, seconds in others.items() if times[mine] - seconds < EXPIRES_S]
-    if alive:
-        claims.delete(mine)
-        with suppress(FileNotFoundError):
+    for name in times.keys() - {mine}:
+        other = _Claim.read(claims, name)
+        if other is None:
+            continue  # given back a moment ago
+        if times[mine] - times[name] < EXPIRES_S and not other.is_dead(ours):
+            claims.delete(mine)
             raise OmniError(
-                f"{storage.shown}: {claims.read(alive[0]).decode().strip()} is at work here; wait for it, or choose "
-                "another --store"
-            )
-        raise OmniError(f"{storage.shown}: another run was at work here a moment ago; run the same command again")
-    for name in others:
+                f"{storage.shown}: {other.holder} is at work here; wait for it, or choose another --store"
+            ) from None
         claims.delete(name)
-    stop, lost = threading.Event(), threading.Event()
-    holder = threading.current_thread()
-
-    def renew() -> None:
-        renewed = time.monotonic()
-        while not stop.wait(RENEW_S):
-            with suppress(OSError):  # the next one may come through; there are ten before it expires
-                if mine not in claims.times():
-                    break
-                claims.write(mine, text)
-                renewed = time.monotonic()
-            if time.monotonic() - renewed > EXPIRES_S - RENEW_S:
-                break
-        if not stop.is_set():
-            lost.set()
-            if holder is threading.main_thread() and holder.ident is not None:
-                signal.pthread_kill(holder.ident, signal.SIGINT)
-
-    renewer = threading.Thread(target=renew, daemon=True)
-    renewer.start()
+    keeper = _Keeper(claims, mine, ours.as_json())
     try:
         yield
     except KeyboardInterrupt:
-        if not lost.is_set():
+        if not keeper.is_lost:
             raise
     finally:
-        stop.set()
-        renewer.join()
-        if not lost.is_set():
-            with suppress(OSError):
-                claims.delete(mine)
-    if lost.is_set():
+        keeper.stop()
+    if keeper.is_lost:
         raise OmniError(
             f"{storage.shown}: could not be reached for too long to be sure that no other run is at work there; "
             "run the same command again to go on",
@@ -138,13 +122,83 @@ def claim(storage: Storage, state_folder: Path, what: str) -> Iterator[None]:
         )
 
 
+@dataclass(frozen=True)
+class _Claim:
+    """What a claim says: the holder for people, its root's identity, and its process's."""
+
+    holder: str
+    root: str
+    process: str
+
+    def as_json(self) -> bytes:
+        return json.dumps(vars(self)).encode()
+
+    @classmethod
+    def read(cls, claims: Storage, name: str) -> _Claim | None:
+        """The claim of that name; None where there is none any more."""
+        try:
+            data = claims.read(name)
+        except FileNotFoundError:
+            return None
+        try:
+            return cls(**json.loads(data))
+        except (ValueError, TypeError):
+            return cls("another run", "", "")
+
+    def is_dead(self, ours: _Claim) -> bool:
+        """Whether its holder is known not to live any more."""
+        place = place_of(ours.process)
+        if place and place_of(self.process) == place:
+            return is_dead(self.process)
+        return self.root == ours.root
+
+
+class _Keeper:
+    """Renews a claim until it is stopped, in a thread; interrupts the main thread where the claim is lost."""
+
+    def __init__(self, claims: Storage, name: str, text: bytes) -> None:
+        self._claims, self._name, self._text = claims, name, text
+        self._stop, self._lost = threading.Event(), threading.Event()
+        self._holder = threading.current_thread()
+        self._thread = threading.Thread(target=self._renew, daemon=True)
+        self._thread.start()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether another run may be at work by now."""
+        return self._lost.is_set()
+
+    def stop(self) -> None:
+        """Give the claim back, where it still is ours."""
+        self._stop.set()
+        self._thread.join()
+        if not self.is_lost:
+            with suppress(OSError):
+                self._claims.delete(self._name)
+
+    def _renew(self) -> None:
+        renewed = time.monotonic()
+        while not self._stop.wait(RENEW_S):
+            with suppress(OSError):  # the next one may come through; there are ten before it expires
+                if self._name not in self._claims.times():
+                    break
+                self._claims.write(self._name, self._text)
+                renewed = time.monotonic()
+            if time.monotonic() - renewed > EXPIRES_S - RENEW_S:
+                break
+        if not self._stop.is_set():
+            self._lost.set()
+            if self._holder is threading.main_thread() and self._holder.ident is not None:
+                signal.pthread_kill(self._holder.ident, signal.SIGINT)
+
+
 def _holder(what: str) -> str:
     return f"`{what}` (process {os.getpid()} on {socket.gethostname()})"
 
 
-def _identity(folder: Path) -> str:
-    """A name for the root that no other has, made once."""
+def _root_identity(folder: Path) -> str:
+    """A name for the root that no other has, made once; of a copy, the file is another one."""
     file = folder / "id"
     if not file.is_file():
         write_atomic(file, uuid.uuid4().hex.encode())
-    return file.read_text("ascii")
+    return f"{file.read_text('ascii')}:{file.stat().st_ino}"

@@ -12,7 +12,7 @@ from omni_ray.errors import OmniError
 from omni_ray.pipeline.engine import Work, run_units
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.stages import Job
-from omni_ray.pipeline.store import CorpusState, CorpusStore, Cut, Manifest
+from omni_ray.pipeline.store import FINGERPRINT, CorpusState, CorpusStore, Cut, Manifest
 from omni_ray.pipeline.units import Unit, prefixes
 
 
@@ -116,6 +116,7 @@ class Request:
             cut=cut,
             licence=corpus.licence,
             homepage=corpus.homepage,
+            fingerprints="".join(unit.fingerprint[:FINGERPRINT] for unit in self.units[:required]),
         )
 
 

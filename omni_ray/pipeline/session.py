@@ -20,6 +20,7 @@ from typing import Any
 
 from omni_ray.errors import FALLS_SHORT, OmniError
 from omni_ray.pipeline.private_folder import mark_of, private_folder
+from omni_ray.pipeline.processes import identity, is_dead
 from omni_ray.verbosity import is_verbose
 
 _OBJECT_STORE_BYTES = 512 << 20
@@ -95,7 +96,7 @@ def ray_session(
         try:
             if address == "local":
                 end_orphans()
-                _start_local(num_cpus, num_gpus, stack.enter_context(private_folder(_identity(os.getpid()))))
+                _start_local(num_cpus, num_gpus, stack.enter_context(private_folder(identity(os.getpid()))))
             else:
                 ray.init(address=address, **_logging())
         except OmniError:
@@ -121,7 +122,7 @@ def ray_session(
 def _start_local(num_cpus: int | None, num_gpus: int | None, folder: Path) -> None:
     import ray
 
-    os.environ[_DRIVER] = _identity(os.getpid())
+    os.environ[_DRIVER] = identity(os.getpid())
     try:
         ray.init(
             address="local",
@@ -233,17 +234,10 @@ def end_orphans() -> int:
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             pid = int(process.name)
-            if pid != os.getpid() and process.stat().st_uid == os.geteuid() and _is_dead(_driver_of(process)):
+            if pid != os.getpid() and process.stat().st_uid == os.geteuid() and is_dead(_driver_of(process)):
                 os.kill(pid, signal.SIGKILL)
                 ended += 1
     return ended
-
-
-def _is_dead(driver: str) -> bool:
-    """Whether a driver, known by its identity, ran where this process runs, and does not any more."""
-    pid, _, place = driver.partition("@")
-    number = pid.partition(":")[0]
-    return place == _place() and number.isdecimal() and driver != _identity(int(number))
 
 
 def _driver_of(process: Path) -> str:
@@ -265,24 +259,3 @@ def _driver_of(process: Path) -> str:
             if log.parent.name == "logs":
                 return mark_of(log.parents[2])
     return ""
-
-
-def _identity(pid: int) -> str:
-    """``pid``, when it started, and where: pids come round again, and every container has its own.
-
-    Empty where there is no such process, or it has ended.
-    """
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] == "Z" else f"{pid}:{fields[19]}@{_place()}"
-
-
-def _place() -> str:
-    """Within what a pid means something: this boot of this machine, and the container's (or the machine's) pids."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
-    except OSError:
-        return ""

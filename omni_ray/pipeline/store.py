@@ -19,13 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.lease import claim, lease
+from omni_ray.fence import FOLDER, Fence
+from omni_ray.pipeline.lease import claim, lease, new_run
 from omni_ray.reasons import is_fault
 from omni_ray.storage import Storage, local_folder, remove_temporaries
 
 FORMAT = 1
 MODALITIES = ("text", "audio", "images", "ocr")
 CORPUS_FILE = "corpus.json"
+FINGERPRINT = 16
+"""How many signs of a unit's fingerprint ``corpus.json`` repeats: enough to tell it from every other."""
 _WRITTEN_IN = ("index", "plan")
 """Folders of working files that a killed run may have left half a file in."""
 
@@ -115,6 +118,8 @@ class CorpusState:
         unread_records: input records in the units that were not needed, or None where nobody has counted them.
         cut: where the limit falls, or None where it does not.
         licence, homepage: for reports.
+        fingerprints: the first :data:`FINGERPRINT` signs of the required units' fingerprints, joined: a manifest of
+            another one is an earlier run's, written late. Empty where nobody noted them.
     """
 
     corpus: str
@@ -129,6 +134,12 @@ class CorpusState:
     cut: Cut | None
     licence: str
     homepage: str
+    fingerprints: str = ""
+
+    def wants(self, manifest: Manifest) -> bool:
+        """Whether a manifest is of what the last ``prepare`` asked for; of units that it does not need, any is."""
+        noted = self.fingerprints[manifest.unit * FINGERPRINT :][:FINGERPRINT]
+        return manifest.fingerprint.startswith(noted)
 
     def as_json(self) -> bytes:
         """The file's bytes; deterministic."""
@@ -241,8 +252,10 @@ class CorpusStore:
         return manifest
 
     def committed(self) -> dict[int, Manifest]:
-        """Every committed unit: its manifest is whole and its files are there with the size it states."""
-        return self._committed(self.storage.files())
+        """Every committed unit: its manifest is whole and wanted, and its files are there with the size it states."""
+        state = self.state()
+        found = self._committed(self.storage.files())
+        return {unit: manifest for unit, manifest in found.items() if state is None or state.wants(manifest)}
 
     def _committed(self, files: Mapping[str, int]) -> dict[int, Manifest]:
         units = [unit for unit, ending in _parts(files) if ending == "json"]
@@ -385,7 +398,9 @@ class Store:
     def __init__(self, root: str | Path, shards: str | None = None) -> None:
         self.root = local_folder(root)
         self._corpora: dict[tuple[str, str], CorpusStore] = {}
-        self.storage = Storage(shards or self.root / "data" / "shards")
+        place = Storage(shards or self.root / "data" / "shards")
+        self._fence = Fence(place)
+        self.storage = Storage(place.uri, self._fence)
 
     @cached_property
     def state_folder(self) -> Path:
@@ -399,13 +414,15 @@ class Store:
         Raises:
             OmniError: another run is at work.
         """
+        run = new_run()
         with ExitStack() as stack:
             stack.enter_context(lease(self.state_folder, what))
             place = self.storage.local_root
             if place is None:
-                stack.enter_context(claim(self.storage, self.state_folder, what))
+                stack.enter_context(claim(self.storage, self.state_folder, what, run))
             elif place != (self.root / "data" / "shards").absolute():
-                stack.enter_context(lease(place / ".omni", what, place))
+                stack.enter_context(lease(place / FOLDER, what, place))
+            stack.enter_context(self._fence.held(run))
             for folder in (".", *_WRITTEN_IN):
                 remove_temporaries(self.state_folder / folder)
             yield

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline import session
+from omni_ray.pipeline.processes import here
 from omni_ray.pipeline.session import end_orphans, ray_session
 
 SCRIPT = """
@@ -100,7 +100,7 @@ with ray_session(num_cpus=1):
 
 def test_only_processes_of_ray_whose_driver_is_seen_to_be_dead_are_ended_as_orphans() -> None:
     # A driver that is no more; the same in another container, where its number may be somebody's who lives.
-    place = session._place()
+    place = here()
     dead, elsewhere = f"999999999:1@{place}", f"999999999:1@{place}0"
     of_ray = ["/venv/lib/python3.11/site-packages/ray/_private/log_monitor.py"]
     started = [
