@@ -1,8 +1,9 @@
 """From committed shards to the files that trainers read.
 
-Three steps, each parallel, deterministic and atomic: every shard gives its media files and a fragment of
-serialized records; every bucket of the shuffle is sorted from the fragments; the pieces are put together under a
-temporary name and renamed. Running it again with nothing changed does nothing and starts no Ray.
+Two steps, each parallel, deterministic and atomic. Groups of shards give their media files, their records in corpus order,
+and fragments of records by the keys of the shuffle. Then the size of everything is known, and workers put the flat files
+together, each writing its part at its place, under a temporary name; at the end they are renamed. Running it again with
+nothing changed does nothing and starts no Ray.
 """
 
 from __future__ import annotations
@@ -15,21 +16,21 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import compress
 from pathlib import Path
 
 from omni_ray.errors import OmniError
 from omni_ray.materialize import media, shuffle
 from omni_ray.materialize import record as records_of
-from omni_ray.materialize.formats import FORMATS, FlatFile
+from omni_ray.materialize.assembly import Assembly
+from omni_ray.materialize.formats import FORMATS
 from omni_ray.materialize.options import DEFAULT_SEED, Options, Packing
-from omni_ray.materialize.pieces import SIDES, Bucket, Piece, Tallies, Tally, sort_bucket, write_piece
+from omni_ray.materialize.pieces import Group, Piece, Plan, Tallies, Tally, in_groups, write_group
 from omni_ray.materialize.record import Combined, Record
 from omni_ray.pipeline.cleaned import training_corpora
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import CorpusStore, Manifest, Store
 from omni_ray.pipeline.tasks import Runner, in_session, on_ray
-from omni_ray.storage import atomic_writer, remove_temporaries
+from omni_ray.storage import remove_temporaries
 
 __all__ = ["DEFAULT_SEED", "Combined", "Options", "combine"]
 
@@ -37,14 +38,12 @@ FORMAT_VERSION = 1
 """Raised when the same shards give other flat files; it makes every production file stale."""
 
 Parts = dict[str, list[tuple[Manifest, int]]]
-Source = tuple[str, int]
-"""A scratch file, and how many records it has."""
 _KEPT, _HELD = 0, 1
 _BY = {
     "one speaker": "one speaker, held out by clip",
     "speakers unknown": "speakers unknown, held out by recording",
 }
-_GROUPS = {"text": "document", "audio": "speaker", "images": "picture", "ocr": "picture"}
+_HELD_TOGETHER = {"text": "document", "audio": "speaker", "images": "picture", "ocr": "picture"}
 
 
 def combine(
@@ -97,7 +96,7 @@ def combine(
     if old is not None and old.fingerprint == fingerprint and old.is_there(store.root):
         return list(old.files)
     work = store.state_folder / "combine" / modality / fingerprint[:16]
-    _forget_other_work(work)
+    _start_over(work)
     with session():
         job = _Job(store, modality, corpora, parts, options, packing, work, run, reporter)
         files = job.write(old)
@@ -116,12 +115,10 @@ def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _forget_other_work(work: Path) -> None:
-    if work.parent.is_dir():
-        for other in work.parent.iterdir():
-            if other != work:
-                shutil.rmtree(other, ignore_errors=True)
-    work.mkdir(parents=True, exist_ok=True)
+def _start_over(work: Path) -> None:
+    """An empty folder for scratch; what a killed run left there was not synced, and is not used."""
+    shutil.rmtree(work.parent, ignore_errors=True)
+    work.mkdir(parents=True)
 
 
 @dataclass
@@ -149,105 +146,94 @@ class _Job:
         marker_folder = self.store.state_folder / "media" / self.modality
         for corpus in self.corpora:
             remove_temporaries(marker_folder / corpus.name)
-        pieces = self._pieces(marker_folder)
-        tallies = self._write_pieces(pieces)
+        plan = self._plan()
+        groups = in_groups(plan, self._pieces(marker_folder))
+        files = Assembly(plan, groups, self.run)
+        tallies = self._write_groups(groups, files)
         shutil.rmtree(root / form.scratch, ignore_errors=True)
         if form.has_media:
             os.sync()
-        combined = []
-        for corpus in self.corpora:
-            mine = [piece.corpus == corpus.name for piece in pieces]
-            counts = [tally[_KEPT] for tally in compress(tallies, mine)]
-            for file in form.files:
-                if file.per_corpus is not None:
-                    name = file.per_corpus.format(corpus=corpus.name)
-                    sources = _piece_files(list(compress(pieces, mine)), counts, file, _KEPT)
-                    combined.append(_join(root, f"{form.folder}/{name}", file, sources, _sum(counts)))
-        if self.options.production:
-            combined += self._write_production(old, pieces, tallies)
-        current = {Path(piece.marker) for piece in pieces} if form.has_media else set()
+        combined = self._assemble(files, old, groups, tallies)
+        current = {Path(piece.marker) for group in groups for piece in group.pieces} if form.has_media else set()
         media.remove_stale(root, marker_folder, current)
         return combined
 
-    def _write_production(
-        self, old: Record | None, pieces: Sequence[Piece], tallies: Sequence[Tallies]
-    ) -> list[Combined]:
-        """The files of all corpora, to train on and held out."""
-        root, form = self.store.root, FORMATS[self.modality]
-        combined = []
-        by_side = self._production_sources(form.files, pieces, tallies)
-        note = self._remove_stale(old)
-        for file, sources in zip(form.files, by_side[_KEPT], strict=True):
-            total = _sum(tally[_KEPT] for tally in tallies)
-            combined.append(replace(_join(root, f"{form.folder}/{file.production}", file, sources, total), note=note))
-        if self.options.holdout:
-            total = _sum(tally[_HELD] for tally in tallies)
-            for file, sources in zip(form.files, by_side[_HELD], strict=True):
-                made = _join(root, f"{form.folder}/{file.held_out}", file, sources, total)
-                combined.append(replace(made, note=self._held_note(pieces, total)))
-        return combined
-
-    def _pieces(self, marker_folder: Path) -> list[Piece]:
+    def _plan(self) -> Plan:
         packing = self.packing
         if packing is not None:
             from omni_ray.materialize.packing import keep_a_copy
 
             packing = keep_a_copy(packing, self.work)
-        total = sum(take for each in self.parts.values() for _, take in each)
+        files = FORMATS[self.modality].files
+        seed = self.options.seed if self.options.production else None
+        everything = self.options.production and seed is None
+        in_order = tuple(file.key for file in files if everything or file.per_corpus is not None)
+        size = len(files) * sum(_serialized(self.modality, m, take) for each in self.parts.values() for m, take in each)
+        bits = shuffle.range_bits(size)
+        root, work = str(self.store.root), str(self.work)
+        return Plan(root, self.modality, work, seed, bits, in_order, self.options.holdout or 0.0, packing)
+
+    def _pieces(self, marker_folder: Path) -> list[Piece]:
         pieces = []
         row = 0
         for corpus in self.corpora:
             by_clip = self._groups.get(corpus.name) == "one speaker"
             for manifest, take in self.parts[corpus.name]:
                 marker = marker_folder / corpus.name / f"{manifest.unit:05d}.json"
-                pieces.append(
-                    Piece(
-                        str(self.store.root), self.modality, corpus.name, corpus.storage, manifest, take, row,
-                        self.options.seed, shuffle.bucket_count(total), str(self.work), str(marker), packing,
-                        self.options.holdout or 0.0, by_clip,
-                    )
-                )  # fmt: skip
+                pieces.append(Piece(corpus.name, corpus.storage, manifest, take, row, str(marker), by_clip))
                 row += take
         return pieces
 
-    def _write_pieces(self, pieces: Sequence[Piece]) -> list[Tallies]:
-        self.reporter.begin(self.modality, len(pieces), stage="combine")
-        tallies = []
-        for piece, tally in zip(pieces, self.run(write_piece, pieces), strict=True):
-            samples = sum(side.samples for side in tally)
-            if samples != piece.take:
-                raise OmniError(
-                    f"{piece.corpus}: shard {piece.manifest.unit} gave {samples} samples, its manifest says {piece.take}; "
-                    "the shard was changed: prepare this corpus again with --reset"
-                )
-            tallies.append(tally)
-            self.reporter.advance(self.modality, kept=piece.take)
+    def _write_groups(self, groups: Sequence[Group], files: Assembly) -> list[Tallies]:
+        self.reporter.begin(self.modality, sum(len(group.pieces) for group in groups), stage="combine")
+        totals = []
+        for group, made in zip(groups, self.run(write_group, groups), strict=True):
+            for piece, tally in zip(group.pieces, made.tallies, strict=True):
+                samples = sum(side.samples for side in tally)
+                if samples != piece.take:
+                    raise OmniError(
+                        f"{piece.corpus}: shard {piece.manifest.unit} gave {samples} samples, its manifest says "
+                        f"{piece.take}; the shard was changed: prepare this corpus again with --reset"
+                    )
+                self.reporter.advance(self.modality, kept=piece.take)
+            totals.append(_sums(made.tallies))
+            files.add(made)
         self.reporter.end()
-        return tallies
+        return totals
 
-    def _production_sources(
-        self, files: Sequence[FlatFile], pieces: Sequence[Piece], tallies: Sequence[Tallies]
-    ) -> list[list[list[Source]]]:
-        """For each side and each flat file, the pieces it is put together from, in order."""
-        if self.options.seed is None or not pieces:
-            return [
-                [_piece_files(pieces, [tally[side] for tally in tallies], file, side) for file in files]
-                for side in (_KEPT, _HELD)
-            ]
-        stems = tuple(piece.stem for piece in pieces)
-        keys = tuple(file.key for file in files)
-        separators = tuple(file.separator for file in files)
-        buckets = [
-            Bucket(stems, number, keys, separators, f"{self.work}/bucket-{number:05d}")
-            for number in range(pieces[0].buckets)
-        ]
-        counts = list(self.run(sort_bucket, buckets))
+    def _assemble(
+        self, files: Assembly, old: Record | None, groups: Sequence[Group], tallies: Sequence[Tallies]
+    ) -> list[Combined]:
+        """Put the files together: each corpus's own, then those of all corpora, then what is held out."""
+        root, form = self.store.root, FORMATS[self.modality]
+        combined = []
+        for corpus in self.corpora:
+            mine = [number for number, group in enumerate(groups) if group.pieces[0].corpus == corpus.name]
+            for file in form.files:
+                if file.per_corpus is not None:
+                    path = f"{form.folder}/{file.per_corpus.format(corpus=corpus.name)}"
+                    size = files.in_order(root / path, file, mine, _KEPT)
+                    combined.append(_combined(path, size, [tallies[number] for number in mine], _KEPT))
+        if self.options.production:
+            for side in (_KEPT, _HELD) if self.options.holdout else (_KEPT,):
+                for number, file in enumerate(form.files):
+                    path = f"{form.folder}/{file.held_out if side else file.production}"
+                    if self.options.seed is None:
+                        size = files.in_order(root / path, file, range(len(groups)), side)
+                    else:
+                        size = files.shuffled(root / path, file, number, side)
+                    combined.append(_combined(path, size, tallies, side))
+        note = ""
+
+        def before_they_appear() -> None:
+            nonlocal note
+            note = self._remove_stale(old) if self.options.production else ""
+
+        files.write(before_they_appear)
+        notes = {True: self._held_note(groups, _sums(tallies)[_HELD]), False: note}
         return [
-            [
-                [(f"{b.target}.{file.key}{ending}", count[side]) for b, count in zip(buckets, counts, strict=True)]
-                for file in files
-            ]
-            for side, ending in enumerate(SIDES)
+            replace(each, note=notes[each.is_held_out]) if each.is_production or each.is_held_out else each
+            for each in combined
         ]
 
     def _remove_stale(self, old: Record | None) -> str:
@@ -275,38 +261,27 @@ class _Job:
 
         return {corpus.name: groups_of(corpus, self.parts[corpus.name]) for corpus in self.corpora}
 
-    def _held_note(self, pieces: Sequence[Piece], total: Tally) -> str:
+    def _held_note(self, groups: Sequence[Group], total: Tally) -> str:
         """What a user should know of a held-out file."""
         notes = [f"{name}: {_BY[groups]}" for name, groups in self._groups.items() if groups in _BY]
-        if not total.records and pieces:
-            notes.append(f"no {_GROUPS[self.modality]} fell into this share; a larger one takes some")
+        if not total.records and groups:
+            notes.append(f"no {_HELD_TOGETHER[self.modality]} fell into this share; a larger one takes some")
         return "; ".join(notes)
 
 
-def _sum(tallies: Iterable[Tally]) -> Tally:
-    return sum(tallies, Tally())
+def _serialized(modality: str, manifest: Manifest, take: int) -> int:
+    """About how many bytes a shard's records are; what follows from it does not show in the result."""
+    return 4 * manifest.shard.bytes if modality == "text" else 128 * take
 
 
-def _piece_files(pieces: Sequence[Piece], tallies: Sequence[Tally], file: FlatFile, side: int) -> list[Source]:
-    """The records of pieces in corpus order."""
-    return [
-        (f"{piece.stem}.{file.key}{SIDES[side]}", tally.records) for piece, tally in zip(pieces, tallies, strict=True)
-    ]
+def _sums(tallies: Iterable[Tallies]) -> Tallies:
+    """Samples and records of both sides, added up."""
+    kept, held = Tally(), Tally()
+    for each in tallies:
+        kept, held = kept + each[_KEPT], held + each[_HELD]
+    return kept, held
 
 
-def _join(root: Path, path: str, file: FlatFile, sources: Iterable[Source], total: Tally) -> Combined:
-    """Put the pieces together under a temporary name, sync, rename."""
-    with atomic_writer(root / path) as out:
-        out.write(file.head)
-        is_first = True
-        for source, count in sources:
-            if count == 0:
-                continue
-            if not is_first:
-                out.write(file.separator)
-            is_first = False
-            with open(source, "rb") as piece:
-                shutil.copyfileobj(piece, out, 1 << 20)
-        out.write(file.tail)
-        size = out.tell()
+def _combined(path: str, size: int, tallies: Iterable[Tallies], side: int) -> Combined:
+    total = _sums(tallies)[side]
     return Combined(path, total.records, size, total.samples)

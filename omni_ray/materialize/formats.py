@@ -61,8 +61,8 @@ class Format(ABC):
         return f"{self.folder}/{TEMPORARY}media"
 
     @abstractmethod
-    def records(self, rows: pa.Table, corpus: str) -> dict[str, list[bytes]]:
-        """Serialized records by file key, one for each sample, in order."""
+    def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
+        """Serialized records by file key, one for each sample, in order, each with the file's separator after it."""
 
     def media(self, rows: pa.Table, corpus: str) -> Iterator[tuple[str, bytes]]:
         """Media files of the rows: (path relative to the project root, bytes)."""
@@ -73,14 +73,14 @@ class Format(ABC):
     media_column: ClassVar[str] = ""
 
 
-def _rows_as_csv(*columns: list[str]) -> list[bytes]:
+def _rows_as_csv(*columns: list[str]) -> pa.LargeBinaryArray:
     """CSV rows: comma, minimal quoting, doubled quotes, LF."""
     lines = []
     for fields in zip(*columns, strict=True):
         buffer = io.StringIO()
         csv.writer(buffer, lineterminator="\n").writerow(fields)
         lines.append(buffer.getvalue().encode())
-    return lines
+    return pa.array(lines, pa.large_binary())
 
 
 def _paths(rows: pa.Table, column: str) -> list[str]:
@@ -95,10 +95,10 @@ class TextFormat(Format):
     files = (FlatFile("text", "production_corpus.txt", "{corpus}.txt"),)
     has_media = False
 
-    def records(self, rows: pa.Table, corpus: str) -> dict[str, list[bytes]]:
+    def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
         end, nothing = pa.scalar("\n", pa.large_string()), pa.scalar("", pa.large_string())
         ended = pc.binary_join_element_wise(rows["text"].cast(pa.large_string()), end, nothing)
-        return {"text": ended.cast(pa.large_binary()).to_pylist()}
+        return {"text": ended.cast(pa.large_binary()).combine_chunks()}
 
 
 class AudioFormat(Format):
@@ -114,7 +114,7 @@ class AudioFormat(Format):
     )
     media_column = "audio"
 
-    def records(self, rows: pa.Table, corpus: str) -> dict[str, list[bytes]]:
+    def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
         wavs = [f"{self.folder}/{corpus}/{path}" for path in _paths(rows, "audio")]
         texts = rows["text"].to_pylist()
         return {"asr": _rows_as_csv(wavs, texts), "tts": _rows_as_csv(texts, wavs)}
@@ -139,7 +139,7 @@ class ImagesFormat(Format):
     )
     media_column = "image"
 
-    def records(self, rows: pa.Table, corpus: str) -> dict[str, list[bytes]]:
+    def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
         objects = []
         categories = rows["category"].to_pylist()
         for path, captions, category in zip(
@@ -147,8 +147,8 @@ class ImagesFormat(Format):
         ):
             for caption in captions:
                 entry = {"image": f"{corpus}/{path}", "caption": caption, "category": category or corpus}
-                objects.append(json.dumps(entry, ensure_ascii=False).encode())
-        return {"annotations": objects}
+                objects.append(json.dumps(entry, ensure_ascii=False).encode() + self.files[0].separator)
+        return {"annotations": pa.array(objects, pa.large_binary())}
 
 
 class OcrFormat(Format):
@@ -158,7 +158,7 @@ class OcrFormat(Format):
     files = (FlatFile("ocr", "production_ocr.csv", "{corpus}_ocr.csv", head=b"image,text\n"),)
     media_column = "image"
 
-    def records(self, rows: pa.Table, corpus: str) -> dict[str, list[bytes]]:
+    def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
         images = [f"{corpus}/{path}" for path in _paths(rows, "image")]
         return {"ocr": _rows_as_csv(images, rows["text"].to_pylist())}
 

@@ -1,38 +1,45 @@
-"""What workers do: a shard becomes media files and serialized records; fragments of all shards become sorted buckets.
+"""What workers do with shards: media files, and serialized records, in corpus order and by the keys of the shuffle.
 
-Whatever is held out goes through the same steps, into files of its own.
+Whatever is held out goes through the same steps, apart from the rest.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import compress, pairwise
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from omni_ray.materialize import media, shuffle
 from omni_ray.materialize.formats import FORMATS, FlatFile, Format
+from omni_ray.materialize.fragments import HELD, KEY, bytes_by_range, end_to_end, sorted_by_key, write_fragment
 from omni_ray.materialize.options import Packing
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.store import Manifest
 from omni_ray.quality.documents import document_starts
 from omni_ray.quality.hold_out import held_out_rows
 from omni_ray.quality.pack import Counter, pack_rows
-from omni_ray.storage import Storage, atomic_writer, write_atomic
+from omni_ray.storage import Storage, atomic_writer
 from omni_ray.training.tokens import TokenCounter
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 SIDES = ("", ".heldout")
 """Endings of scratch files: what is to be trained on, and what is held out."""
+FRAGMENT_BYTES = 128 << 20
+"""Serialized records that a task holds before it writes a fragment."""
+_GROUP_BYTES, _GROUP_PIECES = 64 << 20, 64
+"""Shards that share a task and its fragment, at most; fewer where that leaves CPUs idle. A fragment for each shard
+would make small reads of the shuffle grow with the square of the corpus."""
+_GROUPS = 64
 
 
 @dataclass(frozen=True)
@@ -52,121 +59,226 @@ Tallies = tuple[Tally, Tally]
 
 @dataclass(frozen=True)
 class Piece:
-    """One shard's part of the work; all a worker needs.
+    """One shard's part of the work.
 
     Attributes:
-        root: the project folder.
-        modality, corpus, storage, manifest: which shard.
+        corpus, storage, manifest: which shard.
         take: its samples that count, from the first.
         first_row: the number of its first sample in canonical order over all corpora.
-        seed: of the shuffle; None keeps corpus order.
-        buckets: of the shuffle.
-        work: where scratch files go.
         marker: the file that says which of its media are there.
-        packing: how lines are joined; None where they are not.
-        holdout: the share to hold out; 0 for nothing.
         by_clip: whether clips, rather than speakers, are held out.
     """
 
-    root: str
-    modality: str
     corpus: str
     storage: Storage
     manifest: Manifest
     take: int
     first_row: int
-    seed: int | None
-    buckets: int
-    work: str
     marker: str
-    packing: Packing | None = None
-    holdout: float = 0.0
     by_clip: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every task of a run needs to know.
+
+    Attributes:
+        root: the project folder.
+        modality: of the shards.
+        work: where scratch files go.
+        seed: of the shuffle; None where nothing is shuffled.
+        bits: into how many ranges of keys, as a power of two, what is shuffled is counted.
+        in_order: keys of the flat files that are wanted in corpus order, too.
+        holdout: the share to hold out; 0 for nothing.
+        packing: how lines are joined; None where they are not.
+    """
+
+    root: str
+    modality: str
+    work: str
+    seed: int | None
+    bits: int
+    in_order: tuple[str, ...]
+    holdout: float = 0.0
+    packing: Packing | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Neighbouring shards of one corpus that one task makes."""
+
+    plan: Plan
+    number: int
+    pieces: tuple[Piece, ...]
 
     @property
     def stem(self) -> str:
         """What the names of its scratch files begin with."""
-        return f"{self.work}/{self.corpus}-{self.manifest.unit:05d}"
+        return f"{self.plan.work}/{self.number:06d}"
 
 
 @dataclass(frozen=True)
-class Bucket:
-    """One bucket of the shuffle: which fragments to sort it from, and where to."""
+class Made:
+    """What a group became.
 
-    stems: tuple[str, ...]
-    number: int
-    keys: tuple[str, ...]
-    separators: tuple[bytes, ...]
-    target: str
+    Attributes:
+        tallies: samples and records of each piece.
+        sizes: bytes of its files in corpus order, by key and side.
+        fragments: the files of what is shuffled.
+        by_range: bytes of what is shuffled, by side, flat file and range of keys; int64.
+    """
+
+    tallies: tuple[Tallies, ...]
+    sizes: dict[tuple[str, int], int]
+    fragments: tuple[str, ...]
+    by_range: Ints
 
 
+def in_groups(plan: Plan, pieces: Sequence[Piece]) -> list[Group]:
+    """Neighbours share a group up to so many bytes of shards: decided from manifests, never from the cluster."""
+    size = sum(piece.manifest.shard.bytes for piece in pieces)
+    limit = min(_GROUP_BYTES, size // _GROUPS)
+    groups: list[list[Piece]] = []
+    held = 0
+    for piece in pieces:
+        more = piece.manifest.shard.bytes
+        if (
+            not groups
+            or groups[-1][0].corpus != piece.corpus
+            or held + more > limit
+            or len(groups[-1]) == _GROUP_PIECES
+        ):
+            groups.append([])
+            held = 0
+        groups[-1].append(piece)
+        held += more
+    return [Group(plan, number, tuple(group)) for number, group in enumerate(groups)]
+
+
+@dataclass(frozen=True)
 class _Records:
-    """Serialized records of a piece, with the number of the sample each begins with, and its side."""
+    """Serialized records of some rows.
 
-    def __init__(self, files: Sequence[FlatFile]) -> None:
-        self.values: dict[str, list[bytes]] = {flat.key: [] for flat in files}
-        self._places: list[Ints] = [np.zeros(0, np.int64)]
-        self._held: list[Mask] = [np.zeros(0, bool)]
-        self._samples: list[Ints] = [np.zeros(0, np.int64)]
+    Attributes:
+        values: by flat file, each with its separator; large_binary.
+        places: the number of the sample that each begins with, in its shard.
+        held: which are held out.
+        samples: how many samples each stands for.
+    """
 
-    def add(self, values: Mapping[str, list[bytes]], places: Ints, held: Mask, samples: Ints) -> None:
-        """Add records: ``samples`` is how many samples each stands for."""
-        for key, more in values.items():
-            self.values[key] += more
-        self._places.append(places)
-        self._held.append(held)
-        self._samples.append(samples)
-
-    @property
-    def places(self) -> Ints:
-        return np.concatenate(self._places)
-
-    @property
-    def held(self) -> Mask:
-        return np.concatenate(self._held)
+    values: dict[str, pa.LargeBinaryArray]
+    places: Ints
+    held: Mask
+    samples: Ints
 
     def tallies(self) -> Tallies:
         """Samples and records of both sides."""
-        held, samples = self.held, np.concatenate(self._samples)
-        kept, out = (Tally(int(samples[side].sum()), int(side.sum())) for side in (~held, held))
+        kept, out = (Tally(int(self.samples[side].sum()), int(side.sum())) for side in (~self.held, self.held))
         return kept, out
 
+    def side(self, key: str, number: int) -> pa.LargeBinaryArray:
+        """The records of one flat file and one side."""
+        if not self.held.any():
+            return self.values[key].slice(0, 0) if number else self.values[key]
+        return self.values[key].filter(pa.array(self.held if number else ~self.held))
 
-def write_piece(piece: Piece) -> Tallies:
-    """One shard: its media, its records in corpus order, and by bucket. Returns how many samples and records it gave."""
-    form = FORMATS[piece.modality]
-    needs_media = form.has_media and not _has_media(piece)
+
+class _InOrder:
+    """The files in corpus order: what is to be trained on, and what is held out, of each flat file."""
+
+    def __init__(self, group: Group, stack: ExitStack) -> None:
+        sides = range(2 if group.plan.holdout else 1)
+        self._files: dict[tuple[str, int], IO[bytes]] = {
+            (key, side): stack.enter_context(atomic_writer(f"{group.stem}.{key}{SIDES[side]}", sync=False))
+            for key in group.plan.in_order
+            for side in sides
+        }
+
+    def add(self, records: _Records) -> None:
+        for (key, side), file in self._files.items():
+            file.write(end_to_end(records.side(key, side)))
+
+    def sizes(self) -> dict[tuple[str, int], int]:
+        return {place: file.tell() for place, file in self._files.items()}
+
+
+@dataclass
+class _Shuffled:
+    """Records on their way into fragments, with their keys."""
+
+    group: Group
+    files: Sequence[FlatFile]
+    names: list[str] = field(default_factory=list)
+    _parts: list[pa.Table] = field(default_factory=list)
+    _bytes: int = 0
+
+    def __post_init__(self) -> None:
+        self.by_range = np.zeros((len(SIDES), len(self.files), 1 << self.group.plan.bits), np.int64)
+
+    def add(self, piece: Piece, records: _Records) -> None:
+        plan = self.group.plan
+        if plan.seed is None or not len(records.places):
+            return
+        # The key of a record is that of its first sample, so that it has its place whatever else is held out or joined.
+        keys = shuffle.keys(plan.seed, piece.first_row, piece.take)[records.places]
+        for side, which in enumerate((~records.held, records.held)):
+            if which.any():
+                for number, file in enumerate(self.files):
+                    self.by_range[side, number] += bytes_by_range(keys[which], records.side(file.key, side), plan.bits)
+        held = {HELD: pa.array(records.held)} if plan.holdout else {}
+        self._parts.append(pa.table({KEY: keys, **held, **records.values}))
+        self._bytes += self._parts[-1].nbytes
+        if self._bytes >= FRAGMENT_BYTES:
+            self.close()
+
+    def close(self) -> tuple[str, ...]:
+        """Write what is left; the names of all fragments."""
+        if self._parts:
+            rows = sorted_by_key(pa.concat_tables(self._parts))
+            self.names.append(f"{self.group.stem}-{len(self.names):04d}.fragment")
+            write_fragment(self.names[-1], [rows], rows.schema)
+        self._parts, self._bytes = [], 0
+        return tuple(self.names)
+
+
+def write_group(group: Group) -> Made:
+    """Shards: their media, and their records in corpus order and by key."""
+    form = FORMATS[group.plan.modality]
+    shuffled = _Shuffled(group, form.files)
+    tallies = []
+    with ExitStack() as stack:
+        in_order = _InOrder(group, stack)
+        for piece in group.pieces:
+            tally = [Tally(), Tally()]
+            for records in _records_of(piece, group.plan, form):
+                in_order.add(records)
+                shuffled.add(piece, records)
+                tally = [before + more for before, more in zip(tally, records.tallies(), strict=True)]
+            tallies.append((tally[0], tally[1]))
+        return Made(tuple(tallies), in_order.sizes(), shuffled.close(), shuffled.by_range)
+
+
+def _records_of(piece: Piece, plan: Plan, form: Format) -> Iterator[_Records]:
+    """Write a shard's media where they are not there, and give its records, some rows at a time."""
+    needs_media = form.has_media and not _has_media(piece, plan)
     sizes: dict[str, int] = {}
-    records = _Records(form.files)
     done = 0
-    root = Path(piece.root)
+    root = Path(plan.root)
     with piece.storage.open(piece.manifest.shard.file) as file:
-        tables = _tables(piece, pq.ParquetFile(file), with_media=needs_media)
-        for rows, samples in tables if piece.packing is None else _whole_documents(tables):
+        tables = _tables(piece, plan.modality, pq.ParquetFile(file), with_media=needs_media)
+        for rows, samples in tables if plan.packing is None else _whole_documents(tables):
             if needs_media:
                 sizes |= media.write_media(root, form.media(rows, piece.corpus), root / form.scratch)
-            _serialize(piece, form, rows, samples, done, records)
+            yield _serialize(piece, plan, form, rows, samples, done)
             done += int(samples.sum())
     if needs_media:
         _save_marker(piece, sizes)
-    held = records.held
-    for flat in form.files:
-        values = records.values[flat.key]
-        if not piece.holdout:
-            write_atomic(f"{piece.stem}.{flat.key}", flat.separator.join(values), sync=False)
-            continue
-        for ending, side in zip(SIDES, (~held, held), strict=True):
-            data = flat.separator.join(compress(values, side))
-            write_atomic(f"{piece.stem}.{flat.key}{ending}", data, sync=False)
-    if piece.seed is not None:
-        _write_fragment(piece, records)
-    return records.tallies()
 
 
-def _tables(piece: Piece, shard: pq.ParquetFile, *, with_media: bool) -> Iterator[tuple[pa.Table, Ints]]:
+def _tables(piece: Piece, modality: str, shard: pq.ParquetFile, *, with_media: bool) -> Iterator[tuple[pa.Table, Ints]]:
     """The rows that count, by row group, and the samples of each; of the last one perhaps not all."""
     columns = None if with_media else _without_bytes(shard.schema_arrow)
-    kind = modality_of(piece.modality)
+    kind = modality_of(modality)
     left = piece.take
     for group in range(shard.num_row_groups):
         if not left:
@@ -193,23 +305,23 @@ def _whole_documents(tables: Iterator[tuple[pa.Table, Ints]]) -> Iterator[tuple[
         yield rest, np.ones(rest.num_rows, np.int64)
 
 
-def _serialize(piece: Piece, form: Format, rows: pa.Table, samples: Ints, first: int, records: _Records) -> None:
-    """Add the records of ``rows``, whose first sample has the number ``first`` in its shard."""
-    if piece.holdout:
-        held = held_out_rows(rows, piece.modality, piece.holdout, by_clip=piece.by_clip)
+def _serialize(piece: Piece, plan: Plan, form: Format, rows: pa.Table, samples: Ints, first: int) -> _Records:
+    """The records of ``rows``, whose first sample has the number ``first`` in its shard."""
+    if plan.holdout:
+        held = held_out_rows(rows, plan.modality, plan.holdout, by_clip=piece.by_clip)
     else:
         held = np.zeros(rows.num_rows, bool)
-    if piece.packing is not None:
+    if plan.packing is not None:
         count = rows.num_rows
-        rows, starts = pack_rows(rows, _counter(piece.packing), piece.packing.ctx_len)
+        rows, starts = pack_rows(rows, _counter(plan.packing), plan.packing.ctx_len)
         # Of a line in several records, all but the first of them begin with no line of their own.
         stands_for = np.diff(np.append(starts, count))
         places, held = starts, held[starts]
     else:
         count = int(samples.sum())
         places, stands_for, held = np.arange(count), np.ones(count, np.int64), np.repeat(held, samples)
-    values = {key: more[: len(places)] for key, more in form.records(rows, piece.corpus).items()}
-    records.add(values, first + places, held, stands_for)
+    values = {key: more.slice(0, len(places)) for key, more in form.records(rows, piece.corpus).items()}
+    return _Records(values, first + places, held, stands_for)
 
 
 def _counter(packing: Packing) -> Counter:
@@ -228,12 +340,12 @@ def _without_bytes(schema: pa.Schema) -> list[str]:
     return [f"{f.name}.path" if pa.types.is_struct(f.type) else f.name for f in schema]
 
 
-def _has_media(piece: Piece) -> bool:
+def _has_media(piece: Piece, plan: Plan) -> bool:
     marker = media.Marker.load(Path(piece.marker))
     return (
         marker is not None
         and (marker.shard, marker.taken) == (piece.manifest.shard.sha256, piece.take)
-        and marker.holds(Path(piece.root))
+        and marker.holds(Path(plan.root))
     )
 
 
@@ -244,53 +356,3 @@ def _save_marker(piece: Piece, sizes: dict[str, int]) -> None:
         # The files of the shard that stood here before may have other names; remove_stale looks for them.
         os.replace(path, path.with_suffix(f".{old.shard[:12]}-{old.taken}.json"))
     media.Marker(piece.manifest.shard.sha256, piece.take, sizes).save(path)
-
-
-def _write_fragment(piece: Piece, records: _Records) -> None:
-    """The shard's records with their shuffle keys, one record batch for each bucket."""
-    assert piece.seed is not None
-    # The key of a record is that of its first sample, so that it has its place whatever else is held out or joined.
-    keys = shuffle.keys(piece.seed, piece.first_row, piece.take)[records.places]
-    buckets = shuffle.buckets(keys, piece.buckets)
-    sides = {"held": pa.array(records.held)} if piece.holdout else {}
-    values = {key: pa.array(each, pa.large_binary()) for key, each in records.values.items()}
-    batch = pa.record_batch({"key": keys, **sides, **values})
-    batch = batch.take(pa.array(np.argsort(buckets, kind="stable")))
-    ends = np.cumsum(np.bincount(buckets, minlength=piece.buckets))
-    with atomic_writer(f"{piece.stem}.fragment", sync=False) as file, pa.ipc.new_file(file, batch.schema) as writer:
-        for start, end in pairwise([0, *ends.tolist()]):
-            writer.write_batch(batch.slice(start, end - start))
-
-
-def sort_bucket(bucket: Bucket) -> tuple[int, int]:
-    """One bucket of the production files, from every fragment. Returns how many records it has of each side."""
-    tables = []
-    for stem in bucket.stems:
-        with pa.memory_map(f"{stem}.fragment", "rb") as file:
-            tables.append(pa.Table.from_batches([pa.ipc.open_file(file).get_batch(bucket.number)]))
-    rows = pa.concat_tables(tables)
-    # Stable: records that are parts of one long line share its key.
-    rows = rows.take(np.argsort(rows["key"].to_numpy(), kind="stable")).combine_chunks()
-    if "held" not in rows.column_names:
-        _write_bucket(bucket, rows, SIDES[0])
-        return int(rows.num_rows), 0
-    kept, held = (rows.filter(side) for side in (pc.invert(rows["held"]), rows["held"]))
-    for ending, side in zip(SIDES, (kept, held), strict=True):
-        _write_bucket(bucket, side.combine_chunks(), ending)
-    return int(kept.num_rows), int(held.num_rows)
-
-
-def _write_bucket(bucket: Bucket, rows: pa.Table, ending: str) -> None:
-    for key, separator in zip(bucket.keys, bucket.separators, strict=True):
-        values = rows[key].combine_chunks()
-        data = separator.join(values.to_pylist()) if separator else _end_to_end(values)
-        write_atomic(f"{bucket.target}.{key}{ending}", data, sync=False)
-
-
-def _end_to_end(values: pa.LargeBinaryArray) -> memoryview:
-    """The bytes of all values, one after the other, as they lie in memory."""
-    _, offsets, data = values.buffers()
-    if data is None or not len(values):
-        return memoryview(b"")
-    ends = np.frombuffer(offsets, np.int64)[values.offset : values.offset + len(values) + 1]
-    return memoryview(data)[int(ends[0]) : int(ends[-1])]

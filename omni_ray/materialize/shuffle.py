@@ -1,16 +1,22 @@
 """A global shuffle that needs no memory and no luck: the order of the rows is the order of their hashed numbers.
 
-Row i of the canonical order (corpora by name, units, rows) gets the key ``splitmix64(seed, i)``; the production
-file is sorted by key. Keys are spread over buckets of equal key range, each small enough to be sorted in memory,
-so that the result depends on the seed and the data alone: not on workers, buckets or timing.
+Row i of the canonical order (corpora by name, units, rows) gets the key ``splitmix64(seed, i)``; the production file is
+sorted by key. Ranges of keys are sorted one by one, each small enough for memory, so that the result depends on the seed
+and the data alone: not on workers, buckets or timing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
-_ROWS_PER_BUCKET = 200_000
+KEYS = 1 << 64
+"""Keys are below this."""
+_RANGE_BYTES = 4 << 20
+_MAX_BITS = 13
+"""Every group of shards says how many bytes it has in each range: 64 KiB to send."""
 
 
 def keys(seed: int, start: int, count: int) -> npt.NDArray[np.uint64]:
@@ -27,12 +33,22 @@ def keys(seed: int, start: int, count: int) -> npt.NDArray[np.uint64]:
         return state ^ (state >> np.uint64(31))
 
 
-def bucket_count(rows: int) -> int:
-    """How many buckets a file of ``rows`` rows is sorted in."""
-    return max(1, -(-rows // _ROWS_PER_BUCKET))
+def range_bits(size: int) -> int:
+    """Into how many equal ranges of keys, as a power of two, ``size`` bytes are counted: some 4 MiB to a range."""
+    return min(_MAX_BITS, max(0, -(-size // _RANGE_BYTES) - 1).bit_length())
 
 
-def buckets(row_keys: npt.NDArray[np.uint64], count: int) -> npt.NDArray[np.int64]:
-    """The bucket of each key, int64 of the keys' shape: the key range cut into ``count`` equal parts."""
-    # The upper 32 bits decide: 32 bits times a small count stays exact in 64.
-    return ((row_keys >> np.uint64(32)) * np.uint64(count) >> np.uint64(32)).astype(np.int64)
+def buckets(sizes: npt.NDArray[np.int64], limit: int) -> Iterator[tuple[int, int]]:
+    """Runs of neighbouring ranges of keys to be sorted together: (first, end), which cover all ranges.
+
+    Args:
+        sizes: the bytes of each range; shape (ranges,).
+        limit: bytes that a run should hold at most; a single range may have more.
+    """
+    first, held = 0, 0
+    for number, size in enumerate(sizes.tolist()):
+        if held + size > limit and number > first:
+            yield first, number
+            first, held = number, 0
+        held += size
+    yield first, len(sizes)

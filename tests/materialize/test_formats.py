@@ -11,15 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omni_ray.materialize.formats import FORMATS, FlatFile
-from omni_ray.materialize.shuffle import bucket_count, buckets, keys
 from omni_ray.modalities.lines import one_line
 
 lines = st.lists(st.text().map(one_line).filter(bool), min_size=1, max_size=8)
 names = st.lists(st.text(alphabet="abc,\"' é/_-.0", min_size=1, max_size=12), min_size=8, max_size=8)
 
 
-def written(file: FlatFile, records: list[bytes]) -> bytes:
-    return file.head + file.separator.join(records) + file.tail
+def written(file: FlatFile, records: pa.LargeBinaryArray) -> bytes:
+    return file.head + b"".join(records.to_pylist()).removesuffix(file.separator) + file.tail
 
 
 def as_trainers_open(data: bytes) -> io.StringIO:
@@ -71,20 +70,4 @@ def test_each_caption_is_an_object_of_one_list(captions: list[list[str]]) -> Non
 
 def test_a_list_without_records_is_a_list() -> None:
     [file] = FORMATS["images"].files
-    assert json.loads(written(file, [])) == []
-
-
-@given(st.integers(0, 2**63), st.integers(0, 10**12), st.integers(1, 300), st.integers(1, 40))
-def test_keys_are_distinct_and_buckets_are_key_ranges(seed: int, start: int, count: int, parts: int) -> None:
-    made = keys(seed, start, count)
-    assert len(set(made.tolist())) == count
-    assert (keys(seed, start + 1, count)[:-1] == made[1:]).all()
-    order = made.argsort()
-    of = buckets(made, parts)
-    assert (of[order][1:] >= of[order][:-1]).all()
-    assert of.min() >= 0 and of.max() < parts
-
-
-def test_buckets_are_bounded_in_rows() -> None:
-    assert bucket_count(0) == bucket_count(1) == 1
-    assert bucket_count(10_000_000) >= 50
+    assert json.loads(written(file, pa.array([], pa.large_binary()))) == []

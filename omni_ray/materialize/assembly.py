@@ -1,0 +1,193 @@
+"""Flat files from what the groups of shards became: who writes what, and where.
+
+The sizes of all parts are known, so every file is made in its full size under a temporary name, workers fill it, and it
+is renamed when all of it is there.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from omni_ray.materialize import fragments, shuffle
+from omni_ray.materialize.formats import FORMATS, FlatFile
+from omni_ray.materialize.pieces import SIDES, Group, Made, Plan
+from omni_ray.materialize.placing import Bucket, Copy, Slot, neighbours, place, write_at
+from omni_ray.pipeline.tasks import Runner
+from omni_ray.storage import atomic_writer
+
+BUCKET_BYTES = 128 << 20
+"""Records that are sorted at once; a worker holds them some three times."""
+_LEAST_BYTES, _TASKS = 32 << 20, 64
+"""Smaller corpora are cut into fewer buckets: each looks into every fragment."""
+MOST_READS = 1_000_000
+"""Fragments times buckets: above this, fragments are merged first, which keeps reads in proportion to the corpus."""
+FAN_IN = 64
+"""Fragments that are merged into one: each is then read in parts of 2 MiB."""
+_NOTHING = np.zeros(0, np.int64)
+
+
+@dataclass
+class _File:
+    """One flat file to be put together.
+
+    Attributes:
+        path: where it is to be.
+        form: its head, separator and tail.
+        size: bytes of its records, each with a separator.
+        parts: files in corpus order; empty for what is shuffled.
+        slot: which records of the shuffle it takes: number of the flat file, side.
+    """
+
+    path: Path
+    form: FlatFile
+    size: int
+    parts: Sequence[tuple[str, int]] = ()
+    slot: tuple[int, int] | None = None
+
+    @property
+    def _records_end(self) -> int:
+        # The separator after the last record goes.
+        return len(self.form.head) + max(0, self.size - len(self.form.separator))
+
+    @property
+    def total(self) -> int:
+        """Bytes of the whole file."""
+        return self._records_end + len(self.form.tail)
+
+    def finish(self, file: int) -> None:
+        """Write what stands before and after the records."""
+        write_at(file, self.form.head, 0)
+        os.ftruncate(file, self._records_end)
+        write_at(file, self.form.tail, self._records_end)
+
+
+class Assembly:
+    """The flat files of one run.
+
+    Args:
+        plan: of the run.
+        groups: the groups of shards.
+        run: maps tasks over items.
+    """
+
+    def __init__(self, plan: Plan, groups: Sequence[Group], run: Runner) -> None:
+        self._work = plan.work
+        self._groups = groups
+        self._run = run
+        self._made: list[Made] = []
+        self._files: list[_File] = []
+        self._by_range = np.zeros((len(SIDES), len(FORMATS[plan.modality].files), 1 << plan.bits), np.int64)
+
+    def add(self, made: Made) -> None:
+        """Take note of what the next group became."""
+        self._by_range += made.by_range
+        self._made.append(replace(made, by_range=_NOTHING))
+
+    def in_order(self, path: Path, form: FlatFile, groups: Iterable[int], side: int) -> int:
+        """Plan a file of the records of some groups in corpus order. Returns its size in bytes."""
+        parts = [
+            (f"{self._groups[number].stem}.{form.key}{SIDES[side]}", self._made[number].sizes[form.key, side])
+            for number in groups
+        ]
+        return self._planned(_File(path, form, sum(size for _, size in parts), parts=parts))
+
+    def shuffled(self, path: Path, form: FlatFile, number: int, side: int) -> int:
+        """Plan a file of all records, flat file ``number`` of each, in the order of their keys. Returns its size in bytes."""
+        return self._planned(_File(path, form, int(self._by_range[side, number].sum()), slot=(number, side)))
+
+    def _planned(self, file: _File) -> int:
+        self._files.append(file)
+        return file.total
+
+    def write(self, before_they_appear: Callable[[], None]) -> None:
+        """Write all files that are planned; ``before_they_appear`` is called when they are whole."""
+        merged = self._fragments()
+        with ExitStack() as stack:
+            # What is entered last appears first.
+            outs = [(file, stack.enter_context(atomic_writer(file.path))) for file in reversed(self._files)]
+            for file, out in outs:
+                os.ftruncate(out.fileno(), len(file.form.head) + file.size)
+            paths = {file.path: out.name for file, out in outs}
+            items = [*self._copies(paths), *self._buckets(paths, merged)]
+            for _ in self._run(place, items):
+                pass
+            for file, out in outs:
+                file.finish(out.fileno())
+            before_they_appear()
+
+    def _copies(self, paths: dict[Path, str]) -> Iterable[Copy]:
+        for file in self._files:
+            sizes = [size for _, size in file.parts]
+            starts = np.cumsum([len(file.form.head), *sizes]).tolist()
+            for first, end in neighbours(sizes, BUCKET_BYTES):
+                sources = tuple(name for name, size in file.parts[first:end] if size)
+                if sources:
+                    yield Copy(sources, paths[file.path], starts[first])
+
+    @property
+    def _shuffled_files(self) -> list[_File]:
+        return [file for file in self._files if file.slot is not None]
+
+    def _ranges(self) -> list[tuple[int, int]]:
+        """Runs of ranges of keys that make a bucket each."""
+        if not self._shuffled_files:
+            return []
+        sizes = self._by_range.sum(axis=(0, 1))
+        limit = min(BUCKET_BYTES, max(_LEAST_BYTES, int(sizes.sum()) // _TASKS))
+        return list(shuffle.buckets(sizes, limit))
+
+    def _fragments(self) -> tuple[str, ...]:
+        """The fragments, merged where there are so many that reading parts of each would cost more than their bytes."""
+        names = [name for made in self._made for name in made.fragments]
+        buckets = len(self._ranges())
+        for turn in itertools.count():
+            if len(names) * buckets <= MOST_READS or len(names) < 2:
+                break
+            fan_in = min(FAN_IN, -(-len(names) * buckets // MOST_READS))
+            each = int(self._by_range.sum()) // max(1, -(-len(names) // fan_in))
+            steps = max(1, -(-each // BUCKET_BYTES))
+            merges = [
+                Merge(tuple(names[start : start + fan_in]), f"{self._work}/merged-{turn}-{start:06d}.fragment", steps)
+                for start in range(0, len(names), fan_in)
+            ]
+            names = list(self._run(merge_fragments, merges))
+        return tuple(names)
+
+    def _buckets(self, paths: dict[Path, str], names: tuple[str, ...]) -> Iterable[Bucket]:
+        files = self._shuffled_files
+        ends = [len(file.form.head) for file in files]
+        width = shuffle.KEYS // self._by_range.shape[2]
+        for first, end in self._ranges():
+            slots = []
+            for place_, file in enumerate(files):
+                assert file.slot is not None
+                number, side = file.slot
+                slots.append(Slot(file.form.key, bool(side), paths[file.path], ends[place_]))
+                ends[place_] += int(self._by_range[side, number, first:end].sum())
+            size = int(self._by_range[:, :, first:end].sum())
+            # A single range may be more than a bucket should hold, where shards shrank by more than was reckoned with.
+            steps = max(1, -(-size // (2 * BUCKET_BYTES)))
+            low, high = first * width, end * width
+            cuts = [low + (high - low) * n // steps for n in range(steps + 1)]
+            yield Bucket(names, tuple(itertools.pairwise(cuts)), tuple(slots))
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Fragments to put together into one; see :func:`omni_ray.materialize.fragments.merge`."""
+
+    paths: tuple[str, ...]
+    target: str
+    steps: int
+
+
+def merge_fragments(merge: Merge) -> str:
+    """Returns the name of what they became."""
+    return fragments.merge(merge.paths, merge.target, merge.steps)
