@@ -106,7 +106,7 @@ class Images(Modality[ImageParams]):
 
     name = "images"
     params_type = ImageParams
-    version = 2
+    version = 3
     counting_columns = ("captions",)
 
     @property

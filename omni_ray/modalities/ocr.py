@@ -55,7 +55,7 @@ class Ocr(Modality[OcrParams]):
 
     name = "ocr"
     params_type = OcrParams
-    version = 3
+    version = 4
 
     @property
     def raw_schema(self) -> pa.Schema:

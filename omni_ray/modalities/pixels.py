@@ -2,7 +2,7 @@
 
 Three steps, so that a GPU can do the middle one: :func:`decode`, :func:`resize`, :func:`encode`. Arrays are uint8,
 shape (height, width, 3), RGB. JPEG goes through libjpeg-turbo straight into such an array; everything else, and
-every JPEG that is out of the ordinary, through Pillow.
+every JPEG that is out of the ordinary (:mod:`omni_ray.modalities.jpeg_files`), through Pillow.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ import io
 import struct
 import warnings
 import zlib
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+from omni_ray.modalities import jpeg_files, png_files
+from omni_ray.modalities.signatures import named
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,13 +33,13 @@ FORMATS = {"jpeg": ".jpg", "png": ".png"}
 READABLE = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO", "QOI", "SGI")
 """What Pillow may open. It knows more: one starts Ghostscript, some have no mark of their own and take any bytes."""
 PAD_GREY = 128
+_TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES = 258, 262, 339
+_WHITE_IS_ZERO, _SIGNED = 0, 2
 
 _EXIF_ORIENTATION = 0x0112
 _WIDE_MODES = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 _ROWS_AT_ONCE = 256
 """Rows of a picture of more than 8 bits that are converted together: as floats they take eight times their room."""
-_DAMAGE = {"premature end": "truncated", "bad huffman": "decode_error", "instead of rst": "decode_error"}
-"""What libjpeg only warns about, and fills the rest of the picture with grey or noise."""
 _PILLOW_RAISES = (
     *(OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, IndexError, AttributeError, OverflowError),
     *(RuntimeError, AssertionError, ZeroDivisionError, struct.error, zlib.error),
@@ -72,7 +76,7 @@ def decode(data: bytes, target: int | None = None) -> tuple[Pixels, tuple[int, i
         raise Unusable("decode_error", "the file is empty")
     try:
         plain = _decode_jpeg(data, target) if data[:3] == b"\xff\xd8\xff" else None
-        return plain if plain is not None else _decode_any(data, target)
+        return plain if plain is not None else _decode_any(data)
     except MemoryError as error:
         raise Unusable("too_large", "not enough memory to decode it") from error
 
@@ -81,59 +85,92 @@ def _decode_jpeg(data: bytes, target: int | None) -> tuple[Pixels, tuple[int, in
     """A JPEG as nearly all are; None where Pillow has to look at it."""
     import simplejpeg
 
+    frame = jpeg_files.frame(data)
+    if frame.bits not in (0, 8):
+        raise Unusable("decode_error", f"a JPEG of {frame.bits} bits a sample; 8 are read")
+    if frame.kind in jpeg_files.UNREAD:
+        raise Unusable("decode_error", f"a JPEG of the kind {frame.kind}, which is not read")
+    if frame.kind not in jpeg_files.TRANSFORMED:
+        return None
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-        _refuse_bomb(width, height)
-        if colours in {"CMYK", "YCCK"}:
-            return None
-        scale = _dct_scale(width, height, target)
-        pixels = simplejpeg.decode_jpeg(
-            data, "RGB", min_height=-(-height // scale), min_width=-(-width // scale), min_factor=scale
-        )
     except ValueError as error:
+        bare = jpeg_files.plain_header(data)
+        if bare != data and jpeg_files.is_of_the_header(str(error)):
+            return _decode_jpeg(bare, target)
         _refuse_damaged(str(error))
         return None
-    return _upright(pixels, _jpeg_orientation(data), (width, height))
+    _refuse_bomb(width, height)
+    scale = _dct_scale(width, height, target) if frame.kind in jpeg_files.HUFFMAN else 1
+    is_cmyk = colours in {"CMYK", "YCCK"}
+    pixels = _by_libjpeg(data, "CMYK" if is_cmyk else "RGB", -(-width // scale), -(-height // scale), scale)
+    if pixels is None:
+        return None
+    orientation = _jpeg_orientation(data) if frame.may_be_turned else 1
+    return _upright(_of_inks(pixels) if is_cmyk else pixels, orientation, (width, height))
+
+
+def _by_libjpeg(data: bytes, colours: str, width: int, height: int, scale: int) -> Pixels | None:
+    """All pixels, undamaged; None where libjpeg-turbo cannot decode the file.
+
+    Raises:
+        Unusable: ``truncated`` or ``decode_error``: libjpeg decodes it, but warns that the pixels are damaged.
+    """
+    import simplejpeg
+
+    decode: Callable[..., Pixels] = partial(
+        simplejpeg.decode_jpeg, colorspace=colours, min_height=height, min_width=width, min_factor=scale
+    )
+    try:
+        return decode(data)
+    except ValueError as error:
+        message = str(error)
+    if jpeg_files.is_of_the_header(message) and not jpeg_files.is_padding(message):
+        # Only the first warning is told. Without what caused it, the next one is.
+        try:
+            return decode(jpeg_files.plain_header(data))
+        except ValueError as error:
+            message = str(error)
+    if jpeg_files.is_padding(message):
+        return decode(data, strict=False)
+    _refuse_damaged(message)
+    return None
+
+
+def _of_inks(cmyk: Pixels) -> Pixels:
+    """RGB of the CMYK of a JPEG, whose inks are upside down as Adobe's programs and all others write them."""
+    from PIL import Image
+
+    inks = Image.frombytes("CMYK", (cmyk.shape[1], cmyk.shape[0]), (255 - cmyk).tobytes())
+    return np.asarray(inks.convert("RGB"))
 
 
 def is_plain_jpeg(data: bytes) -> bool:
-    """Whether it is a JPEG in grey or YCbCr, of an acceptable size, upright, and with its end mark."""
+    """Whether it is a JPEG in grey or YCbCr, of a usual kind, of an acceptable size, upright, and with its end mark."""
     import simplejpeg
 
     if data[:3] != b"\xff\xd8\xff" or data[-2:] != b"\xff\xd9":
+        return False
+    frame = jpeg_files.frame(data)
+    if frame.kind not in jpeg_files.HUFFMAN or frame.bits != 8:
         return False
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError:
         return False
-    return colours in {"YCbCr", "Gray"} and width * height <= MAX_PIXELS and _jpeg_orientation(data) == 1
+    is_upright = not frame.may_be_turned or _jpeg_orientation(data) == 1
+    return colours in {"YCbCr", "Gray"} and width * height <= MAX_PIXELS and is_upright
 
 
 def _jpeg_orientation(data: bytes) -> int:
     from PIL import Image
 
-    if not _has_app1(data):
-        return 1
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _orientation(Image.open(io.BytesIO(data), formats=("JPEG",)))
     except (*_PILLOW_RAISES, Image.DecompressionBombError):
         return 1
-
-
-def _has_app1(data: bytes) -> bool:
-    """Whether there may be EXIF or XMP, which can turn a picture, among the segments before the pixels."""
-    at = 2
-    while True:
-        if data[at : at + 1] != b"\xff" or at + 4 > len(data):
-            return True
-        marker = data[at + 1]
-        if marker == 0xE1:
-            return True
-        if marker == 0xDA:
-            return False
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
 
 
 def _dct_scale(width: int, height: int, target: int | None) -> int:
@@ -148,27 +185,34 @@ def _refuse_bomb(width: int, height: int) -> None:
 
 
 def _refuse_damaged(message: str) -> None:
-    for sign, reason in _DAMAGE.items():
-        if sign in message.lower():
-            raise Unusable(reason, message)
+    reason = jpeg_files.damage(message) or ("decode_error" if jpeg_files.is_of_the_header(message) else "")
+    if reason:
+        raise Unusable(reason, message)
 
 
-def _decode_any(data: bytes, target: int | None) -> tuple[Pixels, tuple[int, int]]:
-    from PIL import Image
+def _decode_any(data: bytes) -> tuple[Pixels, tuple[int, int]]:
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=_formats()) as image:
+            with Image.open(io.BytesIO(png_files.without_comments(data)), formats=_formats()) as image:
                 if image.format == "JPEG2000" and b"\xff\xd9" not in data:
                     raise Unusable("truncated", "no end mark")  # OpenJPEG shows what it has, blurred
-                return _upright_rgb(image, target)
+                return _upright_rgb(image)
     except Image.DecompressionBombError as error:
         raise Unusable("too_large", str(error)) from error
+    except UnidentifiedImageError as error:
+        raise Unusable("decode_error", _unread(data)) from error
     except _PILLOW_RAISES as error:
         is_cut = "truncated" in str(error).lower() or isinstance(error, EOFError)
         reason = "truncated" if is_cut else "decode_error"
         raise Unusable(reason, str(error).split("<")[0].strip() or type(error).__name__) from error
+
+
+def _unread(data: bytes) -> str:
+    name = named(data)
+    return f"it is {name}" if name else "not a picture, or of a format that is not read"
 
 
 @cache
@@ -180,15 +224,11 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in READABLE if name in Image.OPEN)
 
 
-def _upright_rgb(image: Any, target: int | None) -> tuple[Pixels, tuple[int, int]]:
+def _upright_rgb(image: Any) -> tuple[Pixels, tuple[int, int]]:
     _refuse_bomb(*image.size)
-    size = None
-    if target is not None and image.format in {"JPEG", "MPO"}:
-        size = image.size
-        image.draft(None, (target, target))
     image.load()
     # Pillow turns a TIFF itself while it loads it, and forgets the tag: hence only now.
-    return _upright(np.asarray(_rgb(image)), _orientation(image), size or image.size)
+    return _upright(np.asarray(_rgb(image)), _orientation(image), image.size)
 
 
 def _upright(pixels: Pixels, orientation: int, size: tuple[int, int]) -> tuple[Pixels, tuple[int, int]]:
@@ -221,7 +261,7 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode in _WIDE_MODES:
-        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
+        return Image.fromarray(_narrow(image)).convert("RGB")
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
@@ -229,12 +269,26 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _eight_bits(values: npt.NDArray[Any]) -> Pixels:
-    """More than 8 bits to 8: integers by their 16-bit range, floats by [0, 1] or, beyond it, by their own range."""
+def _narrow(image: Image.Image) -> Pixels:
+    """8-bit grey of a picture of one channel with more bits."""
+    values = np.asarray(image)
+    tags = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
+    bits = min(tags.get(_TIFF_BITS, (16,))[0], 16) - (tags.get(_TIFF_SAMPLES, (1,))[0] == _SIGNED)
+    grey = _eight_bits(values, (1 << bits) - 1)
+    if image.format == "TIFF" and tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        grey = 255 - grey  # Pillow turns these round only where they have 8 bits or fewer
+    clear = image.info.get("transparency")
+    if isinstance(clear, int) and image.mode.startswith("I;16"):
+        grey[values == clear] = 255
+    return grey
+
+
+def _eight_bits(values: npt.NDArray[Any], full_integer: int) -> Pixels:
+    """More than 8 bits to 8: integers by their range up to ``full_integer``, floats by [0, 1]; beyond it, by their own."""
     low, high = float(values.min(initial=0)), float(values.max(initial=0))
     if not (np.isfinite(low) and np.isfinite(high)):
         raise Unusable("decode_error", "NaN or infinite pixels")
-    full = 65535.0 if np.issubdtype(values.dtype, np.integer) else 1.0
+    full = float(full_integer) if np.issubdtype(values.dtype, np.integer) else 1.0
     scale, offset = (full, 0.0) if low >= 0 and high <= full else (high - low, low)
     narrow = np.empty(values.shape, np.uint8)
     for top in range(0, len(values), _ROWS_AT_ONCE):

@@ -1,0 +1,50 @@
+"""PNG files without their comments, which a reader would unpack before it comes to the picture."""
+
+from __future__ import annotations
+
+import zlib
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_COMMENTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
+_TURNS = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
+"""Keywords of the comments that can say how a picture is turned."""
+_LONGEST_TURN = (1 << 20) - 1
+"""Bytes, unpacked: Pillow gives up a picture with a longer packed text."""
+
+
+def without_comments(data: bytes) -> bytes:
+    """A PNG without its texts and its colour profile, but for what may turn it; other files as they are.
+
+    Editors keep histories of megabytes there, and a hostile file a bomb: neither says anything of the pixels.
+    """
+    if not data.startswith(_SIGNATURE):
+        return data
+    kept = [_SIGNATURE]
+    at = last = len(_SIGNATURE)
+    while at + 12 <= len(data):
+        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        end = at + 12 + length
+        if kind in _COMMENTS and end <= len(data) and not _may_turn(data, kind, at + 8, end - 4):
+            kept.append(data[last:at])
+            last = end
+        at = end
+    return b"".join([*kept, data[last:]]) if len(kept) > 1 else data
+
+
+def _may_turn(data: bytes, kind: bytes, start: int, end: int) -> bool:
+    """Whether a comment is one that can turn the picture, and short however it is packed."""
+    if not data.startswith(_TURNS, start) or end - start > _LONGEST_TURN:
+        return False
+    keyword_end = data.index(b"\0", start, end)
+    if kind == b"iTXt" and data[keyword_end + 1 : keyword_end + 2] == b"\1":  # packed: language\0 keyword\0 text
+        packed = data[keyword_end + 3 : end].split(b"\0", 2)[-1]
+    elif kind == b"zTXt":
+        packed = data[keyword_end + 2 : end]
+    else:
+        return True
+    unpacker = zlib.decompressobj()
+    try:
+        unpacker.decompress(packed, _LONGEST_TURN)
+    except zlib.error:
+        return False
+    return not unpacker.unconsumed_tail
