@@ -29,7 +29,7 @@ RETRIES = 5
 """How often a task whose worker or node died is started again. By itself Ray would go on for ever with a unit that
 kills its worker each time."""
 _LIMITS_SECONDS = 0.05
-_DRIVER = "OMNI_RAY_DRIVER"
+_DRIVER = "OMNI_RAY_OWNER"
 """Environment variable that every process of a local Ray inherits: which driver it belongs to. The driver itself has it
 only while it starts them: what else it starts is none of them."""
 _INSTALLED = b"-packages/ray/"

@@ -90,7 +90,7 @@ import ray
 from omni_ray.pipeline.session import ray_session
 with ray_session(num_cpus=1):
     import os
-    print(ray.cluster_resources()["CPU"], "OMNI_RAY_DRIVER" in os.environ)
+    print(ray.cluster_resources()["CPU"], "OMNI_RAY_OWNER" in os.environ)
 """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
@@ -106,7 +106,7 @@ def test_only_processes_of_ray_whose_driver_is_seen_to_be_dead_are_ended_as_orph
     started = [
         subprocess.Popen(
             [sys.executable, "-c", "input()", *arguments],
-            env=os.environ | {"OMNI_RAY_DRIVER": driver}, stdin=subprocess.PIPE,
+            env=os.environ | {"OMNI_RAY_OWNER": driver}, stdin=subprocess.PIPE,
         )
         for driver, arguments in ((dead, of_ray), (dead, ["/home/ray/project/trainer.py"]), (elsewhere, of_ray))
     ]  # fmt: skip
