@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omni_ray.api.cluster import Cluster, once
+from omni_ray.api.cluster import Cluster, Once
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.cleaned import Cleaning, Settings, training_corpora
 from omni_ray.pipeline.progress import Reporter
@@ -78,7 +78,7 @@ def clean(
     reporter = reporter or Reporter(quiet=True)
     with store.lease("omni-ray clean"), reporter.together(), ExitStack() as stack:
         cluster = cluster or Cluster()
-        session = once(stack, cluster)
+        session = Once(stack, cluster)
         before = {each: Cleaning(store, each).settings for each in wanted}
         for each, settings in settings_of(before, preset, rules, duplicates).items():
             if clean_one(store, each, settings, session, cluster.run, reporter):

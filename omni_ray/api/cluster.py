@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from omni_ray.pipeline.session import is_remote, ray_session
+from omni_ray.pipeline.session import Connection, is_connected, is_remote, ray_session
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Cluster:
     cpus_per_task: float = 1.0
     gpus: int = 0
 
-    def session(self) -> AbstractContextManager[None]:
+    def session(self, begun: Connection | None = None) -> AbstractContextManager[None]:
         """Connect to Ray for the length of a ``with`` block."""
-        return ray_session(self.address, num_cpus=self.num_cpus, num_gpus=self.gpus)
+        return ray_session(self.address, num_cpus=self.num_cpus, num_gpus=self.gpus, begun=begun)
 
     def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """Map ``function`` over ``items`` as tasks of the connected Ray, results in order."""
@@ -52,15 +52,37 @@ class Cluster:
         return gpu_engine()
 
 
-def once(stack: ExitStack, cluster: Cluster) -> Callable[[], AbstractContextManager[None]]:
-    """A session that connects on first use and stays for the whole command."""
-    entered: list[bool] = []
+class Once:
+    """A session that connects on first use and stays for the whole command.
+
+    Args:
+        stack: what ends with the command.
+        cluster: where to connect to.
+    """
+
+    def __init__(self, stack: ExitStack, cluster: Cluster) -> None:
+        self._stack = stack
+        self._cluster = cluster
+        self._begun: Connection | None = None
+        self._is_entered = False
+
+    def begin(self) -> None:
+        """Start a Ray of its own now, beside what the command does next; for those who will certainly need it.
+
+        Somebody's cluster is there already, and is connected to when it is needed.
+        """
+        if not self._is_entered and not is_remote(self._cluster.address) and not is_connected():
+            self._begun = Connection(self._cluster.address, self._cluster.num_cpus, self._cluster.gpus)
+            self._stack.callback(self._give_up)
+
+    def _give_up(self) -> None:
+        if self._begun is not None:
+            self._begun.close()
 
     @contextmanager
-    def session() -> Iterator[None]:
-        if not entered:
-            stack.enter_context(cluster.session())
-            entered.append(True)
+    def __call__(self) -> Iterator[None]:
+        if not self._is_entered:
+            begun, self._begun = self._begun, None
+            self._is_entered = True
+            self._stack.enter_context(self._cluster.session(begun))
         yield
-
-    return session

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omni_ray.api.cleaning import clean_one
-from omni_ray.api.cluster import Cluster, once
+from omni_ray.api.cluster import Cluster, Once
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.cleaned import Cleaning
 from omni_ray.pipeline.progress import Reporter
@@ -57,7 +57,7 @@ def combine(
     reporter = reporter or Reporter(quiet=True)
     with store.lease("omni-ray combine"), reporter.together(), ExitStack() as stack:
         cluster = cluster or Cluster()
-        session = once(stack, cluster)
+        session = Once(stack, cluster)
         for each in wanted:
             files += combine_one(store, each, how, session, cluster.run, reporter)
     return files

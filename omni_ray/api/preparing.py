@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.api.cleaning import clean_one
-from omni_ray.api.cluster import Cluster, once
+from omni_ray.api.cluster import Cluster, Once
 from omni_ray.api.combining import DEFAULT_SEED, combine_one, writing
 from omni_ray.corpora.base import Corpus, Options
 from omni_ray.errors import DONE, FALLS_SHORT, OmniError, SourceError
@@ -149,8 +149,10 @@ def prepare(
     if cluster.gpus:
         params = _on_gpus(modalities, params or {}, cluster.picture_engine())
     with store.lease("omni-ray prepare"), reporter.together(), ExitStack() as stack:
-        session = once(stack, cluster)
+        session = Once(stack, cluster)
         want = _Want(dataset, source, name, max_samples, params or {}, options or Options(), reset, download)
+        if any(_is_new(store, each, want) for each in modalities):
+            session.begin()
         # All sources are found and indexed before anything is made or removed: a wrong path is said at once.
         plans = [(each, _index(store, each, want, reporter, report)) for each in modalities]
         for request in (request for _, requests in plans for request in requests):
@@ -194,6 +196,18 @@ class _Want:
     options: Options
     reset: bool
     download: bool
+
+
+def _is_new(store: Store, modality: str, want: _Want) -> bool:
+    """Whether something is there, of which nothing was made yet: Ray will be needed."""
+    from omni_ray.corpora.locate import downloads_folder
+    from omni_ray.corpora.registry import select
+
+    for corpus in select(modality, want.dataset):
+        place = Path(want.source) if want.source is not None else downloads_folder(store.root, corpus)
+        if place.exists() and (want.reset or store.corpus(modality, want.name or corpus.name).state() is None):
+            return True
+    return False
 
 
 def _index(store: Store, modality: str, want: _Want, reporter: Reporter, report: PrepareReport) -> list[Request]:

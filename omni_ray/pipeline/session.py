@@ -17,8 +17,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from omni_ray.errors import FALLS_SHORT, OmniError
+from omni_ray.pipeline import lean
 from omni_ray.pipeline.private_folder import mark_of, private_folder
 from omni_ray.pipeline.processes import identity, is_dead
 from omni_ray.verbosity import is_verbose
@@ -69,61 +71,121 @@ def is_remote(address: str | None) -> bool:
     return (address or os.environ.get("RAY_ADDRESS") or "local") != "local"
 
 
-@contextmanager
-def ray_session(
-    address: str | None = None, *, num_cpus: int | None = None, num_gpus: int | None = None
-) -> Iterator[None]:
-    """Connect to Ray for the length of the block; a session that is already there is used and left alone.
+class Connection:
+    """A connection to Ray that comes up in a thread of its own.
+
+    The thread stays for as long as the connection: what it starts ends with it, as the kernel has it (PR_SET_PDEATHSIG).
 
     Args:
         address: a cluster's address, or None for ``RAY_ADDRESS`` if that is set, else a private local Ray.
         num_cpus: CPUs of the local Ray; default all of the machine. Ignored on a cluster.
         num_gpus: GPUs of the local Ray; default none. Ignored on a cluster.
+    """
+
+    def __init__(self, address: str | None, num_cpus: int | None, num_gpus: int | None) -> None:
+        self.address = address or os.environ.get("RAY_ADDRESS") or "local"
+        _quiet_environment()
+        if self.address == "local":
+            _local_environment()
+        import ray  # here, so that no two threads import it  # noqa: F401
+
+        self._size = num_cpus, num_gpus
+        self._is_up, self._is_over = threading.Event(), threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._hold, name="ray", daemon=True)
+        self._thread.start()
+
+    def _hold(self) -> None:
+        with ExitStack() as stack:
+            try:
+                if self.address == "local":
+                    end_orphans()
+                    _start_local(*self._size, stack.enter_context(private_folder(identity(os.getpid()))))
+                else:
+                    import ray
+
+                    ray.init(address=self.address, **_logging())
+            except BaseException as error:
+                self._error = error
+            self._is_up.set()
+            self._is_over.wait()
+
+    def wait(self) -> None:
+        """Until it is up.
+
+        Raises:
+            OmniError: the cluster cannot be reached, or refused the token; or the local Ray did not start.
+        """
+        self._is_up.wait()
+        if self._error is None:
+            return
+        if isinstance(self._error, OmniError):
+            raise self._error
+        # Ray has no base class for what can go wrong here, and raises bare Exceptions too.
+        if self.address == "local":
+            raise OmniError(
+                f"Ray did not start on this machine ({_first_line(self._error)}); run the same command again, or see "
+                "`omni-ray doctor`",
+                exit_code=FALLS_SHORT,
+            ) from self._error
+        raise OmniError(_why_unreachable(self.address, self._error)) from self._error
+
+    def close(self) -> None:
+        """End it, and what it started."""
+        import ray
+
+        self._is_up.wait()
+        ray.shutdown()
+        self._is_over.set()
+        self._thread.join()
+
+
+@contextmanager
+def ray_session(
+    address: str | None = None,
+    *,
+    num_cpus: int | None = None,
+    num_gpus: int | None = None,
+    begun: Connection | None = None,
+) -> Iterator[None]:
+    """Connect to Ray for the length of the block; a session that is already there is used and left alone.
+
+    Args:
+        address, num_cpus, num_gpus: as for :class:`Connection`.
+        begun: a connection that is coming up already; it is closed at the end.
 
     Raises:
         OmniError: the cluster cannot be reached, or refused the token.
     """
-    address = address or os.environ.get("RAY_ADDRESS") or "local"
-    _quiet_environment()
-    if address == "local":
-        _local_environment()
-    import ray
-
-    if ray.is_initialized():
+    if begun is None and is_connected():
         yield
         return
-    with terminate_as_interrupt(), _unsaid(), ExitStack() as stack:
+    with terminate_as_interrupt():
+        connection = begun or Connection(address, num_cpus, num_gpus)
         try:
-            if address == "local":
-                end_orphans()
-                _start_local(num_cpus, num_gpus, stack.enter_context(private_folder(identity(os.getpid()))))
-            else:
-                ray.init(address=address, **_logging())
-        except OmniError:
-            raise
-        except Exception as error:  # Ray has no base class for what can go wrong here, and raises bare Exceptions too
-            ray.shutdown()
-            if address == "local":
-                raise OmniError(
-                    f"Ray did not start on this machine ({_first_line(error)}); run the same command again, or see "
-                    "`omni-ray doctor`",
-                    exit_code=FALLS_SHORT,
-                ) from error
-            raise OmniError(_why_unreachable(address, error)) from error
-        _interrupt_on_sigterm()  # ray.init has put a handler of its own
-        _silence_ray_data()
-        _hurry_ray_data()
-        try:
-            yield
+            import ray.data  # while Ray starts  # noqa: F401
+
+            with _unsaid():
+                connection.wait()
+                _interrupt_on_sigterm()  # ray.init may have put a handler of its own
+                _silence_ray_data()
+                with _hurried() if is_remote(connection.address) else lean.without_actors():
+                    yield
         finally:
-            ray.shutdown()
+            connection.close()
+
+
+def is_connected() -> bool:
+    """Whether this process has a connection to Ray."""
+    return "ray" in sys.modules and bool(sys.modules["ray"].is_initialized())
 
 
 def _start_local(num_cpus: int | None, num_gpus: int | None, folder: Path) -> None:
     import ray
 
     os.environ[_DRIVER] = identity(os.getpid())
-    try:
+
+    def start() -> None:
         ray.init(
             address="local",
             _temp_dir=str(folder),
@@ -134,6 +196,14 @@ def _start_local(num_cpus: int | None, num_gpus: int | None, folder: Path) -> No
             # Beside a GPU, blocks travel between stages: Ray's own share of the memory.
             object_store_memory=None if num_gpus else _OBJECT_STORE_BYTES,
         )
+
+    try:
+        try:
+            with lean.without_helpers(is_verbose()):
+                start()
+        except Exception:  # whatever was amiss, the plain way may do
+            ray.shutdown()
+            start()
     finally:
         del os.environ[_DRIVER]
 
@@ -142,7 +212,7 @@ def _usable_cpus() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _why_unreachable(address: str, error: Exception) -> str:
+def _why_unreachable(address: str, error: BaseException) -> str:
     """Ray says the same of a wrong address, a missing token and a wrong one."""
     hint = (
         "check the address, and that RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH) is the token the cluster was started with"
@@ -152,7 +222,7 @@ def _why_unreachable(address: str, error: Exception) -> str:
     return f"Ray at {address} cannot be reached ({_first_line(error)}); {hint}"
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
@@ -168,13 +238,15 @@ def _silence_ray_data() -> None:
     context.print_on_execution_start = False
 
 
-def _hurry_ray_data() -> None:
-    """A run learns which CPUs there are by a look at its limits, and looks once a second: for its first second it would
+@contextmanager
+def _hurried() -> Iterator[None]:
+    """A run learns which CPUs a cluster has by a look at its limits, and looks once a second: for its first second it would
     run one task at a time.
     """
     from ray.data._internal.execution.resource_manager import ResourceManager
 
-    ResourceManager.GLOBAL_LIMITS_UPDATE_INTERVAL_S = _LIMITS_SECONDS  # type: ignore[assignment]
+    with patch.object(ResourceManager, "GLOBAL_LIMITS_UPDATE_INTERVAL_S", _LIMITS_SECONDS):
+        yield
 
 
 @contextmanager
@@ -247,7 +319,7 @@ def _driver_of(process: Path) -> str:
     Ray, below which they keep their logs.
     """
     command = (process / "cmdline").read_bytes()
-    if _INSTALLED not in command and not command.startswith(_TITLE):
+    if not command.startswith(_TITLE) and not any(part in command for part in (_INSTALLED, lean.STAND_IN.encode())):
         return ""
     variables = (process / "environ").read_bytes().split(b"\0")
     named = next((v.partition(b"=")[2] for v in variables if v.startswith(f"{_DRIVER}=".encode())), b"")

@@ -106,10 +106,8 @@ def is_alive(pid: int) -> bool:
 def start_work() -> tuple[subprocess.Popen[str], list[int]]:
     process = subprocess.Popen([sys.executable, "-c", WORK], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None and process.stdout.readline() == "up\n"
-    while sum("Agent" in command for command in descendants(process.pid).values()) < 2:
-        assert process.poll() is None  # agents are known by their titles, which they take when they are up
     below = list(descendants(process.pid))
-    assert len(below) >= 4
+    assert len(below) >= 5  # the control store, the raylet, a worker, two that stand in for agents
     return process, below
 
 

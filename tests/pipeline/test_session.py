@@ -129,3 +129,49 @@ def test_usage_reports_are_off_on_somebody_s_cluster_too(monkeypatch: pytest.Mon
     with pytest.raises(OmniError, match="cannot be reached"), ray_session("127.0.0.1:1"):
         pass
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+START = """
+import os, sys
+from contextlib import ExitStack
+from pathlib import Path
+from omni_ray.api.cluster import Cluster, Once
+from omni_ray.pipeline import lean, session
+
+def below():
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            if fields[0] != "Z" and int(fields[3]) == os.getsid(0) and int(process.name) != os.getpid():
+                found.append((process / "cmdline").read_bytes().replace(b"\\0", b" ").decode())
+        except OSError:
+            pass
+    return found
+
+how = sys.argv[1]
+if how == "another Ray":
+    lean.TRIED = "0."
+if how == "another inside":
+    lean._without_agents = lambda command: command[0].missing
+with ExitStack() as stack:
+    connect = Once(stack, Cluster(num_cpus=1))
+    connect.begin()
+    if how != "given up":
+        with connect():
+            import ray, ray.data
+            assert [row["id"] for row in ray.data.range(2).iter_rows()] == [0, 1]
+            helpers = [line for line in below() if not any(part in line for part in ("gcs_server", "/raylet ", "ray::IDLE"))]
+            assert all(lean.STAND_IN in line for line in helpers) == (how == "usual"), helpers
+assert not below(), below()
+print("right")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["usual", "given up", "another Ray", "another inside"])
+def test_a_local_ray_starts_no_helpers_where_it_is_known_and_leaves_none(how: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", START, how], capture_output=True, text=True, check=False, start_new_session=True
+    )
+    assert done.stdout.strip() == "right", done.stderr
