@@ -36,7 +36,7 @@ _ALL = (
     Reason("empty_text", "no visible text is left once markup and blanks are gone"),
     Reason("missing_media", "the annotation names a file that is not there"),
     Reason("missing_text", "the media file has no transcript, caption or label"),
-    Reason("bad_encoding", "the bytes are not valid in any encoding the source declares"),
+    Reason("bad_encoding", "the bytes are no UTF-8, and in which other encoding they are is in doubt: see --encoding"),
     Reason("bad_row", "the row or record cannot be parsed, or lacks a column"),
     Reason("bad_path", "the media path is absolute or leaves the source"),
     Reason("bad_geometry", "the word's polygon is empty, degenerate or outside its image"),

@@ -40,6 +40,9 @@ def prepare(
     columns: Annotated[
         str, typer.Option(help="Columns of a table source by role, e.g. text=sentence,audio=clip.")
     ] = "",
+    encoding: Annotated[
+        str, typer.Option(help="Encoding of text files, such as cp1252. Default: what each file says or shows.")
+    ] = "",
     corpus_file: Annotated[Path | None, typer.Option(help="A Python file that defines a corpus of your own.")] = None,
     skip_download: Annotated[bool, typer.Option("--skip-download", help="Never fetch anything.")] = False,
     max_line_chars: Annotated[int | None, typer.Option(min=40, help="text: longest line.")] = None,
@@ -68,6 +71,7 @@ def prepare(
     from omni_ray import api
     from omni_ray.corpora.base import Options
     from omni_ray.pipeline.progress import Reporter
+    from omni_ray.sources.encoding import named
 
     for each in modalities:
         if each not in _MODALITIES:
@@ -97,7 +101,9 @@ def prepare(
         name=name,
         max_samples=max_samples or None,
         params=params,
-        options=Options(columns=_columns(columns), splits=tuple(splits or ())),
+        options=Options(
+            columns=_columns(columns), splits=tuple(splits or ()), encoding=named(encoding) if encoding else ""
+        ),
         combine=combine,
         clean=clean,
         seed=None if no_shuffle else seed,

@@ -46,7 +46,7 @@ class AudioFiles(Corpus):
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         for name, sidecar in payload["files"]:
             ident = name.rpartition(".")[0]
-            text = sidecar_text(tree, sidecar, ident, name)
+            text = sidecar_text(tree, sidecar, ident, name, encoding=payload.get("encoding", ""))
             audio = fetch(tree, name, ident, name)
             if isinstance(text, Rejected):
                 yield text

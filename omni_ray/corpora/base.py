@@ -79,11 +79,17 @@ class Options:
     Attributes:
         columns: column names of a table source, by role: ``{"text": "sentence", "audio": "clip"}``.
         splits: only these splits (``train-clean-100``, ``train2017``, ``validated``); empty for the default.
+        encoding: the codec of the source's text files, where the user knows; "" finds out file by file.
+        header: whether the first row of CSV and TSV files names the columns; where not, columns are called by number.
+        media_root: the folder that paths in tables are relative to; None for the table's own folder and the source.
         unit_scale: multiplies the number of records a unit holds; 1.0 outside tests.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     splits: tuple[str, ...] = ()
+    encoding: str = ""
+    header: bool = True
+    media_root: str | None = None
     unit_scale: float = 1.0
 
     def records_per_unit(self, default: int) -> int:

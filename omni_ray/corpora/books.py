@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+from omni_ray.sources.encoding import HINT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,15 +71,14 @@ class Books(Corpus):
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         """Byte ranges of the line files, by name; then groups of books: numbered ones by number, others by name."""
-        from omni_ray.sources.line_blocks import byte_ranges, is_packed
+        from omni_ray.sources.line_blocks import line_ranges
 
         books: dict[str, list[str]] = {}
         for name in tree.names():
             if _LINE_FILE.search(name):
-                size = tree.size(name)
-                for start, end in [(0, None)] if is_packed(name) else byte_ranges(size, options):
-                    expected = 1 + ((end or size) - start) // _BYTES_PER_LINE
-                    yield UnitDraft({"file": name, "start": start, "end": end}, (name,), samples=expected)
+                for part in line_ranges(tree, name, options):
+                    expected = 1 + ((part["end"] or tree.size(name)) - part["start"]) // _BYTES_PER_LINE
+                    yield UnitDraft(part, (name,), samples=expected)
                 continue
             book = _book_of(tree, name)
             if book is not None:
@@ -89,7 +89,8 @@ class Books(Corpus):
         while group := list(islice(numbered, options.records_per_unit(_BOOKS_PER_UNIT))):
             editions = [[book, sorted(books[book], key=_rank)] for book in group]
             files = tuple(name for _, names in editions for name in names)
-            yield UnitDraft({"books": editions}, files, records=len(files), samples=_LINES_PER_BOOK * len(group))
+            payload = {"books": editions, **({"encoding": options.encoding} if options.encoding else {})}
+            yield UnitDraft(payload, files, records=len(files), samples=_LINES_PER_BOOK * len(group))
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:
         """The lines of a range, or the books of a group."""
@@ -104,7 +105,7 @@ class Books(Corpus):
                 if kept:
                     yield Rejected(book, name, "duplicate_edition", f"{kept} is kept")
                     continue
-                record = _read(tree, book, name)
+                record = _read(tree, book, name, payload.get("encoding", ""))
                 kept = "" if isinstance(record, Rejected) else name
                 yield record
 
@@ -139,7 +140,7 @@ def _rank(name: str) -> tuple[bool, int, str]:
     return "old" in folders, place, name
 
 
-def _read(tree: Tree, book: str, name: str) -> dict[str, Any] | Rejected:
+def _read(tree: Tree, book: str, name: str, encoding: str) -> dict[str, Any] | Rejected:
     from omni_ray.sources import gutenberg
     from omni_ray.sources.tree import MemberTooLarge
 
@@ -147,9 +148,9 @@ def _read(tree: Tree, book: str, name: str) -> dict[str, Any] | Rejected:
         data = tree.read(name, _MAX_BOOK_BYTES)
     except MemberTooLarge as error:
         return Rejected(book, name, "too_large", str(error))
-    text = gutenberg.decode(data)
+    text = gutenberg.decode(data, encoding)
     if text is None:
-        return Rejected(book, name, "bad_encoding", "not in the encoding that the file declares")
+        return Rejected(book, name, "bad_encoding", f"neither UTF-8 nor what the file declares; {HINT}")
     found = gutenberg.read_book(text)
     if found is None:
         return Rejected(book, name, "wrong_header", "no marker of where the book starts")

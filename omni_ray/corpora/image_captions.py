@@ -41,7 +41,7 @@ class ImageCaptions(Corpus):
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         for name, sidecar in payload["files"]:
             ident = name.rpartition(".")[0]
-            text = sidecar_text(tree, sidecar, ident, name)
+            text = sidecar_text(tree, sidecar, ident, name, encoding=payload.get("encoding", ""))
             if isinstance(text, Rejected):
                 yield text
                 continue

@@ -39,7 +39,7 @@ class OcrImages(Corpus):
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         for name, sidecar in payload["files"]:
             ident = name.rpartition(".")[0]
-            text = sidecar_text(tree, sidecar, ident, name)
+            text = sidecar_text(tree, sidecar, ident, name, encoding=payload.get("encoding", ""))
             image = fetch(tree, name, ident, name)
             if isinstance(text, Rejected):
                 yield text

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.corpora.media import fetch
+from omni_ray.sources.encoding import HINT, decode
 from omni_ray.sources.tree import Tree
 
 _MAX_TEXT_BYTES = 1 << 20
@@ -39,7 +40,8 @@ def paired_units(
     for start in range(0, len(pairs), step):
         part = pairs[start : start + step]
         names = tuple(name for pair in part for name in pair if name is not None)
-        yield UnitDraft({"files": part}, names, len(part), len(part))
+        payload = {"files": part, **({"encoding": options.encoding} if options.encoding else {})}
+        yield UnitDraft(payload, names, len(part), len(part))
 
 
 def _stem(name: str) -> str:
@@ -55,14 +57,16 @@ def _by_stem(tree: Tree, texts: tuple[str, ...]) -> dict[str, str | None]:
     return found
 
 
-def sidecar_text(tree: Tree, name: str | None, ident: str, where: str, records: int = 1) -> str | Rejected:
-    """The text file's text, or why there is none."""
+def sidecar_text(
+    tree: Tree, name: str | None, ident: str, where: str, records: int = 1, encoding: str = ""
+) -> str | Rejected:
+    """The text file's text, or why there is none. ``encoding`` is the codec that the user named."""
     if name is None:
         return Rejected(ident, where, "missing_text", "no text file of the same name", records)
     data = fetch(tree, name, ident, where, records=records, limit=_MAX_TEXT_BYTES)
     if isinstance(data, Rejected):
         return data
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        return Rejected(ident, where, "bad_encoding", f"{name}: {error}", records)
+    text = decode(data, encoding)
+    if text is None:
+        return Rejected(ident, where, "bad_encoding", f"{name}: not UTF-8; {HINT}", records)
+    return text

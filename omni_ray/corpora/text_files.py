@@ -43,19 +43,19 @@ class TextFiles(Corpus):
         "url": ("url",),
         "lang": ("lang", "language"),
     }
+    version = 2
     in_all = False
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         """Byte ranges of line files, then slices of tables."""
-        from omni_ray.sources.line_blocks import byte_ranges, is_packed
+        from omni_ray.sources.line_blocks import line_ranges
         from omni_ray.sources.tables import table_units
 
         for name in tree.names():
             if _LINE_FILE.search(name):
-                size = tree.size(name)
-                for start, end in [(0, None)] if is_packed(name) else byte_ranges(size, options):
-                    expected = 1 + ((end or size) - start) // _BYTES_PER_LINE
-                    yield UnitDraft({"file": name, "start": start, "end": end}, (name,), samples=expected)
+                for part in line_ranges(tree, name, options):
+                    expected = 1 + ((part["end"] or tree.size(name)) - part["start"]) // _BYTES_PER_LINE
+                    yield UnitDraft(part, (name,), samples=expected)
         yield from table_units(tree, self.columns, options)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:

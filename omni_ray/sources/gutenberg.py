@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from omni_ray.sources import encoding as encodings
+
 _HEAD_CHARS = 20_000
 _DECLARED = re.compile(rb"Character set encoding:[ \t]*([^\r\n]+)", re.IGNORECASE)
-_CODECS = (
-    (re.compile(r"utf-?8|unicode", re.IGNORECASE), "utf-8"),
-    (re.compile(r"8859-15", re.IGNORECASE), "iso8859-15"),
-    # What calls itself Latin 1 is Windows-1252 where it uses 0x80 to 0x9f: those are control characters otherwise.
-    (re.compile(r"8859-1\b|latin-?1|125[24]|windows", re.IGNORECASE), "cp1252"),
-    (re.compile(r"ascii|646", re.IGNORECASE), "ascii"),
+# "Project Gutenberg" as its languages write it: Projekt, Projet, Progetto, Proyecto, Projecto, ...
+_PROJECT = r"(?:Pro[gjy]\w{1,6}[\s-]+Gutenberg|Gutenberg[\s-]+Pro[gjy])"
+_BEGINNINGS = r"Beginn?(?:ing)?|Anfang|D[ée]but|Inizio|In[íi]cio|Comienzo|Början|Begyndelse|Alku|Początek"
+_ENDS = (
+    r"End|Ende|Fin|Fine|Fim|Final|Einde|Slut|Slutt|Loppu|V[ée]ge|Koniec|Konec|Kraj|Sf[âa]r[şș]it(?:ul)?|Fino|Finis"
+    r"|Τέλος|Конец|Кінець|Край"
 )
-
 # The title in the marker may go over several lines; an older header ends with the small print instead.
 _START = re.compile(
     r"^[ \t]*\*{2,}[ \t]*START OF TH\w* PROJECT GUTENBERG(?:[^*\n]*(?:\n[^*\n]+){0,3}\*{2,})?[^\n]*$"
+    rf"|^[ \t*_]*(?:{_BEGINNINGS})\b[^\n]{{0,60}}{_PROJECT}[^\n]*$"
     r"|^[^\n]*\*END\*?[ *]*THE SMALL PRINT![^\n]*$",
     re.IGNORECASE | re.MULTILINE,
 )
 _END = re.compile(
     r"^[ \t*_]*(?:This is the )?END OF (?:TH\w* )?PROJECT GUTENBERG"
+    rf"|^[ \t*_]*(?:{_ENDS})\b(?:[^\n]{{0,60}}{_PROJECT}| (?:dieses|de ce|de cet|di questo|de este) e-?(?:text|book)\w*\b)"
     r"|^[ \t]*\*{2,}[ \t]*(?:START: FULL LICENSE|START\*\*THE SMALL PRINT)"
     r"|^[ \t]*\*+ ?This file should be named ",
     re.IGNORECASE | re.MULTILINE,
 )
+_AFTER_END = re.compile(r"[^\n]*(?:\n[ \t]*[^\s][^\n]*)*")
+_LICENCE = re.compile(
+    "gutenberg|licen[cs]e|copyright|trademark|donation|small print|e-?texts?\\b|e-?books?\\b|editions will replace|should be named",
+    re.IGNORECASE,
+)
+_LICENCE_CHARS = 600
+"""How much of what follows an end marker tells whether it is the licence."""
 _NAMES_ITSELF = re.compile(r"Project\s+Gutenberg", re.IGNORECASE)
 _BOILERPLATE = (
     *("project gutenberg", "gutenberg.org", "gutenberg.net", "pgdp.net", "distributed proofread"),
@@ -53,6 +62,11 @@ _WRAPPED_CHARS = 120
 _TITLE = re.compile(r"^Title:[ \t]*([^\n]+(?:\n[ \t]+\S[^\n]*)*)", re.MULTILINE)
 _LANGUAGE = re.compile(r"^Language:[ \t]*(\w+)", re.MULTILINE)
 _NUMBER = re.compile(r"\[(?:e-?book|e-?text) ?#? ?(\d+)\]", re.IGNORECASE)
+_IN_LANGUAGE = re.compile(rb"^Language:[ \t]*(\w+)", re.MULTILINE)
+_WESTERN = frozenset(
+    ("english", "french", "german", "spanish", "italian", "dutch", "portuguese", "finnish", "swedish", "danish")
+)
+"""Languages whose old files are in Latin 1 or Windows-1252 where they do not say."""
 _LANGUAGES = {
     "english": "en",
     "french": "fr",
@@ -88,36 +102,18 @@ class Book:
     paragraphs: list[str]
 
 
-def decode(data: bytes) -> str | None:
-    """The text of a file, by its byte order mark, the encoding it declares, or else UTF-8 or Windows-1252.
+def decode(data: bytes, encoding: str = "") -> str | None:
+    """The text of a file, its line ends as LF; None where it is doubtful what its bytes mean.
 
-    Line ends become LF. None where the bytes are not valid in what the file declares.
+    Args:
+        data: the file.
+        encoding: the codec that the user named; "" goes by the bytes and by what the header declares.
     """
-    for encoding in _encodings(data):
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        return None if "\0" in text else text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    return None
-
-
-def _encodings(data: bytes) -> tuple[str, ...]:
-    if data.startswith(codecs.BOM_UTF8):
-        return ("utf-8",)
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return ("utf-16",)
     declared = _DECLARED.search(data[:_HEAD_CHARS])
-    name = declared[1].decode("ascii", "replace") if declared else ""
-    codec = next((codec for pattern, codec in _CODECS if pattern.search(name)), None)
-    if codec == "utf-8":
-        return ("utf-8",)
-    if codec == "cp1252":
-        return ("cp1252", "latin-1")
-    if codec in (None, "ascii"):
-        # No declaration, or one of plain ASCII that does not hold: UTF-8 hardly ever fits by accident.
-        return ("utf-8", "cp1252")
-    return (codec,)
+    said = declared[1].decode("ascii", "replace") if declared else ""
+    if not said and (language := _IN_LANGUAGE.search(data[:_HEAD_CHARS])):
+        said = "cp1252" if language[1].decode("ascii", "replace").lower() in _WESTERN else ""
+    return encodings.decode(data, encoding, said)
 
 
 def read_book(text: str) -> Book | None:
@@ -141,12 +137,36 @@ def read_book(text: str) -> Book | None:
 
 def _unwrap(text: str) -> tuple[str, str | None]:
     """The header and the body."""
-    starts = list(_START.finditer(text, 0, max(_HEAD_CHARS, len(text) // 3)))
-    if not starts and _NAMES_ITSELF.search(text, 0, _HEAD_CHARS // 4):
+    limit = max(_HEAD_CHARS, len(text) // 3)
+    begin = 0
+    for start in _START.finditer(text, 0, limit):
+        if begin and _END.search(text, begin, start.start()):
+            break  # the next volume's
+        begin = start.end()
+    if not begin and _NAMES_ITSELF.search(text, 0, _HEAD_CHARS // 4):
         return text[:_HEAD_CHARS], None
-    begin = starts[-1].end() if starts else 0
-    end = _END.search(text, begin)
-    return text[:begin], text[begin : end.start() if end else len(text)]
+    return text[:begin], "\n\n".join(_volumes(text, begin))
+
+
+def _volumes(text: str, begin: int) -> Iterator[str]:
+    """What is between the wrappings: a collected edition has end markers, and even whole headers, between its volumes."""
+    while True:
+        end = _END.search(text, begin)
+        if end is None:
+            yield text[begin:]
+            return
+        yield text[begin : end.start()]
+        behind = _AFTER_END.match(text, end.end())
+        begin = behind.end() if behind else end.end()
+        start = _START.search(text, begin)
+        following = _END.search(text, begin)
+        if following is not None:
+            rest = text[begin : min(begin + _LICENCE_CHARS, following.start())]
+            if _LICENCE.search(rest) is None:
+                continue
+        if start is None:
+            return
+        begin = start.end()
 
 
 def _paragraphs(body: str) -> Iterator[str]:

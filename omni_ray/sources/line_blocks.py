@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omni_ray.corpora.base import Options, Rejected
+from omni_ray.sources.form import Form, form_in, form_of, head
 from omni_ray.sources.packed import SUFFIXES, BrokenStream, unpack
 
 if TYPE_CHECKING:
@@ -41,10 +42,25 @@ def byte_ranges(size: int, options: Options, first: int = 0) -> Iterator[tuple[i
         yield start, start + step if start + step < size else None
 
 
+def line_ranges(tree: Tree, name: str, options: Options) -> Iterator[dict[str, Any]]:
+    """Payloads for :func:`read_lines` that together cover a file of lines."""
+    size = tree.size(name)
+    ranges = [(0, None)] if is_packed(name) else list(byte_ranges(size, options))
+    form: dict[str, Any] = {"form": [options.encoding, True]} if options.encoding else {}
+    if len(ranges) > 1:
+        found = form_of(head(tree, name), options.encoding, universal=True)
+        form = found.as_payload()
+        ranges = ranges if found.is_utf8 else [(0, None)]
+    for start, end in ranges:
+        yield {"file": name, "start": start, "end": end, **form}
+
+
 def line_blocks(
-    file: BinaryIO, name: str, start: int = 0, end: int | None = None
+    file: BinaryIO, name: str, start: int = 0, end: int | None = None, form: Form = Form()
 ) -> Iterator[tuple[int, bytes] | Rejected]:
     """The lines that begin in bytes [start, end), in blocks of whole lines: (place of the block's first line, bytes).
+
+    Bytes are those of ``form.plain``: UTF-8, line ends LF.
 
     A byte order mark is left out. A line over ``MAX_LINE_BYTES``, and the line in which a broken compressed file
     ends, are each one :class:`Rejected`.
@@ -54,7 +70,7 @@ def line_blocks(
     rest = b""
     if position:
         file.seek(position)
-    stream = unpack(file, name)
+    stream = form.plain(unpack(file, name))
     while True:
         try:
             chunk = next(stream, b"")
@@ -113,20 +129,21 @@ def read_lines(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Re
 
     Args:
         tree: the source.
-        payload: ``{"file", "start", "end"}``, as :func:`byte_ranges` gives them.
+        payload: as :func:`line_ranges` gives it.
 
-    Ids are ``<file>:<byte>``. A line that is not UTF-8 is a :class:`Rejected` (``bad_encoding``).
+    Ids are ``<file>:<byte>``. A line that does not fit the file's encoding is a :class:`Rejected` (``bad_encoding``).
     """
     name = payload["file"]
+    form = form_in(payload) if "form" in payload else form_of(head(tree, name), universal=True)
     with tree.open(name) as file:
-        for block in line_blocks(file, name, payload["start"], payload["end"]):
+        for block in line_blocks(file, name, payload["start"], payload["end"], form):
             if isinstance(block, Rejected):
                 yield block
             else:
-                yield from _as_table(name, *block)
+                yield from _as_table(name, *block, form.fault)
 
 
-def _as_table(name: str, position: int, block: bytes) -> Iterator[pa.Table | Rejected]:
+def _as_table(name: str, position: int, block: bytes, fault: str) -> Iterator[pa.Table | Rejected]:
     starts, _ = line_spans(block)
     offsets = np.append(starts, len(block)).astype(np.int64)
     # The line feed stays with its line: it is white space to the cleaning, and the buffer need not be copied.
@@ -137,7 +154,7 @@ def _as_table(name: str, position: int, block: bytes) -> Iterator[pa.Table | Rej
     except pa.ArrowInvalid:
         good = np.array([_is_utf8(line) for line in text.cast(pa.large_binary()).to_pylist()], dtype=bool)
         for place in places.filter(pa.array(~good)).to_pylist():
-            yield _rejected(name, place, "bad_encoding", "the line is not UTF-8")
+            yield _rejected(name, place, "bad_encoding", f"the line is {fault}")
         mask = pa.array(good)
         text, places = text.cast(pa.large_binary()).filter(mask).cast(pa.large_string()), places.filter(mask)
     visible = pc.not_equal(pc.binary_length(pc.utf8_ltrim_whitespace(text)), 0)

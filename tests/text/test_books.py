@@ -127,6 +127,14 @@ MARKERS = {
         "End of this Project Gutenberg Etext of X",
     ),
     "this is": ("*** START OF THIS PROJECT GUTENBERG EBOOK X ***", "This is the end of the Project Gutenberg Etext"),
+    "German": (
+        "*END THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04.29.93*END*",
+        "Ende dieses Projekt Gutenberg Etextes X",
+    ),
+    "German, of 2005": ("*** START OF THIS PROJECT GUTENBERG EBOOK X ***", "Ende dieses Project Gutenberg Etextes"),
+    "French": ("*** START OF THIS PROJECT GUTENBERG EBOOK X ***", "Fin du Projet Gutenberg Etext de X"),
+    "Italian": ("*** START OF THIS PROJECT GUTENBERG EBOOK X ***", "Fine di questo Etext del Progetto Gutenberg"),
+    "Dutch": ("Begin van het Project Gutenberg eBoek\n\n*** START OF THE PROJECT GUTENBERG EBOOK X ***", "Einde van Project Gutenberg's X"),
     "file": ("*** START OF THIS PROJECT GUTENBERG EBOOK X ***", "***** This file should be named 1.txt or 1.zip *****"),
 }  # fmt: skip
 
@@ -138,6 +146,26 @@ def test_every_kind_of_marker(name: str) -> None:
         f"The Project Gutenberg EBook of X\n\nTitle: X\n\n{start}\n\n\nThe text\nitself.\n\nMore.\n\n\n{end}\n{LICENCE}"
     )
     assert book(text) == ["The text itself.", "More."]
+
+
+VOLUMES = "*** START OF THE PROJECT GUTENBERG EBOOK X ***\n\nOne.\n\n{end_1}\n\n{between}Two.\n\n{end_2}\n\n"
+INNER_HEADER = (
+    "Updated editions will replace the previous one.\n\nThe Project Gutenberg EBook of Two\n\n"
+    "*** START OF THE PROJECT GUTENBERG EBOOK TWO ***\n\n"
+)
+
+
+@pytest.mark.parametrize("between", ["", INNER_HEADER])
+def test_a_collected_edition_keeps_all_of_its_volumes(between: str) -> None:
+    text = VOLUMES.format(
+        end_1="End of the Project Gutenberg EBook of X, Volume 1, by Y",
+        end_2="End of the Project Gutenberg EBook of X, Volume 2, by Y",
+        between=between,
+    )
+    text += (
+        "*** END OF THE PROJECT GUTENBERG EBOOK X ***\n\nUpdated editions will replace it.\n\nMore licence.\n" + LICENCE
+    )
+    assert book("The Project Gutenberg EBook of X\n\n" + text) == ["One.", "Two."]
 
 
 def test_a_head_without_a_marker_is_a_wrong_header() -> None:
@@ -189,8 +217,22 @@ def test_joining_lines_keeps_words_whole() -> None:
         (b"Character set encoding: Windows-1252\r\n\r\nd\xe9j\xe0", "déjà"),
         (b"Character set encoding: ISO-646-US (US-ASCII)\r\n\r\nd\xe9j\xe0", "déjà"),
         (b"Character set encoding: ASCII\r\n\r\nd\xc3\xa9j\xc3\xa0", "déjà"),
-        (b"d\xe9j\xe0", "déjà"),
+        (b"Language: French\r\n\r\nd\xe9j\xe0", "déjà"),
+        (b"d\xe9but", "début"),  # the same in all encodings of Latin letters
         ("déjà".encode("utf-16"), "déjà"),
+        ("Character set encoding: ISO-8859-1\r\n\r\ndéjà l’été".encode(), "déjà l’été"),
+        ("Character set encoding: Windows-1251\r\n\r\nУже лето.".encode("cp1251"), "Уже лето."),
+        ("Character set encoding: KOI8-R\r\n\r\nУже лето.".encode("koi8-r"), "Уже лето."),
+        ("Character set encoding: ISO-8859-7 (Greek)\r\n\r\nΤο παλιό σπίτι.".encode("iso8859-7"), "Το παλιό σπίτι."),
+        ("Character set encoding: ISO-8859-2\r\n\r\nZażółć gęślą jaźń.".encode("iso8859-2"), "Zażółć gęślą jaźń."),
+        ("Character set encoding: Codepage 1250\r\n\r\nŽluťoučký kůň.".encode("cp1250"), "Žluťoučký kůň."),
+        ("Character set encoding: Big5\r\n\r\n山後有一條小河。".encode("big5"), "山後有一條小河。"),
+        ("Character set encoding: GB2312\r\n\r\n山后有一条小河。".encode("gb2312"), "山后有一条小河。"),
+        # A wrong declaration: the text makes no sense in it.
+        (
+            "Character set encoding: ISO-8859-1\r\n\r\nСтарый дом стоит у дороги за рекой.".encode("cp1251"),
+            "Старый дом стоит у дороги за рекой.",
+        ),
     ],
 )
 def test_encodings(data: bytes, text: str) -> None:
@@ -200,6 +242,8 @@ def test_encodings(data: bytes, text: str) -> None:
 def test_bytes_that_do_not_fit_the_declared_encoding() -> None:
     assert gutenberg.decode(b"Character set encoding: UTF-8\n\nd\xe9j\xe0") is None
     assert gutenberg.decode(b"binary\0rubbish") is None
+    assert gutenberg.decode(b"d\xe9j\xe0") is None  # or is it Slovak?
+    assert gutenberg.decode(b"d\xe9j\xe0", "cp1252") == "déjà"
 
 
 def test_where_the_best_edition_is_broken_the_next_is_kept(tmp_path: Path) -> None:

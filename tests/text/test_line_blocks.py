@@ -63,7 +63,7 @@ def test_lines_become_rows_with_their_place(tmp_path: Path) -> None:
     for item in read_lines(FolderTree(tmp_path), {"file": "a.txt", "start": 0, "end": None}):
         (rejected if isinstance(item, Rejected) else tables).append(item)
     assert [row for table in tables for row in table.to_pylist()] == [
-        {"id": "a.txt:3", "where": "a.txt, byte 3", "text": "one\r\n"},
+        {"id": "a.txt:3", "where": "a.txt, byte 3", "text": "one\n"},
         {"id": "a.txt:19", "where": "a.txt, byte 19", "text": "thrée"},
     ]
     assert [(r.id, r.reason) for r in rejected] == [("a.txt:13", "bad_encoding")]
