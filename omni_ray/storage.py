@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 TEMPORARY = ".tmp-"
 """What the names of files and folders begin with that a killed run may leave, and the next one removes."""
+_WRITTEN = re.compile(r"\.tmp-[0-9a-f]{12}-")
+"""The beginning of the names of such files; whatever else begins with a dot is somebody's."""
 _ROUND_TRIPS = 32
 """Reads from an object store under way at once."""
 
@@ -102,7 +104,9 @@ def _sync_folder(folder: Path) -> None:
 
 def remove_temporaries(folder: Path) -> int:
     """Remove what killed writers left in ``folder`` (not below it); returns how many files."""
-    left = [p for p in folder.glob(f"{TEMPORARY}*") if p.is_file()] if folder.is_dir() else []
+    left = (
+        [p for p in folder.glob(f"{TEMPORARY}*") if _WRITTEN.match(p.name) and p.is_file()] if folder.is_dir() else []
+    )
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)

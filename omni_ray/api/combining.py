@@ -29,11 +29,14 @@ def combine(
     seed: int | None = DEFAULT_SEED,
     pack: bool = False,
     holdout: float | None = None,
+    replace: bool = False,
     cluster: Cluster | None = None,
     shards: str | None = None,
     reporter: Reporter | None = None,
 ) -> list[Combined]:
     """Write the training files from what is committed.
+
+    Files that are not ours are never replaced, nor those that were changed since they were written.
 
     Args:
         root: the project folder.
@@ -43,16 +46,18 @@ def combine(
             there, or one that is trained first.
         holdout: the share of documents, speakers and pictures to hold out, in ``heldout_*`` files beside the
             ``production_*`` ones; None for nothing, which removes what an earlier run held out.
+        replace: keep files that are in the way under other names beside, instead of refusing. Every file that is there
+            is read, and written anew where it is not as it was written.
         cluster, shards, reporter: as for :func:`prepare`.
 
     Raises:
-        OmniError: nothing is prepared, or a run was interrupted and is not finished.
+        OmniError: nothing is prepared, a run was interrupted and is not finished, or a file is in the way that is not ours.
     """
     store = Store(root, shards)
     wanted = list(modalities) or [m for m in MODALITIES if store.corpora(m)]
     if not wanted:
         raise OmniError(f"{store.storage.shown}: nothing is prepared here; run `omni-ray prepare` first")
-    how = writing(wanted, seed, pack, holdout)
+    how = writing(wanted, seed, pack, holdout, replace=replace)
     files = []
     reporter = reporter or Reporter(quiet=True)
     with store.lease("omni-ray combine"), reporter.together(), ExitStack() as stack:
@@ -81,12 +86,32 @@ def combine_one(
     return combine(store, modality, how, session=session, run=run, reporter=reporter)
 
 
+def check_places(store: Store, modality: str, how: Writing, names: Sequence[str]) -> None:
+    """Raise OmniError where a file that is not ours is in the place of one that is to be written of corpora ``names``.
+
+    It saves a user from waiting for what must be refused in the end.
+    """
+    from omni_ray.materialize.formats import FORMATS
+    from omni_ray.materialize.places import Places
+
+    form = FORMATS[modality]
+    shared = [name for name in form.shared_places() if "heldout_" not in name or how.holdout]
+    corpora = [place for name in names for place in form.corpus_places(name)]
+    Places.of(store, modality).check([*corpora, *(shared if how.production else ())])
+
+
 def writing(
-    modalities: Sequence[str], seed: int | None, pack: bool, holdout: float | None, *, production: bool = True
+    modalities: Sequence[str],
+    seed: int | None,
+    pack: bool,
+    holdout: float | None,
+    *,
+    production: bool = True,
+    replace: bool = False,
 ) -> Writing:
     """How to write, checked against what is to be written. Raises OmniError."""
     from omni_ray.materialize.options import Options as Writing
 
     if pack and "text" not in modalities:
         raise OmniError(f"--pack joins lines of text, which is not among {', '.join(modalities)}")
-    return Writing(seed, pack, holdout, production)
+    return Writing(seed, pack, holdout, production, replace)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray.api.cleaning import clean_one
 from omni_ray.api.cluster import Cluster, Once
-from omni_ray.api.combining import DEFAULT_SEED, combine_one, writing
+from omni_ray.api.combining import DEFAULT_SEED, check_places, combine_one, writing
+from omni_ray.api.overlaps import refuse_overlap
 from omni_ray.corpora.base import Corpus, Options
 from omni_ray.errors import DONE, FALLS_SHORT, OmniError, SourceError
 from omni_ray.pipeline.cleaned import PRESETS, Settings, training_corpora
@@ -155,6 +156,9 @@ def prepare(
             session.begin()
         # All sources are found and indexed before anything is made or removed: a wrong path is said at once.
         plans = [(each, _index(store, each, want, reporter, report)) for each in modalities]
+        for each, requests in plans:
+            if combine or corpus_files:
+                check_places(store, each, how, [request.job.name for request in requests])
         for request in (request for _, requests in plans for request in requests):
             request.begin()
         for each, requests in plans:
@@ -296,6 +300,7 @@ def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, warn
         (example, why), *_ = refused.examples
         warnings.append(f"{name}: {refused.count:,} members of archives are left out, such as {example} ({why})")
     corpus_store = store.corpus(corpus.modality, name)
+    refuse_overlap(store, corpus.modality, name, found.tree.spec())
     job = Job(name, found.reader, found.tree.spec(), kind, params, corpus_store.storage)
     return Request(job, units, corpus_store, found.tree.location, want.max_samples, want.reset)
 

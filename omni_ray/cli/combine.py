@@ -19,6 +19,13 @@ def combine(
     no_shuffle: opt.NoShuffle = False,
     pack: opt.Pack = False,
     holdout: opt.Holdout = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="Read every file that is there, write anew what is not as it was written; what was there is kept as .bak.",
+        ),
+    ] = False,
     root: opt.Root = Path(),
     store: opt.Shards = None,
     address: opt.Address = None,
@@ -37,6 +44,7 @@ def combine(
         seed=None if no_shuffle else seed,
         pack=pack,
         holdout=holdout,
+        replace=replace,
         cluster=api.Cluster(address, cpus, cpus_per_task),
         shards=store,
         reporter=Reporter(quiet=quiet or json_),

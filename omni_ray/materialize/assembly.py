@@ -106,8 +106,8 @@ class Assembly:
         self._files.append(file)
         return file.total
 
-    def write(self, before_they_appear: Callable[[], None]) -> None:
-        """Write all files that are planned; ``before_they_appear`` is called when they are whole."""
+    def write(self, before_they_appear: Callable[[dict[Path, Path]], None]) -> None:
+        """Write all files that are planned; ``before_they_appear`` gets the names they have until then, when they are whole."""
         merged = self._fragments()
         with ExitStack() as stack:
             # What is entered last appears first.
@@ -120,7 +120,7 @@ class Assembly:
                 pass
             for file, out in outs:
                 file.finish(out.fileno())
-            before_they_appear()
+            before_they_appear({path: Path(made) for path, made in paths.items()})
 
     def _copies(self, paths: dict[Path, str]) -> Iterable[Copy]:
         for file in self._files:

@@ -12,9 +12,10 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -24,7 +25,9 @@ from omni_ray.materialize import record as records_of
 from omni_ray.materialize.assembly import Assembly
 from omni_ray.materialize.formats import FORMATS
 from omni_ray.materialize.options import DEFAULT_SEED, Options, Packing
+from omni_ray.materialize.ours import identity_of, refuse_links
 from omni_ray.materialize.pieces import Group, Piece, Plan, Tallies, Tally, in_groups, write_group
+from omni_ray.materialize.places import Places
 from omni_ray.materialize.record import Combined, Record
 from omni_ray.pipeline.cleaned import training_corpora
 from omni_ray.pipeline.progress import Reporter
@@ -70,7 +73,7 @@ def combine(
         nothing has changed.
 
     Raises:
-        OmniError: nothing was prepared, or a needed unit is not committed.
+        OmniError: nothing was prepared, a needed unit is not committed, or a file that is not ours is in the way.
     """
     corpora = training_corpora(store, modality)
     parts = {corpus.name: list(corpus.parts()) for corpus in corpora}
@@ -89,11 +92,12 @@ def combine(
     shards = _digest({name: [(m.shard.sha256, n) for m, n in each] for name, each in parts.items()})
     fingerprint = _fingerprint(shards, options, packing)
     old = records_of.load(store.state_folder, modality)
-    if not options.production and old is not None and old.shards == shards and old.is_there(store.root):
+    media_there = not options.replace and _has_all_media(store, modality, parts)
+    if media_there and not options.production and old is not None and old.shards == shards and old.is_there(store.root):
         return [file for file in old.files if not file.is_production and not file.is_held_out]
     if not options.production:
         old = records_of.load(store.state_folder, modality, production=False)
-    if old is not None and old.fingerprint == fingerprint and old.is_there(store.root):
+    if media_there and old is not None and old.fingerprint == fingerprint and old.is_there(store.root):
         return list(old.files)
     work = store.state_folder / "combine" / modality / fingerprint[:16]
     _start_over(work)
@@ -102,8 +106,25 @@ def combine(
         files = job.write(old)
     packed = packing.as_json() if packing else {}
     records_of.save(store.state_folder, modality, store.root, (fingerprint, shards), files, packed, options)
+    job.places.ledger.save()
     shutil.rmtree(work, ignore_errors=True)
     return files
+
+
+def _marker_of(store: Store, modality: str, corpus: str, unit: int) -> Path:
+    return store.state_folder / "media" / modality / corpus / f"{unit:05d}.json"
+
+
+def _has_all_media(store: Store, modality: str, parts: Parts) -> bool:
+    """Whether every media file is there with its size."""
+    if not FORMATS[modality].has_media:
+        return True
+    for corpus, each in parts.items():
+        for manifest, _ in each:
+            marker = media.Marker.load(_marker_of(store, modality, corpus, manifest.unit))
+            if marker is None or not marker.holds(store.root):
+                return False
+    return True
 
 
 def _fingerprint(shards: str, options: Options, packing: Packing | None) -> str:
@@ -134,12 +155,15 @@ class _Job:
     work: Path
     run: Runner
     reporter: Reporter
+    _aside: list[str] = field(default_factory=list)
 
     def write(self, old: Record | None) -> list[Combined]:
         """Write everything; ``old`` is what the run before wrote."""
         form = FORMATS[self.modality]
         root = self.store.root
         folder = root / form.folder
+        refuse_links(root, root / form.scratch)
+        self.places.check(self._targets())
         folder.mkdir(parents=True, exist_ok=True)
         remove_temporaries(folder)
         shutil.rmtree(root / form.scratch, ignore_errors=True)
@@ -147,7 +171,7 @@ class _Job:
         for corpus in self.corpora:
             remove_temporaries(marker_folder / corpus.name)
         plan = self._plan()
-        groups = in_groups(plan, self._pieces(marker_folder))
+        groups = in_groups(plan, self._pieces())
         files = Assembly(plan, groups, self.run)
         tallies = self._write_groups(groups, files)
         shutil.rmtree(root / form.scratch, ignore_errors=True)
@@ -155,8 +179,30 @@ class _Job:
             os.sync()
         combined = self._assemble(files, old, groups, tallies)
         current = {Path(piece.marker) for group in groups for piece in group.pieces} if form.has_media else set()
+        media.check_apart(sorted(current))
         media.remove_stale(root, marker_folder, current)
-        return combined
+        return [_noted(combined[0], self._aside_note()), *combined[1:]]
+
+    def _aside_note(self) -> str:
+        """What was in the way of media, in a sentence; "" where nothing was."""
+        kept, some = len(self._aside), ", ".join(self._aside[:3])
+        return f"{kept} files that were in the way of media are kept as {some}" if kept else ""
+
+    @cached_property
+    def places(self) -> Places:
+        """Where the flat files go."""
+        return Places.of(self.store, self.modality, self.options.replace)
+
+    def _targets(self) -> Iterator[str]:
+        """The flat files that this run writes, relative to the root."""
+        form = FORMATS[self.modality]
+        for file in form.files:
+            for corpus in self.corpora if file.per_corpus is not None else ():
+                yield f"{form.folder}/{str(file.per_corpus).format(corpus=corpus.name)}"
+            if self.options.production:
+                yield f"{form.folder}/{file.production}"
+            if self.options.holdout:
+                yield f"{form.folder}/{file.held_out}"
 
     def _plan(self) -> Plan:
         packing = self.packing
@@ -171,15 +217,26 @@ class _Job:
         size = len(files) * sum(_serialized(self.modality, m, take) for each in self.parts.values() for m, take in each)
         bits = shuffle.range_bits(size)
         root, work = str(self.store.root), str(self.work)
-        return Plan(root, self.modality, work, seed, bits, in_order, self.options.holdout or 0.0, packing)
+        return Plan(
+            root,
+            self.modality,
+            work,
+            seed,
+            bits,
+            in_order,
+            self.options.holdout or 0.0,
+            packing,
+            uuid.uuid4().hex,
+            self.options.replace,
+        )
 
-    def _pieces(self, marker_folder: Path) -> list[Piece]:
+    def _pieces(self) -> list[Piece]:
         pieces = []
         row = 0
         for corpus in self.corpora:
             by_clip = self._groups.get(corpus.name) == "one speaker"
             for manifest, take in self.parts[corpus.name]:
-                marker = marker_folder / corpus.name / f"{manifest.unit:05d}.json"
+                marker = _marker_of(self.store, self.modality, corpus.name, manifest.unit)
                 pieces.append(Piece(corpus.name, corpus.storage, manifest, take, row, str(marker), by_clip))
                 row += take
         return pieces
@@ -198,6 +255,7 @@ class _Job:
                 self.reporter.advance(self.modality, kept=piece.take)
             totals.append(_sums(made.tallies))
             files.add(made)
+            self._aside += made.aside
         self.reporter.end()
         return totals
 
@@ -224,15 +282,22 @@ class _Job:
                         size = files.shuffled(root / path, file, number, side)
                     combined.append(_combined(path, size, tallies, side))
         note = ""
+        kept: dict[str, str] = {}
 
-        def before_they_appear() -> None:
+        def before_they_appear(made: Mapping[Path, Path]) -> None:
             nonlocal note
+            identities = list(self.run(identity_of, list(made.values())))
+            for (path, temporary), identity in zip(made.items(), identities, strict=True):
+                name = path.relative_to(root).as_posix()
+                kept[name] = self.places.make_way(name, temporary, identity)
             note = self._remove_stale(old) if self.options.production else ""
 
         files.write(before_they_appear)
+        for name in kept:
+            self.places.ledger.wrote(name)
         notes = {True: self._held_note(groups, _sums(tallies)[_HELD]), False: note}
         return [
-            replace(each, note=notes[each.is_held_out]) if each.is_production or each.is_held_out else each
+            _noted(each, kept[each.path], notes[each.is_held_out] if each.is_production or each.is_held_out else "")
             for each in combined
         ]
 
@@ -245,7 +310,7 @@ class _Job:
             return ""
         root, form = self.store.root, FORMATS[self.modality]
         for file in old.files if old is not None else ():
-            if file.is_held_out and old is not None and old.is_untouched(root, file):
+            if file.is_held_out and self.places.ledger.is_ours(file.path):
                 (root / file.path).unlink()
         left = [f.held_out for f in form.files if (root / form.folder / f.held_out).exists()]
         if not left:
@@ -272,6 +337,10 @@ class _Job:
 def _serialized(modality: str, manifest: Manifest, take: int) -> int:
     """About how many bytes a shard's records are; what follows from it does not show in the result."""
     return 4 * manifest.shard.bytes if modality == "text" else 128 * take
+
+
+def _noted(file: Combined, *notes: str) -> Combined:
+    return replace(file, note="; ".join(filter(None, (file.note, *notes))))
 
 
 def _sums(tallies: Iterable[Tallies]) -> Tallies:

@@ -60,6 +60,15 @@ class Format(ABC):
         """Where media are until they are whole, relative to the project root; nothing of it outlives a run."""
         return f"{self.folder}/{TEMPORARY}media"
 
+    def corpus_places(self, corpus: str) -> tuple[str, ...]:
+        """Where the files and media of one corpus go, relative to the project root."""
+        files = [f"{self.folder}/{file.per_corpus.format(corpus=corpus)}" for file in self.files if file.per_corpus]
+        return (*files, f"{self.folder}/{corpus}") if self.has_media else tuple(files)
+
+    def shared_places(self) -> tuple[str, ...]:
+        """Where the files of all corpora go, relative to the project root."""
+        return tuple(f"{self.folder}/{name}" for file in self.files for name in (file.production, file.held_out))
+
     @abstractmethod
     def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
         """Serialized records by file key, one for each sample, in order, each with the file's separator after it."""

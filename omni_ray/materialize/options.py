@@ -19,12 +19,14 @@ class Options:
         pack: text: join lines of a document up to what the trainer sees at once.
         holdout: the share of documents, speakers and pictures to hold out, between 0 and 1; None for nothing.
         production: False for each corpus's own files alone.
+        replace: look at every byte that is there, and keep what is in the way under another name instead of refusing.
     """
 
     seed: int | None = DEFAULT_SEED
     pack: bool = False
     holdout: float | None = None
     production: bool = True
+    replace: bool = False
 
     def __post_init__(self) -> None:
         if self.holdout is not None and not 0 < self.holdout < 1:

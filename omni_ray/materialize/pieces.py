@@ -5,7 +5,6 @@ Whatever is held out goes through the same steps, apart from the rest.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -91,6 +90,8 @@ class Plan:
         in_order: keys of the flat files that are wanted in corpus order, too.
         holdout: the share to hold out; 0 for nothing.
         packing: how lines are joined; None where they are not.
+        run: names the run.
+        replace: look at every byte of the media that are there; what is in the way is kept under another name.
     """
 
     root: str
@@ -101,6 +102,8 @@ class Plan:
     in_order: tuple[str, ...]
     holdout: float = 0.0
     packing: Packing | None = None
+    run: str = ""
+    replace: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,12 +129,14 @@ class Made:
         sizes: bytes of its files in corpus order, by key and side.
         fragments: the files of what is shuffled.
         by_range: bytes of what is shuffled, by side, flat file and range of keys; int64.
+        aside: the new names of files that were in the way of media and are kept beside.
     """
 
     tallies: tuple[Tallies, ...]
     sizes: dict[tuple[str, int], int]
     fragments: tuple[str, ...]
     by_range: Ints
+    aside: tuple[str, ...] = ()
 
 
 def in_groups(plan: Plan, pieces: Sequence[Piece]) -> list[Group]:
@@ -246,33 +251,37 @@ def write_group(group: Group) -> Made:
     form = FORMATS[group.plan.modality]
     shuffled = _Shuffled(group, form.files)
     tallies = []
+    aside: list[str] = []
     with ExitStack() as stack:
         in_order = _InOrder(group, stack)
         for piece in group.pieces:
             tally = [Tally(), Tally()]
-            for records in _records_of(piece, group.plan, form):
+            for records in _records_of(piece, group.plan, form, aside):
                 in_order.add(records)
                 shuffled.add(piece, records)
                 tally = [before + more for before, more in zip(tally, records.tallies(), strict=True)]
             tallies.append((tally[0], tally[1]))
-        return Made(tuple(tallies), in_order.sizes(), shuffled.close(), shuffled.by_range)
+        return Made(tuple(tallies), in_order.sizes(), shuffled.close(), shuffled.by_range, tuple(aside))
 
 
-def _records_of(piece: Piece, plan: Plan, form: Format) -> Iterator[_Records]:
-    """Write a shard's media where they are not there, and give its records, some rows at a time."""
+def _records_of(piece: Piece, plan: Plan, form: Format, aside: list[str]) -> Iterator[_Records]:
+    """Write a shard's media where they are not there, and give its records, some rows at a time.
+
+    ``aside`` gets the new names of files that were in the way.
+    """
     needs_media = form.has_media and not _has_media(piece, plan)
-    sizes: dict[str, int] = {}
+    writer = _media_writer(piece, plan, form)
     done = 0
-    root = Path(plan.root)
     with piece.storage.open(piece.manifest.shard.file) as file:
         tables = _tables(piece, plan.modality, pq.ParquetFile(file), with_media=needs_media)
         for rows, samples in tables if plan.packing is None else _whole_documents(tables):
             if needs_media:
-                sizes |= media.write_media(root, form.media(rows, piece.corpus), root / form.scratch)
+                writer.write(form.media(rows, piece.corpus))
             yield _serialize(piece, plan, form, rows, samples, done)
             done += int(samples.sum())
     if needs_media:
-        _save_marker(piece, sizes)
+        writer.close()
+        aside += writer.aside
 
 
 def _tables(piece: Piece, modality: str, shard: pq.ParquetFile, *, with_media: bool) -> Iterator[tuple[pa.Table, Ints]]:
@@ -345,14 +354,10 @@ def _has_media(piece: Piece, plan: Plan) -> bool:
     return (
         marker is not None
         and (marker.shard, marker.taken) == (piece.manifest.shard.sha256, piece.take)
-        and marker.holds(Path(plan.root))
+        and marker.holds(Path(plan.root), closely=plan.replace)
     )
 
 
-def _save_marker(piece: Piece, sizes: dict[str, int]) -> None:
-    path = Path(piece.marker)
-    old = media.Marker.load(path)
-    if old is not None:
-        # The files of the shard that stood here before may have other names; remove_stale looks for them.
-        os.replace(path, path.with_suffix(f".{old.shard[:12]}-{old.taken}.json"))
-    media.Marker(piece.manifest.shard.sha256, piece.take, sizes).save(path)
+def _media_writer(piece: Piece, plan: Plan, form: Format) -> media.Writer:
+    root, shard = Path(plan.root), piece.manifest.shard.sha256
+    return media.Writer(root, root / form.scratch, Path(piece.marker), shard, piece.take, plan.run, plan.replace)

@@ -15,6 +15,7 @@ from tests.made_store import audio_row, commit
 
 KILLED = """
 import os, signal, sys
+from types import SimpleNamespace
 from omni_ray.materialize import media
 from omni_ray.materialize.combine import combine
 from omni_ray.pipeline.store import Store
@@ -26,7 +27,7 @@ def replace(old, new):
     if len(written) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     os.rename(old, new)
-media.os = type("Os", (), {"replace": staticmethod(replace), "stat": os.stat})
+media.os = SimpleNamespace(**{**vars(os), "replace": replace})
 combine(Store(sys.argv[1]), "audio", run=inline)
 """
 

@@ -34,10 +34,11 @@ def test_a_local_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
-    (tmp_path / ".tmp-abc-part").write_bytes(b"half")
+    (tmp_path / ".tmp-0123456789ab-part").write_bytes(b"half")
+    (tmp_path / ".tmp-of-somebody-else").write_bytes(b"mine")
     (tmp_path / "part").write_bytes(b"whole")
     assert remove_temporaries(tmp_path) == 1
-    assert [p.name for p in tmp_path.iterdir()] == ["part"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".tmp-of-somebody-else", "part"]
 
 
 def test_both_kinds_of_storage_do_the_same(tmp_path: Path, bucket: str) -> None:

@@ -1,0 +1,47 @@
+"""A source must not lie where something is written: it would be read as its own result, or be in the way of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from omni_ray.errors import SourceError
+from omni_ray.pipeline.store import Store
+
+
+def refuse_overlap(store: Store, modality: str, name: str, tree: Mapping[str, Any]) -> None:
+    """Raise SourceError where the source that ``tree`` specifies holds, or lies in, a place that corpus ``name`` takes."""
+    from omni_ray.materialize.formats import FORMATS
+
+    form = FORMATS[modality]
+    shards = store.corpus(modality, name).storage.local_root
+    own = [store.root / place for place in form.corpus_places(name)] + ([shards] if shards else [])
+    shared = [store.root / place for place in form.shared_places()]
+    for place in _places(tree):
+        met = [output for output in (*shared, *own) if _overlap(place.resolve(), output.resolve())]
+        if met:
+            other = "" if met[0] in shared else ", or give the corpus another name with --name"
+            raise SourceError(
+                f"{name}: {met[0]} is written by omni-ray, and the source {place} {_how(place, met[0])}: move the source "
+                f"elsewhere{other}"
+            )
+
+
+def _places(tree: Mapping[str, Any]) -> Iterator[Path]:
+    """The local files and folders that a tree reads."""
+    for key in ("root", "path"):
+        if key in tree:
+            yield Path(tree[key])
+    for each in tree.get("trees", ()):
+        yield from _places(each)
+
+
+def _overlap(source: Path, output: Path) -> bool:
+    return source == output or source in output.parents or output in source.parents
+
+
+def _how(source: Path, output: Path) -> str:
+    if source.resolve() == output.resolve():
+        return "is that very place"
+    return "lies in it" if output.resolve() in source.resolve().parents else "holds it"
