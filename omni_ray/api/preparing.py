@@ -61,6 +61,13 @@ class PrepareReport:
                 )
             elif summary.records_in and not summary.samples:
                 found.append(f"{summary.name}: none of {summary.records_in:,} records was kept")
+            files = summary.files
+            if files.fault_share > self.max_quarantine:
+                found.append(
+                    f"{summary.name}: {files.faults:,} of {files.read + files.faults:,} files of the source look like "
+                    f"{summary.modality} and are not read ({files.fault_share:.1%}, over --max-quarantine "
+                    f"{self.max_quarantine:.1%}), first: {files.unread[0].sentence}"
+                )
         return found
 
     @property
@@ -223,7 +230,7 @@ def _index(store: Store, modality: str, want: _Want, reporter: Reporter, report:
     requests = []
     for corpus in corpora:
         try:
-            requests.append(_request(store, corpus, want, reporter, report.warnings))
+            requests.append(_request(store, corpus, want, reporter))
         except SourceError as error:
             # One corpus by name must be there; of several, those that are there are taken, and the rest is said.
             if len(corpora) == 1:
@@ -269,7 +276,7 @@ def _parameters(kind: type[Params], given: Mapping[str, Any]) -> Params:
         raise OmniError(f"wrong parameter: {error}") from error
 
 
-def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, warnings: list[str]) -> Request:
+def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter) -> Request:
     from omni_ray.corpora.locate import locate
     from omni_ray.modalities.registry import modality as modality_of
     from omni_ray.pipeline.prepare import Request
@@ -296,13 +303,10 @@ def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, warn
         "columns": dict(want.options.columns),
     }
     units = number_units(found.drafts, found.tree, salt)
-    if refused := found.tree.refused:
-        (example, why), *_ = refused.examples
-        warnings.append(f"{name}: {refused.count:,} members of archives are left out, such as {example} ({why})")
     corpus_store = store.corpus(corpus.modality, name)
     refuse_overlap(store, corpus.modality, name, found.tree.spec())
     job = Job(name, found.reader, found.tree.spec(), kind, params, corpus_store.storage)
-    return Request(job, units, corpus_store, found.tree.location, want.max_samples, want.reset)
+    return Request(job, units, corpus_store, found.tree.location, found.files(), want.max_samples, want.reset)
 
 
 def _as_cleaned(store: Store, summaries: Sequence[Summary]) -> list[Summary]:

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from omni_ray.cli import options as opt
-from omni_ray.cli.tables import SUMMARY_HEADER, cleaned_line, file_lines, render, summary_row
+from omni_ray.cli.tables import SUMMARY_HEADER, cleaned_line, file_lines, render, summary_row, unread_lines
 from omni_ray.errors import OmniError
 
 _MODALITIES = ("text", "audio", "images", "ocr")
+_UNREAD_SHOWN = 8
 
 
 def prepare(
@@ -146,6 +147,9 @@ def show(report: Any) -> None:
         if summary.reasons:
             reasons = ", ".join(f"{code} {count:,}" for code, count in sorted(summary.reasons.items()))
             typer.echo(f"{summary.name}: quarantined: {reasons}")
+    for summary in report.summaries:
+        for line in unread_lines(summary, _UNREAD_SHOWN):
+            typer.echo(line)
     for summary in report.summaries:
         if summary.removed or summary.mended:
             typer.echo(cleaned_line(summary))

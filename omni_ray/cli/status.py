@@ -8,12 +8,16 @@ from typing import Annotated
 import typer
 
 from omni_ray.cli import options as opt
-from omni_ray.cli.tables import SUMMARY_HEADER, cleaned_line, render, summary_row
+from omni_ray.cli.tables import SUMMARY_HEADER, cleaned_line, render, summary_row, unread_lines
+
+_UNREAD_SHOWN = 3
+"""Kinds of files that were not read, of each corpus."""
 
 
 def status(
     quarantine: Annotated[bool, typer.Option("--quarantine", help="List every quarantined record.")] = False,
     removed: Annotated[bool, typer.Option("--removed", help="List every sample that cleaning removed.")] = False,
+    unread: Annotated[bool, typer.Option("--unread", help="List every kind of file that was not read.")] = False,
     reasons: Annotated[bool, typer.Option("--reasons", help="Explain the reason codes.")] = False,
     root: opt.Root = Path(),
     store: opt.Shards = None,
@@ -23,6 +27,7 @@ def status(
     from omni_ray import api
     from omni_ray.quality.reasons import QUALITY_REASONS
     from omni_ray.reasons import REASONS
+    from omni_ray.unread import REASONS as UNREAD
 
     if reasons:
         if json_:
@@ -30,6 +35,7 @@ def status(
         else:
             rows = [[r.code, "fault" if r.fault else "by design", r.meaning] for r in REASONS.values()]
             rows += [[r.code, "cleaning", r.meaning] for r in QUALITY_REASONS.values()]
+            rows += [[code, "file not read", why.meaning] for code, why in UNREAD.items()]
             typer.echo(render(("reason", "kind", "meaning"), rows, left=3))
         return
     if quarantine or removed:
@@ -54,6 +60,9 @@ def status(
             [[*summary_row(s), s.units_done, s.units_left] for s in summaries],
         )
     )
+    for summary in summaries:
+        for line in unread_lines(summary, len(summary.files.unread) if unread else _UNREAD_SHOWN):
+            typer.echo(line)
     for summary in summaries:
         if summary.removed or summary.mended:
             typer.echo(cleaned_line(summary))

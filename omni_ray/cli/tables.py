@@ -40,6 +40,20 @@ def summary_row(summary: Summary) -> list[object]:
     ]
 
 
+def unread_lines(summary: Summary, most: int) -> list[str]:
+    """Which files of a corpus's source are not read, and why: a line each for at most ``most`` kinds of them."""
+    files = summary.files
+    if not files.unread:
+        return []
+    name = f"{summary.modality}/{summary.name}"
+    lines = [f"{name}: {files.read:,} files read, {files.unread_count:,} not read"]
+    lines += [f"{name}: not read: {group.sentence}" for group in files.unread[:most]]
+    if len(files.unread) > most:
+        rest = sum(group.count for group in files.unread[most:])
+        lines.append(f"{name}: not read: {rest:,} other files; `omni-ray status --unread` names their kinds")
+    return lines
+
+
 def cleaned_line(summary: Summary) -> str:
     """What cleaning did to a corpus, in a sentence."""
     before = summary.samples + sum(summary.removed.values())

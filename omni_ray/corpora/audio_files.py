@@ -9,9 +9,11 @@ from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.stems import paired_units, sidecar_text
 from omni_ray.corpora.table_rows import media_path
+from omni_ray.sources.endings import AUDIO
+from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.tree import Tree
 
-AUDIO_ENDINGS = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".aiff", ".aif")
+_TEXTS = (".txt", ".lab", ".trans")
 
 
 class AudioFiles(Corpus):
@@ -41,7 +43,7 @@ class AudioFiles(Corpus):
     }
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
-        return paired_units(tree, AUDIO_ENDINGS, (".txt", ".lab", ".trans"), options, 128)
+        return paired_units(tree, AUDIO, _TEXTS, options, 128)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         for name, sidecar in payload["files"]:
@@ -55,3 +57,6 @@ class AudioFiles(Corpus):
             else:
                 path = media_path(name, ".flac")
                 yield {"id": ident, "where": name, "audio": audio, "path": path, "text": text, "speaker": None}
+
+    def why_unread(self, name: str) -> str:
+        return "no_media" if name.endswith(_TEXTS) and not is_documentation(name.rpartition("/")[2]) else ""

@@ -45,12 +45,15 @@ class UnitDraft:
         inputs: names of the files whose change makes the shard stale; the pipeline stamps them.
         records: the number of input records in the slice where the index knows it, else None.
         samples: the number of samples expected of it, for deciding how many units ``--max-samples`` needs.
+        reads: names of further files that it is made of, and that are not stamped: lists whose content is in the payload,
+            or media too many to look at. What no draft names, is reported as not read.
     """
 
     payload: Mapping[str, Any]
     inputs: tuple[str, ...] = ()
     records: int | None = None
     samples: int | None = None
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,3 +144,10 @@ class Corpus(ABC):
         Yields dicts (or tables, for speed) with the columns of the modality's ``raw_schema``, and
         :class:`Rejected` for records that are broken. One bad record costs one record: never raises for data.
         """
+
+    def why_unread(self, name: str) -> str:
+        """Why a file of the source is not read, as a code of :data:`omni_ray.unread.REASONS`.
+
+        Asked for files that no draft names. "" where the layout has nothing to say: its ending then tells.
+        """
+        return ""

@@ -106,7 +106,7 @@ def _units_of_split(tree: Tree, name: str, split: str, folder: str, options: Opt
         payload = {"list": name, "split": split, "folder": folder, "images": part, "orphans": lost}
         records = sum(max(1, len(each)) for _, each, _ in part) + len(lost)
         inputs = tuple(f"{folder}/{file}" for file, _, _ in part if is_safe_name(file))
-        yield UnitDraft(payload, inputs, records, captions)
+        yield UnitDraft(payload, inputs, records, captions, reads=(name,))
 
 
 def _images(tree: Tree, name: str) -> tuple[list[list[Any]], list[list[Any]]]:

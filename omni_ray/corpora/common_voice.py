@@ -58,6 +58,10 @@ class CommonVoice(Corpus):
             if line.strip():
                 yield _record(tree, name, columns, f"{name}:{number}", line, number in payload["again"])
 
+    def why_unread(self, name: str) -> str:
+        """A release has several lists, and the clips of all of them."""
+        return "split" if "clips" in name.split("/")[:-1] or name.endswith(".tsv") else ""
+
 
 def _splits(there: set[str], wanted: tuple[str, ...], location: str) -> list[str]:
     if wanted:

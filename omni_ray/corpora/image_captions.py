@@ -9,9 +9,11 @@ from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.stems import paired_units, sidecar_text
 from omni_ray.corpora.table_rows import media_path
+from omni_ray.sources.furniture import is_documentation
+from omni_ray.sources.kinds import PICTURES
 from omni_ray.sources.tree import Tree
 
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+_TEXTS = (".txt", ".caption")
 
 
 class ImageCaptions(Corpus):
@@ -36,7 +38,7 @@ class ImageCaptions(Corpus):
     }
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
-        return paired_units(tree, IMAGE_ENDINGS, (".txt", ".caption"), options, 256)
+        return paired_units(tree, PICTURES, _TEXTS, options, 256)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         for name, sidecar in payload["files"]:
@@ -60,3 +62,6 @@ class ImageCaptions(Corpus):
                 "captions": captions,
                 "category": None,
             }
+
+    def why_unread(self, name: str) -> str:
+        return "no_media" if name.endswith(_TEXTS) and not is_documentation(name.rpartition("/")[2]) else ""

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.errors import OmniError, SourceError
+from omni_ray.sources.census import Claims, account
+from omni_ray.unread import Files
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from omni_ray.sources.tree import Tree
+
+
+_MOST_SHOWN = 3
+"""Groups of files that an error names."""
 
 
 @dataclass
@@ -25,11 +31,27 @@ class Found:
         tree: the source.
         drafts: its units, in canonical order.
         reader: reads those units; the corpus itself, or the corpus as a table.
+        splits: the splits that were asked for; empty for the usual ones.
     """
 
     tree: Tree
     drafts: Iterator[UnitDraft]
     reader: Corpus
+    splits: tuple[str, ...] = ()
+    _claims: Claims = field(default_factory=Claims)
+
+    def __post_init__(self) -> None:
+        self.drafts = self._watched(self.drafts)
+
+    def _watched(self, drafts: Iterator[UnitDraft]) -> Iterator[UnitDraft]:
+        for draft in drafts:
+            self._claims.add(draft.inputs)
+            self._claims.add(draft.reads)
+            yield draft
+
+    def files(self) -> Files:
+        """Which files of the source are read and which are not; to be asked once all drafts are taken."""
+        return account(self.tree, self._claims, self.reader.modality, self.reader.why_unread, bool(self.splits))
 
 
 def downloads_folder(root: Path, corpus: Corpus) -> Path:
@@ -136,12 +158,12 @@ def _index(corpus: Corpus, tree: Tree, options: Options) -> Found | None:
     """The corpus in its native layout, else as a table; None where the tree holds neither."""
     native = _peek(corpus.units(tree, options))
     if native is not None:
-        return Found(tree, native, corpus)
+        return Found(tree, native, corpus, options.splits)
     if corpus.columns:
         table = AsTable(corpus)
         rows = _peek(table.units(tree, options))
         if rows is not None:
-            return Found(tree, rows, table)
+            return Found(tree, rows, table, options.splits)
     return None
 
 
@@ -151,7 +173,9 @@ def _peek(drafts: Iterator[UnitDraft]) -> Iterator[UnitDraft] | None:
 
 
 def _wrong_layout(corpus: Corpus, tree: Tree) -> Found:
-    raise SourceError(f"{corpus.name}: {tree.location} does not hold it; looked for {corpus.layout}")
+    there = account(tree, Claims(), corpus.modality, corpus.why_unread).unread[:_MOST_SHOWN]
+    what = f"; not read there: {'; '.join(group.sentence for group in there)}" if there else ""
+    raise SourceError(f"{corpus.name}: {tree.location} does not hold it; looked for {corpus.layout}{what}")
 
 
 class AsTable(Corpus):
@@ -175,6 +199,10 @@ class AsTable(Corpus):
         from omni_ray.corpora.table_slices import read_slice
 
         return rows_of(tree, payload["table"]["file"], read_slice(tree, payload), self.modality)
+
+    def why_unread(self, name: str) -> str:
+        why = self.corpus.why_unread(name)
+        return "" if why == "no_media" else why
 
 
 __all__ = ["Found", "OmniError", "downloads_folder", "locate"]

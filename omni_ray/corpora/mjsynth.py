@@ -68,12 +68,15 @@ def _units_of_list(tree: Tree, prefix: str, name: str, lexicon: str | None, opti
     for part in line_ranges(tree, name, options.records_per_unit(_WORDS_PER_UNIT)):
         span = [part.start, part.end, part.first]
         words = part.lines
-        inputs: tuple[str, ...] = (name,)
+        paths = [_path(line) for _, line in read_range(tree, name, *span) if line.strip()]
+        images = tuple(prefix + path for path in paths if is_safe_name(path))
+        payload = {"prefix": prefix, "list": name, "span": span, "lexicon": lexicon}
+        reads = () if lexicon is None else (lexicon,)
         if is_small:
-            paths = [_path(line) for _, line in read_range(tree, name, *span) if line.strip()]
             words = len(paths)
-            inputs = (name, *(prefix + path for path in paths if is_safe_name(path)))
-        yield UnitDraft({"prefix": prefix, "list": name, "span": span, "lexicon": lexicon}, inputs, words, words)
+            yield UnitDraft(payload, (name, *images), words, words, reads)
+        else:
+            yield UnitDraft(payload, (name,), words, words, (*reads, *images))
 
 
 def _record(tree: Tree, prefix: str, lexicon: list[str] | None, where: str, line: bytes) -> dict[str, Any] | Rejected:

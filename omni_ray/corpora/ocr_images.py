@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
-from omni_ray.corpora.image_captions import IMAGE_ENDINGS
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.stems import paired_units, sidecar_text
 from omni_ray.corpora.table_rows import media_path
+from omni_ray.sources.furniture import is_documentation
+from omni_ray.sources.kinds import PICTURES
 from omni_ray.sources.tree import Tree
+
+_TEXTS = (".gt.txt", ".txt")
 
 
 class OcrImages(Corpus):
@@ -34,7 +37,7 @@ class OcrImages(Corpus):
     }
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
-        return paired_units(tree, IMAGE_ENDINGS, (".gt.txt", ".txt"), options, 500)
+        return paired_units(tree, PICTURES, _TEXTS, options, 500)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         for name, sidecar in payload["files"]:
@@ -54,3 +57,6 @@ class OcrImages(Corpus):
                     "words": [{"id": ident, "text": text, "quad": None}],
                     "source": None,
                 }
+
+    def why_unread(self, name: str) -> str:
+        return "no_media" if name.endswith(_TEXTS) and not is_documentation(name.rpartition("/")[2]) else ""

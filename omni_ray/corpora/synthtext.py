@@ -39,7 +39,8 @@ class SynthText(Corpus):
                 part = photos[start : start + step]
                 words = sum(max(len(texts), len(quads)) for _, texts, quads in part)
                 inputs = tuple(prefix + name for name, _, _ in part if is_safe_name(name))
-                yield UnitDraft({"list": f"{prefix}gt.mat", "prefix": prefix, "photos": part}, inputs, words, words)
+                payload: dict[str, Any] = {"list": f"{prefix}gt.mat", "prefix": prefix, "photos": part}
+                yield UnitDraft(payload, inputs, words, words, reads=(payload["list"],))
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         where = payload["list"]

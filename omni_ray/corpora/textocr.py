@@ -116,9 +116,10 @@ def _units_of_list(tree: Tree, name: str, folders: list[str], options: Options) 
         part = photos[start : start + step]
         lost = orphans if start == 0 else []
         words = sum(len(each) for _, _, each in part)
-        files = [f"{folder}/{file.rpartition('/')[2]}" for _, file, _ in part for folder in folders[:1]]
+        files = [_name_of(tree, file, folders) or file for _, file, _ in part]
         payload = {"list": name, "folders": folders, "photos": part, "orphans": lost}
-        yield UnitDraft(payload, tuple(f for f in files if is_safe_name(f)), words + len(lost), words)
+        inputs = tuple(f for f in files if is_safe_name(f))
+        yield UnitDraft(payload, inputs, words + len(lost), words, reads=(name,))
 
 
 def _photos(tree: Tree, name: str) -> tuple[list[list[Any]], list[list[Any]]]:

@@ -89,6 +89,11 @@ class Wikipedia(Corpus):
                 "lang": payload["lang"],
             }
 
+    def why_unread(self, name: str) -> str:
+        """What Wikimedia publishes beside the pages: an index of the dump, tables of its database."""
+        base = name.rpartition("/")[2]
+        return "documentation" if "-multistream-index" in base or base.endswith((".sql.gz", ".sql")) else ""
+
 
 def _article(page: Page, media_namespaces: frozenset[str]) -> tuple[str, str]:
     """Why the page is not an article, or "", and its paragraphs, one a line."""

@@ -14,6 +14,7 @@ from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.stages import Job
 from omni_ray.pipeline.store import FINGERPRINT, CorpusState, CorpusStore, Cut, Manifest
 from omni_ray.pipeline.units import Unit, prefixes
+from omni_ray.unread import Files
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Request:
         units: all units of the corpus, in canonical order.
         store: where the shards are committed.
         source: where the bytes come from, as the user wrote it.
+        files: its files, read and not read.
         max_samples: how many samples are wanted, from the first; None for all.
         reset: start over.
     """
@@ -33,6 +35,7 @@ class Request:
     units: Sequence[Unit]
     store: CorpusStore
     source: str
+    files: Files
     max_samples: int | None
     reset: bool = False
     _prefixes: Iterator[int] = field(init=False)
@@ -117,6 +120,7 @@ class Request:
             licence=corpus.licence,
             homepage=corpus.homepage,
             fingerprints="".join(unit.fingerprint[:FINGERPRINT] for unit in self.units[:required]),
+            files=self.files,
         )
 
 

@@ -23,6 +23,7 @@ from omni_ray.fence import FOLDER, Fence
 from omni_ray.pipeline.lease import claim, lease, new_run
 from omni_ray.reasons import is_fault
 from omni_ray.storage import Storage, local_folder, remove_temporaries
+from omni_ray.unread import Files
 
 FORMAT = 1
 MODALITIES = ("text", "audio", "images", "ocr")
@@ -120,6 +121,7 @@ class CorpusState:
         licence, homepage: for reports.
         fingerprints: the first :data:`FINGERPRINT` signs of the required units' fingerprints, joined: a manifest of
             another one is an earlier run's, written late. Empty where nobody noted them.
+        files: the files of the source, read and not read; None where an earlier version prepared it.
     """
 
     corpus: str
@@ -135,6 +137,7 @@ class CorpusState:
     licence: str
     homepage: str
     fingerprints: str = ""
+    files: Files | None = None
 
     def wants(self, manifest: Manifest) -> bool:
         """Whether a manifest is of what the last ``prepare`` asked for; of units that it does not need, any is."""
@@ -152,6 +155,7 @@ class CorpusState:
         if value.pop("format") != FORMAT:
             raise ValueError("another format")
         value["cut"] = Cut(**value["cut"]) if value["cut"] else None
+        value["files"] = Files.from_dict(value["files"]) if value.get("files") else None
         return cls(**value)
 
 
@@ -165,6 +169,7 @@ class Summary:
             in none of the sums.
         samples: training examples that materialize will write.
         faults: the part of ``quarantined`` that should have been usable (``Reason.fault``).
+        files: the files of the source, read and not read.
     """
 
     name: str
@@ -181,6 +186,7 @@ class Summary:
     units_left: int = 0
     unread_units: int = 0
     bytes: int = 0
+    files: Files = field(default_factory=Files)
 
     @property
     def removed(self) -> dict[str, int]:
@@ -312,6 +318,7 @@ class CorpusStore:
         state = self.state()
         if state is None:
             return total
+        total.files = state.files or Files()
         committed = self.committed()
         for unit in range(state.units):
             manifest = committed.get(unit)

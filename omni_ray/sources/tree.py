@@ -67,7 +67,7 @@ class Entries:
     Attributes:
         folders, files: names, sorted; what systems leave behind is not among them.
         left_out: what is there and cannot be read through the tree: (name, reason), the reason being a code of
-            :data:`omni_ray.sources.unread.REASONS`.
+            :data:`omni_ray.unread.REASONS`.
     """
 
     folders: list[str] = field(default_factory=list)
@@ -108,12 +108,17 @@ class Tree(ABC):
         ``folder`` is "" for the top. Removing a name from ``subfolders`` keeps the walk out of it, so that a
         folder of millions of files need not be listed to find the one list that names them.
         """
+        for folder, there in self.survey():
+            yield folder, there.folders, there.files
+
+    def survey(self) -> Iterator[tuple[str, Entries]]:
+        """The same walk, with what is left out."""
         waiting = [""]
         while waiting:
             folder = waiting.pop()
-            folders, files = self.children(folder)
-            yield folder, folders, files
-            waiting += [f"{folder}/{name}" if folder else name for name in reversed(folders)]
+            there = self.look(folder)
+            yield folder, there
+            waiting += [f"{folder}/{name}" if folder else name for name in reversed(there.folders)]
 
     @abstractmethod
     def exists(self, name: str) -> bool:

@@ -51,6 +51,17 @@ def test_a_rotten_corpus_is_no_quiet_success(tmp_path: Path, films: Films) -> No
     assert prepare(tmp_path / "project", films(7, bad=(2,)), max_quarantine=0.2).exit_code == 0
 
 
+def test_files_that_are_not_read_are_no_quiet_success(tmp_path: Path, films: Films) -> None:
+    source = films(7)
+    (source / "more.jsonl").write_text('{"text": "A line."}')
+    report = prepare(tmp_path / "project", source)
+    assert report.exit_code == 1 and "1 of 8 files of the source look like text" in report.shortfalls[0]
+    [summary] = api.status(tmp_path / "project")
+    assert (summary.files.read, summary.files.unread_count) == (7, 1)
+    assert summary.as_dict()["files"]["unread"][0]["example"] == "more.jsonl"
+    assert prepare(tmp_path / "project", source, max_quarantine=0.2).exit_code == 0
+
+
 @pytest.mark.parametrize("limit", [1, 5, 6, 12, 29, 30, 31])
 def test_max_samples_takes_the_first_kept_ones_exactly(tmp_path: Path, films: Films, limit: int) -> None:
     source = films(7, bad=(0, 3))

@@ -1,0 +1,131 @@
+"""Taking count of the files of a source: which of them a corpus reads, and why it does not read the others.
+
+While a corpus is indexed, the names that it reads are noted, eight bytes each. Then the source is walked once, and each
+file that is not among them is counted by reason and ending, with an example.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from omni_ray.sources.furniture import is_documentation, is_furniture
+from omni_ray.sources.kinds import Kind, kind_of
+from omni_ray.sources.tree import FileTree, Tree
+from omni_ray.unread import REASONS, Files, Group
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_MOST_GROUPS = 64
+_OF_SPLITS = {"ending", "unlisted", "no_media"}
+_LONGEST_NAME = 120
+
+
+class Claims:
+    """The names that a corpus reads. Holds a number for each, not the names: it is asked only in the process that made it."""
+
+    def __init__(self) -> None:
+        self._numbers = array("q")
+
+    def add(self, names: Iterable[str]) -> None:
+        """Note names."""
+        self._numbers.extend(map(hash, names))
+
+    def sorted(self) -> NDArray[np.int64]:
+        """All numbers, each once."""
+        return np.unique(np.asarray(self._numbers, np.int64))
+
+
+def account(
+    tree: Tree,
+    claims: Claims,
+    modality: str,
+    explain: Callable[[str], str] = lambda name: "",
+    of_splits: bool = False,
+) -> Files:
+    """Count the files of ``tree``.
+
+    Args:
+        tree: the source.
+        claims: the names that are read.
+        modality: whose data the files may look like.
+        explain: a reason for a file that is not read, from whoever knows the layout; "" where it does not know.
+        of_splits: only some splits were asked for: what could be read otherwise, is of another one.
+    """
+    known = claims.sorted()
+    read = 0
+    unread = _Groups(modality)
+    for folder, there in tree.survey():
+        prefix = f"{folder}/" if folder else ""
+        is_read = _among(known, [hash(prefix + name) for name in there.files])
+        read += int(is_read.sum())
+        for name in (prefix + name for name, each in zip(there.files, is_read.tolist(), strict=True) if not each):
+            kind = kind_of(name)
+            why = explain(name) or _reason(tree, name, kind, modality)
+            unread.add(name, "split" if of_splits and why in _OF_SPLITS else why, kind)
+        for name, reason in there.left_out:
+            unread.add(prefix + name, reason, kind_of(name))
+    refused = tree.refused
+    for number, (name, why) in enumerate(refused.examples):
+        # Only some are known by name: the first stands for those that are not.
+        times = 1 + (refused.count - len(refused.examples) if number == 0 else 0)
+        unread.add(name, "name" if why.startswith("the name") else "not_a_file", kind_of(name), times)
+    if isinstance(tree, FileTree):
+        read = len(known)  # what the file names lies beside it, and is not listed
+    return Files(read, unread.in_order())
+
+
+class _Groups:
+    """Files that are not read, by reason and ending."""
+
+    def __init__(self, modality: str) -> None:
+        self._modality = modality
+        self._groups: dict[tuple[str, str], Group] = {}
+
+    def add(self, name: str, reason: str, kind: Kind, times: int = 1) -> None:
+        key = (reason, kind.ending)
+        if key not in self._groups and len(self._groups) >= _MOST_GROUPS:
+            key = (reason, "*")
+        if key not in self._groups:
+            label = "" if key[1] == "*" else kind.label
+            self._groups[key] = Group(reason, key[1], label, 0, _shown(name), False)
+        self._groups[key].count += times
+        self._groups[key].fault |= REASONS[reason].fault and (reason == "no_media" or kind.looks_like(self._modality))
+
+    def in_order(self) -> list[Group]:
+        """Faults first, then by number."""
+        found = self._groups.values()
+        return sorted(found, key=lambda group: (not group.fault, -group.count, group.reason, group.ending))
+
+
+def _among(known: NDArray[np.int64], numbers: list[int]) -> NDArray[np.bool_]:
+    wanted = np.asarray(numbers, np.int64)
+    if not len(known):
+        return np.zeros(len(wanted), bool)
+    places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return np.asarray(known[places] == wanted)
+
+
+def _reason(tree: Tree, name: str, kind: Kind, modality: str) -> str:
+    base = name.rpartition("/")[2]
+    if is_furniture(base) or is_documentation(base):
+        return "documentation"
+    if not kind.looks_like(modality):
+        return "format" if kind.label else "ending"
+    if not tree.size(name):
+        return "empty"
+    if kind.holds == "archive":
+        return "archive"
+    return "format" if kind.label else "unlisted" if kind.holds in {"audio", "picture"} else "ending"
+
+
+def _shown(name: str) -> str:
+    """A name that can be printed: what is no text, or steers a terminal, as escapes."""
+    text = name.encode("utf-8", "backslashreplace").decode()
+    text = re.sub("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", lambda found: f"\\x{ord(found[0]):02x}", text)
+    return text if len(text) <= _LONGEST_NAME else f"...{text[-_LONGEST_NAME:]}"

@@ -1,0 +1,163 @@
+"""What a file holds, by its ending: which ones look like data of a modality, and the names of the formats that nobody reads."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from omni_ray.sources.archives import archive_kind
+from omni_ray.sources.endings import AUDIO
+
+PICTURES = (
+    *(
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".jif",
+        ".jfi",
+        ".png",
+        ".apng",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".dib",
+        ".tif",
+        ".tiff",
+    ),
+    *(
+        ".avif",
+        ".avifs",
+        ".jp2",
+        ".j2k",
+        ".j2c",
+        ".jpc",
+        ".jpf",
+        ".jpx",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".pfm",
+        ".ico",
+    ),
+    *(".qoi", ".sgi", ".rgb", ".rgba", ".bw", ".mpo"),
+)
+"""Pictures that are read; with the dot, in lower case."""
+_PACKED = (".gz", ".bz2", ".xz", ".zst")
+_NOT_READ = {
+    "picture": {
+        "HEIC": ".heic .heif .hif",
+        "JPEG XL": ".jxl",
+        "JPEG XR": ".jxr .wdp .hdp",
+        "SVG": ".svg .svgz",
+        "Photoshop": ".psd .psb",
+        "PostScript": ".eps .ps .ai",
+        "a camera's raw format": ".raw .cr2 .cr3 .nef .arw .dng .orf .rw2 .raf",
+        "DICOM": ".dcm .dicom",
+        "high dynamic range": ".exr .hdr",
+        "a texture": ".dds .tga .ktx",
+        "a drawing program's format": ".xcf .kra .ora .cdr",
+        "a metafile": ".emf .wmf",
+        "DjVu": ".djvu .djv",
+        "an old picture format": ".pcx .xpm .xbm .ras .pam .bpg .flif .fits .icns",
+    },
+    "audio": {
+        "AAC": ".m4a .m4b .m4p .aac .adts",
+        "Matroska": ".webm .weba .mka",
+        "Windows Media": ".wma",
+        "telephone speech": ".amr .awb .3gp .gsm .vox .sln",
+        "RealAudio": ".ra .ram .rm",
+        "lossless, of other programs": ".ape .wv .tta .shn .dsf .dff",
+        "Speex": ".spx",
+        "MPEG layer 1 or 2": ".mp1 .mp2",
+        "Musepack": ".mpc",
+        "of films": ".ac3 .eac3 .dts",
+        "a rarer form of plain samples": ".caf .au .snd .aifc .w64 .rf64 .sph .nist .voc",
+        "samples without a header": ".pcm .s16 .s16le",
+        "Ogg": ".oga",
+        "notes, no sound": ".mid .midi",
+    },
+    "video": {"a film": ".mp4 .m4v .mov .avi .mkv .mpg .mpeg .wmv .flv .ogv .3g2 .vob .mts .m2ts"},
+    "text": {
+        "HTML": ".html .htm .xhtml .mhtml",
+        "marked-up text": ".md .markdown .rst .adoc .org .textile",
+        "a word processor's format": ".doc .docx .odt .rtf .pages",
+        "a web archive": ".warc .wet .wat .arc",
+        "an e-book": ".epub .mobi .azw3 .fb2",
+        "TeX": ".tex .latex",
+        "PDF": ".pdf",
+        "XML": ".xml .tei .sgml",
+        "SQL": ".sql",
+        "ZIM": ".zim",
+        "subtitles": ".srt .vtt .ass",
+    },
+    "table": {
+        "a spreadsheet": ".xlsx .xls .ods .xlsb",
+        "a database": ".db .sqlite .sqlite3 .mdb .duckdb .lmdb",
+        "of Python or NumPy": ".pkl .pickle .npz .npy .pt .pth",
+        "HDF5": ".h5 .hdf5",
+        "TensorFlow records": ".tfrecord .tfrecords",
+        "Avro or ORC": ".avro .orc",
+        "of a training library": ".beton .mds .recordio .rec",
+    },
+    "archive": {"an archive that is not looked into": ".7z .rar .lz4 .lz .lzma .br .z .cab .iso"},
+}
+"""What a file holds -> name of a format -> its endings. Those that are read all the same count as read."""
+_READ = {
+    "audio": AUDIO,
+    "picture": PICTURES,
+    "lines": (".txt", ".text"),
+    "table": (
+        *(".parquet", ".arrow", ".feather", ".ipc"),
+        *(".jsonl", ".ndjson", ".jsonlines", ".json", ".csv", ".tsv", ".tab"),
+    ),
+}
+_BY_ENDING = {
+    ending: (holds, label)
+    for holds, formats in _NOT_READ.items()
+    for label, endings in formats.items()
+    for ending in endings.split()
+} | {ending: (holds, "") for holds, endings in _READ.items() for ending in endings}
+_DATA = {
+    "text": {"text", "lines", "table", "archive"},
+    "audio": {"audio", "video", "table", "archive"},
+    "images": {"picture", "table", "archive"},
+    "ocr": {"picture", "table", "archive"},
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a name's ending says.
+
+    Attributes:
+        holds: picture, audio, video, lines (plain text), text (in some mark-up), table, archive; "" where it says nothing.
+        label: the format's name, where it is one that nobody here reads; else "".
+        ending: with the dot, in lower case, and with what it is packed by: ``.jsonl.gz``; "" for none.
+    """
+
+    holds: str
+    label: str
+    ending: str
+
+    def looks_like(self, modality: str) -> bool:
+        """Whether such a file may hold data of ``modality``."""
+        return self.holds in _DATA[modality]
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of a file of this name."""
+    base = name.rpartition("/")[2].lower()
+    packed = next((ending for ending in _PACKED if base.endswith(ending)), "")
+    if archive_kind(base) is not None:
+        return Kind("archive", "", _last_ending(base))
+    plain = base.removesuffix(packed) if packed else base
+    ending = _last_ending(plain)
+    holds, label = _BY_ENDING.get(ending, ("lines" if packed else "", ""))
+    return Kind(holds, label, ending + packed)
+
+
+def _last_ending(base: str) -> str:
+    found = re.search(r"(?<=.)(\.[a-z0-9_]{1,12})$", base)
+    return found[1] if found else ""
