@@ -100,12 +100,13 @@ def merge(paths: Sequence[str], target: str, steps: int) -> str:
     return target
 
 
-def end_to_end(values: pa.LargeBinaryArray) -> memoryview:
+def end_to_end(values: pa.BinaryArray | pa.LargeBinaryArray) -> memoryview:
     """The bytes of all values, one after the other, as they lie in memory."""
     _, offsets, data = values.buffers()
     if data is None or not len(values):
         return memoryview(b"")
-    ends = np.frombuffer(offsets, np.int64)[values.offset : values.offset + len(values) + 1]
+    width = np.int64 if pa.types.is_large_binary(values.type) else np.int32
+    ends = np.frombuffer(offsets, width)[values.offset : values.offset + len(values) + 1]
     return memoryview(data)[int(ends[0]) : int(ends[-1])]
 
 

@@ -231,7 +231,9 @@ class _Shuffled:
                 for number, file in enumerate(self.files):
                     self.by_range[side, number] += bytes_by_range(keys[which], records.side(file.key, side), plan.bits)
         held = {HELD: pa.array(records.held)} if plan.holdout else {}
-        self._parts.append(pa.table({KEY: keys, **held, **records.values}))
+        # A fragment is far from 2 GiB, and of short lines the offsets are a good part.
+        values = {key: each.cast(pa.binary()) for key, each in records.values.items()}
+        self._parts.append(pa.table({KEY: keys, **held, **values}))
         self._bytes += self._parts[-1].nbytes
         if self._bytes >= FRAGMENT_BYTES:
             self.close()

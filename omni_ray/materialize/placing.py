@@ -87,7 +87,7 @@ def _sort(bucket: Bucket) -> None:
             os.close(file)
 
 
-def _side(rows: pa.RecordBatch, slot: Slot) -> pa.LargeBinaryArray:
+def _side(rows: pa.RecordBatch, slot: Slot) -> pa.BinaryArray:
     values = rows.column(slot.column)
     if HELD not in rows.schema.names:
         return values.slice(0, 0) if slot.held else values

@@ -16,7 +16,7 @@ import numpy as np
 
 from omni_ray.pipeline.tasks import Runner
 from omni_ray.quality.hashing import Hashes, mix
-from omni_ray.quality.slices import read_slice, slice_of, write_slices
+from omni_ray.quality.slices import merged, read_slice, slice_of, write_slices
 from omni_ray.storage import Storage
 
 Edges = tuple[Hashes, Hashes]
@@ -102,13 +102,14 @@ def components(storage: Storage, names: list[str], slices: int, run: Runner) -> 
     before: list[int] | None = None
     turn = 0
     while True:
-        mid = _turn(storage, names, f"large-{turn:03d}", slices, True, run)[0]
+        names = merged(storage, names, slices, run)
+        mid = merged(storage, _turn(storage, names, f"large-{turn:03d}", slices, True, run)[0], slices, run)
         after, sums = _turn(storage, mid, f"small-{turn:03d}", slices, False, run)
         for name in (*names, *mid):
             storage.delete(name)
         names = after
         if sums == before:
-            return names
+            return merged(storage, names, slices, run)
         before = sums
         turn += 1
 

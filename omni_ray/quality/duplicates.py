@@ -35,7 +35,7 @@ from omni_ray.quality.documents import document_starts
 from omni_ray.quality.entries import KINDS, kinds_of
 from omni_ray.quality.found import ROW_BITS, Duplicates, Shard
 from omni_ray.quality.hashing import Hashes
-from omni_ray.quality.slices import read_slice, slice_of, write_slices
+from omni_ray.quality.slices import merged, read_slice, slice_of, write_slices
 from omni_ray.storage import Storage
 
 _SLICE_ENTRIES = 4 << 20
@@ -158,24 +158,30 @@ class _Search:
         held = _pieces_of(found.storage, "held")
         following = found.kinds[self.number + 1 : self.number + 2]
         holds = any(KINDS[name].chains and KINDS[name].unit == kind.unit for name in following)
-        step = _Step(self.kind, self.number, work, self.slices, found, tuple(numbers), tuple(held), holds)
+        step = _Step(self.kind, self.number, work, self.slices, found, holds=holds)
         title = f"{self.modality}: {self.kind}"
         self.reporter.begin(
             title, len(groups) + self.slices * (2 if kind.chains else 1) + step.blocks, stage="duplicates"
         )
         members = [(name, [(n, self.shards[n]) for n in group]) for name, group in zip(numbers, groups, strict=True)]
         list(self._shown(title, partial(_write_entries, step), members, kept=lambda compared: compared))
+        more = partial(self._more, title)
+        numbers = merged(work, numbers, self.slices, more)
+        step = replace(step, entries=tuple(numbers))
         pieces = [name for names in self._shown(title, partial(_meet, step), range(self.slices)) for name in names]
         for name in numbers:
             work.delete(name)
         if kind.chains:
-            edges = components(work, pieces, self.slices, partial(self._more, title)) if pieces else []
+            edges = components(work, pieces, self.slices, more) if pieces else []
+            held = merged(found.storage, held, self.slices, more)
+            step = replace(step, held=tuple(held))
             tie = partial(_tie, step, tuple(edges))
             pieces = [name for names in self._shown(title, tie, range(self.slices)) for name in names]
             for name in (*edges, *held):
                 (found.storage if name in held else work).delete(name)
         before = found if not held else replace(found, marks=("",) * len(self.shards))
         stem = f"after-{self.number}"
+        pieces = merged(found.storage, pieces, step.blocks, more)
         sort = partial(_sort, replace(step, found=before), tuple(pieces), stem)
         blocks = self._shown(title, sort, range(step.blocks), lost=lambda sorted_: sorted_[0])
         marks = [mark for _, some in blocks for mark in some]

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.tasks import inline
-from omni_ray.quality import duplicates
+from omni_ray.quality import duplicates, slices
 from omni_ray.quality.components import components, unique_edges, write_edges
 from omni_ray.quality.duplicates import find_duplicates
 from omni_ray.quality.found import Duplicates, Shard
@@ -286,6 +286,8 @@ def test_parallelism_and_slices_never_show(tmp_path: Path, planted: list[str], m
     plain = find_duplicates(shards, "text", Storage(tmp_path / "a"))
     for name, size in {"_FILE_ENTRIES": 500, "_PIECE_TIES": 5, "_BLOCKS": 2}.items():
         monkeypatch.setattr(duplicates, name, size)
+    for name, size in {"MOST_READS": 10, "FAN_IN": 3, "_CHUNK_BYTES": 200}.items():
+        monkeypatch.setattr(slices, name, size)
     many = find_duplicates(shards, "text", Storage(tmp_path / "b"), run=shuffled, slices=7)
     assert rows(plain) == rows(many) and plain.marks == many.marks
     assert {kind for listed in rows(plain).values() for _, kind, _ in listed} == {"document", "near_document"}
@@ -293,7 +295,7 @@ def test_parallelism_and_slices_never_show(tmp_path: Path, planted: list[str], m
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=60), st.integers(1, 5))
-def test_components_against_union_find(tmp_path_factory: pytest.TempPathFactory, pairs: Any, slices: int) -> None:
+def test_components_against_union_find(tmp_path_factory: pytest.TempPathFactory, pairs: Any, parts: int) -> None:
     parent = list(range(41))
 
     def root(node: int) -> int:
@@ -306,10 +308,10 @@ def test_components_against_union_find(tmp_path_factory: pytest.TempPathFactory,
         parent[high] = low
     storage = Storage(tmp_path_factory.mktemp("c"))
     edges = np.array(pairs, np.uint64).reshape(-1, 2)
-    write_edges(storage, "start", unique_edges(edges[:, 0], edges[:, 1]), slices)
+    write_edges(storage, "start", unique_edges(edges[:, 0], edges[:, 1]), parts)
     tied: dict[int, int] = {}
-    for name in components(storage, ["start"], slices, inline):
-        for number in range(slices):
+    for name in components(storage, ["start"], parts, inline):
+        for number in range(parts):
             part = read_slice(storage, [name], number)
             tied |= {int(n): int(m) for n, m in zip(part["node"], part["neighbour"], strict=True) if m < n}
     assert tied == {node: root(node) for node in range(41) if root(node) != node}
@@ -322,6 +324,33 @@ def test_a_long_chain_is_one_component(tmp_path: Path) -> None:
     names = components(storage, ["start"], 3, inline)
     parts = [read_slice(storage, names, number) for number in range(3)]
     assert all((p["neighbour"][p["neighbour"] < p["node"]] == 0).all() for p in parts)
+
+
+def test_a_component_of_a_million_documents(tmp_path: Path) -> None:
+    """All near one of them, as of a licence text, or each near one before it; whoever holds it needs 16 bytes for each."""
+    storage, count = Storage(tmp_path), 1_000_000
+    nodes = np.arange(1, count, dtype=np.uint64)
+    for name, other in (("star", np.zeros_like(nodes)), ("tree", nodes // np.uint64(2))):
+        write_edges(storage, name, unique_edges(nodes, other), 4)
+        names = components(storage, [name], 4, inline)
+        parts = [read_slice(storage, names, number) for number in range(4)]
+        smaller = [part["neighbour"][part["neighbour"] < part["node"]] for part in parts]
+        assert sum(map(len, smaller)) == count - 1 and not any(each.any() for each in smaller)
+
+
+def test_merged_files_hold_the_same_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage, parts = Storage(tmp_path), 9
+    random_numbers = np.random.default_rng(1)
+    names = [f"f{number:03d}" for number in range(50)]
+    for number, name in enumerate(names):
+        keys = random_numbers.integers(0, 2**63, number % 7 * 10).astype(np.uint64)
+        write_slices(storage, name, {"key": keys}, slice_of(keys, parts), parts)
+    before = [read_slice(storage, names, number)["key"].tolist() for number in range(parts)]
+    for name, size in {"MOST_READS": 30, "FAN_IN": 4, "_CHUNK_BYTES": 500}.items():
+        monkeypatch.setattr(slices, name, size)
+    fewer = slices.merged(storage, names, parts, inline)
+    assert len(fewer) * parts <= 30 and set(storage.files()) == set(fewer)
+    assert [read_slice(storage, fewer, number)["key"].tolist() for number in range(parts)] == before
 
 
 def test_slices_hold_everything_once(tmp_path: Path) -> None:
