@@ -108,8 +108,8 @@ def lhotse(path: Path, folder: Path) -> Path:
 def limit(data: bytes) -> bytes:
     """What nobody can leave out: decoding, and encoding as many samples as asked."""
     with waveform.opened(data) as file:
-        rate = file.samplerate
-        blocks = [block[:, 0].copy() for block in waveform.decoded(file)]
+        rate = file.rate
+        blocks = [block[:, 0].copy() for block in file.blocks]
     samples = np.concatenate(blocks)
     places = np.linspace(0, len(samples) - 1, len(samples) * SAMPLING_RATE // rate).astype(np.int64)
     return waveform.encode(iter([samples[places]]), SAMPLING_RATE, "flac")[0]
@@ -165,13 +165,13 @@ def _stages(kind: str, files: Sequence[Path], data: list[bytes], rounds: int) ->
 
 def _drain(data: bytes) -> None:
     with waveform.opened(data) as file:
-        for _ in waveform.decoded(file):
+        for _ in file.blocks:
             pass
 
 
 def _decode(data: bytes) -> list[npt.NDArray[Any]]:
     with waveform.opened(data) as file:
-        return [block.copy() for block in waveform.decoded(file)]
+        return [block.copy() for block in file.blocks]
 
 
 def _mono(blocks: list[npt.NDArray[Any]]) -> list[waveform.Samples]:

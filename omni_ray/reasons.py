@@ -32,6 +32,8 @@ _ALL = (
     Reason("too_short", "the clip has fewer samples than the trainers need, or than --min-seconds asks"),
     Reason("too_long", "the clip is longer than --max-seconds"),
     Reason("non_finite", "the clip holds NaN or infinite samples"),
+    Reason("wrong_scale", "the clip's samples are floats far beyond full scale"),
+    Reason("missing_channel", "the recording does not have the channel that is asked for"),
     Reason("too_large", "the declared or decoded size is over the safety cap"),
     Reason("empty_text", "no visible text is left once markup and blanks are gone"),
     Reason("missing_media", "the annotation names a file that is not there"),

@@ -51,6 +51,9 @@ def prepare(
     min_seconds: Annotated[float | None, typer.Option(min=0, help="audio: shortest clip.")] = None,
     max_seconds: Annotated[float | None, typer.Option(min=0, help="audio: longest clip.")] = None,
     resampler: Annotated[str | None, typer.Option(help="audio: soxr (default) or torchaudio.")] = None,
+    channel: Annotated[
+        str | None, typer.Option(help="audio: mix (default), left, right, or a number that counts from 1.")
+    ] = None,
     size: Annotated[int | None, typer.Option(min=1, help="images, ocr: edge in pixels (224).")] = None,
     fit: Annotated[str | None, typer.Option(help="images, ocr: squash (default), crop or pad.")] = None,
     image_format: Annotated[str | None, typer.Option(help="images, ocr: jpeg or png.")] = None,
@@ -88,6 +91,7 @@ def prepare(
             "min_seconds": min_seconds,
             "max_seconds": max_seconds,
             "resampler": resampler,
+            "channel": channel,
         },
         "images": {"size": size, "fit": fit, "image_format": image_format, "quality": quality},
         "ocr": {"size": size, "fit": fit, "image_format": image_format, "quality": quality},

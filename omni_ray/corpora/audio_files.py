@@ -40,6 +40,8 @@ class AudioFiles(Corpus):
         "start": (),
         "end": (),
         "duration": (),
+        "offset": ("offset",),  # NeMo's, where it is NeMo's
+        "channel": (),
     }
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:

@@ -18,6 +18,7 @@ from omni_ray.corpora.media import fetch
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from omni_ray.sources.segments import Cutter
     from omni_ray.sources.tree import Tree
 
 Record = dict[str, Any] | Rejected
@@ -51,51 +52,63 @@ def rows_of(tree: Tree, file: str, items: Iterable[pa.Table | Rejected], modalit
     if modality == "images":
         yield from _pictures(tree, file, items)
         return
+    from omni_ray.sources.segments import Cutter
+
     role, make = _MAKERS[modality]
+    cutter = Cutter()
     for item in items:
         if isinstance(item, Rejected):
             yield item
             continue
         for batch in item.to_batches(max_chunksize=64):
             for row in batch.to_pylist():
-                if row.get("start") is not None:
-                    yield _segment(tree, file, row)
+                if "start" in row or "offset" in row:
+                    yield _segment(tree, file, row, cutter)
                     continue
                 data, name = media_of(tree, file, row[role], row)
                 yield data if isinstance(data, Rejected) else make(row, data, name)
+    cutter.close()
 
 
-def _segment(tree: Tree, file: str, row: Mapping[str, Any]) -> Record:
+def _segment(tree: Tree, file: str, row: Mapping[str, Any], cutter: Cutter) -> Record:
     """A row that is a stretch of a recording: from ``start`` to ``end``, or for ``duration``."""
-    from omni_ray.sources.segments import BadSegment, read_segment
-
     ident, where, value = row["id"], row["where"], row["audio"]
+    begin = row["start"] if "start" in row else (row["offset"] or 0)  # NeMo reads from 0 where there is no offset
     try:
-        start = float(row["start"])
+        start = float(begin)
         end = float(row["end"]) if row.get("end") is not None else start + float(row["duration"])
     except (KeyError, TypeError, ValueError):
-        said = f"start {row['start']}, end {row.get('end')}, duration {row.get('duration')}"
+        said = f"start {begin}, end {row.get('end')}, duration {row.get('duration')}"
         return Rejected(ident, where, "bad_row", f"{said}: not seconds")
     if isinstance(value, Mapping) and value.get("bytes") is None:
         value = value.get("path")
     if not isinstance(value, str) or not value.strip():
         return Rejected(ident, where, "missing_media", "start and end are for recordings in files of their own")
-
-    def read(tree: Tree, name: str, limit: int) -> bytes:
-        with tree.open(name) as recording:
-            return read_segment(recording, start, end)
-
     name = media_name(tree, file, value)
-    try:
-        data = fetch(tree, name, ident, where, read=read)
-    except BadSegment as error:
-        return Rejected(ident, where, "bad_row", f"{name} {error}")
-    except RuntimeError as error:  # what soundfile raises
-        return Rejected(ident, where, "decode_error", f"{name}: {error}")
+    data = fetch_stretch(tree, name, ident, where, start, end, cutter)
     if isinstance(data, Rejected):
         return data
     stem = name.removesuffix(".flac")
     return _clip(row, data, f"{stem}-{start:.3f}-{end:.3f}.flac")
+
+
+def fetch_stretch(
+    tree: Tree, name: str, ident: str, where: str, start: float, end: float | None, cutter: Cutter
+) -> bytes | Rejected:
+    """The recording ``name`` from ``start`` to ``end`` (None for its end), in seconds, as WAV; or why it cannot be had."""
+    from omni_ray.sources.recordings import Unusable
+    from omni_ray.sources.segments import BadSegment
+
+    def read(tree: Tree, name: str, limit: int) -> bytes:
+        with tree.open(name) as recording:
+            return cutter.cut(name, recording, start, end)
+
+    try:
+        return fetch(tree, name, ident, where, read=read)
+    except BadSegment as error:
+        return Rejected(ident, where, "bad_row", f"{name} {error}")
+    except Unusable as error:
+        return Rejected(ident, where, error.reason, f"{name}: {error}")
 
 
 def media_of(
@@ -148,6 +161,7 @@ def _clip(row: Mapping[str, Any], data: bytes, name: str) -> dict[str, Any]:
         "path": clip_path(name),
         "text": row["text"],
         "speaker": row.get("speaker"),
+        "channel": row.get("channel"),
     }
 
 

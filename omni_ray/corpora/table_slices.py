@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.corpora.table_rows import media_name
+from omni_ray.errors import SourceError
 from omni_ray.sources.lists import Seen
 from omni_ray.sources.tables import read_table_unit, table_units
 from omni_ray.sources.tree import Tree, is_safe_name
@@ -34,6 +35,8 @@ def media_units(
     Raises:
         SourceError: a required column is missing, or a file is not what its name says.
     """
+    if {"end", "duration"} & set(options.columns) and "start" not in options.columns:
+        raise SourceError("--columns: where a clip ends or how long it is says nothing without start=...")
     wanted = options.records_per_unit(ROWS_PER_UNIT[modality])
     finer = replace(options, unit_scale=options.unit_scale / _TEXT_SHARE)
     seen = Seen()

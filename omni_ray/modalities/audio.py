@@ -17,15 +17,15 @@ from omni_ray.errors import OmniError
 from omni_ray.modalities import waveform
 from omni_ray.modalities.base import Modality, Params, Transformed
 from omni_ray.modalities.lines import one_line
+from omni_ray.sources.endings import AUDIO
 
 SAMPLING_RATE = 16_000
 MIN_SAMPLES = 513
 """The trainers' mel transform pads by reflection and needs more than 512 samples."""
 MAX_TEXT_CHARS = 131_072
 """Python's csv module refuses longer fields, and ends the trainer."""
+_STATS = ("seconds", "outside_1_10s", "ctc_infeasible", "overdriven", "rescaled")
 _USUAL_SECONDS = (1.0, 10.0)
-_OVERDRIVEN = 2.0
-"""MP3 and resampling overshoot full scale a little; twice full scale is a file that was written in another scale."""
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 _LONGEST_NAME = 240
 """Bytes of a file name: most file systems take 255, and a temporary name may be a little longer."""
@@ -39,12 +39,15 @@ class AudioParams(Params):
         audio_format: "flac" or "wav" (PCM_16).
         min_seconds, max_seconds: shorter and longer clips are quarantined. Default: all of 513 samples and more.
         resampler: "soxr" (soxr HQ) or "torchaudio" (Kaiser-windowed sinc).
+        channel: of recordings with several: "mix" (their mean), "left", "right", or a number that counts from 1. A row
+            that names a channel of its own goes before.
     """
 
     audio_format: str = "flac"
     min_seconds: float = 0.0
     max_seconds: float | None = None
     resampler: str = "soxr"
+    channel: str = "mix"
 
     def __post_init__(self) -> None:
         if self.audio_format not in {"flac", "wav"}:
@@ -53,6 +56,24 @@ class AudioParams(Params):
             raise OmniError(f"--resampler {self.resampler}: there are {' and '.join(waveform.RESAMPLERS)}")
         if self.max_seconds is not None and self.max_seconds <= self.min_seconds:
             raise OmniError(f"--max-seconds {self.max_seconds} is not above --min-seconds {self.min_seconds}")
+        try:
+            channel_number(self.channel)
+        except ValueError:
+            raise OmniError(f"--channel {self.channel}: mix, left, right, or a number that counts from 1") from None
+
+
+_CHANNELS = {"mix": None, "": None, "left": 1, "a": 1, "right": 2, "b": 2}
+
+
+def channel_number(name: str) -> int | None:
+    """The channel that a name means, counted from 1; None for the mean of all. Raises ValueError."""
+    name = name.strip().lower()
+    if name in _CHANNELS:
+        return _CHANNELS[name]
+    number = int(name.removesuffix(".0"))
+    if number < 1:
+        raise ValueError(name)
+    return number
 
 
 def ctc_frames(num_samples: int, downsampling: int = 8) -> int:
@@ -92,10 +113,12 @@ class Audio(Modality[AudioParams]):
 
     name = "audio"
     params_type = AudioParams
+    version = 2
 
     @property
     def raw_schema(self) -> pa.Schema:
-        """``audio`` is an encoded file, ``path`` its place in the corpus, with any ending."""
+        """``audio`` is an encoded file, ``path`` its place in the corpus, with any ending; ``channel`` as
+        :func:`channel_number` takes it, or null."""
         return pa.schema(
             [
                 ("id", pa.string()),
@@ -105,6 +128,7 @@ class Audio(Modality[AudioParams]):
                 ("path", pa.string()),
                 ("text", pa.string()),
                 ("speaker", pa.string()),
+                ("channel", pa.string()),
             ]
         )
 
@@ -117,17 +141,19 @@ class Audio(Modality[AudioParams]):
         """Decode, downmix, resample, encode.
 
         ``stats`` of what is kept: ``seconds``, and the number of clips ``outside_1_10s``, ``ctc_infeasible``
-        (transcripts too fast for the audio encoder) and ``overdriven`` (clamped from over twice full scale).
+        (transcripts too fast for the audio encoder), ``overdriven`` (clamped from over twice full scale) and
+        ``rescaled`` (floats in the scale of 16-bit integers).
         """
         rows: list[dict[str, Any]] = []
         rejected: list[Rejected] = []
-        stats = dict.fromkeys(("seconds", "outside_1_10s", "ctc_infeasible", "overdriven"), 0.0)
+        stats = dict.fromkeys(_STATS, 0.0)
         for batch in raw.to_batches(max_chunksize=16):
             for row in batch.to_pylist():
                 try:
                     clip, kept = _clip(row, corpus, params)
                 except waveform.Unusable as error:
-                    rejected.append(Rejected(row["id"], row["where"], error.reason, str(error), row["records"] or 1))
+                    said = f"{_file(row)}{error}"
+                    rejected.append(Rejected(row["id"], row["where"], error.reason, said, row["records"] or 1))
                     continue
                 rows.append(kept)
                 _count(stats, clip, kept["text"])
@@ -151,6 +177,13 @@ class Audio(Modality[AudioParams]):
                 f"{infeasible:.0f} of {samples} clips are spoken faster than 12.5 characters a second: with "
                 "downsample_time 8 nothing is learnt from them; `omni-ray plan` sets 4 where it must"
             )
+        overdriven, rescaled = stats.get("overdriven", 0), stats.get("rescaled", 0)
+        if overdriven:
+            said.append(f"{overdriven:.0f} of {samples} clips go beyond twice full scale, and are clipped there")
+        if rescaled:
+            said.append(
+                f"{rescaled:.0f} of {samples} clips held floats in the scale of 16-bit integers, and were divided by 32,768"
+            )
         return said
 
 
@@ -163,7 +196,10 @@ def _clip(row: Mapping[str, Any], corpus: str, params: AudioParams) -> tuple[wav
     path = _path(row["path"], params.audio_format)
     if not row["audio"]:
         raise waveform.Unusable("decode_error", "the file is empty")
-    clip = waveform.convert(row["audio"], SAMPLING_RATE, params.audio_format, params.resampler, params.max_seconds)
+    channel = _channel(row["channel"] or params.channel)
+    clip = waveform.convert(
+        row["audio"], SAMPLING_RATE, params.audio_format, params.resampler, params.max_seconds, channel
+    )
     seconds = clip.num_samples / SAMPLING_RATE
     if clip.num_samples < MIN_SAMPLES or seconds < params.min_seconds:
         raise waveform.Unusable("too_short", f"{clip.num_samples} samples at 16 kHz ({seconds:.3f} s)")
@@ -179,6 +215,22 @@ def _clip(row: Mapping[str, Any], corpus: str, params: AudioParams) -> tuple[wav
         "duration": seconds,
         "source_sampling_rate": clip.source_rate,
     }
+
+
+def _file(row: Mapping[str, Any]) -> str:
+    """The file's name, for messages whose place is a row of a table."""
+    path = (row["path"] or "").removesuffix(".flac")
+    name = path if path.lower().endswith(AUDIO) else f"{path}.flac"
+    return "" if row["where"].startswith(name.rpartition(".")[0]) else f"{name}: "
+
+
+def _channel(name: str) -> int | None:
+    try:
+        return channel_number(name)
+    except ValueError:
+        raise waveform.Unusable(
+            "missing_channel", f"channel {name}: left, right, or a number that counts from 1"
+        ) from None
 
 
 def _path(path: str, audio_format: str) -> str:
@@ -198,4 +250,5 @@ def _count(stats: dict[str, float], clip: waveform.Clip, text: str) -> None:
     stats["seconds"] += seconds
     stats["outside_1_10s"] += not low <= seconds <= high
     stats["ctc_infeasible"] += ctc_needed(text) > ctc_frames(clip.num_samples)
-    stats["overdriven"] += clip.peak > _OVERDRIVEN
+    stats["overdriven"] += clip.peak > waveform.OVERDRIVEN
+    stats["rescaled"] += clip.is_rescaled

@@ -10,8 +10,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -20,7 +19,9 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from omni_ray.modalities.audio_headers import is_flac, missing_bytes
+from omni_ray.sources.audio_headers import is_flac
+from omni_ray.sources.recordings import Recording, opened
+from omni_ray.sources.recordings import Unusable as Unusable
 
 Floats = npt.NDArray[np.float32]
 """Mono, full scale at 1.0, shape (n,)."""
@@ -31,14 +32,13 @@ MAX_SECONDS = 2 * 3600
 """A longer recording is not a training clip."""
 MAX_VALUES = 1 << 31
 """Samples of all channels together: two hours of six channels at 48 kHz. Silence can be packed to nearly nothing."""
-MAX_CHANNELS = 64
-RATES = range(1_000, 768_001)
-_FORMATS = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "MP3", "OGG", "AIFF", "AU", "CAF", "NIST"}
-"""libsndfile also takes the formats of samplers and of MATLAB, whose marks any file might begin with."""
-_BLOCK = 1 << 16
-"""Values read at once: what fits into a core's cache. libsndfile also clears what it cannot fill of a longer buffer."""
 _SINC_BLOCK = 1 << 19
 _HUGE = 1e9
+OVERDRIVEN = 2.0
+"""MP3 and resampling overshoot full scale a little; twice full scale is a file that was written in another scale."""
+_NO_SOUND = 16.0
+"""24 dB over full scale: no recording is so loud."""
+_INT16_PEAK = 32768
 _FLAC_EXTRAS = 1 << 16
 """Bytes that a FLAC file may have beside its samples and still be kept as it is."""
 
@@ -52,14 +52,6 @@ _KAISER: dict[str, Any] = {
 """torchaudio's "kaiser best" parameters: alias at -144 dB, flat to 7.2 kHz when going to 16 kHz."""
 
 
-class Unusable(Exception):
-    """A clip that cannot be used: ``reason`` is a code of :mod:`omni_ray.reasons`, the text says what was seen."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-
-
 @dataclass(frozen=True)
 class Clip:
     """A clip as it goes into a shard.
@@ -69,19 +61,29 @@ class Clip:
         num_samples: samples in it, counted.
         source_rate: the rate of the file it was made from, in Hz.
         peak: the largest sample there was before 16 bits could hold it; full scale is 1.0.
+        is_rescaled: its samples were floats in the scale of 16-bit integers.
     """
 
     data: bytes
     num_samples: int
     source_rate: int
     peak: float
+    is_rescaled: bool = False
 
 
-def convert(data: bytes, rate: int, audio_format: str, resampler: str = "soxr", longest: float | None = None) -> Clip:
-    """A whole file (WAV, FLAC, MP3, Ogg Vorbis and Opus, AIFF, ...) as mono FLAC or WAV.
+def convert(
+    data: bytes,
+    rate: int,
+    audio_format: str,
+    resampler: str = "soxr",
+    longest: float | None = None,
+    channel: int | None = None,
+) -> Clip:
+    """A whole file (WAV, FLAC, MP3, Ogg, AAC, ...) as mono FLAC or WAV.
 
     A file that is mono 16-bit FLAC at ``rate`` already is decoded to the end, and then kept as it is, byte for
-    byte, if FLAC is wanted: the samples are the same either way.
+    byte, if FLAC is wanted: the samples are the same either way. A file of floats in the scale of 16-bit integers is
+    brought to full scale.
 
     Args:
         data: the file's bytes.
@@ -90,114 +92,94 @@ def convert(data: bytes, rate: int, audio_format: str, resampler: str = "soxr", 
         resampler: "soxr" (soxr HQ) or "torchaudio" (Kaiser-windowed sinc).
         longest: seconds after which decoding may stop. It does a second later: the clip's exact length is for the
             caller to judge.
+        channel: which of several channels, counted from 1; None for the mean of all.
 
     Raises:
-        Unusable: ``decode_error``, ``truncated``, ``non_finite``, ``too_long`` or ``too_large``.
+        Unusable: ``decode_error``, ``truncated``, ``non_finite``, ``wrong_scale``, ``missing_channel``, ``too_long`` or
+            ``too_large``.
     """
-    kept = _verified(data, rate, longest) if audio_format == "flac" and is_flac(data, rate) else None
+    kept = _verified(data, rate, longest, channel) if audio_format == "flac" and is_flac(data, rate) else None
     if kept is not None:
         return kept
-    with opened(data) as file:
-        mono = Downmix()
-        blocks = map(mono, decoded(file, longest))
-        encoded, count = encode(resampled(blocks, file.samplerate, rate, resampler), rate, audio_format)
-        return Clip(encoded, count, file.samplerate, mono.peak)
+    made, is_float = _made(data, rate, audio_format, resampler, longest, Downmix(channel))
+    if not is_float or made.peak <= OVERDRIVEN:
+        return made
+    if made.peak <= _INT16_PEAK and _are_integers(data):
+        made, _ = _made(data, rate, audio_format, resampler, longest, Downmix(channel, 1 / _INT16_PEAK))
+        return replace(made, is_rescaled=True)
+    if made.peak > _NO_SOUND:
+        raise Unusable("wrong_scale", f"its floats go up to {made.peak:,.0f}, where full scale is 1")
+    return made
 
 
-def _verified(data: bytes, rate: int, longest: float | None) -> Clip | None:
-    """The file itself, decoded to its end; None where it is damaged, or holds pictures or tags behind its samples."""
-    with opened(data) as file:
-        mono = Downmix()
-        try:
-            count = sum(len(mono(block)) for block in decoded(file, longest, to_the_end=True))
-        except soundfile.LibsndfileError:
-            return None
-        return Clip(data, count, rate, mono.peak) if len(data) <= 2 * count + _FLAC_EXTRAS else None
+def _made(
+    data: bytes, rate: int, audio_format: str, resampler: str, longest: float | None, mono: Downmix
+) -> tuple[Clip, bool]:
+    """The clip, and whether it was made from floats of any scale."""
+    with opened(data) as recording:
+        blocks = map(mono, bounded(recording, longest))
+        encoded, count = encode(resampled(blocks, recording.rate, rate, resampler), rate, audio_format)
+        return Clip(encoded, count, recording.rate, mono.peak), recording.is_float
 
 
-class _Forward(soundfile.SoundFile):  # type: ignore[misc]
-    """Reads or writes from front to back; reads until nothing comes, however many frames the header counts.
-
-    soundfile would seek after each block, and stop at the number of frames in the header: FLAC that was written to a
-    pipe has no such number, and an MP3 file's is a guess.
-    """
-
-    def seekable(self) -> bool:
-        return False
+def _verified(data: bytes, rate: int, longest: float | None, channel: int | None) -> Clip | None:
+    """The file itself, decoded to its end; None where its header miscounts, or there is more in it than sound."""
+    with opened(data) as recording:
+        mono = Downmix(channel)
+        count = sum(len(mono(block)) for block in bounded(recording, longest))
+        is_lean = len(data) <= 2 * count + _FLAC_EXTRAS
+        return Clip(data, count, rate, mono.peak) if recording.is_as_said and is_lean else None
 
 
-@contextmanager
-def opened(data: bytes) -> Iterator[soundfile.SoundFile]:
-    """The file open for reading, once it and what it says of itself are believable.
-
-    Raises:
-        Unusable: ``decode_error`` or ``truncated``, inside as well.
-    """
-    raw = io.BytesIO(data)
-    try:
-        with _Forward(raw) as file:
-            if file.format not in _FORMATS:
-                raise Unusable("decode_error", f"a file in the format {file.format}")
-            if file.samplerate not in RATES:
-                raise Unusable("decode_error", f"a sampling rate of {file.samplerate} Hz")
-            if not 1 <= file.channels <= MAX_CHANNELS:
-                raise Unusable("decode_error", f"{file.channels} channels")
-            missing = missing_bytes(data)
-            if missing:
-                raise Unusable("truncated", f"{missing} bytes fewer than its header says")
-            yield file
-    except soundfile.LibsndfileError as error:
-        # A decoder that fails inside the file found damage; one that fails at its end wanted more of it.
-        is_cut = data[:4] in {b"fLaC", b"RIFF", b"RF64", b"FORM"} and raw.tell() >= len(data)
-        raise Unusable("truncated" if is_cut else "decode_error", error.error_string.strip()) from error
+def _are_integers(data: bytes) -> bool:
+    with opened(data) as recording:
+        return all(bool((np.rint(block) == block).all()) for block in recording.blocks)
 
 
-def decoded(
-    file: soundfile.SoundFile, longest: float | None = None, to_the_end: bool = False
-) -> Iterator[npt.NDArray[Any]]:
-    """Blocks as they are in the file, shape (n, channels), int16 or float32; each good until the next is asked for.
+def bounded(recording: Recording, longest: float | None = None) -> Iterator[npt.NDArray[Any]]:
+    """The recording's blocks, as long as there are not too many; each good until the next is asked for.
 
     Args:
-        file: as :func:`opened` gives it.
+        recording: as :func:`omni_ray.sources.recordings.opened` gives it.
         longest: seconds; a second more than that is too long.
-        to_the_end: ask for more than the header of a FLAC file counts, which finds what is behind.
 
     Raises:
         Unusable: ``truncated``, ``too_long`` or ``too_large``.
     """
-    frames = 0
-    # Only FLAC counts its samples: WAV was measured in bytes, the others estimate.
-    promised = file.frames if file.format == "FLAC" and file.frames < 1 << 36 else None
-    # libsndfile turns 16 bits into floats one by one, which takes longer than reading them.
-    dtype = "int16" if file.subtype == "PCM_16" else "float32"
-    buffer = np.empty((max(1, _BLOCK // file.channels), file.channels), dtype)
-    while promised is None or frames < promised:
-        wanted = len(buffer) if promised is None or to_the_end else min(len(buffer), promised - frames)
-        block = buffer[: file.buffer_read_into(buffer[:wanted], dtype)]
+    frames, rate = 0, recording.rate
+    for block in recording.blocks:
         frames += len(block)
-        if not len(block):
-            break
-        if longest is not None and frames > (longest + 1) * file.samplerate:
+        if longest is not None and frames > (longest + 1) * rate:
             raise Unusable("too_long", f"more than {longest:g} s")
-        if frames > min(MAX_SECONDS * file.samplerate, MAX_VALUES // file.channels):
-            raise Unusable("too_large", f"more than {frames // file.samplerate // 60} minutes")
+        if frames > min(MAX_SECONDS * rate, MAX_VALUES // recording.channels):
+            raise Unusable("too_large", f"more than {frames // rate // 60} minutes")
         yield block
-    if promised is not None and frames < promised:
-        raise Unusable("truncated", f"{frames} of {promised} samples are there")
 
 
 class Downmix:
-    """Averages channels; ``peak``, with full scale at 1.0, grows with what is seen."""
+    """Averages channels, or takes one; ``peak``, with full scale at 1.0, grows with what is seen.
 
-    def __init__(self) -> None:
+    Args:
+        channel: counted from 1; None for the mean of all.
+        scale: what samples that are floats are multiplied by.
+    """
+
+    def __init__(self, channel: int | None = None, scale: float = 1.0) -> None:
         self.peak = 0.0
+        self._channel, self._scale = channel, scale
 
     def __call__(self, block: npt.NDArray[Any]) -> Samples:
         """One channel of the same block; a view where there is only one.
 
         Raises:
-            Unusable: ``non_finite``.
+            Unusable: ``non_finite`` or ``missing_channel``.
         """
+        if self._channel is not None:
+            if self._channel > block.shape[1]:
+                raise Unusable("missing_channel", f"no channel {self._channel}: there are {block.shape[1]}")
+            block = block[:, self._channel - 1 : self._channel]
+        if self._scale != 1 and block.dtype != np.int16:
+            block = block * np.float32(self._scale)
         low, high = float(block.min()), float(block.max())
         if not (high < _HUGE and low > -_HUGE):  # false for NaN as well
             raise Unusable("non_finite", "NaN, infinite or absurdly large samples")
@@ -207,8 +189,8 @@ class Downmix:
         if channels == 1:
             return block[:, 0]
         mono = block[:, 0].astype(np.float32)
-        for channel in range(1, channels):
-            mono += block[:, channel]
+        for number in range(1, channels):
+            mono += block[:, number]
         mono /= np.float32(channels)
         return mono if scale == 1 else mono * np.float32(scale)
 
@@ -298,10 +280,17 @@ def to_int16(samples: Samples) -> npt.NDArray[np.int16]:
     return np.clip(np.rint(scaled, out=scaled), -32768, 32767, out=scaled).astype(np.int16)
 
 
+class _Sequential(soundfile.SoundFile):  # type: ignore[misc]
+    """Writes from front to back: soundfile would seek after each block."""
+
+    def seekable(self) -> bool:
+        return False
+
+
 def encode(blocks: Iterator[Samples], rate: int, audio_format: str) -> tuple[bytes, int]:
     """The file and its number of samples; the same samples give the same bytes."""
     buffer, count = io.BytesIO(), 0
-    with _Forward(buffer, "w", rate, 1, "PCM_16", format=audio_format.upper()) as file:
+    with _Sequential(buffer, "w", rate, 1, "PCM_16", format=audio_format.upper()) as file:
         for block in blocks:
             file.write(to_int16(block))
             count += len(block)

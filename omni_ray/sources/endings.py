@@ -2,5 +2,23 @@
 
 from __future__ import annotations
 
-AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".aiff", ".aif")
-"""Recordings that are read; with the dot, in lower case."""
+AUDIO = (
+    *(
+        ".wav",
+        ".flac",
+        ".mp3",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".aiff",
+        ".aif",
+        ".aifc",
+        ".au",
+        ".snd",
+        ".caf",
+        ".w64",
+        ".mp2",
+    ),
+    *(".m4a", ".m4b", ".mp4", ".aac", ".webm", ".weba", ".mka", ".wma", ".amr", ".3gp", ".spx", ".wv", ".ape", ".tta"),
+)
+"""Recordings that :mod:`omni_ray.sources.recordings` reads; with the dot, in lower case."""

@@ -24,6 +24,9 @@ REQUIRED = {
 NOT_STRINGS = frozenset({"audio", "image", "captions", "words"})
 """Roles whose values pass through as they are; those of all other roles become strings."""
 
+_ONLY_WITH = {"offset": ("audio", "audio_filepath")}
+"""Roles whose columns mean what they say only beside others: NeMo's manifests have offsets, and so have other tables."""
+
 _BYTES_OF = {
     pa.string(): pa.binary(),
     pa.large_string(): pa.large_binary(),
@@ -61,6 +64,11 @@ def choose_columns(
             chosen[role] = found
         elif named or role in REQUIRED:
             raise SourceError(_no_column(name, role, wanted, there))
+    for role, (other, column) in _ONLY_WITH.items():
+        if role in chosen and role not in options.columns and chosen.get(other) != column:
+            del chosen[role]
+    if "offset" in chosen and "duration" in there:
+        chosen.setdefault("duration", "duration")
     return chosen
 
 

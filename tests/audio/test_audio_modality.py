@@ -110,7 +110,14 @@ def test_limits_of_length_are_exact_and_inclusive(kind: str) -> None:
 
 @pytest.mark.parametrize(
     "params",
-    [{"audio_format": "mp3"}, {"resampler": "linear"}, {"min_seconds": 3.0, "max_seconds": 3.0}, {"max_seconds": 0.0}],
+    [
+        {"audio_format": "mp3"},
+        {"resampler": "linear"},
+        {"min_seconds": 3.0, "max_seconds": 3.0},
+        {"max_seconds": 0.0},
+        {"channel": "0"},
+        {"channel": "middle"},
+    ],
 )
 def test_parameters_that_make_no_sense_are_refused(params: dict[str, Any]) -> None:
     with pytest.raises(OmniError):
@@ -135,10 +142,35 @@ def test_stats_count_what_trains_badly() -> None:
         {"audio": encoded(5 * sine(440, seconds=2.0), subtype="FLOAT")},
     ]
     done = transform(*rows)
-    assert done.stats == {"seconds": 4.6, "outside_1_10s": 1, "ctc_infeasible": 1, "overdriven": 1}
+    assert done.stats == {"seconds": 4.6, "outside_1_10s": 1, "ctc_infeasible": 1, "overdriven": 1, "rescaled": 0}
     said = AUDIO.warnings(done.kept.num_rows, done.stats, AudioParams())
-    assert len(said) == 2
+    assert len(said) == 3
     assert AUDIO.warnings(0, {}, AudioParams()) == []
+
+
+def test_floats_in_the_scale_of_integers_are_brought_to_full_scale_and_a_word() -> None:
+    """scipy.io.wavfile.write of ``samples.astype(np.float32)``: not a square wave."""
+    samples = np.rint(20_000 * sine(440, level=1.0))
+    done = transform({"audio": encoded(samples, subtype="FLOAT")}, {"audio": encoded(samples * 0.7, subtype="FLOAT")})
+    [row] = done.kept.to_pylist()
+    assert (decoded(row["audio"]["bytes"]) * 32768).tolist() == samples.tolist()
+    assert "scale of 16-bit integers" in " ".join(AUDIO.warnings(1, done.stats, AudioParams()))
+    assert [(bad.reason, bad.detail) for bad in done.rejected] == [
+        ("wrong_scale", "c1.wav: its floats go up to 14,000, where full scale is 1")
+    ]
+
+
+def test_one_channel_of_a_telephone_call() -> None:
+    caller, called = sine(440, 8_000, level=0.3), sine(1000, 8_000, level=0.2)
+    call = encoded(np.stack([caller, called], axis=1), 8_000)
+    for wanted, signal in (("left", caller), ("2", called), ("B", called)):
+        [row] = transform({"audio": call}, channel=wanted).kept.to_pylist()
+        alone = transform({"audio": encoded(signal, 8_000)}).kept["audio"][0].as_py()
+        assert row["audio"]["bytes"] == alone["bytes"]
+    rows = [{"audio": call, "channel": name} for name in ("right", "3", "0", "x")]
+    done = transform(*rows, channel="left")
+    assert [bad.reason for bad in done.rejected] == ["missing_channel"] * 3
+    assert len(done.kept) == 1
 
 
 def test_ctc_needs_a_frame_a_character_and_a_blank_between_equals() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from omni_ray.modalities import waveform
 from omni_ray.modalities.waveform import convert
+from omni_ray.sources import recordings
 
 RATES = [8_000, 11_025, 12_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000]
 
@@ -78,7 +79,7 @@ def test_blocks_do_not_show(rate: int, kind: str, subtype: str, monkeypatch: pyt
     data = encoded(rng.uniform(-0.5, 0.5, (50_000, 2)), rate, kind, subtype)
     whole = convert(data, 16_000, "flac")
     for size in (997, 4096, 1 << 20):
-        monkeypatch.setattr(waveform, "_BLOCK", size)
+        monkeypatch.setattr(recordings, "_BLOCK", size)
         assert convert(data, 16_000, "flac") == whole
 
 

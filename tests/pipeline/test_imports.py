@@ -19,6 +19,7 @@ HEAVY = {
     "PIL",
     "scipy",
     "soundfile",
+    "av",
     "sentencepiece",
 }
 

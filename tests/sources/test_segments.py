@@ -15,7 +15,9 @@ import soundfile
 from omni_ray.corpora.audio_files import AudioFiles
 from omni_ray.corpora.base import Options, Rejected
 from omni_ray.corpora.locate import locate
-from omni_ray.sources.segments import BadSegment, read_segment
+from omni_ray.errors import SourceError
+from omni_ray.sources.recordings import Unusable
+from omni_ray.sources.segments import BadSegment, Cutter
 
 RATE = 22_050
 NOISE = np.random.default_rng(3).integers(-9000, 9000, (20 * RATE, 2), dtype=np.int16)
@@ -26,6 +28,10 @@ def recording(ending: str, **more: Any) -> io.BytesIO:
     soundfile.write(file, NOISE, RATE, format=ending, **more)
     file.seek(0)
     return file
+
+
+def read_segment(file: io.BytesIO, start: float, end: float | None) -> bytes:
+    return Cutter().cut("talk", file, start, end)
 
 
 @pytest.mark.parametrize("ending", ["WAV", "FLAC", "AIFF"])
@@ -60,6 +66,32 @@ def test_a_list_may_run_a_little_over_the_end() -> None:
     assert len(data) == RATE
 
 
+def test_to_the_end() -> None:
+    assert soundfile.info(io.BytesIO(read_segment(recording("WAV"), 19, None))).frames == RATE
+    assert soundfile.info(io.BytesIO(read_segment(recording("OGG"), 19, None))).frames == RATE
+
+
+@pytest.mark.parametrize("ending", ["OGG", "MP3"])
+def test_stretches_of_one_recording_in_any_order(ending: str) -> None:
+    """As each alone, whether they follow each other, overlap or go back."""
+    file, cutter = recording(ending), Cutter()
+    for start, end in [(1, 2), (1.5, 4), (4, 5), (3, 3.5), (19, 20.2), (0, 1)]:
+        file.seek(0)
+        together, _ = soundfile.read(io.BytesIO(cutter.cut("talk", file, start, end)))
+        alone, _ = soundfile.read(io.BytesIO(read_segment(recording(ending), start, end)))
+        assert (together == alone).all()
+    file.seek(0)
+    with pytest.raises(BadSegment):
+        cutter.cut("talk", file, 25, 26)
+
+
+def test_a_broken_recording_is_said() -> None:
+    with pytest.raises(Unusable):
+        read_segment(io.BytesIO(recording("OGG").getvalue()[:-500]), 19, 20)
+    with pytest.raises(Unusable):
+        read_segment(io.BytesIO(b"no recording"), 0, 1)
+
+
 def rows(tmp_path: Path, columns: str, lines: list[dict[str, Any]]) -> list[dict[str, Any] | Rejected]:
     source = tmp_path / "source"
     source.mkdir(exist_ok=True)
@@ -88,6 +120,27 @@ def test_rows_of_a_list_are_clips_of_one_recording(tmp_path: Path) -> None:
     assert (data == NOISE[round(1.5 * RATE) : round(3.5 * RATE)]).all()
     reasons = [bad.reason for bad in (beyond, what, gone) if isinstance(bad, Rejected)]
     assert reasons == ["bad_row", "bad_row", "missing_media"]
+
+
+def test_a_segment_without_a_start_is_not_the_recording(tmp_path: Path) -> None:
+    lines = [
+        {"audio": "talk.wav", "text": "one", "from": "", "to": 3},
+        {"audio": "talk.wav", "text": "two", "from": 3, "to": 5},
+    ]
+    bad, two = rows(tmp_path, "start=from,end=to", lines)
+    assert isinstance(bad, Rejected) and bad.reason == "bad_row"
+    assert isinstance(two, dict)
+    with pytest.raises(SourceError, match="start="):
+        rows(tmp_path, "end=to", lines)
+
+
+def test_a_manifest_of_nemo(tmp_path: Path) -> None:
+    lines = [
+        {"audio_filepath": "talk.wav", "offset": 2.5, "duration": 1.5, "text": "a part"},
+        {"audio_filepath": "talk.wav", "offset": "", "duration": 3, "text": "the beginning"},
+    ]
+    found = [row for row in rows(tmp_path, "", lines) if isinstance(row, dict)]
+    assert [soundfile.info(io.BytesIO(row["audio"])).frames for row in found] == [round(1.5 * RATE), 3 * RATE]
 
 
 def test_such_columns_mean_nothing_unless_named(tmp_path: Path) -> None:

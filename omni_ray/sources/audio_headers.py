@@ -1,0 +1,186 @@
+"""What audio files say of themselves, read from their bytes: decoders quietly believe the file, not the header."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+_CHUNKED: dict[bytes, tuple[Literal["little", "big"], bytes]] = {
+    b"RIFF": ("little", b"data"),
+    b"RF64": ("little", b"data"),
+    b"RIFX": ("big", b"data"),
+    b"FORM": ("big", b"SSND"),
+}
+"""WAV and AIFF: the byte order, and the chunk that holds the samples."""
+_UNKNOWN_FROM = 0x7FFF_0000
+"""Programs that write to a pipe cannot go back to fill in the size, and leave some huge number."""
+_STREAMINFO_END = 42
+_CHUNK_NAME = re.compile(rb"[A-Za-z0-9 _\-\xa9]{4}")
+_LITTLE_BEHIND = 4096
+"""Bytes behind the samples that may be anything: some programs pad."""
+_NIST_FIELD = re.compile(rb"^(\w+) -i (\d+)", re.MULTILINE)
+
+
+def missing_bytes(data: bytes) -> int:
+    """How many bytes a file lacks of what its own header says of its samples; 0 where it says nothing.
+
+    Read are WAV, Wave64, AIFF, AU, CAF and NIST SPHERE.
+    """
+    place = _samples_of(data)
+    return 0 if place is None else max(0, place[1] - len(data))
+
+
+def second_file(data: bytes) -> str:
+    """What stands behind the samples that a WAV or AIFF file counts, where it is no part of it; else "".
+
+    ``cat`` joins files so, and recorders that are cut off leave a count that is too small.
+    """
+    place = _samples_of(data)
+    if place is None or data[:4] not in _CHUNKED or place[1] + 8 > len(data):
+        return ""
+    order, _ = _CHUNKED[data[:4]]
+    at = place[1] + (place[1] - place[0]) % 2
+    while at + 8 <= len(data):
+        name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], order)
+        if name in _CHUNKED:
+            return "another file is joined to it"
+        if not _CHUNK_NAME.fullmatch(name) or at + 8 + size > len(data):
+            behind = len(data) - at
+            return f"{behind:,} bytes behind the samples that its header counts" if behind > _LITTLE_BEHIND else ""
+        at += 8 + size + size % 2
+    return ""
+
+
+def _samples_of(data: bytes) -> tuple[int, int] | None:
+    """Where the samples begin and should end, in bytes; None where the header does not say."""
+    if data[:4] in _CHUNKED:
+        return _of_chunks(data)
+    if data[:4] == b"riff":
+        return _of_wave64(data)
+    if data[:4] == b"caff":
+        return _of_caf(data)
+    if data[:4] == b".snd":
+        start, size = int.from_bytes(data[4:8], "big"), int.from_bytes(data[8:12], "big")
+        return None if size >= _UNKNOWN_FROM else (start, start + size)
+    if data[:8] == b"NIST_1A\n":
+        said = {name: int(value) for name, value in _NIST_FIELD.findall(data[:4096])}
+        wanted = (b"sample_count", b"sample_n_bytes", b"channel_count")
+        if b"shorten" in data[:1024] or any(name not in said for name in wanted):
+            return None
+        start = int(data[8:16]) if data[8:16].strip().isdigit() else 1024
+        return start, start + said[wanted[0]] * said[wanted[1]] * said[wanted[2]]
+    return None
+
+
+def _of_chunks(data: bytes) -> tuple[int, int] | None:
+    order, samples = _CHUNKED[data[:4]]
+    at, long_size = 12, 0
+    while at + 8 <= len(data):
+        name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], order)
+        if name == b"ds64":
+            long_size = int.from_bytes(data[at + 16 : at + 24], "little")
+        if name == samples:
+            if long_size and size == 0xFFFF_FFFF:
+                size = long_size
+            elif size >= _UNKNOWN_FROM or not size:
+                return None
+            return at + 8, at + 8 + size
+        at += 8 + size + size % 2
+    return None
+
+
+def _of_wave64(data: bytes) -> tuple[int, int] | None:
+    """Chunks with names of 16 bytes and sizes of 8, which count name and size, each beginning at a multiple of 8."""
+    at = 40
+    while at + 24 <= len(data):
+        size = int.from_bytes(data[at + 16 : at + 24], "little")
+        if data[at : at + 4] == b"data":
+            return at + 24, at + size
+        at += max(24, size + -size % 8)
+    return None
+
+
+def _of_caf(data: bytes) -> tuple[int, int] | None:
+    at = 8
+    while at + 12 <= len(data):
+        size = int.from_bytes(data[at + 4 : at + 12], "big", signed=True)
+        if data[at : at + 4] == b"data":
+            return None if size < 0 else (at + 12, at + 12 + size)
+        at += 12 + max(0, size)
+    return None
+
+
+def adts_is_cut(data: bytes) -> bool:
+    """Whether the last frame of raw AAC is not whole: each says its size (ISO/IEC 13818-7, 6.2)."""
+    at = 0
+    while at + 6 <= len(data) and data[at] == 0xFF and data[at + 1] & 0xF6 == 0xF0:
+        size = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
+        if at + size > len(data):
+            return True
+        at += max(7, size)
+    return False
+
+
+def flac_start(data: bytes) -> int | None:
+    """Where FLAC begins, which may be behind a tag; None where the file is not FLAC."""
+    at = 0
+    if data[:3] == b"ID3" and len(data) > 10:
+        a, b, c, d = (byte & 0x7F for byte in data[6:10])
+        at = 10 + (a << 21 | b << 14 | c << 7 | d)
+    is_flac = data[at : at + 4] == b"fLaC" and len(data) >= at + _STREAMINFO_END and data[at + 4] & 0x7F == 0
+    return at if is_flac else None
+
+
+def flac_samples(data: bytes, start: int) -> int:
+    """Samples of each channel that the header counts; 0 where it does not."""
+    return int.from_bytes(data[start + 21 : start + 26], "big") & (1 << 36) - 1
+
+
+def without_count(data: bytes, start: int) -> bytes:
+    """The same FLAC file with a header that counts no samples: then decoders read to the true end."""
+    return data[: start + 21] + bytes([data[start + 21] & 0xF0, 0, 0, 0, 0]) + data[start + 26 :]
+
+
+def flac_changes(data: bytes, start: int) -> bool:
+    """Whether a frame has another rate or other bits a sample than the first, which libFLAC takes no notice of.
+
+    RFC 9639, section 9.1: a frame begins with 15 bits that are hardly found elsewhere, and its header ends with a sum.
+    """
+    at, is_last = start + 4, False
+    while not is_last and at + 4 <= len(data):
+        is_last = data[at] >= 0x80
+        at += 4 + int.from_bytes(data[at + 1 : at + 4], "big")
+    sync = data[at : at + 2]
+    if sync not in (b"\xff\xf8", b"\xff\xf9") or at + 4 > len(data):
+        return False
+    rate, bits = data[at + 2] & 0x0F, data[at + 3] & 0x0E
+    while (at := data.find(sync, at + 2)) >= 0 and at + 4 <= len(data):
+        if (data[at + 2] & 0x0F, data[at + 3] & 0x0E) != (rate, bits) and _is_flac_frame(data[at : at + 16]):
+            return True
+    return False
+
+
+def _is_flac_frame(header: bytes) -> bool:
+    if len(header) < 16:
+        return False
+    number = next((n for n in range(8) if not header[4] << n & 0x80), 8)  # bytes of the coded number, as in UTF-8
+    size, rate = header[2] >> 4, header[2] & 0x0F
+    length = 4 + max(1, number) + {6: 1, 7: 2}.get(size, 0) + {12: 1, 13: 2, 14: 2}.get(rate, 0)
+    sum_ = 0
+    for byte in header[:length]:
+        for bit in range(7, -1, -1):
+            sum_ = (sum_ << 1 ^ (0x07 if (sum_ >> 7 ^ byte >> bit) & 1 else 0)) & 0xFF
+    return number != 1 and size != 0 and rate != 15 and sum_ == header[length]
+
+
+def is_flac(data: bytes, rate: int) -> bool:
+    """Whether ``data`` is plain FLAC, mono, 16 bits, at ``rate`` Hz, with its length in its header.
+
+    Read from STREAMINFO, the first block of every FLAC file (RFC 9639, section 8.2): 20 bits of rate, 3 of
+    channels - 1, 5 of bits - 1, 36 of samples. A file with tags of another format before it is not plain.
+    """
+    if flac_start(data) != 0:
+        return False
+    packed = int.from_bytes(data[18:26], "big")
+    found = (packed >> 44, (packed >> 41 & 7) + 1, (packed >> 36 & 31) + 1)
+    return found == (rate, 1, 16) and packed & (1 << 36) - 1 != 0

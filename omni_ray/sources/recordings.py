@@ -1,0 +1,394 @@
+"""Recordings, decoded block by block from their beginning to their true end.
+
+libsndfile reads what it reads right: WAV and its kin, FLAC, Ogg Vorbis and Opus, and MP3 whose length it guesses
+right. Other MP3, and whatever it does not know (AAC, MP4, WebM, WMA, ...), goes through FFmpeg. It would stop at the
+count in a FLAC header, and so is not shown it; and behind the first file of an Ogg chain, which is taken apart. What is
+decoded is then held against what the headers count.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from omni_ray.sources import audio_headers, mpeg_audio, ogg_pages
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+
+Block = npt.NDArray[Any]
+"""Shape (n, channels): int16, or float32 with full scale at 1.0."""
+
+MAX_CHANNELS = 64
+RATES = range(1_000, 768_001)
+_SNDFILE = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "MP3", "OGG", "AIFF", "AU", "CAF", "NIST"}
+"""libsndfile also takes the formats of samplers and of MATLAB, whose marks any file might begin with."""
+_BLOCK = 1 << 16
+"""Values read at once: what fits into a core's cache. libsndfile also clears what it cannot fill of a longer buffer."""
+_SLACK = 0.05
+"""Seconds that a decoder may give less than a container says: frames at both ends are longer than what was recorded."""
+_MARKS: tuple[tuple[int, bytes, str], ...] = (
+    (4, b"ftyp", "mov"),
+    (4, b"moov", "mov"),
+    (4, b"mdat", "mov"),
+    (0, b"\x1a\x45\xdf\xa3", "matroska"),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),
+    (0, b"#!AMR", "amr"),
+    (0, b"wvpk", "wv"),
+    (0, b"MAC ", "ape"),
+    (0, b"TTA1", "tta"),
+    (0, b"RIFF", "wav"),
+    (0, b"RF64", "wav"),
+    (0, b"riff", "w64"),
+    (0, b"RIFX", ""),
+    (0, b"OggS", "ogg"),
+    (0, b"fLaC", "flac"),
+    (8, b"AIFF", "aiff"),
+    (8, b"AIFC", "aiff"),
+    (0, b"caff", "caf"),
+    (0, b".snd", "au"),
+    (0, b"dns.", ""),
+    (0, b"NIST_1A", "nistsphere"),
+)
+"""Where a mark stands, the mark, and FFmpeg's name of the format: it is never left to guess."""
+_BY_FFMPEG = frozenset({"mov", "matroska", "asf", "amr", "wv", "ape", "tta"})
+_SAY_THEIR_LENGTH = frozenset({"mov", "matroska", "asf", "wv", "ape", "tta"})
+_OTHERS = (
+    (b"version https://git-lfs", "a Git LFS pointer: fetch the file itself (git lfs pull)"),
+    (b"<!doctype html", "an HTML page"),
+    (b"<html", "an HTML page"),
+    (b"\x1f\x8b", "gzip"),
+    (b"PK\x03\x04", "a zip archive"),
+)
+
+
+class Unusable(Exception):
+    """A recording that cannot be used: ``reason`` is a code of :mod:`omni_ray.reasons`, the text says what was seen."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+@dataclass
+class Recording:
+    """A recording that is open for reading, once.
+
+    Attributes:
+        rate: in Hz.
+        channels: how many.
+        blocks: in order, to the true end; each is good until the next is asked for. Raises Unusable where they fall
+            short of what the header counts.
+        is_float: its samples are numbers of any size, and their scale is a matter of the program that wrote them.
+        is_as_said: after the last block, whether it was as long as its header says, with nothing behind.
+    """
+
+    rate: int
+    channels: int
+    blocks: Iterator[Block] = field(default_factory=lambda: iter(()))
+    is_float: bool = False
+    is_as_said: bool = True
+
+
+@contextmanager
+def opened(data: bytes) -> Iterator[Recording]:
+    """The file open for reading, once it and what it says of itself are believable.
+
+    Raises:
+        Unusable: ``decode_error`` or ``truncated``, inside as well.
+    """
+    with _decoder(data) as recording:
+        if recording.rate not in RATES:
+            raise Unusable("decode_error", f"a sampling rate of {recording.rate} Hz")
+        if not 1 <= recording.channels <= MAX_CHANNELS:
+            raise Unusable("decode_error", f"{recording.channels} channels")
+        yield recording
+
+
+def can_seek(data: bytes) -> bool:
+    """Whether libsndfile reads the file, and finds any place in it exactly."""
+    return _format(data) not in (None, *_BY_FFMPEG, "ogg")
+
+
+def _format(data: bytes) -> str | None:
+    start = audio_headers.flac_start(data)
+    if start is not None:
+        return "flac"
+    return next((name for at, mark, name in _MARKS if data[at : at + len(mark)] == mark), None)
+
+
+def _decoder(data: bytes) -> AbstractContextManager[Recording]:
+    kind = _format(data)
+    if kind in _BY_FFMPEG:
+        return nullcontext(_by_ffmpeg(data, str(kind)))
+    if kind is not None:
+        return _by_libsndfile(data, kind)
+    if data[:1] == b"\xff" and len(data) > 7 and data[1] & 0xF6 == 0xF0:
+        if audio_headers.adts_is_cut(data):
+            raise Unusable("truncated", "its last frame is cut")
+        return nullcontext(_by_ffmpeg(data, "aac"))
+    frames = mpeg_audio.scan(data)
+    if frames is None:
+        raise Unusable("decode_error", _what_else(data))
+    return _mpeg(data, frames)
+
+
+def _what_else(data: bytes) -> str:
+    start = data[:64].lstrip().lower()
+    said = next((said for mark, said in _OTHERS if start.startswith(mark.lower())), None)
+    return f"no recording but {said}" if said else "no recording of a format that is known"
+
+
+@contextmanager
+def _mpeg(data: bytes, frames: mpeg_audio.MpegAudio) -> Iterator[Recording]:
+    # Some encoders count the frame that holds the count.
+    if frames.promised is not None and frames.frames < frames.promised - (not frames.ends_early):
+        raise Unusable("truncated", f"{frames.frames:,} of the {frames.promised:,} frames that its header counts")
+    # libsndfile takes half of the time, but stops where it believes the end to be.
+    is_plain = frames.parts < 2 and frames.is_uniform
+    is_whole = is_plain and _believed_length(data) >= frames.samples - frames.unheard
+    with _by_libsndfile(data, "mp3") if is_whole else nullcontext(_by_ffmpeg(data, "mp3")) as recording:
+        least = frames.samples - frames.unheard - round(_SLACK * recording.rate) - 1
+        recording.blocks = _held_against(recording.blocks, least, recording.rate)
+        yield recording
+
+
+def _believed_length(data: bytes) -> int:
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            return int(file.frames) if file.format == "MP3" else 0
+    except soundfile.LibsndfileError:
+        return 0
+
+
+def _held_against(blocks: Iterator[Block], least: float, rate: int) -> Iterator[Block]:
+    """The same blocks; at the end, at least so many samples have to have been there."""
+    count = 0
+    for block in blocks:
+        count += len(block)
+        yield block
+    if count < least:
+        raise Unusable("truncated", f"{count / rate:.2f} s of {least / rate:.2f} s can be decoded")
+
+
+# --- libsndfile
+
+
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]
+    """Reads from front to back, until nothing comes, however many frames the header counts.
+
+    soundfile would seek after each block, and stop at the number of frames in the header.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+@contextmanager
+def _by_libsndfile(data: bytes, kind: str) -> Iterator[Recording]:
+    start = audio_headers.flac_start(data)
+    links = _ogg_links(data) if kind == "ogg" else [data]
+    _check_headers(data, start)
+    shown = links[0] if start is None else audio_headers.without_count(data, start)
+    raw = io.BytesIO(shown)
+    try:
+        file = _open(raw)
+    except soundfile.LibsndfileError as error:
+        if len(links) > 1 or not kind:
+            raise _failed(error, data, raw) from error
+        yield _other_codec(data, kind, error)
+        return
+    try:
+        with file:
+            recording = Recording(file.samplerate, file.channels, is_float=file.subtype in ("FLOAT", "DOUBLE"))
+            if start is None:
+                recording.blocks = _chain(file, links[1:])
+            else:
+                recording.blocks = _flac_blocks(file, data, start, recording)
+            yield recording
+    except soundfile.LibsndfileError as error:
+        raise _failed(error, data, raw) from error
+
+
+def _check_headers(data: bytes, flac_start: int | None) -> None:
+    missing = audio_headers.missing_bytes(data)
+    if missing:
+        raise Unusable("truncated", f"{missing:,} bytes fewer than its header says")
+    behind = audio_headers.second_file(data)
+    if behind:
+        raise Unusable("decode_error", behind)
+    if flac_start is not None and audio_headers.flac_changes(data, flac_start):
+        raise Unusable("decode_error", "its rate or its bits a sample change on the way")
+
+
+def _open(raw: io.BytesIO) -> soundfile.SoundFile:
+    file = _Forward(raw)
+    if file.format not in _SNDFILE:
+        file.close()
+        raise Unusable("decode_error", f"a file in the format {file.format}")
+    return file
+
+
+def _failed(error: soundfile.LibsndfileError, data: bytes, raw: io.BytesIO) -> Unusable:
+    # A decoder that fails inside the file found damage; one that fails at its end wanted more of it.
+    is_cut = data[:4] in {b"fLaC", b"RIFF", b"RF64", b"FORM"} and raw.tell() >= len(data)
+    return Unusable("truncated" if is_cut else "decode_error", error.error_string.strip())
+
+
+def _other_codec(data: bytes, kind: str, error: soundfile.LibsndfileError) -> Recording:
+    """WAV and Ogg are wrappers: what libsndfile does not know in them, FFmpeg may."""
+    try:
+        return _by_ffmpeg(data, kind)
+    except Unusable:
+        raise Unusable("decode_error", error.error_string.strip()) from error
+
+
+def _blocks_of(file: soundfile.SoundFile) -> Iterator[Block]:
+    # libsndfile turns 16 bits into floats one by one, which takes longer than reading them.
+    dtype = "int16" if file.subtype == "PCM_16" else "float32"
+    buffer = np.empty((max(1, _BLOCK // file.channels), file.channels), dtype)
+    while count := file.buffer_read_into(buffer, dtype):
+        yield buffer[:count]
+
+
+def _flac_blocks(file: soundfile.SoundFile, data: bytes, start: int, recording: Recording) -> Iterator[Block]:
+    """To the number of samples that the header counts, and on from there while there are frames."""
+    promised = audio_headers.flac_samples(data, start)
+    dtype = "int16" if file.subtype == "PCM_16" else "float32"
+    buffer = np.empty((max(1, _BLOCK // file.channels), file.channels), dtype)
+    frames = 0
+    while wanted := min(len(buffer), promised - frames) if promised else len(buffer):
+        count = file.buffer_read_into(buffer[:wanted], dtype)
+        frames += count
+        if not count:
+            break
+        yield buffer[:count]
+    if frames < promised:
+        raise Unusable("truncated", f"{frames:,} of {promised:,} samples are there")
+    try:
+        count = file.buffer_read_into(buffer[:1], dtype)
+    except soundfile.LibsndfileError:
+        if data.find(b"fLaC", start + 4) >= 0:
+            raise Unusable("decode_error", "another file is joined to it") from None
+        recording.is_as_said = False  # something that is no sound, which players pass over
+        return
+    recording.is_as_said = promised > 0 and not count
+    if count:
+        yield buffer[:count]
+        yield from _blocks_of(file)
+
+
+def _ogg_links(data: bytes) -> list[bytes]:
+    pages = ogg_pages.scan(data)
+    if pages.short:
+        raise Unusable("truncated", f"{pages.short:,} bytes fewer than its last page says")
+    if pages.missing:
+        raise Unusable("truncated", f"{pages.missing:,} of its pages are missing")
+    ends = [*pages.links[1:], len(data)]
+    return [data[begin:end] for begin, end in zip(pages.links, ends, strict=False)] or [data]
+
+
+def _chain(first: soundfile.SoundFile, others: list[bytes]) -> Iterator[Block]:
+    yield from _blocks_of(first)
+    for link in others:
+        with _open(io.BytesIO(link)) as file:
+            if (file.samplerate, file.channels) != (first.samplerate, first.channels):
+                raise Unusable("decode_error", "files of different rates or channels are joined in it")
+            yield from _blocks_of(file)
+
+
+# --- FFmpeg
+
+
+def _by_ffmpeg(data: bytes, kind: str) -> Recording:
+    """Its first frame is decoded here: only that says how many samples a second there really are."""
+    frames = _frames(data, kind)
+    try:
+        first = next(frames)
+    except StopIteration:
+        raise Unusable("decode_error", "there is no sound in it") from None
+    return Recording(first.sample_rate, first.layout.nb_channels, _frame_blocks(first, frames))
+
+
+def _frames(data: bytes, kind: str) -> Iterator[AudioFrame]:
+    """The frames of the first stream of sound.
+
+    Raises:
+        Unusable: ``decode_error`` or ``truncated``.
+    """
+    import av
+
+    av.logging.set_level(av.logging.PANIC)
+    try:
+        with av.open(io.BytesIO(data), "r", format=kind, options=_PROBE.get(kind, {})) as container:
+            if not container.streams.audio:
+                raise Unusable("decode_error", "there is no sound in it")
+            stream = container.streams.audio[0]
+            promised = _seconds(container, stream) if kind in _SAY_THEIR_LENGTH else 0.0
+            seconds, longest = 0.0, 0.0
+            for packet in container.demux(stream):
+                try:
+                    decoded = packet.decode()
+                except av.error.InvalidDataError:
+                    if kind != "mp3":  # whose frames are counted
+                        raise
+                    continue
+                for frame in decoded:
+                    longest = max(longest, frame.samples / frame.sample_rate)
+                    seconds += frame.samples / frame.sample_rate
+                    yield frame
+            if seconds < promised - _SLACK - 2 * longest:
+                raise Unusable("truncated", f"{seconds:.2f} s of {promised:.2f} s are there")
+    except av.error.FFmpegError as error:
+        said = (error.strerror or type(error).__name__).lower()
+        raise Unusable("decode_error", f"FFmpeg: {said}") from error
+
+
+_PROBE = {"mp3": {"probesize": "4096", "analyzeduration": "0"}}
+"""MP3 says all in its first frame: looking for more takes as long as decoding a clip."""
+
+
+def _seconds(container: Any, stream: Any) -> float:
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    if container.duration is not None and len(container.streams) == 1:
+        return float(container.duration / 1_000_000)
+    return 0.0
+
+
+def _frame_blocks(first: AudioFrame, rest: Iterator[AudioFrame]) -> Iterator[Block]:
+    """Frames, which are short, joined to blocks. Their channels may change, as in MP3 files that were joined."""
+    rate, held, values = first.sample_rate, [_values(first)], 0
+    for frame in rest:
+        if frame.sample_rate != rate:
+            raise Unusable("decode_error", f"its rate changes from {rate} to {frame.sample_rate} Hz on the way")
+        block = _values(frame)
+        if values >= _BLOCK or block.shape[1] != held[0].shape[1]:
+            yield np.concatenate(held)
+            held, values = [], 0
+        held.append(block)
+        values += block.size
+    yield np.concatenate(held)
+
+
+_SCALES: dict[str, Callable[[Block], Block]] = {
+    "u": lambda values: (values.astype(np.float32) - 128) / 128,
+    "i": lambda values: (values / np.float64(1 << 31)).astype(np.float32),
+    "f": lambda values: values.astype(np.float32, copy=False),
+}
+
+
+def _values(frame: AudioFrame) -> Block:
+    try:
+        values = frame.to_ndarray()
+    except ValueError as error:
+        raise Unusable("decode_error", f"samples of the format {frame.format.name}") from error
+    shaped = values.T if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels)
+    return shaped if shaped.dtype == np.int16 else _SCALES[shaped.dtype.kind](shaped)
