@@ -1,12 +1,15 @@
 # Two commands for a new user: `make demo` and `make test`. The rest is for people who work on the project.
+# Users get what the product needs (.venv); what tests, checks and builds need comes on top (make dev).
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+DEV    := $(VENV)/.installed-dev
+PIP    := install --quiet --disable-pip-version-check --constraint constraints.txt
 PACKAGES := import sysconfig; print(sysconfig.get_path("purelib"))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-extras test-fast lint types format bench faults clean
+.PHONY: help install dev demo test test-extras test-fast lint types format bench faults clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -16,13 +19,19 @@ install: $(STAMP) ## create .venv with pinned dependencies
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "omni_ray needs Python 3.11 or later: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip $(PIP) --editable '.[speech,quality]'
 	touch $(STAMP)
+
+dev: $(DEV) ## add to .venv what tests and checks need
+
+$(DEV): $(STAMP)
+	$(BIN)/pip $(PIP) --editable '.[dev]'
+	touch $(DEV)
 
 demo: $(STAMP) ## corpora in, training files out, in about a minute
 	$(BIN)/omni-ray demo --root demo
 
-test: $(STAMP) test-extras ## the whole test suite
+test: $(DEV) test-extras ## the whole test suite
 	$(BIN)/python -m pytest
 
 # A Ray with its dashboard starts twice as slowly, so that what needs one, and the peers that others are held against,
@@ -33,31 +42,31 @@ test-extras: .venv-extras/.installed ## the tests that need a cluster's head, or
 .venv-extras/.installed: EXTRA := cluster,oracle
 .venv-bench/.installed: EXTRA := bench
 
-.venv-%/.installed: $(STAMP)
+.venv-%/.installed: $(DEV)
 	$(PYTHON) -m venv .venv-$*
 	$(BIN)/python -c '$(PACKAGES)' > "$$(.venv-$*/bin/python -c '$(PACKAGES)')/base.pth"
-	.venv-$*/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA)]'
+	.venv-$*/bin/pip $(PIP) --editable '.[$(EXTRA)]'
 	touch $@
 
-test-fast: $(STAMP) ## the tests that take seconds
+test-fast: $(DEV) ## the tests that take seconds
 	$(BIN)/python -m pytest -m "not slow"
 
 bench: .venv-bench/.installed ## ours, the peers and the limits, interleaved: make bench DATA=folder-of-corpora
 	@test -n "$(DATA)" || { echo "make bench DATA=FOLDER: a folder of corpora in their native layouts; omni-ray list says which"; exit 2; }
-	.venv-bench/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps img2dataset daft
+	.venv-bench/bin/pip $(PIP) --no-deps img2dataset daft
 	.venv-bench/bin/python -m benchmarks --data $(DATA) --output benchmarks/latest.json
 
-faults: $(STAMP) ## fifty seeded kills, and the table of docs/reliability.md
+faults: $(DEV) ## fifty seeded kills, and the table of docs/reliability.md
 	nice -n 10 $(BIN)/python -m tests.faults.storms
 
-lint: $(STAMP) ## ruff
+lint: $(DEV) ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(STAMP) ## mypy, strict
+types: $(DEV) ## mypy, strict
 	$(BIN)/mypy
 
-format: $(STAMP) ## reformat
+format: $(DEV) ## reformat
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

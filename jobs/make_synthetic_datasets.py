@@ -1,10 +1,6 @@
 """Make small synthetic datasets: `python jobs/make_synthetic_datasets.py [--samples N] [--seed S]`."""
 
-import typer
-
-from omni_ray.cli import run
-from omni_ray.cli.options import common
-from omni_ray.cli.synth import synth
+from omni_ray.jobs.make_synthetic_datasets import main
 
 if __name__ == "__main__":
-    run(lambda: typer.run(common(synth)))
+    main()

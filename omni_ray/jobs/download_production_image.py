@@ -1,0 +1,12 @@
+"""Prepare images training data: `python -m omni_ray.jobs.download_production_image --dataset all --combine`."""
+
+from omni_ray.cli import download_job
+
+
+def main() -> None:
+    """Run the script."""
+    download_job.main("images")
+
+
+if __name__ == "__main__":
+    main()

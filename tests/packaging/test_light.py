@@ -1,0 +1,88 @@
+"""Without torch, torchaudio and datasets: text and audio work, and whatever needs them says so in one line."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.made_store import clip, picture
+
+REPOSITORY = Path(__file__).parents[2]
+HEAVY = {"torch", "torchaudio", "datasets"}
+HIDDEN = f"""
+import sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {HEAVY}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Hidden())
+"""
+
+
+def requirements(lines: list[str]) -> dict[str, str]:
+    return {re.split(r"[\[<>=]", line)[0]: line for line in lines}
+
+
+def test_the_light_requirements_are_all_but_the_heavy_ones() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    listed = (REPOSITORY / "requirements-light.txt").read_text().splitlines()
+    light = requirements([line for line in listed if not line.startswith("#")])
+    assert light == {name: line for name, line in requirements(project["dependencies"]).items() if name not in HEAVY}
+
+
+@pytest.fixture
+def light(tmp_path: Path) -> dict[str, str]:
+    """An environment in which nothing heavy can be imported, on the workers neither."""
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / "sitecustomize.py").write_text(HIDDEN)
+    return {**os.environ, "PYTHONPATH": f"{tmp_path / 'hidden'}:{REPOSITORY}"}
+
+
+def omni_ray(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "omni_ray", *arguments], env=env, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.slow
+def test_text_and_audio_work(tmp_path: Path, light: dict[str, str]) -> None:
+    source = tmp_path / "mine"
+    source.mkdir()
+    (source / "words.txt").write_text("One line of text.\nAnother line of text.\n")
+    for number in range(3):
+        (source / f"{number}.flac").write_bytes(clip(number, 1.5))
+        (source / f"{number}.lab").write_text(f"said in clip {number}")
+    for modality, dataset in (("text", "text_files"), ("audio", "audio_files")):
+        done = omni_ray(
+            "prepare", modality, "--dataset", dataset, "--source", str(source), "--combine", "--root", str(tmp_path / "out"),
+            env=light,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr and done.returncode in (0, 1), done.stdout + done.stderr
+    assert len((tmp_path / "out/data/text/production_corpus.txt").read_text().splitlines()) == 2
+    assert len((tmp_path / "out/data/audio/production_asr.csv").read_text().splitlines()) == 4
+
+
+@pytest.mark.slow
+def test_what_needs_torch_says_so_in_one_line(tmp_path: Path, light: dict[str, str]) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "a.jpg").write_bytes(picture(1, 300))
+    (tmp_path / "pictures" / "a.txt").write_text("a picture")
+    done = omni_ray(
+        "prepare", "images", "--dataset", "image_captions", "--source", str(tmp_path / "pictures"), "-q", "--root",
+        str(tmp_path / "out"), env=light,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        "omni-ray: this needs torch, which is not installed; pip install torch, on every machine that takes part"
+    )
+
+
+def test_the_specification_s_scripts_are_in_the_package() -> None:
+    names = {path.stem for path in (REPOSITORY / "jobs").glob("*.py")}
+    assert names == {path.stem for path in (REPOSITORY / "omni_ray" / "jobs").glob("[a-z]*.py")}
