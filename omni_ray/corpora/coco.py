@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+from omni_ray.corpora.caption_values import caption_texts
 from omni_ray.corpora.media import fetch
+from omni_ray.corpora.picture_places import Places, find_places
 from omni_ray.errors import SourceError
-from omni_ray.sources.archives import archive_kind
-from omni_ray.sources.tree import MemberTooLarge, Tree, is_safe_name
+from omni_ray.sources.tree import MemberDamaged, MemberTooLarge, Tree, is_safe_name
 
 _IMAGES_PER_UNIT = 256
 _MAX_JSON_BYTES = 2 << 30
 _HOST = "http://images.cocodataset.org"
-_PREFIX, _SUFFIX = "captions_", ".json"
+_LIST = re.compile(r"captions_(.+)\.json", re.IGNORECASE)
 
 
 class Coco(Corpus):
@@ -23,7 +25,7 @@ class Coco(Corpus):
 
     name = "coco"
     modality = "images"
-    title = "COCO 2017 captions"
+    title = "COCO captions, 2014 and 2017"
     licence = "annotations CC BY 4.0; each picture its own Flickr licence"
     homepage = "https://cocodataset.org"
     size = "train 18 GB, 118,287 pictures, 591,753 captions; val 1 GB"
@@ -31,6 +33,7 @@ class Coco(Corpus):
         "annotations/captions_<split>.json beside <split>/*.jpg, the zip files of them, or a table with columns image and "
         "captions"
     )
+    version = 2
     columns = {
         "image": ("image",),
         "captions": ("captions", "sentences", "caption", "sentences_raw"),
@@ -42,29 +45,38 @@ class Coco(Corpus):
     )
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
-        lists, places = _find(tree)
-        wanted = {split: name for split, name in lists.items() if not options.splits or split in options.splits}
-        there = {split: name for split, name in wanted.items() if split in places}
-        if wanted and not there:
+        lists, folders = _find(tree)
+        splits = {split.lower() for split in options.splits}
+        wanted = {split: name for split, name in lists.items() if not splits or split.lower() in splits}
+        missing = list(wanted.values())
+        drafts = False
+        for split, name in sorted(wanted.items()):
+            images, lost = _images(tree, name)
+            places = find_places(tree, folders, split, [file for file, _, problem in images if not problem])
+            if places is not None:
+                missing.remove(name)
+                drafts = True
+                yield from _units_of_split(tree, name, split, places, images, lost, options)
+        if wanted and not drafts:
             raise SourceError(
-                f"coco: {tree.location} has {', '.join(sorted(wanted.values()))} but no folder of pictures called "
-                f"{' or '.join(sorted(wanted))}"
+                f"coco: {tree.location} has {', '.join(sorted(missing))}, but the pictures that they name are in no folder "
+                f"beside them; put them into {' or '.join(sorted(wanted))}"
             )
-        for split, name in sorted(there.items()):
-            yield from _units_of_split(tree, name, split, places[split], options)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
-        where, split, folder = payload["list"], payload["split"], payload["folder"]
-        for annotation, image in payload["orphans"]:
-            yield Rejected(f"{split}/caption {annotation}", where, "bad_row", f"no image has the id {image}")
+        where, split = payload["list"], payload["split"]
+        places = Places(tuple(payload["folders"]))
+        for what, reason, detail in payload["lost"]:
+            yield Rejected(f"{split}/{what}", where, reason, detail)
         for file, captions, problem in payload["images"]:
-            ident = f"{split}/{file.rpartition('.')[0] or file}"
+            shown = _within(split, file)
+            ident = f"{split}/{shown.rpartition('.')[0] or shown}"
             records = max(1, len(captions))
-            name = f"{folder}/{file}"
+            name = places.find(tree, file)
             if problem:
                 yield Rejected(ident, where, problem, file, records)
             elif not captions:
-                yield Rejected(ident, where, "missing_text", "no caption names this picture")
+                yield Rejected(ident, where, "missing_text", f"no caption names {file}")
             else:
                 image = fetch(tree, name, ident, where, records=records)
                 if isinstance(image, Rejected):
@@ -75,65 +87,123 @@ class Coco(Corpus):
                     "where": name,
                     "records": records,
                     "image": image,
-                    "path": f"{split}/{file}",
+                    "path": f"{split}/{shown}",
                     "captions": captions,
                     "category": "coco",
                 }
 
 
-def _find(tree: Tree) -> tuple[dict[str, str], dict[str, str]]:
-    """Caption lists and picture folders, by split. Picture folders are found without being listed."""
+def _within(split: str, file: str) -> str:
+    """A file's name within its split's folder: some lists give the folder, too, or a Windows program's path."""
+    name = file.replace("\\", "/").removeprefix("./")
+    return name[len(split) + 1 :] if name.lower().startswith(f"{split.lower()}/") else name
+
+
+def _find(tree: Tree) -> tuple[dict[str, str], list[str]]:
+    """Caption lists by split, and the folders that may hold pictures, which are not listed.
+
+    Raises:
+        SourceError: two lists of one split that differ.
+    """
     lists: dict[str, str] = {}
-    places: dict[str, str] = {}
+    places: list[str] = []
     for folder, folders, files in tree.walk():
+        prefix = f"{folder}/" if folder else ""
+        places.append(folder)
         for file in files:
-            if file.startswith(_PREFIX) and file.endswith(_SUFFIX):
-                lists.setdefault(file[len(_PREFIX) : -len(_SUFFIX)], f"{folder}/{file}".lstrip("/"))
+            if found := _LIST.fullmatch(file):
+                first = lists.setdefault(found[1], prefix + file)
+                if first != prefix + file and tree.read(first, _MAX_JSON_BYTES) != tree.read(
+                    prefix + file, _MAX_JSON_BYTES
+                ):
+                    raise SourceError(
+                        f"coco: {tree.location} has two lists of {found[1]} that differ, {first} and {prefix + file}; take one out"
+                    )
         for name in list(folders):
-            if name.startswith(("train", "val", "test")) and archive_kind(name) is None:
-                places.setdefault(name, f"{folder}/{name}".lstrip("/"))
+            if name.lower().startswith(("train", "val", "test")):
+                places.append(prefix + name)
                 folders.remove(name)
     return lists, places
 
 
-def _units_of_split(tree: Tree, name: str, split: str, folder: str, options: Options) -> Iterator[UnitDraft]:
-    images, orphans = _images(tree, name)
+def _units_of_split(
+    tree: Tree,
+    name: str,
+    split: str,
+    places: Places,
+    images: list[list[Any]],
+    lost: list[list[str]],
+    options: Options,
+) -> Iterator[UnitDraft]:
     step = options.records_per_unit(_IMAGES_PER_UNIT)
     for start in range(0, max(len(images), 1), step):
         part = images[start : start + step]
-        lost = orphans if start == 0 else []
+        part_lost = lost if start == 0 else []
         captions = sum(len(each) for _, each, _ in part)
-        payload = {"list": name, "split": split, "folder": folder, "images": part, "orphans": lost}
-        records = sum(max(1, len(each)) for _, each, _ in part) + len(lost)
-        inputs = tuple(f"{folder}/{file}" for file, _, _ in part if is_safe_name(file))
+        payload = {"list": name, "split": split, "folders": places.folders, "images": part, "lost": part_lost}
+        records = sum(max(1, len(each)) for _, each, _ in part) + len(part_lost)
+        inputs = tuple(filter(is_safe_name, (places.find(tree, file) for file, _, _ in part)))
         yield UnitDraft(payload, inputs, records, captions, reads=(name,))
 
 
-def _images(tree: Tree, name: str) -> tuple[list[list[Any]], list[list[Any]]]:
-    """[file, captions, problem] for each picture, and [annotation, image] for captions of no picture."""
+def _images(tree: Tree, name: str) -> tuple[list[list[Any]], list[list[str]]]:
+    """[file, captions, problem] for each picture, and [what, reason, detail] for each record that is lost."""
     try:
         content = json.loads(tree.read(name, _MAX_JSON_BYTES))
-        listed = [(image["id"], str(image["file_name"])) for image in content["images"]]
-        annotations = [(a.get("id"), a["image_id"], str(a.get("caption") or "")) for a in content["annotations"]]
-    except (ValueError, RecursionError, MemberTooLarge) as error:
+        images, annotations = content["images"], content["annotations"]
+        if not isinstance(images, list) or not isinstance(annotations, list):
+            raise TypeError("images and annotations are not lists")
+    except (ValueError, RecursionError, MemberTooLarge, MemberDamaged) as error:
         raise SourceError(f"coco: {tree.location}/{name} is not JSON ({str(error)[:100]})") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise SourceError(
             f"coco: {tree.location}/{name} is not a COCO caption list: each of `images` needs id and file_name, each "
             f"of `annotations` image_id and caption ({type(error).__name__}: {error})"
         ) from error
-    captions: dict[Any, list[str]] = {}
+    lost: list[list[str]] = []
+    captions: dict[str, list[str]] = {}
     rows: list[list[Any]] = []
-    for ident, file in listed:
-        if ident in captions:
-            rows.append([file, [], "duplicate_id"])
-        else:
-            captions[ident] = []
-            rows.append([file, captions[ident], ""])
-    orphans = []
-    for annotation, image, caption in sorted(annotations, key=lambda a: (isinstance(a[0], str), a[0] or 0)):
-        if image in captions:
-            captions[image].append(caption)
-        else:
-            orphans.append([annotation, image])
-    return sorted(rows, key=lambda row: (row[0], row[2])), orphans
+    for number, image in enumerate(images):
+        file = image.get("file_name") if isinstance(image, dict) else None
+        if not isinstance(file, str) or not file or image.get("id") is None:
+            lost.append([f"image {number}", "bad_row", f"image {number} of the list has no id or no file_name"])
+            continue
+        key = _key(image["id"])
+        problem = "duplicate_id" if key in captions else ""
+        rows.append([file, [] if problem else captions.setdefault(key, []), problem])
+    for number, annotation in sorted(enumerate(annotations), key=_by_id):
+        lost += _add_captions(number, annotation, captions)
+    return sorted(rows, key=lambda row: (row[0], row[2])), lost
+
+
+def _add_captions(number: int, annotation: Any, captions: dict[str, list[str]]) -> list[list[str]]:
+    """Give an annotation's texts to its picture; [what, reason, detail] for what is none."""
+    if not isinstance(annotation, dict) or annotation.get("image_id") is None:
+        return [[f"annotation {number}", "bad_row", f"annotation {number} of the list has no image_id"]]
+    what = f"caption {annotation.get('id', number)}"
+    if "caption" not in annotation:
+        return [[what, "missing_text", f"{what} has no text"]]
+    texts, faults = caption_texts(annotation["caption"])
+    key = _key(annotation["image_id"])
+    if key not in captions:
+        return [[what, "bad_row", f"no image has the id {key}"]] * max(1, len(texts) + len(faults))
+    captions[key] += texts
+    if not texts and not faults:
+        faults = [("empty_text", "the caption is an empty list")]
+    return [[what, reason, f"{what}: {detail}"] for reason, detail in faults]
+
+
+def _key(ident: Any) -> str:
+    """An id as lists that were merged write it: 7, 7.0 and "7" are one."""
+    if isinstance(ident, float) and ident.is_integer():
+        ident = int(ident)
+    return ident.strip() if isinstance(ident, str) else json.dumps(ident, sort_keys=True)
+
+
+def _by_id(numbered: tuple[int, Any]) -> tuple[int, float, str, int]:
+    """Numbers first, then words, then what is neither, each in the list's order where they are equal."""
+    number, annotation = numbered
+    ident = annotation.get("id") if isinstance(annotation, dict) else None
+    if isinstance(ident, int | float) and ident == ident:
+        return 0, ident, "", number
+    return (1, 0, ident, number) if isinstance(ident, str) else (2, 0, "", number)

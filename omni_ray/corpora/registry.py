@@ -17,7 +17,17 @@ from omni_ray import corpora
 from omni_ray.corpora.base import Corpus
 from omni_ray.errors import OmniError
 
-_MACHINERY = {"base", "locate", "media", "registry", "stems", "table_rows", "table_slices"}
+_MACHINERY = {
+    "base",
+    "caption_values",
+    "locate",
+    "media",
+    "picture_places",
+    "registry",
+    "stems",
+    "table_rows",
+    "table_slices",
+}
 
 
 def _of_module(module: ModuleType) -> Iterator[Corpus]:

@@ -37,18 +37,23 @@ class SynthText(Corpus):
             step = options.records_per_unit(_PHOTOS_PER_UNIT)
             for start in range(0, len(photos), step):
                 part = photos[start : start + step]
-                words = sum(max(len(texts), len(quads)) for _, texts, quads in part)
-                inputs = tuple(prefix + name for name, _, _ in part if is_safe_name(name))
+                words = sum(1 if texts is None else max(len(texts), len(quads)) for _, texts, quads in part)
+                inputs = tuple(prefix + name for name, texts, _ in part if texts is not None and is_safe_name(name))
                 payload: dict[str, Any] = {"list": f"{prefix}gt.mat", "prefix": prefix, "photos": part}
                 yield UnitDraft(payload, inputs, words, words, reads=(payload["list"],))
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         where = payload["list"]
         for name, texts, quads in payload["photos"]:
+            if texts is None:
+                yield Rejected(
+                    name, where, "bad_row", f"{name} of the list has no name, words and boxes that fit together"
+                )
+                continue
             ident = name.rpartition(".")[0]
             count = max(len(texts), len(quads))
             if len(texts) != len(quads):
-                detail = f"{len(texts)} words, {len(quads)} boxes"
+                detail = f"{name}: {len(texts)} words, {len(quads)} boxes"
                 yield Rejected(ident, where, "bad_row", detail, count)
             elif count:
                 image = fetch(tree, payload["prefix"] + name, ident, where, records=count)
@@ -71,18 +76,13 @@ class SynthText(Corpus):
 
 
 def _photos(tree: Tree, name: str) -> list[list[Any]]:
-    """[file, words, quads] for each photograph; a quad is x1, y1, ... x4, y4."""
+    """[file, words, quads] for each photograph, see :func:`_photo`; a quad is x1, y1, ... x4, y4."""
     from scipy.io import loadmat
 
     try:
         content = loadmat(cast(Any, io.BytesIO(tree.read(name, _MAX_MAT_BYTES))))
         names, texts, boxes = (content[key].reshape(-1) for key in ("imnames", "txt", "wordBB"))
-        photos = []
-        for file, text, box in zip(names, texts, boxes, strict=True):
-            words = " ".join(str(row) for row in text.reshape(-1)).split()
-            corners = box.reshape(2, 4, -1)
-            quads = [corners[:, :, i].T.reshape(-1).astype(float).tolist() for i in range(corners.shape[2])]
-            photos.append([str(file.reshape(-1)[0]), words, quads])
+        listed = list(zip(names, texts, boxes, strict=True))
     except (
         KeyError,
         ValueError,
@@ -97,4 +97,16 @@ def _photos(tree: Tree, name: str) -> list[list[Any]]:
             f"synthtext: {tree.location}/{name} is not SynthText's MATLAB file with imnames, txt and wordBB "
             f"({type(error).__name__}: {str(error)[:100]})"
         ) from error
-    return photos
+    return [_photo(number, *photo) for number, photo in enumerate(listed)]
+
+
+def _photo(number: int, file: Any, text: Any, box: Any) -> list[Any]:
+    """[file, words, quads]; without words and quads where the row is not what it should be."""
+    try:
+        name = str(file.reshape(-1)[0])
+        words = " ".join(str(row) for row in text.reshape(-1)).split()
+        corners = box.reshape(2, 4, -1)
+        quads = [corners[:, :, i].T.reshape(-1).astype(float).tolist() for i in range(corners.shape[2])]
+    except (AttributeError, ValueError, TypeError, IndexError):
+        return [f"picture {number}", None, None]
+    return [name, words, quads]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.corpora.media import fetch
+from omni_ray.corpora.picture_places import Places, find_places
 from omni_ray.errors import SourceError
-from omni_ray.sources.tree import MemberTooLarge, Tree, is_safe_name
+from omni_ray.sources.tree import MemberDamaged, MemberTooLarge, Tree, is_safe_name
 
 _PHOTOS_PER_UNIT = 32
 _MAX_JSON_BYTES = 2 << 30
@@ -26,6 +29,7 @@ class TextOcr(Corpus):
     homepage = "https://textvqa.org/textocr/"
     size = "7 GB, 28,134 photographs, 900,000 words"
     layout = "TextOCR_*.json beside train_images/*.jpg, or the zip of the images"
+    version = 2
     downloads = (
         Download(f"{_HOST}/data/textocr/TextOCR_0.1_train.json", "TextOCR_0.1_train.json"),
         Download(f"{_HOST}/data/textocr/TextOCR_0.1_val.json", "TextOCR_0.1_val.json"),
@@ -33,34 +37,24 @@ class TextOcr(Corpus):
     )
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
-        lists, photos = _find(tree)
+        lists, folders = _find(tree)
+        splits = tuple(f"_{split}.json".lower() for split in options.splits)
         for name in lists:
-            if options.splits and not any(name.endswith(f"_{split}.json") for split in options.splits):
-                continue
-            yield from _units_of_list(tree, name, photos, options)
+            if not splits or name.lower().endswith(splits):
+                yield from _units_of_list(tree, name, folders, options)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         where = payload["list"]
-        for ident, image in payload["orphans"]:
-            yield Rejected(ident, where, "bad_row", f"no photograph has the id {image}")
-        for photo, file, words in payload["photos"]:
-            good = []
-            for ident, text, points in words:
-                quad = quad_of(points)
-                if quad is None:
-                    yield Rejected(ident, where, "bad_geometry", f"{len(points)} numbers outline the word")
-                else:
-                    good.append({"id": ident, "text": text, "quad": quad})
-            if not good:
-                continue
-            name = _name_of(tree, file, payload["folders"])
-            if name is None:
-                for word in good:
-                    yield Rejected(word["id"], where, "missing_media", f"no {file}")
-                continue
+        places = Places(tuple(payload["folders"]))
+        for ident, reason, detail in payload["lost"]:
+            yield Rejected(ident, where, reason, detail)
+        for photo, file, frame, words in payload["photos"]:
+            good = [{"id": ident, "text": text, "quad": quad} for ident, text, quad in words]
+            name = places.find(tree, file)
             image = fetch(tree, name, photo, where, records=len(good))
             if isinstance(image, Rejected):
-                yield image
+                for word in good:
+                    yield Rejected(word["id"], where, image.reason, image.detail)
                 continue
             yield {
                 "id": photo,
@@ -69,17 +63,20 @@ class TextOcr(Corpus):
                 "image": image,
                 "path": f"{photo}.jpg",
                 "words": good,
+                "frame": frame,
                 "source": "textocr",
             }
 
 
-def quad_of(points: Sequence[float]) -> list[float] | None:
+def quad_of(points: Any) -> list[float] | None:
     """The quadrilateral of an outline x1, y1, x2, y2, ...: itself if it has four corners.
 
     A longer outline runs along the top of the word and back along its bottom, so that the ends of the two are the
-    corners. None where there are fewer than four corners, or half a point.
+    corners. None where there are fewer than four corners, half a point, or what is no number.
     """
-    if len(points) < 8 or len(points) % 2:
+    if not isinstance(points, list | tuple) or len(points) < 8 or len(points) % 2:
+        return None
+    if not all(isinstance(each, int | float) and math.isfinite(each) for each in points):
         return None
     count = len(points) // 2
     corners = [0, (count - 1) // 2, (count - 1) // 2 + 1, count - 1] if count > 4 else [0, 1, 2, 3]
@@ -87,58 +84,77 @@ def quad_of(points: Sequence[float]) -> list[float] | None:
 
 
 def _find(tree: Tree) -> tuple[list[str], list[str]]:
-    """The lists, and the folders of images, which are not listed."""
+    """The lists, and the folders that may hold images, which are not listed where their name tells them."""
     lists: list[str] = []
-    folders_of_images: list[str] = []
+    places: list[str] = []
     for folder, folders, files in tree.walk():
         prefix = f"{folder}/" if folder else ""
-        lists += [prefix + file for file in files if file.startswith("TextOCR") and file.endswith(".json")]
+        places.append(folder)
+        lists += [prefix + file for file in files if re.match(r"textocr.*\.json$", file, re.IGNORECASE)]
         for name in list(folders):
-            if name.endswith("_images"):
-                folders_of_images.append(prefix + name)
+            if name.lower().endswith("_images"):
+                places.append(prefix + name)
                 folders.remove(name)
-    return sorted(lists), folders_of_images
-
-
-def _name_of(tree: Tree, file: str, folders: Sequence[str]) -> str | None:
-    """The lists say ``train/x.jpg``; the files are in ``train_images/x.jpg``."""
-    last = file.rpartition("/")[2]
-    for name in (*(f"{folder}/{last}" for folder in folders), file):
-        if is_safe_name(name) and tree.exists(name):
-            return name
-    return None
+    return sorted(lists), places
 
 
 def _units_of_list(tree: Tree, name: str, folders: list[str], options: Options) -> Iterator[UnitDraft]:
-    photos, orphans = _photos(tree, name)
+    photos, lost = _photos(tree, name)
+    places = find_places(tree, folders, "train_images", [file for _, file, _, _ in photos]) or Places(("",))
     step = options.records_per_unit(_PHOTOS_PER_UNIT)
     for start in range(0, max(len(photos), 1), step):
         part = photos[start : start + step]
-        lost = orphans if start == 0 else []
-        words = sum(len(each) for _, _, each in part)
-        files = [_name_of(tree, file, folders) or file for _, file, _ in part]
-        payload = {"list": name, "folders": folders, "photos": part, "orphans": lost}
-        inputs = tuple(f for f in files if is_safe_name(f))
-        yield UnitDraft(payload, inputs, words + len(lost), words, reads=(name,))
+        part_lost = lost if start == 0 else []
+        words = sum(len(each) for *_, each in part)
+        files = tuple(filter(is_safe_name, (places.find(tree, file) for _, file, _, _ in part)))
+        payload = {"list": name, "folders": places.folders, "photos": part, "lost": part_lost}
+        yield UnitDraft(payload, files, words + len(part_lost), words, reads=(name,))
 
 
-def _photos(tree: Tree, name: str) -> tuple[list[list[Any]], list[list[Any]]]:
-    """[id, file, words] for each photograph that has words, and [word, image] for words of no photograph."""
+def _photos(tree: Tree, name: str) -> tuple[list[list[Any]], list[list[str]]]:
+    """[id, file, frame, words] for each photograph that has words, and [id, reason, detail] for each word that is lost."""
     try:
         content = json.loads(tree.read(name, _MAX_JSON_BYTES))
-        photos = {key: [key, str(value["file_name"]), []] for key, value in sorted(content["imgs"].items())}
-        orphans = []
-        for key, word in content["anns"].items():
-            image = str(word["image_id"])
-            if image in photos:
-                photos[image][2].append([key, str(word.get("utf8_string") or ""), list(word.get("points") or [])])
-            else:
-                orphans.append([key, image])
-    except (ValueError, RecursionError, MemberTooLarge) as error:
+        images, words = content["imgs"].items(), content["anns"].items()
+    except (ValueError, RecursionError, MemberTooLarge, MemberDamaged) as error:
         raise SourceError(f"textocr: {tree.location}/{name} is not JSON ({str(error)[:100]})") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise SourceError(
             f"textocr: {tree.location}/{name} is not a TextOCR list: it needs imgs with file_name and anns with "
             f"image_id, utf8_string and points ({type(error).__name__}: {error})"
         ) from error
-    return [photo for photo in photos.values() if photo[2]], orphans
+    photos: dict[str, list[Any]] = {}
+    for key, image in sorted(images):
+        file = image.get("file_name") if isinstance(image, dict) else None
+        if isinstance(file, str) and file:
+            photos[key] = [key, file, _frame(image), []]
+    lost = []
+    for key, word in words:
+        problem = _add_word(key, word, photos)
+        if problem:
+            lost.append([key, *problem])
+    return [photo for photo in photos.values() if photo[3]], lost
+
+
+def _frame(image: Mapping[str, Any]) -> list[int] | None:
+    """Width and height as the list tells them."""
+    size = [each for each in (image.get("width"), image.get("height")) if isinstance(each, int) and 0 < each < 1 << 31]
+    return size if len(size) == 2 else None
+
+
+def _add_word(key: str, word: Any, photos: Mapping[str, list[Any]]) -> tuple[str, str] | None:
+    """Give a word to its photograph; or say why it cannot be: (reason, detail)."""
+    if not isinstance(word, dict) or word.get("image_id") is None:
+        return "bad_row", f"word {key} has no image_id"
+    image, text = str(word["image_id"]), word.get("utf8_string")
+    if image not in photos:
+        return "bad_row", f"word {key}: no photograph with a file_name has the id {image}"
+    if text is not None and not isinstance(text, str):
+        return "bad_row", f"word {key}: utf8_string is {str(text)[:40]}, not a text"
+    if text and text.encode("utf-8", "replace").decode() != text:
+        return "bad_encoding", f"word {key}: half a surrogate pair is in the text"
+    quad = quad_of(word.get("points"))
+    if quad is None:
+        return "bad_geometry", f"word {key}: its points are not four or more corners"
+    photos[image][3].append([key, text or "", quad])
+    return None

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from omni_ray.corpora.base import Rejected
-from omni_ray.modalities import pixels
+from omni_ray.modalities import pixels, word_frames
 from omni_ray.modalities.base import Modality, Transformed
 from omni_ray.modalities.images import IMAGE_TYPE, MAX_TEXT_CHARS, ImageParams, media_path
 from omni_ray.modalities.lines import one_line
@@ -60,7 +60,8 @@ class Ocr(Modality[OcrParams]):
     @property
     def raw_schema(self) -> pa.Schema:
         """``image`` is an encoded photograph or word image; a word's ``quad`` is x1, y1, ... x4, y4 in pixels,
-        clockwise from the reader's top left, or null for the whole image; ``records`` is the number of words.
+        clockwise from the reader's top left, or null for the whole image; ``records`` is the number of words. ``frame``
+        is the (width, height) of the picture that the quads are of, where the corpus tells it: upright, or as stored.
         """
         return pa.schema(
             [
@@ -70,6 +71,7 @@ class Ocr(Modality[OcrParams]):
                 ("image", pa.binary()),
                 ("path", pa.string()),
                 ("words", pa.list_(_WORD)),
+                ("frame", pa.list_(pa.int32())),
                 ("source", pa.string()),
             ]
         )
@@ -109,13 +111,15 @@ def _cut_up(row: Mapping[str, Any], decode: Decode, corpus: str, params: OcrPara
         # Words are small parts of a photograph: only an image that is one word may be decoded at a lower scale.
         is_whole = all(word["quad"] is None for word, _ in legible)
         photo, size = decode(row["image"] or b"", params.size if is_whole else None)
+        placed = word_frames.placing(row["frame"], size, 1 if is_whole else pixels.orientation(row["image"]))
     except pixels.Unusable as error:
         for word, _ in legible:
             yield Rejected(word["id"], row["where"], error.reason, str(error))
         return
     for word, text in legible:
         try:
-            yield _word(photo, size, word, text, row, corpus, params)
+            quad = None if word["quad"] is None else placed(word["quad"])
+            yield _word(photo, size, {**word, "quad": quad}, text, row, corpus, params)
         except pixels.Unusable as error:
             yield Rejected(word["id"], row["where"], error.reason, str(error))
 

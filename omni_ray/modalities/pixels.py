@@ -106,8 +106,8 @@ def _decode_jpeg(data: bytes, target: int | None) -> tuple[Pixels, tuple[int, in
     pixels = _by_libjpeg(data, "CMYK" if is_cmyk else "RGB", -(-width // scale), -(-height // scale), scale)
     if pixels is None:
         return None
-    orientation = _jpeg_orientation(data) if frame.may_be_turned else 1
-    return _upright(_of_inks(pixels) if is_cmyk else pixels, orientation, (width, height))
+    turn = _stored_orientation(data, ("JPEG",)) if frame.may_be_turned else 1
+    return _upright(_of_inks(pixels) if is_cmyk else pixels, turn, (width, height))
 
 
 def _by_libjpeg(data: bytes, colours: str, width: int, height: int, scale: int) -> Pixels | None:
@@ -158,17 +158,24 @@ def is_plain_jpeg(data: bytes) -> bool:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError:
         return False
-    is_upright = not frame.may_be_turned or _jpeg_orientation(data) == 1
+    is_upright = not frame.may_be_turned or _stored_orientation(data, ("JPEG",)) == 1
     return colours in {"YCbCr", "Gray"} and width * height <= MAX_PIXELS and is_upright
 
 
-def _jpeg_orientation(data: bytes) -> int:
+def orientation(data: bytes) -> int:
+    """How :func:`decode` turns a file: its EXIF orientation, 1 to 8; 1 where there is none, or no picture."""
+    if data[:3] == b"\xff\xd8\xff":
+        return _stored_orientation(data, ("JPEG",)) if jpeg_files.frame(data).may_be_turned else 1
+    return _stored_orientation(png_files.without_comments(data), _formats())
+
+
+def _stored_orientation(data: bytes, formats: tuple[str, ...]) -> int:
     from PIL import Image
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _orientation(Image.open(io.BytesIO(data), formats=("JPEG",)))
+            return _orientation(Image.open(io.BytesIO(data), formats=formats))
     except (*_PILLOW_RAISES, Image.DecompressionBombError):
         return 1
 

@@ -17,6 +17,7 @@ from PIL import Image
 
 from omni_ray.modalities.images import MAX_TEXT_CHARS
 from omni_ray.modalities.ocr import Ocr, OcrParams
+from omni_ray.modalities.word_frames import placing
 from omni_ray.quality.clean import clean_table
 
 OCR = Ocr()
@@ -140,16 +141,66 @@ def test_words_of_a_large_photograph_are_cut_at_full_size() -> None:
     assert np.array_equal(made, np.asarray(stripes)[300:332, 400:432])
 
 
-def test_a_turned_photograph_has_its_words_where_they_are_seen() -> None:
-    upright = Image.new("RGB", (80, 120), "white")
-    upright.paste((0, 0, 255), (10, 10, 60, 30))
+UPRIGHT = np.arange(80 * 120 * 3).reshape(120, 80, 3).astype(np.uint8)
+"""A picture that looks different in every orientation: 80 wide, 120 high."""
+UNDO = [None, "FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_90", "TRANSVERSE", "ROTATE_270"]
+"""What a picture that EXIF orientation 1, 2, ... 8 makes upright was made from the upright one by."""
+
+
+def turned(orientation: int) -> bytes:
+    """:data:`UPRIGHT` as a camera that was held otherwise stores it."""
+    undo = UNDO[orientation - 1]
+    stored = Image.fromarray(UPRIGHT)
+    stored = stored.transpose(Image.Transpose[undo]) if undo else stored
     exif = Image.Exif()
-    exif[0x0112] = 6
+    exif[0x0112] = orientation
     buffer = io.BytesIO()
-    upright.transpose(Image.Transpose.ROTATE_90).save(buffer, "JPEG", exif=exif, quality=95)
-    done = transform({"image": buffer.getvalue(), "words": [word("w")]}, size=16, image_format="png")
-    made = np.asarray(Image.open(io.BytesIO(done.kept["image"][0].as_py()["bytes"]))).astype(int)
-    assert np.abs(made[2:-2, 2:-2] - (0, 0, 255)).mean() < 6
+    stored.save(buffer, "PNG", exif=exif)
+    return buffer.getvalue()
+
+
+def stored_box(orientation: int) -> list[float]:
+    """:data:`BOX` of the upright picture in the one that is stored, as pixels say."""
+    undo = UNDO[orientation - 1]
+    mark = Image.new("L", (80, 120))
+    mark.paste(255, (10, 10, 60, 30))
+    stored = np.asarray(mark.transpose(Image.Transpose[undo]) if undo else mark)
+    rows, columns = np.flatnonzero(stored.any(axis=1)), np.flatnonzero(stored.any(axis=0))
+    left, top, right, bottom = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+    return [float(each) for each in (left, top, right, top, right, bottom, left, bottom)]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_boxes_of_a_turned_photograph_as_it_is_stored(orientation: int) -> None:
+    place = placing([120, 80] if orientation >= 5 else [80, 120], (80, 120), 1 if orientation < 5 else orientation)
+    if orientation >= 5:
+        corners = np.array(place(stored_box(orientation))).reshape(4, 2)
+        assert sorted(map(tuple, corners)) == sorted(map(tuple, np.array(BOX).reshape(4, 2)))
+    row = {"image": turned(orientation), "words": [word("w", quad=stored_box(orientation))]}
+    row["frame"] = [120, 80] if orientation >= 5 else [80, 120]
+    done = transform(row, size=20, image_format="png")
+    # Mirrored, or turned by half, a picture has the size it had: the list cannot tell.
+    assert [r.reason for r in done.rejected] == (["bad_geometry"] if orientation in {2, 3, 4} else [])
+
+
+@pytest.mark.parametrize("orientation", [1, 5, 6, 7, 8])
+def test_boxes_of_a_turned_photograph_as_it_is_seen(orientation: int) -> None:
+    row = {"image": turned(orientation), "words": [word("w")], "frame": [80, 120]}
+    plain = {"image": turned(1), "words": [word("w")]}
+    done, as_is = transform(row, size=20, image_format="png"), transform(plain, size=20, image_format="png")
+    assert done.kept["image"].to_pylist() == as_is.kept["image"].to_pylist()
+
+
+def test_boxes_of_another_size_and_of_another_picture() -> None:
+    double = word("double", quad=[2 * each for each in BOX])
+    done = transform({"image": turned(1), "words": [double], "frame": [160, 241]}, size=20)
+    assert [(r["source_width"], r["source_height"]) for r in done.kept.to_pylist()] == [(50, 20)]
+    done = transform({"image": turned(1), "words": [word("w")], "frame": [120, 80]}, size=20)
+    assert [(r.reason, r.detail) for r in done.rejected] == [
+        ("bad_geometry", "the list is of a picture of 120 x 80 pixels, and this one has 80 x 120 pixels")
+    ]
+    done = transform({"image": turned(6), "words": [word("w")]}, size=20)
+    assert [r.reason for r in done.rejected] == ["bad_geometry"]
 
 
 def test_real_scene_words(shared_data: Path) -> None:

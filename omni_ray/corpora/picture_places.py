@@ -1,0 +1,67 @@
+"""Where the pictures are that a list names: lists name files, and people put them into folders of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from omni_ray.sources.tree import Tree, is_safe_name
+
+_PROBES = 32
+"""Pictures of a list that are looked for in every folder, to find those that hold them."""
+_MOST_FOLDERS = 8
+
+
+@dataclass(frozen=True)
+class Places:
+    """Folders that hold a list's pictures, the one with most of them first; "" is the top of the source."""
+
+    folders: tuple[str, ...]
+
+    def likely(self, file: str) -> str:
+        """Where ``file`` should be, without looking."""
+        return _joined(self.folders[0], _forms(file)[-1] if self.folders[0] else _forms(file)[0])
+
+    def find(self, tree: Tree, file: str) -> str:
+        """Where ``file`` is; where it should be, if it is nowhere."""
+        for name in self._names(file):
+            if is_safe_name(name) and tree.exists(name):
+                return name
+        return self.likely(file)
+
+    def _names(self, file: str) -> list[str]:
+        return [_joined(folder, form) for folder in self.folders for form in _forms(file)]
+
+
+def find_places(tree: Tree, folders: Sequence[str], split: str, files: Sequence[str]) -> Places | None:
+    """The folders that hold ``files``; None where no folder does.
+
+    Args:
+        tree: the source.
+        folders: those that may hold pictures; they are looked into by name, and never listed.
+        split: the list's name for its pictures: a folder called so comes before others that hold as many.
+        files: names of pictures as the list gives them, with folders or without, with "/" or a Windows program's "\\".
+    """
+    probes = [files[i * len(files) // min(len(files), _PROBES)] for i in range(min(len(files), _PROBES))]
+    candidates = [*folders, *(_joined(folder, folder.rpartition("/")[2]) for folder in folders if folder)]
+    found = []
+    for order, folder in enumerate(candidates):
+        here = Places((folder,))
+        count = sum(tree.exists(here.find(tree, file)) for file in probes)
+        if count:
+            called = folder.rpartition("/")[2]
+            found.append((-count, called != split, called.lower() != split.lower(), order, folder))
+    if not found and not probes:
+        return Places(("",))
+    return Places(tuple(folder for *_, folder in sorted(found)[:_MOST_FOLDERS])) if found else None
+
+
+def _forms(file: str) -> tuple[str, ...]:
+    """A file's name with the folders that the list gives it, and without."""
+    name = file.replace("\\", "/").removeprefix("./")
+    last = name.rpartition("/")[2]
+    return (name, last) if last != name else (name,)
+
+
+def _joined(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
