@@ -85,7 +85,7 @@ def atomic_writer(
             temporary.unlink()
         raise
     if sync:
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def write_atomic(path: str | Path, data: bytes | memoryview, *, sync: bool = True) -> None:
@@ -94,7 +94,8 @@ def write_atomic(path: str | Path, data: bytes | memoryview, *, sync: bool = Tru
         file.write(data)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the names in ``folder`` on the disk (fsync)."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

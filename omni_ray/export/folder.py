@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from omni_ray.errors import OmniError
-from omni_ray.storage import write_atomic
+from omni_ray.storage import remove_temporaries, sync_folder, write_atomic
 
 MARK = "export.json"
 FORMAT = 1
+_MAKING = re.compile(r"\.making-[0-9a-f]{16}$")
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def is_current(folder: Path, form: str, fingerprint: str) -> bool:
     Raises:
         OmniError: it holds something else, which an export must not replace.
     """
-    _take_back(folder)
+    _settle(folder)
     if not folder.exists():
         return False
     if not folder.is_dir():
@@ -78,34 +81,60 @@ def making(folder: Path, form: str, fingerprint: str) -> Iterator[Path]:
     After a kill it is found again, with the files that were complete. The older export stays until the new one is whole.
     """
     work = _beside(folder, f"making-{fingerprint[:16]}")
-    for other in folder.parent.glob(f".{folder.name}.making-*"):
-        if other != work:
+    for other in folder.parent.glob(f".{glob.escape(folder.name)}.making-*"):
+        if other != work and _MAKING.search(other.name):
             shutil.rmtree(other, ignore_errors=True)
     work.mkdir(parents=True, exist_ok=True)
+    for left in [work, *(place for place in work.rglob("*") if place.is_dir())]:
+        remove_temporaries(left)
+    (work / MARK).unlink(missing_ok=True)
     yield work
     Mark(form, fingerprint, _files(work)).save(work)
     old = _beside(folder, "old")
-    shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)
     work.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
-    descriptor = os.open(folder.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(folder.parent)
+    _remove_export(old)
 
 
 def _beside(folder: Path, what: str) -> Path:
     return folder.with_name(f".{folder.name}.{what}")
 
 
-def _take_back(folder: Path) -> None:
-    """Put the older export back where a kill came between taking it away and putting the new one in its place."""
+def _settle(folder: Path) -> None:
+    """Finish what a kill interrupted: put the older export back where the new one is not there yet, else remove it.
+
+    Raises:
+        OmniError: what is there instead of the older export is something else.
+    """
     old = _beside(folder, "old")
-    if old.is_dir() and not folder.exists():
+    if not old.is_symlink() and not old.exists():
+        return
+    if not _is_export(old):
+        raise OmniError(f"{old}: in the way of the export, and not made by one; move it away")
+    if not folder.exists():
         old.rename(folder)
+    elif Mark.load(folder) is not None:
+        _remove_export(old)
+
+
+def _is_export(folder: Path) -> bool:
+    """Whether all that is in a folder is of an export, or was, before its removal was interrupted."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    mark = Mark.load(folder)
+    return not _files(folder).keys() - (mark.files.keys() | {MARK} if mark else set())
+
+
+def _remove_export(folder: Path) -> None:
+    """Remove the files that its mark names, the mark last, and the folders that are then empty; nothing else."""
+    mark = Mark.load(folder)
+    for name in [*mark.files, MARK] if mark else ():
+        (folder / name).unlink(missing_ok=True)
+    for place, _, _ in os.walk(folder, topdown=False):
+        with suppress(OSError):
+            os.rmdir(place)
 
 
 def _files(folder: Path) -> dict[str, int]:

@@ -129,3 +129,50 @@ def test_the_command_prints_a_table_or_json(tmp_path: Path) -> None:
     assert "nothing to do" in done.stdout
     done = CliRunner().invoke(app, ["export", "hf", str(out), "--root", str(root), "--dataset", "nonesuch"])
     assert isinstance(done.exception, OmniError)
+
+
+@pytest.mark.parametrize("form", ["hf", "webdataset"])
+def test_what_a_kill_left_is_neither_exported_nor_left(root: Path, tmp_path: Path, form: str) -> None:
+    out = tmp_path / "out"
+    api.export(root, form, out)
+    wanted = {name: (out / name).read_bytes() for name in times(out)}
+    mark = json.loads((out / "export.json").read_bytes())
+    # Killed while it wrote a file, and once more after it had written the mark.
+    work = tmp_path / f".out.making-{mark['fingerprint'][:16]}"
+    out.rename(work)
+    (work / ".tmp-0123-README.md").write_bytes(b"half")
+    (work / "text").mkdir(exist_ok=True)
+    (work / "text" / ".tmp-4567-train.parquet").write_bytes(b"half")
+    api.export(root, form, out)
+    found = {name: (out / name).read_bytes() for name in times(out)}
+    assert found == wanted
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "p"]
+
+
+def test_the_older_export_goes_though_its_removal_was_interrupted(root: Path, tmp_path: Path) -> None:
+    out, old = tmp_path / "out", tmp_path / ".out.old"
+    api.export(root, "hf", out)
+    api.export(root, "hf", old)
+    next(old.rglob("*.parquet")).unlink()
+    assert api.export(root, "hf", out).was_there
+    assert not old.exists()
+
+
+def test_what_lies_in_the_older_export_s_place_is_left_alone(root: Path, tmp_path: Path) -> None:
+    out, old = tmp_path / "out", tmp_path / ".out.old"
+    api.export(root, "hf", out)
+    old.mkdir()
+    (old / "diary.txt").write_text("mine")
+    with pytest.raises(OmniError, match="in the way of the export, and not made by one"):
+        api.export(root, "hf", out)
+    assert (old / "diary.txt").read_text() == "mine"
+    (old / "diary.txt").unlink()
+    old.rmdir()
+    old.symlink_to(out)
+    with pytest.raises(OmniError, match="in the way"):
+        api.export(root, "hf", out)
+    (tmp_path / ".out.making-notes").mkdir()
+    old.unlink()
+    commit(root, "text", "more", [[text_row(9)]])
+    assert not api.export(root, "hf", out).was_there
+    assert (tmp_path / ".out.making-notes").is_dir()
