@@ -59,6 +59,9 @@ bench: .venv-bench/.installed ## ours, the peers and the limits, interleaved: ma
 faults: $(DEV) ## fifty seeded kills, and the table of docs/reliability.md
 	nice -n 10 $(BIN)/python -m tests.faults.storms
 
+crash-points: $(DEV) ## every command killed at every point where it changes the disk, and the table
+	nice -n 10 $(BIN)/python -m tests.faults.crash_points
+
 lint: $(DEV) ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
