@@ -45,6 +45,9 @@ def prepare(
         str, typer.Option(help="Encoding of text files, such as cp1252. Default: what each file says or shows.")
     ] = "",
     corpus_file: Annotated[Path | None, typer.Option(help="A Python file that defines a corpus of your own.")] = None,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Follow links that lead out of the source: for sources you trust.")
+    ] = False,
     skip_download: Annotated[bool, typer.Option("--skip-download", help="Never fetch anything.")] = False,
     max_line_chars: Annotated[int | None, typer.Option(min=40, help="text: longest line.")] = None,
     audio_format: Annotated[str | None, typer.Option(help="audio: flac (default) or wav.")] = None,
@@ -107,7 +110,10 @@ def prepare(
         max_samples=max_samples or None,
         params=params,
         options=Options(
-            columns=_columns(columns), splits=tuple(splits or ()), encoding=named(encoding) if encoding else ""
+            columns=_columns(columns),
+            splits=tuple(splits or ()),
+            encoding=named(encoding) if encoding else "",
+            follow_links=follow_links,
         ),
         combine=combine,
         clean=clean,

@@ -85,6 +85,7 @@ class Options:
         encoding: the codec of the source's text files, where the user knows; "" finds out file by file.
         header: whether the first row of CSV and TSV files names the columns; where not, columns are called by number.
         media_root: the folder that paths in tables are relative to; None for the table's own folder and the source.
+        follow_links: follow links that lead out of the source, too.
         unit_scale: multiplies the number of records a unit holds; 1.0 outside tests.
     """
 
@@ -93,6 +94,7 @@ class Options:
     encoding: str = ""
     header: bool = True
     media_root: str | None = None
+    follow_links: bool = False
     unit_scale: float = 1.0
 
     def records_per_unit(self, default: int) -> int:

@@ -45,8 +45,8 @@ class Found:
 
     def _watched(self, drafts: Iterator[UnitDraft]) -> Iterator[UnitDraft]:
         for draft in drafts:
-            self._claims.add(draft.inputs)
-            self._claims.add(draft.reads)
+            self._claims.add(map(self.tree.canonical, draft.inputs))
+            self._claims.add(map(self.tree.canonical, draft.reads))
             yield draft
 
     def files(self) -> Files:
@@ -92,10 +92,10 @@ def locate(
             )
             return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
         for place in _places(corpus, source):
-            found = _index(corpus, open_tree(place, cache), options)
+            found = _index(corpus, open_tree(place, cache, follow_links=options.follow_links), options)
             if found is not None:
                 return found
-        return _wrong_layout(corpus, open_tree(source, cache))
+        return _wrong_layout(corpus, open_tree(source, cache, follow_links=options.follow_links))
     from omni_ray.sources.download import fetch, is_begun, is_there
 
     folder = downloads_folder(root, corpus)
@@ -107,7 +107,11 @@ def locate(
             "them (--skip-download takes what is there)"
         )
         fetch(corpus.downloads, folder, say=say)
-    found = _index(corpus, open_tree(folder, cache), options) if folder.is_dir() else None
+    found = (
+        _index(corpus, open_tree(folder, cache, follow_links=options.follow_links), options)
+        if folder.is_dir()
+        else None
+    )
     if found is not None:
         return found
     if not corpus.downloads:
@@ -118,7 +122,7 @@ def locate(
         raise SourceError(f"{corpus.name}: not found in {folder}, and downloading is switched off")
     say(f"{corpus.name}: fetching {len(corpus.downloads)} files ({corpus.size}) into {folder}")
     fetch(corpus.downloads, folder, say=say)
-    tree = open_tree(folder, cache)
+    tree = open_tree(folder, cache, follow_links=options.follow_links)
     return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
 
 

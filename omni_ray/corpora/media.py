@@ -29,9 +29,10 @@ def fetch(
     name and the limit, and reads it, or what is wanted of it.
     """
     shown = name.encode("utf-8", "replace").decode()
-    if not is_safe_name(name) or shown != name:  # a name that is no text fits into no table
+    is_there = shown == name and tree.exists(name)
+    if not is_there and (not is_safe_name(name) or shown != name):  # a name that is no text fits into no table
         return Rejected(ident, where, "bad_path", shown, records)
-    if not tree.exists(name):
+    if not is_there:
         return Rejected(ident, where, "missing_media", f"no {shown}", records)
     try:
         return read(tree, name, limit)

@@ -142,7 +142,7 @@ def media_name(tree: Tree, file: str, value: str) -> str:
 
 @lru_cache(maxsize=4)
 def _folders(tree: Tree, folder: str) -> tuple[str, ...]:
-    names = sorted(tree.children(folder)[0])
+    names = sorted(tree.folders_in(folder))
     return tuple(f"{folder}/{name}" if folder else name for name in names[:_MOST_FOLDERS])
 
 

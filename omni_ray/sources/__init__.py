@@ -13,17 +13,20 @@ from omni_ray.errors import SourceError
 from omni_ray.sources.tree import FileTree, FolderTree, Tree
 
 
-def open_tree(location: str | Path, cache: Path | None = None) -> Tree:
+def open_tree(location: str | Path, cache: Path | None = None, *, follow_links: bool = False) -> Tree:
     """The tree at ``location``: a folder, a folder with archives in it, an archive, or a single file.
 
     Args:
-        location: a local path, or a place on an object store.
+        location: a local path, or a place on an object store. Of a dataset in the cache of ``huggingface_hub``, its newest
+            snapshot is meant.
         cache: folder for listings of archives; a temporary one if None.
+        follow_links: follow links that lead out of a folder, too.
 
     Raises:
         SourceError: it is not there, cannot be read, or is not what its name says.
     """
     from omni_ray.sources.archives import archive_kind, open_archive
+    from omni_ray.sources.links import snapshot_of
     from omni_ray.sources.remote import RemoteTree, is_remote
     from omni_ray.sources.union import UnionTree, archives_in
 
@@ -35,8 +38,11 @@ def open_tree(location: str | Path, cache: Path | None = None) -> Tree:
             raise SourceError(f"{location}: no such file or folder; give --source an existing one")
         cache = cache or Path(tempfile.gettempdir()) / "omni_ray-index"
         if path.is_file():
-            return open_archive(path, cache) if archive_kind(path) else FileTree(path)
-        return UnionTree(path, cache) if archives_in(path) else FolderTree(path)
+            return open_archive(path, cache) if archive_kind(path) else FileTree(path, follow_links)
+        path = snapshot_of(path)
+        if archives_in(path):
+            return UnionTree(path, cache, follow_links=follow_links)
+        return FolderTree(path, follow_links)
     except PermissionError as error:
         raise SourceError(f"{error.filename or location}: no permission to read it") from error
 
@@ -55,12 +61,12 @@ def _opened(spec: str) -> Tree:
     value = json.loads(spec)
     match value["kind"]:
         case "file":
-            return FileTree(value["path"])
+            return FileTree(value["path"], value["follow_links"])
         case "archive":
             return open_archive(value["path"], Path(value["cache"]))
         case "remote":
             return RemoteTree(value["uri"], value["only"])
         case "union":
-            return UnionTree(value["root"], Path(value["cache"]), value["places"])
+            return UnionTree(value["root"], Path(value["cache"]), value["places"], value["follow_links"])
         case _:
-            return FolderTree(value["root"])
+            return FolderTree(value["root"], value["follow_links"])

@@ -1,11 +1,12 @@
 """A read-only tree of named files: a folder, an archive, or a folder whose archives are looked into.
 
 Corpora are written against this one view, so that a corpus reads the same whether it was unpacked or not.
-Names are relative, with forward slashes. Nothing here follows links or leaves the tree.
+Names are relative, with forward slashes. Nothing here leaves the tree.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from abc import ABC, abstractmethod
@@ -17,6 +18,7 @@ from typing import Any, BinaryIO
 
 from omni_ray.errors import SourceError
 from omni_ray.sources.furniture import is_furniture
+from omni_ray.sources.links import Links, as_text
 
 MAX_FILE_BYTES = 1 << 30
 """No member is ever read into memory whole beyond this size (1 GiB)."""
@@ -66,12 +68,14 @@ class Entries:
 
     Attributes:
         folders, files: names, sorted; what systems leave behind is not among them.
+        linked: names of ``folders`` that are links to folders which are shown under names of their own.
         left_out: what is there and cannot be read through the tree: (name, reason), the reason being a code of
             :data:`omni_ray.unread.REASONS`.
     """
 
     folders: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    linked: list[str] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -106,7 +110,8 @@ class Tree(ABC):
         """Folders from the top down, in sorted order: (folder, subfolders, files), like :func:`os.walk`.
 
         ``folder`` is "" for the top. Removing a name from ``subfolders`` keeps the walk out of it, so that a
-        folder of millions of files need not be listed to find the one list that names them.
+        folder of millions of files need not be listed to find the one list that names them. Folders that are links to
+        others of the tree are among ``subfolders``, and are not walked.
         """
         for folder, there in self.survey():
             yield folder, there.folders, there.files
@@ -118,7 +123,8 @@ class Tree(ABC):
             folder = waiting.pop()
             there = self.look(folder)
             yield folder, there
-            waiting += [f"{folder}/{name}" if folder else name for name in reversed(there.folders)]
+            below = [name for name in reversed(there.folders) if name not in there.linked]
+            waiting += [f"{folder}/{name}" if folder else name for name in below]
 
     @abstractmethod
     def exists(self, name: str) -> bool:
@@ -154,6 +160,14 @@ class Tree(ABC):
         """The path of ``name`` on the local disk, or None where it is inside an archive."""
         return None
 
+    def canonical(self, name: str) -> str:
+        """The name under which :meth:`walk` shows ``name``, which a list may have named by another way."""
+        return name
+
+    def folders_in(self, folder: str) -> list[str]:
+        """Names of the folders in ``folder``, also where the tree shows one file alone."""
+        return self.children(folder)[0]
+
 
 def is_safe_name(name: str) -> bool:
     """Whether ``name`` is a relative path that stays inside its tree (no "..", no root, no drive, no NUL)."""
@@ -163,11 +177,18 @@ def is_safe_name(name: str) -> bool:
 
 
 class FolderTree(Tree):
-    """A folder on the local disk. Links inside it are not followed."""
+    """A folder on the local disk. :mod:`omni_ray.sources.links` says which links are followed.
 
-    def __init__(self, root: str | Path) -> None:
+    Args:
+        root: the folder.
+        follow_links: follow links that lead out of it, too.
+    """
+
+    def __init__(self, root: str | Path, follow_links: bool = False) -> None:
         self.root = Path(root)
         self.location = str(root)
+        self._follow_links = follow_links
+        self._links = Links(self.root, follow_links)
         try:
             next(os.scandir(self.root), None)
         except FileNotFoundError:
@@ -178,45 +199,69 @@ class FolderTree(Tree):
             raise SourceError(f"{root}: no permission to read this folder") from None
 
     def spec(self) -> dict[str, Any]:
-        return {"kind": "folder", "root": str(self.root.absolute())}
+        return {"kind": "folder", "root": str(self.root.absolute()), "follow_links": self._follow_links}
 
     def look(self, folder: str) -> Entries:
         found = Entries()
         try:
-            with os.scandir(self.root / folder if folder else self.root) as entries:
+            with os.scandir(self._links.folder(folder)) as entries:
                 for entry in entries:
-                    if is_furniture(entry.name):
-                        continue
-                    if entry.is_symlink():
-                        found.left_out.append((entry.name, "link"))
-                    elif entry.is_dir():
-                        found.folders.append(entry.name)
-                    elif entry.is_file():
-                        found.files.append(entry.name)
-                    else:  # a pipe, once opened, would be waited on for ever
-                        found.left_out.append((entry.name, "not_a_file"))
+                    if not is_furniture(entry.name):
+                        self._sort(folder, entry, found)
         except OSError as error:
             raise SourceError(f"{error.filename}: {(error.strerror or 'unreadable').lower()}") from error
         for names in (found.folders, found.files, found.left_out):
             names.sort()
         return found
 
-    def _path(self, name: str) -> Path:
-        if not is_safe_name(name):
+    def _sort(self, folder: str, entry: os.DirEntry[str], found: Entries) -> None:
+        name = as_text(entry.name)
+        reason, is_folder = "", entry.is_dir()
+        if entry.is_symlink():
+            reason, is_folder = self._links.look(folder, entry.name)
+        elif not is_folder and not entry.is_file():  # a pipe, once opened, would be waited on for ever
+            reason = "not_a_file"
+        if name != entry.name and os.path.lexists(f"{self._links.folder(folder)}/{name}"):
+            reason = "name"
+        if reason:
+            found.left_out.append((name, reason))
+        if is_folder and reason in {"", "copy"}:
+            found.folders.append(name)
+            found.linked += [name] if reason else []
+        elif not reason:
+            found.files.append(name)
+
+    def _unlinked(self, name: str) -> str:
+        """The path of a name of the tree; the file may be a link, and no folder above it is."""
+        if not name or "\0" in name or name[0] == "/" or ".." in PurePosixPath(name).parts:
             raise FileNotFoundError(2, "not a name in a source", name)
-        return self.root / name
+        return self._links.unlinked(name)
+
+    def is_folder(self, name: str) -> bool:
+        """Whether ``name`` is a folder of the tree."""
+        try:
+            return os.path.isdir(self._links.folder(name))
+        except (OSError, ValueError):
+            return False
+
+    def _status(self, name: str) -> os.stat_result:
+        """Of a regular file. Raises FileNotFoundError where there is none."""
+        status = os.lstat(self._unlinked(name))
+        if stat.S_ISLNK(status.st_mode):
+            status = os.lstat(self._links.place(name))
+        if not stat.S_ISREG(status.st_mode):
+            raise FileNotFoundError(2, "not a file", str(self.root / name))
+        return status
 
     def exists(self, name: str) -> bool:
         try:
-            return self._path(name).is_file() and not self._path(name).is_symlink()
-        except (FileNotFoundError, ValueError, OSError):
+            self._status(name)
+        except (OSError, ValueError):
             return False
+        return True
 
     def size(self, name: str) -> int:
-        status = self._path(name).lstat()
-        if not stat.S_ISREG(status.st_mode):
-            raise FileNotFoundError(2, "not a file", str(self._path(name)))
-        return status.st_size
+        return self._status(name).st_size
 
     def open(self, name: str) -> BinaryIO:
         return os.fdopen(self._descriptor(name), "rb")
@@ -229,41 +274,53 @@ class FolderTree(Tree):
             return file.read()
 
     def _descriptor(self, name: str) -> int:
-        path = self._path(name)
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            descriptor = os.open(self._unlinked(name), flags)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            descriptor = os.open(self._links.place(name), flags)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise FileNotFoundError(2, "not a file", str(path))
+            raise FileNotFoundError(2, "not a file", str(self.root / name))
         return descriptor
 
     def stamp(self, names: Iterable[str]) -> str:
         digest = blake2b(digest_size=16)
         for name in names:
             try:
-                status = self._path(name).lstat()
+                status = self._status(name)
                 digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
-            except OSError:
+            except (OSError, ValueError):
                 digest.update(f"{name}\0missing\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
     def local_path(self, name: str) -> Path | None:
-        return self._path(name)
+        return Path(self._links.place(name))
+
+    def canonical(self, name: str) -> str:
+        return self._links.canonical(name)
 
 
 class FileTree(FolderTree):
     """One file on the local disk, listed alone; what it names beside it can be opened all the same."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, follow_links: bool = False) -> None:
         # A link that the user points at is meant, unlike one that is found inside a source.
         real = Path(path).resolve() if Path(path).is_symlink() else Path(path)
-        super().__init__(real.parent)
-        self.name = real.name
+        super().__init__(real.parent, follow_links)
+        self.name = as_text(real.name)
+        self._path = real
         self.location = str(path)
         if not os.access(path, os.R_OK):
             raise SourceError(f"{path}: no permission to read this file")
 
     def spec(self) -> dict[str, Any]:
-        return {"kind": "file", "path": str((self.root / self.name).absolute())}
+        return {"kind": "file", "path": str(self._path.absolute()), "follow_links": self._follow_links}
 
     def look(self, folder: str) -> Entries:
         return Entries([], [self.name])
+
+    def folders_in(self, folder: str) -> list[str]:
+        return super().look(folder).folders

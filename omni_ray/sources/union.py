@@ -18,7 +18,7 @@ import numpy as np
 
 from omni_ray.sources.archives import ArchiveTree, archive_kind, archive_stem, open_archive
 from omni_ray.sources.furniture import is_documentation, is_furniture
-from omni_ray.sources.tree import Entries, FolderTree, Refused, Tree, is_safe_name
+from omni_ray.sources.tree import Entries, FolderTree, Refused, Tree
 
 _DEPTH = 3
 """Archives are looked for in the folder and in folders below it, so deep."""
@@ -34,11 +34,12 @@ class UnionTree(Tree):
         root: the folder.
         cache: folder for listings of archives.
         places: as :func:`settle` found them; None to find them now.
+        follow_links: follow links that lead out of the folder, too.
     """
 
-    def __init__(self, root: str | Path, cache: Path, places: Places | None = None) -> None:
+    def __init__(self, root: str | Path, cache: Path, places: Places | None = None, follow_links: bool = False) -> None:
         self.location = str(root)
-        self.folder = FolderTree(root)
+        self.folder = FolderTree(root, follow_links)
         self._cache = cache
         found = {
             path.relative_to(self.folder.root).as_posix(): (prefix, open_archive(path, cache))
@@ -63,15 +64,13 @@ class UnionTree(Tree):
 
     def spec(self) -> dict[str, Any]:
         return {
+            **self.folder.spec(),
             "kind": "union",
-            "root": str(self.folder.root.absolute()),
             "cache": str(self._cache.absolute()),
             "places": self.places,
         }
 
     def _layers(self, name: str) -> Iterable[tuple[Tree, str]]:
-        if not is_safe_name(name):
-            return
         if name not in self._archives:
             yield self.folder, name
         for prefix, tree in self._mounts:
@@ -87,7 +86,7 @@ class UnionTree(Tree):
     def look(self, folder: str) -> Entries:
         inside = f"{folder}/" if folder else ""
         own = Entries()
-        if not folder or (self.folder.root / folder).is_dir():
+        if self.folder.is_folder(folder):
             own = self.folder.look(folder)
         folders = set(own.folders)
         files = {name for name in own.files if inside + name not in self._archives}
@@ -101,7 +100,7 @@ class UnionTree(Tree):
             elif prefix.startswith(inside):  # an archive that is a folder, or lies in one
                 folders.add(prefix[len(inside) :].partition("/")[0])
         left_out += [(name[len(inside) :], "copy") for name in self.copies if name.rpartition("/")[0] == folder]
-        return Entries(sorted(folders), sorted(files - folders), left_out)
+        return Entries(sorted(folders), sorted(files - folders), own.linked, left_out)
 
     def exists(self, name: str) -> bool:
         return any(tree.exists(inner) for tree, inner in self._layers(name))
@@ -124,6 +123,9 @@ class UnionTree(Tree):
         except FileNotFoundError:
             return None
         return tree.local_path(inner)
+
+    def canonical(self, name: str) -> str:
+        return self.folder.canonical(name)
 
     def stamp(self, names: Iterable[str]) -> str:
         in_folder: list[str] = []
@@ -240,7 +242,7 @@ def _meets_loose_files(folder: FolderTree, prefix: str, tree: ArchiveTree) -> bo
     """Whether a member has the name of a file or folder that lies where it would unpack."""
     for inside, folders, files in tree.walk():
         place = (prefix + inside).rstrip("/")
-        if place and not (folder.root / place).is_dir():
+        if not folder.is_folder(place):
             folders.clear()
             continue
         there = folder.look(place)
