@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray.api.cluster import Cluster, Once
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.cleaned import Cleaning, Settings, training_corpora
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import MODALITIES, Store, Summary
+from omni_ray.quality.cleaned import Cleaning, training_corpora
+from omni_ray.quality.preset import Settings
 
 if TYPE_CHECKING:
     from omni_ray.pipeline.tasks import Runner

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from omni_ray.pipeline.cleaned import CleanedCorpus, training_corpora
 from omni_ray.pipeline.store import Store, Summary
+from omni_ray.quality.cleaned import CleanedCorpus, training_corpora
 
 
 def status(root: str | Path, *, shards: str | None = None) -> list[Summary]:

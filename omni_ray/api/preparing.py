@@ -15,9 +15,10 @@ from omni_ray.api.combining import DEFAULT_SEED, check_places, combine_one, writ
 from omni_ray.api.overlaps import refuse_overlap
 from omni_ray.corpora.base import Corpus, Options
 from omni_ray.errors import DONE, FALLS_SHORT, OmniError, SourceError
-from omni_ray.pipeline.cleaned import PRESETS, Settings, training_corpora
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import Store, Summary
+from omni_ray.quality.cleaned import training_corpora
+from omni_ray.quality.preset import PRESETS, Settings
 
 if TYPE_CHECKING:
     from omni_ray.materialize.record import Combined

@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 
 from omni_ray.errors import OmniError
 from omni_ray.modalities.registry import modality as modality_of
-from omni_ray.pipeline.cleaned import PRESETS, VERSION, Cleaning, Settings, digest
 from omni_ray.pipeline.parts import Part, read_rows, training_parts
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.stages import write_shard
@@ -26,12 +25,15 @@ from omni_ray.pipeline.store import Manifest, Store, part_name
 from omni_ray.pipeline.tasks import Runner, on_ray
 from omni_ray.quality.clean import clean_table, rules_of
 from omni_ray.quality.clean_media import with_captions
+from omni_ray.quality.cleaned import Cleaning, digest
 from omni_ray.quality.documents import document_starts
 from omni_ray.quality.duplicates import find_duplicates
 from omni_ray.quality.entries import KINDS, kinds_of
 from omni_ray.quality.found import Duplicate, Duplicates, Shard
 from omni_ray.quality.image_rules import Pictures
 from omni_ray.quality.outcome import Account, Cleaned
+from omni_ray.quality.preset import PRESETS, Settings
+from omni_ray.quality.resolved import kinds_wanted, resolved_rules
 from omni_ray.quality.rules import Mask
 from omni_ray.storage import Storage
 
@@ -116,7 +118,7 @@ class _Shard:
 
 
 def _shards(cleaning: Cleaning, settings: Settings) -> Iterator[_Shard]:
-    rules = [VERSION, settings.preset, dict(settings.rules)]
+    rules = resolved_rules(cleaning.modality, settings)
     for corpus in cleaning.corpora():
         parts = {part.file: part for part in training_parts(corpus.prepared)}
         for manifest, take in corpus.prepared.parts():
@@ -220,9 +222,7 @@ def _drop_duplicates(
     reporter: Reporter,
 ) -> None:
     """Commit the final manifest of every shard, without the rows that an earlier row says already."""
-    kinds = settings.duplicates
-    if kinds is None:
-        kinds = () if settings.preset == "off" else tuple(kinds_of(modality))
+    kinds = kinds_wanted(modality, settings)
     found: Duplicates | None = None
     scratch = Storage(store.state_folder / "duplicates" / modality)
     if kinds:

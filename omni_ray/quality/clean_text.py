@@ -38,15 +38,22 @@ def clean_text(rows: pa.Table, preset: str, overrides: Mapping[str, Any], where:
         raise OmniError(f"text has no rule named {', '.join(sorted(unknown))}; docs/quality.md lists them")
     steps = list(rules.values())
     _check(settings)
+    settings = settings_of_text(preset, settings)
     if settings.get("languages"):
         steps.insert(
             sum(isinstance(step, Change) and step.name == "repair" for step in steps), _language_rule(settings)
         )
     account = Account(where)
-    prose_from = float(settings.get("prose_from", _PROSE_FROM[preset]))
+    prose_from = settings["prose_from"]
     parts = [_Pass(part, account, prose_from).run(steps) for part in _slices(rows)]
     kept = pa.concat_tables(parts) if parts else rows.slice(0, 0)
     return account.close(kept, rows.num_rows, kept.num_rows)
+
+
+def settings_of_text(preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of text, of those in :data:`SETTINGS`, with what was not given."""
+    settings = {"language_confidence": 0.65, **given}
+    return {**settings, "prose_from": float(given.get("prose_from", _PROSE_FROM[preset]))}
 
 
 def _check(settings: Mapping[str, Any]) -> None:
@@ -71,7 +78,7 @@ def _language_rule(settings: Mapping[str, Any]) -> Rule:
         f"confidence that the language is {' or '.join(sorted(wanted))}",
         "fastText lid.176 (Joulin et al. 2016), as FineWeb",
         partial(confidence_in, languages=wanted),
-        low=float(settings.get("language_confidence", 0.65)),
+        low=float(settings["language_confidence"]),
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.cleaned import PRESETS
+from omni_ray.quality.preset import PRESETS
 
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float64]

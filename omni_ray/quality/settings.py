@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.cleaned import Settings
 from omni_ray.quality.clean import rules_of
 from omni_ray.quality.clean_text import SETTINGS as TEXT_SETTINGS
 from omni_ray.quality.entries import KINDS
+from omni_ray.quality.preset import Settings
 
 _WORDS = {"on": True, "true": True, "off": False, "false": False}
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.cleaned import training_corpora
 from omni_ray.pipeline.store import Store
+from omni_ray.quality.cleaned import training_corpora
 from omni_ray.storage import Storage
 from omni_ray.training.configs import Config
 from omni_ray.training.counts import Source, is_file

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.cleaned import CleanedCorpus, Cleaning
 from omni_ray.pipeline.store import CORPUS_FILE, CorpusState, CorpusStore, Manifest, Store, part_name
+from omni_ray.quality.cleaned import CleanedCorpus, Cleaning
 from omni_ray.storage import Storage
 from omni_ray.verify.pieces import FileCheck, Part, Piece
 from omni_ray.verify.report import Notes

@@ -13,38 +13,16 @@ import json
 import re
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.store import MODALITIES, CorpusState, CorpusStore, Manifest, Store, Summary
+from omni_ray.quality.preset import Settings
 
-VERSION = 2
-"""Raised when the same shards and settings give other cleaned shards; it makes all of them stale."""
-PRESETS = ("off", "default", "strict")
 _FOLDER, _FILE = "cleaned", "cleaning.json"
 _MADE_HERE = re.compile(r"part-(\d{5,})(\.rules)?(\.removed)?\.(parquet|json)")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a modality is cleaned.
-
-    Attributes:
-        preset: "off", "default" or "strict".
-        rules: rule name -> False, True, a limit or [low, high]; see docs/quality.md.
-        duplicates: kinds to look for; None for the modality's usual ones, which under "off" are none.
-    """
-
-    preset: str = "default"
-    rules: Mapping[str, Any] = field(default_factory=dict)
-    duplicates: tuple[str, ...] | None = None
-
-    @property
-    def is_off(self) -> bool:
-        """Whether nothing is to be cleaned at all."""
-        return self.preset == "off" and not self.rules and not self.duplicates
 
 
 class Cleaning:
@@ -89,7 +67,9 @@ class Cleaning:
             corpus.name: [(manifest.shard.sha256, take) for manifest, take in corpus.parts()]
             for corpus in self.store.corpora(self.modality)
         }
-        return digest([VERSION, asdict(settings), parts])
+        from omni_ray.quality.resolved import resolved  # imports every rule, and is wanted only where there is cleaning
+
+        return digest([resolved(self.modality, settings), parts])
 
     def save(self, settings: Settings, made_of: str = "") -> None:
         """Note the settings, and, once all is cleaned, what it was made of."""
@@ -156,7 +136,7 @@ class CleanedCorpus(CorpusStore):
         required = self._units()
         if not self._cleaning.is_fresh or len(required) < self._required:
             raise OmniError(
-                f"{self.modality}: shards came or changed since they were cleaned; run `omni-ray clean {self.modality}`"
+                f"{self.modality}: shards or rules changed since they were cleaned; run `omni-ray clean {self.modality}`"
             )
         for manifest in required:
             yield manifest, manifest.samples

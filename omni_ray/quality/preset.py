@@ -1,0 +1,29 @@
+"""How a modality is cleaned, as the user chose it: a preset, and what differs from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+PRESETS = ("off", "default", "strict")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a modality is cleaned.
+
+    Attributes:
+        preset: "off", "default" or "strict".
+        rules: rule name -> False, True, a limit or [low, high]; see docs/quality.md.
+        duplicates: kinds to look for; None for the modality's usual ones, which under "off" are none.
+    """
+
+    preset: str = "default"
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    duplicates: tuple[str, ...] | None = None
+
+    @property
+    def is_off(self) -> bool:
+        """Whether nothing is to be cleaned at all."""
+        return self.preset == "off" and not self.rules and not self.duplicates

@@ -1,0 +1,55 @@
+"""What settings come to: every rule that is on with its limits, and every number that decides what is a duplicate.
+
+What is cleaned depends on this, and not on what was asked for: where a limit of a preset changes, what was cleaned with
+the one before is stale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from omni_ray.quality import entries
+from omni_ray.quality.clean import rules_of
+from omni_ray.quality.minhash import MinHash
+from omni_ray.quality.preset import Settings
+from omni_ray.quality.rules import Rule, chosen
+
+VERSION = 3
+"""Raised when a rule or a change gives another result for the same rows and limits; it makes all that is cleaned stale."""
+
+
+def resolved(modality: str, settings: Settings) -> dict[str, Any]:
+    """A JSON value of all that decides what is left of shards, beside the shards.
+
+    Raises:
+        OmniError: as :func:`omni_ray.quality.rules.chosen` and :func:`omni_ray.quality.entries.kinds_of`.
+    """
+    return {**resolved_rules(modality, settings), "duplicates": _duplicates(modality, settings)}
+
+
+def resolved_rules(modality: str, settings: Settings) -> dict[str, Any]:
+    """The same for the rules alone, shard by shard."""
+    steps, more = chosen(rules_of(modality), settings.preset, settings.rules)
+    if modality == "text":
+        from omni_ray.quality.clean_text import settings_of_text
+
+        more = settings_of_text(settings.preset, more)
+    listed = [
+        [step.name, step.unit, step.reason, step.low, step.high] if isinstance(step, Rule) else [step.name]
+        for step in steps.values()
+    ]
+    return {"version": VERSION, "rules": listed, "settings": more}
+
+
+def _duplicates(modality: str, settings: Settings) -> dict[str, Any]:
+    kinds = kinds_wanted(modality, settings)
+    numbers = {"near_document": asdict(MinHash()), "picture": entries.MAX_DISTANCE, "line": entries.MIN_LINE_CHARS}
+    return {kind: numbers.get(kind) for kind in kinds}
+
+
+def kinds_wanted(modality: str, settings: Settings) -> list[str]:
+    """The kinds of duplicates to look for."""
+    if settings.duplicates is None and settings.preset == "off":
+        return []
+    return entries.kinds_of(modality, settings.duplicates)
