@@ -6,6 +6,8 @@ Exit codes are a contract: 0 done; 1 finished, but the result falls short; 2 wro
 
 from __future__ import annotations
 
+from omni_ray.visible import visible
+
 DONE = 0
 FALLS_SHORT = 1
 WRONG_INPUT = 2
@@ -23,7 +25,7 @@ class OmniError(Exception):
     exit_code: int = WRONG_INPUT
 
     def __init__(self, message: str, *, exit_code: int | None = None) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(visible(" ".join(message.split())))
         if exit_code is not None:
             self.exit_code = exit_code
 

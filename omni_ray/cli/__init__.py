@@ -27,6 +27,7 @@ from omni_ray.cli import (
     tokenizer,
     verify,
 )
+from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.errors import FALLS_SHORT, INTERRUPTED, WRONG_INPUT, OmniError, missing_package
 from omni_ray.pipeline.progress import stop_showing
 from omni_ray.pipeline.session import terminate_as_interrupt
@@ -46,7 +47,7 @@ app = typer.Typer(
 
 def _show_version(is_asked: bool) -> None:
     if is_asked:
-        typer.echo(f"omni-ray {__version__}")
+        echo(f"omni-ray {__version__}")
         raise typer.Exit
 
 
@@ -114,6 +115,6 @@ def run(command: Callable[[], Any]) -> None:
 def _end(text: str, exit_code: int, *, with_traceback: bool = True) -> NoReturn:
     """One line, and before it, for those who asked, where it came from."""
     if with_traceback and is_verbose():
-        traceback.print_exc()
-    print(f"omni-ray: {text}", file=sys.stderr)
+        echo_lines(traceback.format_exc(), err=True)
+    echo(f"omni-ray: {text}", err=True)
     sys.exit(exit_code)

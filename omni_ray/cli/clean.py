@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from omni_ray.cli import options as opt
+from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import cleaned_line, render
 from omni_ray.errors import OmniError
 
@@ -75,11 +76,11 @@ def clean(
         return
     for summary in report.summaries:
         if report.settings[summary.modality] is None:
-            typer.echo(f"{summary.modality}/{summary.name}: not cleaned; {summary.samples:,} samples as prepared")
+            echo(f"{summary.modality}/{summary.name}: not cleaned; {summary.samples:,} samples as prepared")
         else:
-            typer.echo(cleaned_line(summary))
+            echo(cleaned_line(summary))
     done = "`omni-ray combine` writes the training files from it"
-    typer.echo(done if report.changed else "nothing to do: all of it was so already")
+    echo(done if report.changed else "nothing to do: all of it was so already")
 
 
 def _kinds(text: str | None) -> list[str] | None:
@@ -94,7 +95,7 @@ def _show_rules(modalities: Sequence[str], json_: bool) -> None:
     if json_:
         opt.print_json([dict(zip(header, row, strict=True)) for row in rows])
     else:
-        typer.echo(render(header, rows, left=len(header)))
+        echo_lines(render(header, rows, left=len(header)))
 
 
 def _rules(modality: str) -> Iterator[list[str]]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from omni_ray.cli import options as opt
+from omni_ray.cli.printing import echo
 from omni_ray.cli.tables import file_lines
 
 
@@ -53,4 +54,4 @@ def combine(
         opt.print_json([vars(file) for file in files])
         return
     for line in file_lines(files):
-        typer.echo(line)
+        echo(line)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from omni_ray.cli import options as opt
+from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import render
 from omni_ray.errors import FALLS_SHORT
 from omni_ray.storage import local_folder
@@ -33,9 +34,9 @@ def demo(
         opt.print_json(report.as_dict())
     else:
         header = ("corpus", "in", "kept", "quarantined", "beyond limit", "samples", "output file", "seconds")
-        typer.echo(render(header, report.rows()))
-        typer.echo("")
+        echo_lines(render(header, report.rows()))
+        echo()
         for line in report.closing_lines():
-            typer.echo(line)
+            echo(line)
     if not report.ok:
         raise typer.Exit(FALLS_SHORT)

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from omni_ray.cli import options as opt
+from omni_ray.cli.printing import echo
 from omni_ray.errors import FALLS_SHORT
 
 
@@ -20,6 +21,6 @@ def doctor(root: opt.Root = Path(), json_: opt.Json = False) -> None:
     else:
         for check in checks:
             mark = "ok  " if check.ok else ("FAIL" if check.required else "none")
-            typer.echo(f"{mark}  {check.name}: {check.found}{'' if check.ok else '. ' + check.advice}")
+            echo(f"{mark}  {check.name}: {check.found}{'' if check.ok else '. ' + check.advice}")
     if any(check.required and not check.ok for check in checks):
         raise typer.Exit(FALLS_SHORT)

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from omni_ray.cli import options as opt
+from omni_ray.cli.printing import echo
 
 
 def main(modality: str) -> None:
@@ -58,7 +59,8 @@ def main(modality: str) -> None:
             if json_:
                 opt.print_json(lines)
             else:
-                typer.echo("\n".join(lines))
+                for line in lines:
+                    echo(line)
             return
         report = api.prepare(
             root,
@@ -81,7 +83,7 @@ def main(modality: str) -> None:
         else:
             show(report)
             if not combine:
-                typer.echo("the trainers need the production files: run again with --combine to write them")
+                echo("the trainers need the production files: run again with --combine to write them")
         raise typer.Exit(report.exit_code)
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from omni_ray.cli import options as opt
+from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import render
 
 app = typer.Typer(help="What is prepared, as a dataset that other tools read.", no_args_is_help=True)
@@ -98,6 +99,6 @@ def _export(
         opt.print_json(report.as_dict())
         return
     header = ("dataset", "rows", "samples")
-    typer.echo(render(header, [(each.name, each.rows, each.samples) for each in report.corpora]))
+    echo_lines(render(header, [(each.name, each.rows, each.samples) for each in report.corpora]))
     said = "nothing to do: it was all there already" if report.was_there else "written"
-    typer.echo(f"{report.folder}: {report.files:,} files, {report.bytes:,} bytes; {said}")
+    echo(f"{report.folder}: {report.files:,} files, {report.bytes:,} bytes; {said}")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from omni_ray.cli import options as opt
+from omni_ray.cli.printing import echo
 
 
 def list_corpora(
@@ -46,15 +47,15 @@ def list_corpora(
         return
     for c in corpora:
         group = f", in {', '.join(('all', *c.categories))}" if c.in_all else ", by name only"
-        typer.echo(f"{c.modality}/{c.name}: {c.title}")
-        typer.echo(f"  licence: {c.licence}; size: {c.size}{group}")
-        typer.echo(f"  layout:  {c.layout}")
+        echo(f"{c.modality}/{c.name}: {c.title}")
+        echo(f"  licence: {c.licence}; size: {c.size}{group}")
+        echo(f"  layout:  {c.layout}")
         if c.downloads:
-            typer.echo(
+            echo(
                 f"  get it:  omni-ray prepare {c.modality} --dataset {c.name}, which fetches it into "
                 f"{downloads_folder(root, c)}"
             )
         elif c.manual:
-            typer.echo(f"  get it:  {c.manual} Put it into {downloads_folder(root, c)}")
+            echo(f"  get it:  {c.manual} Put it into {downloads_folder(root, c)}")
         if c.hub_id:
-            typer.echo(f"  or:      --source {c.hub_id} (Hugging Face)")
+            echo(f"  or:      --source {c.hub_id} (Hugging Face)")

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from omni_ray.cli.printing import echo_lines
 from omni_ray.storage import local_folder
 from omni_ray.verbosity import be_verbose
 
@@ -69,4 +70,4 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
 
 def print_json(value: Any) -> None:
     """One JSON value on standard output."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    echo_lines(json.dumps(value, indent=2, ensure_ascii=False, default=str))

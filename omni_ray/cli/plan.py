@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from omni_ray.cli import options as opt
+from omni_ray.cli.printing import echo, echo_lines
 
 
 class Data(StrEnum):
@@ -85,15 +85,15 @@ def plan(
         raise typer.Exit(report.exit_code)
     for part in (render(report), render_changes(report)):
         if part:
-            typer.echo(part + "\n")
+            echo_lines(part + "\n")
     if dry_run:
-        typer.echo("dry run: nothing was written")
+        echo("dry run: nothing was written")
     elif report.written:
-        typer.echo("written: " + ", ".join(report.written))
+        echo("written: " + ", ".join(report.written))
     else:
-        typer.echo("nothing was written")
+        echo("nothing was written")
     for problem in report.problems:
-        print(f"omni-ray: {problem}", file=sys.stderr)
+        echo(f"omni-ray: {problem}", err=True)
     raise typer.Exit(report.exit_code)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from omni_ray.cli import options as opt
+from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import SUMMARY_HEADER, cleaned_line, file_lines, render, summary_row, unread_lines
 from omni_ray.errors import OmniError
 
@@ -152,24 +153,24 @@ def _refuse_strangers(given: dict[str, dict[str, Any]], modalities: list[str]) -
 
 def show(report: Any) -> None:
     """Print what a run did: the table, what was skipped, warnings, files, and where it falls short."""
-    typer.echo(render(SUMMARY_HEADER, [summary_row(s) for s in report.summaries]))
+    echo_lines(render(SUMMARY_HEADER, [summary_row(s) for s in report.summaries]))
     for summary in report.summaries:
         if summary.reasons:
             reasons = ", ".join(f"{code} {count:,}" for code, count in sorted(summary.reasons.items()))
-            typer.echo(f"{summary.name}: quarantined: {reasons}")
+            echo(f"{summary.name}: quarantined: {reasons}")
     for summary in report.summaries:
         for line in unread_lines(summary, _UNREAD_SHOWN):
-            typer.echo(line)
+            echo(line)
     for summary in report.summaries:
         if summary.removed or summary.mended:
-            typer.echo(cleaned_line(summary))
+            echo(cleaned_line(summary))
     for corpus, why in report.skipped.items():
-        typer.echo(f"skipped {corpus}: {why}")
+        echo(f"skipped {corpus}: {why}")
     for warning in report.warnings:
-        typer.echo(f"note: {warning}")
+        echo(f"note: {warning}")
     for line in file_lines(report.files):
-        typer.echo(line)
+        echo(line)
     if not report.units_made:
-        typer.echo("nothing to do: every shard was there already")
+        echo("nothing to do: every shard was there already")
     for shortfall in report.shortfalls:
-        typer.echo(f"falls short: {shortfall}", err=True)
+        echo(f"falls short: {shortfall}", err=True)

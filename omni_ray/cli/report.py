@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from omni_ray.cli import options as opt
+from omni_ray.cli.printing import echo
 
 _MANY = 500_000
 """Samples; up to here, starting Ray takes longer than counting."""
@@ -32,4 +33,4 @@ def report(
     if json_:
         opt.print_json({"page": str(page), "bytes": page.stat().st_size})
     else:
-        typer.echo(str(page))
+        echo(str(page))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from omni_ray.cli import options as opt
+from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import SUMMARY_HEADER, cleaned_line, render, summary_row, unread_lines
 
 _UNREAD_SHOWN = 3
@@ -36,7 +37,7 @@ def status(
             rows = [[r.code, "fault" if r.fault else "by design", r.meaning] for r in REASONS.values()]
             rows += [[r.code, "cleaning", r.meaning] for r in QUALITY_REASONS.values()]
             rows += [[code, "file not read", why.meaning] for code, why in UNREAD.items()]
-            typer.echo(render(("reason", "kind", "meaning"), rows, left=3))
+            echo_lines(render(("reason", "kind", "meaning"), rows, left=3))
         return
     if quarantine or removed:
         records = api.removed(root, shards=store) if removed else api.quarantine(root, shards=store)
@@ -45,16 +46,16 @@ def status(
             return
         for row in records:
             detail = f" ({row['detail']})" if row["detail"] else ""
-            typer.echo(f"{row['modality']}/{row['corpus']}  {row['reason']}  {row['id']}  {row['where']}{detail}")
+            echo(f"{row['modality']}/{row['corpus']}  {row['reason']}  {row['id']}  {row['where']}{detail}")
         return
     summaries = api.status(root, shards=store)
     if json_:
         opt.print_json([s.as_dict() for s in summaries])
         return
     if not summaries:
-        typer.echo("nothing is prepared here; start with `omni-ray demo` or `omni-ray prepare`")
+        echo("nothing is prepared here; start with `omni-ray demo` or `omni-ray prepare`")
         return
-    typer.echo(
+    echo_lines(
         render(
             (*SUMMARY_HEADER, "units", "left"),
             [[*summary_row(s), s.units_done, s.units_left] for s in summaries],
@@ -62,9 +63,9 @@ def status(
     )
     for summary in summaries:
         for line in unread_lines(summary, len(summary.files.unread) if unread else _UNREAD_SHOWN):
-            typer.echo(line)
+            echo(line)
     for summary in summaries:
         if summary.removed or summary.mended:
-            typer.echo(cleaned_line(summary))
+            echo(cleaned_line(summary))
     if any(s.units_left for s in summaries):
-        typer.echo("run the same prepare command again to finish what is left")
+        echo("run the same prepare command again to finish what is left")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from omni_ray.cli.printing import echo_piece
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -31,10 +32,6 @@ def submit(
     if not context.args:
         raise OmniError("say what to run, e.g. `omni-ray submit prepare text --dataset all --root /mnt/omni`")
 
-    def say(text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-
     code = run(
         context.args,
         address=address,
@@ -42,6 +39,6 @@ def submit(
         python=python,
         insecure=insecure,
         wait=not no_wait,
-        say=say,
+        say=echo_piece,
     )
     raise typer.Exit(code)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from omni_ray.cli import options as opt
+from omni_ray.cli.printing import echo
 
 
 def synth(
@@ -33,13 +34,13 @@ def synth(
         if json_:
             opt.print_json({name: vars(each) for name, each in made.items()})
         else:
-            typer.echo(f"{len(made)} corpora in {native}: {', '.join(made)}")
+            echo(f"{len(made)} corpora in {native}: {', '.join(made)}")
         return
     report = synthesize(root, samples=samples, seed=seed, cluster=Cluster(address, cpus), reporter=reporter)
     if json_:
         opt.print_json(asdict(report))
         return
     for file in report.files:
-        typer.echo(f"{file.path}: {file.samples:,} samples")
+        echo(f"{file.path}: {file.samples:,} samples")
     for warning in report.warnings:
-        typer.echo(f"note: {warning}")
+        echo(f"note: {warning}")

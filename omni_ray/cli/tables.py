@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from omni_ray.visible import visible
+
 if TYPE_CHECKING:
     from omni_ray.materialize.record import Combined
     from omni_ray.pipeline.store import Summary
 
 
 def render(header: Sequence[str], rows: Sequence[Sequence[object]], *, left: int = 1) -> str:
-    """A table as text; the first ``left`` columns are left-aligned, the others right-aligned."""
-    cells = [list(header)] + [[f"{c:,}" if isinstance(c, int) else str(c) for c in row] for row in rows]
+    """A table as text, each row in one line; the first ``left`` columns are left-aligned, the others right-aligned."""
+    cells = [[f"{c:,}" if isinstance(c, int) else visible(c) for c in row] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     lines = []
     for row in cells:

@@ -9,6 +9,7 @@ import typer
 
 from omni_ray.cli import options as opt
 from omni_ray.cli.plan import Data
+from omni_ray.cli.printing import echo
 
 app = typer.Typer(help="The tokenizer that all stages share.", no_args_is_help=True)
 
@@ -51,7 +52,7 @@ def train(
     if json_:
         opt.print_json(made.as_dict())
         return
-    typer.echo(f"vocabulary: {made.vocabulary.trained.pieces:,} pieces, {made.vocabulary.how}")
+    echo(f"vocabulary: {made.vocabulary.trained.pieces:,} pieces, {made.vocabulary.how}")
     for warning in made.vocabulary.warnings:
-        typer.echo(f"note: {warning}")
-    typer.echo("written: " + ", ".join(made.written))
+        echo(f"note: {warning}")
+    echo("written: " + ", ".join(made.written))

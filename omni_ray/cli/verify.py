@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omni_ray.cli import options as opt
+from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import render
 
 if TYPE_CHECKING:
@@ -101,10 +102,10 @@ def _print_checks(as_json: bool) -> None:
         (c.kind, c.code, c.severity, ", ".join(c.trainers) or "-", f"{c.meaning}: {c.consequence}")
         for c in CHECKS.values()
     ]
-    typer.echo(render(("file", "check", "severity", "trainers", "what, and what comes of it"), rows, left=5))
-    typer.echo()
+    echo_lines(render(("file", "check", "severity", "trainers", "what, and what comes of it"), rows, left=5))
+    echo()
     for severity, meaning in SEVERITIES.items():
-        typer.echo(f"{severity}: {meaning}")
+        echo(f"{severity}: {meaning}")
 
 
 def _print_report(report: VerifyReport) -> None:
@@ -114,27 +115,27 @@ def _print_report(report: VerifyReport) -> None:
          ", ".join(f"{name} {value:,}" for name, value in f.facts.items()))
         for f in report.files
     ]  # fmt: skip
-    typer.echo(render(("file", "samples", "by shards", "decoded", "lost", ""), rows))
+    echo_lines(render(("file", "samples", "by shards", "decoded", "lost", ""), rows))
     for finding in report.findings:
-        typer.echo()
+        echo()
         _print_finding(finding)
-    typer.echo()
+    echo()
     lost = sum(f.lost for f in report.files if f.kind != "shards")
     looked = "" if report.sample is None else f" (a look at a sample of the media: {report.sample})"
     if report.ok:
-        typer.echo(f"ok: the trainers lose nothing{looked}")
+        echo(f"ok: the trainers lose nothing{looked}")
     else:
         grave = sum(f.severity != "warning" for f in report.findings)
-        typer.echo(f"{grave} finding{'s' * (grave != 1)}: {lost:,} samples would be lost{looked}")
+        echo(f"{grave} finding{'s' * (grave != 1)}: {lost:,} samples would be lost{looked}")
 
 
 def _print_finding(finding: Finding) -> None:
-    typer.echo(f"{finding.severity}: {finding.file}: {finding.message} ({finding.code}: {finding.count:,})")
+    echo(f"{finding.severity}: {finding.file}: {finding.message} ({finding.code}: {finding.count:,})")
     hurt = ", ".join(finding.trainers)
-    typer.echo(f"  {hurt}: {finding.consequence}" if hurt else f"  {finding.consequence}")
+    echo(f"  {hurt}: {finding.consequence}" if hurt else f"  {finding.consequence}")
     for example in finding.examples:
         if str(example):
-            typer.echo(f"  {example}")
+            echo(f"  {example}")
     more = finding.count - len(finding.examples)
     if more > 0:
-        typer.echo(f"  ... and {more:,} more")
+        echo(f"  ... and {more:,} more")

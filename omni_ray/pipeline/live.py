@@ -11,6 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from omni_ray.visible import visible
+
 if TYPE_CHECKING:
     from omni_ray.pipeline.progress import Task
 
@@ -65,7 +67,7 @@ def draw(tasks: Sequence[Task], now: float, width: int) -> Table:
     shown = {name for name, least in _LEAST.items() if width >= least}
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("", no_wrap=True, overflow="ellipsis", min_width=6)
-    cells: list[Callable[[Task], RenderableType]] = [lambda task: Text(task.title)]
+    cells: list[Callable[[Task], RenderableType]] = [lambda task: Text(visible(task.title))]
 
     def column(name: str, header: str, cell: Callable[[Task], RenderableType], *, right: bool = True) -> None:
         if name in shown:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from omni_ray.verbosity import is_verbose
+from omni_ray.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -143,6 +144,7 @@ class Reporter:
 
     def say(self, text: str) -> None:
         """One line."""
+        text = visible(text)
         with self._lock:
             if self._live is not None:
                 self._live.say(text)
@@ -192,7 +194,7 @@ class Reporter:
 
     def _print(self, task: Task, now: float) -> None:
         task.said = task.done
-        print(task.line(now), file=self.stream, flush=True)
+        print(visible(task.line(now)), file=self.stream, flush=True)
 
     def end(self) -> None:
         """Stop showing: a live table stays as it is at last, elsewhere every piece of work gets a closing line."""

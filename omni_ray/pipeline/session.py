@@ -24,6 +24,7 @@ from omni_ray.pipeline import lean
 from omni_ray.pipeline.private_folder import mark_of, private_folder
 from omni_ray.pipeline.processes import identity, is_dead
 from omni_ray.verbosity import is_verbose
+from omni_ray.visible import visible
 
 _OBJECT_STORE_BYTES = 512 << 20
 """Units travel as blocks of at most 256 MB, and fused stages never store them: half a GiB is ample."""
@@ -263,7 +264,8 @@ def _unsaid() -> Iterator[None]:
 
     def to_stderr(data: Any, *args: Any, **more: Any) -> None:
         if is_verbose():
-            said({**data, "is_err": True}, *args, **more)
+            lines = [visible(line) for line in data.get("lines", ())]
+            said({**data, "is_err": True, "lines": lines}, *args, **more)
 
     worker.print_to_stdstream = to_stderr
     try:

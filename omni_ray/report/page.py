@@ -17,6 +17,7 @@ from omni_ray.report import charts
 from omni_ray.report.collect import CorpusPage, TrainingFile, collect, training_files
 from omni_ray.report.plan import cheap_plan, plan_rows
 from omni_ray.storage import write_atomic
+from omni_ray.visible import visible
 
 if TYPE_CHECKING:
     from omni_ray.training.plan import PlanReport
@@ -74,7 +75,7 @@ def render(
         "count": _count,
         "size": _size,
         "short": charts.short,
-        "visible": _visible,
+        "visible": lambda text: visible(text or ""),
         "share": _share,
     }
     anchors = {id(page): f"{page.state.modality}-{number}" for number, page in enumerate(pages)}
@@ -82,7 +83,7 @@ def render(
     return environment.get_template("page.html.j2").render(
         pages=pages,
         groups=[(_TITLES[m], _SAMPLES[m], members, _note(m, members)) for m, members in groups if members],
-        title=_visible(title),
+        title=visible(title),
         version=__version__,
         plan=plan,
         longest_run=max((stage.get("steps", 0) for stage in plan), default=0),
@@ -116,11 +117,6 @@ def _note(modality: str, members: Sequence[CorpusPage]) -> str:
 def _is_address(text: str) -> bool:
     """Whether a corpus's homepage may become a link: a corpus of the user's own can say anything."""
     return re.fullmatch(r"https?://[^\s\"'<>]+", text or "") is not None
-
-
-def _visible(text: str | None) -> str:
-    """Text without what has no picture: control characters, and the marks that turn the direction of writing."""
-    return re.sub("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "�", str(text or ""))
 
 
 def _count(value: float | None) -> str:
