@@ -33,7 +33,7 @@ class Source:
         for draft in found.drafts:
             part = list(found.reader.read(found.tree, json.loads(json.dumps(draft.payload))))
             records = sum(r.records if isinstance(r, Rejected) else r.get("records", 1) for r in part)
-            assert draft.records in (None, records)
+            assert draft.records is None or draft.records <= records
             rows += part
         return rows
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.caption_values import Fault, caption_texts, rejected
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.stems import paired_units, sidecar_text
 from omni_ray.corpora.table_rows import media_path
+from omni_ray.corpora.word_boxes import is_numbers
 from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.kinds import PICTURES
 from omni_ray.sources.tree import Tree
 
-_TEXTS = (".txt", ".caption")
+_TEXTS = (".txt", ".caption", ".json")
 
 
 class ImageCaptions(Corpus):
@@ -27,7 +31,7 @@ class ImageCaptions(Corpus):
     size = "any"
     layout = (
         "a JSON list, CSV, JSONL or Parquet with columns image and caption (see --columns), a Hugging Face dataset, or "
-        "pictures with <stem>.txt beside them, a caption a line"
+        "pictures with <stem>.txt (a caption a line) or <stem>.json beside them"
     )
     in_all = False
     columns = {
@@ -47,8 +51,13 @@ class ImageCaptions(Corpus):
             if isinstance(text, Rejected):
                 yield text
                 continue
-            captions = [line for line in text.splitlines() if line.strip()]
-            records = max(1, len(captions))
+            captions, faults = _captions(name, str(sidecar), text)
+            yield from rejected(faults, ident, name)
+            if not captions:
+                if not faults:
+                    yield Rejected(ident, name, "empty_text", f"{sidecar} is empty")
+                continue
+            records = len(captions)
             image = fetch(tree, name, ident, name, records=records)
             if isinstance(image, Rejected):
                 yield image
@@ -65,3 +74,15 @@ class ImageCaptions(Corpus):
 
     def why_unread(self, name: str) -> str:
         return "no_media" if name.endswith(_TEXTS) and not is_documentation(name.rpartition("/")[2]) else ""
+
+
+def _captions(name: str, sidecar: str, text: str) -> tuple[list[str], list[Fault]]:
+    """The captions of a text file: one a line; of JSON, as WebDataset and img2dataset write it, its caption."""
+    if sidecar.lower().endswith(".json"):
+        try:
+            return caption_texts(json.loads(text))
+        except (ValueError, RecursionError):
+            return [], [("bad_row", f"{sidecar} is not JSON")]
+    if is_numbers(text):
+        return [], [("bad_row", f"{sidecar}: boxes of numbers (YOLO's labels), not a caption of {name}")]
+    return [line for line in re.split(r"\r\n|\r|\n", text) if line.strip()], []

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.label_lists import list_units, read_list
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.stems import paired_units, sidecar_text
 from omni_ray.corpora.table_rows import media_path
+from omni_ray.corpora.word_boxes import boxes_of, is_numbers
 from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.kinds import PICTURES
 from omni_ray.sources.tree import Tree
@@ -27,36 +30,67 @@ class OcrImages(Corpus):
     size = "any"
     layout = (
         "CSV, JSONL or Parquet with columns image and text (see --columns), a Hugging Face dataset, or images with "
-        "<stem>.txt beside them"
+        "<stem>.txt beside them, a label or ICDAR's boxes with words; lists without a header as PaddleOCR, mmocr, EasyOCR and ICDAR "
+        "write them"
     )
     in_all = False
     columns = {
         "image": ("image", "file_name", "filename", "image_path", "path", "img", "file"),
-        "text": ("text", "label", "text_label", "word", "transcription"),
+        "text": ("text", "label", "text_label", "word", "words", "transcription"),
         "id": ("id",),
     }
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
-        return paired_units(tree, PICTURES, _TEXTS, options, 500)
+        pairs = paired_units(tree, PICTURES, _TEXTS, options, 500)
+        first = next(pairs, None)
+        if first is None:
+            yield from list_units(tree, options)
+        else:
+            yield from itertools.chain([first], pairs)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
+        if "list" in payload:
+            yield from read_list(tree, payload)
+            return
         for name, sidecar in payload["files"]:
             ident = name.rpartition(".")[0]
             text = sidecar_text(tree, sidecar, ident, name, encoding=payload.get("encoding", ""))
-            image = fetch(tree, name, ident, name)
             if isinstance(text, Rejected):
                 yield text
-            elif isinstance(image, Rejected):
+                continue
+            words, lost = _words(ident, name, text)
+            yield from lost
+            if not words:
+                continue
+            image = fetch(tree, name, ident, name, records=len(words))
+            if isinstance(image, Rejected):
                 yield image
             else:
                 yield {
                     "id": ident,
                     "where": name,
+                    "records": len(words),
                     "image": image,
                     "path": media_path(name, ".jpg"),
-                    "words": [{"id": ident, "text": text, "quad": None}],
+                    "words": words,
                     "source": None,
                 }
 
     def why_unread(self, name: str) -> str:
         return "no_media" if name.endswith(_TEXTS) and not is_documentation(name.rpartition("/")[2]) else ""
+
+
+def _words(ident: str, name: str, text: str) -> tuple[list[dict[str, Any]], list[Rejected]]:
+    """The words of a text file beside a picture: its label, or the words of a photograph; and lines that are none."""
+    boxes = boxes_of(text)
+    if boxes is None:
+        if is_numbers(text) and len(text.split()) > 1:
+            return [], [Rejected(ident, name, "bad_row", f"{name}: its text file holds boxes of numbers without words")]
+        return [{"id": ident, "text": text, "quad": None}], []
+    words, lost = [], []
+    for number, box in enumerate(boxes):
+        if box.quad is None:
+            lost.append(Rejected(f"{ident}#{number}", name, "bad_row", f"{name}: line {number + 1} is no box and word"))
+        else:
+            words.append({"id": f"{ident}#{number}", "text": box.text, "quad": box.quad})
+    return words, lost

@@ -20,6 +20,7 @@ from omni_ray.errors import OmniError
 _MACHINERY = {
     "base",
     "caption_values",
+    "label_lists",
     "locate",
     "media",
     "picture_places",
@@ -27,6 +28,7 @@ _MACHINERY = {
     "stems",
     "table_rows",
     "table_slices",
+    "word_boxes",
 }
 
 

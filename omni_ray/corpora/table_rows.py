@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Rejected
+from omni_ray.corpora.caption_values import caption_texts, rejected
 from omni_ray.corpora.media import fetch
 
 if TYPE_CHECKING:
@@ -190,7 +191,12 @@ def _pictures(tree: Tree, file: str, items: Iterable[pa.Table | Rejected]) -> It
             yield item
             continue
         for row in (row for batch in item.to_batches(max_chunksize=64) for row in batch.to_pylist()):
-            captions = row["captions"] if isinstance(row["captions"], list) else [row["captions"]]
+            captions, faults = caption_texts(row["captions"])
+            yield from rejected(faults, row["id"], row["where"])
+            if not captions:
+                if not faults:
+                    yield Rejected(row["id"], row["where"], "missing_text", "an empty list of captions")
+                continue
             path = row["image"] if isinstance(row["image"], str) else None
             if path is None:
                 yield _picture(tree, file, row, captions)

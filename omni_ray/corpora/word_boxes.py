@@ -1,0 +1,82 @@
+"""Text files that say where the words of a photograph are: the lines of ICDAR's competitions, and of other tools."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_NUMBER = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
+_EIGHT = re.compile(rf"\s*({_NUMBER}(?:\s*[,\t ]\s*{_NUMBER}){{7}})\s*[,\t ]\s*(.*)")
+_FOUR = re.compile(
+    rf"\s*({_NUMBER}(?:\s*,\s*{_NUMBER}){{3}})\s*,\s*(.*)|\s*({_NUMBER}(?: +{_NUMBER}){{3}}) +(\".*\")\s*$"
+)
+_ONLY_NUMBERS = re.compile(rf"\s*\d+(?:\s+{_NUMBER}){{4,}}\s*|\s*{_NUMBER}(?:\s*,\s*{_NUMBER}){{3,}}\s*,?\s*")
+_SCRIPTS = frozenset(
+    [
+        "Arabic",
+        "Latin",
+        "Chinese",
+        "Japanese",
+        "Korean",
+        "Bangla",
+        "Hindi",
+        "Devanagari",
+        "Tamil",
+        "Telugu",
+        "Cyrillic",
+        "Greek",
+        "Hebrew",
+        "Thai",
+        "Symbols",
+        "Mixed",
+        "None",
+    ]
+)
+"""What the multilingual competitions write before a word: the script it is written in."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A word: its corners x1, y1, ... x4, y4 clockwise from the reader's top left, and its text; None for a line that is none."""
+
+    quad: list[float] | None
+    text: str
+
+
+def boxes_of(text: str) -> list[Box] | None:
+    """The words of a file whose first line is a box and a word; None for any other file.
+
+    Read are eight numbers and the word (ICDAR 2015 and later, also with the script between them), and four, the box's left,
+    top, right and bottom (ICDAR 2013), with commas, tabs or blanks.
+    """
+    lines = [line for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if line.strip()]
+    if not lines or _box(lines[0]).quad is None:
+        return None
+    boxes = [_box(line) for line in lines]
+    if all(box.text.partition(",")[0] in _SCRIPTS and "," in box.text for box in boxes if box.quad):
+        boxes = [Box(box.quad, box.text.partition(",")[2]) if box.quad else box for box in boxes]
+    return boxes
+
+
+def is_numbers(text: str) -> bool:
+    """Whether a text is nothing but lines of numbers, as detectors' labels (YOLO's) and boxes without words are."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return bool(lines) and all(_ONLY_NUMBERS.fullmatch(line) for line in lines)
+
+
+def _box(line: str) -> Box:
+    if eight := _EIGHT.fullmatch(line):
+        return Box(_numbers(eight[1]), _unquoted(eight[2]))
+    if (four := _FOUR.fullmatch(line)) and not _ONLY_NUMBERS.fullmatch(line):
+        left, top, right, bottom = _numbers(four[1] or four[3])
+        return Box([left, top, right, top, right, bottom, left, bottom], _unquoted(four[2] or four[4] or ""))
+    return Box(None, line.strip())
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(each) for each in re.findall(_NUMBER, text)]
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    return text[1:-1].replace('""', '"') if len(text) > 1 and text[0] == text[-1] == '"' else text

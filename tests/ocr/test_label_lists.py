@@ -1,0 +1,139 @@
+"""Lists of labels without a header, and boxes of words beside photographs, as other tools write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omni_ray.corpora.ocr_images import OcrImages
+from omni_ray.corpora.word_boxes import boxes_of, is_numbers
+from tests.list_sources import Source, kept, lost
+from tests.made_store import picture
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    made = Source(tmp_path)
+    for number in range(3):
+        made.put(f"train/word_{number}.png", picture(number))
+    return made
+
+
+def labels(rows: list[Any]) -> list[tuple[str, str]]:
+    return [(row["id"], word["text"]) for row in kept(rows) for word in row["words"]]
+
+
+WORDS = [("train/word_0", "hello"), ("train/word_1", 'say "wörld", so'), ("train/word_2", "简单 字")]
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("rec_gt_train.txt", "".join(f"{name}.png\t{label}\n" for name, label in WORDS)),
+        ("rec_gt_train.tsv", "".join(f"./{name}.png\t{label}\r\n" for name, label in WORDS)),
+        ("rec_gt_train.txt", "".join(f"train_data/rec/{name}.png\t{label}\n" for name, label in WORDS)),
+        ("train/gt.txt", "".join(f"{name.rpartition('/')[2]}.png\t{label}\n" for name, label in WORDS)),
+        ("label.txt", "".join(f"{name}.png {label}\n" for name, label in WORDS)),
+        ("train/gt.txt", '\ufeffword_0.png, "hello"\nword_1.png, "say ""wörld"", so"\nword_2.png, "简单 字"\n'),
+        ("train/labels.csv", 'filename,words\nword_0.png,hello\nword_1.png,say "wörld", so\nword_2.png,简单 字\n'),
+    ],
+)
+def test_names_and_labels(source: Source, name: str, content: str) -> None:
+    source.put(name, content)
+    rows = source.rows(OcrImages())
+    assert labels(rows) == WORDS and not lost(rows)
+
+
+def test_a_list_with_faults(source: Source) -> None:
+    source.put("gt.txt", b'train/word_0.png\tone\nno separator\n\ntrain/gone.png\ttwo\n["train/word_1.png"]\tthree\n')
+    rows = source.rows(OcrImages())
+    assert labels(rows) == [("train/word_0", "one"), ("train/word_1", "three")]
+    assert lost(rows) == [("gt.txt:2", "bad_row"), ("train/gone", "missing_media")]
+
+
+def test_a_list_of_other_things_is_none(source: Source) -> None:
+    source.put("notes.txt", "elsewhere/a.png\tnot here\n")
+    source.put("list.csv", "image,text\ntrain/word_0.png,a table\n")
+    assert labels(source.rows(OcrImages())) == [("train/word_0", "a table")]
+
+
+def test_paddle_photographs(source: Source) -> None:
+    words = '[{"transcription": "EXIT", "points": [[1, 2], [9, 2], [9, 6], [1, 6]]}, {"transcription": "###", "points": []}]'
+    source.put("Label.txt", f"train/word_0.png\t{words}\ntrain/word_1.png\t[]\ntrain/word_2.png\t[{{]\n")
+    rows = source.rows(OcrImages())
+    assert [word["quad"] for word in kept(rows)[0]["words"]] == [[1, 2, 9, 2, 9, 6, 1, 6]]
+    assert lost(rows) == [
+        ("train/word_0#1", "bad_geometry"),
+        ("train/word_1", "missing_text"),
+        ("train/word_2", "bad_row"),
+    ]
+
+
+def test_mmocr_lists(source: Source) -> None:
+    items: list[Any] = [
+        {"img_path": "train/word_0.png", "instances": [{"text": "one"}]},
+        {
+            "img_path": "train/word_1.png",
+            "height": 80,
+            "width": 120,
+            "instances": [
+                {"text": "two", "polygon": [1, 2, 9, 2, 9, 6, 1, 6]},
+                {"text": "three", "bbox": [1, 2, 9, 6]},
+                {"text": None, "bbox": [1, 2, 9, 6]},
+                {"text": "four", "bbox": [1, 2]},
+            ],
+        },
+        {"img_path": None},
+        7,
+    ]
+    source.put("textrecog_train.json", {"metainfo": {"task_name": "textrecog"}, "data_list": items})
+    rows = source.rows(OcrImages())
+    assert labels(rows) == [("train/word_0", "one"), ("train/word_1", "two"), ("train/word_1", "three")]
+    assert [row["frame"] for row in kept(rows)] == [None, [120, 80]]
+    assert kept(rows)[1]["words"][0]["quad"] == kept(rows)[1]["words"][1]["quad"]
+    assert [reason for _, reason in lost(rows)] == ["missing_text", "bad_geometry", "bad_row", "bad_row"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "377,17,463,17,465,30,377,30,Grand, Café",
+        "377 17 463 17 465 30 377 30 Grand, Café",
+        "1,2,3,4,5,6,7,8,Latin,Grand, Café",
+    ],
+)
+def test_boxes_with_eight_numbers(line: str) -> None:
+    boxes = boxes_of(f"\ufeff{line}\r\n".removeprefix("\ufeff"))
+    assert boxes is not None and [box.text for box in boxes] == ["Grand, Café"]
+    assert len(boxes[0].quad or []) == 8
+
+
+@pytest.mark.parametrize("line", ['38, 43, 920, 215, "Tired"', '38 43 920 215 "Tired"', "38,43,920,215,Tired"])
+def test_boxes_with_four_numbers(line: str) -> None:
+    boxes = boxes_of(line)
+    assert boxes is not None and boxes[0].quad == [38, 43, 920, 43, 920, 215, 38, 215] and boxes[0].text == "Tired"
+
+
+@pytest.mark.parametrize("text", ["42", "3.14", "12, 24", "1 2 3", "a 1,2,3,4", "10,000,000", "+49 30 123456"])
+def test_labels_of_numbers_are_labels(text: str) -> None:
+    assert boxes_of(text) is None and not is_numbers(text)
+
+
+@pytest.mark.parametrize("text", ["0 0.5 0.5 0.2 0.3\n1 0.1 0.1 0.05 0.05\n", "10,20,30,40,50,60,70,80\n"])
+def test_boxes_without_words(text: str) -> None:
+    assert is_numbers(text)
+
+
+def test_a_photograph_with_boxes_beside_it(source: Source) -> None:
+    source.put("train/word_0.txt", "1,2,9,2,9,6,1,6,Grand Cafe\n1,2,9,2,9,6,1,6,###\nhello\n")
+    source.put("train/word_1.txt", "0 0.5 0.5 0.2 0.3\n")
+    source.put("train/word_2.txt", "1984")
+    rows = source.rows(OcrImages())
+    assert labels(rows) == [
+        ("train/word_0", "Grand Cafe"),
+        ("train/word_0", "###"),
+        ("train/word_2", "1984"),
+    ]
+    assert lost(rows) == [("train/word_0#2", "bad_row"), ("train/word_1", "bad_row")]
