@@ -13,7 +13,7 @@ from pathlib import Path
 
 _REQUIRED = (
     "ray", "torch", "torchaudio", "datasets", "pyarrow", "Pillow", "soundfile", "soxr", "sentencepiece",
-    "mwparserfromhell", "rapidgzip", "huggingface_hub",
+    "rapidgzip", "huggingface_hub",
 )  # fmt: skip
 _GIB = 1 << 30
 _MIN_DISK = 5 * _GIB

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
@@ -11,18 +12,32 @@ from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 if TYPE_CHECKING:
     from omni_ray.sources.mediawiki import Page
     from omni_ray.sources.tree import Tree
+    from omni_ray.sources.wikitext import Rendered, Wiki
 
 _HOST = "https://dumps.wikimedia.org"
 _BYTES_PER_SAMPLE = {".bz2": 140, ".gz": 170, ".xml": 600}
 """Bytes of dump to a line of text, from English Wikipedia; only an expectation."""
 _ARTICLES = 0
 _SHOWING_NO_TEXT = (-2, 6, 14)  # Media, File, Category
+# What wikis put behind the name of a page that lists the pages sharing it.
+_DISAMBIGUATION_WORDS = (
+    "disambiguation|Begriffsklärung|homonymie|homonymes|desambiguación|desambiguação|desambiguació|disambigua"
+    "|doorverwijspagina|значения|значення|значэнні|ujednoznacznienie|olika betydelser|flertydig|andre betydninger|tydingar"
+    "|täsmennyssivu|täpsustus|rozcestník|rozlišovacia stránka|egyértelműsítő lap|dezambiguizare|anlam ayrımı|disambiguasi"
+    "|nyahkekaburan|định hướng|曖昧さ回避|消歧义|消歧義|搞清楚|동음이의|توضيح|ابهام‌زدایی|ضد ابہام|פירושונים|αποσαφήνιση|пояснение"
+    "|вишезначна одредница|višeznačna odrednica|razdvojba|razločitev|појаснување|homónimos|apartigilo|argipen|nuorodinis"
+    "|բազմիմաստություն|მრავალმნიშვნელოვანი|बहुविकल्पी|দ্ব্যর্থতা নিরসন|แก้ความกำกวม"
+)
+_DISAMBIGUATION_TITLES = tuple(
+    f"{left}{word}{right}" for word in _DISAMBIGUATION_WORDS.split("|") for left, right in ((" (", ")"), ("（", "）"))
+)
 
 
 class Wikipedia(Corpus):
     """A record is a page, whatever its kind; articles are kept, the others are quarantined by what they are."""
 
     name = "wikipedia"
+    version = 2
     modality = "text"
     title = "Wikipedia, articles as plain paragraphs"
     licence = "CC BY-SA 4.0"
@@ -69,21 +84,22 @@ class Wikipedia(Corpus):
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         """The pages that begin in one slice."""
         from omni_ray.sources.mediawiki import Page, read_pages
-        from omni_ray.sources.wikitext import MEDIA_NAMESPACES
+        from omni_ray.sources.wikitext import Wiki
 
-        media = MEDIA_NAMESPACES.union(payload["media"])
+        wiki = Wiki(payload["lang"], payload["media"])
         for page in read_pages(tree, payload):
             if not isinstance(page, Page):
                 yield page
                 continue
-            reason, text = _article(page, media)
-            if reason:
-                yield Rejected(page.id, page.where, reason, page.title)
+            rendered = _article(page, wiki)
+            if isinstance(rendered, str):
+                yield Rejected(page.id, page.where, rendered, page.title)
                 continue
             yield {
                 "id": page.id,
                 "where": page.where,
-                "text": text,
+                "text": "\n".join(rendered.paragraphs),
+                "counts": json.dumps(dict(rendered.counts)) if rendered.counts else None,
                 "title": page.title,
                 "url": payload["base"] + quote(page.title.replace(" ", "_"), safe="/:;@$!*(),~"),
                 "lang": payload["lang"],
@@ -95,15 +111,15 @@ class Wikipedia(Corpus):
         return "documentation" if "-multistream-index" in base or base.endswith((".sql.gz", ".sql")) else ""
 
 
-def _article(page: Page, media_namespaces: frozenset[str]) -> tuple[str, str]:
-    """Why the page is not an article, or "", and its paragraphs, one a line."""
-    from omni_ray.sources import wikitext
+def _article(page: Page, wiki: Wiki) -> Rendered | str:
+    """The page as text, or the reason code of why it is no article."""
+    from omni_ray.sources.wikitext import is_redirect, render
 
     if page.namespace != _ARTICLES or page.model != "wikitext":
-        return "other_namespace", ""
-    if page.is_redirect or wikitext.is_redirect(page.text):
-        return "redirect", ""
-    if wikitext.is_disambiguation(page.title, page.text):
-        return "disambiguation", ""
-    text = "\n".join(wikitext.paragraphs(page.text, media_namespaces))
-    return ("", text) if text else ("stub", "")
+        return "other_namespace"
+    if page.is_redirect or is_redirect(page.text):
+        return "redirect"
+    rendered = render(page.text, wiki, page.title)
+    if rendered.is_disambiguation or page.title.endswith(_DISAMBIGUATION_TITLES):
+        return "disambiguation"
+    return rendered if rendered.paragraphs else "stub"

@@ -7,6 +7,7 @@ which Unicode normalization may change.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -68,13 +69,17 @@ class Text(Modality[TextParams]):
 
     @property
     def raw_schema(self) -> pa.Schema:
-        """``text`` is a document; line feeds separate its paragraphs."""
+        """``text`` is a document; line feeds separate its paragraphs.
+
+        ``counts`` is null or a JSON object of what its reader counted and the manifest should add up.
+        """
         return pa.schema(
             [
                 ("id", pa.string()),
                 ("where", pa.string()),
                 ("records", pa.int32()),
                 ("text", pa.large_string()),
+                ("counts", pa.string()),
                 *_STRINGS,
             ]
         )
@@ -100,11 +105,32 @@ class Text(Modality[TextParams]):
             rejected += empty
             start = end
         kept = pa.concat_tables(parts) if parts else _SCHEMA.empty_table()
-        return Transformed(kept.replace_schema_metadata(self.schema.metadata), rejected)
+        return Transformed(kept.replace_schema_metadata(self.schema.metadata), rejected, _counted(raw))
+
+    def warnings(self, samples: int, stats: Mapping[str, float], params: TextParams) -> list[str]:
+        """What of the markup of wikis had to be guessed, or was lost."""
+        guessed = stats.get("templates_shown_by_guess", 0)
+        notes = stats.get("templates_taken_for_notes", 0)
+        left_out = stats.get("sentences_left_out", 0)
+        if not guessed and not notes and not left_out:
+            return []
+        return [
+            f"templates that are not known: {guessed:,.0f} shown by their first words, {notes:,.0f} taken for notes, "
+            f"and {left_out:,.0f} sentences left out that lacked a word"
+        ]
 
     def records_per_row(self, rows: pa.Table) -> list[int]:
         """1 for the first line of each document, else 0."""
         return pc.ends_with(rows["id"], "#0").cast(pa.int8()).to_pylist()  # type: ignore[no-any-return]
+
+
+def _counted(raw: pa.Table) -> dict[str, float]:
+    if "counts" not in raw.column_names:
+        return {}
+    total: Counter[str] = Counter()
+    for counts in raw["counts"].drop_null().to_pylist():
+        total.update(json.loads(counts))
+    return dict(total)
 
 
 def _slice_ends(text: pa.ChunkedArray) -> list[int]:

@@ -1,0 +1,298 @@
+"""Markup that nests: one pass cuts out what shows no running text, and expands templates.
+
+Templates, links, tables and elements are kept on a stack of frames. A frame that is closed becomes text in the frame
+below it; one that nothing closes is put back as the text that it was, with what is left of the markup taken off.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from omni_ray.sources.wikitext import marks
+from omni_ray.sources.wikitext.rules import DISAMBIGUATION, Call, Rule
+from omni_ray.sources.wikitext.unknown import Unknown, first_words
+from omni_ray.sources.wikitext.wiki import Wiki
+
+# Elements whose inside is not wikitext, or not part of the running text.
+_RAW = (
+    "nowiki|math|chem|ce|ref|references|gallery|timeline|syntaxhighlight|source|score|imagemap|hiero|graph|pre"
+    "|templatestyles|templatedata|mapframe|maplink|inputbox|categorytree|indicator|includeonly|section|style|script"
+    "|dynamicpagelist|del|strike|s|ref-list|charinsert|languages|phonos"
+)
+_TOKEN = re.compile(
+    rf"\{{[{{|]|\}}\}}|\[\[(?=[^\[\]|\n]{{0,60}}:)|\|\}}(?!\}})|<(?:(?i:(?P<tag>{_RAW})\b[^<>]*|/?table\b[^<>]*)>)"
+)
+_BRACKETS = re.compile(r"\[\[|\]\]")
+_COMMENT_LINE = re.compile(r"\n[ \t]*(?:<!--(?:(?!-->).)*-->[ \t]*)+(?=\n)", re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_PARAMETER = re.compile(r"(?<!\{)\{\{\{(?!\{)[^{}|]*\|?([^{}]*)\}\}\}")
+_VARIANT = re.compile(r"-\{(?!\{)((?:(?!-\{|\}-).)*)\}-", re.DOTALL)
+_VARIANT_FLAGS = re.compile(r"\s*((?:[A-Za-z-]+\s*;?\s*)*)\|(.*)", re.DOTALL)
+_VARIANT_CHOICE = re.compile(r"\s*[a-z]{2,4}(?:-[a-z]+)*\s*:(.*)", re.DOTALL)
+_MARKUP = re.compile(r"\[\[|\]\]|\{\{|\}\}|''|^[=|!*#]|\{\||\|\}", re.MULTILINE)
+_SIMPLE_FORMULA = re.compile(r"\s*[\w.,+\u2212 -]{1,24}\s*")
+_NOT_A_NAME = re.compile(r"[\[\]{}<>\n]")
+_TABLE_LINE = re.compile(r"\n[ \t]*[|!].*")
+_ARGUMENT_LINE = re.compile(r"\n[ \t]*\|[ \t]*[\w -]+=.*")
+_LOST_HEAD = re.compile(r"[^|\n\[\]]{0,60}\|(?:[^|\s\[\]]*\|)*(?:[\w-]+ ?= ?)?")
+_MAX_LINK_CHARS = 10_000
+_MAX_OPEN_LINKS = 20
+"""Pictures that nothing closes are looked for no more after this many in a page."""
+_MAX_DEPTH = 40
+"""MediaWiki's own limit of templates in templates."""
+
+
+@dataclass
+class Expansion:
+    """A page without its nested markup.
+
+    Attributes:
+        text: what is left; unknown templates are holes in it.
+        unknown: the unknown templates, by the number in their hole.
+        disambiguation: a template was there that makes the page a disambiguation page.
+    """
+
+    text: str = ""
+    unknown: list[Unknown] = field(default_factory=list)
+    disambiguation: bool = False
+
+
+@dataclass
+class _Frame:
+    """Markup that was opened: its kind, and the pieces of its inside so far."""
+
+    kind: str
+    line_start: bool
+    pieces: list[str] = field(default_factory=list)
+
+
+def expand(wikitext: str, wiki: Wiki, title: str) -> Expansion:
+    """``wikitext`` with templates in words and without comments, tables, references and pictures."""
+    text = marks.PRIVATE.sub("", wikitext)
+    if "<!--" in text:
+        text = _COMMENT.sub("", _COMMENT_LINE.sub("", text))
+    if "{{{" in text:
+        text = _PARAMETER.sub(r"\1", text)
+    if "-{" in text and wiki.has_variants:
+        text = _choose_variants(text)
+    return _Expander(wiki, title).run(text)
+
+
+def _choose_variants(text: str) -> str:
+    """``-{zh-hans:A; zh-hant:B}-`` as its first variant, innermost first."""
+    for _ in range(_MAX_DEPTH):
+        text, count = _VARIANT.subn(lambda match: _variant(match[1]), text)
+        if not count:
+            break
+    return text
+
+
+def _variant(inside: str) -> str:
+    flags = _VARIANT_FLAGS.fullmatch(inside)
+    if flags:
+        given = {flag.strip().upper() for flag in flags[1].split(";")}
+        if given & {"H", "T", "-", "D"}:
+            return ""
+        inside = flags[2]
+    for part in re.split(r";\s*(?=[a-z-]+\s*:)", inside):
+        choice = _VARIANT_CHOICE.fullmatch(part)
+        if choice and choice[1].strip(" ;\n"):
+            return choice[1].strip(" ;\n")
+    return inside
+
+
+class _Expander:
+    def __init__(self, wiki: Wiki, title: str) -> None:
+        self.wiki = wiki
+        self.title = title
+        self.found = Expansion()
+        self.base = _Frame("", False)
+        self.stack = [self.base]
+        self.open: Counter[str] = Counter()
+        self.unclosed: set[str] = set()
+        self.open_links = 0
+
+    def run(self, text: str) -> Expansion:
+        """All of one page."""
+        position = 0
+        pieces = self.base.pieces
+        search = _TOKEN.search
+        while match := search(text, position):
+            start = match.start()
+            if start > position:
+                pieces.append(text[position:start])
+            position = match.end()
+            mark = match[0]
+            if mark == "{{":
+                self._push(mark, _at_line_start(text, start))
+            elif mark == "}}":
+                self._close("{{", mark)
+            elif mark == "[[":
+                position = self._picture(text, start)
+            elif mark in ("{|", "|}"):
+                self._table(mark, _at_line_start(text, start))
+            elif match["tag"]:
+                position = self._element(text, match)
+            elif mark[1] == "/":
+                self._close("<table", "")
+            else:
+                self._push("<table", False)
+            pieces = self.stack[-1].pieces
+        pieces.append(text[position:])
+        self._unwind(1)
+        self.found.text = "".join(self.base.pieces)
+        return self.found
+
+    def _table(self, mark: str, line_start: bool) -> None:
+        if not line_start:
+            self.stack[-1].pieces.append(mark)
+        elif mark == "{|":
+            self._push(mark, True)
+        else:
+            self._close("{|", mark)
+
+    def _push(self, kind: str, line_start: bool) -> None:
+        self.stack.append(_Frame(kind, line_start))
+        self.open[kind] += 1
+
+    def _close(self, opener: str, closer: str) -> None:
+        """Ends the innermost frame of that kind; frames above it were never closed."""
+        if not self.open[opener]:
+            self.stack[-1].pieces.append(closer)
+            return
+        depth = len(self.stack) - 1
+        while self.stack[depth].kind != opener:
+            depth -= 1
+        self._unwind(depth + 1)
+        frame = self.stack.pop()
+        self.open[opener] -= 1
+        pieces = self.stack[-1].pieces
+        if opener == "{{":
+            pieces.append(self._template(frame))
+        else:
+            pieces.append("\n")
+
+    def _unwind(self, depth: int) -> None:
+        """Puts the frames from ``depth`` up back as text."""
+        lower = self.stack[depth - 1].pieces
+        for frame in self.stack[depth:]:
+            self.open[frame.kind] -= 1
+            if frame.kind == "{{":
+                lower += _without_head(frame)
+            elif frame.kind == "{|":
+                lower.append(_without_rows("".join(frame.pieces)))
+            else:
+                lower += frame.pieces
+        del self.stack[depth:]
+
+    def _element(self, text: str, match: re.Match[str]) -> int:
+        """An element whose inside is no wikitext: where it ends."""
+        tag = match["tag"].lower()
+        position = match.end()
+        pieces = self.stack[-1].pieces
+        if match[0].endswith("/>") or tag in self.unclosed:
+            return position
+        closer = re.compile(rf"</{tag}\s*>", re.IGNORECASE).search(text, position)
+        if closer is None:
+            self.unclosed.add(tag)
+            return position
+        inside = text[position : closer.start()]
+        if tag == "nowiki":
+            # Shown as it stands; but where that is markup, the page is showing off its own language.
+            pieces.append("" if _MARKUP.search(inside) else _guarded(inside))
+        elif (tag in ("math", "chem", "ce") and _SIMPLE_FORMULA.fullmatch(inside)) or "inline" in match[0]:
+            pieces.append(_guarded(inside.strip()))
+        elif tag in ("pre", "syntaxhighlight", "source", "gallery", "timeline"):
+            pieces.append("\n")
+        return closer.end()
+
+    def _picture(self, text: str, start: int) -> int:
+        """A link that may be to a picture or a category, which show nothing: where to go on."""
+        namespace = text[start + 2 : text.index(":", start)]
+        if _clean_name(namespace) in self.wiki.media and self.open_links < _MAX_OPEN_LINKS:
+            depth = 0
+            for match in _BRACKETS.finditer(text, start, start + _MAX_LINK_CHARS):
+                depth += 1 if match[0] == "[[" else -1
+                if not depth:
+                    return match.end()
+            self.open_links += 1
+        self.stack[-1].pieces.append("[[")
+        return start + 2
+
+    def _template(self, frame: _Frame) -> str:
+        pieces = frame.pieces
+        head = pieces[0] if pieces else ""
+        name, bar, _ = head.partition("|")
+        if not bar and len(pieces) > 1:
+            head = "".join(pieces)
+            name = head.partition("|")[0]
+        name = name.strip()
+        if not name or _NOT_A_NAME.search(name) or len(name) > 200:
+            return "".join(pieces)
+        rule = self.wiki.rule(name)
+        if rule is DISAMBIGUATION:
+            self.found.disambiguation = True
+            return ""
+        if rule == "":
+            return ""
+        if rule is None:
+            return self._unknown(name, pieces)
+        if len(self.stack) > _MAX_DEPTH:
+            return ""
+        return self._known(rule, name, "".join(pieces))
+
+    def _known(self, rule: str | Rule, name: str, source: str) -> str:
+        if isinstance(rule, str):
+            return rule
+        call = Call.parse(source, self.wiki, self.title)
+        shown = rule(call)
+        if shown is None:
+            return self._hole(Unknown(name, None, noted=False))
+        if not shown and call.positional and any(call.positional):
+            return self._hole(Unknown(name, first_words(name, call), noted=False))
+        return shown.replace("\n", " ") if call.is_inline else shown
+
+    def _unknown(self, name: str, pieces: list[str]) -> str:
+        if any("\n" in piece for piece in pieces):
+            return ""  # A box of several lines: no part of a sentence.
+        call = Call.parse("".join(pieces), self.wiki, self.title)
+        return self._hole(Unknown(name, first_words(name, call), noted=not call.positional and bool(call.named)))
+
+    def _hole(self, unknown: Unknown) -> str:
+        self.found.unknown.append(unknown)
+        return marks.hole(len(self.found.unknown) - 1)
+
+
+def _at_line_start(text: str, position: int) -> bool:
+    line = text.rfind("\n", 0, position) + 1
+    return line == position or not text[line:position].strip(" \t:*#")
+
+
+def _clean_name(namespace: str) -> str:
+    return namespace.strip(" \t\n\u200e\u200f").replace("_", " ").lower()
+
+
+def _guarded(text: str) -> str:
+    """Text in which no markup is read."""
+    return text.replace("<", "&lt;").replace("://", f":{marks.GUARD}//").replace("{", f"{{{marks.GUARD}")
+
+
+def _without_rows(inside: str) -> str:
+    """A table that nothing closes, without its rows, up to the next heading."""
+    table, heading, rest = inside.partition("\n==")
+    return _TABLE_LINE.sub("", "\n|" + table) + heading + rest
+
+
+def _without_head(frame: _Frame) -> list[str]:
+    """A template that nothing closes: its words, without its name and the names of its arguments.
+
+    Where it begins a line and lines of arguments follow, it is a box, and they go; what comes after them stays.
+    """
+    text = "".join(frame.pieces)
+    if frame.line_start and re.match(r"[^\n]*\n[ \t]*\|", text):
+        rest = re.match(r"[^\n]*(?:\n[ \t]*[|}][^\n]*)+", text)
+        return [text[rest.end() :]] if rest else [text]
+    head = _LOST_HEAD.match(text)
+    return [_ARGUMENT_LINE.sub("", text[head.end() if head else 0 :])]

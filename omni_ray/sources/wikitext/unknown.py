@@ -1,0 +1,128 @@
+"""Templates that no table knows: what becomes of them, by where they stand.
+
+A template by itself on its line is a box. One that hangs on a word or follows the end of a sentence is a note. One in
+the middle of a sentence holds a part of it: its first plain argument is shown, and where there is none, the sentence
+goes, because a sentence without its number or subject is worse than none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from omni_ray.sources.wikitext.marks import APART, HOLE, LOST
+
+if TYPE_CHECKING:
+    from omni_ray.sources.wikitext.rules import Call
+
+SHOWN, NOTES, SENTENCES = "templates_shown_by_guess", "templates_taken_for_notes", "sentences_left_out"
+"""What is counted, and added up in the manifest."""
+
+_MAX_GUESS_CHARS = 120
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z]+)*")
+_NUMBER = re.compile(r"[-+\u2212]?[\d.,\u00a0 ]*\d")
+_UNIT = re.compile(r"[^\W\d_]{1,6}[/.]?[^\W\d_]{0,3}[23²³]?|[%‰°$€£¥]\w?")
+_NOT_PLAIN = re.compile(r"[={}<>\n]|://|\.(?:jpe?g|png|svg|gif|ogg|webm)\b", re.IGNORECASE)
+_FORMATTING = re.compile(r"'{2,}|</?[A-Za-z][^<>]*>|\[\[|\]\]")
+# Names that are what they show: {{Louis XIV}}, {{XIXe siècle}}, {{1re}}, {{1er janvier}}, {{NATO}}, {{SO2}}.
+_NAME_IS_TEXT = re.compile(r"[^\W\d_][\w .'-]* [IVX]+(?:er)?|[IVX]+(?:er|e)? \w+|\d+\w{1,3}(?: \w+)?|[A-Z]{2,6}\d?")
+_ENDED = re.compile(r"[.!?…。！？]['\"”’»)\]]*\s*\Z")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])['\"”’»)\]]*\s+|(?<=[。！？])")
+_OPENING = " \t\u00a0([{\"'“„«‘‚—–-/＜「『（《"
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A template that stands in a page and whose text is not known.
+
+    Attributes:
+        name: as it is written.
+        guess: what is shown if it turns out to be part of a sentence; None where nothing can be.
+        noted: it has named arguments only, as notes for editors have.
+    """
+
+    name: str
+    guess: str | None
+    noted: bool
+
+
+def first_words(name: str, call: Call) -> str | None:
+    """What an unknown template most likely shows: its first plain argument, a number with its unit.
+
+    Without arguments it may be named for what it shows.
+    """
+    given = [value for value in call.positional if value]
+    if not given:
+        return name if _NAME_IS_TEXT.fullmatch(name) and not call.named else None
+    if len(given) > 1 and _NUMBER.fullmatch(given[0]) and _UNIT.fullmatch(given[1]):
+        return f"{given[0]} {given[1]}"
+    if len(given) > 1 and _LANGUAGE.fullmatch(given[0]):
+        given = given[1:]
+    value = given[0]
+    if len(value) > _MAX_GUESS_CHARS or _NOT_PLAIN.search(HOLE.sub("", value)) or not re.search(r"\w", value):
+        return None
+    return value
+
+
+def fill_holes(text: str, unknown: list[Unknown], counts: Counter[str]) -> str:
+    """``text`` with every hole shown, left empty or marked as a loss."""
+    for _ in range(3):  # A guess may hold another hole.
+        if not HOLE.search(text):
+            return text
+        text = "\n".join(_line(line, unknown, counts) if "\ue000" in line else line for line in text.split("\n"))
+    return HOLE.sub("", text)
+
+
+def _line(line: str, unknown: list[Unknown], counts: Counter[str]) -> str:
+    if not re.search(r"\w", HOLE.sub("", line)):
+        return HOLE.sub("", line)
+    done = ""
+    position = 0
+    for match in HOLE.finditer(line):
+        done += line[position : match.start()]
+        position = match.end()
+        after = HOLE.sub("", line[position:])
+        done += _shown(unknown[int(match[1])], done, after, counts)
+    return done + line[position:]
+
+
+def _shown(template: Unknown, before: str, after: str, counts: Counter[str]) -> str:
+    visible = _FORMATTING.sub("", before).lstrip("*#:; \t")
+    following = _FORMATTING.sub("", after)
+    attached = bool(visible) and visible[-1] not in _OPENING
+    if not visible and (after.lstrip().startswith("'''") or not following.strip()):
+        return ""  # A hint above the article, or a box.
+    is_note = (
+        template.noted
+        or (attached and not visible[-1].isdigit() and not following[:1].isalnum())
+        or (bool(_ENDED.search(visible)) and not re.search(r"\w", following))
+        or (template.guess is None and _between_sentences(visible, following))
+    )
+    if is_note:
+        counts[NOTES] += 1
+        return ""
+    if template.guess is None:
+        counts[SENTENCES] += 1
+        return LOST
+    counts[SHOWN] += 1
+    return APART + template.guess
+
+
+def _between_sentences(visible: str, following: str) -> bool:
+    start = following.lstrip()[:1]
+    return (not visible or bool(_ENDED.search(visible))) and not start.islower()
+
+
+def without_lost_sentences(line: str) -> str:
+    """``line`` without the sentences that something is missing of."""
+    if LOST not in line:
+        return line
+    parts = []
+    start = 0
+    for end in [*(match.end() for match in _SENTENCE_END.finditer(line)), len(line)]:
+        if LOST not in line[start:end]:
+            parts.append(line[start:end])
+        start = end
+    return "".join(parts).strip()
