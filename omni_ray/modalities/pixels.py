@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from omni_ray.modalities import jpeg_files, png_files
-from omni_ray.modalities.signatures import named
+from omni_ray.sources.signatures import named
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from omni_ray.corpora.base import Options, Rejected
 from omni_ray.errors import SourceError
-from omni_ray.sources.line_blocks import MAX_LINE_BYTES, RANGE_BYTES, byte_ranges, is_packed
-from omni_ray.sources.packed import CHUNK_BYTES
+from omni_ray.sources.line_blocks import MAX_LINE_BYTES, RANGE_BYTES, byte_ranges
+from omni_ray.sources.packed import CHUNK_BYTES, is_packed
 from omni_ray.sources.rows import BOM, SURROGATE, Line, Range, Row, columns_of, lines, lines_of, rejected
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def table_ranges(tree: Tree, name: str, delimiter: str, header: int, options: Op
     """
     size = tree.size(name)
     step = options.records_per_unit(RANGE_BYTES)
-    if is_packed(name):
+    if is_packed(tree, name):
         yield 0, None
     elif size <= step or _is_tsv(name) or not _has_quotes(tree, name):
         yield from byte_ranges(size, options, header)

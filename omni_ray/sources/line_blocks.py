@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from omni_ray.corpora.base import Options, Rejected
 from omni_ray.sources.form import Form, form_in, form_of, head
-from omni_ray.sources.packed import SUFFIXES, BrokenStream, unpack
+from omni_ray.sources.packed import BrokenStream, is_packed, unpack
+from omni_ray.sources.signatures import instead_of_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,11 +31,6 @@ MAX_LINE_BYTES = 64 << 20
 _BOM = b"\xef\xbb\xbf"
 
 
-def is_packed(name: str) -> bool:
-    """Whether the file is compressed, by its name; such a file is one range, since none can begin in its middle."""
-    return name.lower().endswith(SUFFIXES)
-
-
 def byte_ranges(size: int, options: Options, first: int = 0) -> Iterator[tuple[int, int | None]]:
     """[start, end) ranges that together cover bytes ``first`` to ``size``; the last end is None, the file's end."""
     step = options.records_per_unit(RANGE_BYTES)
@@ -45,7 +41,7 @@ def byte_ranges(size: int, options: Options, first: int = 0) -> Iterator[tuple[i
 def line_ranges(tree: Tree, name: str, options: Options) -> Iterator[dict[str, Any]]:
     """Payloads for :func:`read_lines` that together cover a file of lines."""
     size = tree.size(name)
-    ranges = [(0, None)] if is_packed(name) else list(byte_ranges(size, options))
+    ranges = [(0, None)] if is_packed(tree, name) else list(byte_ranges(size, options))
     form: dict[str, Any] = {"form": [options.encoding, True]} if options.encoding else {}
     if len(ranges) > 1:
         found = form_of(head(tree, name), options.encoding, universal=True)
@@ -75,7 +71,10 @@ def line_blocks(
         try:
             chunk = next(stream, b"")
         except BrokenStream as broken:
-            yield _rejected(name, position, broken.reason, "the rest of the file cannot be unpacked")
+            if broken.is_whole and rest:
+                yield position, rest
+                position += len(rest)
+            yield _rejected(name, position, broken.reason, broken.detail)
             return
         if not chunk:
             break
@@ -134,7 +133,14 @@ def read_lines(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Re
     Ids are ``<file>:<byte>``. A line that does not fit the file's encoding is a :class:`Rejected` (``bad_encoding``).
     """
     name = payload["file"]
-    form = form_in(payload) if "form" in payload else form_of(head(tree, name), universal=True)
+    if "form" in payload:
+        form = form_in(payload)
+    else:
+        start = head(tree, name)
+        if what := instead_of_text(start):
+            yield _rejected(name, 0, "decode_error", f"{name} is {what}")
+            return
+        form = form_of(start, universal=True)
     with tree.open(name) as file:
         for block in line_blocks(file, name, payload["start"], payload["end"], form):
             if isinstance(block, Rejected):

@@ -1,12 +1,20 @@
-"""Compressed files as streams of plain bytes, in bounded memory, giving all that can be read of a broken one."""
+"""Compressed files as streams of plain bytes, in bounded memory, giving all that can be read of a broken one.
+
+A file is what its first bytes say: browsers unpack what they download and keep its name, and servers send packed what is
+called by a plain one.
+"""
 
 from __future__ import annotations
 
 import bz2
 import lzma
+import re
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+if TYPE_CHECKING:
+    from omni_ray.sources.tree import Tree
 
 CHUNK_BYTES = 1 << 20
 _ZSTD_BYTES = 1 << 16
@@ -21,11 +29,50 @@ class BrokenStream(Exception):
 
     Attributes:
         reason: the reason code: ``truncated``, ``decode_error``, or ``too_large`` for a bomb.
+        is_whole: what could be read ended as it should: only behind it there is something else.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, is_whole: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.is_whole = is_whole
+
+    @property
+    def detail(self) -> str:
+        """What is lost, for a person."""
+        if self.is_whole:
+            return "what stands after the end of the compressed data is not compressed, and is not read"
+        return "the rest of the file cannot be unpacked"
+
+
+_MAGIC = {
+    ".gz": re.compile(rb"\x1f\x8b\x08"),
+    ".bz2": re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"),
+    ".xz": re.compile(rb"\xfd7zXZ\0"),
+    ".zst": re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"),
+}
+_MAGIC_BYTES = 10
+
+
+def packing(file: BinaryIO, name: str) -> str:
+    """How ``file`` is compressed, as one of ``SUFFIXES``; "" where it is not. The file stays where it is.
+
+    Its first bytes decide. A tape may have put zeros before them, or nothing may be there at all: then the name does.
+    """
+    place = file.tell()
+    file.seek(0)
+    head = file.read(_MAGIC_BYTES)
+    file.seek(place)
+    if not head.strip(b"\0"):
+        suffix = name[name.rfind(".") :].lower()
+        return suffix if suffix in SUFFIXES else ""
+    return next((suffix for suffix, magic in _MAGIC.items() if magic.match(head)), "")
+
+
+def is_packed(tree: Tree, name: str) -> bool:
+    """Whether a file is compressed; such a file is one range, since none can begin in its middle."""
+    with tree.open(name) as file:
+        return packing(file, name) != ""
 
 
 class _Decompressor(Protocol):
@@ -60,15 +107,15 @@ class _Zlib:
 
 
 def unpack(file: BinaryIO, name: str) -> Iterator[bytes]:
-    """The plain bytes of ``file`` in chunks of at most ``CHUNK_BYTES``; ``name`` tells how it is compressed, if it is.
+    """The plain bytes of ``file`` from where it is, in chunks of at most ``CHUNK_BYTES``.
 
     Several compressed streams behind each other are one file, as their programs have it.
 
     Raises:
         BrokenStream: after all that could be read.
     """
-    suffix = name[name.rfind(".") :].lower()
-    if suffix not in SUFFIXES:
+    suffix = packing(file, name)
+    if not suffix:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk
         return
@@ -92,30 +139,37 @@ def _new(suffix: str) -> _Decompressor:
 
 
 def _streams(file: BinaryIO, suffix: str) -> Iterator[bytes]:
-    stream = _new(suffix)
-    begun = False
     data = b""
-    while True:
-        if stream.eof:
-            # Programs pad streams with zeros to a multiple of a block, and so may tapes.
-            data = stream.unused_data.lstrip(b"\0")
-            stream, begun = _new(suffix), False
-        if not data and stream.needs_input:
-            data = file.read(CHUNK_BYTES)
-            if not begun:
-                data = data.lstrip(b"\0")
-            if not data:
-                break
-        begun = True
-        try:
-            chunk = stream.decompress(data, CHUNK_BYTES)
-        except (OSError, EOFError, zlib.error, lzma.LZMAError):
-            raise BrokenStream("decode_error") from None
-        data = b""
-        if chunk:
-            yield chunk
-    if begun:
-        raise BrokenStream("truncated")
+    ended = 0
+    while data := _next_stream(file, data):
+        if ended and not _MAGIC[suffix].match(data):
+            raise BrokenStream("decode_error", is_whole=True)
+        stream = _new(suffix)
+        while not stream.eof:
+            if not data and stream.needs_input:
+                data = file.read(CHUNK_BYTES)
+                if not data:
+                    raise BrokenStream("truncated")
+            try:
+                chunk = stream.decompress(data, CHUNK_BYTES)
+            except (OSError, EOFError, zlib.error, lzma.LZMAError):
+                raise BrokenStream("decode_error") from None
+            data = b""
+            if chunk:
+                yield chunk
+        data = stream.unused_data
+        ended += 1
+
+
+def _next_stream(file: BinaryIO, data: bytes) -> bytes:
+    """The first bytes of the next stream, of which ``data`` is read already; empty at the end.
+
+    Programs pad streams with zeros to a multiple of a block, and so may tapes.
+    """
+    data = data.lstrip(b"\0")
+    while len(data) < _MAGIC_BYTES and (more := file.read(CHUNK_BYTES)):
+        data = (data + more).lstrip(b"\0")
+    return data
 
 
 def _zstd(file: BinaryIO) -> Iterator[bytes]:

@@ -136,7 +136,8 @@ def _slices(
 ) -> Iterator[tuple[dict[str, Any], int, int | None]]:
     """(payload, bytes, rows where known) of each slice of one file."""
     from omni_ray.sources import delimited, json_rows
-    from omni_ray.sources.line_blocks import byte_ranges, is_packed
+    from omni_ray.sources.line_blocks import byte_ranges
+    from omni_ray.sources.packed import is_packed
     from omni_ray.sources.roles import choose_columns
     from omni_ray.sources.rows import head
 
@@ -153,7 +154,7 @@ def _slices(
         if kind == "json" and objects < 2:
             return  # one object: settings, annotations of another layout, anything but a table
         columns = choose_columns(name, there, roles, options)
-        for start, end in [(0, None)] if is_packed(name) else byte_ranges(size, options):
+        for start, end in [(0, None)] if is_packed(tree, name) else byte_ranges(size, options):
             yield {"format": "lines", "columns": columns, "start": start, "end": end}, (end or size) - start, None
     else:
         header, delimiter, length = delimited.table_header(data, name)

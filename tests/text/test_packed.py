@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from omni_ray.sources import packed
-from omni_ray.sources.packed import CHUNK_BYTES, BrokenStream, unpack
+from omni_ray.sources.packed import CHUNK_BYTES, BrokenStream, packing, unpack
 
 
 def zstd(data: bytes) -> bytes:
@@ -53,9 +53,33 @@ def test_a_cut_file_gives_what_it_holds_and_then_says_so(suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_a_file_of_another_kind_is_a_decode_error(suffix: str) -> None:
-    with pytest.raises(BrokenStream, match="decode_error"):
-        list(unpack(io.BytesIO(b"plain text, whatever the name says" * 10), "x" + suffix))
+def test_a_file_is_what_its_first_bytes_say(suffix: str) -> None:
+    plain = b"plain text, whatever the name says" * 10
+    assert b"".join(unpack(io.BytesIO(plain), "x" + suffix)) == plain
+    for name in ("x.txt", "x", "x.gz", "x.jsonl.bz2"):
+        assert b"".join(unpack(io.BytesIO(FORMATS[suffix](plain)), name)) == plain
+    file = io.BytesIO(b"BZh is how a bzip2 file begins, and this is none")
+    assert packing(file, "x.txt") == "" and file.tell() == 0
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
+@pytest.mark.parametrize("behind", [b"\n", b"garbage at the end", b"\0\0garbage"])
+def test_what_stands_behind_the_compressed_data_costs_only_itself(suffix: str, behind: bytes) -> None:
+    stream = unpack(io.BytesIO(FORMATS[suffix](DATA) + behind), "x" + suffix)
+    read = b""
+    with pytest.raises(BrokenStream, match="decode_error") as broken:
+        for chunk in stream:
+            read += chunk
+    assert read == DATA and broken.value.is_whole
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
+def test_damaged_data_is_a_decode_error(suffix: str) -> None:
+    whole = bytearray(FORMATS[suffix](DATA))
+    whole[len(whole) // 2 : len(whole) // 2 + 64] = bytes(range(64))
+    with pytest.raises(BrokenStream) as broken:
+        list(unpack(io.BytesIO(bytes(whole)), "x" + suffix))
+    assert not broken.value.is_whole
 
 
 def test_empty_and_plain_files() -> None:

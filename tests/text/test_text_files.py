@@ -48,6 +48,28 @@ def test_every_kind_of_file_beside_each_other(tmp_path: Path) -> None:
     assert len({row["id"] for row in rows}) == len(rows)
 
 
+def test_a_file_that_is_no_text_is_one_record_and_named(tmp_path: Path) -> None:
+    (tmp_path / "a.txt.gz").write_bytes(b"\n<!DOCTYPE html>\n<html><body>Not found</body></html>\n")
+    (tmp_path / "b.txt").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n")
+    (tmp_path / "c.txt").write_bytes(b"%PDF-1.7\n\0\0")
+    (tmp_path / "d.txt").write_bytes(b"PK\3\4\0\0\n\0")
+    (tmp_path / "e.txt").write_bytes(b"<doc id=1>\nID3 is a tag. <html> too.\n")
+    rows, rejected = read(FolderTree(tmp_path))
+    assert [row["text"].strip() for row in rows] == ["<doc id=1>", "ID3 is a tag. <html> too."]
+    assert [each.detail.partition(" is ")[2].partition(",")[0] for each in rejected] == [
+        *("an HTML page", "a Git LFS pointer", "a PDF document", "a zip archive: unpack it"),
+    ]
+
+
+def test_packed_files_that_are_called_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(gzip.compress(b"one\n"))
+    (tmp_path / "b.txt.gz").write_bytes(b"two\n")
+    (tmp_path / "c.jsonl").write_bytes(bz2.compress(b'{"text": "three"}\n'))
+    (tmp_path / "d.csv.gz").write_bytes(b"text\nfour\n")
+    rows, rejected = read(FolderTree(tmp_path), unit_scale=1e-9)
+    assert [row["text"].strip() for row in rows] == ["one", "two", "three", "four"] and not rejected
+
+
 def test_a_single_file_and_a_named_column(tmp_path: Path) -> None:
     (tmp_path / "data.tsv").write_text("words\tn\nhello there\t1\n")
     rows, _ = read(FileTree(tmp_path / "data.tsv"), columns={"text": "words"})

@@ -71,6 +71,8 @@ _MARKUP = (
     ),
     (re.compile(rb"^<\?xml|^<[a-z!]", re.IGNORECASE), "an XML file"),
 )
+_POINTER = re.compile(rb"version https://(?:git-lfs\.github|hawser\.github)\.com/spec/|[^\n]{0,120}annex/objects/")
+_PAGE = re.compile(rb"<!doctype html|<html[\s>]", re.IGNORECASE)
 
 
 def named(data: bytes) -> str:
@@ -91,6 +93,20 @@ def named(data: bytes) -> str:
     if data[-18:-2] == b"TRUEVISION-XFILE":
         return "a TGA picture"
     return _of_text(head)
+
+
+def instead_of_text(data: bytes) -> str:
+    """What a file is that should be plain text, by its first bytes, where it surely is none; else "".
+
+    Text may begin with any letters: only marks that no text has count, and binary formats where there are zero bytes.
+    """
+    head = data[:_HEAD].removeprefix(b"\xef\xbb\xbf").lstrip()
+    is_marked = head.startswith(b"%PDF-") or _POINTER.match(head) or _PAGE.match(head)
+    is_binary = (
+        b"\0" in head and head[:2] not in (b"\xff\xfe", b"\xfe\xff") and head[:1] != b"\0" and head[1:2] != b"\0"
+    )
+    name = named(head) if is_marked or is_binary else ""
+    return "" if name in ("a text file", "a JSON file", "an XML file") else name
 
 
 def _of_text(head: bytes) -> str:
