@@ -43,7 +43,10 @@ _ALL = (
     Reason("bad_path", "the media path is absolute or leaves the source"),
     Reason("bad_geometry", "the word's polygon is empty, degenerate or outside its image"),
     Reason("text_too_long", "the transcript, caption or label is longer than a CSV field may be"),
-    Reason("duplicate_id", "an earlier record of the corpus has the same id"),
+    Reason(
+        "duplicate_id",
+        "an earlier record of the corpus is the same, or has the same id in a layout where ids name media",
+    ),
     Reason("wrong_header", "the book has no recognisable start of text"),
     Reason("redirect", "the page only redirects to another", fault=False),
     Reason("other_namespace", "the page is not an article (talk, template, category, ...)", fault=False),

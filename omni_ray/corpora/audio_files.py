@@ -8,7 +8,7 @@ from typing import Any
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.stems import paired_units, sidecar_text
-from omni_ray.corpora.table_rows import media_path
+from omni_ray.media_names import media_file
 from omni_ray.sources.endings import AUDIO
 from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.tree import Tree
@@ -57,7 +57,7 @@ class AudioFiles(Corpus):
             elif isinstance(audio, Rejected):
                 yield audio
             else:
-                path = media_path(name, ".flac")
+                path = media_file(name, ".flac")
                 yield {"id": ident, "where": name, "audio": audio, "path": path, "text": text, "speaker": None}
 
     def why_unread(self, name: str) -> str:

@@ -52,6 +52,7 @@ class Books(Corpus):
         "BookCorpus's books_large_p*.txt or epubtxt/*.txt, or Parquet, JSONL or CSV files with a column called text"
     )
     categories = ("general",)
+    version = 2
     # Project Gutenberg asks robots to stay away from its pages and to mirror with rsync: a few books, and no more.
     downloads = tuple(
         Download(f"https://www.gutenberg.org/cache/epub/{number}/pg{number}.txt", f"pg{number}.txt")
@@ -83,6 +84,7 @@ class Books(Corpus):
             book = _book_of(tree, name)
             if book is not None:
                 books.setdefault(book, []).append(name)
+        books = {book: names for number in books for book, names in _told_apart(tree, number, books[number])}
         numbered = iter(
             sorted(books, key=lambda book: (not book.isdecimal(), len(book) if book.isdecimal() else 0, book))
         )
@@ -125,6 +127,25 @@ def _book_of(tree: Tree, name: str) -> str | None:
         return None
     declared = re.search(rb"\[(?:e-?book|e-?text) ?#? ?(\d{1,6})\]", head, re.IGNORECASE)
     return declared[1].decode() if declared else name
+
+
+def _told_apart(tree: Tree, book: str, names: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Books of one number: Project Gutenberg's files of it, anywhere, are one book; so are other people's files in one
+    folder that differ in ``-0`` and ``-8`` alone. Any other is a book of its own, called by its folder and name."""
+    places: dict[str, list[str]] = {}
+    for name in names:
+        place = book
+        if len(names) > 1 and not _is_gutenbergs(tree, name):
+            folder, slash, base = name.rpartition("/")
+            stem = re.sub(r"\.txt(\.utf-?8)?$|(-[08])?\.txt$", "", base, flags=re.IGNORECASE)
+            place = f"{folder.removesuffix('/old')}{slash}{stem}"
+        places.setdefault(place, []).append(name)
+    yield from places.items()
+
+
+def _is_gutenbergs(tree: Tree, name: str) -> bool:
+    with tree.open(name) as file:
+        return b"Project Gutenberg" in file.read(_HEAD_BYTES)
 
 
 def _rank(name: str) -> tuple[bool, int, str]:

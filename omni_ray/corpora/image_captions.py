@@ -11,8 +11,8 @@ from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.caption_values import Fault, caption_texts, rejected
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.stems import paired_units, sidecar_text
-from omni_ray.corpora.table_rows import media_path
 from omni_ray.corpora.word_boxes import is_numbers
+from omni_ray.media_names import media_file
 from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.kinds import PICTURES
 from omni_ray.sources.tree import Tree
@@ -67,7 +67,7 @@ class ImageCaptions(Corpus):
                 "where": name,
                 "records": records,
                 "image": image,
-                "path": media_path(name, ".jpg"),
+                "path": media_file(name, ".jpg"),
                 "captions": captions,
                 "category": None,
             }

@@ -14,9 +14,10 @@ from typing import Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.corpora.media import fetch
-from omni_ray.corpora.table_rows import media_name, media_path
+from omni_ray.corpora.table_rows import media_name
 from omni_ray.corpora.textocr import quad_of
 from omni_ray.errors import SourceError
+from omni_ray.media_names import media_file
 from omni_ray.sources.encoding import HINT, decode
 from omni_ray.sources.kinds import PICTURES
 from omni_ray.sources.lists import read_range
@@ -122,7 +123,7 @@ def _record(
         "where": f"{where}: {file}",
         "records": len(words),
         "image": image,
-        "path": media_path(file, ".jpg"),
+        "path": media_file(file, ".jpg"),
         "words": words,
         "frame": frame,
         "source": None,

@@ -10,8 +10,8 @@ from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.label_lists import list_units, read_list
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.stems import paired_units, sidecar_text
-from omni_ray.corpora.table_rows import media_path
 from omni_ray.corpora.word_boxes import boxes_of, is_numbers
+from omni_ray.media_names import media_file
 from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.kinds import PICTURES
 from omni_ray.sources.tree import Tree
@@ -71,7 +71,7 @@ class OcrImages(Corpus):
                     "where": name,
                     "records": len(words),
                     "image": image,
-                    "path": media_path(name, ".jpg"),
+                    "path": media_file(name, ".jpg"),
                     "words": words,
                     "source": None,
                 }

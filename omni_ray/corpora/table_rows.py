@@ -6,15 +6,14 @@ table. Media are bytes, a struct of bytes and path (Hugging Face), or a path rel
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Rejected
 from omni_ray.corpora.caption_values import caption_texts, rejected
 from omni_ray.corpora.media import fetch
+from omni_ray.media_names import media_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,26 +22,7 @@ if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
 Record = dict[str, Any] | Rejected
-_UNSAFE = re.compile(r"[^\w.\-/ ]+|(?<![^/])\.+|^[/ ]+| +(?=/|$)")
-_LONGEST_NAME = 120
 _MOST_FOLDERS = 16
-
-
-def media_path(name: str, ending: str) -> str:
-    """A safe relative path for media called ``name``: its folders kept, odd characters replaced.
-
-    Different names give different paths: where anything had to be replaced, a digest of the name is added.
-    """
-    stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", name)
-    clean = "/".join(part for part in _UNSAFE.sub("_", stem).split("/") if part)[-_LONGEST_NAME:].strip("/ ") or "_"
-    if clean != stem:
-        clean += f"-{blake2b(stem.encode('utf-8', 'surrogatepass'), digest_size=5).hexdigest()}"
-    return clean + ending
-
-
-def clip_path(name: str) -> str:
-    """A safe path for a clip. Its ending stays in its name: ``a.wav`` and ``a.mp3`` must not become one file."""
-    return media_path(name if name.endswith(".flac") else f"{name}.flac", ".flac")
 
 
 def rows_of(tree: Tree, file: str, items: Iterable[pa.Table | Rejected], modality: str) -> Iterator[Any]:
@@ -90,7 +70,7 @@ def _segment(tree: Tree, file: str, row: Mapping[str, Any], cutter: Cutter) -> R
     if isinstance(data, Rejected):
         return data
     stem = name.removesuffix(".flac")
-    return _clip(row, data, f"{stem}-{start:.3f}-{end:.3f}.flac")
+    return _clip(row, data, f"{stem}-{start:.3f}-{end:.3f}")
 
 
 def fetch_stretch(
@@ -159,7 +139,7 @@ def _clip(row: Mapping[str, Any], data: bytes, name: str) -> dict[str, Any]:
         "id": row["id"],
         "where": row["where"],
         "audio": data,
-        "path": clip_path(name),
+        "path": media_file(name, ".flac"),
         "text": row["text"],
         "speaker": row.get("speaker"),
         "channel": row.get("channel"),
@@ -171,7 +151,7 @@ def _word(row: Mapping[str, Any], data: bytes, name: str) -> dict[str, Any]:
         "id": row["id"],
         "where": row["where"],
         "image": data,
-        "path": media_path(name, ".jpg"),
+        "path": media_file(name, ".jpg"),
         "words": [{"id": row["id"], "text": row["text"], "quad": None}],
         "source": None,
     }
@@ -218,7 +198,7 @@ def _picture(tree: Tree, file: str, row: Mapping[str, Any], captions: list[str])
         "where": row["where"],
         "records": records,
         "image": data,
-        "path": media_path(name, ".jpg"),
+        "path": media_file(name, ".jpg"),
         "captions": captions,
         "category": row.get("category"),
     }

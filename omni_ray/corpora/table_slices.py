@@ -62,7 +62,7 @@ def read_slice(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Re
         yield from items
         return
     start, end = payload["rows"]
-    again = set(payload["again"])
+    again, shared = set(payload["again"]), set(payload["shared"])
     row = 0
     for item in items:
         count = 1 if isinstance(item, Rejected) else item.num_rows
@@ -71,7 +71,9 @@ def read_slice(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Re
             if isinstance(item, Rejected):
                 yield item
             else:
-                yield from _without(item.slice(low, high - low), {place - row - low for place in again})
+                first = row + low
+                places = [{place - first for place in each} for each in (again, shared)]
+                yield from _told_apart(item.slice(low, high - low), *places)
         row += count
         if row >= end:
             return
@@ -95,39 +97,54 @@ def _windows(tree: Tree, draft: UnitDraft, wanted: int, modality: str, seen: See
     """Runs of ``wanted`` rows of a draft whose range is one of bytes. Rows that name one file stay together."""
     file, columns = _file(draft), draft.payload["table"]["columns"]
     role = "audio" if modality == "audio" else "image"
-    # Captions of one picture share its id; a clip's id is its own.
+    # Captions of one picture share its id; a clip's id should be its own, and often is its sentence's.
     is_own_id = modality == "audio" and "id" in columns
     start = row = 0
     names: dict[str, None] = {}
     again: list[int] = []
+    shared: list[int] = []
     for item in read_table_unit(tree, draft.payload):
-        rows: Iterable[tuple[str, Any]] = [("", None)]
+        rows: Iterable[tuple[str, Any, Any]] = [("", None, None)]
         if not isinstance(item, Rejected):
-            rows = zip(item["id"].to_pylist(), item[role].to_pylist(), strict=True)
-        for ident, value in rows:
+            wholes = item.drop_columns(["where"]).to_pylist()
+            rows = zip(item["id"].to_pylist(), item[role].to_pylist(), wholes, strict=True)
+        for ident, value, whole in rows:
             name = media_name(tree, file, value) if isinstance(value, str) else None
             if row - start >= wanted and name not in names:
-                yield _window(draft, start, row, names, again)
-                start, names, again = row, {}, []
-            if is_own_id and ident and seen.again(ident.encode()):
-                again.append(row)
+                yield _window(draft, start, row, names, again, shared)
+                start, names, again, shared = row, {}, [], []
+            if is_own_id and ident:
+                is_shared, is_again = seen.again(f"id {ident}".encode()), seen.again(f"row {whole}".encode())
+                if is_again or is_shared:
+                    (again if is_again else shared).append(row)
             if name is not None and is_safe_name(name):
                 names[name] = None
             row += 1
     if row > start:
-        yield _window(draft, start, row, names, again)
+        yield _window(draft, start, row, names, again, shared)
 
 
-def _window(draft: UnitDraft, start: int, end: int, names: Iterable[str], again: list[int]) -> UnitDraft:
-    payload = {**draft.payload, "rows": [start, end], "again": again}
+def _window(
+    draft: UnitDraft, start: int, end: int, names: Iterable[str], again: list[int], shared: list[int]
+) -> UnitDraft:
+    """A unit of rows: those ``again`` are there already, those ``shared`` have the id of another one."""
+    payload = {**draft.payload, "rows": [start, end], "again": again, "shared": shared}
     return UnitDraft(payload, (*draft.inputs, *names), end - start, end - start)
 
 
-def _without(rows: pa.Table, again: set[int]) -> Iterator[pa.Table | Rejected]:
-    """The rows but those whose id came before."""
+def _told_apart(rows: pa.Table, again: set[int], shared: set[int]) -> Iterator[pa.Table | Rejected]:
+    """The rows but those that came before just so; one whose id came before with other media has their name in its id."""
+    import pyarrow as pa
+
     bad = sorted(again & set(range(rows.num_rows)))
     for row in bad:
-        yield Rejected(rows["id"][row].as_py(), rows["where"][row].as_py(), "duplicate_id")
+        detail = "the same row came before"
+        yield Rejected(rows["id"][row].as_py(), rows["where"][row].as_py(), "duplicate_id", detail)
+    if shared & set(range(rows.num_rows)):
+        values = rows["audio"].to_pylist()
+        ids = [f"{ident}@{values[row]}" if row in shared else ident for row, ident in enumerate(rows["id"].to_pylist())]
+        place = rows.schema.get_field_index("id")
+        rows = rows.set_column(place, rows.schema.field(place), pa.array(ids, rows.schema.field(place).type))
     if bad:
         rows = rows.take([row for row in range(rows.num_rows) if row not in again])
     if rows.num_rows:

@@ -37,7 +37,7 @@ from omni_ray.storage import remove_temporaries
 
 __all__ = ["DEFAULT_SEED", "Combined", "Options", "combine"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised when the same shards give other flat files; it makes every production file stale."""
 
 Parts = dict[str, list[tuple[Manifest, int]]]

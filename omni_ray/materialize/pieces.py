@@ -275,7 +275,9 @@ def _records_of(piece: Piece, plan: Plan, form: Format, aside: list[str]) -> Ite
     writer = _media_writer(piece, plan, form)
     done = 0
     with piece.storage.open(piece.manifest.shard.file) as file:
-        tables = _tables(piece, plan.modality, pq.ParquetFile(file), with_media=needs_media)
+        # What is held out is known by its bytes.
+        with_media = needs_media or (plan.holdout > 0 and form.has_media)
+        tables = _tables(piece, plan.modality, pq.ParquetFile(file), with_media=with_media)
         for rows, samples in tables if plan.packing is None else _whole_documents(tables):
             if needs_media:
                 writer.write(form.media(rows, piece.corpus))

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 
 from omni_ray.corpora.base import Rejected
 from omni_ray.errors import OmniError
+from omni_ray.media_names import safe_name
 from omni_ray.modalities import waveform
 from omni_ray.modalities.base import Modality, Params, Transformed
 from omni_ray.modalities.lines import one_line
@@ -26,9 +25,6 @@ MAX_TEXT_CHARS = 131_072
 """Python's csv module refuses longer fields, and ends the trainer."""
 _STATS = ("seconds", "outside_1_10s", "ctc_infeasible", "overdriven", "rescaled")
 _USUAL_SECONDS = (1.0, 10.0)
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
-_LONGEST_NAME = 240
-"""Bytes of a file name: most file systems take 255, and a temporary name may be a little longer."""
 
 
 @dataclass(frozen=True)
@@ -234,14 +230,9 @@ def _channel(name: str) -> int | None:
 
 
 def _path(path: str, audio_format: str) -> str:
-    """``path`` with the ending of the bytes; a name that CSV or the file system could not hold is refused."""
-    pure = PurePosixPath(path)
-    if not pure.name or pure.is_absolute() or ".." in pure.parts or _CONTROLS.search(path):
-        raise waveform.Unusable("bad_path", repr(path))
-    named = pure.with_suffix(f".{audio_format}")
-    if any(len(part.encode()) > _LONGEST_NAME for part in named.parts):
-        raise waveform.Unusable("bad_path", f"a name of more than {_LONGEST_NAME} bytes: {path}")
-    return str(named)
+    """``path`` with the ending of the bytes, as every disk can hold it."""
+    stem, dot, ending = path.rpartition(".")
+    return f"{safe_name(stem if dot and '/' not in ending else path)}.{audio_format}"
 
 
 def _count(stats: dict[str, float], clip: waveform.Clip, text: str) -> None:

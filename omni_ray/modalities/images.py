@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +13,7 @@ import pyarrow.compute as pc
 
 from omni_ray.corpora.base import Rejected
 from omni_ray.errors import OmniError
+from omni_ray.media_names import safe_name
 from omni_ray.modalities import pixels
 from omni_ray.modalities.base import Modality, Params, Transformed
 from omni_ray.modalities.lines import one_line
@@ -171,8 +171,7 @@ def media_path(path: str, ending: str) -> str:
     """``path`` with the ending of the bytes: ``cat.jpg`` keeps its name, and ``cat.png``, which may lie beside it,
     becomes ``cat.png.jpg``.
     """
-    place = PurePosixPath(path)
-    return str(place.with_suffix(ending) if place.suffix.lower() == ending else place.with_name(place.name + ending))
+    return safe_name(path.removesuffix(ending)) + ending
 
 
 def _cut_up(row: Mapping[str, Any], decode: Decode, corpus: str, params: ImageParams) -> Iterator[Cut | Rejected]:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from omni_ray.corpora.base import Rejected
+from omni_ray.media_names import safe_name, word_name
 from omni_ray.modalities import pixels, word_frames
 from omni_ray.modalities.base import Modality, Transformed
 from omni_ray.modalities.images import IMAGE_TYPE, MAX_TEXT_CHARS, ImageParams, media_path
@@ -147,7 +148,8 @@ def _word(
         array = photo if isinstance(photo, np.ndarray) else photo.cpu().numpy()
         crop = straighten(array, word["quad"])
         size = (crop.shape[1], crop.shape[0])
-        path = str(PurePosixPath(row["path"]).with_suffix("") / f"{word['id'].replace('/', '_')}{params.ending}")
+        folder = safe_name(str(PurePosixPath(row["path"]).with_suffix("")))
+        path = f"{folder}/{word_name(word['id'])}{params.ending}"
 
     def finish(data: bytes) -> dict[str, Any]:
         return {

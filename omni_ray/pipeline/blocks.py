@@ -24,6 +24,8 @@ _ENGINE_FIELDS = (
     pa.field("_records", pa.int32()),
 )
 _ENGINE_NAMES = tuple(field.name for field in _ENGINE_FIELDS)
+_ODD = (pa.ArrowException, UnicodeError, TypeError, ValueError, OverflowError)
+"""What Arrow says of a value that does not fit its column."""
 _DETAIL_LIMIT = 500
 """A detail is for a person; a hostile file must not fill the quarantine with one."""
 
@@ -108,6 +110,28 @@ def raw_table(rows: Iterable[Mapping[str, Any]], columns: pa.Schema) -> pa.Table
     return pa.Table.from_pylist([{"records": 1, **row} for row in rows], schema=columns)
 
 
+def raw_rows(rows: Sequence[Mapping[str, Any]], columns: pa.Schema) -> tuple[pa.Table, list[Rejected]]:
+    """:func:`raw_table` of the rows that are as ``columns`` say, and the others: one odd value costs its record alone."""
+    try:
+        return raw_table(rows, columns), []
+    except _ODD:
+        good, rejected = [], []
+        for row in rows:
+            named = {**row, **{key: _storable(row[key]) for key in ("id", "where", "path", "speaker") if key in row}}
+            try:
+                good.append(raw_table([named], columns))
+            except _ODD as error:
+                reason = "bad_encoding" if isinstance(error, UnicodeError) else "bad_row"
+                ident, where, records = str(row.get("id", "")), str(row.get("where", "")), row.get("records", 1)
+                detail = f"{where}: a value is not what it should be ({error})"
+                rejected.append(Rejected(ident, where, reason, detail, records if isinstance(records, int) else 1))
+        return pa.concat_tables([raw_table([], columns), *good]), rejected
+
+
+def _storable(value: Any) -> Any:
+    """Names of files that are not UTF-8 hold lone surrogates, which Arrow strings cannot."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
 def _clean(text: str) -> str:
-    # Names and messages from hostile files may hold lone surrogates, which Arrow strings cannot.
-    return " ".join(text.encode("utf-8", "backslashreplace").decode().split())
+    return " ".join(str(_storable(text)).split())

@@ -17,6 +17,7 @@ from omni_ray.corpora.base import Corpus, Rejected
 from omni_ray.errors import SourceError
 from omni_ray.modalities.base import Modality, Params
 from omni_ray.pipeline import blocks
+from omni_ray.pipeline.apart import kept_apart
 from omni_ray.pipeline.store import Manifest, Written, part_name
 from omni_ray.pipeline.units import Unit
 from omni_ray.storage import Storage
@@ -108,13 +109,15 @@ def _batches(
             held += sum(len(value) for value in item.values() if isinstance(value, bytes))
         else:
             if rows:
-                yield blocks.raw_table(rows, columns), []
+                yield blocks.raw_rows(rows, columns)
                 rows, held = [], 0
             yield _with_records(item), []
         if len(rows) >= _ROWS_AT_ONCE or held >= _BYTES_AT_ONCE:
-            yield blocks.raw_table(rows, columns), []
+            yield blocks.raw_rows(rows, columns)
             rows, held = [], 0
-    yield (blocks.raw_table(rows, columns) if rows else None), rejected
+    if rows:
+        yield blocks.raw_rows(rows, columns)
+    yield None, rejected
 
 
 def _with_records(table: pa.Table) -> pa.Table:
@@ -156,7 +159,7 @@ def commit_unit(job: Job, unit: Unit, rows: pa.Table, rest: pa.Table) -> Manifes
     Raises:
         AssertionError: records went missing between reader and sink; a bug, never a matter of data.
     """
-    kept = blocks.without_engine_columns(rows).select(job.modality.schema.names).cast(job.modality.schema)
+    kept = kept_apart(blocks.without_engine_columns(rows).select(job.modality.schema.names).cast(job.modality.schema))
     marks = rest.filter(pc.equal(rest["_reason"], blocks.UNIT_ROW))
     rejects = rest.filter(pc.not_equal(rest["_reason"], blocks.UNIT_ROW))
     counts = {

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from omni_ray.corpora.base import UnitDraft
     from omni_ray.sources.tree import Tree
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 """Raised when the engine writes other bytes for the same rows; it makes every shard stale."""
 
 

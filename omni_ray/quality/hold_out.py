@@ -5,6 +5,7 @@ The side depends on the group's name alone: it stays the same when corpora grow,
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 
 import numpy as np
@@ -13,16 +14,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omni_ray.errors import OmniError
+from omni_ray.media_names import word_name
+
+_DIGEST = re.compile(r"(-[0-9a-f]{10})?")
+_CUT_OUT = r"^(?P<recording>.*)-\d+\.\d{3}-\d+\.\d{3}(?:-[0-9a-f]{10})?\.[a-z]+$"
 
 
 def group_keys(rows: pa.Table, modality: str, *, by_clip: bool = False) -> list[str]:
     """The group of every shard row: text its document, audio its speaker (where none is known, the recording a clip was
     cut from, or the clip), images the picture, ocr the photograph a word was cut from (or the word's own picture).
 
-    Groups of different corpora are different.
+    Clips and pictures are known by their bytes, wherever and how often they lie. Documents, speakers and photographs of
+    different corpora are different.
 
     Args:
-        rows: shard rows.
+        rows: shard rows, media included.
         modality: text, audio, images or ocr.
         by_clip: every clip is a group of its own, whoever speaks.
 
@@ -44,16 +50,28 @@ def held_out_rows(
 
 def _keys(rows: pa.Table, modality: str, by_clip: bool) -> pa.Array | pa.ChunkedArray:
     if modality == "text":
-        names = pc.replace_substring_regex(rows["id"], r"#\d+$", "")
-    elif modality == "audio":
-        names = rows["id"] if by_clip else pc.coalesce(known_speakers(rows["speaker"]), _recordings(rows))
-    elif modality == "images":
-        names = rows["id"]
-    elif modality == "ocr":
-        names = _photographs(rows)
-    else:
+        return _within(rows, pc.replace_substring_regex(rows["id"], r"#\d+$", ""))
+    if modality == "images":
+        return _contents(rows, "image")
+    if modality == "ocr":
+        return pc.coalesce(_within(rows, _photographs(rows)), _contents(rows, "image"))
+    if modality != "audio":
         raise OmniError(f"{modality}: no such modality; there are text, audio, images and ocr")
+    clips = _contents(rows, "audio")
+    if by_clip:
+        return clips
+    return pc.coalesce(_within(rows, known_speakers(rows["speaker"])), _within(rows, _recordings(rows)), clips)
+
+
+def _within(rows: pa.Table, names: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
+    """Names that mean something within their corpus only; null where they are null."""
     return pc.binary_join_element_wise(rows["corpus"], names, "\0")
+
+
+def _contents(rows: pa.Table, column: str) -> pa.Array:
+    """What the media are, by their bytes."""
+    values = pc.struct_field(rows[column], "bytes")
+    return pa.array([blake2b(value.as_buffer(), digest_size=16).hexdigest() for value in values], pa.string())
 
 
 def known_speakers(names: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -62,18 +80,21 @@ def known_speakers(names: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _recordings(rows: pa.Table) -> pa.ChunkedArray:
-    """A clip cut from a recording has its name, then from when to when."""
-    return pc.replace_substring_regex(pc.struct_field(rows["audio"], "path"), r"-\d+\.\d{3}-\d+\.\d{3}\.[a-z]+$", "")
+    """A clip cut from a recording has its name, then from when to when; null for a clip that is whole."""
+    paths = pc.struct_field(rows["audio"], "path")
+    return pc.struct_field(pc.extract_regex(paths, _CUT_OUT), "recording")
 
 
 def _photographs(rows: pa.Table) -> pa.Array:
-    """A word cut from a photograph lies in a folder named after it, in a file named after the word's own id."""
-    paths = rows["image"].combine_chunks().field("path").to_pylist()
-    names = []
+    """A word cut from a photograph lies in a folder named after it, in a file named after the word's own id; null for one
+    that is a picture by itself."""
+    paths = pc.struct_field(rows["image"], "path").to_pylist()
+    names: list[str | None] = []
     for path, word in zip(paths, rows["id"].to_pylist(), strict=True):
         folder, _, file = path.rpartition("/")
-        is_cut = bool(folder) and file.rpartition(".")[0] == word.replace("/", "_")
-        names.append(folder if is_cut else path)
+        stem, name = file.rpartition(".")[0], word_name(word.partition("@")[0])
+        is_cut = bool(folder) and stem.startswith(name) and bool(_DIGEST.fullmatch(stem[len(name) :]))
+        names.append(folder if is_cut else None)
     return pa.array(names, pa.string())
 
 

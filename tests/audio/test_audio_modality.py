@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from omni_ray.errors import OmniError
 from omni_ray.modalities.audio import MAX_TEXT_CHARS, MIN_SAMPLES, Audio, AudioParams, ctc_frames, ctc_needed
+from omni_ray.sources.tree import is_safe_name
 
 AUDIO = Audio()
 CLIP = encoded(sine(440, 22_050), 22_050)
@@ -79,7 +80,10 @@ def test_transcripts_that_no_trainer_could_read() -> None:
 
 def test_paths_that_no_file_system_could_hold() -> None:
     paths = ["/etc/a.wav", "../a.wav", "a/../../b.wav", "a\nb.wav", "", "x" * 300 + ".wav"]
-    assert reasons(*({"path": path} for path in paths)) == ["bad_path"] * len(paths)
+    kept = transform(*({"path": path} for path in paths)).kept["audio"].to_pylist()
+    named = [clip["path"] for clip in kept]
+    assert len({name.casefold() for name in named}) == len(paths)
+    assert all(is_safe_name(name) and len(name.encode()) < 250 and name.isprintable() for name in named)
 
 
 def test_one_bad_clip_costs_one_record() -> None:

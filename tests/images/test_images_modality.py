@@ -67,7 +67,7 @@ def test_a_picture_whose_captions_are_all_empty_is_not_decoded() -> None:
     "path, kept",
     [
         ("train/1.jpg", "train/1.jpg"),
-        ("train/1.JPG", "train/1.jpg"),
+        ("train/1.JPG", "train/1.JPG.jpg"),
         ("1.png", "1.png.jpg"),
         ("dir.v2/scan 1.5", "dir.v2/scan 1.5.jpg"),
         ("a", "a.jpg"),

@@ -37,15 +37,21 @@ def test_groups_of_each_modality(table_of: Table) -> None:
     clips = ["a.flac", "talk-0.000-1.500.flac", "talk-1.500-12.250.flac", "b.flac"]
     audio = pa.table({
         "id": ["a", "b", "c", "d"], "corpus": ["x", "x", "x", "y"], "speaker": ["s", None, None, "s"],
-        "audio": [{"path": path} for path in clips],
+        "audio": [{"bytes": path[:1].encode(), "path": path} for path in clips],
     })  # fmt: skip
     assert group_keys(audio, "audio") == ["x\0s", "x\0talk", "x\0talk", "y\0s"]
-    assert group_keys(audio, "audio", by_clip=True) == ["x\0a", "x\0b", "x\0c", "y\0d"]
+    whole = audio.set_column(2, "speaker", pa.array([None, " ", None, "s"]))
+    first, *_ = alone = group_keys(whole, "audio")
+    assert alone[1:] == ["x\0talk", "x\0talk", "y\0s"] and first == group_keys(audio, "audio", by_clip=True)[0]
+    by_clip = group_keys(audio, "audio", by_clip=True)
+    assert by_clip[1] == by_clip[2] and len(set(by_clip)) == 3, "the same bytes are the same clip"
     paths = ["img/p1/w1.jpg", "img/p1/w_2.jpg", "a/b/1_word_2.jpg"]
     words = pa.table({
         "id": ["w1", "w/2", "a/b/1_word_2"], "corpus": ["x"] * 3, "image": [{"bytes": b"", "path": p} for p in paths],
     })  # fmt: skip
-    assert group_keys(words, "ocr") == ["x\0img/p1", "x\0img/p1", "x\0a/b/1_word_2.jpg"]
+    *cut, alone = group_keys(words, "ocr")
+    assert cut == ["x\0img/p1", "x\0img/p1"] and alone not in cut
+    assert group_keys(words, "images") == [alone] * 3, "whatever corpus or file a picture lies in"
     assert group_keys(table_of([["l", "m"]]), "text") == ["made\0made-0"] * 2
 
 

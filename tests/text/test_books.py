@@ -281,3 +281,21 @@ def test_downloads_land_under_the_names_that_are_read(tmp_path: Path) -> None:
     rows, _ = read(FolderTree(tmp_path))
     assert [f"pg{row['id']}.txt" for row in rows] == [d.path for d in CORPUS.downloads[:3]]
     assert len({d.url for d in CORPUS.downloads}) == len(CORPUS.downloads) == 56
+
+
+def test_books_numbered_alike_are_editions_only_where_they_are_gutenbergs(tmp_path: Path) -> None:
+    def put(name: str, text: str) -> None:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    marker = "*** START OF THE PROJECT GUTENBERG EBOOK X ***\n\nThe same sentence.\n\n*** END OF THE PROJECT GUTENBERG EBOOK X ***"
+    for name in ("first/1.txt", "second/1.txt", "second/1-0.txt", "second/1-preface.txt", "second/2.txt"):
+        put(name, f"A sentence of {name}.\n")
+    for name in ("cache/epub/7/pg7.txt", "7/7-8.txt"):
+        put(name, f"The Project Gutenberg EBook of X\n\n{marker}\n")
+    kept, rejected = read(FolderTree(tmp_path))
+    assert [row["id"] for row in kept] == ["2", "7", "first/1", "second/1", "second/1-preface"]
+    assert [(r.id, r.where, r.reason) for r in rejected] == [
+        ("7", "7/7-8.txt", "duplicate_edition"),
+        ("second/1", "second/1.txt", "duplicate_edition"),
+    ]
