@@ -32,10 +32,10 @@ def export(
 
     Args:
         root: the project folder.
-        form: "hf" (Parquet files and a dataset card) or "webdataset" (tar files).
+        form: "hf" (Parquet files and a dataset card), "webdataset" (tar files) or "mds" (MosaicML streaming).
         folder: a new or empty folder, or one that holds an earlier export of the same form, which is replaced.
         modalities, names: only these modalities and corpora; none for all.
-        samples_per_shard, shard_bytes: length of tar files; not both. Default: about 256 MiB.
+        samples_per_shard, shard_bytes: length of tar and MDS files; not both. Default: about 256 and 64 MiB.
         cluster, shards, reporter: as for :func:`prepare`.
 
     Raises:

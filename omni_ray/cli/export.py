@@ -1,4 +1,4 @@
-"""``omni-ray export``: what is prepared, as a Hugging Face dataset or as WebDataset tar files."""
+"""``omni-ray export``: what is prepared, as a Hugging Face dataset, as WebDataset tar files, or for MosaicML streaming."""
 
 from __future__ import annotations
 
@@ -64,6 +64,29 @@ def webdataset(
         "webdataset", folder, modalities, datasets, samples_per_shard, shard_bytes, root, store, address, cpus, json_,
         quiet,
     )  # fmt: skip
+
+
+@app.command("mds")
+@opt.common
+def mds(
+    folder: Folder,
+    samples_per_shard: Annotated[int | None, typer.Option(min=1, help="Samples of each file.")] = None,
+    shard_bytes: Annotated[
+        int | None, typer.Option(min=1, help="About so many bytes a file. Default: 67108864 (64 MiB).")
+    ] = None,
+    modalities: Modalities = None,
+    datasets: Datasets = None,
+    root: opt.Root = Path(),
+    store: opt.Shards = None,
+    address: opt.Address = None,
+    cpus: opt.Cpus = None,
+    json_: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """A folder for each corpus that MosaicML's StreamingDataset reads."""
+    _export(
+        "mds", folder, modalities, datasets, samples_per_shard, shard_bytes, root, store, address, cpus, json_, quiet
+    )
 
 
 def _export(

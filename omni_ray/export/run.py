@@ -14,12 +14,11 @@ from omni_ray import __version__
 from omni_ray.errors import OmniError
 from omni_ray.export.folder import Mark, is_current, making
 from omni_ray.export.parts import CorpusParts, chosen_corpora
-from omni_ray.export.webdataset import SHARD_BYTES
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import Store
 from omni_ray.pipeline.tasks import Runner, in_session, inline, on_ray
 
-FORMS = ("hf", "webdataset")
+FORMS = ("hf", "webdataset", "mds")
 VERSION = 2
 """Raised when the same shards give other files; it makes every export stale."""
 _SMALL_BYTES = 64 << 20
@@ -41,7 +40,7 @@ class ExportReport:
     """What an export is.
 
     Attributes:
-        form: "hf" or "webdataset".
+        form: "hf", "webdataset" or "mds".
         folder: where it is.
         corpora: what is in it.
         files, bytes: of everything in the folder.
@@ -77,10 +76,10 @@ def export(
 
     Args:
         store: the committed shards.
-        form: "hf" or "webdataset".
+        form: "hf", "webdataset" or "mds".
         folder: a new or empty folder, or one that holds an earlier export of the same form, which is replaced.
         modalities, names: only these modalities and corpora; none for all.
-        samples_per_shard, shard_bytes: length of tar files; not both. Default: about 256 MiB.
+        samples_per_shard, shard_bytes: length of tar and MDS files; not both. Default: about 256 and 64 MiB.
         session: connects to Ray; entered only when there is enough to do.
         run: maps the work over shards.
         reporter: told of each file.
@@ -89,7 +88,7 @@ def export(
         OmniError: wrong options, nothing to export, or a folder that holds something else.
     """
     if form not in FORMS:
-        raise OmniError(f"{form}: no such form of export; there are {' and '.join(FORMS)}")
+        raise OmniError(f"{form}: no such form of export; there are {', '.join(FORMS)}")
     if samples_per_shard is not None and shard_bytes is not None:
         raise OmniError("--samples-per-shard and --shard-bytes both say how long a file is; give one of them")
     if "://" in str(folder):
@@ -109,9 +108,8 @@ def export(
 
                 write_hf(work, corpora, _title(store), mapped, told)
             else:
-                from omni_ray.export.webdataset import write_webdataset
-
-                write_webdataset(work, corpora, samples_per_shard, shard_bytes or SHARD_BYTES, mapped, told)
+                write, usual = _writer(form)
+                write(work, corpora, samples_per_shard, shard_bytes or usual, mapped, told)
     mark = Mark.load(target)
     assert mark is not None
     return ExportReport(
@@ -122,6 +120,15 @@ def export(
         sum(mark.files.values()),
         was_there,
     )
+
+
+def _writer(form: str) -> tuple[Callable[..., None], int]:
+    """What writes files of a length of their own, and the length that they have unless another is asked for."""
+    from omni_ray.export import mds, webdataset
+
+    if form == "mds":
+        return mds.write_mds, mds.SHARD_BYTES
+    return webdataset.write_webdataset, webdataset.SHARD_BYTES
 
 
 def _title(store: Store) -> str:

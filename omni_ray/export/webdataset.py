@@ -10,79 +10,19 @@ import io
 import json
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from omni_ray.export.files import FileTask, file_tasks
 from omni_ray.export.names import sample_key
 from omni_ray.export.parts import CorpusParts
-from omni_ray.pipeline.parts import Part, read_rows
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.tasks import Runner
 from omni_ray.storage import atomic_writer, write_atomic
 
 SHARD_BYTES = 256 << 20
 _BLOCK = 512
-_ROWS_AT_ONCE = 64
-"""Rows whose bytes are Python objects at a time."""
-
-
-@dataclass(frozen=True)
-class TarTask:
-    """One tar file: which rows of which parts it holds, and the number of the first one in its corpus."""
-
-    path: str
-    modality: str
-    slices: tuple[tuple[Part, int, int], ...]
-    first_row: int
-
-    @property
-    def samples(self) -> int:
-        """How many samples it holds."""
-        return sum(stop - start for _, start, stop in self.slices)
-
-
-def tasks_of(corpus: CorpusParts, work: Path, samples_per_shard: int | None, shard_bytes: int) -> list[TarTask]:
-    """The tar files of a corpus: all of the same number of samples, but for the last.
-
-    Args:
-        corpus: what to write.
-        work: the folder to write into.
-        samples_per_shard: samples of a file; None for as many as come to about ``shard_bytes``.
-        shard_bytes: the size to aim at.
-    """
-    size = samples_per_shard or max(1, shard_bytes // _bytes_per_sample(corpus))
-    # A file never spans corpora, but it may span parts: its length is what the user asked for.
-    found: list[TarTask] = []
-    slices: list[tuple[Part, int, int]] = []
-    room = size
-
-    def close() -> None:
-        path = work / f"{corpus.name}-{len(found):06d}.tar"
-        found.append(TarTask(str(path), corpus.state.modality, tuple(slices), len(found) * size))
-        slices.clear()
-
-    for part in corpus.parts:
-        start = 0
-        while start < part.rows:
-            stop = min(part.rows, start + room)
-            slices.append((part, start, stop))
-            room -= stop - start
-            start = stop
-            if not room:
-                close()
-                room = size
-    if slices:
-        close()
-    return found
-
-
-def _bytes_per_sample(corpus: CorpusParts) -> int:
-    """About what a sample takes in a tar: its share of the shards, and a header and half a block for each member."""
-    rows = sum(part.shard_rows for part in corpus.parts)
-    members = 2 if corpus.state.modality == "text" else 3
-    return sum(part.bytes for part in corpus.parts) // rows + members * (_BLOCK + _BLOCK // 2)
 
 
 def write_webdataset(
@@ -95,8 +35,12 @@ def write_webdataset(
 ) -> None:
     """Write the tar files, ``index.json`` and ``sizes.json`` into ``work``; what is complete there is not written again."""
     tasks = [
-        (corpus, task) for corpus in corpora for task in tasks_of(corpus, work, samples_per_shard, shard_bytes)
-    ]  # fmt: skip
+        (corpus, task)
+        for corpus in corpora
+        for task in file_tasks(
+            corpus, f"{work}/{corpus.name}-{{:06d}}.tar", samples_per_shard, shard_bytes, _bytes_beside(corpus)
+        )
+    ]
     shards = []
     for name, count in Counter(corpus.name for corpus, _ in tasks).items():
         reporter.begin(name, count, stage="export")
@@ -111,6 +55,11 @@ def write_webdataset(
     write_atomic(
         work / "index.json", json.dumps(_index(corpora, shards), indent=1, ensure_ascii=False).encode() + b"\n"
     )
+
+
+def _bytes_beside(corpus: CorpusParts) -> int:
+    """What a sample takes in a tar beside its data: a header and half a block for each member."""
+    return (2 if corpus.state.modality == "text" else 3) * (_BLOCK + _BLOCK // 2)
 
 
 def _index(corpora: list[CorpusParts], shards: list[dict[str, Any]]) -> dict[str, Any]:
@@ -142,14 +91,14 @@ def _index(corpora: list[CorpusParts], shards: list[dict[str, Any]]) -> dict[str
     }
 
 
-def write_tar(task: TarTask) -> int:
+def write_tar(task: FileTask) -> int:
     """Write one tar file, whole or not at all; returns its size in bytes."""
     target = Path(task.path)
     if not target.exists():
         members = _MEMBERS[task.modality]
         with atomic_writer(target) as out, tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
             used: set[str] = set()
-            for number, row in enumerate(_rows(task), task.first_row):
+            for number, row in enumerate(task.rows(), task.first_row):
                 key = sample_key(row["id"])
                 if key in used:  # ids are unique in good corpora; elsewhere no sample may swallow another
                     key = f"{key[:70]}+n{number}"
@@ -157,13 +106,6 @@ def write_tar(task: TarTask) -> int:
                 for ending, data in members(row):
                     _add(tar, f"{key}.{ending}", data)
     return target.stat().st_size
-
-
-def _rows(task: TarTask) -> Iterator[dict[str, Any]]:
-    for part, start, stop in task.slices:
-        for table in read_rows(part, start, stop):
-            for batch in table.to_batches(max_chunksize=_ROWS_AT_ONCE):
-                yield from batch.to_pylist()
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -140,9 +140,9 @@ def test_what_a_kill_left_is_neither_exported_nor_left(root: Path, tmp_path: Pat
     # Killed while it wrote a file, and once more after it had written the mark.
     work = tmp_path / f".out.making-{mark['fingerprint'][:16]}"
     out.rename(work)
-    (work / ".tmp-0123-README.md").write_bytes(b"half")
+    (work / ".tmp-0123456789ab-README.md").write_bytes(b"half")
     (work / "text").mkdir(exist_ok=True)
-    (work / "text" / ".tmp-4567-train.parquet").write_bytes(b"half")
+    (work / "text" / ".tmp-456789abcdef-train.parquet").write_bytes(b"half")
     api.export(root, form, out)
     found = {name: (out / name).read_bytes() for name in times(out)}
     assert found == wanted

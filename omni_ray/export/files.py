@@ -1,0 +1,72 @@
+"""Which rows go into which file of an export whose files have a length of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from omni_ray.export.parts import CorpusParts
+from omni_ray.pipeline.parts import Part, read_rows
+
+_ROWS_AT_ONCE = 64
+"""Rows whose bytes are Python objects at a time."""
+
+
+@dataclass(frozen=True)
+class FileTask:
+    """One file: which rows of which parts it holds, and the number of the first one in its corpus."""
+
+    path: str
+    modality: str
+    slices: tuple[tuple[Part, int, int], ...]
+    first_row: int
+
+    @property
+    def samples(self) -> int:
+        """How many samples it holds."""
+        return sum(stop - start for _, start, stop in self.slices)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Its samples, as rows of shards."""
+        for part, start, stop in self.slices:
+            for table in read_rows(part, start, stop):
+                for batch in table.to_batches(max_chunksize=_ROWS_AT_ONCE):
+                    yield from batch.to_pylist()
+
+
+def file_tasks(corpus: CorpusParts, path: str, samples: int | None, size: int, bytes_beside: int) -> list[FileTask]:
+    """The files of a corpus: all of the same number of samples, but for the last.
+
+    Args:
+        corpus: what to write.
+        path: of each file, with a place for its number.
+        samples: of a file; None for as many as come to about ``size`` bytes.
+        size: the size to aim at.
+        bytes_beside: what a sample takes beside its data.
+    """
+    rows = sum(part.shard_rows for part in corpus.parts)
+    each = sum(part.bytes for part in corpus.parts) // rows + bytes_beside
+    length = samples or max(1, size // each)
+    # A file never spans corpora, but it may span parts: its length is what the user asked for.
+    found: list[FileTask] = []
+    slices: list[tuple[Part, int, int]] = []
+    room = length
+
+    def close() -> None:
+        found.append(FileTask(path.format(len(found)), corpus.state.modality, tuple(slices), len(found) * length))
+        slices.clear()
+
+    for part in corpus.parts:
+        start = 0
+        while start < part.rows:
+            stop = min(part.rows, start + room)
+            slices.append((part, start, stop))
+            room -= stop - start
+            start = stop
+            if not room:
+                close()
+                room = length
+    if slices:
+        close()
+    return found

@@ -1,0 +1,119 @@
+"""MDS, the format of MosaicML's streaming: shards with a table of offsets, and an ``index.json`` for each corpus.
+
+A file is the number of samples and where each begins (uint32, little-endian), the columns as JSON, and the samples: of each the
+lengths of its columns that vary (uint32), then the columns. ``StreamingDataset(local="DIR/audio-librispeech")`` reads it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from omni_ray.errors import OmniError
+from omni_ray.export.files import FileTask, file_tasks
+from omni_ray.export.parts import CorpusParts
+from omni_ray.pipeline.progress import Reporter
+from omni_ray.pipeline.tasks import Runner
+from omni_ray.storage import write_atomic
+
+SHARD_BYTES = 64 << 20
+"""As streaming's own writer has it: a node fetches whole files, and shuffles within a few of them."""
+_MOST_BYTES = (1 << 32) - 1
+"""Offsets have 32 bits."""
+_VERSION = 2
+_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "text": {"id": "str", "more": "json", "text": "str"},
+    "audio": {"audio": "bytes", "id": "str", "more": "json", "text": "str"},
+    "images": {"captions": "json", "id": "str", "image": "bytes", "more": "json"},
+    "ocr": {"id": "str", "image": "bytes", "more": "json", "text": "str"},
+}
+"""Columns by name, with their encodings; ``more`` is an object of all that has no column of its own."""
+
+
+def write_mds(
+    work: Path,
+    corpora: list[CorpusParts],
+    samples_per_shard: int | None,
+    shard_bytes: int,
+    run: Runner,
+    reporter: Reporter,
+) -> None:
+    """Write a folder for each corpus into ``work``; what is complete there is not written again.
+
+    Raises:
+        OmniError: a file would be over 4 GiB.
+    """
+    tasks = [
+        (corpus, task)
+        for corpus in corpora
+        for task in file_tasks(corpus, f"{work}/{corpus.name}/shard.{{:05d}}.mds", samples_per_shard, shard_bytes, 16)
+    ]
+    for name, count in Counter(corpus.name for corpus, _ in tasks).items():
+        reporter.begin(name, count, stage="export")
+    shards: dict[str, list[dict[str, Any]]] = {corpus.name: [] for corpus in corpora}
+    for (corpus, task), size in zip(tasks, run(write_file, [task for _, task in tasks]), strict=True):
+        shards[corpus.name].append(_listed(task, size, shard_bytes))
+        reporter.advance(corpus.name, kept=task.samples)
+    reporter.end()
+    for name, listed in shards.items():
+        index = {"shards": listed, "version": _VERSION}
+        write_atomic(work / name / "index.json", json.dumps(index, sort_keys=True).encode() + b"\n")
+
+
+def _layout(modality: str) -> dict[str, Any]:
+    columns = _COLUMNS[modality]
+    return {
+        "column_encodings": list(columns.values()),
+        "column_names": list(columns),
+        "column_sizes": [None] * len(columns),
+        "compression": None,
+        "format": "mds",
+        "hashes": [],
+    }
+
+
+def _listed(task: FileTask, size: int, size_limit: int) -> dict[str, Any]:
+    return {
+        **_layout(task.modality),
+        "raw_data": {"basename": PurePosixPath(task.path).name, "bytes": size, "hashes": {}},
+        "samples": task.samples,
+        "size_limit": size_limit,
+        "version": _VERSION,
+        "zip_data": None,
+    }
+
+
+def write_file(task: FileTask) -> int:
+    """Write one file, whole or not at all; returns its size in bytes."""
+    target = Path(task.path)
+    if not target.exists():
+        samples = [_sample(row, task.modality) for row in task.rows()]
+        head = json.dumps({**_layout(task.modality), "size_limit": None}, sort_keys=True).encode()
+        ends = np.cumsum([4 * (len(samples) + 2) + len(head), *map(len, samples)])
+        if int(ends[-1]) > _MOST_BYTES:
+            raise OmniError(
+                f"{target.name}: {int(ends[-1]):,} bytes; a file of MDS holds 4 GiB at most: give a smaller "
+                "--samples-per-shard or --shard-bytes"
+            )
+        counts = np.array([len(samples)], "<u4").tobytes()
+        write_atomic(target, b"".join([counts, ends.astype("<u4").tobytes(), head, *samples]))
+    return target.stat().st_size
+
+
+def _sample(row: Mapping[str, Any], modality: str) -> bytes:
+    columns = _COLUMNS[modality]
+    more = {key: value for key, value in row.items() if key not in columns and value is not None}
+    values = [_encoded({**row, "more": more}[name], encoding) for name, encoding in columns.items()]
+    return np.array([len(value) for value in values], "<u4").tobytes() + b"".join(values)
+
+
+def _encoded(value: Any, encoding: str) -> bytes:
+    if encoding == "bytes":
+        return bytes(value["bytes"])
+    text = value if encoding == "str" else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return str(text).encode("utf-8", "surrogatepass")
