@@ -58,3 +58,27 @@ def export(
             session=(cluster or Cluster()).session,
             reporter=reporter,
         )
+
+
+def push(folder: str | Path, name: str, *, private: bool = False, reporter: Reporter | None = None) -> str:
+    """Upload an export of the form "hf" to the Hugging Face hub, in one commit.
+
+    Args:
+        folder: the export, as :func:`export` left it.
+        name: the dataset on the hub, ``org/name``; it is made where it does not exist.
+        private: whether to make a new one private.
+        reporter: told what is sent.
+
+    Returns:
+        The address of the dataset.
+
+    Raises:
+        OmniError: no export is there, no token or no right to write, or the hub is out of reach.
+    """
+    from omni_ray.export.folder import Mark
+    from omni_ray.export.push import push as send
+
+    mark = Mark.load(Path(folder))
+    if mark is None or mark.form != "hf":
+        raise OmniError(f"{folder}: holds no export for Hugging Face; run `omni-ray export hf {folder}` first")
+    return send(Path(folder), name, private=private, say=(reporter or Reporter(quiet=True)).say)

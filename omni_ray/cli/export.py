@@ -29,6 +29,10 @@ def export() -> None:
 @opt.common
 def hf(
     folder: Folder,
+    push: Annotated[
+        str | None, typer.Option(metavar="ORG/NAME", help="Upload it to the hub, too, as HF_TOKEN may.")
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="With --push: make a new dataset private.")] = False,
     modalities: Modalities = None,
     datasets: Datasets = None,
     root: opt.Root = Path(),
@@ -39,7 +43,17 @@ def hf(
     quiet: opt.Quiet = False,
 ) -> None:
     """Parquet files and a dataset card: datasets.load_dataset(DIR), load_dataset(DIR, "audio-librispeech")."""
+    if push is not None:
+        from omni_ray.export.push import check_name
+
+        check_name(push)
     _export("hf", folder, modalities, datasets, None, None, root, store, address, cpus, json_, quiet)
+    if push is not None:
+        from omni_ray import api
+        from omni_ray.pipeline.progress import Reporter
+
+        place = api.push(folder, push, private=private, reporter=Reporter(quiet=quiet or json_))
+        typer.echo(place, err=json_)
 
 
 @app.command("webdataset")
