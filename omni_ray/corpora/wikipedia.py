@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from omni_ray.sources.wikitext import Rendered, Wiki
 
 _HOST = "https://dumps.wikimedia.org"
-_BYTES_PER_SAMPLE = {".bz2": 140, ".gz": 170, ".xml": 600}
+_BYTES_PER_SAMPLE = {"bz2": 140, "gz": 170, "xz": 130, "zst": 170}
+_BYTES_PER_PLAIN_SAMPLE = 600
 """Bytes of dump to a line of text, from English Wikipedia; only an expectation."""
 _ARTICLES = 0
 _SHOWING_NO_TEXT = (-2, 6, 14)  # Media, File, Category
@@ -43,7 +44,7 @@ class Wikipedia(Corpus):
     licence = "CC BY-SA 4.0"
     homepage = _HOST
     size = "24 GB compressed, 7 million articles (English)"
-    layout = "*-pages-articles*.xml.bz2 (or .xml, .xml.gz), or Parquet, JSONL or CSV files with a column called text"
+    layout = "*-pages-articles*.xml.bz2 (or .xml, .xml.gz, .xml-p1p41242.bz2), or Parquet, JSONL or CSV files with a column called text"
     categories = ("general",)
     downloads = (
         Download(
@@ -65,9 +66,15 @@ class Wikipedia(Corpus):
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         """Byte ranges of every dump in the tree, in the order of their names."""
         from omni_ray.sources import mediawiki
+        from omni_ray.sources.copies import names_once
 
-        for name in tree.names():
-            site = mediawiki.read_site(tree, name) if mediawiki.is_export(name) else None
+        exports = [name for name in names_once(tree) if mediawiki.is_export(name)]
+        twice = mediawiki.told_twice(exports)
+        for name in exports:
+            if name in twice:
+                tree.set_aside(name, "copy")
+                continue
+            site = mediawiki.read_site(tree, name)
             if site is None:
                 continue
             shared = {
@@ -76,8 +83,8 @@ class Wikipedia(Corpus):
                 "media": sorted({site.namespaces[n] for n in _SHOWING_NO_TEXT if n in site.namespaces}),
             }
             size = tree.size(name)
-            per_sample = _BYTES_PER_SAMPLE[name[name.rfind(".") :].lower()]
-            for draft in mediawiki.slices(tree, name, options):
+            per_sample = _BYTES_PER_SAMPLE.get(name.rpartition(".")[2].lower(), _BYTES_PER_PLAIN_SAMPLE)
+            for draft in mediawiki.slices(tree, name, options, site.codec):
                 length = (draft.payload["end"] or size) - draft.payload["start"]
                 yield UnitDraft({**draft.payload, **shared}, draft.inputs, samples=1 + length // per_sample)
 

@@ -66,7 +66,7 @@ def account(
         read += int(is_read.sum())
         for name in (prefix + name for name, each in zip(there.files, is_read.tolist(), strict=True) if not each):
             kind = kind_of(name)
-            why = explain(name) or _reason(tree, name, kind, modality)
+            why = tree.aside.get(name) or explain(name) or _reason(tree, name, kind, modality)
             unread.add(name, "split" if of_splits and why in _OF_SPLITS else why, kind)
         for name, reason in there.left_out:
             unread.add(prefix + name, reason, kind_of(name))

@@ -1,4 +1,4 @@
-"""MediaWiki XML exports (``*pages-articles*.xml``, also .bz2 and .gz), read in slices.
+"""MediaWiki XML exports (``*pages-articles*.xml``, also compressed, whole or in parts), read in slices.
 
 A slice owns the pages whose ``<page>`` begins in it, and reads on behind its end to finish the last one. Pages are
 found by their tags (the format escapes ``<`` everywhere else) and parsed one by one. A page is parsed from its own
@@ -17,19 +17,25 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.errors import SourceError
 from omni_ray.sources.bz2_blocks import read_blocks
-from omni_ray.sources.packed import BrokenStream, is_bomb, unpack
+from omni_ray.sources.encoding import recoded, sniff
+from omni_ray.sources.packed import BrokenStream, is_bomb, packing, unpack
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
 MAX_PAGE_BYTES = 16 << 20
 """A page of more bytes is ``too_large``: MediaWiki's own limit for a page's text is 2 MiB."""
-SLICE_BYTES = {".xml": 16 << 20, ".bz2": 4 << 20}
-"""Bytes of file in a slice: some seconds of work. A .gz file cannot be entered in its middle: it is one slice."""
+SLICE_BYTES = {"": 16 << 20, ".bz2": 4 << 20}
+"""Bytes of file in a slice, by how it is compressed: some seconds of work. Other compressed files, and files in UTF-16,
+cannot be entered in their middle: they are one slice."""
 _HEAD_BYTES = 1 << 16
 
 _OPEN, _CLOSE = b"<page>", b"</page>"
 _TAG = re.compile(rb"</?page>")
+_EXPORT = re.compile(
+    r"(?P<what>.*?)(?P<multistream>-multistream)?(?P<part>\d+)?\.xml(?P<pages>-p\d+p\d+)?(?:\.(?:gz|bz2|xz|zst))?$",
+    re.IGNORECASE,
+)
 _PAGE_NAME = re.compile(rb"<title>([^<]*)</title>(?:\s*<ns>[^<]*</ns>)?(?:\s*<id>(\d+)</id>)?")
 
 
@@ -41,11 +47,13 @@ class Site:
         base: what a page's URL begins with.
         lang: language code.
         namespaces: lower-case names by number.
+        codec: how the file is encoded, where not in UTF-8; else "".
     """
 
     base: str
     lang: str
     namespaces: Mapping[int, str]
+    codec: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,26 @@ class _Piece:
 
 def is_export(name: str) -> bool:
     """Whether a file's name is that of an XML export."""
-    return name.lower().endswith((".xml", ".xml.bz2", ".xml.gz"))
+    return _EXPORT.match(name) is not None
+
+
+def told_twice(names: Iterable[str]) -> set[str]:
+    """Of exports, those whose pages stand in others of them, as Wikimedia names them: the parts of a dump that is there
+    whole, and the multistream form of one that is there without it."""
+    found: set[str] = set()
+    wholes: set[str] = set()
+    plain: set[tuple[str, str]] = set()
+    matches = [(name, match) for name in names if (match := _EXPORT.match(name)) and "-pages-" in match["what"]]
+    for _, match in matches:
+        if not match["part"]:
+            wholes.add(match["what"])
+        if not match["multistream"]:
+            plain.add((match["what"], match["part"] or ""))
+    for name, match in matches:
+        is_part_of_whole = match["part"] and match["what"] in wholes
+        if is_part_of_whole or (match["multistream"] and (match["what"], match["part"] or "") in plain):
+            found.add(name)
+    return found
 
 
 def read_site(tree: Tree, name: str) -> Site | None:
@@ -82,14 +109,12 @@ def read_site(tree: Tree, name: str) -> Site | None:
     Raises:
         SourceError: it cannot be decompressed, or declares a document type or entities.
     """
-    head = b""
-    with tree.open(name) as file:
-        for piece in _pieces(file, name, 0, None):
-            if piece.fault:
-                raise SourceError(f"{name}: the file cannot be decompressed; fetch it again")
-            head += piece.data[: _HEAD_BYTES - len(head)]
-            if len(head) >= _HEAD_BYTES or _OPEN in head:
-                break
+    head = _head(tree, name)
+    codec = sniff(head)
+    if codec.startswith(("utf-16", "utf-32")):
+        head = _head(tree, name, codec)
+    else:
+        codec = ""
     head = head.partition(_OPEN)[0]
     if re.search(rb"<!(?:DOCTYPE|ENTITY)", head, re.IGNORECASE):
         raise SourceError(f"{name}: declares a document type, which no MediaWiki export does; it is not read")
@@ -102,30 +127,45 @@ def read_site(tree: Tree, name: str) -> Site | None:
     return Site(
         base=unescape(base[1].decode("utf-8", "replace")) if base else "https://en.wikipedia.org/wiki/",
         lang=lang[1].decode() if lang else "en",
+        codec=codec,
         namespaces={int(key): unescape(text.decode("utf-8", "replace")).lower() for key, text in names},
     )
 
 
-def slices(tree: Tree, name: str, options: Options) -> Iterator[UnitDraft]:
+def _head(tree: Tree, name: str, codec: str = "") -> bytes:
+    head = b""
+    with tree.open(name) as file:
+        for piece in _pieces(file, name, 0, None, codec):
+            if piece.fault:
+                raise SourceError(f"{name}: the file cannot be decompressed; fetch it again")
+            head += piece.data[: _HEAD_BYTES - len(head)]
+            if len(head) >= _HEAD_BYTES or _OPEN in head:
+                break
+    return head
+
+
+def slices(tree: Tree, name: str, options: Options, codec: str = "") -> Iterator[UnitDraft]:
     """Byte ranges of an export; the payload is ``{"file", "start", "end"}``, ``end`` null for the end of the file."""
     size = tree.size(name)
-    step = SLICE_BYTES.get(name[name.rfind(".") :].lower())
+    with tree.open(name) as file:
+        step = None if codec else SLICE_BYTES.get(packing(file, name))
     step = size if step is None else options.records_per_unit(step)
     for start in range(0, max(size, 1), max(step, 1)):
         end = start + step if start + step < size else None
-        yield UnitDraft({"file": name, "start": start, "end": end}, inputs=(name,))
+        payload = {"file": name, "start": start, "end": end, **({"codec": codec} if codec else {})}
+        yield UnitDraft(payload, inputs=(name,))
 
 
 def read_pages(tree: Tree, payload: Mapping[str, Any]) -> Iterator[Page | Rejected]:
     """The pages of one slice, in order. A page that cannot be read is a :class:`Rejected`; so is a lost block."""
     name, start, end = payload["file"], payload["start"], payload["end"]
     with tree.open(name) as file:
-        for chunk, where in _page_chunks(_pieces(file, name, start, end)):
+        for chunk, where in _page_chunks(_pieces(file, name, start, end, payload.get("codec", ""))):
             yield _parse(chunk, where) if isinstance(chunk, bytes) else chunk
 
 
-def _pieces(file: BinaryIO, name: str, start: int, end: int | None) -> Iterator[_Piece]:
-    if name.lower().endswith(".bz2"):
+def _pieces(file: BinaryIO, name: str, start: int, end: int | None, codec: str = "") -> Iterator[_Piece]:
+    if packing(file, name) == ".bz2" and not codec:
         unpacked = 0
         for block in read_blocks(file, start):
             own = end is None or block.start < end
@@ -140,7 +180,7 @@ def _pieces(file: BinaryIO, name: str, start: int, end: int | None) -> Iterator[
         file.seek(start)
     position = start
     try:
-        for data in unpack(file, name):
+        for data in recoded(unpack(file, name), codec) if codec else unpack(file, name):
             where = f"{name}, byte {position}"
             inside = len(data) if end is None else max(0, min(len(data), end - position))
             position += len(data)

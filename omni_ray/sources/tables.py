@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.errors import SourceError
+from omni_ray.sources.copies import names_once
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,7 +75,7 @@ def table_units(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Opt
 def _tables(tree: Tree, columns: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
     """The tables of a tree, and their formats. Lists of media are also called .txt: those have a header that names them."""
     texts: list[str] = []
-    for name in tree.names():
+    for name in names_once(tree):
         kind = table_format(name)
         if kind is not None:
             yield name, kind

@@ -12,6 +12,7 @@ import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -163,6 +164,15 @@ class Tree(ABC):
     def canonical(self, name: str) -> str:
         """The name under which :meth:`walk` shows ``name``, which a list may have named by another way."""
         return name
+
+    @cached_property
+    def aside(self) -> dict[str, str]:
+        """Files that whoever reads the tree leaves out on purpose: name -> a code of :data:`omni_ray.unread.REASONS`."""
+        return {}
+
+    def set_aside(self, name: str, reason: str) -> None:
+        """Note that a file is left out on purpose, and why."""
+        self.aside[name] = reason
 
     def folders_in(self, folder: str) -> list[str]:
         """Names of the folders in ``folder``, also where the tree shows one file alone."""

@@ -233,3 +233,19 @@ def test_units_name_their_file_and_have_no_gaps(shared_data: Path, tmp_path: Pat
     assert [u.inputs for u in units[:3]] == [("a.xml.bz2",)] * 3
     spans = [(u.payload["file"], u.payload["start"], u.payload["end"]) for u in units]
     assert all(a[2] == b[1] or (a[2] is None and b[1] == 0) for a, b in pairwise(spans))
+
+
+def test_parts_as_wikimedia_names_them_and_utf_16(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    whole = write(tmp_path / "one", page(1, "The first article is here."), page(2, "The second one is not far away."))
+    data = whole.read("dump.xml")
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    (parts / "xxwiki-20240101-pages-articles1.xml-p1p9.bz2").write_bytes(bz2.compress(data))
+    wide = tmp_path / "wide"
+    wide.mkdir()
+    (wide / "xxwiki-pages-articles.xml").write_bytes(data.decode().encode("utf-16"))
+    (wide / "yywiki-pages-articles.xml.gz").write_bytes(gzip.compress(data.decode().encode("utf-16-le")))
+    expected = [row["text"] for row in read(whole)[0]]
+    assert [row["text"] for row in read(FolderTree(parts))[0]] == expected
+    assert [row["text"] for row in read(FolderTree(wide), scale=1e-9)[0]] == expected * 2
