@@ -9,12 +9,10 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.corpora.caption_values import caption_texts
-from omni_ray.corpora.media import fetch
-from omni_ray.corpora.picture_places import Places, find_places
+from omni_ray.corpora.listed_pictures import Listed, read_json, read_listed, units_of_lists
 from omni_ray.errors import SourceError
-from omni_ray.sources.tree import MemberDamaged, MemberTooLarge, Tree, is_safe_name
+from omni_ray.sources.tree import Tree
 
-_IMAGES_PER_UNIT = 256
 _MAX_JSON_BYTES = 2 << 30
 _HOST = "http://images.cocodataset.org"
 _LIST = re.compile(r"captions_(.+)\.json", re.IGNORECASE)
@@ -45,58 +43,14 @@ class Coco(Corpus):
     )
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
-        lists, folders = _find(tree)
+        found, folders = _find(tree)
         splits = {split.lower() for split in options.splits}
-        wanted = {split: name for split, name in lists.items() if not splits or split.lower() in splits}
-        missing = list(wanted.values())
-        drafts = False
-        for split, name in sorted(wanted.items()):
-            images, lost = _images(tree, name)
-            places = find_places(tree, folders, split, [file for file, _, problem in images if not problem])
-            if places is not None:
-                missing.remove(name)
-                drafts = True
-                yield from _units_of_split(tree, name, split, places, images, lost, options)
-        if wanted and not drafts:
-            raise SourceError(
-                f"coco: {tree.location} has {', '.join(sorted(missing))}, but the pictures that they name are in no folder "
-                f"beside them; put them into {' or '.join(sorted(wanted))}"
-            )
+        wanted = {split: name for split, name in found.items() if not splits or split.lower() in splits}
+        lists = (_listed(tree, split, name) for split, name in sorted(wanted.items()))
+        return units_of_lists(tree, folders, lists, "coco", options)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
-        where, split = payload["list"], payload["split"]
-        places = Places(tuple(payload["folders"]))
-        for what, reason, detail in payload["lost"]:
-            yield Rejected(f"{split}/{what}", where, reason, detail)
-        for file, captions, problem in payload["images"]:
-            shown = _within(split, file)
-            ident = f"{split}/{shown.rpartition('.')[0] or shown}"
-            records = max(1, len(captions))
-            name = places.find(tree, file)
-            if problem:
-                yield Rejected(ident, where, problem, file, records)
-            elif not captions:
-                yield Rejected(ident, where, "missing_text", f"no caption names {file}")
-            else:
-                image = fetch(tree, name, ident, where, records=records)
-                if isinstance(image, Rejected):
-                    yield image
-                    continue
-                yield {
-                    "id": ident,
-                    "where": name,
-                    "records": records,
-                    "image": image,
-                    "path": f"{split}/{shown}",
-                    "captions": captions,
-                    "category": "coco",
-                }
-
-
-def _within(split: str, file: str) -> str:
-    """A file's name within its split's folder: some lists give the folder, too, or a Windows program's path."""
-    name = file.replace("\\", "/").removeprefix("./")
-    return name[len(split) + 1 :] if name.lower().startswith(f"{split.lower()}/") else name
+        return read_listed(tree, payload, "coco")
 
 
 def _find(tree: Tree) -> tuple[dict[str, str], list[str]]:
@@ -126,40 +80,14 @@ def _find(tree: Tree) -> tuple[dict[str, str], list[str]]:
     return lists, places
 
 
-def _units_of_split(
-    tree: Tree,
-    name: str,
-    split: str,
-    places: Places,
-    images: list[list[Any]],
-    lost: list[list[str]],
-    options: Options,
-) -> Iterator[UnitDraft]:
-    step = options.records_per_unit(_IMAGES_PER_UNIT)
-    for start in range(0, max(len(images), 1), step):
-        part = images[start : start + step]
-        part_lost = lost if start == 0 else []
-        captions = sum(len(each) for _, each, _ in part)
-        payload = {"list": name, "split": split, "folders": places.folders, "images": part, "lost": part_lost}
-        records = sum(max(1, len(each)) for _, each, _ in part) + len(part_lost)
-        inputs = tuple(filter(is_safe_name, (places.find(tree, file) for file, _, _ in part)))
-        yield UnitDraft(payload, inputs, records, captions, reads=(name,))
-
-
-def _images(tree: Tree, name: str) -> tuple[list[list[Any]], list[list[str]]]:
-    """[file, captions, problem] for each picture, and [what, reason, detail] for each record that is lost."""
-    try:
-        content = json.loads(tree.read(name, _MAX_JSON_BYTES))
-        images, annotations = content["images"], content["annotations"]
-        if not isinstance(images, list) or not isinstance(annotations, list):
-            raise TypeError("images and annotations are not lists")
-    except (ValueError, RecursionError, MemberTooLarge, MemberDamaged) as error:
-        raise SourceError(f"coco: {tree.location}/{name} is not JSON ({str(error)[:100]})") from error
-    except (KeyError, TypeError, AttributeError) as error:
+def _listed(tree: Tree, split: str, name: str) -> Listed:
+    content = read_json(tree, name)
+    images, annotations = (content.get(key) if isinstance(content, dict) else None for key in ("images", "annotations"))
+    if not isinstance(images, list) or not isinstance(annotations, list):
         raise SourceError(
-            f"coco: {tree.location}/{name} is not a COCO caption list: each of `images` needs id and file_name, each "
-            f"of `annotations` image_id and caption ({type(error).__name__}: {error})"
-        ) from error
+            f"coco: {tree.location}/{name} is not a COCO caption list: it needs `images` with id and file_name, and "
+            "`annotations` with image_id and caption"
+        )
     lost: list[list[str]] = []
     captions: dict[str, list[str]] = {}
     rows: list[list[Any]] = []
@@ -173,7 +101,7 @@ def _images(tree: Tree, name: str) -> tuple[list[list[Any]], list[list[str]]]:
         rows.append([file, [] if problem else captions.setdefault(key, []), problem])
     for number, annotation in sorted(enumerate(annotations), key=_by_id):
         lost += _add_captions(number, annotation, captions)
-    return sorted(rows, key=lambda row: (row[0], row[2])), lost
+    return Listed(name, split, sorted(rows, key=lambda row: (row[0], row[2])), lost)
 
 
 def _add_captions(number: int, annotation: Any, captions: dict[str, list[str]]) -> list[list[str]]:

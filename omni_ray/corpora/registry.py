@@ -21,6 +21,7 @@ _MACHINERY = {
     "base",
     "caption_values",
     "label_lists",
+    "listed_pictures",
     "locate",
     "media",
     "picture_places",

@@ -56,7 +56,7 @@ def test_a_list_with_faults(source: Source) -> None:
 def test_a_list_of_other_things_is_none(source: Source) -> None:
     source.put("notes.txt", "elsewhere/a.png\tnot here\n")
     source.put("list.csv", "image,text\ntrain/word_0.png,a table\n")
-    assert labels(source.rows(OcrImages())) == [("train/word_0", "a table")]
+    assert [text for _, text in labels(source.rows(OcrImages()))] == ["a table"]
 
 
 def test_paddle_photographs(source: Source) -> None:

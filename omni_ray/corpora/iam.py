@@ -1,0 +1,94 @@
+"""IAM: handwritten English, by the line or by the word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.media import fetch
+from omni_ray.sources.tree import Tree, is_safe_name
+
+_LINES_PER_UNIT = 500
+_MAX_LIST_BYTES = 256 << 20
+_FIELDS = 8
+"""Before the text: id, status, grey level, and number of parts, x, y, width, height; or x, y, width, height, kind of word."""
+
+
+class Iam(Corpus):
+    """Lines in the list's order; of words, where there is no list of lines."""
+
+    name = "iam"
+    modality = "ocr"
+    title = "IAM handwriting"
+    licence = "non-commercial research (University of Bern)"
+    homepage = "https://fki.tic.heia-fr.ch/databases/iam-handwriting-database"
+    size = "lines: 650 MB, 13,353 of 657 writers"
+    layout = "ascii/lines.txt beside lines/a01/a01-000u/a01-000u-00.png, or words.txt and words/ likewise"
+    manual = "Register at the homepage for ascii.tgz and lines.tgz."
+    in_all = False
+
+    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        lists: dict[str, str] = {}
+        folders: list[str] = []
+        for folder, _, files in tree.walk():
+            folders.append(folder)
+            for file in {"lines.txt", "words.txt"} & set(files):
+                lists.setdefault(file, f"{folder}/{file}".lstrip("/"))
+        name = lists.get("lines.txt") or lists.get("words.txt")
+        if name is None:
+            return
+        tops = [folder for folder in folders if folder.count("/") <= 2]
+        rows = [row for number, line in enumerate(_read(tree, name), 1) if (row := _row(number, line))]
+        step = options.records_per_unit(_LINES_PER_UNIT)
+        for start in range(0, len(rows), step):
+            part: list[tuple[int, str, str, str | None]] = [
+                (number, ident, _find(tree, tops, ident), text) for number, ident, text in rows[start : start + step]
+            ]
+            inputs = tuple(file for _, _, file, _ in part if file and is_safe_name(file))
+            yield UnitDraft({"list": name, "rows": part}, inputs, len(part), len(part), reads=(name,))
+
+    def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
+        for number, ident, file, text in payload["rows"]:
+            where = f"{payload['list']}:{number}"
+            if text is None:
+                yield Rejected(where, where, "bad_row", f"line {number} has fewer than {_FIELDS + 1} fields")
+                continue
+            image = fetch(tree, file, ident, where)
+            if isinstance(image, Rejected):
+                yield image
+                continue
+            yield {
+                "id": ident,
+                "where": f"{where}: {file}",
+                "image": image,
+                "path": file,
+                "words": [{"id": ident, "text": text, "quad": None}],
+                "source": "iam",
+            }
+
+
+def _read(tree: Tree, name: str) -> list[str]:
+    return tree.read(name, _MAX_LIST_BYTES).decode("utf-8-sig", "replace").split("\n")
+
+
+def _row(number: int, line: str) -> tuple[int, str, str | None] | None:
+    """(number, id, text); no text for a line that is not of the list's shape; None for remarks and blank lines."""
+    if not line.strip() or line.startswith("#"):
+        return None
+    fields = line.split(maxsplit=_FIELDS)
+    if len(fields) <= _FIELDS:
+        return number, fields[0], None
+    return number, fields[0], fields[_FIELDS].replace("|", " ")
+
+
+def _find(tree: Tree, folders: list[str], ident: str) -> str:
+    """The picture of an id: a01-000u-00 is a01/a01-000u/a01-000u-00.png, or all lie in one folder."""
+    parts = ident.split("-")
+    usual = f"{parts[0]}/{'-'.join(parts[:2])}/{ident}.png"
+    for folder in folders:
+        for name in (usual, f"{ident}.png"):
+            place = f"{folder}/{name}" if folder else name
+            if tree.exists(place):
+                return place
+    return usual

@@ -1,0 +1,56 @@
+"""Karpathy's lists: dataset_coco.json, dataset_flickr8k.json and dataset_flickr30k.json, as captioning papers split them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.listed_pictures import Listed, lists_in, read_json, read_listed, units_of_lists
+from omni_ray.errors import SourceError
+from omni_ray.sources.tree import Tree
+
+_LIST = re.compile(r"dataset(?:_\w+)?\.json", re.IGNORECASE)
+
+
+class Karpathy(Corpus):
+    """Pictures in the list's order; ``--splits train,restval`` takes those of its splits."""
+
+    name = "karpathy"
+    modality = "images"
+    title = "Karpathy's splits of COCO, Flickr8k and Flickr30k"
+    licence = "that of the pictures and captions listed"
+    homepage = "https://cs.stanford.edu/people/karpathy/deepimagesent/"
+    size = "COCO: 123,287 pictures, 616,767 captions"
+    layout = "dataset_coco.json (or _flickr8k, _flickr30k) beside the folders of pictures that it names"
+    manual = "Get caption_datasets.zip at the homepage, and the pictures from their own."
+    in_all = False
+
+    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        lists, folders = lists_in(tree, _LIST)
+        read = (_listed(tree, name, options.splits) for name in lists)
+        return units_of_lists(tree, folders, (listed for listed in read if listed is not None), self.name, options)
+
+    def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
+        return read_listed(tree, payload, "coco" if "coco" in payload["split"] else None)
+
+
+def _listed(tree: Tree, name: str, splits: tuple[str, ...]) -> Listed | None:
+    """None for JSON of another shape."""
+    content = read_json(tree, name)
+    images = content.get("images") if isinstance(content, dict) else None
+    if not isinstance(images, list):
+        return None
+    if not any(isinstance(image, dict) and "sentences" in image for image in images):
+        raise SourceError(f"karpathy: {tree.location}/{name}: no image of its list has sentences")
+    listed = Listed(name, name.rpartition("/")[2].rpartition(".")[0].removeprefix("dataset_").lower())
+    for number, image in enumerate(images):
+        what = f"image {number}"
+        if not isinstance(image, dict):
+            listed.lost.append([what, "bad_row", f"{what} of {name} is no object"])
+        elif not splits or image.get("split") in splits:
+            file, folder = image.get("filename"), image.get("filepath")
+            place = f"{folder}/{file}" if isinstance(folder, str) and folder and isinstance(file, str) else file
+            listed.add(what, place, image.get("sentences", []))
+    return listed

@@ -1,0 +1,148 @@
+"""Pictures with captions that one list names: its records as units, and the units as records."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from omni_ray.corpora.base import Options, Rejected, UnitDraft
+from omni_ray.corpora.caption_values import caption_texts
+from omni_ray.corpora.media import fetch
+from omni_ray.corpora.picture_places import Places, find_places
+from omni_ray.errors import SourceError
+from omni_ray.sources.tree import MemberDamaged, MemberTooLarge, Tree, is_safe_name
+
+_IMAGES_PER_UNIT = 256
+_MAX_JSON_BYTES = 2 << 30
+
+
+@dataclass
+class Listed:
+    """What a list says.
+
+    Attributes:
+        name: the list's file.
+        split: what its pictures are called together: the first part of their ids and paths.
+        images: [file, captions, problem] each, in order; the problem is a reason code, or "".
+        lost: [what, reason, detail] for each record that is none.
+    """
+
+    name: str
+    split: str
+    images: list[list[Any]] = field(default_factory=list)
+    lost: list[list[str]] = field(default_factory=list)
+
+    def add(self, what: str, file: Any, value: Any) -> None:
+        """A picture and what the list has for its captions; ``what`` names the record in messages."""
+        if not isinstance(file, str) or not file.strip():
+            self.lost.append([what, "missing_media", f"{what} names no picture"])
+            return
+        captions, faults = caption_texts(value)
+        self.lost += [[what, reason, f"{what}, {file}: {detail}"] for reason, detail in faults]
+        if captions or not faults:
+            self.images.append([file, captions, ""])
+
+
+def lists_in(tree: Tree, pattern: re.Pattern[str]) -> tuple[list[str], list[str]]:
+    """The files whose name fits, and all folders, in which their pictures may be."""
+    lists: list[str] = []
+    places: list[str] = []
+    for folder, _, files in tree.walk():
+        places.append(folder)
+        lists += [f"{folder}/{file}".lstrip("/") for file in files if pattern.fullmatch(file)]
+    return lists, places
+
+
+def read_json(tree: Tree, name: str) -> Any:
+    """A list that is JSON. Raises SourceError where it is not."""
+    try:
+        return json.loads(tree.read(name, _MAX_JSON_BYTES))
+    except (ValueError, RecursionError, MemberTooLarge, MemberDamaged) as error:
+        raise SourceError(f"{tree.location}/{name} is not JSON ({str(error)[:100]})") from error
+
+
+def units_of_lists(
+    tree: Tree, folders: Sequence[str], lists: Iterable[Listed], corpus: str, options: Options
+) -> Iterator[UnitDraft]:
+    """Units of all lists whose pictures are there.
+
+    Raises:
+        SourceError: there are lists, and no pictures of any.
+    """
+    missing = []
+    found = False
+    for listed in lists:
+        places = places_of(tree, folders, listed)
+        if places is None:
+            missing.append(listed.name)
+        else:
+            found = True
+            yield from listed_units(tree, listed, places, options)
+    if missing and not found:
+        raise SourceError(
+            f"{corpus}: {tree.location} has {', '.join(dict.fromkeys(missing))}, but the pictures named there are in no "
+            "folder beside; put them there"
+        )
+
+
+def places_of(tree: Tree, folders: Sequence[str], listed: Listed) -> Places | None:
+    """Where the pictures of a list are; None where none of them is anywhere."""
+    return find_places(tree, folders, listed.split, [file for file, _, problem in listed.images if not problem])
+
+
+def listed_units(tree: Tree, listed: Listed, places: Places, options: Options) -> Iterator[UnitDraft]:
+    """Units of a list's pictures, for :func:`read_listed`; what it has lost is in the first."""
+    step = options.records_per_unit(_IMAGES_PER_UNIT)
+    for start in range(0, max(len(listed.images), 1), step):
+        part = listed.images[start : start + step]
+        lost = listed.lost if start == 0 else []
+        payload = {
+            "list": listed.name,
+            "split": listed.split,
+            "folders": places.folders,
+            "images": part,
+            "lost": lost,
+        }
+        captions = sum(len(each) for _, each, _ in part)
+        records = sum(max(1, len(each)) for _, each, _ in part) + len(lost)
+        inputs = tuple(filter(is_safe_name, (places.find(tree, file) for file, _, _ in part)))
+        yield UnitDraft(payload, inputs, records, captions, reads=(listed.name,))
+
+
+def read_listed(tree: Tree, payload: Mapping[str, Any], category: str | None) -> Iterator[dict[str, Any] | Rejected]:
+    """The records of one unit of :func:`listed_units`."""
+    where, split = payload["list"], payload["split"]
+    places = Places(tuple(payload["folders"]))
+    for what, reason, detail in payload["lost"]:
+        yield Rejected(f"{split}/{what}", where, reason, detail)
+    for file, captions, problem in payload["images"]:
+        shown = _within(split, file)
+        ident = f"{split}/{shown.rpartition('.')[0] or shown}"
+        records = max(1, len(captions))
+        if problem or not captions:
+            detail = file if problem else f"no caption names {file}"
+            yield Rejected(ident, where, problem or "missing_text", detail, records)
+            continue
+        name = places.find(tree, file)
+        image = fetch(tree, name, ident, where, records=records)
+        if isinstance(image, Rejected):
+            yield image
+            continue
+        yield {
+            "id": ident,
+            "where": name,
+            "records": records,
+            "image": image,
+            "path": f"{split}/{shown}",
+            "captions": captions,
+            "category": category,
+        }
+
+
+def _within(split: str, file: str) -> str:
+    """A file's name within its split's folder: some lists give the folder, too, or a Windows program's path."""
+    name = file.replace("\\", "/").removeprefix("./")
+    return name[len(split) + 1 :] if name.lower().startswith(f"{split.lower()}/") else name
