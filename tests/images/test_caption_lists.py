@@ -85,7 +85,11 @@ def test_karpathy_coco(source: Source) -> None:
 def test_llava(source: Source) -> None:
     def record(image: str | None, *answers: str) -> dict[str, object]:
         turns = [[{"from": "human", "value": "What is this?\n<image>"}, {"from": "gpt", "value": a}] for a in answers]
-        return {"id": "1", **({"image": image} if image else {}), "conversations": sum(turns, [])}
+        return {
+            "id": "1",
+            **({"image": image} if image else {}),
+            "conversations": [turn for pair in turns for turn in pair],
+        }
 
     source.put("images/00453/004539375.jpg", picture(1))
     records = [record("00453/004539375.jpg", "a dog"), record("a.jpg", "one", "two"), record(None, "no picture"), 7]
