@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,10 @@ from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.tree import Tree
 
 _TEXTS = (".txt", ".lab", ".trans")
+
+
+_TIMED = re.compile(r"\s*(\d+(?:\.\d+)?)\s+(\d+(?:\.\d+)?)\s+(\S.*)")
+_FEWEST_SAMPLES = 1000
 
 
 class AudioFiles(Corpus):
@@ -45,12 +50,13 @@ class AudioFiles(Corpus):
     }
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
-        return paired_units(tree, AUDIO, _TEXTS, options, 128)
+        return paired_units(tree, AUDIO, _TEXTS, options, 128, (self.columns, self.modality))
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         for name, sidecar in payload["files"]:
             ident = name.rpartition(".")[0]
             text = sidecar_text(tree, sidecar, ident, name, encoding=payload.get("encoding", ""))
+            text = text if isinstance(text, Rejected) else _transcript(text, str(sidecar), ident, name)
             audio = fetch(tree, name, ident, name)
             if isinstance(text, Rejected):
                 yield text
@@ -62,3 +68,23 @@ class AudioFiles(Corpus):
 
     def why_unread(self, name: str) -> str:
         return "no_media" if name.endswith(_TEXTS) and not is_documentation(name.rpartition("/")[2]) else ""
+
+
+def _transcript(text: str, sidecar: str, ident: str, where: str) -> str | Rejected:
+    """The text, unless it is a list of phones or words with times, as of HTK, festvox or Audacity, which is no transcript.
+
+    TIMIT has one line, with the transcript behind the numbers of the first and last sample.
+    """
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith(("#", "\\"))]
+    timed = [match for line in lines if (match := _TIMED.fullmatch(line))]
+    if not timed or len(timed) < len(lines):
+        return text
+    starts = [float(match[1]) for match in timed]
+    if len(timed) == 1:
+        if starts != [0] or float(timed[0][2]) < _FEWEST_SAMPLES or "." in timed[0][2]:
+            return text
+        if " " in timed[0][3].strip():
+            return timed[0][3]
+    if starts == sorted(starts):
+        return Rejected(ident, where, "missing_text", f"{sidecar}: labels with times, no transcript")
+    return text

@@ -147,6 +147,14 @@ class Corpus(ABC):
         :class:`Rejected` for records that are broken. One bad record costs one record: never raises for data.
         """
 
+    def table_options(self, tables: list[str], options: Options) -> Options:
+        """The options for reading the corpus from tables, told their names: which of its splits are meant.
+
+        Raises:
+            SourceError: none of those that are there.
+        """
+        return options
+
     def why_unread(self, name: str) -> str:
         """Why a file of the source is not read, as a code of :data:`omni_ray.unread.REASONS`.
 

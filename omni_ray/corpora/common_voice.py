@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.bounds import Cut, media_weight
 from omni_ray.corpora.media import fetch
 from omni_ray.errors import SourceError
 from omni_ray.sources.lists import MAX_LINE_BYTES, Seen, line_ranges, read_range
+from omni_ray.sources.tables import is_of_split
 from omni_ray.sources.tree import Tree
 
 _CLIPS_PER_UNIT = 128
-_DEFAULT_SPLITS = (("validated",), ("train", "dev", "test"), ("other",))
+_DEFAULT_SPLITS = (("validated",), ("train", "dev", "validation", "test"), ("other",))
+_ALL_SPLITS = (*(split for splits in _DEFAULT_SPLITS for split in splits), "invalidated", "reported")
 
 
 class CommonVoice(Corpus):
@@ -25,6 +29,7 @@ class CommonVoice(Corpus):
     homepage = "https://commonvoice.mozilla.org"
     size = "English 22.0: 87 GB, 2.6 M clips; other languages less"
     layout = "<release>/<language>/validated.tsv beside clips/*.mp3, or the archive of it"
+    version = 2
     manual = "Download a language's release from commonvoice.mozilla.org/datasets (it asks for an e-mail address)."
     columns = {
         "audio": ("audio", "path"),
@@ -52,6 +57,27 @@ class CommonVoice(Corpus):
                 f"there are {', '.join(sorted(there))}"
             )
 
+    def table_options(self, tables: list[str], options: Options) -> Options:
+        """As of lists: the validated clips where there is such a table, never those that were voted down."""
+        if options.splits:
+            return options
+        folders: dict[str, list[str]] = {}
+        for name in tables:
+            place = name.split("/")
+            is_folder = any(place[-2:-1] == [split] for split in _ALL_SPLITS)
+            folders.setdefault("/".join(place[: -2 if is_folder else -1]), []).append(name)
+        chosen: set[tuple[str, ...]] = set()
+        for folder, names in folders.items():
+            there = {split for split in _ALL_SPLITS if any(is_of_split(name, split) for name in names)}
+            if there:
+                chosen.add(tuple(_splits(there, (), folder or "the source")))
+        if len(chosen) > 1:
+            raise SourceError(
+                "common_voice: its folders have different splits; say which are meant: "
+                + " or ".join(" ".join(f"--split {split}" for split in splits) for splits in sorted(chosen))
+            )
+        return replace(options, splits=chosen.pop()) if chosen else options
+
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         name, columns = payload["list"], payload["columns"]
         for number, line in read_range(tree, name, *payload["span"]):
@@ -60,7 +86,8 @@ class CommonVoice(Corpus):
 
     def why_unread(self, name: str) -> str:
         """A release has several lists, and the clips of all of them."""
-        return "split" if "clips" in name.split("/")[:-1] or name.endswith(".tsv") else ""
+        is_list = "clips" in name.split("/")[:-1] or name.endswith(".tsv")
+        return "split" if is_list or any(is_of_split(name, split) for split in _ALL_SPLITS) else ""
 
 
 def _splits(there: set[str], wanted: tuple[str, ...], location: str) -> list[str]:
@@ -70,7 +97,7 @@ def _splits(there: set[str], wanted: tuple[str, ...], location: str) -> list[str
         found = [split for split in splits if split in there]
         if found:
             return found
-    raise SourceError(f"common_voice: {location} has none of validated.tsv, train.tsv, other.tsv")
+    raise SourceError(f"common_voice: {location} has none of validated, train, other; --split takes another one")
 
 
 def _units_of_list(tree: Tree, name: str, options: Options, seen: Seen) -> Iterator[UnitDraft]:
@@ -83,7 +110,13 @@ def _units_of_list(tree: Tree, name: str, options: Options, seen: Seen) -> Itera
         )
     columns = {key: header.index(key) for key in ("path", "sentence", "client_id") if key in header}
     clips_folder, language = _place(name)
-    for part in line_ranges(tree, name, options.records_per_unit(_CLIPS_PER_UNIT), skip=1):
+    cut = Cut(options, _CLIPS_PER_UNIT)
+
+    def begins(line: bytes) -> bool:
+        clip = _clip_name(_field(line.split(b"\t"), columns["path"]))
+        return cut.before(media_weight(tree, f"{clips_folder}/{clip}"))
+
+    for part in line_ranges(tree, name, begins, skip=1):
         span = (part.start, part.end, part.first)
         rows = [(number, row.split(b"\t")) for number, row in read_range(tree, name, *span) if row.strip()]
         clips = [(number, _clip_name(_field(fields, columns["path"]))) for number, fields in rows]

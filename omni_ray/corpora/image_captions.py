@@ -42,7 +42,7 @@ class ImageCaptions(Corpus):
     }
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
-        return paired_units(tree, PICTURES, _TEXTS, options, 256)
+        return paired_units(tree, PICTURES, _TEXTS, options, 256, (self.columns, self.modality))
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         for name, sidecar in payload["files"]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+from omni_ray.corpora.bounds import Cut, media_weight
 from omni_ray.corpora.media import fetch
 from omni_ray.errors import SourceError
 from omni_ray.sources.lists import Seen
@@ -42,9 +43,8 @@ class LibriSpeech(Corpus):
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         """A unit is some chapters. Chapters without a transcript count once the tree has one with."""
-        wanted = options.records_per_unit(_CLIPS_PER_UNIT)
         chapters: list[list[Any]] = []
-        clips = 0
+        cut, is_full = Cut(options, _CLIPS_PER_UNIT), False
         is_librispeech = False
         splits: set[str] = set()
         seen = Seen()
@@ -60,10 +60,11 @@ class LibriSpeech(Corpus):
             is_librispeech = is_librispeech or bool(transcripts)
             again = [file for file in audio if seen.again(file.encode("utf-8", "surrogateescape"))]
             chapters.append([folder, transcripts, audio, again])
-            clips += len(audio)
-            if clips >= wanted and is_librispeech:
+            weight = sum(media_weight(tree, f"{folder}/{file}".lstrip("/")) for file in audio)
+            is_full = cut.after(len(audio), weight) or is_full
+            if is_full and is_librispeech:
                 yield _draft(tree, chapters)
-                chapters, clips = [], 0
+                chapters, is_full = [], False
         if chapters and is_librispeech:
             yield _draft(tree, chapters)
         elif splits and options.splits and not is_librispeech:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+from omni_ray.corpora.bounds import Cut, media_weight
 from omni_ray.corpora.media import fetch
+from omni_ray.errors import SourceError
 from omni_ray.sources.lists import Seen, line_ranges, read_range
 from omni_ray.sources.tree import Tree
 
 _CLIPS_PER_UNIT = 128
+_HEAD_BYTES = 1 << 16
 
 
 class LJSpeech(Corpus):
@@ -22,6 +26,7 @@ class LJSpeech(Corpus):
     licence = "Public domain"
     homepage = "https://keithito.com/LJ-Speech-Dataset/"
     size = "2.7 GB, 13,100 clips, 24 h"
+    version = 2
     layout = "LJSpeech-1.1/metadata.csv beside wavs/*.wav, or the archive of it"
     hub_id = "keithito/lj_speech"
     downloads = (
@@ -44,24 +49,27 @@ class LJSpeech(Corpus):
             if "metadata.csv" not in files or "wavs" not in folders:
                 continue
             folders.remove("wavs")  # the list names the clips
-            prefix = f"{folder}/" if folder else ""
-            metadata = f"{prefix}metadata.csv"
-            for part in line_ranges(tree, metadata, options.records_per_unit(_CLIPS_PER_UNIT)):
-                span = (part.start, part.end, part.first)
-                rows = [(number, row) for number, row in read_range(tree, metadata, *span) if row.strip()]
-                names = [(number, _clip_name(row)) for number, row in rows]
-                again = [number for number, name in names if seen.again(name)]
-                clips = tuple(f"{prefix}wavs/{name.decode('utf-8', 'replace')}.wav" for _, name in names)
-                yield UnitDraft(
-                    {"list": metadata, "span": span, "again": again}, (metadata, *clips), len(rows), len(rows)
-                )
+            yield from _units_of_list(tree, f"{folder}/" if folder else "", options, seen)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         metadata = payload["list"]
         prefix = metadata.removesuffix("metadata.csv")
         for number, line in read_range(tree, metadata, *payload["span"]):
             if line.strip():
-                yield _record(tree, prefix, f"{metadata}:{number}", line, number in payload["again"])
+                yield _record(tree, prefix, f"{metadata}:{number}", line, number in payload["again"], payload["text"])
+
+
+def _units_of_list(tree: Tree, prefix: str, options: Options, seen: Seen) -> Iterator[UnitDraft]:
+    metadata = f"{prefix}metadata.csv"
+    column = _text_column(tree, metadata)
+    cut = Cut(options, _CLIPS_PER_UNIT)
+    for part in line_ranges(tree, metadata, lambda line: cut.before(media_weight(tree, _clip(prefix, line)))):
+        span = (part.start, part.end, part.first)
+        rows = [(number, row) for number, row in read_range(tree, metadata, *span) if row.strip()]
+        again = [number for number, row in rows if seen.again(_clip_name(row))]
+        clips = tuple(_clip(prefix, row) for _, row in rows)
+        payload = {"list": metadata, "span": span, "again": again, "text": column}
+        yield UnitDraft(payload, (metadata, *clips), len(rows), len(rows))
 
 
 def _clip_name(line: bytes) -> bytes:
@@ -69,7 +77,46 @@ def _clip_name(line: bytes) -> bytes:
     return line.removeprefix(b"\xef\xbb\xbf").split(b"|", 1)[0].strip().removesuffix(b".wav")
 
 
-def _record(tree: Tree, prefix: str, where: str, line: bytes, is_again: bool) -> dict[str, Any] | Rejected:
+def _clip(prefix: str, line: bytes) -> str:
+    return f"{prefix}wavs/{_clip_name(line).decode('utf-8', 'replace')}.wav"
+
+
+def _text_column(tree: Tree, metadata: str) -> str:
+    """Which column holds the transcript: the normalized (third) one, or the raw one where it is blank; only one of them
+    ("second", "third") where the other is something else.
+
+    Others took the layout for their own corpora, and put a speaker, a length or phones third, or the speaker second.
+
+    Raises:
+        SourceError: two columns hold texts that have nothing to do with each other.
+    """
+    with tree.open(metadata) as file:
+        head = file.read(_HEAD_BYTES).decode("utf-8", "replace").splitlines()
+    rows = [fields for line in head if len(fields := [field.strip() for field in line.split("|")]) > 2 and fields[2]]
+    if not rows or 2 * sum(_is_same(second, third) for _, second, third, *_ in rows) >= len(rows):
+        return "normalized"
+    second, third = (sum(len(fields[column].split()) > 1 for fields in rows) for column in (1, 2))
+    numbers = sum(not re.search(r"[^\W\d_]", fields[2]) for fields in rows)
+    if 2 * numbers > len(rows) or 2 * third < len(rows) <= 2 * second:
+        return "second"
+    if 2 * second < len(rows) <= 2 * third:
+        return "third"
+    raise SourceError(
+        f"{metadata}: its second and third columns have nothing in common, and either may be the text; take out the one "
+        "that is no transcript"
+    )
+
+
+def _is_same(raw: str, normalized: str) -> bool:
+    """Whether two texts share words, or characters where there are no spaces between words."""
+    here, there = (set(re.findall(r"\w+", text.casefold())) for text in (raw, normalized))
+    if len(here) == 1 == len(there):
+        here, there = set(raw.casefold()), set(normalized.casefold())
+        return 2 * len(here & there) >= max(len(here), len(there))
+    return 4 * len(here & there) >= max(len(here), len(there))
+
+
+def _record(tree: Tree, prefix: str, where: str, line: bytes, is_again: bool, column: str) -> dict[str, Any] | Rejected:
     clip = _clip_name(line).decode("utf-8", "replace")
     if is_again:
         return Rejected(clip, where, "duplicate_id")
@@ -80,9 +127,10 @@ def _record(tree: Tree, prefix: str, where: str, line: bytes, is_again: bool) ->
         return Rejected(clip, where, "bad_encoding", str(error))
     if not clip or not texts:
         return Rejected(clip or where, where, "bad_row", f"{line.count(b'|') + 1} columns; expected id|raw|normalized")
-    text = (texts[1].strip() if len(texts) > 1 else "") or texts[0].strip()
+    raw, normalized = texts[0].strip(), texts[1].strip() if len(texts) > 1 else ""
+    text = {"second": raw, "third": normalized}.get(column, normalized or raw)
     if not text:
-        return Rejected(clip, where, "missing_text", "both transcripts are blank")
+        return Rejected(clip, where, "missing_text", "the transcript is blank")
     audio = fetch(tree, f"{prefix}wavs/{clip}.wav", clip, where)
     if isinstance(audio, Rejected):
         return audio

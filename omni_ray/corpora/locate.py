@@ -192,8 +192,9 @@ class AsTable(Corpus):
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         from omni_ray.corpora.table_slices import media_units
-        from omni_ray.sources.tables import table_units
+        from omni_ray.sources.tables import table_format, table_units
 
+        options = self.corpus.table_options([name for name in tree.names() if table_format(name)], options)
         if self.modality == "text":
             return table_units(tree, self.corpus.columns, options)
         return media_units(tree, self.corpus.columns, options, self.modality)

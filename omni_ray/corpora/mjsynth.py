@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+from omni_ray.corpora.bounds import Cut
 from omni_ray.corpora.media import fetch
 from omni_ray.sources.lists import line_ranges, read_range
 from omni_ray.sources.tree import Tree, is_safe_name
@@ -65,7 +66,8 @@ def _path(line: bytes) -> str:
 
 def _units_of_list(tree: Tree, prefix: str, name: str, lexicon: str | None, options: Options) -> Iterator[UnitDraft]:
     is_small = tree.size(name) <= _STAMPED_LIST_BYTES
-    for part in line_ranges(tree, name, options.records_per_unit(_WORDS_PER_UNIT)):
+    cut = Cut(options, _WORDS_PER_UNIT)
+    for part in line_ranges(tree, name, lambda line: cut.before(0)):  # 9 million words, each some KB
         span = [part.start, part.end, part.first]
         words = part.lines
         paths = [_path(line) for _, line in read_range(tree, name, *span) if line.strip()]

@@ -41,7 +41,7 @@ class OcrImages(Corpus):
     }
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
-        pairs = paired_units(tree, PICTURES, _TEXTS, options, 500)
+        pairs = paired_units(tree, PICTURES, _TEXTS, options, 500, (self.columns, self.modality))
         first = next(pairs, None)
         if first is None:
             yield from list_units(tree, options)

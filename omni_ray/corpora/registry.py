@@ -19,6 +19,7 @@ from omni_ray.errors import OmniError
 
 _MACHINERY = {
     "base",
+    "bounds",
     "caption_values",
     "label_lists",
     "listed_pictures",

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
+from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.media import fetch
+from omni_ray.errors import SourceError
 from omni_ray.sources.encoding import HINT, decode
 from omni_ray.sources.tree import Tree
 
+Table = tuple[Mapping[str, tuple[str, ...]], str]
+"""The columns of a table that may be there instead, by role, and the modality."""
 _MAX_TEXT_BYTES = 1 << 20
 
 
 def paired_units(
-    tree: Tree, media: tuple[str, ...], texts: tuple[str, ...], options: Options, per_unit: int
+    tree: Tree, media: tuple[str, ...], texts: tuple[str, ...], options: Options, per_unit: int, table: Table
 ) -> Iterator[UnitDraft]:
     """Units of ``[media file, text file or None]``, in the order of names.
 
     The text file is beside the media file. Where no media file has one there, it is the one of that name in any folder,
-    if no other has the name. Yields nothing where no media file has a text file: then the tree is laid out in another way.
+    if no other has the name. Yields nothing where no media file has a text file, or where there is a table that lists as
+    many: then the tree is laid out in another way.
+
+    Raises:
+        SourceError: there is a table, and there are more text files than it has rows.
     """
     pairs: list[list[str | None]] = []
     for folder, _, files in tree.walk():
@@ -34,14 +42,33 @@ def paired_units(
     if not any(text for _, text in pairs):
         elsewhere = _by_stem(tree, texts)
         pairs = [[name, elsewhere.get(_stem(str(name)))] for name, _ in pairs]
-    if not any(text for _, text in pairs):
+    texts_found = sum(text is not None for _, text in pairs)
+    if not texts_found or _table_is_meant(tree, table, options, texts_found):
         return
-    step = options.records_per_unit(per_unit)
-    for start in range(0, len(pairs), step):
-        part = pairs[start : start + step]
+    for part in runs(pairs, options, per_unit, lambda pair: media_weight(tree, str(pair[0]))):
         names = tuple(name for pair in part for name in pair if name is not None)
         payload = {"files": part, **({"encoding": options.encoding} if options.encoding else {})}
         yield UnitDraft(payload, names, len(part), len(part))
+
+
+def _table_is_meant(tree: Tree, table: Table, options: Options, texts: int) -> bool:
+    """Whether a table lists the media, so that text files beside some of them are strays, or say the same."""
+    from omni_ray.corpora.table_slices import media_units
+
+    columns, modality = table
+    try:
+        drafts = list(media_units(tree, columns, options, modality))
+    except SourceError:
+        if options.columns:
+            raise
+        return False
+    rows = sum(draft.records or 0 for draft in drafts)
+    if not rows or rows >= texts or options.columns:
+        return rows > 0
+    raise SourceError(
+        f"{drafts[0].inputs[0]}: lists {rows:,} of the media, but {texts:,} have a text file of their own; put them into "
+        "folders of their own, and give --source the one that is meant"
+    )
 
 
 def _stem(name: str) -> str:

@@ -12,16 +12,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
+from omni_ray.corpora.bounds import BYTES_A_SECOND, EXPANSION, Cut, media_weight
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.errors import SourceError
 from omni_ray.sources.lists import Seen
-from omni_ray.sources.tables import read_table_unit, table_units
+from omni_ray.sources.tables import media_are_inside, read_table_unit, table_units
 from omni_ray.sources.tree import Tree, is_safe_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_PER_UNIT = {"audio": 256, "images": 1024, "ocr": 4096}
+_ROLES = {"audio": "audio", "images": "image", "ocr": "image"}
+_LONGEST_SECONDS = 1e6
 _IN_ROWS = ("parquet", "arrow")
 _TEXT_SHARE = 16
 """Text tables are read again by each of their units: ranges are this many times smaller than those of text corpora."""
@@ -37,22 +40,23 @@ def media_units(
     """
     if {"end", "duration"} & set(options.columns) and "start" not in options.columns:
         raise SourceError("--columns: where a clip ends or how long it is says nothing without start=...")
-    wanted = options.records_per_unit(ROWS_PER_UNIT[modality])
+    coarse = replace(options, unit_scale=options.unit_scale / (EXPANSION / 4)) if modality == "audio" else options
     finer = replace(options, unit_scale=options.unit_scale / _TEXT_SHARE)
     seen = Seen()
     files = zip(
-        itertools.groupby(table_units(tree, roles, options), _file),
+        itertools.groupby(table_units(tree, roles, coarse), _file),
         itertools.groupby(table_units(tree, roles, finer), _file),
         strict=True,
     )
     for (_, drafts), (_, ranges) in files:
         first = next(drafts)
-        if first.payload["table"]["format"] in _IN_ROWS:
+        is_whole = first.payload["table"]["format"] in _IN_ROWS
+        if is_whole and media_are_inside(tree, first.payload, _ROLES[modality]):
             for draft in itertools.chain([first], drafts):
-                yield from _parts(draft, wanted)
+                yield from _parts(draft, options.records_per_unit(ROWS_PER_UNIT[modality]))
         else:
-            for draft in ranges:
-                yield from _windows(tree, draft, wanted, modality, seen)
+            for draft in itertools.chain([first], drafts) if is_whole else ranges:
+                yield from _windows(tree, draft, options, modality, seen)
 
 
 def read_slice(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Rejected]:
@@ -93,10 +97,10 @@ def _parts(draft: UnitDraft, wanted: int) -> Iterator[UnitDraft]:
         yield UnitDraft({"table": {**table, "start": low, "end": high}}, draft.inputs, high - low, high - low)
 
 
-def _windows(tree: Tree, draft: UnitDraft, wanted: int, modality: str, seen: Seen) -> Iterator[UnitDraft]:
-    """Runs of ``wanted`` rows of a draft whose range is one of bytes. Rows that name one file stay together."""
+def _windows(tree: Tree, draft: UnitDraft, options: Options, modality: str, seen: Seen) -> Iterator[UnitDraft]:
+    """Runs of rows that name their media, each no more than a unit holds. Rows that name one picture stay together."""
     file, columns = _file(draft), draft.payload["table"]["columns"]
-    role = "audio" if modality == "audio" else "image"
+    role, cut = _ROLES[modality], Cut(options, ROWS_PER_UNIT[modality])
     # Captions of one picture share its id; a clip's id should be its own, and often is its sentence's.
     is_own_id = modality == "audio" and "id" in columns
     start = row = 0
@@ -104,13 +108,12 @@ def _windows(tree: Tree, draft: UnitDraft, wanted: int, modality: str, seen: See
     again: list[int] = []
     shared: list[int] = []
     for item in read_table_unit(tree, draft.payload):
-        rows: Iterable[tuple[str, Any, Any]] = [("", None, None)]
-        if not isinstance(item, Rejected):
-            wholes = item.drop_columns(["where"]).to_pylist()
-            rows = zip(item["id"].to_pylist(), item[role].to_pylist(), wholes, strict=True)
-        for ident, value, whole in rows:
+        rows: list[dict[str, Any]] = [{}] if isinstance(item, Rejected) else item.drop_columns(["where"]).to_pylist()
+        for whole in rows:
+            ident, value = whole.get("id"), whole.get(role)
             name = media_name(tree, file, value) if isinstance(value, str) else None
-            if row - start >= wanted and name not in names:
+            is_together = modality != "audio" and name in names
+            if not is_together and cut.before(_weight(tree, name, whole)):
                 yield _window(draft, start, row, names, again, shared)
                 start, names, again, shared = row, {}, [], []
             if is_own_id and ident:
@@ -124,11 +127,30 @@ def _windows(tree: Tree, draft: UnitDraft, wanted: int, modality: str, seen: See
         yield _window(draft, start, row, names, again, shared)
 
 
+def _weight(tree: Tree, name: str | None, row: Mapping[str, Any]) -> int:
+    """Bytes of a row's media when they are decoded: of a stretch of a recording, or of a whole file."""
+    if name is None:
+        return 0
+    if "start" not in row and "offset" not in row:
+        return media_weight(tree, name)
+    try:
+        end, start = row.get("end"), row.get("start")
+        seconds = float(row["duration"]) if end is None else float(end) - float(start or 0)
+    except (KeyError, TypeError, ValueError):
+        return 0
+    return round(seconds * BYTES_A_SECOND) if 0 < seconds < _LONGEST_SECONDS else 0
+
+
 def _window(
     draft: UnitDraft, start: int, end: int, names: Iterable[str], again: list[int], shared: list[int]
 ) -> UnitDraft:
     """A unit of rows: those ``again`` are there already, those ``shared`` have the id of another one."""
+    table = draft.payload["table"]
     payload = {**draft.payload, "rows": [start, end], "again": again, "shared": shared}
+    if table["format"] in _IN_ROWS:  # which can be read from any row
+        place = {"start": table["start"] + start, "end": table["start"] + end}
+        again, shared = ([row - start for row in rows] for rows in (again, shared))
+        payload = {"table": {**table, **place}, "rows": [0, end - start], "again": again, "shared": shared}
     return UnitDraft(payload, (*draft.inputs, *names), end - start, end - start)
 
 

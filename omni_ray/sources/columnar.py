@@ -83,6 +83,14 @@ def arrow_slices(tree: Tree, name: str, columns: Mapping[str, str], options: Opt
     yield from _slices(sizes, options)
 
 
+def holds_strings(tree: Tree, name: str, kind: str, column: str) -> bool:
+    """Whether a column of a Parquet or Arrow file is of text."""
+    schema = _parquet(tree, name).schema_arrow if kind == "parquet" else next(_batches(tree, name))
+    found = schema.field(column).type
+    value = found.value_type if pa.types.is_dictionary(found) else found
+    return bool(pa.types.is_string(value) or pa.types.is_large_string(value))
+
+
 def read_arrow(tree: Tree, name: str, columns: Mapping[str, str], rows: Slice) -> Iterator[pa.Table | Rejected]:
     """Rows of a slice by role. A record batch that is not well formed is one rejection for all its rows."""
     first = 0

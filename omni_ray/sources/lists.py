@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import BinaryIO
@@ -23,19 +23,25 @@ class LineRange:
     lines: int
 
 
-def line_ranges(tree: Tree, name: str, lines_each: int, *, skip: int = 0) -> Iterator[LineRange]:
-    """Cut a list into ranges of ``lines_each`` lines, without holding it; ``skip`` leaves out lines at the top."""
+def line_ranges(tree: Tree, name: str, begins: Callable[[bytes], bool], *, skip: int = 0) -> Iterator[LineRange]:
+    """Cut a list into ranges, without holding it.
+
+    Args:
+        tree, name: the list.
+        begins: told each line, says whether a new range begins with it; :meth:`omni_ray.corpora.bounds.Cut.before`.
+        skip: lines at the top to leave out.
+    """
     start = end = 0
     first = number = 1
     with tree.open(name) as file:
-        for length, _ in _lines(file):
-            end += length
-            number += 1
-            if number - 1 <= skip:
-                start, first = end, number
-            elif number - first == lines_each:
+        for length, line in _lines(file):
+            if number <= skip:
+                start, first = end + length, number + 1
+            elif begins(line) and number > first:
                 yield LineRange(start, end, first, number - first)
                 start, first = end, number
+            end += length
+            number += 1
     if number > first:
         yield LineRange(start, end, first, number - first)
 

@@ -97,6 +97,14 @@ def _is_list(tree: Tree, name: str, columns: Mapping[str, tuple[str, ...]]) -> b
     return all(header & {each.lower() for each in names} for role, names in columns.items() if role in REQUIRED)
 
 
+def media_are_inside(tree: Tree, payload: Mapping[str, Any], role: str) -> bool:
+    """Whether a Parquet or Arrow table holds the media of ``role``, rather than their paths."""
+    from omni_ray.sources import columnar
+
+    table = payload["table"]
+    return not columnar.holds_strings(tree, table["file"], table["format"], table["columns"][role])
+
+
 def read_table_unit(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Rejected]:
     """The rows of one slice.
 
@@ -126,10 +134,13 @@ def read_table_unit(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table
 
 
 def _is_wanted(name: str, splits: tuple[str, ...]) -> bool:
-    if not splits:
-        return True
+    return not splits or any(is_of_split(name, split) for split in splits)
+
+
+def is_of_split(name: str, split: str) -> bool:
+    """Whether a file's folder or name says that it is of a split."""
     *folders, base = name.split("/")
-    return any(split in folders or re.match(rf"{re.escape(split)}(?![A-Za-z0-9])", base) for split in splits)
+    return split in folders or re.match(rf"{re.escape(split)}(?![A-Za-z0-9])", base) is not None
 
 
 def _slices(

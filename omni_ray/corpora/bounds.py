@@ -1,0 +1,81 @@
+"""How much goes into a unit: so many records, and no more media than a task can hold and a shard should."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+from omni_ray.corpora.base import Options
+from omni_ray.sources.endings import AUDIO
+
+if TYPE_CHECKING:
+    from omni_ray.sources.tree import Tree
+
+Item = TypeVar("Item")
+
+UNIT_BYTES = 256 << 20
+"""Media of a unit, as large as they are when they are decoded: two hours of speech."""
+BYTES_A_SECOND = 32_000
+"""Of decoded speech, 16 bits at 16 kHz."""
+EXPANSION = 12
+"""How many times larger than its file a lossy recording may be decoded: 21 kbit a second, which is low for speech."""
+_FLAC_EXPANSION = 2
+_PLAIN = (".wav", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64")
+
+
+def runs(items: Iterable[Item], options: Options, records: int, weigh: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """Items in runs that a unit each can hold, in order; one that is too heavy by itself is a run of its own.
+
+    Args:
+        items: in canonical order.
+        options: ``unit_scale`` makes units smaller.
+        records: the most items of a run.
+        weigh: bytes of decoded media of an item.
+    """
+    run: list[Item] = []
+    cut = Cut(options, records)
+    for item in items:
+        if cut.before(weigh(item)):
+            yield run
+            run = []
+        run.append(item)
+    if run:
+        yield run
+
+
+class Cut:
+    """Says where units end, for readers that go through their records one by one."""
+
+    def __init__(self, options: Options, records: int) -> None:
+        self._most, self._most_bytes = options.records_per_unit(records), options.records_per_unit(UNIT_BYTES)
+        self._records = self._bytes = 0
+
+    def before(self, weight: int) -> bool:
+        """Whether a new unit begins with the record that comes now, which weighs ``weight`` bytes."""
+        is_full = self._records >= self._most or (self._records > 0 and self._bytes + weight > self._most_bytes)
+        if is_full:
+            self._records = self._bytes = 0
+        self._records += 1
+        self._bytes += weight
+        return is_full
+
+    def after(self, records: int, weight: int) -> bool:
+        """Whether the unit is full once these have come to it; then a new one begins."""
+        self._records += records
+        self._bytes += weight
+        is_full = self._records >= self._most or self._bytes >= self._most_bytes
+        if is_full:
+            self._records = self._bytes = 0
+        return is_full
+
+
+def media_weight(tree: Tree, name: str) -> int:
+    """About how many bytes a media file is when it is decoded; 0 where there is none."""
+    try:
+        size = tree.size(name)
+    except (OSError, ValueError):
+        return 0
+    ending = name.lower()
+    if ending.endswith(_PLAIN) or not ending.endswith(AUDIO):
+        return size
+    return size * (_FLAC_EXPANSION if ending.endswith(".flac") else EXPANSION)
