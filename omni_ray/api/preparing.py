@@ -93,8 +93,8 @@ def prepare(
     root: str | Path,
     modality: str | Sequence[str],
     *,
-    dataset: str = "all",
-    source: str | None = None,
+    dataset: str | Sequence[str] = "all",
+    source: str | Sequence[str] | None = None,
     name: str | None = None,
     max_samples: int | None = DEFAULT_MAX_SAMPLES,
     params: Mapping[str, Mapping[str, Any]] | None = None,
@@ -106,6 +106,7 @@ def prepare(
     pack: bool = False,
     holdout: float | None = None,
     reset: bool = False,
+    redownload: bool = False,
     download: bool = True,
     max_quarantine: float = DEFAULT_MAX_QUARANTINE,
     cluster: Cluster | None = None,
@@ -119,9 +120,9 @@ def prepare(
     Args:
         root: the project folder.
         modality: text, audio, images, ocr, or several of them.
-        dataset: a corpus, a category, or "all".
-        source: a folder, an archive, a file, or a Hugging Face dataset; None for ``data/downloads/<corpus>``, which is
-            filled by downloading where possible.
+        dataset: a corpus, a category, or "all"; or several of them.
+        source: a folder, an archive, a file, or a Hugging Face dataset; or several, of which each corpus is made as one.
+            None for ``data/downloads/<corpus>``, which is filled by downloading where possible.
         name: the name of the shards and files; only with a single corpus. Default: the corpus's own.
         max_samples: samples to keep per corpus, the first ones in corpus order; None for all.
         params: parameters by modality and name, such as ``{"images": {"size": 224}}``.
@@ -131,7 +132,9 @@ def prepare(
         clean: a preset of :func:`clean` for these modalities, "off" to stop cleaning them; None to leave that as it is,
             which in a new project is off.
         seed, pack, holdout: how to write the flat files, as for :func:`combine`.
-        reset: remove what is committed of these corpora first.
+        reset: remove what is committed of these corpora first; without it, other sources than those a corpus was made
+            of are refused.
+        redownload: fetch what ``data/downloads`` holds of these corpora again.
         download: fetch what is missing, where ``source`` is None.
         max_quarantine: the share of faulty records from which on the result falls short.
         cluster: where to run.
@@ -159,7 +162,10 @@ def prepare(
         params = _on_gpus(modalities, params or {}, cluster.picture_engine())
     with store.lease("omni-ray prepare"), reporter.together(), ExitStack() as stack:
         session = Once(stack, cluster)
-        want = _Want(dataset, source, name, max_samples, params or {}, options or Options(), reset, download)
+        sources = (source,) if isinstance(source, str) else tuple(source or ())
+        want = _Want(
+            dataset, sources, name, max_samples, params or {}, options or Options(), reset, redownload, download
+        )
         if any(_is_new(store, each, want) for each in modalities):
             session.begin()
         # All sources are found and indexed before anything is made or removed: a wrong path is said at once.
@@ -200,13 +206,14 @@ def _on_gpus(
 class _Want:
     """What the user asked to prepare, for every modality alike."""
 
-    dataset: str
-    source: str | None
+    dataset: str | Sequence[str]
+    sources: tuple[str, ...]
     name: str | None
     max_samples: int | None
     params: Mapping[str, Mapping[str, Any]]
     options: Options
     reset: bool
+    redownload: bool
     download: bool
 
 
@@ -216,8 +223,10 @@ def _is_new(store: Store, modality: str, want: _Want) -> bool:
     from omni_ray.corpora.registry import select
 
     for corpus in select(modality, want.dataset):
-        place = Path(want.source) if want.source is not None else downloads_folder(store.root, corpus)
-        if place.exists() and (want.reset or store.corpus(modality, want.name or corpus.name).state() is None):
+        places = [Path(each) for each in want.sources] or [downloads_folder(store.root, corpus)]
+        if any(place.exists() for place in places) and (
+            want.reset or store.corpus(modality, want.name or corpus.name).state() is None
+        ):
             return True
     return False
 
@@ -231,7 +240,7 @@ def _index(store: Store, modality: str, want: _Want, reporter: Reporter, report:
     requests = []
     for corpus in corpora:
         try:
-            requests.append(_request(store, corpus, want, reporter))
+            requests.append(_request(store, corpus, want, reporter, is_alone=len(corpora) == 1))
         except SourceError as error:
             # One corpus by name must be there; of several, those that are there are taken, and the rest is said.
             if len(corpora) == 1:
@@ -277,8 +286,9 @@ def _parameters(kind: type[Params], given: Mapping[str, Any]) -> Params:
         raise OmniError(f"wrong parameter: {error}") from error
 
 
-def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter) -> Request:
-    from omni_ray.corpora.locate import locate
+def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, *, is_alone: bool) -> Request:
+    from omni_ray.api.replacing import identities, refuse_replacement
+    from omni_ray.corpora.many import locate_all
     from omni_ray.modalities.registry import modality as modality_of
     from omni_ray.pipeline.prepare import Request
     from omni_ray.pipeline.stages import Job
@@ -287,13 +297,15 @@ def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter) -> R
     kind = modality_of(corpus.modality)
     params = _parameters(kind.params_type, want.params.get(corpus.modality, {}))
     name = want.name or corpus.name
-    found = locate(
+    found, sources = locate_all(
         corpus,
         store.root,
-        want.source,
+        want.sources,
         want.options,
+        all_of_them=is_alone,
         cache=store.state_folder / "index",
         download=want.download,
+        redownload=want.redownload,
         say=reporter.say,
     )
     salt = {
@@ -306,8 +318,11 @@ def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter) -> R
     units = number_units(found.drafts, found.tree, salt)
     corpus_store = store.corpus(corpus.modality, name)
     refuse_overlap(store, corpus.modality, name, found.tree.spec())
+    if not want.reset:
+        refuse_replacement(corpus_store, store.root, sources, units)
     job = Job(name, found.reader, found.tree.spec(), kind, params, corpus_store.storage)
-    return Request(job, units, corpus_store, found.tree.location, found.files(), want.max_samples, want.reset)
+    place, of = found.tree.location, identities(store.root, sources)
+    return Request(job, units, corpus_store, place, found.files(), want.max_samples, want.reset, of)
 
 
 def _as_cleaned(store: Store, summaries: Sequence[Summary]) -> list[Summary]:
@@ -316,9 +331,16 @@ def _as_cleaned(store: Store, summaries: Sequence[Summary]) -> list[Summary]:
 
 
 def download(
-    root: str | Path, modality: str, *, dataset: str = "all", say: Callable[[str], None] = lambda text: None
+    root: str | Path,
+    modality: str,
+    *,
+    dataset: str | Sequence[str] = "all",
+    again: bool = False,
+    say: Callable[[str], None] = lambda text: None,
 ) -> list[str]:
     """Fetch the corpora that ``dataset`` names into ``data/downloads``, and make nothing of them yet.
+
+    ``again``: also what is there.
 
     Returns:
         One sentence for each corpus: where it is, or how to get it by hand.
@@ -336,7 +358,7 @@ def download(
         for corpus in select(modality, dataset):
             folder = downloads_folder(store.root, corpus)
             if corpus.downloads:
-                fetch(corpus.downloads, folder, say=say)
+                fetch(corpus.downloads, folder, again=again, say=say)
                 lines.append(f"{corpus.name}: fetched into {folder}")
             else:
                 lines.append(f"{corpus.name}: {corpus.manual} Put it into {folder}")

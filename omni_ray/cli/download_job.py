@@ -19,7 +19,9 @@ def main(modality: str) -> None:
     from omni_ray.cli import run
 
     def download(
-        dataset: Annotated[str, typer.Option(help="A corpus, a category, or all.")] = "all",
+        dataset: Annotated[
+            list[str] | None, typer.Option(help="A corpus, a category, or all (default); may be repeated.")
+        ] = None,
         combine: Annotated[
             bool, typer.Option("--combine", help="Write the production files: needed for training.")
         ] = False,
@@ -27,7 +29,7 @@ def main(modality: str) -> None:
         holdout: opt.Holdout = None,
         max_samples: Annotated[int, typer.Option(min=0, help="Samples per corpus; 0 for all.")] = 1_000_000,
         reset: Annotated[
-            bool, typer.Option("--reset", help="Start over from what is in data/downloads, which stays.")
+            bool, typer.Option("--reset", help="Start over, and fetch again (not with --source or --skip-download).")
         ] = False,
         skip_download: Annotated[
             bool, typer.Option("--skip-download", help="Use only what is in data/downloads.")
@@ -39,7 +41,9 @@ def main(modality: str) -> None:
         skip_convert: Annotated[
             bool, typer.Option("--skip-convert", help="Fetch only; make nothing of it yet.")
         ] = False,
-        source: Annotated[str | None, typer.Option(help="Read from here instead of fetching.")] = None,
+        source: Annotated[
+            list[str] | None, typer.Option(help="Read from here instead of fetching; may be repeated.")
+        ] = None,
         root: opt.Root = Path(),
         store: opt.Shards = None,
         address: opt.Address = None,
@@ -55,7 +59,7 @@ def main(modality: str) -> None:
 
         reporter = Reporter(quiet=quiet or json_)
         if skip_convert:
-            lines = api.download(root, modality, dataset=dataset, say=reporter.say)
+            lines = api.download(root, modality, dataset=dataset or "all", again=reset, say=reporter.say)
             if json_:
                 opt.print_json(lines)
             else:
@@ -65,7 +69,7 @@ def main(modality: str) -> None:
         report = api.prepare(
             root,
             modality,
-            dataset=dataset,
+            dataset=dataset or "all",
             source=source,
             max_samples=max_samples or None,
             combine=combine,
@@ -73,6 +77,7 @@ def main(modality: str) -> None:
             pack=pack,
             holdout=holdout,
             reset=reset,
+            redownload=reset and not source and not skip_download,
             download=not skip_download,
             cluster=api.Cluster(address, cpus, cpus_per_task, gpus),
             shards=store,

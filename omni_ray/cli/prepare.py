@@ -18,11 +18,15 @@ _UNREAD_SHOWN = 8
 
 def prepare(
     modalities: Annotated[list[str], typer.Argument(help="text, audio, images, ocr: one or more.")],
-    dataset: Annotated[str, typer.Option(help="A corpus, a category, or all. See `omni-ray list`.")] = "all",
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(help="A corpus, a category, or all (default); may be repeated. See `omni-ray list`."),
+    ] = None,
     source: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="A folder, archive, file, s3://bucket/folder, or Hugging Face dataset. Default: data/downloads/CORPUS."
+            help="A folder, archive, file, s3://bucket/folder, or Hugging Face dataset; several are one corpus. Default: "
+            "data/downloads/CORPUS."
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the shards and files. Default: the corpus's own.")] = None,
@@ -34,7 +38,10 @@ def prepare(
     max_samples: Annotated[
         int, typer.Option(min=0, help="Samples to keep per corpus, the first in corpus order; 0 for all.")
     ] = 1_000_000,
-    reset: Annotated[bool, typer.Option("--reset", help="Remove what is committed of these corpora first.")] = False,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Remove what is committed of these corpora first; downloads stay.")
+    ] = False,
+    redownload: Annotated[bool, typer.Option("--redownload", help="Fetch downloads again.")] = False,
     max_quarantine: Annotated[
         float, typer.Option(min=0, max=1, help="Share of faulty records above which the exit code is 1.")
     ] = 0.05,
@@ -105,7 +112,7 @@ def prepare(
     report = api.prepare(
         root,
         modalities,
-        dataset=dataset,
+        dataset=dataset or "all",
         source=source,
         name=name,
         max_samples=max_samples or None,
@@ -122,6 +129,7 @@ def prepare(
         pack=pack,
         holdout=holdout,
         reset=reset,
+        redownload=redownload,
         download=not skip_download,
         max_quarantine=max_quarantine,
         cluster=api.Cluster(address, cpus, cpus_per_task, gpus),

@@ -67,6 +67,7 @@ def locate(
     *,
     cache: Path,
     download: bool = True,
+    redownload: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> Found:
     """Find and index ``corpus``.
@@ -77,6 +78,7 @@ def locate(
         options: how to read it.
         cache: folder for archive listings.
         download: fetch what is missing.
+        redownload: fetch what is there, too.
         say: told when something is fetched.
 
     Raises:
@@ -99,6 +101,9 @@ def locate(
     from omni_ray.sources.download import fetch, is_begun, is_there
 
     folder = downloads_folder(root, corpus)
+    if redownload and corpus.downloads:
+        say(f"{corpus.name}: fetching {len(corpus.downloads)} files ({corpus.size}) into {folder} again")
+        fetch(corpus.downloads, folder, again=True, say=say)
     missing = [each for each in corpus.downloads if not is_there(each, folder)]
     if download and missing and any(is_begun(each, folder) for each in corpus.downloads):
         # A download that was interrupted: what is there may look like the corpus, and is not all of it.

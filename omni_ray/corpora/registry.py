@@ -8,7 +8,7 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +24,7 @@ _MACHINERY = {
     "label_lists",
     "listed_pictures",
     "locate",
+    "many",
     "media",
     "picture_places",
     "registry",
@@ -97,12 +98,17 @@ def all_corpora(modality: str | None = None) -> list[Corpus]:
     return sorted(chosen, key=lambda c: (order.index(c.modality), c.name))
 
 
-def select(modality: str, dataset: str) -> list[Corpus]:
-    """The corpora that ``--dataset`` names: one by its name, a category, or ``all``.
+def select(modality: str, datasets: str | Sequence[str]) -> list[Corpus]:
+    """The corpora that ``--dataset`` names, each once: by name, by category, or ``all``.
 
     Raises:
         OmniError: there is no corpus or category of that name, with the nearest one.
     """
+    each = [datasets] if isinstance(datasets, str) else datasets
+    return list({corpus.name: corpus for dataset in each for corpus in _select(modality, dataset)}.values())
+
+
+def _select(modality: str, dataset: str) -> list[Corpus]:
     known = all_corpora(modality)
     wanted = dataset.lower().replace("-", "_")
     by_name = {c.name: c for c in known}

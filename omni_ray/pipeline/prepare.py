@@ -29,6 +29,7 @@ class Request:
         files: its files, read and not read.
         max_samples: how many samples are wanted, from the first; None for all.
         reset: start over.
+        sources: what tells the sources from others.
     """
 
     job: Job
@@ -38,6 +39,7 @@ class Request:
     files: Files
     max_samples: int | None
     reset: bool = False
+    sources: tuple[str, ...] = ()
     _prefixes: Iterator[int] = field(init=False)
     _fresh: dict[int, Manifest] = field(init=False)
 
@@ -121,6 +123,7 @@ class Request:
             homepage=corpus.homepage,
             fingerprints="".join(unit.fingerprint[:FINGERPRINT] for unit in self.units[:required]),
             files=self.files,
+            sources=self.sources,
         )
 
 

@@ -122,6 +122,7 @@ class CorpusState:
         fingerprints: the first :data:`FINGERPRINT` signs of the required units' fingerprints, joined: a manifest of
             another one is an earlier run's, written late. Empty where nobody noted them.
         files: the files of the source, read and not read; None where an earlier version prepared it.
+        sources: what tells the sources from others; empty where an earlier version prepared it.
     """
 
     corpus: str
@@ -138,6 +139,7 @@ class CorpusState:
     homepage: str
     fingerprints: str = ""
     files: Files | None = None
+    sources: tuple[str, ...] = ()
 
     def wants(self, manifest: Manifest) -> bool:
         """Whether a manifest is of what the last ``prepare`` asked for; of units that it does not need, any is."""
@@ -155,6 +157,7 @@ class CorpusState:
         if value.pop("format") != FORMAT:
             raise ValueError("another format")
         value["cut"] = Cut(**value["cut"]) if value["cut"] else None
+        value["sources"] = tuple(value.get("sources", ()))
         value["files"] = Files.from_dict(value["files"]) if value.get("files") else None
         return cls(**value)
 

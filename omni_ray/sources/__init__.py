@@ -55,6 +55,7 @@ def open_spec(spec: Mapping[str, Any]) -> Tree:
 @lru_cache(maxsize=16)
 def _opened(spec: str) -> Tree:
     from omni_ray.sources.archives import open_archive
+    from omni_ray.sources.many import ManyTree
     from omni_ray.sources.remote import RemoteTree
     from omni_ray.sources.union import UnionTree
 
@@ -64,6 +65,8 @@ def _opened(spec: str) -> Tree:
             return FileTree(value["path"], value["follow_links"])
         case "archive":
             return open_archive(value["path"], Path(value["cache"]))
+        case "many":
+            return ManyTree([open_spec(each) for each in value["trees"]])
         case "remote":
             return RemoteTree(value["uri"], value["only"])
         case "union":

@@ -107,6 +107,7 @@ def fetch(
     downloads: Sequence[Download],
     folder: Path,
     *,
+    again: bool = False,
     say: Callable[[str], None] = lambda text: None,
     wait: Callable[[float], object] | None = None,
     client: httpx.Client | None = None,
@@ -116,6 +117,7 @@ def fetch(
     Args:
         downloads: what to fetch.
         folder: where to.
+        again: fetch also what is there; it stays until the new one is whole.
         say: told how it goes.
         wait: sleeps between attempts; replaced in tests.
         client: the HTTP client; one with sane time limits by default.
@@ -135,6 +137,13 @@ def fetch(
     with client or httpx.Client(headers=headers, timeout=limits, follow_redirects=True) as session:
 
         def one(download: Download) -> Path:
+            if not again and is_there(download, folder):
+                return folder / download.path
+            if not again and (folder / download.path).exists():
+                raise OmniError(
+                    f"{folder / download.path} is not what {download.url} publishes (another size), and is not written "
+                    "over: move it away, or read what is there with --skip-download"
+                )
             with gates[urlsplit(download.url).netloc]:
                 return _Fetcher(session, download, folder, say, wait or stop.wait, stop).run()
 
@@ -167,8 +176,6 @@ class _Fetcher:
         self.state_file = self.target.with_name(self.target.name + ".part.json")
 
     def run(self) -> Path:
-        if is_there(self.download, self.folder):
-            return self.target
         self.target.parent.mkdir(parents=True, exist_ok=True)
         in_vain = wrong = 0
         while True:

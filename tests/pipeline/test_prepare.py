@@ -173,9 +173,12 @@ def test_what_killed_writers_and_removers_left_goes_and_nothing_else(tmp_path: P
         shards / "text/subtitles/part-00007.parquet",  # its unit is gone, and so is its manifest
         shards / "text/subtitles/part-00008.quarantine.parquet",
         shards / "cleaned/text/subtitles/part-00007.rules.parquet",
-        *(shards / folder / ".tmp-abc-part-00001.json" for folder in ("text/subtitles", "cleaned/text/subtitles")),
-        *(root / "data/.omni" / folder / ".tmp-abc" for folder in (".", "index")),
-        root / "data/text/.tmp-abc-production_corpus.txt",
+        *(
+            shards / folder / ".tmp-0123456789ab-part-00001.json"
+            for folder in ("text/subtitles", "cleaned/text/subtitles")
+        ),
+        *(root / "data/.omni" / folder / ".tmp-0123456789ab-x" for folder in (".", "index")),
+        root / "data/text/.tmp-0123456789ab-production_corpus.txt",
     ]
     for path in mine + left:
         path.parent.mkdir(parents=True, exist_ok=True)

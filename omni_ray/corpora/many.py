@@ -1,0 +1,143 @@
+"""One corpus out of several sources: the units of each, one source after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.locate import Found, downloads_folder, locate
+from omni_ray.errors import SourceError
+from omni_ray.media_names import plain_name
+from omni_ray.sources.many import ManyTree, name_in
+from omni_ray.unread import Files
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from omni_ray.sources.tree import Tree
+
+_SOURCE = "//"
+"""The key of a payload that says which source it is of: number and label. That of the first source has none."""
+
+
+def locate_all(
+    corpus: Corpus,
+    root: Path,
+    sources: Sequence[str],
+    options: Options,
+    *,
+    all_of_them: bool,
+    cache: Path,
+    download: bool = True,
+    redownload: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> tuple[Found, list[str]]:
+    """Find and index ``corpus`` in each of ``sources``; in the downloads folder where there are none.
+
+    Args:
+        all_of_them: whether each source must hold the corpus; else those that do are taken.
+        corpus, root, options, cache, download, redownload, say: as for :func:`omni_ray.corpora.locate.locate`.
+
+    Returns:
+        What was found, and in which sources.
+
+    Raises:
+        SourceError: it is not there, or not laid out as the corpus needs.
+        OmniError: it cannot be fetched.
+    """
+    found: list[tuple[str, Found]] = []
+    problem: SourceError | None = None
+    for source in sources or (None,):
+        try:
+            one = locate(corpus, root, source, options, cache=cache, download=download, redownload=redownload, say=say)
+            found.append((source or str(downloads_folder(root, corpus)), one))
+        except SourceError as error:
+            if all_of_them:
+                raise
+            problem = problem or error
+    if not found:
+        assert problem is not None
+        raise problem
+    names = [name for name, _ in found]
+    return (found[0][1] if len(found) == 1 else FoundInMany([each for _, each in found], names)), names
+
+
+class FoundInMany(Found):
+    """Sources as one.
+
+    Args:
+        found: what each source holds.
+        sources: what the user calls them.
+    """
+
+    def __init__(self, found: Sequence[Found], sources: Sequence[str]) -> None:
+        self._found = list(found)
+        labels = [f"{plain_name(PurePath(source).name)}-{number}" for number, source in enumerate(sources, 1)]
+        super().__init__(
+            ManyTree([each.tree for each in found]),
+            _all_drafts(found, labels),
+            ManyReaders([each.reader for each in found]),
+            found[0].splits,
+        )
+
+    def _watched(self, drafts: Iterator[UnitDraft]) -> Iterator[UnitDraft]:
+        return drafts  # each source watches its own
+
+    def files(self) -> Files:
+        counts = [each.files() for each in self._found]
+        unread = sorted((group for each in counts for group in each.unread), key=lambda group: not group.fault)
+        return Files(sum(each.read for each in counts), unread)
+
+
+def _all_drafts(found: Sequence[Found], labels: Sequence[str]) -> Iterator[UnitDraft]:
+    for number, (each, label) in enumerate(zip(found, labels, strict=True)):
+        for draft in each.drafts:
+            if not number:
+                yield draft
+                continue
+            inputs, reads = (tuple(name_in(number, name) for name in names) for names in (draft.inputs, draft.reads))
+            yield replace(draft, payload={**draft.payload, _SOURCE: [number, label]}, inputs=inputs, reads=reads)
+
+
+class ManyReaders(Corpus):
+    """Reads each unit as its source is read; ids and media of all sources but the first get the source's label."""
+
+    def __init__(self, readers: Sequence[Corpus]) -> None:
+        self.readers = tuple(readers)
+        first = readers[0]
+        self.__dict__.update({k: getattr(first, k) for k in ("name", "modality", "title", "licence", "homepage")})
+        self.version = first.version  # type: ignore[misc]
+
+    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        raise NotImplementedError("each source is indexed by itself")
+
+    def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:
+        assert isinstance(tree, ManyTree)
+        number, label = payload.get(_SOURCE, (0, ""))
+        inner = {key: value for key, value in payload.items() if key != _SOURCE}
+        items = self.readers[number].read(tree.trees[number], inner)
+        yield from (_labelled(item, label) for item in items) if number else items
+
+
+def _labelled(item: dict[str, Any] | Rejected | pa.Table, label: str) -> dict[str, Any] | Rejected | pa.Table:
+    named = f"{label}/"
+    if isinstance(item, Rejected):
+        return replace(item, id=named + item.id, where=named + item.where)
+    if isinstance(item, dict):
+        item = {**item, **{key: named + item[key] for key in ("id", "where", "path") if item.get(key) is not None}}
+        if "words" in item:
+            item["words"] = [{**word, "id": named + word["id"]} for word in item["words"]]
+        return item
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for key in ("id", "where"):
+        if key in item.column_names:
+            place = item.schema.get_field_index(key)
+            prefix = pa.scalar(named, item[key].type)
+            joined = pc.binary_join_element_wise(prefix, item[key], pa.scalar("", item[key].type))
+            item = item.set_column(place, item.schema.field(place), joined)
+    return item

@@ -1,0 +1,59 @@
+"""Several sources side by side, each a tree of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, BinaryIO
+
+from omni_ray.sources.tree import Entries, Refused, Tree
+
+_OTHER = "//"
+"""What the names of files of all sources but the first begin with, and no name in a tree does; the source's number follows."""
+
+
+class ManyTree(Tree):
+    """Trees side by side. Files of the first one have the names they have there, so that it may be joined by others."""
+
+    def __init__(self, trees: Sequence[Tree]) -> None:
+        self.trees = tuple(trees)
+        self.location = ", ".join(tree.location for tree in trees)
+
+    @property
+    def refused(self) -> Refused:
+        return sum((tree.refused for tree in self.trees), Refused())
+
+    def spec(self) -> dict[str, Any]:
+        return {"kind": "many", "trees": [tree.spec() for tree in self.trees]}
+
+    def _of(self, name: str) -> tuple[Tree, str]:
+        if not name.startswith(_OTHER):
+            return self.trees[0], name
+        number, _, inner = name.removeprefix(_OTHER).partition("/")
+        return self.trees[int(number)], inner
+
+    def look(self, folder: str) -> Entries:
+        tree, inner = self._of(folder)
+        return tree.look(inner)
+
+    def exists(self, name: str) -> bool:
+        tree, inner = self._of(name)
+        return tree.exists(inner)
+
+    def size(self, name: str) -> int:
+        tree, inner = self._of(name)
+        return tree.size(inner)
+
+    def open(self, name: str) -> BinaryIO:
+        tree, inner = self._of(name)
+        return tree.open(inner)
+
+    def stamp(self, names: Iterable[str]) -> str:
+        by_tree: dict[Tree, list[str]] = {}
+        for tree, inner in map(self._of, names):
+            by_tree.setdefault(tree, []).append(inner)
+        return ";".join(tree.stamp(inner) for tree, inner in by_tree.items())
+
+
+def name_in(number: int, name: str) -> str:
+    """The name that file ``name`` of source ``number`` has beside the others."""
+    return f"{_OTHER}{number}/{name}" if number else name

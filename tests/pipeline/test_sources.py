@@ -1,0 +1,81 @@
+"""Several sources of one corpus, and another source than before."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omni_ray import api
+from omni_ray.errors import OmniError
+from omni_ray.pipeline.store import Store
+from tests.made_store import clip
+
+pytestmark = pytest.mark.usefixtures("ray_here")
+
+
+def clips(folder: Path, first: int, count: int = 2) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        (folder / f"{number}.flac").write_bytes(clip(first + number))
+        (folder / f"{number}.txt").write_text(f"clip {first + number}")
+    return folder
+
+
+def prepare(root: Path, *sources: Path, **more: Any) -> api.PrepareReport:
+    return api.prepare(
+        root, "audio", dataset="audio_files", source=[str(source) for source in sources], combine=True, **more
+    )
+
+
+def texts(root: Path, name: str = "production") -> list[str]:
+    with open(root / f"data/audio/{name}_asr.csv", newline="") as file:
+        return sorted(row["text"] for row in csv.DictReader(file))
+
+
+def test_another_source_is_refused_with_the_ways_on(tmp_path: Path) -> None:
+    root, one, two = tmp_path / "project", clips(tmp_path / "one/de", 0), clips(tmp_path / "two/en", 10)
+    prepare(root, one)
+    with pytest.raises(OmniError, match="would replace") as refused:
+        prepare(root, two)
+    said = str(refused.value)
+    assert all(word in said for word in (str(one), str(two), "--source", "--name", "--reset"))
+    assert texts(root) == ["clip 0", "clip 1"]
+    prepare(root, two, name="english")
+    assert texts(root) == ["clip 0", "clip 1", "clip 10", "clip 11"]
+    prepare(root, two, reset=True)
+    assert texts(root, "audio_files") == ["clip 10", "clip 11"]
+
+
+def test_several_sources_are_one_corpus(tmp_path: Path) -> None:
+    root, one, two = tmp_path / "project", clips(tmp_path / "one/a", 0), clips(tmp_path / "two/a", 10)
+    assert prepare(root, one).units_made == 1
+    both = prepare(root, one, two)
+    assert both.units_made == 1, "what is there of the first one stays"
+    assert texts(root) == ["clip 0", "clip 1", "clip 10", "clip 11"]
+    files = sorted(path for path in (root / "data/audio/audio_files").rglob("*.flac"))
+    assert sorted(path.read_bytes() for path in files) == sorted(map(clip, (0, 1, 10, 11)))
+    state = Store(root).corpus("audio", "audio_files").state()
+    assert state is not None and state.files is not None and state.files.read == 8
+    with pytest.raises(OmniError, match="would replace"):
+        prepare(root, two)
+    assert prepare(root, one, two).units_made == 0
+
+
+def test_a_source_may_grow_and_move(tmp_path: Path) -> None:
+    root, one = tmp_path / "project", clips(tmp_path / "one", 0)
+    prepare(root, one)
+    shutil.move(one, tmp_path / "moved")
+    assert prepare(root, tmp_path / "moved").units_made == 0
+    clips(tmp_path / "moved/more", 10)
+    prepare(root, tmp_path / "moved")
+    assert texts(root) == ["clip 0", "clip 1", "clip 10", "clip 11"]
+
+
+def test_each_source_must_hold_the_corpus(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(OmniError, match="empty"):
+        prepare(tmp_path / "project", clips(tmp_path / "one", 0), tmp_path / "empty")
