@@ -40,7 +40,8 @@ _ALL = (
     Reason("missing_text", "the media file has no transcript, caption or label"),
     Reason("bad_encoding", "the bytes are no UTF-8, and in which other encoding they are is in doubt: see --encoding"),
     Reason("bad_row", "the row or record cannot be parsed, or lacks a column"),
-    Reason("bad_path", "the media path is absolute or leaves the source"),
+    Reason("bad_path", "the media path is absolute or leaves the source, or the address is none that may be fetched"),
+    Reason("unreachable", "the address gave no answer, or one for later; --retry-failed asks again"),
     Reason("bad_geometry", "the word's polygon is empty, degenerate or outside its image"),
     Reason("text_too_long", "the transcript, caption or label is longer than a CSV field may be"),
     Reason(
@@ -52,6 +53,8 @@ _ALL = (
     Reason("other_namespace", "the page is not an article (talk, template, category, ...)", fault=False),
     Reason("disambiguation", "the page only lists other pages", fault=False),
     Reason("stub", "nothing but markup, tables or headings is on the page", fault=False),
+    Reason("dead_link", "the address gives no picture: its HTTP status, or a page instead", fault=False),
+    Reason("opted_out", "the owner does not want the picture fetched or trained on", fault=False),
     Reason("illegible", "the annotators marked the word as illegible", fault=False),
     Reason("duplicate_edition", "another file holds the same book in a better encoding", fault=False),
 )

@@ -25,9 +25,11 @@ class Source:
             data = json.dumps(data)
         path.write_bytes(data.encode() if isinstance(data, str) else data)
 
-    def rows(self, corpus: Corpus, columns: str = "", splits: tuple[str, ...] = ()) -> list[dict[str, Any] | Rejected]:
+    def rows(
+        self, corpus: Corpus, columns: str = "", splits: tuple[str, ...] = (), **more: Any
+    ) -> list[dict[str, Any] | Rejected]:
         """All records, the number that the index promised held against those that came."""
-        options = Options(columns=dict(pair.split("=") for pair in columns.split(",") if pair), splits=splits)
+        options = Options(columns=dict(pair.split("=") for pair in columns.split(",") if pair), splits=splits, **more)
         found = locate(corpus, self._tmp_path, str(self.folder), options, cache=self._tmp_path / "index")
         rows = []
         for draft in found.drafts:

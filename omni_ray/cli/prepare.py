@@ -56,6 +56,12 @@ def prepare(
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Follow links that lead out of the source: for sources you trust.")
     ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="image_urls: ask again where an address failed for a passing reason.")
+    ] = False,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="image_urls: fetch from private networks and this machine, too.")
+    ] = False,
     skip_download: Annotated[bool, typer.Option("--skip-download", help="Never fetch anything.")] = False,
     max_line_chars: Annotated[int | None, typer.Option(min=40, help="text: longest line.")] = None,
     audio_format: Annotated[str | None, typer.Option(help="audio: flac (default) or wav.")] = None,
@@ -122,6 +128,8 @@ def prepare(
             splits=tuple(splits or ()),
             encoding=named(encoding) if encoding else "",
             follow_links=follow_links,
+            retry_failed=retry_failed,
+            allow_private=allow_private,
         ),
         combine=combine,
         clean=clean,

@@ -86,6 +86,9 @@ class Options:
         header: whether the first row of CSV and TSV files names the columns; where not, columns are called by number.
         media_root: the folder that paths in tables are relative to; None for the table's own folder and the source.
         follow_links: follow links that lead out of the source, too.
+        fetched: the folder for what a corpus fetches record by record; "" where nothing may be fetched.
+        retry_failed: fetch again what failed for a reason that may have passed.
+        allow_private: fetch from private networks and this machine, too.
         unit_scale: multiplies the number of records a unit holds; 1.0 outside tests.
     """
 
@@ -95,6 +98,9 @@ class Options:
     header: bool = True
     media_root: str | None = None
     follow_links: bool = False
+    fetched: str = ""
+    retry_failed: bool = False
+    allow_private: bool = False
     unit_scale: float = 1.0
 
     def records_per_unit(self, default: int) -> int:

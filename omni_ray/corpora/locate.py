@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,11 @@ def downloads_folder(root: Path, corpus: Corpus) -> Path:
     return root / "data" / "downloads" / corpus.name
 
 
+def fetched_folder(root: Path, corpus: Corpus) -> Path:
+    """Where a corpus keeps what it fetches record by record: not among the files that it reads."""
+    return root / "data" / "downloads" / f"{corpus.name}-fetched"
+
+
 def locate(
     corpus: Corpus,
     root: Path,
@@ -87,6 +92,8 @@ def locate(
     """
     from omni_ray.sources import huggingface, open_tree
 
+    if download:
+        options = replace(options, fetched=str(fetched_folder(root, corpus).absolute()))
     if source is not None:
         if huggingface.looks_like_hub_id(source):
             tree = huggingface.resolve(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -26,6 +27,9 @@ NOT_STRINGS = frozenset({"audio", "image", "captions", "words"})
 
 _ONLY_WITH = {"offset": ("audio", "audio_filepath")}
 """Roles whose columns mean what they say only beside others: NeMo's manifests have offsets, and so have other tables."""
+
+_ADDRESS = re.compile(r"https?://|(?:^|[_ ])(?:url|uri|link)s?$", re.IGNORECASE)
+"""The name of a column that holds addresses, or an address where the names should be."""
 
 _BYTES_OF = {
     pa.string(): pa.binary(),
@@ -73,6 +77,11 @@ def choose_columns(
 
 
 def _no_column(name: str, role: str, wanted: tuple[str, ...], there: list[str]) -> str:
+    address = next((each for each in there if _ADDRESS.search(each)), None)
+    if role == "image" and address is not None:
+        return (
+            f"{name}: its column {address[:60]} holds addresses (URLs), not pictures; --dataset image_urls fetches them"
+        )
     shown = ", ".join(there[:20]) + (", ..." if len(there) > 20 else "")
     near = next((m for w in wanted for m in difflib.get_close_matches(w, there, 1, 0.5)), None)
     hint = near or (there[0] if there else "NAME")
