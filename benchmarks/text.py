@@ -34,7 +34,7 @@ from omni_ray.modalities.lines import one_line, split_line
 from omni_ray.modalities.text import MAX_LINE_BYTES, Text, TextParams
 from omni_ray.sources.bz2_blocks import read_blocks
 from omni_ray.sources.tree import FolderTree
-from omni_ray.sources.wikitext import paragraphs
+from omni_ray.sources.wikitext import Wiki, paragraphs
 
 TEXT = Text()
 PARAMS = TextParams()
@@ -90,6 +90,7 @@ def in_process(folder: Path, megabytes: int, rounds: int) -> list[Row]:
     if not TEXT.transform(raw, "books", PARAMS).kept.equals(per_line(raw)):
         raise SystemExit("the two ways to clean lines do not agree")
     pages = wikitexts(folder)
+    english = Wiki("en")
     times = 1 + int(1e6) // sum(map(len, pages))
     wiki_size = sum(map(len, pages)) / 1e6
     packed = bz2.compress("".join(raw["text"].to_pylist()).encode())
@@ -104,7 +105,7 @@ def in_process(folder: Path, megabytes: int, rounds: int) -> list[Row]:
         "wikitext to paragraphs": (
             wiki_size * times,
             {
-                "ours": lambda: [paragraphs(page) for page in pages * times],
+                "ours": lambda: [paragraphs(page, english) for page in pages * times],
                 "mwparserfromhell strip_code": lambda: strip_code(pages * times),
             },
         ),
@@ -117,10 +118,14 @@ def in_process(folder: Path, megabytes: int, rounds: int) -> list[Row]:
         ),
         "dump to documents": (
             wiki_size,
-            {"ours": lambda: [list(Wikipedia().read(tree, unit.payload)) for unit in units]},
+            {
+                "ours": lambda: [list(Wikipedia().read(tree, unit.payload)) for unit in units],
+                "mwparserfromhell strip_code": lambda: strip_code(wikitexts(folder)),
+                "limit: bz2 and ElementTree": lambda: wikitexts(folder),
+            },
         ),
     }
-    budgets = {"a line at a time": 5.0}
+    budgets = {"a line at a time": 5.0, "mwparserfromhell strip_code": 3.0}
     found: list[Row] = []
     for task, (size, sides) in tasks.items():
         found += compare(task, size, "MB", sides, rounds=rounds, clock="cpu", budgets=budgets)

@@ -113,3 +113,16 @@ def test_the_schema_names_hugging_face_features() -> None:
     features = json.loads(TEXT.schema.metadata[b"huggingface"])["info"]["features"]
     assert features["text"] == {"dtype": "large_string", "_type": "Value"}
     assert list(features) == TEXT.schema.names
+
+
+def test_what_readers_counted_is_added_up_and_said() -> None:
+    table = raw("a", "b", "c")
+    counts = pa.array(
+        ['{"templates_shown_by_guess": 2}', None, '{"templates_shown_by_guess": 1, "sentences_left_out": 4}']
+    )
+    table = table.set_column(table.schema.get_field_index("counts"), "counts", counts)
+    stats = TEXT.transform(table, "wikipedia", TextParams()).stats
+    assert stats == {"templates_shown_by_guess": 3, "sentences_left_out": 4}
+    (said,) = TEXT.warnings(3, stats, TextParams())
+    assert "3 shown by their first words" in said and "4 sentences left out" in said
+    assert TEXT.transform(raw("a"), "books", TextParams()).stats == {} and not TEXT.warnings(1, {}, TextParams())

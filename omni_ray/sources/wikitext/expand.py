@@ -7,12 +7,11 @@ below it; one that nothing closes is put back as the text that it was, with what
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass, field
 
 from omni_ray.sources.wikitext import marks
-from omni_ray.sources.wikitext.rules import DISAMBIGUATION, Call, Rule
-from omni_ray.sources.wikitext.unknown import Unknown, first_words
+from omni_ray.sources.wikitext.rules import DISAMBIGUATION, Aside, Call, Rule
+from omni_ray.sources.wikitext.unknown import ASIDE, NEEDED, NOTE, UNKNOWN, Unknown, first_words
 from omni_ray.sources.wikitext.wiki import Wiki
 
 # Elements whose inside is not wikitext, or not part of the running text.
@@ -40,6 +39,7 @@ _LOST_HEAD = re.compile(r"[^|\n\[\]]{0,60}\|(?:[^|\s\[\]]*\|)*(?:[\w-]+ ?= ?)?")
 _MAX_LINK_CHARS = 10_000
 _MAX_OPEN_LINKS = 20
 """Pictures that nothing closes are looked for no more after this many in a page."""
+_MAX_NAME_CHARS = 255
 _MAX_DEPTH = 40
 """MediaWiki's own limit of templates in templates."""
 
@@ -59,18 +59,18 @@ class Expansion:
     disambiguation: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class _Frame:
-    """Markup that was opened: its kind, and the pieces of its inside so far."""
+    """Markup that was opened: its kind, where it begins in the page, and the pieces of its inside so far."""
 
     kind: str
-    line_start: bool
+    start: int
     pieces: list[str] = field(default_factory=list)
 
 
 def expand(wikitext: str, wiki: Wiki, title: str) -> Expansion:
     """``wikitext`` with templates in words and without comments, tables, references and pictures."""
-    text = marks.PRIVATE.sub("", wikitext)
+    text = wikitext if wikitext.isascii() and "\0" not in wikitext else marks.PRIVATE.sub("", wikitext)
     if "<!--" in text:
         text = _COMMENT.sub("", _COMMENT_LINE.sub("", text))
     if "{{{" in text:
@@ -108,53 +108,56 @@ class _Expander:
         self.wiki = wiki
         self.title = title
         self.found = Expansion()
-        self.base = _Frame("", False)
+        self.text = ""
+        self.base = _Frame("", 0)
         self.stack = [self.base]
-        self.open: Counter[str] = Counter()
+        self.open = {"{{": 0, "{|": 0, "<table": 0}
         self.unclosed: set[str] = set()
         self.open_links = 0
 
     def run(self, text: str) -> Expansion:
         """All of one page."""
+        self.text = text
         position = 0
         pieces = self.base.pieces
-        search = _TOKEN.search
-        while match := search(text, position):
+        for match in _TOKEN.finditer(text):
             start = match.start()
+            if start < position:
+                continue  # Inside of an element or picture.
             if start > position:
                 pieces.append(text[position:start])
             position = match.end()
             mark = match[0]
             if mark == "{{":
-                self._push(mark, _at_line_start(text, start))
+                self._push(mark, start)
             elif mark == "}}":
                 self._close("{{", mark)
             elif mark == "[[":
                 position = self._picture(text, start)
             elif mark in ("{|", "|}"):
-                self._table(mark, _at_line_start(text, start))
+                self._table(mark, start)
             elif match["tag"]:
                 position = self._element(text, match)
             elif mark[1] == "/":
                 self._close("<table", "")
             else:
-                self._push("<table", False)
+                self._push("<table", start)
             pieces = self.stack[-1].pieces
         pieces.append(text[position:])
         self._unwind(1)
         self.found.text = "".join(self.base.pieces)
         return self.found
 
-    def _table(self, mark: str, line_start: bool) -> None:
-        if not line_start:
+    def _table(self, mark: str, start: int) -> None:
+        if not _at_line_start(self.text, start):
             self.stack[-1].pieces.append(mark)
         elif mark == "{|":
-            self._push(mark, True)
+            self._push(mark, start)
         else:
             self._close("{|", mark)
 
-    def _push(self, kind: str, line_start: bool) -> None:
-        self.stack.append(_Frame(kind, line_start))
+    def _push(self, kind: str, start: int) -> None:
+        self.stack.append(_Frame(kind, start))
         self.open[kind] += 1
 
     def _close(self, opener: str, closer: str) -> None:
@@ -180,7 +183,7 @@ class _Expander:
         for frame in self.stack[depth:]:
             self.open[frame.kind] -= 1
             if frame.kind == "{{":
-                lower += _without_head(frame)
+                lower += _without_head("".join(frame.pieces), _at_line_start(self.text, frame.start))
             elif frame.kind == "{|":
                 lower.append(_without_rows("".join(frame.pieces)))
             else:
@@ -229,18 +232,18 @@ class _Expander:
             head = "".join(pieces)
             name = head.partition("|")[0]
         name = name.strip()
-        if not name or _NOT_A_NAME.search(name) or len(name) > 200:
+        if not name or _NOT_A_NAME.search(name) or len(name) > _MAX_NAME_CHARS:
             return "".join(pieces)
         rule = self.wiki.rule(name)
+        if rule == "":
+            return ""
         if rule is DISAMBIGUATION:
             self.found.disambiguation = True
             return ""
-        if rule == "":
-            return ""
         if rule is None:
-            return self._unknown(name, pieces)
+            return self._unknown(name, frame)
         if len(self.stack) > _MAX_DEPTH:
-            return ""
+            return self._hole(Unknown(name, None, NEEDED))
         return self._known(rule, name, "".join(pieces))
 
     def _known(self, rule: str | Rule, name: str, source: str) -> str:
@@ -248,17 +251,19 @@ class _Expander:
             return rule
         call = Call.parse(source, self.wiki, self.title)
         shown = rule(call)
-        if shown is None:
-            return self._hole(Unknown(name, None, noted=False))
+        if shown is None or isinstance(shown, Aside):
+            return self._hole(Unknown(name, shown, NEEDED if shown is None else ASIDE))
         if not shown and call.positional and any(call.positional):
-            return self._hole(Unknown(name, first_words(name, call), noted=False))
+            return self._hole(Unknown(name, first_words(name, call), UNKNOWN))
         return shown.replace("\n", " ") if call.is_inline else shown
 
-    def _unknown(self, name: str, pieces: list[str]) -> str:
-        if any("\n" in piece for piece in pieces):
+    def _unknown(self, name: str, frame: _Frame) -> str:
+        source = "".join(frame.pieces)
+        if "\n" in source and _at_line_start(self.text, frame.start):
             return ""  # A box of several lines: no part of a sentence.
-        call = Call.parse("".join(pieces), self.wiki, self.title)
-        return self._hole(Unknown(name, first_words(name, call), noted=not call.positional and bool(call.named)))
+        call = Call.parse(source, self.wiki, self.title)
+        noted = bool(call.named) and not call.positional
+        return self._hole(Unknown(name, first_words(name, call), NOTE if noted else UNKNOWN))
 
     def _hole(self, unknown: Unknown) -> str:
         self.found.unknown.append(unknown)
@@ -285,13 +290,12 @@ def _without_rows(inside: str) -> str:
     return _TABLE_LINE.sub("", "\n|" + table) + heading + rest
 
 
-def _without_head(frame: _Frame) -> list[str]:
+def _without_head(text: str, line_start: bool) -> list[str]:
     """A template that nothing closes: its words, without its name and the names of its arguments.
 
     Where it begins a line and lines of arguments follow, it is a box, and they go; what comes after them stays.
     """
-    text = "".join(frame.pieces)
-    if frame.line_start and re.match(r"[^\n]*\n[ \t]*\|", text):
+    if line_start and re.match(r"[^\n]*\n[ \t]*\|", text):
         rest = re.match(r"[^\n]*(?:\n[ \t]*[|}][^\n]*)+", text)
         return [text[rest.end() :]] if rest else [text]
     head = _LOST_HEAD.match(text)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from omni_ray.sources.wikitext import measures
 from omni_ray.sources.wikitext.dates import as_of, birth_and_death, date_of, old_style
 from omni_ray.sources.wikitext.italian import biography
-from omni_ray.sources.wikitext.rules import Call, Rule
+from omni_ray.sources.wikitext.rules import Aside, Call, Rule
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z0-9]+)*|[A-Z]{2}")
 _MUSIC = {
@@ -21,6 +21,9 @@ _MUSIC = {
     "double flat": "𝄫",
     "double sharp": "𝄪",
 }
+_LANGUAGE_OF_SOUND = re.compile(
+    r"(?:UK|US|AU|NZ|CA|GA|RP|GB|lang|local|pron|also|audio|small|IPA|en-\w+)\s?|.*\.(?:ogg|oga|wav|mp3)", re.IGNORECASE
+)
 _ROMAN = re.compile(r"[ivxlcdm]+", re.IGNORECASE)
 
 
@@ -112,6 +115,37 @@ def _century(pattern: str) -> Rule:
     return rule
 
 
+def _aside(separator: str) -> Rule:
+    """``{{IPA|de|[x]}}``, ``{{IPAc-en|k|æ|t}}``: how a word is spoken."""
+
+    def rule(call: Call) -> str:
+        given = [value for value in call.positional if value]
+        while len(given) > 1 and _LANGUAGE.fullmatch(given[0]) and separator == "first":
+            given = given[1:]
+        if separator == "first":
+            return Aside(given[0] if given else "")
+        sounds = [value for value in given if not _LANGUAGE_OF_SOUND.fullmatch(value)]
+        return Aside(f"/{''.join(sounds)}/" if separator == "sounds" else "-".join(sounds))
+
+    return rule
+
+
+def _coordinates(call: Call) -> str:
+    """``{{coord|13|19|N|169|9|W}}``: degrees, minutes and seconds, where they stand in the text."""
+    if call.get("display").startswith("t"):
+        return ""
+    shown = ""
+    signs = "°′″"
+    for value in call.positional:
+        if value.upper() in ("N", "S", "E", "W", "O"):
+            shown, signs = f"{shown}{value.upper()} ", "°′″"
+        elif re.fullmatch(r"-?[\d.]+", value) and signs:
+            shown, signs = f"{shown}{value}{signs[0]}", signs[1:]
+        else:
+            break
+    return Aside(shown.strip() if shown.endswith(" ") else shown.replace("°", "°, ").replace("′", "°").strip(" ,"))
+
+
 def _title(call: Call) -> str | None:
     return call.title or None
 
@@ -125,6 +159,8 @@ def _plain(rule: Rule) -> Callable[[str], Rule]:
 
 
 FUNCTIONS: dict[str, Callable[[str], Rule]] = {
+    "aside": _aside,
+    "coordinates": _plain(_coordinates),
     "as_of": _plain(as_of), "birth_and_death": _plain(birth_and_death), "biography": _plain(biography),
     "century": _century, "chosen": _plain(_chosen), "class_of_ship": _plain(_class_of_ship), "convert": _plain(measures.convert),
     "currency": _plain(measures.currency), "date": lambda _: date_of, "duration": _plain(measures.duration),

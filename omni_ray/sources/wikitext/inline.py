@@ -25,9 +25,13 @@ _FREE = re.compile(
 )
 _ADDRESS = re.compile(rf"(?i:{_SCHEME}|//(?=\w))")
 _NESTED = re.compile(r"\[\[([^\[\]|\n]+)\|([^\[\]]*)\]\]")
+_ADDRESS_MARKS = ("://", "mailto:", "news:")
 _PICTURE = re.compile(rf"(?i:{_SCHEME})\S+\.(?i:png|jpe?g|gif|svg)\s*")
 _NO_TITLE = re.compile(r"[<>\ufffd]|%[0-9A-Fa-f]{2}")
-_INTERLANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z-]+)?|simple")
+# Short names of wikis that are no languages: their links stand in the text.
+_INTERLANGUAGE = re.compile(
+    r"(?!(?:mw|doi|rfc|bug|rev|hdl|osm|wmf|sep|gnu|arx|irc|oed)\Z)[a-z]{2,3}(?:-[a-z-]+)?|simple"
+)
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*)(?=[\s/>])([^<>]*)>")
 _TAG_NAME = re.compile(r"</?([A-Za-z][A-Za-z0-9-]*)(?=[\s/>])")
 _BLOCK = frozenset(
@@ -138,6 +142,7 @@ _INLINE = frozenset(
         "img",
     ]
 )
+_TAGS = _BLOCK | _INLINE
 _ENTITY = re.compile(
     r"&(?:#(?:0*([0-9]{1,7})|[xX]0*([0-9A-Fa-f]{1,6}))|([A-Za-z][A-Za-z0-9]{1,30}));|&([A-Za-z]{4,8}[0-9]{0,2})\b(?!;)"
 )
@@ -147,13 +152,16 @@ _LIST = re.compile(r"\n[ \t]*[*#:;]+[ \t]*")
 _TERM = re.compile(r"\n;[ \t]*(?!(?:news|mailto):)([^\n:\[{<&]*?)[ \t]*:(?!//)[ \t]*(?=[^\s])")
 _RULE = re.compile(r"\n-{4,}")
 _SWITCH = re.compile(r"__[^\W\d_]{3,}__")
-_DEBRIS = re.compile(r"\[\[[^\[\]|\n]*\||\[\[+|\]\]+|\{\{+|\}\}+|\{\||\|\}|\[(?:https?:)?//\S+")
+_LINK_DEBRIS = re.compile(r"\[\[[^\[\]|\n]*\||\[\[+|\]\]+|\[(?:https?:)?//\S+")
+_TEMPLATE_DEBRIS = re.compile(r"\{\{+|\}\}+|\{\||\|\}")
 _TABLE_MARK = re.compile(r"\n\|[-+}]?")
 
-_EMPTY_BRACKETS = re.compile(r"\((?=[ ,;:–—)-]|or\b|and\b)(?:[ ,;:–—-]|\b(?:or|and)\b)*\)|（[，、；：,; ]*）")
-_OPEN_BRACKET = re.compile(r"\((?:(?: ?[,;])+ ?| )|（[，、；]+")
+_EMPTY_BRACKETS = re.compile(r"\((?=[ ,;:–—)-]|or\b|and\b)(?:[ ,;:–—-]|\b(?:or|and)\b)*\)")
+_EMPTY_WIDE_BRACKETS = re.compile(r"（[，、；：,; ]*）")
+_OPEN_BRACKET = re.compile(r"\((?:(?: ?[,;])+ ?| )")
+_OPEN_WIDE_BRACKET = re.compile(r"（[，、；]+")
 _CLOSE_BRACKET = re.compile(r"[ ,;]{1,9}\)")
-_SPACE_BEFORE_STOP = re.compile(r"(?<=\w) (?=[,.](?: |$))", re.MULTILINE)
+_SPACE_BEFORE_STOP = re.compile(r" (?<=\w )(?=[,.](?: |$))", re.MULTILINE)
 _VISIBLE = re.compile(r"[^\W_]")
 
 
@@ -182,8 +190,8 @@ def lines(section: str, media: frozenset[str], without_links: bool = False) -> l
         text = _without_tags(text)
     if "[" in text:
         text = _links(text, media, without_links)
-    if "://" in text or "mailto:" in text or "news:" in text:
-        text = _FREE.sub("", text)
+    if any(mark in text for mark in _ADDRESS_MARKS):
+        text = _without_addresses(text)
     if "''" in text:
         text = "\n".join([plain_quotes(line) if "''" in line else line for line in text.split("\n")])
     text = _tidy(_decode(text))
@@ -237,9 +245,17 @@ def _target(target: str) -> str:
     return target
 
 
+def _without_addresses(text: str) -> str:
+    found = text.split("\n")
+    for number, line in enumerate(found):
+        if any(mark in line for mark in _ADDRESS_MARKS):
+            found[number] = _FREE.sub("", line)
+    return "\n".join(found)
+
+
 def _without_tags(text: str) -> str:
     """``text`` without its tags; what only looks like one (``<President>``) stays."""
-    known = _BLOCK | _INLINE
+    known = _TAGS
     names = {name.lower() for name in _TAG_NAME.findall(text)}
     if not names <= known:
         # Elements of extensions that we do not know come in pairs.
@@ -278,8 +294,10 @@ def _entity(match: re.Match[str]) -> str:
 
 def _tidy(text: str) -> str:
     """Drops marks that nothing closes, and mends the gaps that markup leaves: ``( ; born 1960)``, ``Foo ()``."""
-    if "[" in text or "{" in text or "}" in text or "]]" in text:
-        text = _DEBRIS.sub("", text)
+    if "[[" in text or "]]" in text or "[http" in text or "[//" in text:
+        text = _LINK_DEBRIS.sub("", text)
+    if "{" in text or "}" in text:
+        text = _TEMPLATE_DEBRIS.sub("", text)
     if "__" in text:
         text = _SWITCH.sub("", text)
     if APART in text:
@@ -289,11 +307,12 @@ def _tidy(text: str) -> str:
     if GUARD in text:
         text = text.replace(GUARD, "")
     text = _single_spaces(text)
-    if "(" in text or "（" in text:
-        text = _OPEN_BRACKET.sub(lambda match: match[0][0], _EMPTY_BRACKETS.sub("", text))
+    if "（" in text:
+        text = _OPEN_WIDE_BRACKET.sub("（", _EMPTY_WIDE_BRACKETS.sub("", text))
+    if "(" in text:
+        text = _single_spaces(_OPEN_BRACKET.sub("(", _EMPTY_BRACKETS.sub("", text)))
         if " )" in text or ",)" in text or ";)" in text:
             text = _CLOSE_BRACKET.sub(")", text)
-    text = _single_spaces(text)
     if " ," in text or " ." in text:
         text = _SPACE_BEFORE_STOP.sub("", text)
     return text

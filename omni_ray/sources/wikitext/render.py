@@ -14,7 +14,7 @@ from omni_ray.sources.wikitext.wiki import ANY, Wiki
 
 _HEADING = re.compile(r"\n(={1,6})([^\n]+?)\1[ \t]*(?=\n)")
 _HEADING_MARKS = re.compile(r"'{2,}|<[^<>]*>|\[\[(?:[^\[\]|]*\|)?|\]\]|[\ue000-\ue004]|:\s*$")
-_REDIRECT = re.compile(r"\s*#[^\W\d]\w* {0,3}:? {0,3}\[\[")
+_REDIRECT = re.compile(r"\s*#[^\W\d][^\s\[\]#:|]{0,40} {0,3}:? {0,3}\[\[")
 _IS_PROSE = re.compile(r"[^\W_]")
 
 

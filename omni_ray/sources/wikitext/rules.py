@@ -96,6 +96,12 @@ def _arguments(source: str) -> list[str]:
     return found
 
 
+class Aside(str):
+    """What a template shows that a sentence can do without where it stands in brackets: how a word is spoken, where a place is."""
+
+    __slots__ = ()
+
+
 Rule = Callable[[Call], "str | None"]
 """What a call shows, as wikitext; None where only the wiki itself can know."""
 

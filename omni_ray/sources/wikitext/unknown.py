@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 SHOWN, NOTES, SENTENCES = "templates_shown_by_guess", "templates_taken_for_notes", "sentences_left_out"
 """What is counted, and added up in the manifest."""
 
+UNKNOWN = "unknown"
+NOTE = "note"
+"""It has named arguments only, as notes for editors have."""
+ASIDE = "aside"
+"""A table knows it: a sentence can do without it where it stands in brackets."""
+NEEDED = "needed"
+"""A table knows it, and that only the wiki can know what it shows."""
+
 _MAX_GUESS_CHARS = 120
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z]+)*")
 _NUMBER = re.compile(r"[-+\u2212]?[\d.,\u00a0 ]*\d")
@@ -27,7 +35,7 @@ _UNIT = re.compile(r"[^\W\d_]{1,6}[/.]?[^\W\d_]{0,3}[23²³]?|[%‰°$€£¥]\w
 _NOT_PLAIN = re.compile(r"[={}<>\n]|://|\.(?:jpe?g|png|svg|gif|ogg|webm)\b", re.IGNORECASE)
 _FORMATTING = re.compile(r"'{2,}|</?[A-Za-z][^<>]*>|\[\[|\]\]")
 # Names that are what they show: {{Louis XIV}}, {{XIXe siècle}}, {{1re}}, {{1er janvier}}, {{NATO}}, {{SO2}}.
-_NAME_IS_TEXT = re.compile(r"[^\W\d_][\w .'-]* [IVX]+(?:er)?|[IVX]+(?:er|e)? \w+|\d+\w{1,3}(?: \w+)?|[A-Z]{2,6}\d?")
+_NAME_IS_TEXT = re.compile(r"[^\W\d_][\w .'-]* [IVX]+(?:er)?|[IVX]+(?:er|e)? \w+|\d+\w{1,3}(?: \w+){0,2}|[A-Z]{2,6}\d?")
 _ENDED = re.compile(r"[.!?…。！？]['\"”’»)\]]*\s*\Z")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])['\"”’»)\]]*\s+|(?<=[。！？])")
 _OPENING = " \t\u00a0([{\"'“„«‘‚—–-/＜「『（《"
@@ -40,12 +48,12 @@ class Unknown:
     Attributes:
         name: as it is written.
         guess: what is shown if it turns out to be part of a sentence; None where nothing can be.
-        noted: it has named arguments only, as notes for editors have.
+        kind: one of the four below.
     """
 
     name: str
     guess: str | None
-    noted: bool
+    kind: str
 
 
 def first_words(name: str, call: Call) -> str | None:
@@ -94,10 +102,14 @@ def _shown(template: Unknown, before: str, after: str, counts: Counter[str]) -> 
     attached = bool(visible) and visible[-1] not in _OPENING
     if not visible and (after.lstrip().startswith("'''") or not following.strip()):
         return ""  # A hint above the article, or a box.
-    is_note = (
-        template.noted
+    ended = bool(_ENDED.search(visible)) and not re.search(r"\w", following)
+    if template.kind == ASIDE:
+        in_brackets = max(before.rfind("("), before.rfind("（")) > max(before.rfind(")"), before.rfind("）"))
+        return "" if in_brackets or ended else APART + (template.guess or "")
+    is_note = template.kind != NEEDED and (
+        template.kind == NOTE
+        or ended
         or (attached and not visible[-1].isdigit() and not following[:1].isalnum())
-        or (bool(_ENDED.search(visible)) and not re.search(r"\w", following))
         or (template.guess is None and _between_sentences(visible, following))
     )
     if is_note:
