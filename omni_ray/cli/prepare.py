@@ -46,6 +46,10 @@ def prepare(
         float, typer.Option(min=0, max=1, help="Share of faulty records above which the exit code is 1.")
     ] = 0.05,
     splits: Annotated[list[str] | None, typer.Option("--split", help="Only this split; may be repeated.")] = None,
+    languages: Annotated[
+        list[str] | None,
+        typer.Option("--language", help="Only this language of common_voice, mls or fleurs (de); may be repeated."),
+    ] = None,
     columns: Annotated[
         str, typer.Option(help="Columns of a table source by role, e.g. text=sentence,audio=clip.")
     ] = "",
@@ -126,6 +130,7 @@ def prepare(
         options=Options(
             columns=_columns(columns),
             splits=tuple(splits or ()),
+            languages=tuple(languages or ()),
             encoding=named(encoding) if encoding else "",
             follow_links=follow_links,
             retry_failed=retry_failed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,7 +15,7 @@ from omni_ray.sources.endings import AUDIO
 from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.tree import Tree
 
-_TEXTS = (".txt", ".lab", ".trans")
+_TEXTS = (".txt", ".lab", ".trans", ".json")
 
 
 _TIMED = re.compile(r"\s*(\d+(?:\.\d+)?)\s+(\d+(?:\.\d+)?)\s+(\S.*)")
@@ -54,9 +55,12 @@ class AudioFiles(Corpus):
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         for name, sidecar in payload["files"]:
-            ident = name.rpartition(".")[0]
+            ident, speaker = name.rpartition(".")[0], None
             text = sidecar_text(tree, sidecar, ident, name, encoding=payload.get("encoding", ""))
-            text = text if isinstance(text, Rejected) else _transcript(text, str(sidecar), ident, name)
+            if isinstance(text, str) and str(sidecar).endswith(".json"):
+                text, speaker = _of_json(text, self.columns, str(sidecar), ident, name)
+            elif isinstance(text, str):
+                text = _transcript(text, str(sidecar), ident, name)
             audio = fetch(tree, name, ident, name)
             if isinstance(text, Rejected):
                 yield text
@@ -64,7 +68,7 @@ class AudioFiles(Corpus):
                 yield audio
             else:
                 path = media_file(name, ".flac")
-                yield {"id": ident, "where": name, "audio": audio, "path": path, "text": text, "speaker": None}
+                yield {"id": ident, "where": name, "audio": audio, "path": path, "text": text, "speaker": speaker}
 
     def why_unread(self, name: str) -> str:
         return "no_media" if name.endswith(_TEXTS) and not is_documentation(name.rpartition("/")[2]) else ""
@@ -88,3 +92,19 @@ def _transcript(text: str, sidecar: str, ident: str, where: str) -> str | Reject
     if starts == sorted(starts):
         return Rejected(ident, where, "missing_text", f"{sidecar}: labels with times, no transcript")
     return text
+
+
+def _of_json(
+    content: str, columns: Mapping[str, tuple[str, ...]], sidecar: str, ident: str, where: str
+) -> tuple[str | Rejected, str | None]:
+    """Text and speaker of one object, as WebDataset's shards have it beside a clip."""
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        return Rejected(ident, where, "bad_row", f"{sidecar}: no JSON ({str(error)[:80]})"), None
+    there = value if isinstance(value, dict) else {}
+    found = {role: next((there[name] for name in names if name in there), None) for role, names in columns.items()}
+    text, speaker = found["text"], found["speaker"]
+    if not isinstance(text, str):
+        return Rejected(ident, where, "missing_text", f"{sidecar}: none of {', '.join(columns['text'])}"), None
+    return text, None if speaker is None else str(speaker)

@@ -82,6 +82,7 @@ class Options:
     Attributes:
         columns: column names of a table source, by role: ``{"text": "sentence", "audio": "clip"}``.
         splits: only these splits (``train-clean-100``, ``train2017``, ``validated``); empty for the default.
+        languages: only these languages of corpora that have a folder for each (``de``, ``pt_br``); empty for all.
         encoding: the codec of the source's text files, where the user knows; "" finds out file by file.
         header: whether the first row of CSV and TSV files names the columns; where not, columns are called by number.
         media_root: the folder that paths in tables are relative to; None for the table's own folder and the source.
@@ -94,6 +95,7 @@ class Options:
 
     columns: Mapping[str, str] = field(default_factory=dict)
     splits: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
     encoding: str = ""
     header: bool = True
     media_root: str | None = None
@@ -102,6 +104,13 @@ class Options:
     retry_failed: bool = False
     allow_private: bool = False
     unit_scale: float = 1.0
+
+    def is_wanted_language(self, folder: str) -> bool:
+        """Whether a folder is within one of a language that is wanted; ``mls_german`` is one of ``german``."""
+        if not self.languages:
+            return True
+        names = {name.lower() for part in folder.split("/") for name in (part, part.rpartition("_")[2])}
+        return any(language.lower() in names for language in self.languages)
 
     def records_per_unit(self, default: int) -> int:
         """The number of records a unit should hold, ``default`` being right for real corpora."""
@@ -134,6 +143,8 @@ class Corpus(ABC):
     """For table sources (Parquet, JSONL, CSV, Hugging Face): role -> column names to look for, best first."""
     version: ClassVar[int] = 1
     """Raised when the same source gives other units or records than before; it makes every shard stale."""
+    has_languages: ClassVar[bool] = False
+    """Whether it has a folder for each language, from which ``--language`` chooses."""
     in_all: ClassVar[bool] = True
     """Whether ``--dataset all`` and the corpus's categories take it; generic corpora are named explicitly."""
 

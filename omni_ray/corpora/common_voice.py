@@ -31,6 +31,7 @@ class CommonVoice(Corpus):
     layout = "<release>/<language>/validated.tsv beside clips/*.mp3, or the archive of it"
     version = 2
     manual = "Download a language's release from commonvoice.mozilla.org/datasets (it asks for an e-mail address)."
+    has_languages = True
     columns = {
         "audio": ("audio", "path"),
         "text": ("sentence", "text", "transcription"),
@@ -41,16 +42,26 @@ class CommonVoice(Corpus):
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         seen = Seen()
         there: set[str] = set()
+        languages: set[str] = set()
         is_empty = True
         for folder, folders, files in tree.walk():
             lists = {name.removesuffix(".tsv") for name in files if name.endswith(".tsv")}
             if "clips" not in folders or not lists:
                 continue
             folders.remove("clips")  # millions of files that nobody needs to list
+            language = folder.rpartition("/")[2] or tree.location.rstrip("/").rpartition("/")[2]
+            languages.add(language)
+            if not options.is_wanted_language(language):
+                continue
             there |= lists
             for split in _splits(lists, options.splits, f"{tree.location}/{folder}".rstrip("/")):
                 is_empty = False
                 yield from _units_of_list(tree, f"{folder}/{split}.tsv".lstrip("/"), options, seen)
+        if languages and not there:
+            raise SourceError(
+                f"common_voice: {tree.location} has no language {' or '.join(options.languages)}; "
+                f"there are {', '.join(sorted(languages))}"
+            )
         if there and is_empty:
             raise SourceError(
                 f"common_voice: {tree.location} has no list {' or '.join(options.splits)}; "
@@ -68,6 +79,8 @@ class CommonVoice(Corpus):
             folders.setdefault("/".join(place[: -2 if is_folder else -1]), []).append(name)
         chosen: set[tuple[str, ...]] = set()
         for folder, names in folders.items():
+            if not options.is_wanted_language(folder):
+                continue
             there = {split for split in _ALL_SPLITS if any(is_of_split(name, split) for name in names)}
             if there:
                 chosen.add(tuple(_splits(there, (), folder or "the source")))

@@ -90,6 +90,8 @@ def locate(
         SourceError: it is not there, or not laid out as the corpus needs.
         OmniError: it cannot be fetched.
     """
+    if options.languages and not corpus.has_languages:
+        raise SourceError(f"{corpus.name}: has no folders of languages to choose from with --language")
     from omni_ray.sources import huggingface, open_tree
 
     if download:

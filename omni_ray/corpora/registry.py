@@ -28,6 +28,7 @@ _MACHINERY = {
     "media",
     "picture_places",
     "registry",
+    "spoken",
     "stems",
     "table_rows",
     "table_slices",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.media import fetch
 from omni_ray.errors import SourceError
+from omni_ray.media_names import media_file
 from omni_ray.sources.encoding import HINT, decode
 from omni_ray.sources.tree import Tree
 
@@ -49,6 +51,26 @@ def paired_units(
         names = tuple(name for pair in part for name in pair if name is not None)
         payload = {"files": part, **({"encoding": options.encoding} if options.encoding else {})}
         yield UnitDraft(payload, names, len(part), len(part))
+
+
+def pair_units(tree: Tree, pairs: Iterable[list[str | None]], options: Options, per_unit: int) -> Iterator[UnitDraft]:
+    """Units of ``[media file, text file or None, ...]``, for a reader that knows where its corpus puts the text files."""
+    for part in runs(pairs, options, per_unit, lambda pair: media_weight(tree, str(pair[0]))):
+        names = tuple(name for pair in part for name in pair[:2] if name is not None)
+        yield UnitDraft({"files": part}, names, len(part), len(part))
+
+
+def read_pairs(tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
+    """The clips of a unit of :func:`pair_units` of ``[clip, text file, speaker]``; a clip's name is its id."""
+    for name, sidecar, speaker in payload["files"]:
+        ident = name.rpartition("/")[2].rpartition(".")[0]
+        text = sidecar_text(tree, sidecar, ident, name)
+        audio = text if isinstance(text, Rejected) else fetch(tree, name, ident, name)
+        if isinstance(audio, Rejected):
+            yield audio
+        else:
+            row = {"id": ident, "where": name, "audio": audio, "path": media_file(name, ".flac")}
+            yield {**row, "text": text, "speaker": speaker}
 
 
 def _table_is_meant(tree: Tree, table: Table, options: Options, texts: int) -> bool:

@@ -66,7 +66,8 @@ def table_units(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Opt
         SourceError: a required column is missing (the nearest is named), or a file is not what its name says.
     """
     for name, kind in _tables(tree, columns):
-        if _is_wanted(name, options.splits) and tree.size(name):
+        is_wanted = _is_wanted(name, options.splits) and options.is_wanted_language(name.rpartition("/")[0])
+        if is_wanted and tree.size(name):
             for table, inside, rows in _slices(tree, name, kind, columns, options):
                 payload = {"table": {"file": name, **table}}
                 yield UnitDraft(payload, (name,), records=rows, samples=rows or 1 + inside // _BYTES_PER_ROW)

@@ -14,38 +14,10 @@ import soundfile
 
 from omni_ray.corpora import bounds
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
-from omni_ray.corpora.locate import Found, locate
-from omni_ray.corpora.registry import all_corpora
+from omni_ray.corpora.locate import locate
 from omni_ray.errors import SourceError
 from tests.made_store import clip
-
-CORPORA = {corpus.name: corpus for corpus in all_corpora("audio")}
-
-
-class Source:
-    """Files put into a folder, read as a corpus."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def put(self, name: str, data: bytes | str) -> None:
-        path = self.folder / "source" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data.encode() if isinstance(data, str) else data)
-
-    def found(self, name: str, **options: Any) -> Found:
-        source = str(self.folder / "source")
-        return locate(CORPORA[name], self.folder, source, Options(**options), cache=self.folder / "index")
-
-    def rows(self, name: str, **options: Any) -> list[dict[str, Any] | Rejected]:
-        found = self.found(name, **options)
-        return [row for draft in found.drafts for row in found.reader.read(found.tree, draft.payload)]
-
-    def texts(self, name: str, **options: Any) -> list[str]:
-        return [row["text"] for row in self.rows(name, **options) if isinstance(row, dict)]
-
-    def reasons(self, name: str, **options: Any) -> list[str]:
-        return [row.reason for row in self.rows(name, **options) if isinstance(row, Rejected)]
+from tests.sources.speech_source import CORPORA, Source
 
 
 @pytest.fixture

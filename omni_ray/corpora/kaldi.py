@@ -1,0 +1,128 @@
+"""Kaldi's data folders: ``wav.scp`` and ``text``, with ``segments`` and ``utt2spk`` where there are any."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.spoken import Parsed, Spoken, spoken_records, spoken_units, told_apart
+from omni_ray.corpora.table_rows import media_name
+from omni_ray.errors import SourceError
+from omni_ray.sources.lists import Seen
+from omni_ray.sources.tree import Tree
+
+_MAX_LIST_BYTES = 1 << 30
+_ARCHIVE = re.compile(r"\.ark:\d+$")
+_PROGRAMS = {"flac": ("-c", "-d", "-s", "-cd", "-dc", "-dcs", "-cds"), "sph2pipe": ("-f", "wav", "-p"), "cat": ()}
+"""What recordings are piped through without being changed, and the flags that say no more than that."""
+
+
+class Kaldi(Corpus):
+    """Folders in order of name, utterances in the order of ``text``. Commands in ``wav.scp`` are never run."""
+
+    name = "kaldi"
+    modality = "audio"
+    title = "Kaldi data folders"
+    licence = "as the recordings"
+    homepage = "https://kaldi-asr.org/doc/data_prep.html"
+    size = "any"
+    layout = (
+        "folders with wav.scp and text (segments, utt2spk), and the recordings that wav.scp names, within the source"
+    )
+    in_all = False
+
+    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        seen = Seen()
+        for folder, _, files in tree.walk():
+            if not {"wav.scp", "text"} <= set(files):
+                continue
+            if options.splits and not set(options.splits) & set(folder.split("/")):
+                continue
+            prefix = f"{folder}/" if folder else ""
+            lists = tuple(prefix + name for name in ("wav.scp", "text", "segments", "utt2spk") if name in files)
+            items = told_apart(_utterances(tree, prefix, set(files)), seen)
+            yield from spoken_units(tree, items, options, lists)
+
+    def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
+        return spoken_records(tree, payload)
+
+
+def _utterances(tree: Tree, prefix: str, files: set[str]) -> Iterator[Parsed]:
+    """Every utterance of ``text``, and those of ``segments`` or ``wav.scp`` that have no text."""
+    recordings = dict(_pairs(tree, f"{prefix}wav.scp"))
+    speakers = dict(_pairs(tree, f"{prefix}utt2spk")) if "utt2spk" in files else {}
+    segments = dict(_pairs(tree, f"{prefix}segments")) if "segments" in files else None
+    silent = dict.fromkeys(recordings if segments is None else segments)
+    for number, (utterance, text) in enumerate(_pairs(tree, f"{prefix}text"), 1):
+        silent.pop(utterance, None)
+        where = f"{prefix}text:{number}"
+        if not text:
+            yield Rejected(utterance, where, "missing_text", "the line holds an id only")
+            continue
+        yield _utterance(tree, prefix, utterance, where, text, speakers.get(utterance), recordings, segments)
+    for utterance in silent:
+        where = f"{prefix}{'wav.scp' if segments is None else 'segments'}"
+        yield Rejected(utterance, where, "missing_text", "no line of text names this utterance")
+
+
+def _utterance(
+    tree: Tree,
+    prefix: str,
+    utterance: str,
+    where: str,
+    text: str,
+    speaker: str | None,
+    recordings: Mapping[str, str],
+    segments: Mapping[str, str] | None,
+) -> Parsed:
+    recording, start, end = utterance, None, None
+    if segments is not None:
+        fields = segments.get(utterance, "").split()
+        try:
+            recording, start, end = fields[0], float(fields[1]), float(fields[2])
+        except (IndexError, ValueError):
+            said = "no line of segments names it" if not fields else f"segments: {' '.join(fields)}"
+            return Rejected(utterance, where, "bad_row", said)
+    place = recordings.get(recording)
+    if place is None:
+        return Rejected(utterance, where, "missing_media", f"wav.scp has no {recording}")
+    file, channel = _file(place)
+    if file is None:
+        return Rejected(
+            utterance, where, "bad_path", f"wav.scp: {place[:160]}: a command or an archive, which is not read"
+        )
+    until = None if end is not None and end < 0 else end
+    return Spoken(utterance, where, media_name(tree, f"{prefix}wav.scp", file), text, speaker, start, until, channel)
+
+
+def _file(place: str) -> tuple[str | None, str | None]:
+    """The recording that an entry of ``wav.scp`` means, and the channel; no file where it means something else."""
+    if not place.endswith("|"):
+        return (None if _ARCHIVE.search(place) else place), None
+    try:
+        program, *words = shlex.split(place[:-1])
+    except ValueError:
+        return None, None
+    flags = _PROGRAMS.get(program.rpartition("/")[2])
+    channel = None
+    if flags is not None and "-c" in words and "-c" not in flags:
+        at = words.index("-c")
+        channel = words[at + 1] if at + 1 < len(words) else None
+        words[at : at + 2] = []
+    rest = [word for word in words if flags is not None and word not in flags and word != "-"]
+    return (rest[0], channel) if len(rest) == 1 and not rest[0].startswith("-") else (None, None)
+
+
+def _pairs(tree: Tree, name: str) -> Iterator[tuple[str, str]]:
+    """First word and the rest of every line."""
+    try:
+        content = tree.read(name, _MAX_LIST_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{name}: not UTF-8 ({error}); convert it") from None
+    for line in content.split("\n"):
+        if line.strip():
+            first, _, rest = line.strip().partition(" ") if " " in line.strip() else line.strip().partition("\t")
+            yield first, rest.strip()

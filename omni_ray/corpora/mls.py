@@ -1,0 +1,75 @@
+"""Multilingual LibriSpeech: a folder a language, ``transcripts.txt`` beside ``audio/<speaker>/<book>/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.spoken import Parse, Parsed, Spoken, list_records, list_units, text_of
+from omni_ray.sources.tree import Tree
+
+_ENDINGS = (".flac", ".opus", ".wav")
+
+
+class MultilingualLibriSpeech(Corpus):
+    """Lists in order of name, clips in list order."""
+
+    name = "mls"
+    modality = "audio"
+    title = "Multilingual LibriSpeech"
+    licence = "CC BY 4.0"
+    homepage = "https://www.openslr.org/94"
+    size = "German: 115 GB (Opus 30 GB), 469,942 clips, 1,967 h; Polish: 6 GB, 25,043 clips, 104 h; eight languages"
+    layout = "mls_<language>/<split>/transcripts.txt beside audio/<speaker>/<book>/*.flac or *.opus, or archives of it"
+    manual = "Fetch a language's archive from openslr.org/94."
+    in_all = False
+    hub_id = "facebook/multilingual_librispeech"
+    has_languages = True
+    columns = {
+        "audio": ("audio",),
+        "text": ("transcript", "text"),
+        "speaker": ("speaker_id",),
+        "id": ("id",),
+    }
+
+    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        for folder, folders, files in tree.walk():
+            if "transcripts.txt" not in files or "audio" not in folders:
+                continue
+            folders.clear()
+            if options.splits and not set(options.splits) & set(folder.split("/")):
+                continue
+            if not options.is_wanted_language(folder):
+                continue
+            prefix = f"{folder}/" if folder else ""
+            with tree.open(f"{prefix}transcripts.txt") as file:
+                first = _parse(prefix, ".flac", 1, file.readline().rstrip(b"\r\n"))
+            names = (
+                [first.file.removesuffix(".flac") + ending for ending in _ENDINGS] if isinstance(first, Spoken) else []
+            )
+            ending = next((name[name.rindex(".") :] for name in names if tree.exists(name)), ".flac")
+            yield from list_units(
+                tree, f"{prefix}transcripts.txt", _parser(prefix, ending), options, {"prefix": prefix, "ending": ending}
+            )
+
+    def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
+        return list_records(tree, payload, _parser(payload["prefix"], payload["ending"]))
+
+
+def _parser(prefix: str, ending: str) -> Parse:
+    return lambda number, line: _parse(prefix, ending, number, line)
+
+
+def _parse(prefix: str, ending: str, number: int, line: bytes) -> Parsed:
+    where = f"{prefix}transcripts.txt:{number}"
+    text = text_of(line)
+    if text is None:
+        return Rejected(where, where, "bad_encoding", "not UTF-8")
+    ident, _, said = text.partition("\t")
+    place = ident.strip().split("_")
+    if len(place) != 3:
+        return Rejected(
+            ident or where, where, "bad_row", "expected <speaker>_<book>_<number>, a tab and the transcript"
+        )
+    return Spoken(ident, where, f"{prefix}audio/{place[0]}/{place[1]}/{ident}{ending}", said, place[0])

@@ -1,0 +1,180 @@
+"""Utterances that lists name, as units and as records: what corpora of speech with lists of their own share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Any
+
+from omni_ray.corpora.base import Options, Rejected, UnitDraft
+from omni_ray.corpora.bounds import BYTES_A_SECOND, Cut, media_weight, runs
+from omni_ray.corpora.media import fetch
+from omni_ray.corpora.table_rows import fetch_stretch
+from omni_ray.media_names import media_file
+from omni_ray.sources.lists import Seen, line_ranges, read_range
+from omni_ray.sources.tree import Tree, is_safe_name
+
+if TYPE_CHECKING:
+    from omni_ray.sources.segments import Cutter
+
+CLIPS_PER_UNIT = 128
+_LONGEST_SECONDS = 1e6
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One utterance, as a list has it.
+
+    Attributes:
+        ident: the record's id.
+        where: the list, and the line.
+        file: the recording, in the tree.
+        text: what is said in it.
+        speaker: who says it.
+        start, end: the stretch of the recording, in seconds; None for the whole, or for its end.
+        channel: which of several, as :func:`omni_ray.modalities.audio.channel_number` takes it.
+    """
+
+    ident: str
+    where: str
+    file: str
+    text: str
+    speaker: str | None = None
+    start: float | None = None
+    end: float | None = None
+    channel: str | None = None
+
+
+Parsed = Spoken | Rejected
+Parse = Callable[[int, bytes], Parsed]
+"""A line's number and its bytes, as an utterance."""
+
+
+def weight(tree: Tree, item: Parsed) -> int:
+    """Bytes of an utterance when it is decoded."""
+    if isinstance(item, Rejected):
+        return 0
+    if item.start is None or item.end is None:
+        return media_weight(tree, item.file)
+    seconds = item.end - item.start
+    return round(seconds * BYTES_A_SECOND) if 0 < seconds < _LONGEST_SECONDS else 0
+
+
+def told_apart(items: Iterable[Parsed], seen: Seen) -> Iterator[Parsed]:
+    """The same utterances; one that came before just so is a ``duplicate_id``, another one of its id gets its file's name."""
+    for item in items:
+        if isinstance(item, Spoken):
+            is_again = seen.again(
+                f"row {(item.ident, item.file, item.start, item.end, item.text)}".encode("utf-8", "replace")
+            )
+            if is_again:
+                item = Rejected(item.ident, item.where, "duplicate_id", "the same utterance came before")
+            elif seen.again(f"id {item.ident}".encode("utf-8", "replace")):
+                item = Spoken(f"{item.ident}@{item.where}", *astuple(item)[1:])
+        yield item
+
+
+def spoken_units(tree: Tree, items: Iterable[Parsed], options: Options, inputs: tuple[str, ...]) -> Iterator[UnitDraft]:
+    """Units of utterances that had to be gathered from several lists: each unit names all of its own.
+
+    Args:
+        tree: the source.
+        items: in canonical order.
+        options: how much goes into a unit.
+        inputs: the lists.
+    """
+    for run in runs(items, options, CLIPS_PER_UNIT, lambda item: weight(tree, item)):
+        listed = [["" if isinstance(item, Spoken) else "rejected", *astuple(item)] for item in run]
+        files = dict.fromkeys(item.file for item in run if isinstance(item, Spoken) and is_safe_name(item.file))
+        yield UnitDraft({"utterances": listed}, (*files,), len(run), len(run), reads=inputs)
+
+
+def list_units(
+    tree: Tree, name: str, parse: Parse, options: Options, payload: Mapping[str, Any], skip: int = 0
+) -> Iterator[UnitDraft]:
+    """Units of a list with an utterance a line, which :func:`list_records` reads again.
+
+    Args:
+        tree, name: the list.
+        parse: makes an utterance of a line.
+        options: how much goes into a unit.
+        payload: what ``parse`` depends on, for the reader.
+        skip: lines at the top that are none.
+    """
+    cut, seen = Cut(options, CLIPS_PER_UNIT), Seen()
+
+    def begins(line: bytes) -> bool:
+        return bool(line.strip()) and cut.before(weight(tree, parse(0, line.rstrip(b"\r\n"))))
+
+    for part in line_ranges(tree, name, begins, skip=skip):
+        span = (part.start, part.end, part.first)
+        items = [(n, parse(n, line)) for n, line in read_range(tree, name, *span) if line.strip()]
+        again = [n for n, item in items if isinstance(item, Spoken) and seen.again(f"{item.file} {item.text}".encode())]
+        files = (item.file for _, item in items if isinstance(item, Spoken) and is_safe_name(item.file))
+        whole = {"list": name, "span": span, "again": again, **payload}
+        if items:
+            yield UnitDraft(whole, (name, *dict.fromkeys(files)), len(items), len(items))
+
+
+def list_records(tree: Tree, payload: Mapping[str, Any], parse: Parse) -> Iterator[dict[str, Any] | Rejected]:
+    """The records of a unit of :func:`list_units`."""
+    again = set(payload["again"])
+    lines = read_range(tree, payload["list"], *payload["span"])
+    items = ((number, parse(number, line)) for number, line in lines if line.strip())
+    yield from records(tree, (_unless_again(item, number in again) for number, item in items))
+
+
+def _unless_again(item: Parsed, is_again: bool) -> Parsed:
+    if is_again and isinstance(item, Spoken):
+        return Rejected(item.ident, item.where, "duplicate_id", "the same file and text came before")
+    return item
+
+
+def spoken_records(tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
+    """The records of a unit of :func:`spoken_units`."""
+    yield from records(
+        tree, (Rejected(*rest) if kind == "rejected" else Spoken(*rest) for kind, *rest in payload["utterances"])
+    )
+
+
+def records(tree: Tree, items: Iterable[Parsed]) -> Iterator[dict[str, Any] | Rejected]:
+    """Utterances with their sound."""
+    from omni_ray.sources.segments import Cutter
+
+    cutter = Cutter()
+    for item in items:
+        yield item if isinstance(item, Rejected) else _record(tree, item, cutter)
+    cutter.close()
+
+
+def _record(tree: Tree, item: Spoken, cutter: Cutter) -> dict[str, Any] | Rejected:
+    if not item.text.strip():
+        return Rejected(item.ident, item.where, "missing_text", "no transcript")
+    name = item.file
+    if item.start is None:
+        audio = fetch(tree, item.file, item.ident, item.where)
+    else:
+        audio = fetch_stretch(tree, item.file, item.ident, item.where, item.start, item.end, cutter)
+        end = "end" if item.end is None else f"{item.end:.3f}"
+        name = f"{item.file.removesuffix('.flac')}-{item.start:.3f}-{end}.flac"
+    if isinstance(audio, Rejected):
+        return audio
+    if item.channel:
+        name = f"{name.removesuffix('.flac')}-{item.channel}.flac"
+    return {
+        "id": item.ident,
+        "where": item.where,
+        "audio": audio,
+        "path": media_file(name, ".flac"),
+        "text": item.text.strip(),
+        "speaker": item.speaker,
+        "channel": item.channel,
+    }
+
+
+def text_of(line: bytes) -> str | None:
+    """A line of UTF-8; None where it is not."""
+    try:
+        return line.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
