@@ -289,6 +289,7 @@ def _parameters(kind: type[Params], given: Mapping[str, Any]) -> Params:
 def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, *, is_alone: bool) -> Request:
     from omni_ray.api.replacing import identities, refuse_replacement
     from omni_ray.corpora.many import locate_all
+    from omni_ray.corpora.together import Together, together
     from omni_ray.modalities.registry import modality as modality_of
     from omni_ray.pipeline.prepare import Request
     from omni_ray.pipeline.stages import Job
@@ -315,12 +316,12 @@ def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, *, i
         "params": params.as_json(),
         "columns": dict(want.options.columns),
     }
-    units = number_units(found.drafts, found.tree, salt)
+    units = number_units(together(found.drafts, found.tree, want.options), found.tree, salt)
     corpus_store = store.corpus(corpus.modality, name)
     refuse_overlap(store, corpus.modality, name, found.tree.spec())
     if not want.reset:
         refuse_replacement(corpus_store, store.root, sources, units)
-    job = Job(name, found.reader, found.tree.spec(), kind, params, corpus_store.storage)
+    job = Job(name, Together(found.reader), found.tree.spec(), kind, params, corpus_store.storage)
     place, of = found.tree.location, identities(store.root, sources)
     return Request(job, units, corpus_store, place, found.files(), want.max_samples, want.reset, of)
 

@@ -32,6 +32,7 @@ _MACHINERY = {
     "stems",
     "table_rows",
     "table_slices",
+    "together",
     "word_boxes",
 }
 

@@ -1,0 +1,68 @@
+"""Small files share a unit: a folder of a thousand one-line files is not a thousand shards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from omni_ray.sources.tree import Tree
+
+_UNIT_BYTES, _UNIT_PARTS = 4 << 20, 1024
+"""Of files that share a unit: a task's start and its commits cost about as much as a megabyte of text."""
+_PARTS = "together"
+
+
+class Together(Corpus):
+    """A corpus whose units may be several of its own, one after the other."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self.corpus = corpus
+        self.__dict__.update({k: getattr(corpus, k) for k in ("name", "modality", "title", "licence", "homepage")})
+        self.version = corpus.version  # type: ignore[misc]
+
+    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        """Its units, neighbours that are small joined."""
+        return together(self.corpus.units(tree, options), tree, options)
+
+    def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:
+        """The records of a unit, or of one after the other."""
+        for part in payload.get(_PARTS, [payload]):
+            yield from self.corpus.read(tree, part)
+
+
+def together(drafts: Iterator[UnitDraft], tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    """The same units, but for neighbours of a file each that are one unit as long as they are small."""
+    limit = int(_UNIT_BYTES * options.unit_scale)
+    held: list[UnitDraft] = []
+    size = 0
+    for draft in drafts:
+        more = tree.size(draft.inputs[0]) if len(draft.inputs) == 1 else limit + 1
+        if held and (size + more > limit or len(held) == _UNIT_PARTS):
+            yield _joined(held)
+            held, size = [], 0
+        held.append(draft)
+        size += more
+    if held:
+        yield _joined(held)
+
+
+def _joined(drafts: list[UnitDraft]) -> UnitDraft:
+    if len(drafts) == 1:
+        return drafts[0]
+    return UnitDraft(
+        {_PARTS: [draft.payload for draft in drafts]},
+        tuple(dict.fromkeys(name for draft in drafts for name in draft.inputs)),
+        _sum([draft.records for draft in drafts]),
+        _sum([draft.samples for draft in drafts]),
+        reads=tuple(name for draft in drafts for name in draft.reads),
+    )
+
+
+def _sum(counts: list[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
