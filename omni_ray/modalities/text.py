@@ -115,8 +115,8 @@ class Text(Modality[TextParams]):
         if not guessed and not notes and not left_out:
             return []
         return [
-            f"templates that are not known: {guessed:,.0f} shown by their first words, {notes:,.0f} taken for notes, "
-            f"and {left_out:,.0f} sentences left out that lacked a word"
+            f"templates that are not known: {guessed:,.0f} shown by their first words, {notes:,.0f} taken for notes; "
+            f"sentences left out for lack of a word: {left_out:,.0f}"
         ]
 
     def records_per_row(self, rows: pa.Table) -> list[int]:

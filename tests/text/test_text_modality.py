@@ -124,5 +124,5 @@ def test_what_readers_counted_is_added_up_and_said() -> None:
     stats = TEXT.transform(table, "wikipedia", TextParams()).stats
     assert stats == {"templates_shown_by_guess": 3, "sentences_left_out": 4}
     (said,) = TEXT.warnings(3, stats, TextParams())
-    assert "3 shown by their first words" in said and "4 sentences left out" in said
+    assert "3 shown by their first words" in said and "lack of a word: 4" in said
     assert TEXT.transform(raw("a"), "books", TextParams()).stats == {} and not TEXT.warnings(1, {}, TextParams())

@@ -262,7 +262,7 @@ class _Expander:
         if "\n" in source and _at_line_start(self.text, frame.start):
             return ""  # A box of several lines: no part of a sentence.
         call = Call.parse(source, self.wiki, self.title)
-        noted = bool(call.named) and not call.positional
+        noted = bool(call.named) and not call.positional and not call.get("1")
         return self._hole(Unknown(name, first_words(name, call), NOTE if noted else UNKNOWN))
 
     def _hole(self, unknown: Unknown) -> str:

@@ -146,6 +146,13 @@ def _coordinates(call: Call) -> str:
     return Aside(shown.strip() if shown.endswith(" ") else shown.replace("°", "°, ").replace("′", "°").strip(" ,"))
 
 
+def _spanish_century(call: Call) -> str | None:
+    """``{{siglo|XIX||s}}``, ``{{siglo|II|a}}``: the number, with the word and the era where they are asked for."""
+    word = {"s": "siglo ", "S": "Siglo "}.get(call.get("3"), "")
+    era = {"a": " a. C.", "d": " d. C."}.get(call.get("2").lower()[:1], "")
+    return f"{word}{call.get('1').upper()}{era}" if call.get("1") else None
+
+
 def _title(call: Call) -> str | None:
     return call.title or None
 
@@ -161,6 +168,7 @@ def _plain(rule: Rule) -> Callable[[str], Rule]:
 FUNCTIONS: dict[str, Callable[[str], Rule]] = {
     "aside": _aside,
     "coordinates": _plain(_coordinates),
+    "spanish_century": _plain(_spanish_century),
     "as_of": _plain(as_of), "birth_and_death": _plain(birth_and_death), "biography": _plain(biography),
     "century": _century, "chosen": _plain(_chosen), "class_of_ship": _plain(_class_of_ship), "convert": _plain(measures.convert),
     "currency": _plain(measures.currency), "date": lambda _: date_of, "duration": _plain(measures.duration),

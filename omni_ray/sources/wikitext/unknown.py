@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from omni_ray.sources.wikitext.marks import APART, HOLE, LOST
@@ -35,9 +36,15 @@ _UNIT = re.compile(r"[^\W\d_]{1,6}[/.]?[^\W\d_]{0,3}[23²³]?|[%‰°$€£¥]\w
 _NOT_PLAIN = re.compile(r"[={}<>\n]|://|\.(?:jpe?g|png|svg|gif|ogg|webm)\b", re.IGNORECASE)
 _FORMATTING = re.compile(r"'{2,}|</?[A-Za-z][^<>]*>|\[\[|\]\]")
 # Names that are what they show: {{Louis XIV}}, {{XIXe siècle}}, {{1re}}, {{1er janvier}}, {{NATO}}, {{SO2}}.
-_NAME_IS_TEXT = re.compile(r"[^\W\d_][\w .'-]* [IVX]+(?:er)?|[IVX]+(?:er|e)? \w+|\d+\w{1,3}(?: \w+){0,2}|[A-Z]{2,6}\d?")
+_NAME_IS_TEXT = re.compile(
+    r"[^\W\d_][\w .'-]* [IVX]+(?:er)?|[IVX]+(?:er|re|e)?(?: \w+)?|\d+\w{1,3}(?: \w+){0,2}|[A-Z]{2,6}\d?"
+)
 _ENDED = re.compile(r"[.!?…。！？]['\"”’»)\]]*\s*\Z")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])['\"”’»)\]]*\s+|(?<=[。！？])")
+_ABBREVIATION = re.compile(
+    r"\b(?:[^\W\d_]|Mrs?|Ms|Drs?|St|Ste|Prof|Gen|Col|Capt|Lt|Sgt|Rev|Hon|Jr|Sr|No|Nos|vs|ca|cf|etc|approx|fl|vol|pp|Inc|Ltd|Co"
+    r"|Nr|bzw|usw|geb|gest|bzgl|Mme|Mlle|Sra?|Dra|Sig|Ing|núm|nr|ul|tzw|ул|рис|стр|тыс|млн|гг?|им)\.\Z"
+)
 _OPENING = " \t\u00a0([{\"'“„«‘‚—–-/＜「『（《"
 
 
@@ -61,7 +68,7 @@ def first_words(name: str, call: Call) -> str | None:
 
     Without arguments it may be named for what it shows.
     """
-    given = [value for value in call.positional if value]
+    given = [value for value in map(call.get, "123") if value]
     if not given:
         return name if _NAME_IS_TEXT.fullmatch(name) and not call.named else None
     if len(given) > 1 and _NUMBER.fullmatch(given[0]) and _UNIT.fullmatch(given[1]):
@@ -131,10 +138,11 @@ def without_lost_sentences(line: str) -> str:
     """``line`` without the sentences that something is missing of."""
     if LOST not in line:
         return line
-    parts = []
-    start = 0
-    for end in [*(match.end() for match in _SENTENCE_END.finditer(line)), len(line)]:
-        if LOST not in line[start:end]:
-            parts.append(line[start:end])
-        start = end
-    return "".join(parts).strip()
+    ends = [match.end() for match in _SENTENCE_END.finditer(line) if _is_end(line, match)]
+    parts = [line[start:end] for start, end in pairwise([0, *ends, len(line)])]
+    return "".join(part for part in parts if LOST not in part).strip()
+
+
+def _is_end(line: str, stop: re.Match[str]) -> bool:
+    """Whether a sentence ends there: not after ``Mr.`` or an initial, and not before a small letter."""
+    return not line[stop.end() : stop.end() + 1].islower() and not _ABBREVIATION.search(line, 0, stop.start())
