@@ -80,6 +80,9 @@ def clean(
     with store.lease("omni-ray clean"), reporter.together(), ExitStack() as stack:
         cluster = cluster or Cluster()
         session = Once(stack, cluster)
+        if preset is not None:
+            for each in wanted:
+                Cleaning(store, each).forget_unreadable()
         before = {each: Cleaning(store, each).settings for each in wanted}
         for each, settings in settings_of(before, preset, rules, duplicates).items():
             if clean_one(store, each, settings, session, cluster.run, reporter):

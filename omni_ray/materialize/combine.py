@@ -250,7 +250,7 @@ class _Job:
                 if samples != piece.take:
                     raise OmniError(
                         f"{piece.corpus}: shard {piece.manifest.unit} gave {samples} samples, its manifest says "
-                        f"{piece.take}; the shard was changed: prepare this corpus again with --reset"
+                        f"{piece.take}; the shard was changed: run `omni-ray prepare {self.modality}` again with --reset"
                     )
                 self.reporter.advance(self.modality, kept=piece.take)
             totals.append(_sums(made.tallies))

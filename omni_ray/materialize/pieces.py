@@ -23,6 +23,7 @@ from omni_ray.materialize.fragments import HELD, KEY, bytes_by_range, end_to_end
 from omni_ray.materialize.options import Packing
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.store import Manifest
+from omni_ray.pipeline.whole import check_whole, opened
 from omni_ray.quality.documents import document_starts
 from omni_ray.quality.hold_out import held_out_rows
 from omni_ray.quality.pack import Counter, pack_rows
@@ -274,9 +275,12 @@ def _records_of(piece: Piece, plan: Plan, form: Format, aside: list[str]) -> Ite
     needs_media = form.has_media and not _has_media(piece, plan)
     writer = _media_writer(piece, plan, form)
     done = 0
-    with piece.storage.open(piece.manifest.shard.file) as file:
-        # What is held out is known by its bytes.
-        with_media = needs_media or (plan.holdout > 0 and form.has_media)
+    # What is held out is known by its bytes.
+    with_media = needs_media or (plan.holdout > 0 and form.has_media)
+    shard = piece.storage, piece.manifest.unit, piece.manifest.shard, piece.corpus, plan.modality
+    if with_media or not form.has_media:
+        check_whole(*shard)
+    with opened(*shard) as file:
         tables = _tables(piece, plan.modality, pq.ParquetFile(file), with_media=with_media)
         for rows, samples in tables if plan.packing is None else _whole_documents(tables):
             if needs_media:

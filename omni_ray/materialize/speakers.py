@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from omni_ray.pipeline.store import CorpusStore, Manifest
+from omni_ray.pipeline.whole import opened
 from omni_ray.quality.hold_out import known_speakers
 
 Groups = Literal["by speaker", "one speaker", "speakers unknown"]
@@ -23,7 +24,7 @@ def groups_of(corpus: CorpusStore, parts: Iterable[tuple[Manifest, int]]) -> Gro
     """
     found: set[str] = set()
     for manifest, take in parts:
-        with corpus.storage.open(manifest.shard.file) as file:
+        with opened(corpus.storage, manifest.unit, manifest.shard, corpus.name, corpus.modality) as file:
             column = pq.read_table(file, columns=["speaker"])["speaker"].slice(0, take)
         found.update(pc.unique(pc.drop_null(known_speakers(column))).to_pylist())
         if len(found) > 1:

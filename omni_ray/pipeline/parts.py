@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.store import CorpusStore, Manifest
+from omni_ray.pipeline.whole import opened
 from omni_ray.storage import Storage
 
 
@@ -55,7 +56,7 @@ def _part(corpus: CorpusStore, manifest: Manifest, take: int) -> Part:
     rows, over = shard.rows, 0
     if take < manifest.samples:
         kind = modality_of(corpus.modality)
-        with corpus.storage.open(shard.file) as file:
+        with opened(corpus.storage, manifest.unit, shard, corpus.name, corpus.modality) as file:
             table = pq.read_table(file, columns=list(kind.counting_columns))
         sums = np.cumsum(kind.samples_per_row(table))
         rows = int(np.searchsorted(sums, take)) + 1

@@ -14,6 +14,7 @@ from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.stages import Job
 from omni_ray.pipeline.store import FINGERPRINT, CorpusState, CorpusStore, Cut, Manifest
 from omni_ray.pipeline.units import Unit, prefixes
+from omni_ray.pipeline.whole import opened
 from omni_ray.unread import Files
 
 
@@ -94,7 +95,8 @@ class Request:
     def _records_of_first(self, index: int, samples: int) -> int:
         """How many input records the first ``samples`` samples of a unit stand for."""
         modality = self.job.modality
-        with self.store.storage.open(self._fresh[index].shard.file) as file:
+        store, shard = self.store, self._fresh[index].shard
+        with opened(store.storage, index, shard, store.name, store.modality) as file:
             rows = pq.read_table(file, columns=list(modality.counting_columns))
         records = 0
         for of_row, gives in zip(modality.records_per_row(rows), modality.samples_per_row(rows), strict=True):

@@ -8,6 +8,7 @@ later step needs (materialize, status, verify, plan) is read from here, never fr
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -70,17 +71,24 @@ class Manifest:
 
     def as_json(self) -> bytes:
         """The manifest file's bytes; deterministic."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True, indent=1).encode() + b"\n"
+        value = {"format": FORMAT, **asdict(self)}
+        return json.dumps({**value, "digest": _digest(value)}, sort_keys=True, indent=1).encode() + b"\n"
 
     @classmethod
     def from_json(cls, data: bytes) -> Manifest:
-        """Raises ValueError, KeyError or TypeError where ``data`` is not a manifest of this format."""
+        """Raises ValueError, KeyError or TypeError where ``data`` is not a manifest of this format, as it was written."""
         value = json.loads(data)
+        if (digest := value.pop("digest", None)) is not None and digest != _digest(value):
+            raise ValueError("not as it was written")
         if value.pop("format") != FORMAT:
             raise ValueError("another format")
         value["shard"] = Written(**value["shard"])
         value["quarantine"] = Written(**value["quarantine"]) if value["quarantine"] else None
         return cls(**value)
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 _PART = re.compile(r"part-(\d{5,})(\.quarantine)?\.(parquet|json)")
@@ -236,7 +244,7 @@ class CorpusStore:
             return None
         except (ValueError, KeyError, TypeError) as error:
             raise OmniError(
-                f"{self.storage.shown}/{CORPUS_FILE} is not readable ({error}); run prepare with --reset"
+                f"{self.storage.shown}/{CORPUS_FILE} is not readable ({error}); run the same `omni-ray prepare {self.modality}` again with --reset"
             ) from error
 
     def save_state(self, state: CorpusState) -> None:
@@ -255,6 +263,8 @@ class CorpusStore:
         try:
             data = self.storage.read(f"{part_name(unit)}.json")
             manifest = Manifest.from_json(data)
+            if manifest.unit != unit:
+                raise ValueError("of another unit")
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
         self._read[unit] = len(data), manifest
@@ -291,9 +301,19 @@ class CorpusStore:
             for unit, manifest in committed.items()
             if unit < len(fingerprints) and manifest.fingerprint == fingerprints[unit]
         }
+        for unit, manifest in list(fresh.items()):
+            # What nobody reads before a person does is small enough to be looked at here.
+            if manifest.quarantine is not None and self.is_damaged(manifest.quarantine):
+                del fresh[unit]
         for unit in {unit for unit, _ in _parts(files)} - fresh.keys():
             self.remove_unit(unit)
         return fresh
+
+    def is_damaged(self, file: Written) -> bool:
+        """Whether a small file is not as it was committed; object stores look after their bytes themselves."""
+        if not self.storage.is_local:
+            return False
+        return hashlib.sha256(self.storage.read(file.file)).hexdigest() != file.sha256
 
     def parts(self) -> Iterator[tuple[Manifest, int]]:
         """The shards that count, in canonical order, each with the number of its samples to take.

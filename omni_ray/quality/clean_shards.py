@@ -21,8 +21,9 @@ from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.parts import Part, read_rows, training_parts
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.stages import write_shard
-from omni_ray.pipeline.store import Manifest, Store, part_name
+from omni_ray.pipeline.store import Manifest, Store, Written, part_name
 from omni_ray.pipeline.tasks import Runner, on_ray
+from omni_ray.pipeline.whole import check_whole, is_whole
 from omni_ray.quality.clean import clean_table, rules_of
 from omni_ray.quality.clean_media import with_captions
 from omni_ray.quality.cleaned import Cleaning, digest
@@ -164,13 +165,21 @@ class _Made:
         except (ValueError, KeyError, TypeError):
             return None
         wanted = [each for each in (manifest.shard, manifest.quarantine) if each is not None]
-        is_whole = all(files.get(each.file) == each.bytes for each in wanted)
-        return manifest if is_whole and manifest.fingerprint == fingerprint else None
+        is_there = all(files.get(each.file) == each.bytes for each in wanted)
+        if not is_there or manifest.fingerprint != fingerprint or manifest.unit != shard.unit:
+            return None
+        # What was removed is read by people alone, and small enough to be looked at here.
+        is_damaged = manifest.quarantine is not None and not is_whole(shard.storage, manifest.quarantine)
+        return None if is_damaged else manifest
 
 
 def _rule_shard(shard: _Shard) -> Manifest:
     schema = modality_of(shard.modality).schema
-    tables = list(read_rows(shard.part)) if shard.part is not None else []
+    part = shard.part
+    if part is not None:
+        written = Written(part.file, part.shard_rows, part.bytes, part.sha256)
+        check_whole(part.storage, shard.unit, written, shard.corpus, shard.modality)
+    tables = list(read_rows(part)) if part is not None else []
     rows = pa.concat_tables(tables) if tables else schema.empty_table()
     cleaned = clean_table(rows, shard.modality, shard.settings.preset, shard.settings.rules, shard.title)
     return _commit(shard, shard.rules_file, cleaned, shard.fingerprint)

@@ -47,8 +47,15 @@ class Cleaning:
             return {}
         except (ValueError, KeyError, TypeError) as error:
             raise OmniError(
-                f"{self.storage.shown}/{_FILE} is not readable ({error}); remove it and run `omni-ray clean {self.modality}`"
+                f"{self.storage.shown}/{_FILE} is not readable ({error}); `omni-ray clean {self.modality} --preset default` (or another one) starts cleaning anew"
             ) from error
+
+    def forget_unreadable(self) -> None:
+        """Remove settings that cannot be read: others are about to be noted."""
+        try:
+            _ = self._saved
+        except OmniError:
+            self.storage.delete(_FILE)
 
     @property
     def settings(self) -> Settings | None:
@@ -59,7 +66,9 @@ class Cleaning:
     def is_fresh(self) -> bool:
         """Whether what is cleaned is what is committed. Raises OmniError where a needed unit is not committed."""
         settings = self.settings
-        return settings is not None and self._saved.get("made_of") == self.made_of(settings)
+        if settings is None or self._saved.get("made_of") != self.made_of(settings):
+            return False
+        return all(corpus.is_whole for corpus in self.corpora())
 
     def made_of(self, settings: Settings) -> str:
         """Digest of all that the cleaned shards depend on."""
@@ -140,6 +149,13 @@ class CleanedCorpus(CorpusStore):
             )
         for manifest in required:
             yield manifest, manifest.samples
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether each cleaned shard is there, with its size."""
+        units = self._units()
+        lists = [manifest.quarantine for manifest in units if manifest.quarantine is not None]
+        return len(units) == self._required and not any(map(self.is_damaged, lists))
 
     @property
     def _required(self) -> int:

@@ -9,7 +9,9 @@ left out and counted, and declared sizes are neither believed nor allocated.
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
+import json
 import os
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
@@ -24,6 +26,7 @@ from omni_ray.sources import listing
 from omni_ray.sources.furniture import is_furniture
 from omni_ray.sources.listing import Listing, Member
 from omni_ray.sources.tree import Entries, MemberDamaged, Refused, Tree, is_safe_name
+from omni_ray.storage import write_atomic
 
 ENDINGS = {
     ".zip": "zip",
@@ -42,6 +45,8 @@ MAX_RATIO = 1100
 RATIO_FLOOR = 64 << 20
 """Below this size nobody minds how well something was compressed."""
 _MAX_NAME = 4096
+_SEAL, _HASHED = ".seal.json", 256 << 20
+"""Ending of the file that says what the cache's files are, and up to how many bytes they are hashed."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -99,12 +104,31 @@ class ArchiveTree(Tree):
         self._cache = cache
         self._place = f"{self.path.name[:80]}-{_digest(os.fspath(self.path.absolute()))}-"
         self._key = self._place + _digest(str(self.size_and_time))
-        if not all(self._kept(ending).exists() for ending in self._endings()):
+        if not self._is_sealed():
             self._index()
+            self._seal()
 
     def _endings(self) -> tuple[str, ...]:
         """Endings of the files that the cache keeps of this archive."""
         return (".arrow",)
+
+    def _is_sealed(self) -> bool:
+        """Whether the cache's files are as they were made: a disk, or a user, may have damaged them."""
+        try:
+            seals = json.loads(self._kept(_SEAL).read_bytes())
+            return all(seals[ending] == self._seal_of(ending) for ending in self._endings())
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def _seal(self) -> None:
+        seals = {ending: self._seal_of(ending) for ending in self._endings()}
+        write_atomic(self._kept(_SEAL), json.dumps(seals).encode())
+
+    def _seal_of(self, ending: str) -> list[Any]:
+        path = self._kept(ending)
+        size = path.stat().st_size
+        # An unpacked copy may be as large as the corpus: its size must do.
+        return [size, hashlib.sha256(path.read_bytes()).hexdigest() if size <= _HASHED else ""]
 
     def _kept(self, ending: str) -> Path:
         return self._cache / f"{self._key}{ending}"
