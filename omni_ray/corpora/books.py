@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.sources.encoding import HINT
+from omni_ray.sources.furniture import is_documentation
+from omni_ray.sources.kinds import kind_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,9 +26,12 @@ _MAX_BOOK_BYTES = 64 << 20
 
 _LINE_FILE = re.compile(r"books_large[^/]*\.txt(?:\.(?:gz|bz2|xz|zst))?$", re.IGNORECASE)
 _EPUB_TEXT = re.compile(r"(?:^|/)epubtxt/[^/]+\.txt$|\.epub\.txt$", re.IGNORECASE)
-_NUMBERED = re.compile(r"(?:^|/)(?:pg)?([1-9]\d{0,5})(-\w+)?\.txt(?:\.utf-?8)?$", re.IGNORECASE)
+_NUMBERED = re.compile(r"(?:^|/)(?:pg)?([1-9]\d{0,5})(-\w+|_text|_raw)?\.txt(?:\.utf-?8)?$", re.IGNORECASE)
+_STRIPPED = re.compile(r"(?:^|/)pg[1-9]\d{0,5}_(?:text|raw)\.txt$", re.IGNORECASE)
+"""Project Gutenberg's books as the Standardized Project Gutenberg Corpus calls them."""
 _OTHER_TEXT = re.compile(r"\.txt$", re.IGNORECASE)
 _HEAD_BYTES = 4096
+_FEWEST_LETTERS = 20
 
 # Well-known books, the most read of Project Gutenberg's first six thousand.
 _CLASSICS = (
@@ -48,8 +54,8 @@ class Books(Corpus):
     homepage = "https://www.gutenberg.org"
     size = "75,000 books, 30 GB of text; 56 classics (45 MB) are downloaded"
     layout = (
-        "Project Gutenberg's <number>.txt, <number>-0.txt, <number>-8.txt or pg<number>.txt in any folders, "
-        "BookCorpus's books_large_p*.txt or epubtxt/*.txt, or Parquet, JSONL or CSV files with a column called text"
+        "Project Gutenberg's <number>.txt, <number>-0.txt, <number>-8.txt, pg<number>.txt or PG<number>_text.txt in any folders, "
+        "other books as a .txt file each, BookCorpus's books_large_p*.txt or epubtxt/*.txt, or Parquet, JSONL or CSV files with a column called text"
     )
     categories = ("general",)
     version = 2
@@ -72,10 +78,13 @@ class Books(Corpus):
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         """Byte ranges of the line files, by name; then groups of books: numbered ones by number, others by name."""
+        from omni_ray.sources.copies import names_once
         from omni_ray.sources.line_blocks import line_ranges
+        from omni_ray.sources.tables import table_format
 
         books: dict[str, list[str]] = {}
-        for name in tree.names():
+        others: dict[str, list[str]] = {}
+        for name in names_once(tree):
             if _LINE_FILE.search(name):
                 for part in line_ranges(tree, name, options):
                     expected = 1 + ((part["end"] or tree.size(name)) - part["start"]) // _BYTES_PER_LINE
@@ -84,6 +93,11 @@ class Books(Corpus):
             book = _book_of(tree, name)
             if book is not None:
                 books.setdefault(book, []).append(name)
+            elif _is_other_book(tree, name):
+                others[name] = [name]
+        if books or not any(map(table_format, tree.names())):
+            # Beside a table, and without a book, such files are notes about it.
+            books |= others
         books = {book: names for number in books for book, names in _told_apart(tree, number, books[number])}
         numbered = iter(
             sorted(books, key=lambda book: (not book.isdecimal(), len(book) if book.isdecimal() else 0, book))
@@ -129,6 +143,26 @@ def _book_of(tree: Tree, name: str) -> str | None:
     return declared[1].decode() if declared else name
 
 
+def _is_prose(head: bytes) -> bool:
+    """Whether a file that has no header is a text at all: not labels, counts or boxes."""
+    visible = "".join(head.decode("utf-8", "replace").split())
+    return max(_FEWEST_LETTERS, len(visible) / 2) < sum(map(str.isalpha, visible))
+
+
+def _is_other_book(tree: Tree, name: str) -> bool:
+    """Whether a text may be a book of somebody's own: not a read-me, nor a transcript or caption among its media."""
+    folder, _, base = name.rpartition("/")
+    if not _OTHER_TEXT.search(base) or is_documentation(base) or "." in base[:-4] or _has_media(tree, folder):
+        return False
+    with tree.open(name) as file:
+        return _is_prose(file.read(_HEAD_BYTES))
+
+
+@lru_cache(maxsize=64)
+def _has_media(tree: Tree, folder: str) -> bool:
+    return any(kind_of(name).holds in {"audio", "picture", "video"} for name in tree.children(folder)[1])
+
+
 def _told_apart(tree: Tree, book: str, names: list[str]) -> Iterator[tuple[str, list[str]]]:
     """Books of one number: Project Gutenberg's files of it, anywhere, are one book; so are other people's files in one
     folder that differ in ``-0`` and ``-8`` alone. Any other is a book of its own, called by its folder and name."""
@@ -144,6 +178,8 @@ def _told_apart(tree: Tree, book: str, names: list[str]) -> Iterator[tuple[str, 
 
 
 def _is_gutenbergs(tree: Tree, name: str) -> bool:
+    if _STRIPPED.search(name):
+        return True
     with tree.open(name) as file:
         return b"Project Gutenberg" in file.read(_HEAD_BYTES)
 

@@ -11,6 +11,7 @@ from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.corpora.caption_values import caption_texts
 from omni_ray.corpora.listed_pictures import Listed, read_json, read_listed, units_of_lists
 from omni_ray.errors import SourceError
+from omni_ray.sources.archives import archive_kind
 from omni_ray.sources.tree import Tree
 
 _MAX_JSON_BYTES = 2 << 30
@@ -74,7 +75,7 @@ def _find(tree: Tree) -> tuple[dict[str, str], list[str]]:
                         f"coco: {tree.location} has two lists of {found[1]} that differ, {first} and {prefix + file}; take one out"
                     )
         for name in list(folders):
-            if name.lower().startswith(("train", "val", "test")):
+            if name.lower().startswith(("train", "val", "test")) and archive_kind(name) is None:
                 places.append(prefix + name)
                 folders.remove(name)
     return lists, places

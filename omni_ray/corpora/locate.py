@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.sources.census import Claims, account
+from omni_ray.sources.furniture import is_documentation, is_furniture
 from omni_ray.unread import Files
 
 if TYPE_CHECKING:
@@ -141,31 +143,50 @@ def locate(
 
 
 def _places(corpus: Corpus, source: str) -> Iterator[str]:
-    """A folder that holds many corpora holds this one in a folder of its name; else the source itself is meant.
+    """Where to look, in order: the source, and the folder in it that is called by the corpus.
 
-    Beside an archive, a folder of the corpus's name is the part of it that is unpacked, and the source is the whole.
+    A folder of many corpora holds each in a folder of its name, and that one is meant first. Beside other things than
+    corpora (a library with folders books, essays and letters) it is a part, and the whole is meant.
     """
-    from omni_ray.sources import open_tree
-    from omni_ray.sources.archives import archive_kind
     from omni_ray.sources.remote import is_remote
 
-    wanted = corpus.name.replace("_", "")
+    named, others = _by_name(corpus, source)
+    base, question, options = source.partition("?") if is_remote(source) else (source, "", "")
+    inside = [f"{base.rstrip('/')}/{name}{question}{options}" for name in named]
+    yield from [source, *inside] if any(map(_is_data, others)) and not _are_corpora(others) else [*inside, source]
+
+
+def _by_name(corpus: Corpus, source: str) -> tuple[list[str], list[str]]:
+    """The folders in a source that are called by the corpus, and what else is there."""
+    from omni_ray.sources import open_tree
+    from omni_ray.sources.remote import is_remote
+
     folder = Path(source.removeprefix("file://")).expanduser()
     if is_remote(source):
-        base, question, options = source.partition("?")
-        for name in open_tree(source).children("")[0]:
-            if _plain(name) == wanted:
-                yield f"{base.rstrip('/')}/{name}{question}{options}"
+        folders, files = open_tree(source).children("")
     elif folder.is_dir():
         try:
-            entries = sorted(folder.iterdir())
+            with os.scandir(folder) as entries:
+                there = sorted((entry.name, entry.is_dir()) for entry in entries)
         except PermissionError:
             raise SourceError(f"{source}: no permission to read this folder") from None
-        if not any(map(archive_kind, entries)):
-            for entry in entries:
-                if entry.is_dir() and _plain(entry.name) == wanted:
-                    yield str(entry)
-    yield source
+        folders, files = ([name for name, is_folder in there if is_folder is kind] for kind in (True, False))
+    else:
+        return [], []
+    named = [name for name in folders if _plain(name) == _plain(corpus.name)]
+    return named, [name for name in (*folders, *files) if name not in named]
+
+
+def _is_data(name: str) -> bool:
+    return not is_furniture(name) and not is_documentation(name)
+
+
+def _are_corpora(names: Iterable[str]) -> bool:
+    """Whether one of these is called by a corpus, or a modality."""
+    from omni_ray.corpora.registry import all_corpora
+
+    known = {_plain(name) for corpus in all_corpora() for name in (corpus.name, corpus.modality)}
+    return any(_plain(name) in known for name in names)
 
 
 def _plain(name: str) -> str:

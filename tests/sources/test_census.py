@@ -9,6 +9,7 @@ import pytest
 
 from omni_ray.corpora.audio_files import AudioFiles
 from omni_ray.corpora.base import Corpus, Options
+from omni_ray.corpora.books import Books
 from omni_ray.corpora.coco import Coco
 from omni_ray.corpora.image_captions import ImageCaptions
 from omni_ray.corpora.locate import locate
@@ -144,3 +145,15 @@ def test_every_picture_ending_is_a_picture() -> None:
     assert all(kind_of(f"x{ending}").label == "" for ending in PICTURES)
     assert kind_of("a.JSONL.gz").ending == ".jsonl.gz" and kind_of("LICENSE").ending == ""
     assert all(why.meaning for why in REASONS.values())
+
+
+def test_a_folder_called_by_the_corpus_is_part_of_a_library_but_one_of_many_corpora(tmp_path: Path) -> None:
+    for name in ("12.txt", "books/1.txt", "essays/2.txt"):
+        put(tmp_path, name, "A sentence that is long enough for a book.")
+    assert files_of(Books(), tmp_path).read == 3
+    put(tmp_path, "wikipedia/readme.txt")
+    assert files_of(Books(), tmp_path).read == 1
+    put(tmp_path / "alone", "books/1.txt", "A sentence that is long enough for a book.")
+    put(tmp_path / "alone", "README.md")
+    files = files_of(Books(), tmp_path, "alone/source")
+    assert files.read == 1 and not files.unread

@@ -299,3 +299,25 @@ def test_books_numbered_alike_are_editions_only_where_they_are_gutenbergs(tmp_pa
         ("7", "7/7-8.txt", "duplicate_edition"),
         ("second/1", "second/1.txt", "duplicate_edition"),
     ]
+
+
+def test_books_without_a_header_beside_gutenbergs_and_alone(tmp_path: Path) -> None:
+    header = "The Project Gutenberg EBook of X\n\n*** START OF THE PROJECT GUTENBERG EBOOK X ***\n\n"
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "My Novel.txt").write_text("It was a dark and stormy night in the old town.\n")
+    (own / "紅樓夢.txt").write_text("滿紙荒唐言，一把辛酸淚。都云作者癡，誰解其中味？" * 3, "utf-8")
+    (own / "PG1342_text.txt").write_text("It is a truth universally acknowledged.\n")
+    (own / "PG1342_raw.txt").write_text(f"{header}It is a truth universally acknowledged.\n")
+    (own / "counts.txt").write_text("1 2 3 4 5\n6 7 8 9 10\n")
+    (own / "photos").mkdir()
+    (own / "photos" / "dog.jpg").write_bytes(b"jpeg")
+    (own / "photos" / "dog.txt").write_text("A dog that runs through the park on a Sunday.")
+    kept, rejected = read(FolderTree(own))
+    assert [row["id"] for row in kept] == ["1342", "My Novel.txt", "紅樓夢.txt"]
+    assert [r.reason for r in rejected] == ["duplicate_edition"]
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "notes.txt").write_text("What is in the table beside this file, and why.")
+    (notes / "books.csv").write_text("text\nA book.\n")
+    assert list(CORPUS.units(FolderTree(notes), Options())) == []
