@@ -149,5 +149,5 @@ def test_half_a_corpus_is_said_where_nothing_may_be_fetched(tmp_path: Path) -> N
     folder = downloads_folder(tmp_path, corpus)
     folder.mkdir(parents=True)
     (folder / "annotations_trainval2017.zip").write_bytes(coco("annotations_trainval2017.zip"))
-    with pytest.raises(SourceError, match="are in no folder beside them; put them into train2017"):
+    with pytest.raises(SourceError, match="captions_train2017"):
         find(corpus, tmp_path, download=False)
