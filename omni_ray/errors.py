@@ -6,6 +6,9 @@ Exit codes are a contract: 0 done; 1 finished, but the result falls short; 2 wro
 
 from __future__ import annotations
 
+import errno
+import re
+
 from omni_ray.visible import visible
 
 DONE = 0
@@ -50,3 +53,55 @@ def missing_package(module: str | None) -> str:
     name = (module or "a package").partition(".")[0]
     package = _PIP_NAMES.get(name, name)
     return f"this needs {package}, which is not installed; pip install {package}, on every machine that takes part"
+
+
+class StorageError(OmniError, OSError):
+    """An object store refused, or was out of reach. An OSError too, as a disk's refusal would be."""
+
+
+DISK_FULL = "the disk is full; free some space and run the same command again to go on"
+_BY_NUMBER = {
+    errno.EROFS: "is on a read-only disk; choose another --root, or mount it for writing",
+    errno.EACCES: "permission denied; choose another --root or mend its rights",
+    errno.EPERM: "permission denied; choose another --root or mend its rights",
+    errno.EMFILE: "too many files are open; raise the limit (`ulimit -n`)",
+    errno.ENFILE: "too many files are open on this machine",
+    errno.ENAMETOOLONG: "its name is longer than this file system takes",
+}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_BY_CODE = {
+    "NO_SUCH_BUCKET": "there is no such bucket",
+    "NETWORK_CONNECTION": "cannot be reached; check the network and the endpoint",
+    "ACCESS_DENIED": "access is denied; check the credentials and what they may do",
+    "INVALID_ACCESS_KEY_ID": "access is denied; check the credentials",
+    "SIGNATURE_DOES_NOT_MATCH": "access is denied; check the credentials",
+    "UNKNOWN": "refused a request",
+}
+_CODE = re.compile(r"AWS Error ([A-Z_]+)(?: \(HTTP status (\d+)\))? during (\w+)")
+
+
+def of_system(error: OSError) -> OmniError:
+    """What the operating system said, in a sentence of ours."""
+    if error.errno in _FULL or "No space left on device" in str(error) or "Disk quota exceeded" in str(error):
+        return OmniError(DISK_FULL)
+    why = _BY_NUMBER.get(error.errno or 0) or (error.strerror or str(error)).lower()
+    return OmniError(f"{error.filename}: {why}" if error.filename else why)
+
+
+def of_store(place: str, error: OSError) -> StorageError:
+    """What an object store said, in a sentence of ours.
+
+    Args:
+        place: the store, as people may see it.
+        error: as pyarrow raised it, with pages of what the store's own library says.
+    """
+    found = _CODE.search(str(error))
+    if found is None:
+        said = str(error).partition("(Request ID")[0].partition("; Details:")[0]
+        return StorageError(f"{place}: {said[:300]}; run the same command again to go on", exit_code=FALLS_SHORT)
+    code, status, call = found.groups()
+    code = "ACCESS_DENIED" if status in {"401", "403"} else code
+    is_refusal = code in _BY_CODE and code not in {"NETWORK_CONNECTION", "UNKNOWN"}
+    why = _BY_CODE.get(code) or f"does not answer as it should ({code.lower().replace('_', ' ')})"
+    again = "" if is_refusal else "; run the same command again to go on"
+    return StorageError(f"{place}: {why} ({call}){again}", exit_code=WRONG_INPUT if is_refusal else FALLS_SHORT)

@@ -15,10 +15,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from omni_ray.errors import OmniError
+from omni_ray.errors import OmniError, of_store
 
 if TYPE_CHECKING:
-    from pyarrow.fs import FileSystem
+    from pyarrow.fs import FileInfo, FileSystem
 
     from omni_ray.fence import Fence
 
@@ -167,9 +167,10 @@ class Storage:
                 file.write(data)
             return
         self._permit()
-        filesystem, path = self._remote_path(name)
-        with filesystem.open_output_stream(path, compression=None) as stream:
-            stream.write(data)
+        with self._remotely():
+            filesystem, path = self._remote_path(name)
+            with filesystem.open_output_stream(path, compression=None) as stream:
+                stream.write(data)
 
     def _permit(self) -> None:
         if self._fence is not None:
@@ -179,9 +180,10 @@ class Storage:
         """All bytes under ``name``. Raises FileNotFoundError."""
         if self.is_local:
             return self._local(name).read_bytes()
-        filesystem, path = self._remote_path(name)
-        with filesystem.open_input_stream(path, compression=None) as stream:
-            return bytes(stream.read())
+        with self._remotely():
+            filesystem, path = self._remote_path(name)
+            with filesystem.open_input_stream(path, compression=None) as stream:
+                return bytes(stream.read())
 
     def open(self, name: str) -> Any:
         """A random-access Arrow file of ``name`` (memory-mapped locally). Raises FileNotFoundError."""
@@ -190,8 +192,9 @@ class Storage:
         if self.is_local:
             path = self._local(name)
             return pa.memory_map(str(path), "rb") if path.stat().st_size else pa.BufferReader(b"")
-        filesystem, path_ = self._remote_path(name)
-        return filesystem.open_input_file(path_)
+        with self._remotely():
+            filesystem, path_ = self._remote_path(name)
+            return filesystem.open_input_file(path_)
 
     def files(self) -> dict[str, int]:
         """Committed files directly in this folder and their sizes in bytes; empty where it does not exist."""
@@ -202,19 +205,29 @@ class Storage:
                     return {e.name: e.stat().st_size for e in entries if e.is_file() and not e.name.startswith(".")}
             except (FileNotFoundError, NotADirectoryError):
                 return {}
-        from pyarrow import fs
-
-        filesystem, root = self._filesystem()
-        infos = filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True))
-        return {info.base_name: info.size for info in infos if info.type == fs.FileType.File}
+        return {info.base_name: info.size for info in self._listed() if info.is_file}
 
     def times(self) -> dict[str, float]:
         """When the files directly in this folder were written, in seconds, by the clock of the store."""
+        return {info.base_name: (info.mtime_ns or 0) / 1e9 for info in self._listed() if info.is_file}
+
+    def _listed(self) -> list[FileInfo]:
+        """What lies directly in this folder of an object store: files and folders."""
         from pyarrow import fs
 
-        filesystem, root = self._filesystem()
-        infos = filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True))
-        return {info.base_name: (info.mtime_ns or 0) / 1e9 for info in infos if info.type == fs.FileType.File}
+        with self._remotely():
+            filesystem, root = self._filesystem()
+            return list(filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True)))
+
+    @contextmanager
+    def _remotely(self) -> Iterator[None]:
+        """What an object store says is one sentence, but for a file that is not there."""
+        try:
+            yield
+        except (FileNotFoundError, OmniError):
+            raise
+        except OSError as error:
+            raise of_store(self.shown, error) from error
 
     def map(self, read: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """``read`` of each item, in order; many at once where each is a round trip to an object store."""
@@ -232,11 +245,7 @@ class Storage:
             if not self.local_root.is_dir():
                 return []
             return sorted(e.name for e in os.scandir(self.local_root) if e.is_dir() and not e.name.startswith("."))
-        from pyarrow import fs
-
-        filesystem, root = self._filesystem()
-        infos = filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True))
-        return sorted(info.base_name for info in infos if info.type == fs.FileType.Directory)
+        return sorted(info.base_name for info in self._listed() if not info.is_file)
 
     def delete(self, name: str) -> None:
         """Remove ``name``; nothing happens where it does not exist. Raises OmniError as :meth:`write` does."""
@@ -244,8 +253,8 @@ class Storage:
         if self.is_local:
             self._local(name).unlink(missing_ok=True)
             return
-        filesystem, path = self._remote_path(name)
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError), self._remotely():
+            filesystem, path = self._remote_path(name)
             filesystem.delete_file(path)
 
     def remove_temporaries(self) -> None:

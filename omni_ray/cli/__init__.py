@@ -2,119 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
-from collections.abc import Callable
-from typing import Annotated, Any, NoReturn
-
-import typer
-
-from omni_ray import __version__
-from omni_ray.cli import (
-    clean,
-    combine,
-    demo,
-    doctor,
-    export,
-    listing,
-    options,
-    plan,
-    prepare,
-    report,
-    status,
-    submit,
-    synth,
-    tokenizer,
-    verify,
-)
-from omni_ray.cli.printing import echo, echo_lines
-from omni_ray.errors import FALLS_SHORT, INTERRUPTED, WRONG_INPUT, OmniError, missing_package
-from omni_ray.pipeline.progress import stop_showing
-from omni_ray.pipeline.session import terminate_as_interrupt
-from omni_ray.verbosity import is_verbose
-
-_INTERRUPTED = "interrupted; run the same command again to go on"
-
-app = typer.Typer(
-    name="omni-ray",
-    help="Public corpora in, training-ready data out: text, speech, images and OCR, every record accounted for.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-
-def _show_version(is_asked: bool) -> None:
-    if is_asked:
-        echo(f"omni-ray {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _before(
-    version: Annotated[
-        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
-    ] = False,
-) -> None:
-    pass
-
-
-app.command("prepare")(options.common(prepare.prepare))
-app.command("clean")(options.common(clean.clean))
-app.command("combine")(options.common(combine.combine))
-app.command("verify")(options.common(verify.verify))
-app.command("plan")(options.common(plan.plan))
-app.command("status")(options.common(status.status))
-app.command("list")(options.common(listing.list_corpora))
-app.command("doctor")(options.common(doctor.doctor))
-app.command("synth")(options.common(synth.synth))
-app.command("report")(options.common(report.report))
-app.command("demo")(options.common(demo.demo))
-app.command("submit", context_settings=submit.CONTEXT)(submit.submit)
-app.add_typer(tokenizer.app, name="tokenizer")
-app.add_typer(export.app, name="export")
+from omni_ray import interrupts
 
 
 def main() -> None:
     """Entry point of the ``omni-ray`` command."""
-    run(app)
+    with interrupts.at_once():
+        from omni_ray.cli import commands
 
-
-def run(command: Callable[[], Any]) -> None:
-    """Run a typer command, with the contract's exit codes and one line for what the user can mend."""
-    try:
-        with terminate_as_interrupt():
-            try:
-                command()
-            finally:
-                stop_showing()
-    except OmniError as error:
-        _end(str(error), error.exit_code)
-    except SystemExit as ended:
-        # Typer turns Ctrl-C into an exit code of its own, without a word.
-        if isinstance(getattr(ended.__context__, "__cause__", None), KeyboardInterrupt):
-            _end(_INTERRUPTED, INTERRUPTED, with_traceback=False)
-        raise
-    except KeyboardInterrupt:
-        _end(_INTERRUPTED, INTERRUPTED, with_traceback=False)
-    except BrokenPipeError:
-        sys.exit(0)
-    except PermissionError as error:
-        _end(f"{error.filename}: permission denied; choose another --root or mend its rights", WRONG_INPUT)
-    except OSError as error:
-        _end(f"{error.filename or 'output'}: {(error.strerror or str(error)).lower()}", WRONG_INPUT)
-    except ModuleNotFoundError as error:
-        _end(missing_package(error.name), WRONG_INPUT)
-    except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        _end(f"a fault of omni-ray itself ({what}, {place.filename}:{place.lineno}); with -v it says more", FALLS_SHORT)
-
-
-def _end(text: str, exit_code: int, *, with_traceback: bool = True) -> NoReturn:
-    """One line, and before it, for those who asked, where it came from."""
-    if with_traceback and is_verbose():
-        echo_lines(traceback.format_exc(), err=True)
-    echo(f"omni-ray: {text}", err=True)
-    sys.exit(exit_code)
+        commands.run(commands.app)

@@ -16,7 +16,7 @@ from omni_ray.cli.printing import echo
 
 def main(modality: str) -> None:
     """Run the script of ``modality``."""
-    from omni_ray.cli import run
+    from omni_ray.cli.commands import run
 
     def download(
         dataset: Annotated[

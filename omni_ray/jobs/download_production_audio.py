@@ -1,11 +1,14 @@
 """Prepare audio training data: `python -m omni_ray.jobs.download_production_audio --dataset all --combine`."""
 
-from omni_ray.cli import download_job
+from omni_ray import interrupts
 
 
 def main() -> None:
     """Run the script."""
-    download_job.main("audio")
+    with interrupts.at_once():
+        from omni_ray.cli import download_job
+
+        download_job.main("audio")
 
 
 if __name__ == "__main__":

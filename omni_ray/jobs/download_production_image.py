@@ -1,11 +1,14 @@
 """Prepare images training data: `python -m omni_ray.jobs.download_production_image --dataset all --combine`."""
 
-from omni_ray.cli import download_job
+from omni_ray import interrupts
 
 
 def main() -> None:
     """Run the script."""
-    download_job.main("images")
+    with interrupts.at_once():
+        from omni_ray.cli import download_job
+
+        download_job.main("images")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """Prepare text training data: `python -m omni_ray.jobs.download_production_text --dataset all --combine`."""
 
-from omni_ray.cli import download_job
+from omni_ray import interrupts
 
 
 def main() -> None:
     """Run the script."""
-    download_job.main("text")
+    with interrupts.at_once():
+        from omni_ray.cli import download_job
+
+        download_job.main("text")
 
 
 if __name__ == "__main__":

@@ -13,16 +13,20 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from omni_ray import interrupts
 from omni_ray.errors import FALLS_SHORT, OmniError
 from omni_ray.pipeline import lean
 from omni_ray.pipeline.private_folder import mark_of, private_folder
 from omni_ray.pipeline.processes import identity, is_dead
+from omni_ray.pipeline.reach import require_reachable
+from omni_ray.pipeline.room import require_room
+from omni_ray.pipeline.watch import watched
 from omni_ray.verbosity import is_verbose
 from omni_ray.visible import visible
 
@@ -37,6 +41,7 @@ _DRIVER = "OMNI_RAY_OWNER"
 only while it starts them: what else it starts is none of them."""
 _INSTALLED = b"-packages/ray/"
 _TITLE = b"ray::"
+_CORE = ("gcs_server", "raylet")
 
 
 def _local_environment() -> None:
@@ -88,7 +93,8 @@ class Connection:
         _quiet_environment()
         if self.address == "local":
             _local_environment()
-        import ray  # here, so that no two threads import it  # noqa: F401
+        with interrupts.held_back():
+            import ray  # here, so that no two threads import it  # noqa: F401
 
         self._size = num_cpus, num_gpus
         self._is_up, self._is_over = threading.Event(), threading.Event()
@@ -101,10 +107,12 @@ class Connection:
             try:
                 if self.address == "local":
                     end_orphans()
+                    require_room(self._size[0] or _usable_cpus())
                     _start_local(*self._size, stack.enter_context(private_folder(identity(os.getpid()))))
                 else:
                     import ray
 
+                    require_reachable(self.address)
                     ray.init(address=self.address, **_logging())
             except BaseException as error:
                 self._error = error
@@ -164,16 +172,22 @@ def ray_session(
     with terminate_as_interrupt():
         connection = begun or Connection(address, num_cpus, num_gpus)
         try:
-            import ray.data  # while Ray starts  # noqa: F401
+            with interrupts.held_back():
+                import ray.data  # while Ray starts  # noqa: F401
 
             with _unsaid():
                 connection.wait()
-                _interrupt_on_sigterm()  # ray.init may have put a handler of its own
                 _silence_ray_data()
-                with _hurried() if is_remote(connection.address) else lean.without_actors():
+                with _hurried() if is_remote(connection.address) else _on_machine():
                     yield
         finally:
             connection.close()
+
+
+@contextmanager
+def _on_machine() -> Iterator[None]:
+    with lean.without_actors(), watched(_core, end_own):
+        yield
 
 
 def is_connected() -> bool:
@@ -200,11 +214,12 @@ def _start_local(num_cpus: int | None, num_gpus: int | None, folder: Path) -> No
 
     try:
         try:
-            with lean.without_helpers(is_verbose()):
+            with watched(_core, end_own), lean.without_helpers(is_verbose()):
                 start()
         except Exception:  # whatever was amiss, the plain way may do
             ray.shutdown()
-            start()
+            with watched(_core, end_own):
+                start()
     finally:
         del os.environ[_DRIVER]
 
@@ -276,24 +291,20 @@ def _unsaid() -> Iterator[None]:
 
 @contextmanager
 def terminate_as_interrupt() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does: with Ray's processes stopped and exit code 130."""
-    before = _interrupt_on_sigterm()
-    try:
+    """SIGTERM ends the block as Ctrl-C does, with Ray's processes stopped, unless somebody handles it already."""
+    is_main = threading.current_thread() is threading.main_thread()  # which alone may set a handler
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt_on_sigterm() -> Any:
-    """Returns the handler there was before; None outside the main thread, which alone may set one."""
-    if threading.current_thread() is not threading.main_thread():
-        return None
+        return
 
     def interrupt(signum: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    return signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def end_orphans() -> int:
@@ -304,13 +315,44 @@ def end_orphans() -> int:
     started has inherited the driver's name. Whether a driver of another container lives cannot be seen from here: its
     processes are left to it. Does nothing where there is no ``/proc``.
     """
-    ended = 0
+    return _kill(process for process, driver in _processes() if is_dead(driver))
+
+
+def end_own() -> int:
+    """End the processes of this process's own local Ray, where it cannot end in order; returns how many there were."""
+    return _kill(_own())
+
+
+def _own() -> Iterator[Path]:
+    own = identity(os.getpid())
+    return (process for process, driver in _processes() if driver == own)
+
+
+def _core() -> dict[str, int]:
+    """The processes without which this process's local Ray is nothing, by name."""
+    found = {}
+    for process in _own():
+        with suppress(OSError):
+            name = (process / "cmdline").read_bytes().partition(b"\0")[0].rpartition(b"/")[2].decode()
+            if name in _CORE:
+                found[name] = int(process.name)
+    return found
+
+
+def _processes() -> Iterator[tuple[Path, str]]:
+    """The user's other processes that may be of a local Ray of ours, with the identity of its driver."""
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            pid = int(process.name)
-            if pid != os.getpid() and process.stat().st_uid == os.geteuid() and is_dead(_driver_of(process)):
-                os.kill(pid, signal.SIGKILL)
-                ended += 1
+            if int(process.name) != os.getpid() and process.stat().st_uid == os.geteuid():
+                yield process, _driver_of(process)
+
+
+def _kill(processes: Iterable[Path]) -> int:
+    ended = 0
+    for process in processes:
+        with suppress(OSError):
+            os.kill(int(process.name), signal.SIGKILL)
+            ended += 1
     return ended
 
 

@@ -13,7 +13,7 @@ import sentencepiece
 import soundfile
 from typer.testing import CliRunner
 
-from omni_ray.cli import app
+from omni_ray.cli.commands import app
 from omni_ray.demo import DemoReport, run_demo
 from omni_ray.training.clips import CTC_SHARE, needed_frames
 from omni_ray.training.configs import NAMES

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from omni_ray import api
-from omni_ray.cli import app
+from omni_ray.cli.commands import app
 from omni_ray.errors import OmniError
 from tests.made_store import commit, make_store, text_row
 

@@ -144,7 +144,7 @@ def main() -> None:
     import torch  # noqa: F401
 
     from omni_ray import api
-    from omni_ray.cli import app  # noqa: F401
+    from omni_ray.cli.commands import app  # noqa: F401
     from omni_ray.quality import clean_shards  # noqa: F401
 
     api.plan, api.verify, api.write_report  # noqa: B018 - imported when named

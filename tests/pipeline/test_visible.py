@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import omni_ray
-from omni_ray.cli import app, options
+from omni_ray.cli import options
+from omni_ray.cli.commands import app
 from omni_ray.cli.tables import render
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.progress import Reporter

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from omni_ray.cli import app
+from omni_ray.cli.commands import app
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.store import Store
 from omni_ray.pipeline.tasks import inline

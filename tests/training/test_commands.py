@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from omni_ray.cli import app
+from omni_ray.cli.commands import app
 from omni_ray.training import tasks
 
 Snapshot = Callable[[Path], dict[str, tuple[int, int, bytes]]]

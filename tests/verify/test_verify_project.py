@@ -12,7 +12,7 @@ import sentencepiece
 from sample_project import CAPTIONS, LINES, Project, make_project, picture, rows_as_csv
 from typer.testing import CliRunner
 
-from omni_ray.cli import app
+from omni_ray.cli.commands import app
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.session import ray_session
 from omni_ray.pipeline.store import CorpusState, Manifest, Store, Written
