@@ -71,7 +71,7 @@ class AudioFiles(Corpus):
                 yield {"id": ident, "where": name, "audio": audio, "path": path, "text": text, "speaker": speaker}
 
     def why_unread(self, name: str) -> str:
-        return "no_media" if name.endswith(_TEXTS) and not is_documentation(name.rpartition("/")[2]) else ""
+        return "no_media" if name.endswith(_TEXTS[:3]) and not is_documentation(name.rpartition("/")[2]) else ""
 
 
 def _transcript(text: str, sidecar: str, ident: str, where: str) -> str | Rejected:

@@ -20,7 +20,7 @@ BYTES_A_SECOND = 32_000
 EXPANSION = 12
 """How many times larger than its file a lossy recording may be decoded: 21 kbit a second, which is low for speech."""
 _FLAC_EXPANSION = 2
-_PLAIN = (".wav", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64")
+_PLAIN = (".wav", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".sph")
 
 
 def runs(items: Iterable[Item], options: Options, records: int, weigh: Callable[[Item], int]) -> Iterator[list[Item]]:

@@ -28,7 +28,7 @@ Block = npt.NDArray[Any]
 
 MAX_CHANNELS = 64
 RATES = range(1_000, 768_001)
-_SNDFILE = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "MP3", "OGG", "AIFF", "AU", "CAF", "NIST"}
+_SNDFILE = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "OGG", "AIFF", "AU", "CAF", "NIST"}
 """libsndfile also takes the formats of samplers and of MATLAB, whose marks any file might begin with."""
 _BLOCK = 1 << 16
 """Values read at once: what fits into a core's cache. libsndfile also clears what it cannot fill of a longer buffer."""
@@ -151,21 +151,29 @@ def _mpeg(data: bytes, frames: mpeg_audio.MpegAudio) -> Iterator[Recording]:
     # Some encoders count the frame that holds the count.
     if frames.promised is not None and frames.frames < frames.promised - (not frames.ends_early):
         raise Unusable("truncated", f"{frames.frames:,} of the {frames.promised:,} frames that its header counts")
-    # libsndfile takes half of the time, but stops where it believes the end to be.
-    is_plain = frames.parts < 2 and frames.is_uniform
-    is_whole = is_plain and _believed_length(data) >= frames.samples - frames.unheard
-    with _by_libsndfile(data, "mp3") if is_whole else nullcontext(_by_ffmpeg(data, "mp3")) as recording:
-        least = frames.samples - frames.unheard - round(_SLACK * recording.rate) - 1
-        recording.blocks = _held_against(recording.blocks, least, recording.rate)
-        yield recording
-
-
-def _believed_length(data: bytes) -> int:
+    file = _to_the_end(data, frames)
+    recording = _by_ffmpeg(data, "mp3") if file is None else _of_libsndfile(file)
+    least = frames.samples - frames.unheard - round(_SLACK * recording.rate) - 1
+    recording.blocks = _held_against(recording.blocks, least, recording.rate)
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            return int(file.frames) if file.format == "MP3" else 0
+        with file or nullcontext():
+            yield recording
+    except soundfile.LibsndfileError as error:
+        raise Unusable("decode_error", error.error_string.strip()) from error
+
+
+def _to_the_end(data: bytes, frames: mpeg_audio.MpegAudio) -> soundfile.SoundFile | None:
+    """libsndfile, which takes half of FFmpeg's time but stops where it believes the end to be; None where that is early."""
+    if frames.parts > 1 or not frames.is_uniform:
+        return None
+    try:
+        file = _Forward(io.BytesIO(data))
     except soundfile.LibsndfileError:
-        return 0
+        return None
+    if file.format == "MP3" and file.frames >= frames.samples - frames.unheard:
+        return file
+    file.close()
+    return None
 
 
 def _held_against(blocks: Iterator[Block], least: float, rate: int) -> Iterator[Block]:
@@ -207,11 +215,11 @@ def _by_libsndfile(data: bytes, kind: str) -> Iterator[Recording]:
         return
     try:
         with file:
-            recording = Recording(file.samplerate, file.channels, is_float=file.subtype in ("FLOAT", "DOUBLE"))
-            if start is None:
-                recording.blocks = _chain(file, links[1:])
-            else:
+            recording = _of_libsndfile(file)
+            if start is not None:
                 recording.blocks = _flac_blocks(file, data, start, recording)
+            elif links[1:]:
+                recording.blocks = _chain(file, links[1:])
             yield recording
     except soundfile.LibsndfileError as error:
         raise _failed(error, data, raw) from error
@@ -248,6 +256,11 @@ def _other_codec(data: bytes, kind: str, error: soundfile.LibsndfileError) -> Re
         return _by_ffmpeg(data, kind)
     except Unusable:
         raise Unusable("decode_error", error.error_string.strip()) from error
+
+
+def _of_libsndfile(file: soundfile.SoundFile) -> Recording:
+    is_float = file.subtype in ("FLOAT", "DOUBLE")
+    return Recording(file.samplerate, file.channels, _blocks_of(file), is_float)
 
 
 def _blocks_of(file: soundfile.SoundFile) -> Iterator[Block]:
