@@ -6,6 +6,7 @@ table. Media are bytes, a struct of bytes and path (Hugging Face), or a path rel
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from omni_ray.corpora.base import Rejected
 from omni_ray.corpora.caption_values import caption_texts, rejected
 from omni_ray.corpora.media import fetch
 from omni_ray.media_names import media_file
+from omni_ray.sources.tree import is_safe_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,9 +114,13 @@ def media_of(
 
 def media_name(tree: Tree, file: str, value: str) -> str:
     """The file of the tree that a table's path means: beside the table, from the top of the tree, or in a folder beside
-    the table (the first that has it; where there are many folders, they are no media folders)."""
+    the table (the first that has it; where there are many folders, they are no media folders). ``../`` leads out of the
+    table's folder, and not out of the tree."""
     name = value.strip().removeprefix("./")
     folder = file.rpartition("/")[0]
+    if name.startswith("../"):
+        inside = posixpath.normpath(f"{folder}/{name}" if folder else name)
+        return inside if is_safe_name(inside) and tree.exists(inside) else name
     beside = f"{folder}/{name}" if folder else name
     if tree.exists(beside) or tree.exists(name):
         return beside if tree.exists(beside) else name

@@ -142,6 +142,26 @@ def test_clips_that_were_voted_down_are_never_read_unasked(source: Source) -> No
         source.rows("common_voice")
 
 
+def test_a_configuration_that_holds_the_others_is_read_alone(source: Source) -> None:
+    for name in ("all/train.clean.100", "all/test.other", "clean/train.100", "other/test"):
+        target = source.folder / "source" / name / "0000.parquet"
+        target.parent.mkdir(parents=True)
+        rows = [{"id": name, "audio": {"bytes": clip(1), "path": None}, "text": name}]
+        pq.write_table(pa.Table.from_pylist(rows), target)
+    assert source.texts("librispeech") == ["all/test.other", "all/train.clean.100"]
+    assert source.texts("librispeech", splits=("clean",)) == ["clean/train.100"]
+
+
+def test_paths_that_lead_out_of_the_tables_folder_and_stay_in_the_source(source: Source) -> None:
+    source.put("wavs/0.flac", clip(0))
+    source.put(
+        "lists/train.jsonl",
+        "".join(f'{{"audio_filepath": "{path}", "text": "t"}}\n' for path in ("../wavs/0.flac", "../../wavs/0.flac")),
+    )
+    assert source.texts("audio_files") == ["t"]
+    assert source.reasons("audio_files") == ["bad_path"]
+
+
 def test_a_table_without_a_split_in_its_name_is_read(source: Source) -> None:
     table(source, "mine.parquet", "one", "two")
     assert source.texts("common_voice") == ["one", "two"]
