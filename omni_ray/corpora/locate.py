@@ -226,12 +226,14 @@ class AsTable(Corpus):
         self.version = corpus.version  # type: ignore[misc]
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
-        from omni_ray.corpora.table_slices import media_units
+        from omni_ray.corpora.table_repeats import set_repeats_aside
+        from omni_ray.corpora.table_slices import ROLES, media_units
         from omni_ray.sources.tables import table_format, table_units
 
         options = self.corpus.table_options([name for name in tree.names() if table_format(name)], options)
         if self.modality == "text":
             return table_units(tree, self.corpus.columns, options)
+        set_repeats_aside(tree, self.corpus.columns, options, ROLES[self.modality])
         return media_units(tree, self.corpus.columns, options, self.modality)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:

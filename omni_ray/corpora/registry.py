@@ -28,6 +28,7 @@ _MACHINERY = {
     "media",
     "picture_places",
     "registry",
+    "table_repeats",
     "spoken",
     "stems",
     "table_rows",

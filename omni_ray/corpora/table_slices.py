@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_PER_UNIT = {"audio": 256, "images": 1024, "ocr": 4096}
-_ROLES = {"audio": "audio", "images": "image", "ocr": "image"}
+ROLES = {"audio": "audio", "images": "image", "ocr": "image"}
 _LONGEST_SECONDS = 1e6
 _IN_ROWS = ("parquet", "arrow")
 _TEXT_SHARE = 16
@@ -51,7 +51,7 @@ def media_units(
     for (_, drafts), (_, ranges) in files:
         first = next(drafts)
         is_whole = first.payload["table"]["format"] in _IN_ROWS
-        if is_whole and media_are_inside(tree, first.payload, _ROLES[modality]):
+        if is_whole and media_are_inside(tree, first.payload, ROLES[modality]):
             for draft in itertools.chain([first], drafts):
                 yield from _parts(draft, options.records_per_unit(ROWS_PER_UNIT[modality]))
         else:
@@ -100,7 +100,7 @@ def _parts(draft: UnitDraft, wanted: int) -> Iterator[UnitDraft]:
 def _windows(tree: Tree, draft: UnitDraft, options: Options, modality: str, seen: Seen) -> Iterator[UnitDraft]:
     """Runs of rows that name their media, each no more than a unit holds. Rows that name one picture stay together."""
     file, columns = _file(draft), draft.payload["table"]["columns"]
-    role, cut = _ROLES[modality], Cut(options, ROWS_PER_UNIT[modality])
+    role, cut = ROLES[modality], Cut(options, ROWS_PER_UNIT[modality])
     # Captions of one picture share its id; a clip's id should be its own, and often is its sentence's.
     is_own_id = modality == "audio" and "id" in columns
     start = row = 0
@@ -116,8 +116,10 @@ def _windows(tree: Tree, draft: UnitDraft, options: Options, modality: str, seen
             if not is_together and cut.before(_weight(tree, name, whole)):
                 yield _window(draft, start, row, names, again, shared)
                 start, names, again, shared = row, {}, [], []
-            if is_own_id and ident:
-                is_shared, is_again = seen.again(f"id {ident}".encode()), seen.again(f"row {whole}".encode())
+            if modality == "audio" and name is not None:
+                said = {key: each for key, each in whole.items() if key not in ("id", role)}
+                is_again = seen.again(f"row {name} {said}".encode("utf-8", "replace"))
+                is_shared = is_own_id and bool(ident) and seen.again(f"id {ident}".encode())
                 if is_again or is_shared:
                     (again if is_again else shared).append(row)
             if name is not None and is_safe_name(name):

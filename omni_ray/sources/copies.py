@@ -27,6 +27,8 @@ def names_once(tree: Tree) -> Iterator[str]:
         prefix = f"{folder}/" if folder else ""
         copies = _copies(tree, prefix, files)
         for file in files:
+            if prefix + file in tree.aside:
+                continue
             if file in copies:
                 tree.set_aside(prefix + file, "copy")
             else:

@@ -5,13 +5,22 @@ from __future__ import annotations
 import bz2
 import gzip
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from omni_ray.corpora.audio_files import AudioFiles
+from omni_ray.corpora.base import Corpus, Options, Rejected
+from omni_ray.corpora.librispeech import LibriSpeech
+from omni_ray.corpora.locate import locate
 from omni_ray.sources import copies
 from omni_ray.sources.copies import names_once
 from omni_ray.sources.mediawiki import told_twice
 from omni_ray.sources.tree import FolderTree
+from omni_ray.unread import Files
+from tests.made_store import clip
 
 ROWS = b"".join(b'{"text": "Row %d."}\n' % number for number in range(1000))
 
@@ -55,3 +64,60 @@ def test_dumps_that_tell_the_same_pages() -> None:
     assert told_twice([*parts, *streams]) == set(streams[:2])
     assert told_twice([f"{wiki}articles.xml.bz2", *parts]) == set(parts)
     assert told_twice([f"{wiki}articles.xml.bz2", f"{wiki}meta-current.xml.bz2", "a1.xml", "a.xml"]) == set()
+
+
+def texts(tmp_path: Path, corpus: Corpus, **options: Any) -> tuple[list[str], list[str], Files]:
+    found = locate(corpus, tmp_path, str(tmp_path / "source"), Options(**options), cache=tmp_path / "cache")
+    items = [item for draft in found.drafts for item in found.reader.read(found.tree, draft.payload)]
+    kept = [item["text"] for item in items if isinstance(item, dict)]
+    return kept, [item.reason for item in items if isinstance(item, Rejected)], found.files()
+
+
+def put(tmp_path: Path, name: str, data: bytes) -> None:
+    path = tmp_path / "source" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def parquet(tmp_path: Path, name: str, numbers: range) -> None:
+    path = tmp_path / "source" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    audio = [{"bytes": clip(number), "path": f"{number}.flac"} for number in numbers]
+    rows = {"id": [str(n) for n in numbers], "audio": audio, "text": [f"Text {n}." for n in numbers]}
+    pq.write_table(pa.table(rows), path)
+
+
+def test_lists_of_splits_beside_the_list_of_all_clips(tmp_path: Path) -> None:
+    for number in range(4):
+        put(tmp_path, f"wavs/{number}.flac", clip(number))
+    rows = [b"wavs/%d.flac,Text %d.\n" % (number, number) for number in range(4)]
+    put(tmp_path, "metadata.csv", b"audio,text\n" + b"".join(rows))
+    put(tmp_path, "train.csv", b"audio,text\n" + b"".join(rows[:3]))
+    put(tmp_path, "val.csv", b"audio,text\n" + rows[3])
+    kept, rejected, files = texts(tmp_path, AudioFiles())
+    assert kept == [f"Text {number}." for number in range(4)] and not rejected
+    assert [(group.reason, group.count, group.fault) for group in files.unread] == [("copy", 2, False)]
+    put(tmp_path, "val.csv", b"audio,text\n" + rows[3] + b"wavs/3.flac,Said otherwise.\n")
+    kept, rejected, _ = texts(tmp_path, AudioFiles())
+    assert sorted(kept) == ["Said otherwise.", *(f"Text {number}." for number in range(4))]
+    assert rejected == ["duplicate_id"]
+
+
+def test_a_folder_that_holds_what_its_sisters_hold(tmp_path: Path) -> None:
+    parquet(tmp_path, "all/train.clean.100/0000.parquet", range(4))
+    parquet(tmp_path, "all/train.other.500/0000.parquet", range(4, 6))
+    parquet(tmp_path, "clean/train.100/0000.parquet", range(2))
+    parquet(tmp_path, "clean/train.100/0001.parquet", range(2, 4))
+    parquet(tmp_path, "other/train.500/0000.parquet", range(4, 6))
+    kept, _, files = texts(tmp_path, LibriSpeech())
+    assert kept == [f"Text {number}." for number in range(6)]
+    assert files.read == 3 and files.unread_count == 2 and not files.faults
+    kept, _, _ = texts(tmp_path, LibriSpeech(), splits=("all",))
+    assert len(kept) == 6
+
+
+def test_a_table_under_two_names(tmp_path: Path) -> None:
+    parquet(tmp_path, "data/train.parquet", range(2))
+    put(tmp_path, "data/train (1).parquet", (tmp_path / "source/data/train.parquet").read_bytes())
+    kept, _, files = texts(tmp_path, AudioFiles())
+    assert len(kept) == 2 and files.unread[0].reason == "copy"
