@@ -87,16 +87,16 @@ def _record(tree: Tree, prefix: str, lexicon: list[str] | None, where: str, line
     ident = shown.rpartition(".")[0] or shown
     parts = path.rpartition("/")[2].rpartition(".")[0].split("_")
     if len(parts) < 3:
-        return Rejected(ident, where, "bad_row", "the file's name is not <i>_<WORD>_<k>")
+        return Rejected(ident, where, "bad_row", f"{shown}: the file's name is not <i>_<WORD>_<k>")
     label = "_".join(parts[1:-1])
     if lexicon is not None and not _agrees(lexicon, parts[-1], label):
-        return Rejected(ident, where, "bad_row", f"word {parts[-1]} of the lexicon is not {label}")
+        return Rejected(ident, where, "bad_row", f"{shown}: word {parts[-1]} of the lexicon is not {label}")
     image = fetch(tree, prefix + path, ident, where)
     if isinstance(image, Rejected):
         return image
     return {
         "id": ident,
-        "where": where,
+        "where": f"{where}: {shown}",
         "image": image,
         "path": shown,
         "words": [{"id": ident, "text": label, "quad": None}],

@@ -140,6 +140,11 @@ def _name_inside(file: str, where: str, path: str | None) -> str:
     return f"{file}/{row}-{base}" if base else f"{file}/{row}"
 
 
+def _named(row: Mapping[str, Any], value: Any, name: str) -> str:
+    """Where a row is, with the file that it names."""
+    return f"{row['where']}: {name}" if isinstance(value, str) else str(row["where"])
+
+
 def _clip(row: Mapping[str, Any], data: bytes, name: str) -> dict[str, Any]:
     return {
         "id": row["id"],
@@ -155,7 +160,7 @@ def _clip(row: Mapping[str, Any], data: bytes, name: str) -> dict[str, Any]:
 def _word(row: Mapping[str, Any], data: bytes, name: str) -> dict[str, Any]:
     return {
         "id": row["id"],
-        "where": row["where"],
+        "where": _named(row, row["image"], name),
         "image": data,
         "path": media_file(name, ".jpg"),
         "words": [{"id": row["id"], "text": row["text"], "quad": None}],
@@ -201,7 +206,7 @@ def _picture(tree: Tree, file: str, row: Mapping[str, Any], captions: list[str])
         return data
     return {
         "id": row["id"],
-        "where": row["where"],
+        "where": _named(row, row["image"], name),
         "records": records,
         "image": data,
         "path": media_file(name, ".jpg"),

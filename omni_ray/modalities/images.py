@@ -147,20 +147,34 @@ class Images(Modality[ImageParams]):
         return self.records_per_row(rows)
 
 
+def seen(row: Mapping[str, Any], what: object) -> str:
+    """What was seen of a raw row, for a person: with the file that it is about."""
+    return f"{row['where']}: {what}"
+
+
 def clean_captions(row: Mapping[str, Any]) -> tuple[list[str], list[Rejected]]:
     """A raw row's usable captions, each one line, and the others."""
     kept: list[str] = []
     lost: list[Rejected] = []
     given = row["captions"] or []
     if not given:
-        lost.append(Rejected(row["id"], row["where"], "missing_text", "no caption", row["records"]))
+        lost.append(Rejected(row["id"], row["where"], "missing_text", seen(row, "no caption"), row["records"]))
     for number, caption in enumerate(given):
         text = one_line(caption or "")
         if not text:
-            lost.append(Rejected(row["id"], row["where"], "empty_text", f"caption {number + 1} of {len(given)}"))
+            lost.append(
+                Rejected(
+                    row["id"], row["where"], "empty_text", seen(row, f"caption {number + 1} of {len(given)} is empty")
+                )
+            )
         elif len(text) > MAX_TEXT_CHARS:
             lost.append(
-                Rejected(row["id"], row["where"], "text_too_long", f"caption {number + 1}: {len(text):,} characters")
+                Rejected(
+                    row["id"],
+                    row["where"],
+                    "text_too_long",
+                    seen(row, f"caption {number + 1} has {len(text):,} characters"),
+                )
             )
         else:
             kept.append(text)
@@ -183,7 +197,7 @@ def _cut_up(row: Mapping[str, Any], decode: Decode, corpus: str, params: ImagePa
         # A crop must keep the short side at its size; squash and pad need no more than the same.
         picture, (width, height) = decode(row["image"] or b"", params.size)
     except pixels.Unusable as error:
-        yield Rejected(row["id"], row["where"], error.reason, str(error), len(captions))
+        yield Rejected(row["id"], row["where"], error.reason, seen(row, error), len(captions))
         return
 
     def finish(data: bytes) -> dict[str, Any]:

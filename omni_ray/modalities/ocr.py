@@ -17,7 +17,7 @@ from omni_ray.corpora.base import Rejected
 from omni_ray.media_names import safe_name, word_name
 from omni_ray.modalities import pixels, word_frames
 from omni_ray.modalities.base import Modality, Transformed
-from omni_ray.modalities.images import IMAGE_TYPE, MAX_TEXT_CHARS, ImageParams, media_path
+from omni_ray.modalities.images import IMAGE_TYPE, MAX_TEXT_CHARS, ImageParams, media_path, seen
 from omni_ray.modalities.lines import one_line
 from omni_ray.modalities.picture_engine import Cut, Decode, use_threads
 
@@ -97,13 +97,15 @@ class Ocr(Modality[OcrParams]):
 
 def _cut_up(row: Mapping[str, Any], decode: Decode, corpus: str, params: OcrParams) -> Iterator[Cut | Rejected]:
     if not row["words"] and row["records"]:
-        yield Rejected(row["id"], row["where"], "missing_text", "no words", row["records"])
+        yield Rejected(row["id"], row["where"], "missing_text", seen(row, "no words"), row["records"])
     legible = []
     for word in row["words"] or []:
         text = one_line(word["text"] or "")
         reason = _unusable_label(text)
         if reason:
-            yield Rejected(word["id"], row["where"], reason, text[:80])
+            yield Rejected(
+                word["id"], row["where"], reason, seen(row, f"the label is {text[:80]}" if text else "no label")
+            )
         else:
             legible.append((word, text))
     if not legible:
@@ -115,14 +117,14 @@ def _cut_up(row: Mapping[str, Any], decode: Decode, corpus: str, params: OcrPara
         placed = word_frames.placing(row["frame"], size, 1 if is_whole else pixels.orientation(row["image"]))
     except pixels.Unusable as error:
         for word, _ in legible:
-            yield Rejected(word["id"], row["where"], error.reason, str(error))
+            yield Rejected(word["id"], row["where"], error.reason, seen(row, error))
         return
     for word, text in legible:
         try:
             quad = None if word["quad"] is None else placed(word["quad"])
             yield _word(photo, size, {**word, "quad": quad}, text, row, corpus, params)
         except pixels.Unusable as error:
-            yield Rejected(word["id"], row["where"], error.reason, str(error))
+            yield Rejected(word["id"], row["where"], error.reason, seen(row, error))
 
 
 def _unusable_label(text: str) -> str:

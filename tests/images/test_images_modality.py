@@ -131,3 +131,17 @@ def test_real_photographs(photos: list[bytes]) -> None:
 )
 def test_records_always_add_up(rows: list[tuple[bytes | None, list[str | None] | None]]) -> None:
     transform(*({"image": image, "captions": captions} for image, captions in rows), size=16)
+
+
+def test_every_quarantine_detail_names_its_file() -> None:
+    done = transform(
+        {"image": b"<html>", "where": "list.csv, row 1: a.jpg"},
+        {"image": b"", "where": "b.jpg"},
+        {"captions": [None, "x" * 200_000], "where": "c.jpg"},
+    )
+    assert [(r.reason, r.detail) for r in done.rejected] == [
+        ("decode_error", "list.csv, row 1: a.jpg: it is an HTML page, not the file itself"),
+        ("decode_error", "b.jpg: the file is empty"),
+        ("empty_text", "c.jpg: caption 1 of 2 is empty"),
+        ("text_too_long", "c.jpg: caption 2 has 200,000 characters"),
+    ]

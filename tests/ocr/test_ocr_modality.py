@@ -197,7 +197,7 @@ def test_boxes_of_another_size_and_of_another_picture() -> None:
     assert [(r["source_width"], r["source_height"]) for r in done.kept.to_pylist()] == [(50, 20)]
     done = transform({"image": turned(1), "words": [word("w")], "frame": [120, 80]}, size=20)
     assert [(r.reason, r.detail) for r in done.rejected] == [
-        ("bad_geometry", "the list is of a picture of 120 x 80 pixels, and this one has 80 x 120 pixels")
+        ("bad_geometry", "list:0: the list is of a picture of 120 x 80 pixels, and this one has 80 x 120 pixels")
     ]
     done = transform({"image": turned(6), "words": [word("w")]}, size=20)
     assert [r.reason for r in done.rejected] == ["bad_geometry"]
