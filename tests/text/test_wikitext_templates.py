@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from omni_ray.sources.wikitext import Wiki, render
+from omni_ray.sources.wikitext.functions import FUNCTIONS
 from omni_ray.sources.wikitext.wiki import _rows, _tables
 
 
@@ -179,6 +180,8 @@ def test_every_row_of_the_tables_is_sound() -> None:
     for lang, shown, names in _rows("templates.txt"):
         assert shown and names, (lang, shown, names)
         assert all("<-" not in name and name == name.strip() for name in names)
+    used = {shown[1:].split(" ")[0] for _, shown, _ in _rows("templates.txt") if shown.startswith("@")}
+    assert used == FUNCTIONS.keys()
     for name in ("namespaces.txt", "headings.txt"):
         codes = [code for _, code, _ in _rows(name)]
         assert len(codes) == len(set(codes))

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from omni_ray.sources.wikitext import marks
+from omni_ray.sources.wikitext.formulas import plain_formula
 from omni_ray.sources.wikitext.rules import DISAMBIGUATION, Aside, Call, Rule
 from omni_ray.sources.wikitext.unknown import ASIDE, NEEDED, NOTE, UNKNOWN, Unknown, first_words
 from omni_ray.sources.wikitext.wiki import Wiki
@@ -31,7 +32,6 @@ _VARIANT = re.compile(r"-\{(?!\{)((?:(?!-\{|\}-).)*)\}-", re.DOTALL)
 _VARIANT_FLAGS = re.compile(r"\s*((?:[A-Za-z-]+\s*;?\s*)*)\|(.*)", re.DOTALL)
 _VARIANT_CHOICE = re.compile(r"\s*[a-z]{2,4}(?:-[a-z]+)*\s*:(.*)", re.DOTALL)
 _MARKUP = re.compile(r"\[\[|\]\]|\{\{|\}\}|''|^[=|!*#]|\{\||\|\}", re.MULTILINE)
-_SIMPLE_FORMULA = re.compile(r"\s*[\w.,+\u2212 -]{1,24}\s*")
 _NOT_A_NAME = re.compile(r"[\[\]{}<>\n]")
 _TABLE_LINE = re.compile(r"\n[ \t]*[|!].*")
 _ARGUMENT_LINE = re.compile(r"\n[ \t]*\|[ \t]*[\w -]+=.*")
@@ -205,7 +205,9 @@ class _Expander:
         if tag == "nowiki":
             # Shown as it stands; but where that is markup, the page is showing off its own language.
             pieces.append("" if _MARKUP.search(inside) else _guarded(inside))
-        elif (tag in ("math", "chem", "ce") and _SIMPLE_FORMULA.fullmatch(inside)) or "inline" in match[0]:
+        elif tag in ("math", "chem", "ce"):
+            pieces.append(_guarded(plain_formula(inside)))
+        elif "inline" in match[0]:
             pieces.append(_guarded(inside.strip()))
         elif tag in ("pre", "syntaxhighlight", "source", "gallery", "timeline"):
             pieces.append("\n")

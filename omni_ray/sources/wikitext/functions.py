@@ -94,11 +94,6 @@ def _case(change: Callable[[str], str]) -> Callable[[str], Rule]:
     return lambda _: lambda call: change(call.get("1"))
 
 
-def _own_name(call: Call) -> str:
-    """A template named for what it shows: ``{{XIXe siècle}}``, ``{{1re}}``."""
-    return call.name
-
-
 def _century(pattern: str) -> Rule:
     """``{{s|XIX}}``, ``{{siglo|XIX}}``: Roman numbers in the pattern, where ``e`` stands for what French hangs on them."""
 
@@ -174,7 +169,7 @@ FUNCTIONS: dict[str, Callable[[str], Rule]] = {
     "currency": _plain(measures.currency), "date": lambda _: date_of, "duration": _plain(measures.duration),
     "formatnum": _plain(measures.formatted), "fraction": _plain(measures.fraction), "height": _plain(measures.height),
     "in_language": _plain(_in_language), "last": _plain(_last_language_argument), "link": _plain(_link_between_wikis),
-    "lower": _case(str.lower), "money": measures.money, "music": _plain(_music), "name": _plain(_own_name), "old_style": _plain(old_style),
+    "lower": _case(str.lower), "money": measures.money, "music": _plain(_music), "old_style": _plain(old_style),
     "percentage": _plain(measures.percentage), "power": _plain(measures.power), "scripts": _plain(_scripts), "ship": _ship,
     "temperature": _plain(measures.temperature), "title": _plain(_title), "unit": _plain(measures.with_unit),
     "unknowable": _plain(_nothing_known), "upper": _case(str.upper), "upper_first": _case(lambda text: text[:1].upper() + text[1:]),

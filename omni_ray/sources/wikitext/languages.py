@@ -54,7 +54,7 @@ _THOUSANDS = {
     ),
 }
 _FROM_FIVE_DIGITS = frozenset({"es", "pt", "pl", "bg"})
-_PLAIN_NUMBER = re.compile(r"([-+\u2212]?)(\d+)(?:\.(\d+))?")
+_PLAIN_NUMBER = re.compile(r"([-+\u2212]?)(\d{1,40})(?:\.(\d+))?")
 
 
 @cache
@@ -64,7 +64,7 @@ def _months(lang: str) -> tuple[str, ...]:
 
 def month(lang: str, given: str) -> str:
     """The month as it stands in a date: a number from 1 to 12 in words, a word as it is."""
-    return _months(lang)[int(given) - 1] if given.isdecimal() and 1 <= int(given) <= 12 else given
+    return _months(lang)[int(given) - 1] if given.isdecimal() and len(given) < 3 and 1 <= int(given) <= 12 else given
 
 
 def date(lang: str, year: str, month_given: str, day: str, day_first: bool = False) -> str:
