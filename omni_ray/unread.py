@@ -24,6 +24,7 @@ class Why:
 REASONS = {
     "format": Why("a format that is not read here"),
     "ending": Why("nothing that this corpus reads"),
+    "column": Why("a table without a column that is needed; --columns names another"),
     "unlisted": Why("no list or table names it", fault=False),
     "no_media": Why("a text without its clip or picture"),
     "split": Why("of a split that is not read", fault=False),

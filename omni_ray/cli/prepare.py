@@ -53,6 +53,9 @@ def prepare(
     columns: Annotated[
         str, typer.Option(help="Columns of a table source by role, e.g. text=sentence,audio=clip.")
     ] = "",
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="CSV and TSV without a header: --columns takes numbers, e.g. text=2.")
+    ] = False,
     encoding: Annotated[
         str, typer.Option(help="Encoding of text files, such as cp1252. Default: what each file says or shows.")
     ] = "",
@@ -132,6 +135,7 @@ def prepare(
             splits=tuple(splits or ()),
             languages=tuple(languages or ()),
             encoding=named(encoding) if encoding else "",
+            header=not no_header,
             follow_links=follow_links,
             retry_failed=retry_failed,
             allow_private=allow_private,

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from omni_ray.corpora.base import Options, Rejected
-from omni_ray.errors import SourceError
-from omni_ray.sources.roles import NOT_STRINGS, by_role, is_text_type
+from omni_ray.errors import NoColumn, SourceError
+from omni_ray.sources.cells import as_role, member
+from omni_ray.sources.roles import BYTES_OR_TEXT, LISTS, NOT_STRINGS, by_role, choose_columns, is_text_type
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
@@ -26,6 +28,10 @@ _MAX_ROWS_PER_BYTE = 100
 """No table packs more rows than this into a byte of file: one that says so lies, to make its reader run for ever."""
 
 
+_DISPENSABLE = frozenset({"id", "title", "url", "lang"})
+"""Roles that are left empty where their column cannot fill them."""
+
+
 @dataclass(frozen=True)
 class Slice:
     """Rows [start, end) of a file."""
@@ -34,17 +40,16 @@ class Slice:
     end: int
 
 
-def parquet_columns(tree: Tree, name: str) -> list[str]:
-    """The columns of a Parquet file. Raises SourceError where its footer cannot be read or does not fit the file."""
+def parquet_columns(tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: Options) -> dict[str, str]:
+    """Role -> column of a Parquet file. Raises SourceError where its footer cannot be read, or a column is missing."""
     with _parquet(tree, name) as file:
-        return list(file.schema_arrow.names)
+        return _choose(name, file.schema_arrow, roles, options)
 
 
 def parquet_slices(tree: Tree, name: str, columns: Mapping[str, str], options: Options) -> Iterator[Slice]:
     """Slices along row groups; a row group of more than 256 MB is cut, since its parts can be worked on apart."""
     with _parquet(tree, name) as file:
-        _check_types(name, file.schema_arrow, columns)
-        sizes = _group_sizes(file.metadata, set(columns.values()))
+        sizes = _group_sizes(file.metadata, _stored(file.schema_arrow, columns))
     yield from _slices(sizes, options)
 
 
@@ -52,32 +57,33 @@ def read_parquet(tree: Tree, name: str, columns: Mapping[str, str], rows: Slice)
     """Rows of a slice by role. A row group that cannot be decoded is one rejection for all the rows it still owed."""
     with _parquet(tree, name) as file:
         first = 0
-        for group, (count, size) in enumerate(_group_sizes(file.metadata, set(columns.values()))):
+        stored = _stored(file.schema_arrow, columns)
+        for group, (count, size) in enumerate(_group_sizes(file.metadata, stored)):
             start, end = max(rows.start, first), min(rows.end, first + count)
             if start < end:
                 batches = file.iter_batches(
                     batch_size=int(np.clip(_BATCH_BYTES * count // max(size, 1), 1, 1 << 16)),
                     row_groups=[group],
-                    columns=sorted(set(columns.values())),
+                    columns=sorted(stored),
                     use_threads=False,
                 )
                 yield from _rows(name, batches, first, Slice(start, end), columns)
             first += count
 
 
-def arrow_columns(tree: Tree, name: str) -> list[str]:
-    """The columns of an Arrow file or stream. Raises SourceError where it cannot be read."""
-    return list(next(_batches(tree, name)).names)
+def arrow_columns(tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: Options) -> dict[str, str]:
+    """Role -> column of an Arrow file or stream. Raises SourceError where it cannot be read, or a column is missing."""
+    return _choose(name, next(_batches(tree, name)), roles, options)
 
 
 def arrow_slices(tree: Tree, name: str, columns: Mapping[str, str], options: Options) -> Iterator[Slice]:
     """Slices along record batches."""
     sizes = []
+    wanted = sorted({column.partition(".")[0] for column in columns.values()} | set(columns.values()))
     for batch in _batches(tree, name):
-        if isinstance(batch, pa.Schema):
-            _check_types(name, batch, columns)
-        else:
-            sizes.append((batch.num_rows, batch.select(sorted(set(columns.values()))).get_total_buffer_size()))
+        if not isinstance(batch, pa.Schema):
+            there = [column for column in wanted if column in batch.schema.names]
+            sizes.append((batch.num_rows, batch.select(there).get_total_buffer_size()))
     if sum(count for count, _ in sizes) > _MAX_ROWS_PER_BYTE * tree.size(name):
         raise SourceError(f"{name}: says it has more rows than a file of its size can hold; it is not read")
     yield from _slices(sizes, options)
@@ -86,7 +92,9 @@ def arrow_slices(tree: Tree, name: str, columns: Mapping[str, str], options: Opt
 def holds_strings(tree: Tree, name: str, kind: str, column: str) -> bool:
     """Whether a column of a Parquet or Arrow file is of text."""
     schema = _parquet(tree, name).schema_arrow if kind == "parquet" else next(_batches(tree, name))
-    found = schema.field(column).type
+    found = _type_of(schema, column)
+    if found is None:
+        return False
     value = found.value_type if pa.types.is_dictionary(found) else found
     return bool(pa.types.is_string(value) or pa.types.is_large_string(value))
 
@@ -135,11 +143,68 @@ def _first_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:160]
 
 
-def _check_types(name: str, schema: pa.Schema, columns: Mapping[str, str]) -> None:
-    for role, column in columns.items():
-        kind = schema.field(column).type
-        if role not in NOT_STRINGS and not is_text_type(kind):
-            raise SourceError(f"{name}: column {column} holds {str(kind)[:80]}, not text; --columns {role}=...")
+def _choose(name: str, schema: pa.Schema, roles: Mapping[str, tuple[str, ...]], options: Options) -> dict[str, str]:
+    there = [path for field in schema for path in _paths(field)]
+    columns = choose_columns(name, there, roles, options)
+    for role, column in list(columns.items()):
+        kind = _type_of(schema, column)
+        if kind is not None and not _can_fill(role, kind):
+            if role in _DISPENSABLE and role not in options.columns:
+                del columns[role]
+                continue
+            inside = [path for path in there if path.startswith(f"{column}.")]
+            what = "a list" if pa.types.is_list(kind) else f"fields ({', '.join(inside[:5])})" if inside else "no"
+            hint = next(
+                (path for path in inside if path.endswith(("text", "content", "value"))), (inside or ["NAME"])[0]
+            )
+            raise NoColumn(
+                f"{name}: column {column} holds {str(kind)[:80]}: {what}, not {role}; --columns {role}={hint}"
+            )
+    return columns
+
+
+def _paths(field: pa.Field, prefix: str = "", depth: int = 3) -> Iterator[str]:
+    """A column's name, and the names of what is within it: doc, doc.text, ..."""
+    name = prefix + field.name
+    yield name
+    kind = field.type.value_type if _is_list(field.type) else field.type
+    if pa.types.is_struct(kind) and depth:
+        for inside in kind:
+            yield from _paths(inside, f"{name}.", depth - 1)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _type_of(schema: pa.Schema, column: str) -> pa.DataType | None:
+    """The type of a column, or of a field within one; None for fields of a list's items."""
+    if column in schema.names:
+        return schema.field(column).type
+    first, *keys = column.split(".")
+    kind = schema.field(first).type
+    for key in keys:
+        if not pa.types.is_struct(kind):
+            return None
+        kind = kind.field(key).type
+    return kind
+
+
+def _can_fill(role: str, kind: pa.DataType) -> bool:
+    """Whether values of a type can be what a role needs; which of them are, is seen row by row."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if role in ("audio", "image"):
+        names = {field.name for field in kind} if pa.types.is_struct(kind) else set()
+        return bool(names & {"bytes", "path"} or pa.types.is_null(kind) or kind in BYTES_OR_TEXT)
+    if role in LISTS:
+        return bool(kind in BYTES_OR_TEXT or _is_list(kind) or pa.types.is_struct(kind) or pa.types.is_null(kind))
+    return bool(is_text_type(kind) or (role == "text" and _is_list(kind)))
+
+
+def _stored(schema: pa.Schema, columns: Mapping[str, str]) -> set[str]:
+    """The names under which Parquet files keep the columns: fields of a list's items are read with the whole list."""
+    return {column if _type_of(schema, column) is not None else column.partition(".")[0] for column in columns.values()}
 
 
 def _group_sizes(footer: pq.FileMetaData, columns: set[str]) -> list[tuple[int, int]]:
@@ -148,7 +213,7 @@ def _group_sizes(footer: pq.FileMetaData, columns: set[str]) -> list[tuple[int, 
     for index in range(footer.num_row_groups):
         group = footer.row_group(index)
         chunks = (group.column(i) for i in range(group.num_columns))
-        wanted = (c for c in chunks if c.path_in_schema in columns or c.path_in_schema.split(".")[0] in columns)
+        wanted = (c for c in chunks if any(f"{c.path_in_schema}.".startswith(f"{column}.") for column in columns))
         sizes.append((group.num_rows, sum(max(0, c.total_uncompressed_size) for c in wanted)))
     return sizes
 
@@ -210,14 +275,36 @@ def _rows(
                 return
             count = batch.num_rows
             batch = batch.slice(max(0, rows.start - first), min(rows.end, first + count) - max(rows.start, first))
-            table = {role: batch.column(column) for role, column in columns.items()}
+            faults: dict[int, tuple[str, str]] = {}
+            table = {role: _values(batch, role, column, faults) for role, column in columns.items()}
             places = pa.array(np.arange(max(first, rows.start), max(first, rows.start) + batch.num_rows))
-            found = list(by_role(name, "row", table, places, columns))
+            found = list(by_role(name, "row", table, places, columns, faults))
         except (pa.ArrowException, OSError, ValueError) as error:
             yield _lost(name, max(first, rows.start), rows.end, "decode_error", _first_line(error))
             return
         yield from found
         first += count
+
+
+def _values(batch: pa.RecordBatch, role: str, column: str, faults: dict[int, tuple[str, str]]) -> pa.Array:
+    """The values of a column for a role; ``faults`` gets those that cannot be any."""
+    first = column if column in batch.schema.names else column.partition(".")[0]
+    values = batch.column(first)
+    keys = [] if first == column else column.split(".")[1:]
+    while keys and pa.types.is_struct(values.type):
+        values = pc.struct_field(values, keys.pop(0))
+    if not keys and (role in NOT_STRINGS or not pa.types.is_nested(values.type)):
+        return values
+    values.validate(full=True)
+    made: list[Any] = []
+    for row, value in enumerate(values.to_pylist()):
+        inside = member({"": value}, ".".join(["", *keys]))[0] if keys else value
+        try:
+            made.append(as_role(role, inside))
+        except ValueError as error:
+            made.append([] if role in LISTS else "")
+            faults[row] = ("bad_row", f"column {column} holds {error}")
+    return pa.array(made, pa.list_(pa.string()) if role in LISTS else pa.large_string())
 
 
 def _lost(name: str, start: int, end: int, reason: str, detail: str) -> Rejected:

@@ -3,59 +3,42 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
 
 from omni_ray.corpora.base import Options, Rejected
-from omni_ray.errors import SourceError
-from omni_ray.sources.line_blocks import MAX_LINE_BYTES, RANGE_BYTES, byte_ranges
+from omni_ray.sources.cells import SURROGATE
+from omni_ray.sources.dialect import QUOTED, Dialect, is_whole, next_row, reader
+from omni_ray.sources.form import Form
+from omni_ray.sources.line_blocks import RANGE_BYTES, byte_ranges
 from omni_ray.sources.packed import CHUNK_BYTES, is_packed
-from omni_ray.sources.rows import BOM, SURROGATE, Line, Range, Row, columns_of, lines, lines_of, rejected
+from omni_ray.sources.rows import Line, Range, Row, columns_of, lines, rejected
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
 
-def table_header(data: bytes, name: str) -> tuple[list[str], str, int]:
-    """The columns of a CSV or TSV file, its delimiter, and how many bytes the header takes.
-
-    A .tsv has tabs and no quoting; a .csv has the one of comma, semicolon, tab and bar that its header has.
-
-    Raises:
-        SourceError: the first line is no header.
-    """
-    mark = len(BOM) if data.startswith(BOM) else 0
-    first = data[mark:].partition(b"\n")[0]
-    delimiter = "\t" if _is_tsv(name) else next((d for d in ",;\t|" if d.encode() in first), ",")
-    feed = _Feed(lines_of(0, data[mark:]))
-    try:
-        fields = next(_reader(feed, delimiter, name), [])
-    except csv.Error as error:
-        raise SourceError(f"{name}: the first line is not a header of column names ({error})") from None
-    return [field.strip() for field in fields], delimiter, mark + sum(len(line) for _, line in feed.pending)
-
-
-def table_ranges(tree: Tree, name: str, delimiter: str, header: int, options: Options) -> Iterator[Range]:
+def table_ranges(tree: Tree, name: str, dialect: Dialect, form: Form, options: Options) -> Iterator[Range]:
     """Ranges of a CSV or TSV file, cut between rows.
 
-    A quoted field may hold line ends, so only a parser knows where rows begin. A file without quotation marks, and
-    any TSV, is cut anywhere; another large file is parsed once here, at about 100 MB/s.
+    A quoted field may hold line ends, so only a parser knows where rows begin. A file without quotation marks, or in
+    which they are text, is cut anywhere; another large file is parsed once here, at about 100 MB/s.
     """
     size = tree.size(name)
     step = options.records_per_unit(RANGE_BYTES)
-    if is_packed(tree, name):
+    if is_packed(tree, name) or not form.is_utf8:
         yield 0, None
-    elif size <= step or _is_tsv(name) or not _has_quotes(tree, name):
-        yield from byte_ranges(size, options, header)
+    elif size <= step or dialect.quoting == "plain" or not _has_quotes(tree, name):
+        first = _first_record(tree, name, dialect, form)
+        for start, end in byte_ranges(size, options, first):
+            yield 0 if start == first else start, end
     else:
-        start = header
+        start = 0
         with tree.open(name) as file:
-            for row in _table_rows(name, lines(file, name, (header, None)), delimiter, None):
+            for row in _table_rows(name, lines(file, name, (0, None), form), dialect, form, dialect.skip):
                 if not isinstance(row, Rejected) and row[0] - start >= step:
                     yield start, row[0]
                     start = row[0]
@@ -63,23 +46,31 @@ def table_ranges(tree: Tree, name: str, delimiter: str, header: int, options: Op
 
 
 def read_table(
-    tree: Tree, name: str, span: Range, header: Sequence[str], delimiter: str, columns: Mapping[str, str]
+    tree: Tree, name: str, span: Range, dialect: Dialect, columns: Mapping[str, str], form: Form
 ) -> Iterator[pa.Table | Rejected]:
     """The rows of a range of a CSV or TSV file, by role. A row must have as many fields as the header."""
-    wanted = [(column, header.index(column)) for column in set(columns.values())]
+    wanted = [(column, dialect.header.index(column)) for column in set(columns.values())]
 
     def rows(file: BinaryIO) -> Iterator[Row | Rejected]:
-        parsed = _table_rows(name, lines(file, name, span), delimiter, len(header))
-        for row in islice(parsed, 1 if span[0] == 0 else 0, None):
-            # CSV has no null but the empty field.
-            yield row if isinstance(row, Rejected) else (row[0], {c: row[1][i] or None for c, i in wanted})
+        skip = dialect.skip if span[0] == 0 else 0
+        for row in _table_rows(name, lines(file, name, span, form), dialect, form, skip):
+            if isinstance(row, Rejected):
+                yield row
+            else:
+                # CSV has no null but the empty field.
+                yield row[0], {column: row[1][index] or None for column, index in wanted}
 
     with tree.open(name) as file:
         yield from columns_of(name, "byte", rows(file), columns)
 
 
-def _is_tsv(name: str) -> bool:
-    return re.search(r"\.(?:tsv|tab)(?:\.\w+)?$", name, re.IGNORECASE) is not None
+def _first_record(tree: Tree, name: str, dialect: Dialect, form: Form) -> int:
+    """Where the first record begins, so that the header is in one range with it; 0 where there is none."""
+    if not dialect.skip:
+        return 0
+    with tree.open(name) as file:
+        rows = _table_rows(name, lines(file, name, (0, None), form), dialect, form, dialect.skip)
+        return next((row[0] for row in rows if not isinstance(row, Rejected)), 0)
 
 
 def _has_quotes(tree: Tree, name: str) -> bool:
@@ -118,60 +109,57 @@ class _Feed:
         self._back.extendleft(reversed(self.pending[1:]))
 
 
-def _reader(lines: Iterable[str], delimiter: str, name: str, strict: bool = False) -> Iterator[list[str]]:
-    if _is_tsv(name):
-        return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=strict)
-    return csv.reader(lines, delimiter=delimiter, strict=strict)
-
-
 def _table_rows(
-    name: str, source: Iterable[Line | Rejected], delimiter: str, width: int | None
-) -> Iterator[tuple[int, list[str]] | Rejected]:
-    """Rows with where they begin. ``width`` is the number of fields a row must have, None for any."""
+    name: str, source: Iterable[Line | Rejected], dialect: Dialect, form: Form, skip: int
+) -> Iterator[tuple[int, Sequence[str]] | Rejected]:
+    """Rows with where they begin, but for the first ``skip``, which are no records."""
     feed = _Feed(source)
-    reader = _reader(feed, delimiter, name, strict=True)
-    while True:
-        feed.pending.clear()
-        fault = ""
-        try:
-            fields = _next(reader)
-        except csv.Error as error:
-            fields = _lenient(feed.pending, delimiter, name)
-            fault = "" if fields else str(error)
+    for number, (fields, fault) in enumerate(_parsed(feed, dialect)):
         yield from feed.rejected
         feed.rejected.clear()
-        if not feed.pending:
-            return
+        if number < skip or not feed.pending:
+            continue
         start = feed.pending[0][0]
         if fault:
             # A quotation mark that nothing closes takes in the rows behind it: only its own line is given up.
-            yield rejected(name, "byte", start, "bad_row", fault)
+            yield rejected(name, "byte", start, "bad_row", f"its quotation marks: {fault}")
             feed.take_back_all_but_the_first()
-        elif not fields:
-            continue
         elif feed.not_utf8 and any(map(SURROGATE.search, fields)):
-            yield rejected(name, "byte", start, "bad_encoding", "the row is not UTF-8")
-        elif width is not None and len(fields) != width:
-            yield rejected(name, "byte", start, "bad_row", f"{len(fields)} fields; the header has {width}")
+            yield rejected(name, "byte", start, "bad_encoding", f"the row is {form.fault}")
+        elif dialect.quoting == "plain" and any(map(_is_doubled, fields)):
+            said = "a field in quotation marks, with doubled ones in it, where quotation marks are text elsewhere"
+            yield rejected(name, "byte", start, "bad_row", said)
+        elif (row := is_whole(fields, dialect.header)) is None:
+            # Where marks are out of step a row may have taken in others: each of its lines counts.
+            said = f"{len(fields)} fields, and the header has {len(dialect.header)} columns"
+            yield from (rejected(name, "byte", place, "bad_row", said) for place, _ in feed.pending)
         else:
-            yield start, fields
+            yield start, row
 
 
-def _lenient(lines: Sequence[Line], delimiter: str, name: str) -> list[str]:
-    """A row on one line, on which every quotation mark has its fellow, as less strict programs read it; else []."""
-    if len(lines) != 1 or lines[0][1].count(b'"') % 2:
+def _parsed(feed: _Feed, dialect: Dialect) -> Iterator[tuple[list[str], str]]:
+    """The fields of each row, or what breaks the rules in it; ``feed.pending`` are its lines. An empty row at the end."""
+    rows = reader(feed, dialect.delimiter, dialect.quoting)
+    while True:
+        feed.pending.clear()
+        try:
+            fields, fault = next_row(rows), ""
+        except csv.Error as error:
+            fields, fault = _plain_row(feed.pending, dialect), str(error)
+        if fields or fault or not feed.pending:
+            yield fields, "" if fields else fault
+        if not feed.pending:
+            return
+
+
+def _plain_row(lines: Sequence[Line], dialect: Dialect) -> list[str]:
+    """A row on one line, in which quotation marks are text: each has its fellow, and there is none to be doubled; else []."""
+    if len(lines) != 1 or dialect.quoting != "double" or lines[0][1].count(b'"') % 2:
         return []
-    try:
-        return _next(_reader([lines[0][1].decode("utf-8", "surrogateescape")], delimiter, name))
-    except csv.Error:
-        return []
+    fields = next_row(reader([lines[0][1].decode("utf-8", "surrogateescape")], dialect.delimiter, "plain"))
+    is_enclosed = any(QUOTED.fullmatch(field) for field in fields)
+    return [] if is_enclosed or is_whole(fields, dialect.header) is None else fields
 
 
-def _next(reader: Iterator[list[str]]) -> list[str]:
-    """The next row, [] for a blank line and at the end."""
-    # The limit is the process's, and 128 KB: documents are longer, and other code may count on it.
-    limit = csv.field_size_limit(MAX_LINE_BYTES)
-    try:
-        return next(reader, [])
-    finally:
-        csv.field_size_limit(limit)
+def _is_doubled(field: str) -> bool:
+    return field.startswith('"') and '""' in field[1:-1] and QUOTED.fullmatch(field) is not None

@@ -82,3 +82,19 @@ def head(tree: Tree, name: str) -> bytes:
             if not data:
                 raise SourceError(f"{name}: the file cannot be unpacked; fetch it again") from None
     return data[:HEAD_BYTES]
+
+
+def start_of(data: bytes, form: Form, *, whole_lines: bool = True) -> bytes:
+    """A file's first MB as UTF-8; with ``whole_lines`` without a line that is cut off."""
+    text = b"".join(form.plain(iter([data]))).removeprefix(b"\xef\xbb\xbf")
+    if whole_lines and len(data) >= HEAD_BYTES and b"\n" in text:
+        text = text[: text.rfind(b"\n") + 1]
+    return text
+
+
+def plain_chunks(tree: Tree, name: str, form: Form) -> Iterator[bytes]:
+    """All of a file, unpacked, as UTF-8 without a mark. Raises BrokenStream after all that could be read."""
+    with tree.open(name) as file:
+        chunks = form.plain(unpack(file, name))
+        yield next(chunks, b"").removeprefix(b"\xef\xbb\xbf")
+        yield from chunks

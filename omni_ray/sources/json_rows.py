@@ -1,160 +1,94 @@
-"""JSON Lines, and arrays of JSON objects."""
+"""JSON Lines, and JSON files of every other shape, as rows by role."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import orjson
 import pyarrow as pa
 
 from omni_ray.corpora.base import Rejected
-from omni_ray.sources.line_blocks import MAX_LINE_BYTES
-from omni_ray.sources.packed import BrokenStream, unpack
-from omni_ray.sources.rows import BOM, Line, Range, Row, columns_of, lines, rejected
+from omni_ray.sources.cells import member
+from omni_ray.sources.encoding import HINT
+from omni_ray.sources.form import Form, plain_chunks
+from omni_ray.sources.json_shapes import as_row, rows
+from omni_ray.sources.json_values import Broken, Values
+from omni_ray.sources.rows import Line, Range, Row, columns_of, lines, rejected
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
-_DEEPEST = 256
-_STEPS = np.zeros(256, np.int8)
-"""What each byte does to the depth."""
-_STEPS[list(b"[{")] = 1
-_STEPS[list(b"]}")] = -1
+_SEPARATORS = b" \t\r\n,\x1e\0"
 
 
-def is_array(data: bytes) -> bool:
-    """Whether a JSON file that begins so is an array."""
-    return data.removeprefix(BOM).lstrip()[:1] == b"["
-
-
-def lines_columns(data: bytes) -> tuple[list[str], int]:
-    """The keys on the first lines of a JSON Lines file, in order of appearance, and how many lines were objects."""
-    found = [_parse(line) for line in data.removeprefix(BOM).split(b"\n")[:100]]
-    objects = [row for row in found if isinstance(row, dict)]
-    return list(dict.fromkeys(key for row in objects for key in row)), len(objects)
-
-
-def array_columns(data: bytes) -> list[str]:
-    """The keys of the first objects of a JSON array."""
-    columns: dict[str, None] = {}
-    for row in islice(_items(_Limited(iter([data]))), 100):
-        columns.update(dict.fromkeys(row if isinstance(row, dict) else ()))
-    return list(columns)
-
-
-def read_lines(tree: Tree, name: str, span: Range, columns: Mapping[str, str]) -> Iterator[pa.Table | Rejected]:
+def read_lines(
+    tree: Tree, name: str, span: Range, columns: Mapping[str, str], form: Form
+) -> Iterator[pa.Table | Rejected]:
     """The rows of a range of a JSON Lines file, by role."""
+    wanted = tuple(dict.fromkeys(columns.values()))
     with tree.open(name) as file:
-        yield from columns_of(name, "byte", _json_rows(name, lines(file, name, span)), columns)
+        yield from columns_of(name, "byte", _line_rows(name, lines(file, name, span, form), wanted), columns)
 
 
-def read_array(tree: Tree, name: str, columns: Mapping[str, str]) -> Iterator[pa.Table | Rejected]:
-    """The rows of a JSON array, by role. Where the array is malformed it ends, with one rejection."""
-    with tree.open(name) as file:
-        yield from columns_of(name, "row", _array_rows(name, file), columns)
+def read_shape(
+    tree: Tree, name: str, shape: str, path: Sequence[str], columns: Mapping[str, str], form: Form
+) -> Iterator[pa.Table | Rejected]:
+    """The rows of a file of another shape, by role."""
+    # Several arrays of one file have rows of the same numbers.
+    place = ":".join([name, *path])
+    items = rows(shape, path, plain_chunks(tree, name, form))
+    yield from columns_of(place, "row", _numbered(place, items), columns)
 
 
-def _parse(line: bytes) -> Any:
-    """The value on a line, or the reason code and detail why there is none, as a tuple."""
-    try:
-        text = line.decode()
-    except UnicodeDecodeError as error:
-        return "bad_encoding", str(error)
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return "bad_row", f"not JSON: {error}"
-
-
-def _json_rows(name: str, source: Iterable[Line | Rejected]) -> Iterator[Row | Rejected]:
+def _line_rows(name: str, source: Iterable[Line | Rejected], wanted: tuple[str, ...]) -> Iterator[Row | Rejected]:
     for line in source:
         if isinstance(line, Rejected):
             yield line
-        elif line[1].strip():
-            row = _parse(line[1])
-            if isinstance(row, dict):
-                yield line[0], row
-            elif isinstance(row, tuple):
-                yield rejected(name, "byte", line[0], *row)
-            else:
-                yield rejected(name, "byte", line[0], "bad_row", "the line is no JSON object")
+            continue
+        try:
+            row = orjson.loads(line[1])
+        except ValueError:
+            yield from _odd_line(name, line)
+            continue
+        if type(row) is dict and not any(type(member(row, column)[0]) is float for column in wanted):
+            yield line[0], row
+        else:
+            # A number beyond 64 bits becomes a float there; else it is no object.
+            yield from _odd_line(name, line)
 
 
-def _array_rows(name: str, file: BinaryIO) -> Iterator[Row | Rejected]:
-    number = -1
-    for number, item in enumerate(_items(_Limited(unpack(file, name)))):
+def _odd_line(name: str, line: Line) -> Iterator[Row | Rejected]:
+    """What orjson refuses or changes: NaN, great numbers, half surrogates; several values or none on a line; faults."""
+    place, data = line
+    data = data.strip(_SEPARATORS)
+    if not data:
+        return
+    try:
+        items: Iterator[Any] = iter([json.loads(data.decode())])
+    except (ValueError, RecursionError):
+        items = Values(iter([data])).items()
+    for number, item in enumerate(items):
+        row = as_row(item)
+        if isinstance(row, dict):
+            yield place + number, row
+        else:
+            is_cut = isinstance(row, Broken) and row.reason == "truncated"
+            row = Broken("bad_row", "not JSON: the line ends within the value") if is_cut else row
+            yield _fault(name, "byte", place + number, row, "the line")
+
+
+def _numbered(name: str, items: Iterable[Any]) -> Iterator[Row | Rejected]:
+    for number, item in enumerate(items):
         if isinstance(item, dict):
             yield number, item
-        elif isinstance(item, _Broken):
-            yield rejected(name, "row", number, item.reason, "the array cannot be read any further")
         else:
-            yield rejected(name, "row", number, "bad_row", "the item is no JSON object")
+            yield _fault(name, "row", number, item, "the item")
 
 
-class _Broken:
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-
-
-def _items(file: _Limited) -> Iterator[Any]:
-    """Items of an array; a :class:`_Broken` at the end where it is malformed."""
-    import ijson
-
-    items = ijson.items(file, "item", use_float=True)
-    try:
-        for item in items:
-            file.allowance = MAX_LINE_BYTES
-            yield item
-    except BrokenStream as broken:
-        yield _Broken(broken.reason)
-    except (ijson.JSONError, ValueError, RecursionError) as error:
-        at_end = re.search("premature|incomplete", str(error), re.IGNORECASE)
-        yield _Broken("truncated" if at_end else "bad_row")
-
-
-class _Limited:
-    """A file for ijson, which holds an item until it is whole, and the way to it at every level: no item may be over
-    ``MAX_LINE_BYTES``, or nested over ``_DEEPEST`` times."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._rest = b""
-        self._nesting = _Nesting()
-        self.allowance = MAX_LINE_BYTES
-
-    def read(self, size: int = -1) -> bytes:
-        if not self._rest:
-            self._rest = next(self._chunks, b"")
-        size = len(self._rest) if size < 0 else size
-        data, self._rest = self._rest[:size], self._rest[size:]
-        self.allowance -= len(data)
-        if self.allowance < 0:
-            raise BrokenStream("too_large")
-        if self._nesting.deepest(data) > _DEEPEST:
-            raise BrokenStream("bad_row")
-        return data
-
-
-class _Nesting:
-    """How deep brackets are nested, outside strings, in JSON that comes in pieces."""
-
-    def __init__(self) -> None:
-        self._depth = 0
-        self._in_string = False
-        self._escape = b""
-
-    def deepest(self, data: bytes) -> int:
-        """The greatest depth in this piece."""
-        data = (self._escape + data).replace(b"\\\\", b"").replace(b'\\"', b"")
-        self._escape = b"\\" if data.endswith(b"\\") else b""
-        pieces = data.split(b'"')
-        outside = b"".join(pieces[1 if self._in_string else 0 :: 2])
-        self._in_string ^= len(pieces) % 2 == 0
-        depths = self._depth + np.cumsum(_STEPS[np.frombuffer(outside, np.uint8)], dtype=np.int64)
-        if len(depths):
-            self._depth = int(depths[-1])
-        return int(depths.max(initial=self._depth))
+def _fault(name: str, unit: str, place: int, item: Any, what: str) -> Rejected:
+    if not isinstance(item, Broken):
+        return rejected(name, unit, place, "bad_row", f"{what} is a {type(item).__name__}, not an object")
+    hint = f"; {HINT}" if item.reason == "bad_encoding" else ""
+    return rejected(name, unit, place, item.reason, f"{what} is {item.detail}{hint}" if hint else item.detail)

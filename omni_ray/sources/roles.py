@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omni_ray.corpora.base import Options, Rejected
-from omni_ray.errors import SourceError
+from omni_ray.errors import NoColumn, SourceError
+from omni_ray.sources.dialect import looks_like_data
 
 REQUIRED = {
     "text": "missing_text",
@@ -22,6 +23,8 @@ REQUIRED = {
     "image": "missing_media",
 }
 """Roles that every row must fill, and the reason code of a row that does not; the other roles are optional."""
+LISTS = frozenset({"captions", "words"})
+"""Roles whose values are lists of strings."""
 NOT_STRINGS = frozenset({"audio", "image", "captions", "words"})
 """Roles whose values pass through as they are; those of all other roles become strings."""
 
@@ -38,6 +41,9 @@ _BYTES_OF = {
     pa.large_binary(): pa.large_binary(),
 }
 
+BYTES_OR_TEXT = frozenset({*_BYTES_OF, pa.string_view(), pa.binary_view()})
+"""Types of values that are bytes, or text."""
+
 
 def choose_columns(
     name: str, there: list[str], roles: Mapping[str, tuple[str, ...]], options: Options
@@ -53,9 +59,7 @@ def choose_columns(
     Raises:
         SourceError: a required role has no column, or the user named one that is not there.
     """
-    for role in options.columns:
-        if role not in roles:
-            raise SourceError(f"--columns {role}=...: there is no role {role} here; there are {', '.join(roles)}")
+    check_roles(roles, options)
     by_case = {column.lower(): column for column in reversed(there)}
     chosen = {}
     for role, candidates in roles.items():
@@ -67,13 +71,29 @@ def choose_columns(
         if found is not None:
             chosen[role] = found
         elif named or role in REQUIRED:
-            raise SourceError(_no_column(name, role, wanted, there))
+            raise NoColumn(_no_column(name, role, wanted, there))
     for role, (other, column) in _ONLY_WITH.items():
         if role in chosen and role not in options.columns and chosen.get(other) != column:
             del chosen[role]
     if "offset" in chosen and "duration" in there:
         chosen.setdefault("duration", "duration")
     return chosen
+
+
+def check_roles(roles: Mapping[str, tuple[str, ...]], options: Options) -> None:
+    """Raises SourceError where the user named a column for a role that is not there."""
+    for role in options.columns:
+        if role not in roles:
+            raise SourceError(f"--columns {role}=...: there is no role {role} here; there are {', '.join(roles)}")
+
+
+def fits(there: list[str], roles: Mapping[str, tuple[str, ...]], options: Options) -> bool:
+    """Whether every required role, and every one that the user named, finds its column."""
+    try:
+        choose_columns("", there, roles, options)
+    except SourceError:
+        return False
+    return True
 
 
 def _no_column(name: str, role: str, wanted: tuple[str, ...], there: list[str]) -> str:
@@ -91,8 +111,33 @@ def _no_column(name: str, role: str, wanted: tuple[str, ...], there: list[str]) 
     )
 
 
+def no_header(
+    name: str, first: Sequence[str], roles: Mapping[str, tuple[str, ...]], options: Options
+) -> NoColumn | None:
+    """What to say of a table whose first row names no columns that are needed and looks like a record; else None."""
+    if not options.header or not looks_like_data(first):
+        return None
+    needed = [role for role in roles if role in REQUIRED]
+    media = next((n for n, field in enumerate(first, 1) if re.search(r"\.\w{2,5}$|://|/", field)), 1)
+    words = max(
+        (n for n in range(1, len(first) + 1) if n != media or len(needed) == 1),
+        key=lambda n: len(first[n - 1]),
+        default=1,
+    )
+    columns = ",".join(f"{role}={media if role in ('audio', 'image') else words}" for role in needed)
+    return NoColumn(
+        f"{name}: its first line names no column for {' or '.join(needed)}, and looks like a record. If it has no header, "
+        f"say so, and which columns are which: --no-header --columns {columns}"
+    )
+
+
 def by_role(
-    name: str, unit: str, table: Mapping[str, pa.Array], places: pa.Array, columns: Mapping[str, str]
+    name: str,
+    unit: str,
+    table: Mapping[str, pa.Array],
+    places: pa.Array,
+    columns: Mapping[str, str],
+    faults: Mapping[int, tuple[str, str]] = {},
 ) -> Iterator[pa.Table | Rejected]:
     """Rows with their columns named by role, plus ``id`` and ``where``; rows that cannot be used as rejections.
 
@@ -102,13 +147,14 @@ def by_role(
         table: role -> values; arrays of one length, from a file that need not be honest.
         places: int64, where each row is in the file.
         columns: role -> column, for messages.
+        faults: what is wrong with rows that are known to be: row -> (reason, detail).
 
     ``text`` becomes large_string, other strings string. A row without an id of its own gets ``<file>:<place>``.
 
     Raises:
         pa.ArrowInvalid: the arrays are not well formed: their offsets point outside their buffers.
     """
-    faults: dict[int, tuple[str, str]] = {}
+    faults = dict(faults)
     arrays = {}
     for role, values in table.items():
         if role not in NOT_STRINGS:

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
 from omni_ray.corpora.base import Rejected
-from omni_ray.errors import SourceError
+from omni_ray.sources.cells import as_role, member
+from omni_ray.sources.form import Form
 from omni_ray.sources.line_blocks import line_blocks
-from omni_ray.sources.packed import BrokenStream, unpack
-from omni_ray.sources.roles import NOT_STRINGS, REQUIRED, by_role
+from omni_ray.sources.roles import LISTS, REQUIRED, by_role
 
-if TYPE_CHECKING:
-    from omni_ray.sources.tree import Tree
-
-BOM = b"\xef\xbb\xbf"
-SURROGATE = re.compile("[\ud800-\udfff]")
-_HEAD_BYTES = 1 << 20
 _ROWS_AT_ONCE = 4096
 _BYTES_AT_ONCE = 8 << 20
-_LISTS = ("captions", "words")
 
 Range = tuple[int, int | None]
 """Bytes [start, end) of a file; None for its end."""
@@ -33,26 +24,9 @@ Row = tuple[int, Mapping[str, Any]]
 """Where a row begins, and its values by column."""
 
 
-def head(tree: Tree, name: str) -> bytes:
-    """The first MB of a file, unpacked. Raises SourceError where it cannot be unpacked, or is UTF-16."""
-    data = b""
-    with tree.open(name) as file:
-        try:
-            for chunk in unpack(file, name):
-                data += chunk
-                if len(data) >= _HEAD_BYTES:
-                    break
-        except BrokenStream:
-            if not data:
-                raise SourceError(f"{name}: the file cannot be unpacked; fetch it again") from None
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise SourceError(f"{name}: is UTF-16 text; convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)")
-    return data[:_HEAD_BYTES]
-
-
-def lines(file: BinaryIO, name: str, span: Range) -> Iterator[Line | Rejected]:
+def lines(file: BinaryIO, name: str, span: Range, form: Form) -> Iterator[Line | Rejected]:
     """The lines that begin in a range."""
-    for block in line_blocks(file, name, *span):
+    for block in line_blocks(file, name, *span, form):
         if isinstance(block, Rejected):
             yield block
         else:
@@ -102,34 +76,15 @@ def columns_of(
 
 def _value(role: str, column: str, row: Mapping[str, Any]) -> Any:
     """A row's value for a role: a string, None, or for captions and words a list of strings."""
-    if column not in row and role in REQUIRED:
+    value, is_there = member(row, column)
+    if not is_there and role in REQUIRED:
         raise ValueError(f"no column {column}")
-    value = row.get(column)
-    if value is None:
-        return None
-    if role in _LISTS:
-        parts = [value] if isinstance(value, str) else value
-        if isinstance(parts, list) and all(isinstance(part, str) for part in parts):
-            return [_encodable(part) for part in parts]
-    elif isinstance(value, str):
-        return _encodable(value)
-    elif role in NOT_STRINGS:
-        if isinstance(value, dict) and isinstance(value.get("path"), str):
-            return _encodable(value["path"])
-    elif isinstance(value, int | float):
-        return json.dumps(value)
-    raise ValueError(f"column {column} holds a value of type {type(value).__name__}")
-
-
-def _encodable(text: str) -> str:
-    """JSON may write half a surrogate pair, which no encoding has."""
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        return SURROGATE.sub("", text)
-    return text
+        return as_role(role, value)
+    except ValueError as error:
+        raise ValueError(f"column {column} holds {error}") from None
 
 
 def _arrays(values: Mapping[str, list[Any]]) -> dict[str, pa.Array]:
-    kinds = {role: pa.list_(pa.string()) if role in _LISTS else pa.large_string() for role in values}
+    kinds = {role: pa.list_(pa.string()) if role in LISTS else pa.large_string() for role in values}
     return {role: pa.array(column, kinds[role]) for role, column in values.items()}

@@ -12,12 +12,14 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
-from omni_ray.errors import SourceError
+from omni_ray.errors import NoColumn, SourceError
 from omni_ray.sources.copies import names_once
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from omni_ray.sources.dialect import Dialect
+    from omni_ray.sources.form import Form
     from omni_ray.sources.tree import Tree
 
 _FORMATS = {
@@ -63,17 +65,27 @@ def table_units(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Opt
         Drafts with the payload ``{"table": {...}}``, for :func:`read_table_unit`. Nothing where there is no table.
 
     Raises:
-        SourceError: a required column is missing (the nearest is named), or a file is not what its name says.
+        SourceError: no table has the columns that are needed (the nearest is named), or a file is not what its name says.
     """
-    for name, kind in _tables(tree, columns):
+    lacking: list[NoColumn] = []
+    is_any = False
+    for name, kind in _tables(tree, columns, options):
         is_wanted = _is_wanted(name, options.splits) and options.is_wanted_language(name.rpartition("/")[0])
-        if is_wanted and tree.size(name):
+        if not is_wanted or not tree.size(name):
+            continue
+        try:
             for table, inside, rows in _slices(tree, name, kind, columns, options):
+                is_any = True
                 payload = {"table": {"file": name, **table}}
                 yield UnitDraft(payload, (name,), records=rows, samples=rows or 1 + inside // _BYTES_PER_ROW)
+        except NoColumn as error:
+            lacking.append(error)
+            tree.set_aside(name, "column")
+    if lacking and not is_any:
+        raise lacking[0]
 
 
-def _tables(tree: Tree, columns: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+def _tables(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Options) -> Iterator[tuple[str, str]]:
     """The tables of a tree, and their formats. Lists of media are also called .txt: those have a header that names them."""
     texts: list[str] = []
     for name in names_once(tree):
@@ -83,19 +95,29 @@ def _tables(tree: Tree, columns: Mapping[str, tuple[str, ...]]) -> Iterator[tupl
         elif name.lower().endswith(".txt") and len(texts) <= _MOST_TEXTS:
             texts.append(name)
     if len(texts) <= _MOST_TEXTS and {"audio", "image"} & set(columns):
-        yield from ((name, "delimited") for name in texts if tree.size(name) and _is_list(tree, name, columns))
+        yield from ((name, "delimited") for name in texts if tree.size(name) and _is_list(tree, name, columns, options))
 
 
-def _is_list(tree: Tree, name: str, columns: Mapping[str, tuple[str, ...]]) -> bool:
-    from omni_ray.sources.delimited import table_header
-    from omni_ray.sources.roles import REQUIRED
-    from omni_ray.sources.rows import head
-
+def _is_list(tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: Options) -> bool:
     try:
-        header = {field.lower() for field in table_header(head(tree, name), name)[0]}
+        _, dialect = _opened(tree, name, roles, options)
     except SourceError:
         return False
-    return all(header & {each.lower() for each in names} for role, names in columns.items() if role in REQUIRED)
+    from omni_ray.sources.roles import fits
+
+    return len(dialect.header) > 1 and fits(list(dialect.header), roles, options)
+
+
+def _opened(tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: Options) -> tuple[Form, Dialect]:
+    """How a CSV or TSV file is written. Raises SourceError where that cannot be told."""
+    from omni_ray.sources.dialect import dialect_of
+    from omni_ray.sources.form import form_of, head, start_of
+    from omni_ray.sources.roles import fits
+
+    data = head(tree, name)
+    form = form_of(data, options.encoding)
+    text = start_of(data, form).decode("utf-8", "replace")
+    return form, dialect_of(text, name, options.header, lambda there: fits(there, roles, options))
 
 
 def media_are_inside(tree: Tree, payload: Mapping[str, Any], role: str) -> bool:
@@ -124,14 +146,16 @@ def read_table_unit(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table
         yield from read(tree, name, columns, Slice(table["start"], table["end"]))
         return
     from omni_ray.sources import delimited, json_rows
+    from omni_ray.sources.dialect import dialect_in
+    from omni_ray.sources.form import form_in
 
+    form = form_in(table)
     if kind == "json":
-        yield from json_rows.read_array(tree, name, columns)
+        yield from json_rows.read_shape(tree, name, table["shape"], table["path"], columns, form)
     elif kind == "lines":
-        yield from json_rows.read_lines(tree, name, (table["start"], table["end"]), columns)
+        yield from json_rows.read_lines(tree, name, (table["start"], table["end"]), columns, form)
     else:
-        span = (table["start"], table["end"])
-        yield from delimited.read_table(tree, name, span, table["header"], table["delimiter"], columns)
+        yield from delimited.read_table(tree, name, (table["start"], table["end"]), dialect_in(table), columns, form)
 
 
 def _is_wanted(name: str, splits: tuple[str, ...]) -> bool:
@@ -148,51 +172,72 @@ def _slices(
     tree: Tree, name: str, kind: str, roles: Mapping[str, tuple[str, ...]], options: Options
 ) -> Iterator[tuple[dict[str, Any], int, int | None]]:
     """(payload, bytes, rows where known) of each slice of one file."""
-    from omni_ray.sources import delimited, json_rows
-    from omni_ray.sources.line_blocks import byte_ranges
-    from omni_ray.sources.packed import is_packed
-    from omni_ray.sources.roles import choose_columns
-    from omni_ray.sources.rows import head
-
     if kind in ("parquet", "arrow"):
         yield from _columnar_slices(tree, name, kind, roles, options)
-        return
+    elif kind in ("json", "lines"):
+        yield from _json_slices(tree, name, kind, roles, options)
+    else:
+        yield from _delimited_slices(tree, name, roles, options)
+
+
+def _delimited_slices(
+    tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: Options
+) -> Iterator[tuple[dict[str, Any], int, int | None]]:
+    from omni_ray.sources.delimited import table_ranges
+    from omni_ray.sources.roles import choose_columns, no_header
+
+    form, dialect = _opened(tree, name, roles, options)
+    try:
+        columns = choose_columns(name, list(dialect.header), roles, options)
+    except NoColumn as error:
+        raise no_header(name, dialect.header, roles, options) or error from None
+    shared = {"format": "delimited", "columns": columns, **dialect.as_payload(), **form.as_payload()}
+    size = tree.size(name)
+    for start, end in table_ranges(tree, name, dialect, form, options):
+        yield {**shared, "start": start, "end": end}, (end or size) - start, None
+
+
+def _json_slices(
+    tree: Tree, name: str, kind: str, roles: Mapping[str, tuple[str, ...]], options: Options
+) -> Iterator[tuple[dict[str, Any], int, int | None]]:
+    from omni_ray.sources.form import form_of, head, plain_chunks, start_of
+    from omni_ray.sources.json_shapes import shapes
+    from omni_ray.sources.line_blocks import byte_ranges
+    from omni_ray.sources.packed import is_packed
+    from omni_ray.sources.roles import check_roles, choose_columns, fits
+
+    check_roles(roles, options)
     size = tree.size(name)
     data = head(tree, name)
-    if kind == "json" and json_rows.is_array(data):
-        columns = choose_columns(name, json_rows.array_columns(data), roles, options)
-        yield {"format": "json", "columns": columns}, size, None
-    elif kind in ("json", "lines"):
-        there, objects = json_rows.lines_columns(data)
-        if kind == "json" and objects < 2:
-            return  # one object: settings, annotations of another layout, anything but a table
-        columns = choose_columns(name, there, roles, options)
-        for start, end in [(0, None)] if is_packed(tree, name) else byte_ranges(size, options):
-            yield {"format": "lines", "columns": columns, "start": start, "end": end}, (end or size) - start, None
-    else:
-        header, delimiter, length = delimited.table_header(data, name)
-        shared = {
-            "format": kind,
-            "columns": choose_columns(name, header, roles, options),
-            "header": header,
-            "delimiter": delimiter,
-        }
-        for start, end in delimited.table_ranges(tree, name, delimiter, length, options):
-            yield {**shared, "start": start, "end": end}, (end or size) - start, None
+    form = form_of(data, options.encoding)
+    found = shapes(
+        name,
+        start_of(data, form, whole_lines=False),
+        lambda: plain_chunks(tree, name, form),
+        kind == "lines",
+        lambda there: fits(there, roles, options),
+    )
+    for shape in found:
+        shared = {"columns": choose_columns(name, shape.columns, roles, options), **form.as_payload()}
+        if shape.kind != "lines":
+            yield {"format": "json", "shape": shape.kind, "path": list(shape.path), **shared}, size, None
+            continue
+        whole = is_packed(tree, name) or not form.is_utf8
+        for start, end in [(0, None)] if whole else byte_ranges(size, options):
+            yield {"format": "lines", "start": start, "end": end, **shared}, (end or size) - start, None
 
 
 def _columnar_slices(
     tree: Tree, name: str, kind: str, roles: Mapping[str, tuple[str, ...]], options: Options
 ) -> Iterator[tuple[dict[str, Any], int, int | None]]:
     from omni_ray.sources import columnar
-    from omni_ray.sources.roles import choose_columns
 
-    there, cut = (
+    choose, cut = (
         (columnar.parquet_columns, columnar.parquet_slices)
         if kind == "parquet"
         else (columnar.arrow_columns, columnar.arrow_slices)
     )
-    columns = choose_columns(name, there(tree, name), roles, options)
+    columns = choose(tree, name, roles, options)
     for part in cut(tree, name, columns, options):
         shared = {"format": kind, "columns": columns}
         yield {**shared, "start": part.start, "end": part.end}, 0, part.end - part.start

@@ -1,0 +1,233 @@
+"""How a CSV or TSV file is written: what is between fields, how fields are quoted, whether it has a header."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from omni_ray.errors import SourceError
+from omni_ray.sources.line_blocks import MAX_LINE_BYTES
+
+_DELIMITERS = ",;\t|"
+_NOTHING = "\x1f"
+"""The delimiter of a table of one column."""
+_SAMPLE_CHARS = 1 << 18
+_SAMPLE_ROWS = 300
+_SEP_LINE = re.compile(r'"?sep=(.)"?[ ,;\t]*\r?\n', re.IGNORECASE)
+QUOTED = re.compile(r'"(?:[^"]|"")*"', re.DOTALL)
+"""A field in quotation marks, those within it doubled."""
+_LONE_BACKSLASH = re.compile(r'(?<!\\)(?:\\\\)*\\(?!["\\\r\n])')
+_NUMBER = re.compile(r"[\s\d.,eE+%-]*")
+_DATA = re.compile(r"[\d\W_]*|.{41,}|.*[.!?…。！？]|(?:\S+\s+){3,}\S.*|.*(?:://|[/\\]|\d{3}|\.\w{2,4}$).*", re.DOTALL)
+"""A cell that is more likely data than a column's name: a number, a sentence, a path, ..."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a table is written.
+
+    Attributes:
+        delimiter: between fields.
+        quoting: "double": a field may stand in quotation marks, and those within it are doubled (RFC 4180). "backslash":
+            those within it, and backslashes, come behind a backslash. "literal": the same, but other backslashes stand
+            for themselves (Spark). "plain": quotation marks are text.
+        header: the columns' names; their numbers, from 1, where the table has no header.
+        skip: rows before the first record: the header, and Excel's line that names the delimiter.
+    """
+
+    delimiter: str
+    quoting: str
+    header: tuple[str, ...]
+    skip: int = 1
+
+    def as_payload(self) -> dict[str, Any]:
+        """Part of a unit's payload, for :func:`dialect_in`."""
+        return {"dialect": [self.delimiter, self.quoting, list(self.header), self.skip]}
+
+
+def dialect_in(payload: Mapping[str, Any]) -> Dialect:
+    """The dialect that a unit's payload names."""
+    delimiter, quoting, header, skip = payload["dialect"]
+    return Dialect(delimiter, quoting, tuple(header), skip)
+
+
+def dialect_of(text: str, name: str, has_header: bool, fits: Callable[[list[str]], bool]) -> Dialect:
+    """The dialect in which the most rows of a table have as many fields as its first one.
+
+    Args:
+        text: the beginning of the table, whole lines.
+        name: the file; a .tsv has tabs where there are any.
+        has_header: whether the first row names the columns.
+        fits: whether a header names the columns that are needed.
+
+    Raises:
+        SourceError: the first row cannot be told.
+    """
+    said = _SEP_LINE.match(text)
+    body = text[said.end() :] if said else text
+    best: tuple[tuple[Any, ...], Dialect] | None = None
+    for delimiter in said[1] if said else _delimiters(body, name):
+        quoting = _quoting(body, delimiter)
+        rows = list(islice(_parsed(body, delimiter, quoting), _SAMPLE_ROWS))
+        if not rows or not rows[0]:
+            continue
+        widths = Counter(len(row) for row in rows if row)
+        width = len(rows[0]) if has_header else widths.most_common(1)[0][0]
+        names = [_name(field, quoting) for field in rows[0]] if has_header else [str(n + 1) for n in range(width)]
+        good = sum(is_whole(row, names) is not None for row in rows) / len(rows)
+        score = (has_header and fits(names), good >= 0.5, len(names) > 1, good, len(names))
+        if best is None or score > best[0]:
+            best = score, Dialect(delimiter, quoting, tuple(names), int(has_header) + (said is not None))
+    if best is None:
+        raise SourceError(f"{name}: the first line is not a header of column names")
+    return best[1]
+
+
+def is_whole(row: Sequence[str], header: Sequence[str]) -> Sequence[str] | None:
+    """A row with as many fields as the header, but for empty ones, or columns without a name, at the end; else None."""
+    while len(row) > len(header) and not row[-1]:
+        row = row[:-1]
+    missing = len(header) - len(row)
+    if missing > 0 and not any(header[-missing:]):
+        row = [*row, *[""] * missing]
+    return row if len(row) == len(header) else None
+
+
+def reader(lines: Iterable[str], delimiter: str, quoting: str) -> Iterator[list[str]]:
+    """A parser of rows. Raises csv.Error for a row that breaks the rules; goes on with the line behind it."""
+    if quoting == "plain":
+        return (line.rstrip("\r\n").split(delimiter) if line.rstrip("\r\n") else [] for line in lines)
+    if quoting == "double":
+        return csv.reader(lines, delimiter=delimiter, strict=True)
+    # The parser drops every backslash but a doubled one.
+    alone = re.compile(r"\\(?!\")" if quoting == "literal" else r"\\(?![\"\\])|\\\\")
+    doubled = (alone.sub(lambda match: match[0] if len(match[0]) == 2 else r"\\", line) for line in lines)
+    return csv.reader(doubled, delimiter=delimiter, strict=True, doublequote=False, escapechar="\\")
+
+
+def next_row(rows: Iterator[list[str]]) -> list[str]:
+    """The next row, [] for a blank line and at the end. Raises csv.Error."""
+    # The limit is the process's, and 128 KB: documents are longer, and other code may count on it.
+    limit = csv.field_size_limit(MAX_LINE_BYTES)
+    try:
+        return next(rows, [])
+    finally:
+        csv.field_size_limit(limit)
+
+
+def looks_like_data(header: Sequence[str]) -> bool:
+    """Whether a first row is more likely a record than the names of columns."""
+    return any(_DATA.fullmatch(field.strip()) for field in header) or len(set(header)) < len(header)
+
+
+def _name(field: str, quoting: str) -> str:
+    field = field.strip()
+    return field[1:-1].replace('""', '"') if quoting == "plain" and QUOTED.fullmatch(field) else field
+
+
+def _delimiters(text: str, name: str) -> list[str]:
+    first = re.match(r"[^\r\n]*", text)[0]  # type: ignore[index]
+    there = [delimiter for delimiter in _DELIMITERS if delimiter in first]
+    if "\t" in there and is_tsv(name):
+        return ["\t"]
+    return there or [_NOTHING]
+
+
+def is_tsv(name: str) -> bool:
+    """Whether a file's ending says that there are tabs between its fields."""
+    return re.search(r"\.(?:tsv|tab)(?:\.\w+)?$", name, re.IGNORECASE) is not None
+
+
+def _quoting(text: str, delimiter: str) -> str:
+    """How fields are quoted: in the way in which the fewest rows break the rules, or else as their fields look."""
+    sample = text[:_SAMPLE_CHARS]
+    usual = "double" if delimiter in ",;" + _NOTHING else "plain"
+    if '"' not in sample:
+        return usual
+    faults = {quoting: _faults(sample, delimiter, quoting) for quoting in ("double", "plain")}
+    if '\\"' in sample and faults["double"]:
+        escaped = "literal" if _LONE_BACKSLASH.search(sample) else "backslash"
+        if _faults(sample, delimiter, escaped) <= min(faults["plain"], faults["double"] - 1):
+            return escaped
+    looks_quoted = _looks_quoted(sample, delimiter)
+    if usual == "double":
+        return "plain" if faults["plain"] < faults["double"] and not looks_quoted else "double"
+    if faults["plain"] != faults["double"]:
+        return min(faults, key=lambda quoting: faults[quoting])
+    return "double" if looks_quoted else "plain"
+
+
+def _looks_quoted(sample: str, delimiter: str) -> bool:
+    """Whether quotation marks enclose fields rather than being text.
+
+    A writer encloses what would be misread, or all of a column, its name included; it never leaves a field with
+    quotation marks in it as it is.
+    """
+    field = re.compile(rf'("(?:[^"]|"")*"|[^{re.escape(delimiter)}\n]*)({re.escape(delimiter)}|\r?\n|\Z)')
+    columns: dict[int, list[str]] = {}
+    at = number = 0
+    while at < len(sample):
+        match = field.match(sample, at)
+        if match is None:
+            break
+        columns.setdefault(number, []).append(match[1].rstrip("\r"))
+        number = number + 1 if match[2] == delimiter else 0
+        at = match.end()
+    return any(map(_is_enclosed, columns.values())) and all(map(_is_enclosed_or_plain, columns.values()))
+
+
+def _is_enclosed(column: Sequence[str]) -> bool:
+    return any(QUOTED.fullmatch(each) for each in column)
+
+
+def _is_enclosed_or_plain(column: Sequence[str]) -> bool:
+    """Whether a column's quotation marks are a writer's."""
+    enclosed = [each for each in column if QUOTED.fullmatch(each)]
+    needless = [each for each in enclosed if not re.search(r'""|[\t\n,;|]', each[1:-1])]
+    others = [each for each in column if not QUOTED.fullmatch(each)]
+    is_throughout = QUOTED.fullmatch(column[0]) is not None and all(_NUMBER.fullmatch(each) for each in others)
+    return not any('"' in each for each in others) and (not needless or is_throughout)
+
+
+def _faults(text: str, delimiter: str, quoting: str) -> int:
+    """How many rows break the rules, or have another number of fields than the first."""
+    rows = list(islice(_parsed(text, delimiter, quoting), _SAMPLE_ROWS))
+    return sum(is_whole(row, rows[0]) is None for row in rows)
+
+
+class _Lines:
+    """The lines of a sample, counted."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = iter(text[:_SAMPLE_CHARS].split("\n"))
+        self.count = 0
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.count += 1
+        return line + "\n"
+
+
+def _parsed(text: str, delimiter: str, quoting: str) -> Iterator[list[str]]:
+    """The rows of a sample but for blank ones; [] for each line of those that break the rules."""
+    lines = _Lines(text)
+    rows = reader(lines, delimiter, quoting)
+    while True:
+        before = lines.count
+        try:
+            row = next_row(rows)
+        except csv.Error:
+            yield from [[]] * (lines.count - before)
+            continue
+        if row:
+            yield row
+        elif lines.count == before:
+            return

@@ -1,0 +1,234 @@
+"""How rows stand in a JSON file: lines, an array, bare objects, an array within an object, columns of values, ..."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from omni_ray.errors import SourceError
+from omni_ray.sources.json_values import BAD_BYTE, Broken, Values
+from omni_ray.sources.packed import BrokenStream
+
+MAX_OBJECT_BYTES = 64 << 20
+"""What has to be held as one value may not be larger."""
+_SAMPLE = 100
+_DEEPEST = 3
+"""How far within objects an array of rows is looked for, and columns within columns."""
+_LINE_SHAPE = "lines"
+
+Chooses = Callable[[list[str]], bool]
+"""Whether the roles that must be filled find their columns among these."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Where the rows of a file are.
+
+    Attributes:
+        kind: "lines": an object a line. "values": the items of an array, or bare values. "member": the items of an array
+            within an object. "columns": an object of columns. "split": column names and rows, as pandas writes them.
+            "index": an object whose values are rows. "record": an object that is one.
+        path: for "member", the keys that lead to it.
+        columns: the columns of its first rows.
+    """
+
+    kind: str
+    path: tuple[str, ...] = ()
+    columns: list[str] = field(default_factory=list)
+
+
+def shapes(name: str, head: bytes, whole: Callable[[], Iterator[bytes]], is_lines: bool, fits: Chooses) -> list[Shape]:
+    """Where the rows of a file are; several where an object has several arrays of rows, none where there are none.
+
+    Args:
+        name: the file, for messages.
+        head: its first MB, as UTF-8.
+        whole: gives all of it, in chunks.
+        is_lines: whether its ending says that each line is an object.
+        fits: which columns make rows.
+
+    Raises:
+        SourceError: rows must be in it, but it is not JSON.
+    """
+    start = head.lstrip()[:1]
+    if start == b"{":
+        lines = head.split(b"\n", 2)
+        if _is_value(lines[0]) and (is_lines or (len(lines) > 1 and lines[1].strip())):
+            return [_sampled(_LINE_SHAPE, head, lines=True)]
+        if not _is_alone(head):
+            is_second = len(lines) > 1 and lines[1].lstrip().startswith(b"{")
+            return [_sampled(_LINE_SHAPE if is_second else "values", head, lines=is_second)]
+        return _of_object(name, whole, fits)
+    if start == b"[":
+        lines = head.split(b"\n", 2)
+        is_rows = len(lines) > 1 and _is_value(lines[0]) and lines[1].lstrip()[:1] in (b"[", b"{")
+        return [_sampled(_LINE_SHAPE if is_rows else "values", head, lines=is_rows)]
+    if is_lines or start == b'"':
+        return [_sampled(_LINE_SHAPE, head, lines=True)]
+    return []
+
+
+def rows(shape: str, path: Sequence[str], chunks: Iterator[bytes]) -> Iterator[Any]:
+    """The rows of a file of any shape but lines. A :class:`Broken` for each that is no JSON, or not UTF-8."""
+    if shape == "values":
+        yield from map(as_row, Values(chunks).items())
+    elif shape == "member" and len(path) == 1:
+        values = Values(chunks)
+        for key, is_array in values.members():
+            if is_array and key == path[0]:
+                yield from map(as_row, values.array())
+                return
+    else:
+        value = json.loads(b"".join(chunks).decode("utf-8", "surrogateescape"))
+        for row in map(as_row, _rows_within(shape, path, value)):
+            is_good = BAD_BYTE.search(json.dumps(row, ensure_ascii=False)) is None
+            yield row if is_good else Broken("bad_encoding", "not UTF-8")
+
+
+def as_row(item: Any) -> Any:
+    """An item as an object: bare text is its ``text``, and the values of a list are called by number, from 1."""
+    if isinstance(item, str):
+        return {"text": item}
+    if isinstance(item, list):
+        return {str(number): value for number, value in enumerate(item, 1)}
+    return item
+
+
+def columns_in(items: Sequence[Any]) -> list[str]:
+    """The columns of some rows, in order of appearance, each followed by what is within it."""
+    found: dict[str, None] = {}
+    for item in items:
+        row = as_row(item)
+        if isinstance(row, dict):
+            found.update(dict.fromkeys(_names(row)))
+    return list(found)
+
+
+def _names(row: Mapping[str, Any], prefix: str = "", depth: int = _DEEPEST) -> Iterator[str]:
+    for key, value in row.items():
+        yield prefix + key
+        first = value[0] if isinstance(value, list) and value else value
+        if isinstance(first, dict) and depth:
+            yield from _names(first, f"{prefix}{key}.", depth - 1)
+
+
+def _is_value(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _is_alone(head: bytes) -> bool:
+    """Whether nothing follows the first value of a file."""
+    values = Values(iter([head]))
+    first = list(islice(values.items(), 2))
+    return len(first) < 2
+
+
+def _sampled(kind: str, head: bytes, lines: bool) -> Shape:
+    if lines:
+        parts = (Values(iter([line])).items() for line in head.split(b"\n")[:_SAMPLE])
+        items = [item for part in parts for item in part]
+    else:
+        items = list(islice(Values(iter([head])).items(), _SAMPLE))
+    return Shape(kind, (), columns_in([item for item in items if not isinstance(item, Broken)]))
+
+
+def _of_object(name: str, whole: Callable[[], Iterator[bytes]], fits: Chooses) -> list[Shape]:
+    data = _held(whole())
+    try:
+        value = json.loads(data.decode("utf-8", "surrogateescape")) if data is not None else None
+    except (ValueError, RecursionError):
+        value = None
+    if value is None:
+        found = list(_arrays_of_stream(whole(), fits))
+        if not found:
+            large = f"an object of more than {MAX_OBJECT_BYTES >> 20} MB; write it as JSON Lines"
+            raise SourceError(f"{name}: {'not JSON, or cut' if data is not None else large}")
+        return found
+    for kind, is_so in (("columns", _are_columns), ("record", lambda value: True), ("split", _is_split)):
+        if is_so(value) and fits(there := columns_in(list(islice(_rows_within(kind, (), value), _SAMPLE)))):
+            return [Shape(kind, (), there)]
+    found = [
+        Shape("member", path, there)
+        for path, items in _arrays(value)
+        if fits(there := columns_in([item for item in items[:_SAMPLE] if isinstance(item, dict)]))
+    ]
+    each = list(islice(value.values(), _SAMPLE))
+    if not found and each and all(isinstance(row, dict) for row in each) and fits(there := columns_in(each)):
+        return [Shape("index", (), there)]
+    return found
+
+
+def _held(chunks: Iterator[bytes]) -> bytes | None:
+    """All of a file; None where that would be too much."""
+    data = b""
+    try:
+        for chunk in chunks:
+            data += chunk
+            if len(data) > MAX_OBJECT_BYTES:
+                return None
+    except BrokenStream:
+        return b""
+    return data
+
+
+def _arrays_of_stream(chunks: Iterator[bytes], fits: Chooses) -> Iterator[Shape]:
+    """The arrays of rows of an object that is large, or broken, most likely in one of its rows."""
+    values = Values(chunks)
+    try:
+        for key, is_array in values.members():
+            if is_array:
+                sample: list[Any] = []
+                for item in values.array():
+                    if isinstance(item, dict) and len(sample) < _SAMPLE:
+                        sample.append(item)
+                if fits(there := columns_in(sample)):
+                    yield Shape("member", (key,), there)
+    except ValueError:
+        return
+
+
+def _arrays(value: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
+    for key, inside in value.items():
+        if isinstance(inside, list):
+            yield (*path, key), inside
+        elif isinstance(inside, dict) and len(path) < _DEEPEST:
+            yield from _arrays(inside, (*path, key))
+
+
+def _are_columns(value: Mapping[str, Any]) -> bool:
+    """Whether the members of an object are columns: lists of one length, or objects with the same keys."""
+    members = list(value.values())
+    if all(isinstance(each, list) for each in members):
+        return len({len(each) for each in members}) == 1
+    if all(isinstance(each, dict) for each in members):
+        return len({tuple(each) for each in members}) == 1
+    return False
+
+
+def _is_split(value: Mapping[str, Any]) -> bool:
+    return isinstance(value.get("columns"), list) and isinstance(value.get("data"), list)
+
+
+def _rows_within(shape: str, path: Sequence[str], value: Any) -> Iterator[Any]:
+    if shape == "columns":
+        cells = [each if isinstance(each, list) else list(each.values()) for each in value.values()]
+        yield from (dict(zip(value, row, strict=True)) for row in zip(*cells, strict=True))
+    elif shape == "split":
+        for row in value["data"]:
+            is_row = isinstance(row, list) and len(row) == len(value["columns"])
+            yield dict(zip(map(str, value["columns"]), row, strict=True)) if is_row else row
+    elif shape == "index":
+        yield from value.values()
+    elif shape == "record":
+        yield value
+    else:
+        for key in path:
+            value = value[key]
+        yield from value
