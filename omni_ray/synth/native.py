@@ -116,11 +116,14 @@ def write_corpus(task: Task) -> list[Expected]:
             written = json.loads(mark.read_bytes())
             if written["task"] == task.stamp():
                 return [Expected(**expected) for expected in written["expected"]]
-            shutil.rmtree(folder)
         elif folder.exists():
             raise OmniError(f"{folder}: holds files that are not synthetic; choose another folder")
         making = folder.with_name(f".making-{task.name}")
         shutil.rmtree(making, ignore_errors=True)
+        if folder.exists():
+            # Taken away whole before it is removed: of half of it, nobody could say whose it is.
+            folder.rename(making)
+            shutil.rmtree(making)
         making.mkdir(parents=True)
         expected = _writers()[task.name](task, making)
         record = {"task": task.stamp(), "expected": [asdict(each) for each in expected]}

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import OmniError
-from omni_ray.storage import atomic_writer, write_atomic
+from omni_ray.storage import atomic_writer, remove_temporaries, write_atomic
 from omni_ray.synth.clips import SAMPLE_RATE, Engine, encoded, engine, make_clip
 from omni_ray.synth.pictures import make_picture
 from omni_ray.synth.sentences import make_text
@@ -236,6 +236,14 @@ def _assemble(root: Path, flat: _Flat, parts: Iterable[Chunk]) -> TinyFile:
     return TinyFile(flat.path, count)
 
 
+def _remove_leftovers(root: Path, todo: Iterable[Chunk]) -> None:
+    """What killed writers left half, wherever a run writes."""
+    flat = [(root / each.path).parent for files in _FLAT.values() for each in files]
+    media = [folder / "synthetic" for folder in flat]
+    for folder in {*flat, *media, *(chunk.list_path.parent for chunk in todo)}:
+        remove_temporaries(folder)
+
+
 def synthesize_tiny(
     root: str | Path,
     samples: int = DEFAULT_SAMPLES,
@@ -272,6 +280,7 @@ def synthesize_tiny(
             "for speech, pip install 'omni-ray[speech]' and run this again"
         )
     todo = chunks(root, samples, seed, kinds, report.speech)
+    _remove_leftovers(Path(root), todo)
     report.chunks_made = sum(made > 0 for made in run(write_chunk, todo))
     try:
         for kind in (kind for kind in KINDS if kind in kinds):

@@ -1,6 +1,6 @@
 """Breaking runs on purpose: the same commands, killed at seeded moments, until they come through.
 
-A *storm* runs ``prepare``, ``combine``, ``plan`` and ``clean`` one after the other under random kills, runs each again
+A *storm* runs ``prepare``, ``combine``, ``plan``, ``export`` and ``clean`` one after the other under random kills, runs each again
 until it ends by itself, and compares the SHA-256 of everything they made with that of an undisturbed run. The tests blow up
 a few storms; ``make faults`` (:mod:`tests.faults.storms`) many.
 """
@@ -29,11 +29,17 @@ CORPUS_FILE = Path(__file__).with_name("small_units.py")
 
 @dataclass(frozen=True)
 class Stage:
-    """One command of the way: its arguments without ``--root``, and how many seconds it ran undisturbed."""
+    """One command of the way: its arguments without ``--root``, which ``{root}`` stands for in the others; who of it can be
+    killed; and how many seconds it ran undisturbed."""
 
     name: str
     command: tuple[str, ...]
+    victims: tuple[str, ...] = VICTIMS
     seconds: float = 0.0
+
+    def arguments(self, root: Path) -> list[str]:
+        """All of its arguments."""
+        return [*(each.format(root=root) for each in self.command), "--root", str(root)]
 
 
 @dataclass(frozen=True)
@@ -64,8 +70,13 @@ def stages(source: Path) -> list[Stage]:
         Stage("prepare", ("prepare", "text", "audio", *corpora, *two)),
         Stage("combine", ("combine", *two)),
         Stage("plan", ("plan", "--config", "thinker", "--config", "audio_enc", *two)),
+        # So small that no Ray is started for it: there is only the driver.
+        Stage("export", ("export", "webdataset", "{root}/export", "--samples-per-shard", "50", *two), ("driver",)),
         # Last, because it removes the copies that the corpora are made long with.
         Stage("clean", ("clean", *two)),
+        Stage(
+            "export again", ("export", "webdataset", "{root}/export", "--samples-per-shard", "20", *two), ("driver",)
+        ),
     ]
 
 
@@ -117,7 +128,7 @@ def run_clean(way: Sequence[Stage], root: Path) -> tuple[str, list[Stage]]:
     timed = []
     for stage in way:
         began = time.monotonic()
-        done = omni_ray(*stage.command, "--root", str(root))
+        done = omni_ray(*stage.arguments(root))
         assert done.returncode == 0, f"{stage.name}: {done.returncode}: {done.stderr}"
         timed.append(replace(stage, seconds=time.monotonic() - began))
     return tree_digest(root), timed
@@ -153,7 +164,8 @@ def run_storm(
             began = time.monotonic()
             while left and process.poll() is None:
                 hits = Counter(kill.victim for kill in done)
-                victim = choice.choice([each for each in victims if hits[each] == min(hits[v] for v in victims)])
+                able = [each for each in victims if each in stage.victims]
+                victim = choice.choice([each for each in able if hits[each] == min(hits[v] for v in able)])
                 while not _targets(process.pid, victim) and process.poll() is None:
                     time.sleep(0.02)
                 rest = max(0.5, 0.7 * stage.seconds - (time.monotonic() - began))
@@ -204,7 +216,7 @@ def run_node_storm(way: Sequence[Stage], root: Path, *, seed: int, kills: Mappin
 
 
 def _start(stage: Stage, root: Path, nodes: Nodes | None = None) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "omni_ray", *stage.command, "--root", str(root)]
+    command = [sys.executable, "-m", "omni_ray", *stage.arguments(root)]
     if nodes is not None:
         command += ["--address", nodes.address]
     return subprocess.Popen(

@@ -2,7 +2,7 @@
 
     python -m tests.faults.storms --kills 50 --seed 0
 
-Every storm runs the whole way (prepare, combine, plan, clean) with a kill or two in each stage. Two storms of three hit a private
+Every storm runs the whole way (prepare, combine, plan, export, clean, export again) with a kill or two in each stage. Two storms of three hit a private
 local Ray: its driver, its workers, its raylet. The third hits one of the three raylets of a cluster.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.conftest import SHARED
 from tests.faults.harness import Storm, make_source, run_clean, run_node_storm, run_storm, stages
 
-LOCAL = {"prepare": 3, "combine": 2, "plan": 2, "clean": 2}
+LOCAL = {"prepare": 3, "combine": 2, "plan": 2, "export": 2, "clean": 2, "export again": 2}
 NODES = {"prepare": 2, "combine": 1, "plan": 1, "clean": 1}
 
 

@@ -118,8 +118,10 @@ def test_nothing_of_a_killed_driver_outlives_the_next_start(tmp_path: Path) -> N
     process.kill()
     process.communicate()
     assert any(is_alive(pid) for pid in below)
-    (tmp_path / "harm").write_text("")
-    command = ["prepare", "text", "--dataset", "poison", "--corpus-file", POISON, "--source", str(tmp_path), "-q"]
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "harm").write_text("")
+    command = ["prepare", "text", "--dataset", "poison", "--corpus-file", POISON, "--source", str(source), "-q"]
     assert omni_ray(*command, "--cpus", "1", "--root", str(tmp_path / "project")).returncode == 0
     assert not any(is_alive(pid) for pid in below)
 
@@ -136,8 +138,10 @@ def test_another_driver_s_ray_is_left_alone() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_takes_its_ray_along_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
-    (tmp_path / "harm").write_text("kill")
-    command = ["prepare", "text", "--dataset", "poison", "--corpus-file", POISON, "--source", str(tmp_path), "-q"]
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "harm").write_text("kill")
+    command = ["prepare", "text", "--dataset", "poison", "--corpus-file", POISON, "--source", str(source), "-q"]
     process = subprocess.Popen(
         [sys.executable, "-m", "omni_ray", *command, "--cpus", "1", "--root", str(tmp_path / "project")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
