@@ -9,7 +9,7 @@ from typing import Any
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.label_lists import list_units, read_list
 from omni_ray.corpora.media import fetch
-from omni_ray.corpora.stems import paired_units, sidecar_text
+from omni_ray.corpora.stems import pair_units, paired_units, sidecar_text
 from omni_ray.corpora.word_boxes import boxes_of, is_numbers
 from omni_ray.media_names import media_file
 from omni_ray.sources.furniture import is_documentation
@@ -42,11 +42,11 @@ class OcrImages(Corpus):
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         pairs = paired_units(tree, PICTURES, _TEXTS, options, 500, (self.columns, self.modality))
-        first = next(pairs, None)
-        if first is None:
-            yield from list_units(tree, options)
-        else:
-            yield from itertools.chain([first], pairs)
+        for units in (pairs, list_units(tree, options), pair_units(tree, _icdar_pairs(tree), options, 500)):
+            first = next(units, None)
+            if first is not None:
+                yield from itertools.chain([first], units)
+                return
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         if "list" in payload:
@@ -78,6 +78,19 @@ class OcrImages(Corpus):
 
     def why_unread(self, name: str) -> str:
         return "no_media" if name.endswith(_TEXTS) and not is_documentation(name.rpartition("/")[2]) else ""
+
+
+def _icdar_pairs(tree: Tree) -> list[list[str | None]]:
+    """Photographs and their boxes as ICDAR calls them: img_1.jpg and gt_img_1.txt, in one folder or in two."""
+    boxes: dict[str, str | None] = {}
+    for name in tree.names():
+        last = name.rpartition("/")[2].lower()
+        if last.startswith("gt_") and last.endswith(".txt"):
+            boxes[last[3:-4]] = None if last[3:-4] in boxes else name
+    if not boxes:
+        return []
+    photos = [name for name in tree.names() if name.lower().endswith(PICTURES)]
+    return [[name, boxes.get(name.rpartition("/")[2].rpartition(".")[0].lower())] for name in photos]
 
 
 def _words(ident: str, name: str, text: str) -> tuple[list[dict[str, Any]], list[Rejected]]:

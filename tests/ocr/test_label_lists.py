@@ -137,3 +137,13 @@ def test_a_photograph_with_boxes_beside_it(source: Source) -> None:
         ("train/word_2", "1984"),
     ]
     assert lost(rows) == [("train/word_0#2", "bad_row"), ("train/word_1", "bad_row")]
+
+
+def test_icdar_folders(tmp_path: Path) -> None:
+    source = Source(tmp_path)
+    for number in range(2):
+        source.put(f"ch4_training_images/img_{number}.jpg", picture(number))
+    source.put("ch4_gt/gt_img_0.txt", "\ufeff1,2,9,2,9,6,1,6,Genaxis Theatre\r\n1,2,9,2,9,6,1,6,[06]\r\n")
+    rows = source.rows(OcrImages())
+    assert [text for _, text in labels(rows)] == ["Genaxis Theatre", "[06]"]
+    assert [reason for _, reason in lost(rows)] == ["missing_text"]
