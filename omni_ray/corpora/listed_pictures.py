@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
+from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.caption_values import caption_texts
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.picture_places import Places, find_places
@@ -95,10 +96,11 @@ def places_of(tree: Tree, folders: Sequence[str], listed: Listed) -> Places | No
 
 def listed_units(tree: Tree, listed: Listed, places: Places, options: Options) -> Iterator[UnitDraft]:
     """Units of a list's pictures, for :func:`read_listed`; what it has lost is in the first."""
-    step = options.records_per_unit(_IMAGES_PER_UNIT)
-    for start in range(0, max(len(listed.images), 1), step):
-        part = listed.images[start : start + step]
-        lost = listed.lost if start == 0 else []
+    parts = list(
+        runs(listed.images, options, _IMAGES_PER_UNIT, lambda image: media_weight(tree, places.find(tree, image[0])))
+    )
+    for number, part in enumerate(parts or [[]]):
+        lost = listed.lost if number == 0 else []
         payload = {
             "list": listed.name,
             "split": listed.split,

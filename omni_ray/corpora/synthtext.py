@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, cast
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.media import fetch
 from omni_ray.errors import SourceError
 from omni_ray.sources.tree import MemberTooLarge, Tree, is_safe_name
@@ -34,9 +36,7 @@ class SynthText(Corpus):
             folders.clear()
             prefix = f"{folder}/" if folder else ""
             photos = _photos(tree, f"{prefix}gt.mat")
-            step = options.records_per_unit(_PHOTOS_PER_UNIT)
-            for start in range(0, len(photos), step):
-                part = photos[start : start + step]
+            for part in runs(photos, options, _PHOTOS_PER_UNIT, partial(_weight, tree, prefix)):
                 words = sum(1 if texts is None else max(len(texts), len(quads)) for _, texts, quads in part)
                 inputs = tuple(prefix + name for name, texts, _ in part if texts is not None and is_safe_name(name))
                 payload: dict[str, Any] = {"list": f"{prefix}gt.mat", "prefix": prefix, "photos": part}
@@ -73,6 +73,10 @@ class SynthText(Corpus):
                     "words": words,
                     "source": "synthtext",
                 }
+
+
+def _weight(tree: Tree, prefix: str, photo: Any) -> int:
+    return media_weight(tree, prefix + photo[0])
 
 
 def _photos(tree: Tree, name: str) -> list[list[Any]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.picture_places import Places, find_places
 from omni_ray.errors import SourceError
@@ -101,10 +102,9 @@ def _find(tree: Tree) -> tuple[list[str], list[str]]:
 def _units_of_list(tree: Tree, name: str, folders: list[str], options: Options) -> Iterator[UnitDraft]:
     photos, lost = _photos(tree, name)
     places = find_places(tree, folders, "train_images", [file for _, file, _, _ in photos]) or Places(("",))
-    step = options.records_per_unit(_PHOTOS_PER_UNIT)
-    for start in range(0, max(len(photos), 1), step):
-        part = photos[start : start + step]
-        part_lost = lost if start == 0 else []
+    parts = list(runs(photos, options, _PHOTOS_PER_UNIT, lambda photo: media_weight(tree, places.find(tree, photo[1]))))
+    for number, part in enumerate(parts or [[]]):
+        part_lost = lost if number == 0 else []
         words = sum(len(each) for *_, each in part)
         files = tuple(filter(is_safe_name, (places.find(tree, file) for _, file, _, _ in part)))
         payload = {"list": name, "folders": places.folders, "photos": part, "lost": part_lost}
