@@ -15,6 +15,7 @@ from omni_ray.corpora.base import Rejected
 from omni_ray.corpora.caption_values import caption_texts, rejected
 from omni_ray.corpora.media import fetch
 from omni_ray.media_names import media_file
+from omni_ray.sources.archives import archive_kind
 from omni_ray.sources.tree import is_safe_name
 
 if TYPE_CHECKING:
@@ -113,9 +114,9 @@ def media_of(
 
 
 def media_name(tree: Tree, file: str, value: str) -> str:
-    """The file of the tree that a table's path means: beside the table, from the top of the tree, or in a folder beside
-    the table (the first that has it; where there are many folders, they are no media folders). ``../`` leads out of the
-    table's folder, and not out of the tree."""
+    """The file of the tree that a table's path means: beside the table, from the top of the tree, or in the one folder or
+    archive beside the table that has it (where there are many, they are no media folders). ``../`` leads out of the table's
+    folder, and not out of the tree. Where several have it, a name that says so, which no file has."""
     name = value.strip().removeprefix("./")
     folder = file.rpartition("/")[0]
     if name.startswith("../"):
@@ -124,13 +125,32 @@ def media_name(tree: Tree, file: str, value: str) -> str:
     beside = f"{folder}/{name}" if folder else name
     if tree.exists(beside) or tree.exists(name):
         return beside if tree.exists(beside) else name
-    return next((place for each in _folders(tree, folder) if tree.exists(place := f"{each}/{name}")), name)
+    found = [place for each in _folders(tree, folder) if tree.exists(place := f"{each}/{name}")]
+    if len(found) > 1:
+        return f"{name}: it is in several folders, {found[0]} and {found[1]}"
+    return found[0] if found else name
 
 
 @lru_cache(maxsize=4)
 def _folders(tree: Tree, folder: str) -> tuple[str, ...]:
-    names = sorted(tree.folders_in(folder))
-    return tuple(f"{folder}/{name}" if folder else name for name in names[:_MOST_FOLDERS])
+    """Where the media of a table in ``folder`` may be, besides there and at the top of the tree."""
+    found = list(_below(tree, folder))
+    parts = folder.split("/") if folder else []
+    for depth in (depth for depth, part in enumerate(parts) if archive_kind(part) is not None):
+        # The table is in an archive: its media may be in another one beside it, or unpacked there.
+        above, within = "/".join(parts[:depth]), "/".join(parts[depth + 1 :])
+        places = [above, *_below(tree, above)]
+        found += [f"{place}/{within}".strip("/") for place in places if within] + places
+    return tuple(dict.fromkeys(place for place in found if place not in ("", folder)))
+
+
+def _below(tree: Tree, folder: str) -> Iterator[str]:
+    """The folders in ``folder``, and those at the top of archives among them."""
+    prefix = f"{folder}/" if folder else ""
+    for name in sorted(tree.folders_in(folder))[:_MOST_FOLDERS]:
+        yield prefix + name
+        if archive_kind(name) is not None:
+            yield from (f"{prefix}{name}/{each}" for each in sorted(tree.folders_in(prefix + name))[:_MOST_FOLDERS])
 
 
 def _name_inside(file: str, where: str, path: str | None) -> str:

@@ -72,3 +72,14 @@ def test_two_texts_of_one_name_are_nobodys(tmp_path: Path) -> None:
     a, b = rows(AudioFiles(), tmp_path)
     assert isinstance(a, Rejected) and a.reason == "missing_text"
     assert isinstance(b, dict) and b["text"] == "Another text."
+
+
+def test_a_name_that_several_folders_have_is_nobodys(tmp_path: Path) -> None:
+    for folder, number in (("en", 1), ("de", 2)):
+        put(tmp_path, f"{folder}/1.flac", clip(number))
+    put(tmp_path, "en/2.flac", clip(3))
+    put(tmp_path, "list.csv", "audio,text\n1.flac,One.\n2.flac,Two.\nde/1.flac,Eins.\n")
+    made = rows(AudioFiles(), tmp_path)
+    assert [row["text"] for row in made if isinstance(row, dict)] == ["Two.", "Eins."]
+    [lost] = [row for row in made if isinstance(row, Rejected)]
+    assert lost.reason == "missing_media" and "in several folders, de/1.flac and en/1.flac" in lost.detail

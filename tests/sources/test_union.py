@@ -131,3 +131,15 @@ def test_backslashes_in_a_zip_are_folders(tmp_path: Path) -> None:
     tree = opened(tmp_path)
     assert list(tree.names()) == ["data/a.txt"] and tree.read("data/a.txt") == b"a"
     assert [name for name, _ in tree.refused.examples] == ["../out.txt"]
+
+
+def test_a_list_finds_its_clips_in_archives_beside_it(tmp_path: Path) -> None:
+    # Both archives have a.flac, so that they are folders of their own.
+    for speaker in ("anna", "bert"):
+        pack(tmp_path / f"source/{speaker}.zip", {f"{speaker}/1.flac": clip(len(speaker)), "info/x.pdf": b"x"})
+    put(tmp_path / "source/list.csv", b"audio,text\nanna/1.flac,One.\nbert/1.flac,Two.\n")
+    assert [text for _, text in kept(AudioFiles(), tmp_path)] == ["One.", "Two."]
+    (tmp_path / "source/list.csv").unlink()
+    lists = {"list.csv": b"audio,text\nanna/1.flac,One.\nbert/1.flac,Two.\n", "info/x.pdf": b"y"}
+    pack(tmp_path / "source/lists.zip", lists)
+    assert [text for _, text in kept(AudioFiles(), tmp_path)] == ["One.", "Two."]
