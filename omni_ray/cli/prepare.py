@@ -53,6 +53,9 @@ def prepare(
     columns: Annotated[
         str, typer.Option(help="Columns of a table source by role, e.g. text=sentence,audio=clip.")
     ] = "",
+    media_root: Annotated[
+        Path | None, typer.Option(help="The folder in which the media are that tables name by a path.")
+    ] = None,
     no_header: Annotated[
         bool, typer.Option("--no-header", help="CSV and TSV without a header: --columns takes numbers, e.g. text=2.")
     ] = False,
@@ -136,6 +139,7 @@ def prepare(
             languages=tuple(languages or ()),
             encoding=named(encoding) if encoding else "",
             header=not no_header,
+            media_root=None if media_root is None else str(media_root.absolute()),
             follow_links=follow_links,
             retry_failed=retry_failed,
             allow_private=allow_private,

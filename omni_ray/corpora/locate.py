@@ -200,6 +200,10 @@ def _index(corpus: Corpus, tree: Tree, options: Options) -> Found | None:
         return Found(tree, native, corpus, options.splits)
     if corpus.columns:
         table = AsTable(corpus)
+        if options.media_root is not None:
+            from omni_ray.sources import with_media_root
+
+            tree = with_media_root(tree, options.media_root, options.follow_links)
         rows = _peek(table.units(tree, options))
         if rows is not None:
             return Found(tree, rows, table, options.splits)

@@ -31,7 +31,7 @@ def fetch(
     shown = name.encode("utf-8", "replace").decode()
     is_there = shown == name and tree.exists(name)
     if not is_there and (not is_safe_name(name) or shown != name):  # a name that is no text fits into no table
-        return Rejected(ident, where, "bad_path", shown, records)
+        return Rejected(ident, where, "bad_path", f"{shown}: {_why_bad(name)}", records)
     if not is_there:
         return Rejected(ident, where, "missing_media", f"no {shown}", records)
     try:
@@ -42,3 +42,14 @@ def fetch(
         return Rejected(ident, where, "decode_error", str(error), records)
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
         return Rejected(ident, where, "missing_media", f"{shown}: {(error.strerror or 'gone').lower()}", records)
+
+
+def _why_bad(name: str) -> str:
+    """What is wrong with a path, and what to do."""
+    if name.startswith("/") or name[1:2] == ":":
+        return "an absolute path; --media-root FOLDER says where the files are"
+    if ".." in name.split("/"):
+        return "leads out of the source; --source or --media-root with a folder above reaches it"
+    if "\\" in name:
+        return "a Windows path (backslashes) of a file that is not there"
+    return "not a name of a file"

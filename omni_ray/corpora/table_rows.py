@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Rejected
@@ -116,19 +117,38 @@ def media_of(
 def media_name(tree: Tree, file: str, value: str) -> str:
     """The file of the tree that a table's path means: beside the table, from the top of the tree, or in the one folder or
     archive beside the table that has it (where there are many, they are no media folders). ``../`` leads out of the table's
-    folder, and not out of the tree. Where several have it, a name that says so, which no file has."""
+    folder, and not out of the tree; an absolute path may lead into it; Windows writes backslashes. What is found nowhere
+    else is looked for in the folder of ``--media-root``. Where several have it, a name that says so, which no file has."""
+    from omni_ray.sources.rooted import RootedTree
+
     name = value.strip().removeprefix("./")
     folder = file.rpartition("/")[0]
+    spellings = [name, name.replace("\\", "/").removeprefix("./")] if "\\" in name else [name]
+    for each in spellings:
+        found = _within(tree, folder, each)
+        if found is None and isinstance(tree, RootedTree):
+            found = tree.find(each)
+        if found is not None:
+            return found
+    return name
+
+
+def _within(tree: Tree, folder: str, name: str) -> str | None:
+    if name.startswith("/"):
+        root = getattr(tree, "root", None) or getattr(getattr(tree, "tree", None), "root", None)
+        prefix = f"{root.absolute()}/" if isinstance(root, Path) else None
+        inside = name.removeprefix(prefix) if prefix and name.startswith(prefix) else ""
+        return inside if is_safe_name(inside) and tree.exists(inside) else None
     if name.startswith("../"):
         inside = posixpath.normpath(f"{folder}/{name}" if folder else name)
-        return inside if is_safe_name(inside) and tree.exists(inside) else name
+        return inside if is_safe_name(inside) and tree.exists(inside) else None
     beside = f"{folder}/{name}" if folder else name
     if tree.exists(beside) or tree.exists(name):
         return beside if tree.exists(beside) else name
     found = [place for each in _folders(tree, folder) if tree.exists(place := f"{each}/{name}")]
     if len(found) > 1:
         return f"{name}: it is in several folders, {found[0]} and {found[1]}"
-    return found[0] if found else name
+    return found[0] if found else None
 
 
 @lru_cache(maxsize=4)

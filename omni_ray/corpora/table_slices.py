@@ -122,7 +122,7 @@ def _windows(tree: Tree, draft: UnitDraft, options: Options, modality: str, seen
                 is_shared = is_own_id and bool(ident) and seen.again(f"id {ident}".encode())
                 if is_again or is_shared:
                     (again if is_again else shared).append(row)
-            if name is not None and is_safe_name(name):
+            if name is not None and (is_safe_name(name) or tree.exists(name)):
                 names[name] = None
             row += 1
     if row > start:

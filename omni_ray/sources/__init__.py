@@ -47,6 +47,13 @@ def open_tree(location: str | Path, cache: Path | None = None, *, follow_links: 
         raise SourceError(f"{error.filename or location}: no permission to read it") from error
 
 
+def with_media_root(tree: Tree, media_root: str, follow_links: bool = False) -> Tree:
+    """``tree``, with media that its lists name looked for in ``media_root`` too. Raises SourceError: no such folder."""
+    from omni_ray.sources.rooted import RootedTree
+
+    return RootedTree(tree, FolderTree(media_root, follow_links))
+
+
 def open_spec(spec: Mapping[str, Any]) -> Tree:
     """The tree that ``Tree.spec`` described; one for each process, so that handles are opened once."""
     return _opened(json.dumps(dict(spec), sort_keys=True))
@@ -69,6 +76,8 @@ def _opened(spec: str) -> Tree:
             return ManyTree([open_spec(each) for each in value["trees"]])
         case "remote":
             return RemoteTree(value["uri"], value["only"])
+        case "rooted":
+            return with_media_root(open_spec(value["tree"]), value["media"]["root"], value["media"]["follow_links"])
         case "union":
             return UnionTree(value["root"], Path(value["cache"]), value["places"], value["follow_links"])
         case _:

@@ -12,6 +12,7 @@ from omni_ray.corpora.base import Corpus, Options, Rejected
 from omni_ray.corpora.image_captions import ImageCaptions
 from omni_ray.corpora.locate import locate
 from omni_ray.errors import SourceError
+from omni_ray.sources import open_spec
 from tests.made_store import clip, picture
 
 
@@ -83,3 +84,34 @@ def test_a_name_that_several_folders_have_is_nobodys(tmp_path: Path) -> None:
     assert [row["text"] for row in made if isinstance(row, dict)] == ["Two.", "Eins."]
     [lost] = [row for row in made if isinstance(row, Rejected)]
     assert lost.reason == "missing_media" and "in several folders, de/1.flac and en/1.flac" in lost.detail
+
+
+def test_paths_as_lists_give_them(tmp_path: Path) -> None:
+    """Absolute ones within the source, of Windows, out of the list's folder; and what to do about the others."""
+    for number in range(3):
+        put(tmp_path, f"wavs/{number}.flac", clip(number))
+    root = (tmp_path / "source").absolute()
+    paths = [f"{root}/wavs/0.flac", "wavs\\\\1.flac", "../wavs/2.flac", "/elsewhere/wavs/3.flac", "../../x.flac"]
+    put(
+        tmp_path,
+        "lists/a.jsonl",
+        "".join(f'{{"audio": "{path}", "text": "Clip {n}."}}\n' for n, path in enumerate(paths)),
+    )
+    made = rows(AudioFiles(), tmp_path)
+    assert [row["text"] for row in made if isinstance(row, dict)] == ["Clip 0.", "Clip 1.", "Clip 2."]
+    details = [row.detail for row in made if isinstance(row, Rejected)]
+    assert "--media-root" in details[0] and "leads out of the source" in details[1]
+
+
+def test_media_in_another_folder(tmp_path: Path) -> None:
+    for speaker in "ab":
+        (tmp_path / "media" / speaker).mkdir(parents=True)
+        (tmp_path / "media" / speaker / "1.flac").write_bytes(clip(ord(speaker)))
+    paths = ["a/1.flac", "/old/place/b/1.flac", "/old/media/a/1.flac", "/old/place/c/1.flac"]
+    put(tmp_path, "a.csv", "audio,text\n" + "".join(f"{path},Clip {n}.\n" for n, path in enumerate(paths)))
+    options = Options(media_root=str(tmp_path / "media"))
+    found = locate(AudioFiles(), tmp_path, str(tmp_path / "source"), options, cache=tmp_path / "index")
+    made = [row for draft in found.drafts for row in found.reader.read(open_spec(found.tree.spec()), draft.payload)]
+    assert [row["text"] for row in made if isinstance(row, dict)] == ["Clip 0.", "Clip 1.", "Clip 2."]
+    assert [row["audio"] for row in made if isinstance(row, dict)][1] == clip(ord("b"))
+    assert [row.reason for row in made if isinstance(row, Rejected)] == ["bad_path"]

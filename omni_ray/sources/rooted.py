@@ -1,0 +1,76 @@
+"""A source whose lists name media in another folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from omni_ray.sources.tree import Entries, FolderTree, Refused, Tree, is_safe_name
+
+_MEDIA = "/media-root/"
+"""What the names of files in that folder begin with, and no name in a tree does."""
+
+
+class RootedTree(Tree):
+    """A tree, and beside it a folder that is not listed, in which media are looked for by the paths that lists give."""
+
+    def __init__(self, tree: Tree, media: FolderTree) -> None:
+        self.tree = tree
+        self.media = media
+        self.location = tree.location
+
+    @property
+    def refused(self) -> Refused:
+        return self.tree.refused
+
+    @property
+    def aside(self) -> dict[str, str]:
+        return self.tree.aside
+
+    def spec(self) -> dict[str, Any]:
+        return {"kind": "rooted", "tree": self.tree.spec(), "media": self.media.spec()}
+
+    def find(self, path: str) -> str | None:
+        """The file that a path means: as it stands, or its last parts, from the folder; None where there is none.
+
+        Of an absolute path at least the last folder must agree, or be called as this one, so that files of one name in
+        several folders are never taken for each other.
+        """
+        parts = PurePosixPath(path.replace("\\", "/")).parts
+        root = self.media.root.absolute()
+        tries = [parts] if not path.startswith("/") else []
+        tries += [parts[start:] for start in range(1, len(parts) - 1)]
+        tries += [parts[start + 1 :] for start in range(len(parts) - 1) if parts[start] == root.name]
+        for each in tries:
+            name = "/".join(each)
+            if is_safe_name(name) and self.media.exists(name):
+                return _MEDIA + name
+        return None
+
+    def look(self, folder: str) -> Entries:
+        return self.tree.look(folder)
+
+    def _of(self, name: str) -> tuple[Tree, str]:
+        return (self.media, name.removeprefix(_MEDIA)) if name.startswith(_MEDIA) else (self.tree, name)
+
+    def exists(self, name: str) -> bool:
+        tree, inner = self._of(name)
+        return tree.exists(inner)
+
+    def size(self, name: str) -> int:
+        tree, inner = self._of(name)
+        return tree.size(inner)
+
+    def open(self, name: str) -> BinaryIO:
+        tree, inner = self._of(name)
+        return tree.open(inner)
+
+    def stamp(self, names: Iterable[str]) -> str:
+        parts = [self._of(name) for name in names]
+        each = ([inner for tree, inner in parts if tree is whose] for whose in (self.tree, self.media))
+        return ";".join(tree.stamp(inner) for tree, inner in zip((self.tree, self.media), each, strict=True))
+
+    def local_path(self, name: str) -> Path | None:
+        tree, inner = self._of(name)
+        return tree.local_path(inner)
