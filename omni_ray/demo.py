@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray import api
+from omni_ray.media_names import flat_name
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import MODALITIES, Summary
 
@@ -68,7 +69,7 @@ class DemoReport:
                 s.quarantined,
                 s.beyond,
                 s.samples,
-                f"data/{s.modality}/{_PER_CORPUS[s.modality].format(s.name)}",
+                f"data/{s.modality}/{_PER_CORPUS[s.modality].format(flat_name(s.name))}",
                 f"{seconds:.1f}",
             ]
             for s, seconds in self.summaries

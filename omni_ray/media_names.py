@@ -11,6 +11,7 @@ _ODD = re.compile(r"[^\w.\- ]+|^[. ]+|[. ]+$")
 _LONGEST_PART, _LONGEST = 120, 200
 """Bytes of a part, and of a whole name. Disks take 255, of which endings and digests need some."""
 _DIGEST = 10
+_SPELT = {"common_voice": "commonvoice"}
 
 
 def media_file(name: str, ending: str) -> str:
@@ -31,6 +32,11 @@ def media_file(name: str, ending: str) -> str:
     if plain != stem or has_dot == is_named_so or plain != plain.casefold():
         plain = f"{plain}-{_digest(name)}"
     return plain + ending
+
+
+def flat_name(corpus: str) -> str:
+    """What the flat files and media of a corpus are called by: its name, or what the specification spells otherwise."""
+    return _SPELT.get(corpus, corpus)
 
 
 def safe_name(name: str) -> str:

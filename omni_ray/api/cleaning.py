@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.api.cluster import Cluster, Once
-from omni_ray.errors import OmniError
+from omni_ray.errors import DONE, FALLS_SHORT, OmniError
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import MODALITIES, Store, Summary
 from omni_ray.quality.cleaned import Cleaning, training_corpora
@@ -33,11 +33,28 @@ class CleanReport:
     changed: list[str] = field(default_factory=list)
     settings: dict[str, Settings | None] = field(default_factory=dict)
 
+    @property
+    def shortfalls(self) -> list[str]:
+        """Sentences about corpora that nothing is left of; empty where there are none."""
+        return [
+            f"{each.modality}/{each.name}: none of {sum(each.removed.values()):,} samples is clean; `omni-ray status --removed` "
+            "says why"
+            for each in self.summaries
+            if not each.samples and each.removed
+        ]
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 where nothing is left of a corpus."""
+        return FALLS_SHORT if self.shortfalls else DONE
+
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
         return {
             "corpora": [summary.as_dict() for summary in self.summaries],
             "changed": self.changed,
+            "shortfalls": self.shortfalls,
+            "exit_code": self.exit_code,
             "settings": {each: asdict(value) if value else None for each, value in self.settings.items()},
         }
 

@@ -33,7 +33,7 @@ def _places(tree: Mapping[str, Any]) -> Iterator[Path]:
     for key in ("root", "path"):
         if key in tree:
             yield Path(tree[key])
-    for each in tree.get("trees", ()):
+    for each in (*tree.get("trees", ()), *([tree["tree"]] if "tree" in tree else [])):
         yield from _places(each)
 
 

@@ -15,6 +15,7 @@ from omni_ray.api.combining import DEFAULT_SEED, check_places, combine_one, writ
 from omni_ray.api.overlaps import refuse_overlap
 from omni_ray.corpora.base import Corpus, Options
 from omni_ray.errors import DONE, FALLS_SHORT, OmniError, SourceError
+from omni_ray.media_names import flat_name
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import Store, Summary
 from omni_ray.quality.cleaned import training_corpora
@@ -191,6 +192,8 @@ def _check_name(name: str) -> None:
         raise OmniError(f"--name {name}: use letters, digits, '_', '-' and '.', starting with a letter or a digit")
     if re.match(r"(production|heldout|tiny)(_|$)", name):
         raise OmniError(f"--name {name}: files of all corpora begin with that; choose another name")
+    if flat_name("common_voice") == name.lower():
+        raise OmniError(f"--name {name}: the files of common_voice are called so; choose another name")
 
 
 def _on_gpus(

@@ -73,7 +73,7 @@ def clean(
     )
     if json_:
         opt.print_json(report.as_dict())
-        return
+        raise typer.Exit(report.exit_code)
     for summary in report.summaries:
         if report.settings[summary.modality] is None:
             echo(f"{summary.modality}/{summary.name}: not cleaned; {summary.samples:,} samples as prepared")
@@ -81,6 +81,9 @@ def clean(
             echo(cleaned_line(summary))
     done = "`omni-ray combine` writes the training files from it"
     echo(done if report.changed else "nothing to do: all of it was so already")
+    for shortfall in report.shortfalls:
+        echo(f"falls short: {shortfall}", err=True)
+    raise typer.Exit(report.exit_code)
 
 
 def _kinds(text: str | None) -> list[str] | None:

@@ -122,7 +122,10 @@ def _print_report(report: VerifyReport) -> None:
     echo()
     lost = sum(f.lost for f in report.files if f.kind != "shards")
     looked = "" if report.sample is None else f" (a look at a sample of the media: {report.sample})"
-    if report.ok:
+    unlearnt = sum(f.count for f in report.findings if f.code == "ctc_infeasible")
+    if report.ok and unlearnt:
+        echo(f"ok: the trainers read every sample{looked}, but nothing is learnt from {unlearnt:,} clips: see above")
+    elif report.ok:
         echo(f"ok: the trainers lose nothing{looked}")
     else:
         grave = sum(f.severity != "warning" for f in report.findings)

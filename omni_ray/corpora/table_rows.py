@@ -117,7 +117,8 @@ def media_of(
 def media_name(tree: Tree, file: str, value: str) -> str:
     """The file of the tree that a table's path means: beside the table, from the top of the tree, or in the one folder or
     archive beside the table that has it (where there are many, they are no media folders). ``../`` leads out of the table's
-    folder, and not out of the tree; an absolute path may lead into it; Windows writes backslashes. What is found nowhere
+    folder, and not out of the tree; an absolute path may lead into it, and one of trainers' own lists may begin further up
+    (``data/audio/a.wav`` in ``data/audio``); Windows writes backslashes. What is found nowhere
     else is looked for in the folder of ``--media-root``. Where several have it, a name that says so, which no file has."""
     from omni_ray.sources.rooted import RootedTree
 
@@ -148,7 +149,17 @@ def _within(tree: Tree, folder: str, name: str) -> str | None:
     found = [place for each in _folders(tree, folder) if tree.exists(place := f"{each}/{name}")]
     if len(found) > 1:
         return f"{name}: it is in several folders, {found[0]} and {found[1]}"
-    return found[0] if found else None
+    return found[0] if found else _from_further_up(tree, folder, name)
+
+
+def _from_further_up(tree: Tree, folder: str, name: str) -> str | None:
+    place = tree.local_path(folder or ".")
+    parts, above = name.split("/"), place.absolute().parts if place is not None else ()
+    for count in range(1, min(len(parts), len(above) + 1)):
+        if above[-count:] == tuple(parts[:count]):
+            inner = "/".join(([folder] if folder else []) + parts[count:])
+            return inner if tree.exists(inner) else None
+    return None
 
 
 @lru_cache(maxsize=4)

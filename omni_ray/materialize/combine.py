@@ -92,13 +92,15 @@ def combine(
     shards = _digest({name: [(m.shard.sha256, n) for m, n in each] for name, each in parts.items()})
     fingerprint = _fingerprint(shards, options, packing)
     old = records_of.load(store.state_folder, modality)
+    sources = [name for corpus in corpora for name in corpus.sources]
+    others = Places.of(store, modality).others(sources)
     media_there = not options.replace and _has_all_media(store, modality, parts)
     if media_there and not options.production and old is not None and old.shards == shards and old.is_there(store.root):
-        return [file for file in old.files if not file.is_production and not file.is_held_out]
+        return _with(others, [file for file in old.files if not file.is_production and not file.is_held_out])
     if not options.production:
         old = records_of.load(store.state_folder, modality, production=False)
     if media_there and old is not None and old.fingerprint == fingerprint and old.is_there(store.root):
-        return list(old.files)
+        return _with(others, list(old.files))
     work = store.state_folder / "combine" / modality / fingerprint[:16]
     _start_over(work)
     with session():
@@ -108,7 +110,11 @@ def combine(
     records_of.save(store.state_folder, modality, store.root, (fingerprint, shards), files, packed, options)
     job.places.ledger.save()
     shutil.rmtree(work, ignore_errors=True)
-    return files
+    return _with(others, files)
+
+
+def _with(note: str, files: list[Combined]) -> list[Combined]:
+    return [*files[:-1], _noted(files[-1], note)] if files else files
 
 
 def _marker_of(store: Store, modality: str, corpus: str, unit: int) -> Path:
@@ -179,6 +185,7 @@ class _Job:
             os.sync()
         combined = self._assemble(files, old, groups, tallies)
         current = {Path(piece.marker) for group in groups for piece in group.pieces} if form.has_media else set()
+        self.places.remove_left(self._targets())
         media.check_apart(sorted(current))
         media.remove_stale(root, marker_folder, current)
         return [_noted(combined[0], self._aside_note()), *combined[1:]]
@@ -198,7 +205,7 @@ class _Job:
         form = FORMATS[self.modality]
         for file in form.files:
             for corpus in self.corpora if file.per_corpus is not None else ():
-                yield f"{form.folder}/{str(file.per_corpus).format(corpus=corpus.name)}"
+                yield f"{form.folder}/{file.of(corpus.name)}"
             if self.options.production:
                 yield f"{form.folder}/{file.production}"
             if self.options.holdout:
@@ -269,7 +276,7 @@ class _Job:
             mine = [number for number, group in enumerate(groups) if group.pieces[0].corpus == corpus.name]
             for file in form.files:
                 if file.per_corpus is not None:
-                    path = f"{form.folder}/{file.per_corpus.format(corpus=corpus.name)}"
+                    path = f"{form.folder}/{file.of(corpus.name)}"
                     size = files.in_order(root / path, file, mine, _KEPT)
                     combined.append(_combined(path, size, [tallies[number] for number in mine], _KEPT))
         if self.options.production:

@@ -16,6 +16,7 @@ from typing import ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from omni_ray.media_names import flat_name
 from omni_ray.storage import TEMPORARY
 
 
@@ -36,6 +37,12 @@ class FlatFile:
     head: bytes = b""
     separator: bytes = b""
     tail: bytes = b""
+
+    def of(self, corpus: str) -> str:
+        """The name of a single corpus's file. Raises ValueError where there is none."""
+        if self.per_corpus is None:
+            raise ValueError(f"{self.production} has no files of single corpora")
+        return self.per_corpus.format(corpus=flat_name(corpus))
 
     @property
     def held_out(self) -> str:
@@ -62,8 +69,8 @@ class Format(ABC):
 
     def corpus_places(self, corpus: str) -> tuple[str, ...]:
         """Where the files and media of one corpus go, relative to the project root."""
-        files = [f"{self.folder}/{file.per_corpus.format(corpus=corpus)}" for file in self.files if file.per_corpus]
-        return (*files, f"{self.folder}/{corpus}") if self.has_media else tuple(files)
+        files = [f"{self.folder}/{file.of(corpus)}" for file in self.files if file.per_corpus]
+        return (*files, f"{self.folder}/{flat_name(corpus)}") if self.has_media else tuple(files)
 
     def shared_places(self) -> tuple[str, ...]:
         """Where the files of all corpora go, relative to the project root."""
@@ -77,7 +84,7 @@ class Format(ABC):
         """Media files of the rows: (path relative to the project root, bytes)."""
         column = rows[self.media_column]
         for value in column:
-            yield f"{self.folder}/{corpus}/{value['path'].as_py()}", value["bytes"].as_py()
+            yield f"{self.folder}/{flat_name(corpus)}/{value['path'].as_py()}", value["bytes"].as_py()
 
     media_column: ClassVar[str] = ""
 
@@ -124,7 +131,7 @@ class AudioFormat(Format):
     media_column = "audio"
 
     def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
-        wavs = [f"{self.folder}/{corpus}/{path}" for path in _paths(rows, "audio")]
+        wavs = [f"{self.folder}/{flat_name(corpus)}/{path}" for path in _paths(rows, "audio")]
         texts = rows["text"].to_pylist()
         return {"asr": _rows_as_csv(wavs, texts), "tts": _rows_as_csv(texts, wavs)}
 
@@ -155,7 +162,7 @@ class ImagesFormat(Format):
             _paths(rows, "image"), rows["captions"].to_pylist(), categories, strict=True
         ):
             for caption in captions:
-                entry = {"image": f"{corpus}/{path}", "caption": caption, "category": category or corpus}
+                entry = {"image": f"{flat_name(corpus)}/{path}", "caption": caption, "category": category or corpus}
                 objects.append(json.dumps(entry, ensure_ascii=False).encode() + self.files[0].separator)
         return {"annotations": pa.array(objects, pa.large_binary())}
 
@@ -168,7 +175,7 @@ class OcrFormat(Format):
     media_column = "image"
 
     def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
-        images = [f"{corpus}/{path}" for path in _paths(rows, "image")]
+        images = [f"{flat_name(corpus)}/{path}" for path in _paths(rows, "image")]
         return {"ocr": _rows_as_csv(images, rows["text"].to_pylist())}
 
 

@@ -58,6 +58,10 @@ class Marker:
         """Write it, atomically."""
         write_atomic(path, json.dumps(self.__dict__, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
+    def lies_in(self, folder: str) -> bool:
+        """Whether the files are in ``folder``: earlier versions called some by another name."""
+        return all(name.startswith(f"{folder}/") for name in (*self.files, *self.found))
+
     def holds(self, root: Path, *, closely: bool = False) -> bool:
         """Whether every file is there with its size; ``closely``: and with its bytes.
 

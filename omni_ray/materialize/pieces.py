@@ -272,13 +272,13 @@ def _records_of(piece: Piece, plan: Plan, form: Format, aside: list[str]) -> Ite
 
     ``aside`` gets the new names of files that were in the way.
     """
-    needs_media = form.has_media and not _has_media(piece, plan)
+    needs_media = form.has_media and not _has_media(piece, plan, form)
     writer = _media_writer(piece, plan, form)
     done = 0
     # What is held out is known by its bytes.
     with_media = needs_media or (plan.holdout > 0 and form.has_media)
     shard = piece.storage, piece.manifest.unit, piece.manifest.shard, piece.corpus, plan.modality
-    if with_media or not form.has_media:
+    if with_media or not form.has_media or plan.replace:
         check_whole(*shard)
     with opened(*shard) as file:
         tables = _tables(piece, plan.modality, pq.ParquetFile(file), with_media=with_media)
@@ -357,11 +357,12 @@ def _without_bytes(schema: pa.Schema) -> list[str]:
     return [f"{f.name}.path" if pa.types.is_struct(f.type) else f.name for f in schema]
 
 
-def _has_media(piece: Piece, plan: Plan) -> bool:
+def _has_media(piece: Piece, plan: Plan, form: Format) -> bool:
     marker = media.Marker.load(Path(piece.marker))
     return (
         marker is not None
         and (marker.shard, marker.taken) == (piece.manifest.shard.sha256, piece.take)
+        and marker.lies_in(form.corpus_places(piece.corpus)[-1])
         and marker.holds(Path(plan.root), closely=plan.replace)
     )
 

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+import shlex
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from omni_ray.errors import OmniError
 from omni_ray.materialize import record as records_of
+from omni_ray.materialize.formats import FORMATS
 from omni_ray.materialize.ours import Identity, Ledger, is_remnant, put_aside, refuse_links
 from omni_ray.pipeline.store import Store
+
+_WAYS_IN = {
+    "text": "text_files",
+    "audio": "audio_files",
+    "images": "image_captions",
+    "ocr": "ocr_images",
+}
+"""Which corpus reads files such as ours."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,35 @@ class Places:
             note = f"what was there is kept as {put_aside(place).name}"
         self.ledger.expect(path, identity)
         return note
+
+    def remove_left(self, targets: Iterable[str]) -> None:
+        """Remove files of ours of corpora that are gone, or are called otherwise now, as we wrote them."""
+        wanted = set(targets)
+        for path in sorted({*self.ledger.known, *self.ledger.times} - wanted):
+            if self._is_of_a_corpus(path) and self.ledger.is_ours(path):
+                (self.root / path).unlink()
+                self.ledger.known.pop(path, None)
+
+    def _is_of_a_corpus(self, path: str) -> bool:
+        name = path.rpartition("/")[2]
+        endings = [file.per_corpus.format(corpus="") for file in FORMATS[self.modality].files if file.per_corpus]
+        return name.endswith(tuple(endings)) and not name.startswith(("production_", "heldout_", "tiny_", "."))
+
+    def others(self, sources: Collection[str]) -> str:
+        """A sentence about files of others that lie among ours and look like them, with the command that brings the first
+        one in; "" where there are none. ``sources`` are files that corpora are made of already."""
+        folder = self.root / FORMATS[self.modality].folder
+        files = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
+        names = [f"{FORMATS[self.modality].folder}/{name}" for name in files]
+        others = [n for n in names if self._is_of_a_corpus(n) and not self.ledger.is_known(n) and n not in sources]
+        if not others:
+            return ""
+        first, more = others[0], f" (and {len(others) - 1} more)" if others[1:] else ""
+        stem = re.sub(r"\W+", "_", Path(first).stem)
+        return (
+            f"{first}{more} is not of omni-ray, and not in it: `omni-ray prepare {self.modality} --dataset {_WAYS_IN[self.modality]} --source "
+            f"{shlex.quote(first)} --name my_{stem} --combine` brings it in"
+        )
 
     def _refusal(self, path: str) -> str:
         what = "was changed since omni-ray wrote it" if self.ledger.is_known(path) else "is there, and not of omni-ray"

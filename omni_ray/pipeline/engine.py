@@ -271,4 +271,8 @@ def _sentence(error: BaseException, where: Callable[[], str]) -> OmniError:
             exit_code=FALLS_SHORT,
         )
     kind, text = named[0] if named else (type(error).__name__, str(error).partition("\n")[0])
-    return OmniError(f"a worker failed: {kind}: {text}; run the same command again to go on", exit_code=FALLS_SHORT)
+    return OmniError(
+        f"a worker failed: {kind}: {text}; what is committed stays. Where the same command fails again, -v shows where it "
+        "comes from",
+        exit_code=FALLS_SHORT,
+    )

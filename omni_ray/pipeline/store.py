@@ -247,6 +247,12 @@ class CorpusStore:
                 f"{self.storage.shown}/{CORPUS_FILE} is not readable ({error}); run the same `omni-ray prepare {self.modality}` again with --reset"
             ) from error
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What tells the sources from others, paths relative to the project where they lie in it."""
+        state = self.state()
+        return state.sources if state is not None else ()
+
     def save_state(self, state: CorpusState) -> None:
         """Commit the outcome, unless it already says the same."""
         data = state.as_json()
@@ -410,8 +416,11 @@ def _add(total: Summary, manifest: Manifest, cut: Cut | None) -> None:
     total.quarantined += records["quarantined"]
     total.reasons.update(manifest.reasons)
     total.faults += sum(count for code, count in manifest.reasons.items() if is_fault(code))
+    # Of the unit that the limit cuts, sums are known of all of it: as much of them counts as of its samples.
+    share = cut.samples / manifest.samples if cut is not None and is_cut and manifest.samples else 1.0
     for key, value in manifest.stats.items():
-        total.stats[key] += value  # type: ignore[assignment]
+        part = value * share
+        total.stats[key] += int(part) if isinstance(value, int) else part  # type: ignore[assignment]
 
 
 class Store:

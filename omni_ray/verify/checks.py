@@ -393,7 +393,7 @@ def _file_checks() -> Iterator[Check]:
 _SHARDS = (
     Check(
         "shards", "bad_manifest", "loss", (), "the manifest or corpus.json cannot be read",
-        "counts cannot be checked: run prepare again",
+        "counts cannot be checked: run the same prepare again",
     ),
     Check(
         "shards", "missing_unit", "loss", (), "a unit of the corpus is not committed",
@@ -401,11 +401,11 @@ _SHARDS = (
     ),
     Check(
         "shards", "missing_shard", "loss", (), "the shard is not there, or has not the size its manifest states",
-        "the training files cannot be made again: run prepare again",
+        "the training files cannot be made again: run the same prepare again (or clean)",
     ),
     Check(
         "shards", "changed_shard", "loss", (), "the shard's SHA-256 is not the one its manifest states",
-        "what would be made of it is not what was prepared: remove it and run prepare again",
+        "what would be made of it is not what was prepared: `omni-ray combine --replace` finds it, and says how it is made again",
     ),
 )  # fmt: skip
 

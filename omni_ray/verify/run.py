@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from omni_ray.errors import OmniError
+from omni_ray.media_names import flat_name
 from omni_ray.pipeline.store import MODALITIES, Store
 from omni_ray.verify.annotations import AnnotationsCheck
 from omni_ray.verify.clips import ClipJudge
@@ -165,7 +166,7 @@ class _Project:
             elif there or promised.total:
                 checks.append(_Missing(FILES[self.data][kind], kind, promised.total))
             for name, samples in promised.samples.items() if kind in _PER_CORPUS else ():
-                path = _PER_CORPUS[kind].format(name)
+                path = _PER_CORPUS[kind].format(flat_name(name))
                 rows = expected.rows(path, samples)
                 if (self.root / path).is_file() and not expected.is_empty(path):
                     each = self._check(kind, path, promised, there, media=False)

@@ -1,0 +1,36 @@
+"""What is said is true: counts are of what was kept, and what is not well is no success."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from omni_ray.api.cleaning import CleanReport
+from omni_ray.cli.verify import _print_report
+from omni_ray.pipeline.store import Summary
+from omni_ray.verify.report import FileReport, Notes, VerifyReport
+from tests.made_store import audio_row, commit
+
+
+def test_sums_are_of_what_the_limit_keeps(tmp_path: Path) -> None:
+    corpus = commit(
+        tmp_path, "audio", "made", [[audio_row(n) for n in range(4)], [audio_row(n) for n in range(4, 8)]], limit=5
+    )
+    assert corpus.summary().stats["seconds"] == 2.5
+
+
+def test_a_cleaning_that_leaves_nothing_falls_short() -> None:
+    empty = Summary("made", "text", stats=Counter({"removed.too_short": 3}))
+    assert CleanReport([Summary("made", "text", samples=1)]).exit_code == 0
+    report = CleanReport([empty])
+    assert report.exit_code == 1 and "none of 3 samples" in report.shortfalls[0]
+
+
+def test_verify_does_not_say_lost_nothing_of_clips_that_teach_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    notes = Notes("asr")
+    notes.add("ctc_infeasible", "fast", count=10)
+    _print_report(VerifyReport([FileReport("a.csv", "asr", rows=12)], notes.findings("a.csv")))
+    said = capsys.readouterr().out
+    assert "nothing is learnt from 10 clips" in said and "lose nothing" not in said

@@ -1,0 +1,93 @@
+"""Names as the specification has them, and files of others that lie where it would take them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from omni_ray.cli.commands import app
+from omni_ray.materialize import media
+from omni_ray.materialize.combine import Options, combine
+from omni_ray.materialize.formats import FORMATS
+from omni_ray.pipeline.store import MODALITIES, Store
+from omni_ray.pipeline.tasks import inline
+from tests.made_store import audio_row, clip, commit, make_store, picture
+
+
+def texts(file: Path) -> list[str]:
+    with open(file, newline="") as opened:
+        return [row["text"] for row in csv.DictReader(opened)]
+
+
+def test_common_voice_is_called_as_specified_in_old_projects_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(tmp_path, "audio", "common_voice", [[audio_row(n) for n in range(4)]])
+    with monkeypatch.context() as earlier:
+        earlier.setattr("omni_ray.materialize.formats.flat_name", lambda corpus: corpus)
+        earlier.setattr("omni_ray.materialize.combine.FORMAT_VERSION", 1)
+        combine(Store(tmp_path), "audio", Options(), run=inline)
+    assert (tmp_path / "data/audio/common_voice_asr.csv").exists()
+    [marker] = (tmp_path / "data/.omni/media").rglob("*.json")
+    old = media.Marker.load(marker)
+    assert old is not None
+    sizes = {name: size for name, (size, _) in old.files.items()}
+    marker.write_text(json.dumps({"shard": old.shard, "taken": old.taken, "sizes": sizes}))
+    (tmp_path / "data/.omni/combine/audio-files.json").unlink()
+    combine(Store(tmp_path), "audio", Options(), run=inline)
+    left = sorted(
+        str(p.relative_to(tmp_path / "data/audio")) for p in (tmp_path / "data/audio").rglob("*") if p.is_file()
+    )
+    clips = [f"commonvoice/train/19/{n}.flac" for n in range(4)]
+    assert left == [*clips, "commonvoice_asr.csv", "production_asr.csv", "production_tts.csv"]
+
+
+def test_files_of_a_corpus_that_is_gone_go_and_nobody_elses(tmp_path: Path) -> None:
+    make_store(tmp_path)
+    commit(tmp_path, "audio", "gone", [[audio_row(9)]])
+    combine(Store(tmp_path), "audio", Options(), run=inline)
+    (tmp_path / "data/audio/mine_asr.csv").write_text("mine")
+    Store(tmp_path).corpus("audio", "gone").reset()
+    *_, last = combine(Store(tmp_path), "audio", Options(), run=inline)
+    assert not (tmp_path / "data/audio/gone_asr.csv").exists() and not list(
+        (tmp_path / "data/audio/gone").rglob("*.flac")
+    )
+    assert (tmp_path / "data/audio/mine_asr.csv").read_text() == "mine"
+    assert "data/audio/mine_asr.csv is not of omni-ray" in last.note
+
+
+@pytest.mark.usefixtures("ray_here")
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_what_lies_there_is_named_with_the_command_that_brings_it_in(
+    tmp_path: Path, modality: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_store(tmp_path, rows=2)
+    folder = tmp_path / "data" / modality
+    (folder / "own").mkdir(parents=True)
+    form = FORMATS[modality]
+    lists = {
+        "text": "A line that is mine alone.\n",
+        "audio": "wav,text\ndata/audio/own/1.flac,mine alone\n",
+        "images": json.dumps([{"image": "own/1.jpg", "caption": "mine alone"}]),
+        "ocr": "image,text\nown/1.jpg,mine alone\n",
+    }
+    (folder / "own/1.flac").write_bytes(clip(3))
+    (folder / "own/1.jpg").write_bytes(picture(3))
+    mine = folder / str(form.files[0].per_corpus).format(corpus="my own")
+    mine.write_text(lists[modality])
+    *_, last = combine(Store(tmp_path), modality, Options(), run=inline)
+    assert combine(Store(tmp_path), modality, Options(), run=inline)[-1].note == last.note
+    found = re.search(r"`omni-ray (prepare .*)` brings it in", last.note)
+    assert found and mine.name in last.note
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, [*shlex.split(found[1]), "--root", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert "mine alone" in (folder / form.files[0].production).read_text()
+    assert "is not of omni-ray" not in done.output
+    assert mine.read_text() == lists[modality]
