@@ -274,6 +274,9 @@ def _rows(
                 )
                 return
             count = batch.num_rows
+            if first + count <= rows.start:
+                first += count
+                continue
             batch = batch.slice(max(0, rows.start - first), min(rows.end, first + count) - max(rows.start, first))
             faults: dict[int, tuple[str, str]] = {}
             table = {role: _values(batch, role, column, faults) for role, column in columns.items()}

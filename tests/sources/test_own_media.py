@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from omni_ray.corpora.audio_files import AudioFiles
@@ -13,6 +15,8 @@ from omni_ray.corpora.image_captions import ImageCaptions
 from omni_ray.corpora.locate import locate
 from omni_ray.errors import SourceError
 from omni_ray.sources import open_spec
+from omni_ray.sources.columnar import Slice, read_parquet
+from omni_ray.sources.tree import FolderTree
 from tests.made_store import clip, picture
 
 
@@ -115,3 +119,15 @@ def test_media_in_another_folder(tmp_path: Path) -> None:
     assert [row["text"] for row in made if isinstance(row, dict)] == ["Clip 0.", "Clip 1.", "Clip 2."]
     assert [row["audio"] for row in made if isinstance(row, dict)][1] == clip(ord("b"))
     assert [row.reason for row in made if isinstance(row, Rejected)] == ["bad_path"]
+
+
+def test_a_slice_deep_inside_a_row_group(tmp_path: Path) -> None:
+    count = 140_000
+    put(tmp_path, "x", "")
+    table = pa.table({"image": ["p/0.jpg"] * count, "caption": [f"caption {n}" for n in range(count)]})
+    pq.write_table(table, tmp_path / "source" / "t.parquet", row_group_size=count)
+    tree = FolderTree(tmp_path / "source")
+    for start in (0, 65_530, 65_536, 131_072, 139_990):
+        [read] = read_parquet(tree, "t.parquet", {"captions": "caption"}, Slice(start, start + 6))
+        assert not isinstance(read, Rejected)
+        assert read["captions"].to_pylist() == [f"caption {n}" for n in range(start, start + 6)]

@@ -277,3 +277,13 @@ def test_tables_of_addresses_are_not_tables_of_pictures(tmp_path: Path) -> None:
     listed(source, "http://a.example", ["a.jpg"])
     with pytest.raises(SourceError, match=r"column URL holds addresses .*--dataset image_urls fetches them"):
         source.rows(ImageCaptions())
+
+
+def test_a_list_of_cc3m_has_no_header(server: str, tmp_path: Path) -> None:
+    source = Source(tmp_path)
+    Handler.steps |= {"/1.jpg": [file()], "/2.jpg": [file()]}
+    source.put("Train_GCC-training.tsv", f'a quiet "river" , wet\t{server}/1.jpg\nsecond\t{server}/2.jpg\n')
+    assert [row["captions"] for row in kept(rows(source))] == [['a quiet "river" , wet'], ["second"]]
+    other = Source(tmp_path / "other")
+    other.put("cc12m.tsv", f"{server}/1.jpg\tone\n{server}/gone.jpg\ttwo\n")
+    assert [row["captions"] for row in kept(rows(other))] == [["one"]]
