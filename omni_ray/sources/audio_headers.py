@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
-from typing import Literal
+from typing import Any, Literal
 
 _CHUNKED: dict[bytes, tuple[Literal["little", "big"], bytes]] = {
     b"RIFF": ("little", b"data"),
@@ -16,6 +17,8 @@ _UNKNOWN_FROM = 0x7FFF_0000
 """Programs that write to a pipe cannot go back to fill in the size, and leave some huge number."""
 _STREAMINFO_END = 42
 _CHUNK_NAME = re.compile(rb"[A-Za-z0-9 _\-\xa9]{4}")
+_LOOKS = 16
+"""How many frames of a FLAC file are held against its first."""
 _LITTLE_BEHIND = 4096
 """Bytes behind the samples that may be anything: some programs pad."""
 _NIST_FIELD = re.compile(rb"^(\w+) -i (\d+)", re.MULTILINE)
@@ -136,9 +139,21 @@ def flac_samples(data: bytes, start: int) -> int:
     return int.from_bytes(data[start + 21 : start + 26], "big") & (1 << 36) - 1
 
 
-def without_count(data: bytes, start: int) -> bytes:
-    """The same FLAC file with a header that counts no samples: then decoders read to the true end."""
-    return data[: start + 21] + bytes([data[start + 21] & 0xF0, 0, 0, 0, 0]) + data[start + 26 :]
+class WithoutCount(io.BytesIO):
+    """A FLAC file with a header that counts no samples: then decoders read to the true end. Nothing is copied."""
+
+    def __init__(self, data: bytes, start: int) -> None:
+        super().__init__(data)
+        self._at = start + 21
+        self._shown = bytes([data[self._at] & 0xF0, 0, 0, 0, 0])
+
+    def readinto(self, buffer: Any) -> int:
+        """As of any file."""
+        begin = self.tell()
+        count = super().readinto(buffer)
+        for place in range(max(begin, self._at), min(begin + count, self._at + 5)):
+            buffer[place - begin : place - begin + 1] = self._shown[place - self._at : place - self._at + 1]
+        return count
 
 
 def flac_changes(data: bytes, start: int) -> bool:
@@ -154,23 +169,32 @@ def flac_changes(data: bytes, start: int) -> bool:
     if sync not in (b"\xff\xf8", b"\xff\xf9") or at + 4 > len(data):
         return False
     rate, bits = data[at + 2] & 0x0F, data[at + 3] & 0x0E
-    while (at := data.find(sync, at + 2)) >= 0 and at + 4 <= len(data):
+    step = max(2, len(data) // _LOOKS)  # a change lasts: not every frame needs to be seen
+    while (at := data.find(sync, at + step)) >= 0 and at + 4 <= len(data):
         if (data[at + 2] & 0x0F, data[at + 3] & 0x0E) != (rate, bits) and _is_flac_frame(data[at : at + 16]):
             return True
     return False
 
 
 def _is_flac_frame(header: bytes) -> bool:
-    if len(header) < 16:
+    size, rate = header[2] >> 4, header[2] & 0x0F
+    if len(header) < 16 or not size or rate == 15 or header[3] & 1 or header[3] >> 4 > 10:
         return False
     number = next((n for n in range(8) if not header[4] << n & 0x80), 8)  # bytes of the coded number, as in UTF-8
-    size, rate = header[2] >> 4, header[2] & 0x0F
     length = 4 + max(1, number) + {6: 1, 7: 2}.get(size, 0) + {12: 1, 13: 2, 14: 2}.get(rate, 0)
-    sum_ = 0
+    check = 0
     for byte in header[:length]:
-        for bit in range(7, -1, -1):
-            sum_ = (sum_ << 1 ^ (0x07 if (sum_ >> 7 ^ byte >> bit) & 1 else 0)) & 0xFF
-    return number != 1 and size != 0 and rate != 15 and sum_ == header[length]
+        check = _CRC8[check ^ byte]
+    return number != 1 and check == header[length]
+
+
+def _crc8(byte: int) -> int:
+    for _ in range(8):
+        byte = byte << 1 ^ (0x107 if byte & 0x80 else 0)
+    return byte
+
+
+_CRC8 = tuple(map(_crc8, range(256)))
 
 
 def is_flac(data: bytes, rate: int) -> bool:

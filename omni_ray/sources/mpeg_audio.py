@@ -19,7 +19,8 @@ _KBITS = {
     (2.0, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
     (2.0, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-_COUNTING = (b"Xing", b"Info", b"VBRI")
+_COUNTING = (b"Xing", b"Info")
+_HEAD_BYTES = 1 << 14
 _LONGEST_HEADER = 64
 """A counting header begins within so many bytes of its frame."""
 _MAX_JUNK = 16 << 20
@@ -140,7 +141,8 @@ def _marks(data: bytes) -> list[int]:
         while at >= 0:
             places.append(at)
             at = data.find(name, at + 4)
-    return sorted(places, reverse=True)
+    fraunhofer = data.find(b"VBRI", 0, _HEAD_BYTES)
+    return sorted(places if fraunhofer < 0 else [*places, fraunhofer], reverse=True)
 
 
 def _counting_header(data: bytes, at: int) -> tuple[int, int]:

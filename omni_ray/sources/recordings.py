@@ -204,8 +204,7 @@ def _by_libsndfile(data: bytes, kind: str) -> Iterator[Recording]:
     start = audio_headers.flac_start(data)
     links = _ogg_links(data) if kind == "ogg" else [data]
     _check_headers(data, start)
-    shown = links[0] if start is None else audio_headers.without_count(data, start)
-    raw = io.BytesIO(shown)
+    raw = io.BytesIO(links[0]) if start is None else audio_headers.WithoutCount(data, start)
     try:
         file = _open(raw)
     except soundfile.LibsndfileError as error:
