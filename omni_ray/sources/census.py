@@ -75,6 +75,9 @@ def account(
         # Only some are known by name: the first stands for those that are not.
         times = 1 + (refused.count - len(refused.examples) if number == 0 else 0)
         unread.add(name, "name" if why.startswith("the name") else "not_a_file", kind_of(name), times)
+    for name in (name for name in tree.unfetched if not any(map(is_furniture, name.split("/")))):
+        kind = kind_of(name)
+        unread.add(name, _reason(None, name, kind, modality), kind)
     if isinstance(tree, FileTree):
         read = len(known)  # what the file names lies beside it, and is not listed
     return Files(read, unread.in_order())
@@ -111,13 +114,13 @@ def _among(known: NDArray[np.int64], numbers: list[int]) -> NDArray[np.bool_]:
     return np.asarray(known[places] == wanted)
 
 
-def _reason(tree: Tree, name: str, kind: Kind, modality: str) -> str:
+def _reason(tree: Tree | None, name: str, kind: Kind, modality: str) -> str:
     base = name.rpartition("/")[2]
     if is_furniture(base) or is_documentation(base):
         return "documentation"
     if not kind.looks_like(modality):
         return "format" if kind.label else "ending"
-    if not tree.size(name):
+    if tree is not None and not tree.size(name):
         return "empty"
     if kind.holds == "archive":
         return "archive"

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.errors import OmniError, SourceError
+from omni_ray.sources.kinds import kind_of
 from omni_ray.sources.remote import HUB, RemoteTree
 from omni_ray.sources.tables import table_format
 from omni_ray.sources.tree import FolderTree, is_safe_name
@@ -84,7 +85,9 @@ def resolve(
     if not chosen:
         raise SourceError(_without_tables(name, files))
     if source.startswith(HUB) and not _is_offline():
-        return _streamed(name, commit, chosen)
+        tree = _streamed(name, commit, chosen)
+        tree.unfetched = _left(name, files, chosen, splits)
+        return tree
     place = kept / commit
     if not _is_offline():
         _note(name, kept, commit, files)
@@ -95,7 +98,16 @@ def resolve(
         fetch(file, place)
     tree = FolderTree(place / name.folder if name.folder else place)
     tree.location = f"{name.repository}@{commit[:10]}"
+    tree.unfetched = _left(name, files, chosen, splits)
     return tree
+
+
+def _left(name: HubName, files: Sequence[str], chosen: Sequence[str], splits: tuple[str, ...]) -> list[str]:
+    """The files of the folder that is meant that are neither wanted nor of another split."""
+    inside = f"{name.folder.rstrip('/')}/" if name.folder else ""
+    taken = set(chosen)
+    left = (file for file in files if file.startswith(inside) and file not in taken)
+    return [file for file in left if not splits or not _is_wanted(file, name.folder, ())]
 
 
 def _streamed(name: HubName, commit: str, files: Sequence[str]) -> Tree:
@@ -187,8 +199,8 @@ def _is_wanted(file: str, folder: str, splits: tuple[str, ...]) -> bool:
 
 def _is_data(file: str) -> bool:
     """Tables, and media that a metadata table may name."""
-    media = (".wav", ".flac", ".mp3", ".ogg", ".jpg", ".jpeg", ".png", ".webp")
-    return table_format(file) is not None or file.lower().endswith(media)
+    kind = kind_of(file)
+    return table_format(file) is not None or (kind.holds in {"audio", "picture"} and not kind.label)
 
 
 def _without_tables(name: HubName, files: list[str]) -> str:

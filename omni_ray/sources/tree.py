@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -85,9 +85,11 @@ class Tree(ABC):
 
     Attributes:
         location: where it is, as the user wrote it; used in messages only.
+        unfetched: files of a source elsewhere that were left there.
     """
 
     location: str
+    unfetched: Sequence[str] = ()
 
     @property
     def refused(self) -> Refused:

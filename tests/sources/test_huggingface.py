@@ -20,6 +20,7 @@ import pytest
 
 from omni_ray.errors import OmniError
 from omni_ray.sources import huggingface, open_spec
+from omni_ray.sources.census import Claims, account
 from omni_ray.sources.huggingface import HubName, looks_like_hub_id, resolve
 
 COMMIT = "a" * 40
@@ -134,6 +135,20 @@ def test_the_parquet_files_of_one_commit_become_a_tree(hub: type[Hub], tmp_path:
     before = len([1 for _, path, _ in hub.seen if "/resolve/" in path])
     resolve("org/set", folder=tmp_path)
     assert len([1 for _, path, _ in hub.seen if "/resolve/" in path]) == before
+
+
+def test_what_is_left_on_the_hub_is_named(hub: type[Hub], tmp_path: Path) -> None:
+    hub.files |= {
+        "a.parquet": parquet(["one"]),
+        "data/shard-0.tar": b"x",
+        "data/notes.txt": b"x",
+        "README.md": b"x",
+        ".gitattributes": b"x",
+    }
+    for source in ("org/set", "hf://datasets/org/set"):
+        files = account(resolve(source, folder=tmp_path), Claims(), "text")
+        left = {(group.reason, group.ending): group.fault for group in files.unread if group.ending != ".parquet"}
+        assert left == {("archive", ".tar"): True, ("ending", ".txt"): True, ("documentation", ".md"): False}
 
 
 def test_a_dataset_of_scripts_is_never_run(hub: type[Hub], tmp_path: Path) -> None:
