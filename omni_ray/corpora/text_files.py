@@ -50,10 +50,11 @@ class TextFiles(Corpus):
         """Byte ranges of line files, then slices of tables."""
         from omni_ray.sources.copies import names_once
         from omni_ray.sources.line_blocks import line_ranges
+        from omni_ray.sources.nameless import content_of
         from omni_ray.sources.tables import table_units
 
         for name in names_once(tree):
-            if _LINE_FILE.search(name):
+            if _LINE_FILE.search(name) or content_of(tree, name) == "text":
                 for part in line_ranges(tree, name, options):
                     expected = 1 + ((part["end"] or tree.size(name)) - part["start"]) // _BYTES_PER_LINE
                     yield UnitDraft(part, (name,), samples=expected)

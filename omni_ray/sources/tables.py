@@ -87,6 +87,8 @@ def table_units(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Opt
 
 def _tables(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Options) -> Iterator[tuple[str, str]]:
     """The tables of a tree, and their formats. Lists of media are also called .txt: those have a header that names them."""
+    from omni_ray.sources.nameless import content_of
+
     texts: list[str] = []
     for name in names_once(tree):
         kind = table_format(name)
@@ -94,6 +96,8 @@ def _tables(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Options
             yield name, kind
         elif name.lower().endswith(".txt") and len(texts) <= _MOST_TEXTS:
             texts.append(name)
+        elif content_of(tree, name) == "lines":
+            yield name, "lines"
     if len(texts) <= _MOST_TEXTS and {"audio", "image"} & set(columns):
         yield from ((name, "delimited") for name in texts if tree.size(name) and _is_list(tree, name, columns, options))
 

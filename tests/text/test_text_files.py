@@ -70,6 +70,18 @@ def test_packed_files_that_are_called_otherwise(tmp_path: Path) -> None:
     assert [row["text"].strip() for row in rows] == ["one", "two", "three", "four"] and not rejected
 
 
+def test_files_whose_names_do_not_say_what_they_hold(tmp_path: Path) -> None:
+    (tmp_path / "part-00000.gz").write_bytes(gzip.compress(b"one\n"))
+    (tmp_path / "part-00001").write_bytes(b"two\n")
+    (tmp_path / "part-r-00002-ab12.gz").write_bytes(gzip.compress(b'{"text": "three"}\n'))
+    (tmp_path / "corpus.bz2").write_bytes(bz2.compress(b"four\n"))
+    (tmp_path / "dump.bz2").write_bytes(bz2.compress(b"<mediawiki>\n"))
+    (tmp_path / "part-00003").write_bytes(b"%PDF-1.4\n")
+    (tmp_path / "Makefile").write_bytes(b"all:\n")
+    rows, rejected = read(FolderTree(tmp_path))
+    assert [row["text"].strip() for row in rows] == ["four", "one", "two", "three"] and not rejected
+
+
 def test_a_single_file_and_a_named_column(tmp_path: Path) -> None:
     (tmp_path / "data.tsv").write_text("words\tn\nhello there\t1\n")
     rows, _ = read(FileTree(tmp_path / "data.tsv"), columns={"text": "words"})
