@@ -47,8 +47,18 @@ def _omni(name: str, *arguments: str) -> Command:
     return Command(name, ("omni-ray", *arguments, "-q"))
 
 
-_STORM = ("prepare", "text", "audio", "--dataset", "storm", "--corpus-file", str(CORPUS_FILE), "--source", "{source}")
-_BOOKS = ("--dataset", "books", "--source", "{source}/books")
+_STORM = (
+    "prepare",
+    "text",
+    "audio",
+    "--dataset",
+    "storm",
+    "--corpus-file",
+    str(CORPUS_FILE),
+    "--source",
+    "{source}/storm",
+)
+_BOOKS = ("--dataset", "books", "--source", "{source}/storm/books")
 WAY = (
     Command("synth --native", ("native", "{out}/native", "1"), in_project=False),
     Command("synth --native, over another", ("native", "{out}/native", "2"), in_project=False),
@@ -117,6 +127,9 @@ class Bench:
         source = self._place / "source"
         code, _, said = self._ask(0, ["native", str(source), "0"])
         assert code == 0, said
+        (source / "storm").mkdir()
+        for corpus in ("books", "librispeech"):
+            shutil.move(source / corpus, source / "storm" / corpus)
         return self
 
     def __exit__(
