@@ -53,7 +53,7 @@ def hf(
         from omni_ray.pipeline.progress import Reporter
 
         place = api.push(folder, push, private=private, reporter=Reporter(quiet=quiet or json_))
-        typer.echo(place, err=json_)
+        echo(place, err=json_)
 
 
 @app.command("webdataset")
