@@ -23,7 +23,7 @@ _BEYOND_ASCII = re.compile(r"[^\0-\x7f]")
 _SIGNS = frozenset("«»„“”‚‘‹›–—―…•°§€£¥©®™¿¡№×÷±½¼¾²³µªº¹†‡¶\xa0\xad´" + "’·‐‑")
 _WITHIN_WORDS = frozenset("’·‐‑\xad")
 _WIDE_SIGNS = re.compile(
-    r"[\u2000-\u206f\u2190-\u21ff\u2200-\u22ff\u2460-\u24ff\u25a0-\u266f\u3000-\u303f\uff00-\uff65\uffe0-\uffe6]"
+    r"[\u2190-\u21ff\u2200-\u22ff\u2460-\u24ff\u25a0-\u266f\u3000-\u303f\uff00-\uff65\uffe0-\uffe6]"
 )
 
 _LATIN = {
@@ -160,10 +160,10 @@ def _odd_signs(text: str) -> int:
         if unicodedata.category(sign) in ("Mn", "Mc"):
             odd += before.isascii() and sign > "\u036f"  # marks of other scripts than Latin
             continue
-        if sign in _WITHIN_WORDS or _WIDE_SIGNS.match(sign):
+        if sign in _WITHIN_WORDS or _WIDE_SIGNS.match(sign) or unicodedata.category(sign) == "Cf":
             continue
         is_inside = before.isalpha() and after.isalpha() and before.isascii() | after.isascii()
-        odd += (sign not in _SIGNS and unicodedata.category(sign) != "Po") or (is_inside and sign not in "—–…“”«»")
+        odd += (sign not in _SIGNS and unicodedata.category(sign) != "Po") or (is_inside and sign not in "—–…")
     return odd
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import BinaryIO
 
+from omni_ray.sources.form import Form, form_of, head
+from omni_ray.sources.packed import CHUNK_BYTES
 from omni_ray.sources.tree import Tree
 
 MAX_LINE_BYTES = 1 << 20
@@ -33,7 +37,7 @@ def line_ranges(tree: Tree, name: str, begins: Callable[[bytes], bool], *, skip:
     """
     start = end = 0
     first = number = 1
-    with tree.open(name) as file:
+    with open_list(tree, name) as file:
         for length, line in _lines(file):
             if number <= skip:
                 start, first = end + length, number + 1
@@ -48,7 +52,7 @@ def line_ranges(tree: Tree, name: str, begins: Callable[[bytes], bool], *, skip:
 
 def read_range(tree: Tree, name: str, start: int, end: int, first: int) -> Iterator[tuple[int, bytes]]:
     """The lines of a range: (line number, bytes without the line end)."""
-    with tree.open(name) as file:
+    with open_list(tree, name) as file:
         file.seek(start)
         number, left = first, end - start
         for length, line in _lines(file):
@@ -56,6 +60,21 @@ def read_range(tree: Tree, name: str, start: int, end: int, first: int) -> Itera
                 return
             yield number, line[:left].rstrip(b"\r\n")
             number, left = number + 1, left - length
+
+
+def open_list(tree: Tree, name: str) -> BinaryIO:
+    """A list as UTF-8 lines that end in LF; what is in another encoding, or ends its lines in CR, is held."""
+    form = _form(tree, name)
+    file = tree.open(name)
+    if form == Form():
+        return file
+    with file:
+        return io.BytesIO(b"".join(form.plain(iter(lambda: file.read(CHUNK_BYTES), b""))))
+
+
+@lru_cache(maxsize=64)
+def _form(tree: Tree, name: str) -> Form:
+    return form_of(head(tree, name))
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:

@@ -36,6 +36,8 @@ _NOT_DATA = re.compile(
     r"(?:dataset_infos?|dataset_dict|state|config|package|.*_metadata|metadata)\.json|cache-.*\.arrow",
     re.IGNORECASE,
 )
+_VERSION = 2
+"""Raised when the same table gives other rows than before; it makes every shard made of tables stale."""
 _MOST_TEXTS = 64
 """Where there are more .txt files than this, they are texts, not lists."""
 _BYTES_PER_ROW = 400
@@ -76,7 +78,7 @@ def table_units(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Opt
         try:
             for table, inside, rows in _slices(tree, name, kind, columns, options):
                 is_any = True
-                payload = {"table": {"file": name, **table}}
+                payload = {"table": {"file": name, "reader": _VERSION, **table}}
                 yield UnitDraft(payload, (name,), records=rows, samples=rows or 1 + inside // _BYTES_PER_ROW)
         except NoColumn as error:
             lacking.append(error)

@@ -13,6 +13,7 @@ from omni_ray.corpora.text_files import TextFiles
 from omni_ray.errors import OmniError
 from omni_ray.sources import encoding
 from omni_ray.sources.encoding import decode, known, named, recoded, sniff
+from omni_ray.sources.lists import line_ranges, read_range
 from omni_ray.sources.tree import FolderTree
 
 TEXTS = {
@@ -160,3 +161,17 @@ def test_the_users_word_decides(tmp_path: Path) -> None:
     assert not texts and rejection.reason == "bad_encoding" and "--encoding" in rejection.detail
     assert read(tmp_path, encoding="cp1252") == (["déjà"], [])
     assert encoding.HINT in rejection.detail
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_lists_in_every_form(tmp_path: Path, codec: str, end: str) -> None:
+    lines = [f"clip{n}|Le café numéro {n} était déjà fermé." for n in range(50)]
+    (tmp_path / "list.csv").write_bytes(end.join(lines).encode(codec))
+    tree = FolderTree(tmp_path)
+    found = [
+        line.decode("utf-8-sig")
+        for part in line_ranges(tree, "list.csv", lambda line: b"clip20" in line)
+        for _, line in read_range(tree, "list.csv", part.start, part.end, part.first)
+    ]
+    assert found == lines
