@@ -11,7 +11,7 @@ from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.caption_values import Fault, caption_texts, rejected
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.stems import paired_units, sidecar_text
-from omni_ray.corpora.word_boxes import is_numbers
+from omni_ray.corpora.word_boxes import is_labels
 from omni_ray.media_names import media_file
 from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.kinds import PICTURES
@@ -83,6 +83,8 @@ def _captions(name: str, sidecar: str, text: str) -> tuple[list[str], list[Fault
             return caption_texts(json.loads(text))
         except (ValueError, RecursionError):
             return [], [("bad_row", f"{sidecar} is not JSON")]
-    if is_numbers(text):
-        return [], [("bad_row", f"{sidecar}: boxes of numbers (YOLO's labels), not a caption of {name}")]
+    if is_labels(text):
+        return [], [
+            ("bad_row", f"{sidecar}: boxes of numbers (a detector's labels, such as YOLO's), not a caption of {name}")
+        ]
     return [line for line in re.split(r"\r\n|\r|\n", text) if line.strip()], []

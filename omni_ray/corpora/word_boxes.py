@@ -64,6 +64,15 @@ def is_numbers(text: str) -> bool:
     return bool(lines) and all(_ONLY_NUMBERS.fullmatch(line) for line in lines)
 
 
+def is_labels(text: str) -> bool:
+    """Whether each line of a text is four numbers or more with two words at most: what detectors are trained on (YOLO,
+    KITTI, DOTA), not what anyone says of a picture.
+    """
+    lines = [re.split(r"[\s,]+", line.strip()) for line in text.splitlines() if line.strip()]
+    numbers = [sum(re.fullmatch(_NUMBER, field) is not None for field in line) for line in lines]
+    return bool(lines) and all(4 <= n >= len(line) - 2 for n, line in zip(numbers, lines, strict=True))
+
+
 def _box(line: str) -> Box:
     if eight := _EIGHT.fullmatch(line):
         return Box(_numbers(eight[1]), _unquoted(eight[2]))

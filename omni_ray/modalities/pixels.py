@@ -200,6 +200,8 @@ def _refuse_damaged(message: str) -> None:
 def _decode_any(data: bytes) -> tuple[Pixels, tuple[int, int]]:
     from PIL import Image, UnidentifiedImageError
 
+    if png_files.is_damaged(data):
+        raise Unusable("decode_error", "damaged: a checksum of its pixels is wrong")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -295,6 +295,13 @@ def test_a_comment_of_a_png_is_never_unpacked(kind: bytes, body: bytes) -> None:
     assert np.array_equal(made, pixels.decode(whole)[0])
 
 
+def test_a_png_with_a_changed_pixel_is_damaged(scene: Image.Image) -> None:
+    data = bytearray(encoded(scene, "PNG", compress_level=0))
+    pixels.decode(bytes(data))
+    data[len(data) // 2] ^= 8
+    assert reason_of(bytes(data)) == "decode_error"
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_png_that_only_a_comment_turns(packed: bool) -> None:
     whole = png(2, 1, 8, 2, zlib.compress(b"\0\1\2\3\4\5\6"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from omni_ray.corpora.ocr_images import OcrImages
-from omni_ray.corpora.word_boxes import boxes_of, is_numbers
+from omni_ray.corpora.word_boxes import boxes_of, is_labels, is_numbers
 from tests.list_sources import Source, kept, lost
 from tests.made_store import picture
 
@@ -147,3 +147,19 @@ def test_icdar_folders(tmp_path: Path) -> None:
     rows = source.rows(OcrImages())
     assert [text for _, text in labels(rows)] == ["Genaxis Theatre", "[06]"]
     assert [reason for _, reason in lost(rows)] == ["missing_text"]
+
+
+@pytest.mark.parametrize(
+    "text, answer",
+    [
+        ("0 0.5 0.5 0.2 0.3\n1 0.1 0.1 0.05 0.05\n", True),
+        ("Car 0.00 0 -1.58 587.01 173.33 614.12 200.12 1.65 1.67 3.64 -0.65 1.71 46.70 -1.59\n", True),
+        ("2753 2408 2861 2385 2888 2468 2805 2502 plane 0\n", True),
+        ("0 0.5 0.5 0.2 0.3\nA dog on a sofa.\n", False),
+        ("1984", False),
+        ("Players 4, 8, 15 and 16 wait for the ball.", False),
+        ("", False),
+    ],
+)
+def test_labels_of_detectors(text: str, answer: bool) -> None:
+    assert is_labels(text) is answer
