@@ -388,6 +388,11 @@ def _file_checks() -> Iterator[Check]:
             kind, "count_mismatch", "loss", trainers, "the file has not the number of samples that the shards have",
             "samples are missing, or stand in it twice: run `omni-ray combine` again",
         )  # fmt: skip
+        if kind in ("asr", "images", "ocr"):
+            yield Check(
+                kind, "both_sides", "loss", trainers, "a medium or a speaker is both held out and trained on",
+                "what is measured on it is not what it seems: `omni-ray combine --holdout` makes both files again",
+            )  # fmt: skip
 
 
 _SHARDS = (

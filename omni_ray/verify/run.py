@@ -9,9 +9,12 @@ from math import floor
 from pathlib import Path
 from typing import Any, Protocol
 
+import pyarrow as pa
+
 from omni_ray.errors import OmniError
 from omni_ray.media_names import flat_name
 from omni_ray.pipeline.store import MODALITIES, Store
+from omni_ray.quality.cleaned import training_corpora
 from omni_ray.verify.annotations import AnnotationsCheck
 from omni_ray.verify.clips import ClipJudge
 from omni_ray.verify.expected import Expected
@@ -20,6 +23,7 @@ from omni_ray.verify.pictures import PictureJudge
 from omni_ray.verify.pieces import FileCheck, Part, Piece, check
 from omni_ray.verify.report import VerifyReport
 from omni_ray.verify.shards import CorpusCheck, Promised, corpora_of
+from omni_ray.verify.sides import in_common
 from omni_ray.verify.tables import Pick, TableCheck
 
 _PRODUCTION = {
@@ -182,7 +186,17 @@ class _Project:
             if not expected.is_empty(names[kind]):
                 each = self._check(kind, names[kind], promised, there, asr=names["asr"])
                 each.report.expected = expected.rows(names[kind], None)
+                if kind != "tts":
+                    self._look_at_both_sides(each, modality)
                 yield each
+
+    def _look_at_both_sides(self, held: FileCheck, modality: str) -> None:
+        try:
+            corpora = training_corpora(self.store, modality)
+            for sentence in in_common(self.root, modality, corpora, with_bytes=self.sample is None):
+                held.notes.add("both_sides", sentence)
+        except (OmniError, OSError, pa.ArrowException):
+            return  # shards that cannot be read are a finding of their own
 
     def _check(
         self,
