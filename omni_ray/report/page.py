@@ -16,7 +16,7 @@ from omni_ray.reasons import REASONS
 from omni_ray.report import charts
 from omni_ray.report.collect import CorpusPage, TrainingFile, collect, training_files
 from omni_ray.report.plan import cheap_plan, plan_rows
-from omni_ray.storage import write_atomic
+from omni_ray.storage import remove_temporaries, write_atomic
 from omni_ray.visible import visible
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def write_report(
     plan = plan or cheap_plan(root, shards)
     target = Path(out) if out is not None else root / "data" / "report.html"
     page = render(pages, title=root.absolute().name, plan=plan_rows(plan) if plan else (), files=training_files(store))
+    remove_temporaries(target.parent)
     write_atomic(target, page.encode("utf-8", "replace"))
     return target
 

@@ -70,6 +70,11 @@ class Trained:
         """
         remove_temporaries(folder)
         there = find(folder)
+        if there is not None and there == Found(self.model, there.pieces, self.wanted, self.fingerprint):
+            write_atomic(
+                folder / VOCABULARY, vocabulary(self.model)
+            )  # the rest is there, and its record stays as it is
+            return
         if there is not None and there.wanted is None and there.model != self.model:
             write_atomic(folder / f"{MODEL}{BACKUP}", there.model)
         record = {**asdict(self), "model": digest(self.model)}
