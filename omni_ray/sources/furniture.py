@@ -11,7 +11,7 @@ _FURNITURE = re.compile(
     re.IGNORECASE,
 )
 _DOCUMENTATION = re.compile(
-    r"(?:read[-_ ]?me|licen[cs]e|copying|notice|authors|changelog|changes|citation|contributing|credits|install"
+    r"(?:read[-_ ]?me|licen[cs]e|copying|notice|authors|attribution|changelog|changes|citation|contributing|credits|install"
     r"|md5sums?|sha\d*sums?|checksums?|manifest-\w+|dataset_infos?|dataset_dict|state|index)(?:[-_.][\w.-]*)?$"
     r"|.*\.(?:md5|sha1|sha256|sha512|sha1sums|asc|sig|crc|torrent|url|lnk|aria2|bib)$",
     re.IGNORECASE,
