@@ -42,9 +42,8 @@ from omni_ray.corpora.audio_files import AudioFiles
 from omni_ray.corpora.base import Options
 from omni_ray.modalities import waveform
 from omni_ray.modalities.audio import SAMPLING_RATE, Audio, AudioParams
-from omni_ray.pipeline.blocks import raw_table, split_block
 from omni_ray.pipeline.session import ray_session
-from omni_ray.pipeline.stages import Job, TransformStage, commit_unit, read_unit
+from omni_ray.pipeline.stages import Job, Making, make_unit, raw_table, read_unit
 from omni_ray.pipeline.units import Unit, number_units
 from omni_ray.sources.tree import FolderTree
 from omni_ray.storage import Storage
@@ -147,18 +146,20 @@ def _stages(kind: str, files: Sequence[Path], data: list[bytes], rounds: int) ->
     turned = [list(waveform.resampled(iter(each), rate, SAMPLING_RATE, "soxr")) for each in mono]
     with tempfile.TemporaryDirectory() as folder:
         job, [unit] = _job(files[0].parent, Path(folder), only=True)
-        [[live, rest]] = split_block(TransformStage([job])(pa.concat_tables(read_unit(job, unit)))).values()
+        made = Making(job, unit)
+        for batch in read_unit(job, unit):
+            made.add(batch)
         stages: dict[str, Callable[[], Any]] = {
             "read": lambda: list(read_unit(job, unit)),
             "decode": lambda: [_drain(each) for each in data],
             "check and downmix": lambda: [_mono(each) for each in decoded],
             "resample": lambda: [list(waveform.resampled(iter(each), rate, SAMPLING_RATE, "soxr")) for each in mono],
             "encode": lambda: [waveform.encode(iter(each), SAMPLING_RATE, "flac") for each in turned],
-            "write": lambda: commit_unit(job, unit, live, rest),
+            "write": made.commit,
         }
         found = []
         for stage, run in stages.items():
-            amount = live.num_rows if stage in {"read", "write"} else len(data)
+            amount = made.rows if stage in {"read", "write"} else len(data)
             found += compare(f"{kind}, stage: {stage}", amount, "clips", {"ours": run}, rounds=rounds, clock="cpu")
     return found
 
@@ -245,8 +246,7 @@ def _job(source: Path, store: Path, only: bool = False) -> tuple[Job, list[Unit]
 
 
 def _make_unit(job: Job, unit: Unit) -> int:
-    [[live, rest]] = split_block(TransformStage([job])(pa.concat_tables(read_unit(job, unit)))).values()
-    return int(commit_unit(job, unit, live, rest).samples)
+    return make_unit(job, unit).samples
 
 
 def _to_file(function: Callable[[bytes], bytes], path: Path, folder: Path) -> bool:

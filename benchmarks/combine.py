@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.rounds import Row, compare, show
 from omni_ray import api
-from omni_ray.pipeline.tasks import on_ray
+from omni_ray.pipeline.engine import on_ray
 
 _LINES = 20_000
 CORPUS = f"""

@@ -69,17 +69,10 @@ from pathlib import Path
 from omni_ray.corpora.base import Options
 from omni_ray.corpora.registry import add_file, select
 from omni_ray.modalities.registry import modality
-from omni_ray.pipeline.blocks import split_block
-from omni_ray.pipeline.stages import Job, TransformStage, commit_unit, read_unit
+from omni_ray.pipeline.stages import Job, make_unit
 from omni_ray.pipeline.units import number_units
 from omni_ray.sources.tree import FolderTree
 from omni_ray.storage import Storage
-import pyarrow as pa
-
-def make(job, unit):
-    block = TransformStage([job])(pa.concat_tables(read_unit(job, unit)))
-    ((live, rest),) = split_block(block).values()
-    commit_unit(job, unit, live, rest)
 
 if __name__ == "__main__":
     here, _, out = sys.argv[1:]
@@ -90,7 +83,7 @@ if __name__ == "__main__":
     units = number_units(corpus.units(tree, Options()), tree, {})
     job = Job("working", corpus, tree.spec(), kind, kind.params_type(), Storage(Path(out)))
     with ProcessPoolExecutor(int(CPUS), mp_context=get_context("fork")) as pool:
-        assert len(list(pool.map(partial(make, job), units))) == UNITS
+        assert len(list(pool.map(partial(make_unit, job), units))) == UNITS
 """
 
 

@@ -40,9 +40,8 @@ from omni_ray.corpora.base import Options
 from omni_ray.corpora.image_captions import ImageCaptions
 from omni_ray.modalities import pixels
 from omni_ray.modalities.images import ImageParams, Images
-from omni_ray.pipeline.blocks import raw_table, split_block
 from omni_ray.pipeline.session import ray_session
-from omni_ray.pipeline.stages import Job, TransformStage, commit_unit, read_unit
+from omni_ray.pipeline.stages import Job, Making, make_unit, raw_table, read_unit
 from omni_ray.pipeline.units import Unit, number_units
 from omni_ray.sources.tree import FolderTree
 from omni_ray.storage import Storage
@@ -108,17 +107,19 @@ def _stages(name: str, files: Sequence[Path], data: list[bytes], rounds: int) ->
     made = [pixels.encode(each, "jpeg", QUALITY) for each in resized]
     with tempfile.TemporaryDirectory() as folder:
         job, [unit] = _job(files[0].parent, Path(folder), len(files))
-        [[live, rest]] = split_block(TransformStage([job])(pa.concat_tables(read_unit(job, unit)))).values()
+        made = Making(job, unit)
+        for batch in read_unit(job, unit):
+            made.add(batch)
         stages: dict[str, Callable[[], Any]] = {
             "read": lambda: list(read_unit(job, unit)),
             "decode": lambda: [None for each in data if pixels.decode(each, SIZE) is None],
             "resize": lambda: [None for each in decoded if pixels.resize(each, SIZE, "squash") is None],
             "encode": lambda: [pixels.encode(each, "jpeg", QUALITY) for each in resized],
-            "write": lambda: commit_unit(job, unit, live, rest),
+            "write": made.commit,
         }
         rows = []
         for stage, run in stages.items():
-            amount = live.num_rows if stage in {"read", "write"} else len(made)
+            amount = made.rows if stage in {"read", "write"} else len(made)
             rows += compare(f"{name}, stage: {stage}", amount, "images", {"ours": run}, rounds=rounds, clock="cpu")
     return rows
 
@@ -195,8 +196,7 @@ def _job(source: Path, store: Path, only: int | None) -> tuple[Job, list[Unit]]:
 
 
 def _make_unit(job: Job, unit: Unit) -> int:
-    [[live, rest]] = split_block(TransformStage([job])(pa.concat_tables(read_unit(job, unit)))).values()
-    return int(commit_unit(job, unit, live, rest).samples)
+    return make_unit(job, unit).samples
 
 
 def _to_file(function: Callable[[bytes], bytes], folder: Path, path: Path) -> int:

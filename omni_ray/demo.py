@@ -122,7 +122,7 @@ def run_demo(
     Raises:
         OmniError: the folder holds something else, or cannot be written.
     """
-    from omni_ray.pipeline.tasks import on_ray
+    from omni_ray.pipeline.engine import on_ray
     from omni_ray.report.page import write_report
     from omni_ray.synth.native import write_native
     from omni_ray.training.plan import plan

@@ -28,6 +28,7 @@ class Reason:
 
 _ALL = (
     Reason("decode_error", "the image, clip or archive member cannot be decoded"),
+    Reason("crashes_decoder", "whatever process decodes the record, or reads on from it, crashes"),
     Reason("truncated", "the file ends before its own header says it should"),
     Reason("too_short", "the clip has fewer samples than the trainers need, or than --min-seconds asks"),
     Reason("too_long", "the clip is longer than --max-seconds"),

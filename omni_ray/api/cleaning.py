@@ -16,7 +16,7 @@ from omni_ray.quality.cleaned import Cleaning, training_corpora
 from omni_ray.quality.preset import Settings
 
 if TYPE_CHECKING:
-    from omni_ray.pipeline.tasks import Runner
+    from omni_ray.pipeline.engine import Runner
 
 
 @dataclass

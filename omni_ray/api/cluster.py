@@ -32,7 +32,7 @@ class Cluster:
 
     def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """Map ``function`` over ``items`` as tasks of the connected Ray, results in order."""
-        from omni_ray.pipeline.tasks import on_ray
+        from omni_ray.pipeline.engine import on_ray
 
         return on_ray(function, items, num_cpus=self.cpus_per_task)
 

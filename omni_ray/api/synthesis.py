@@ -35,7 +35,7 @@ def synthesize(
     Raises:
         OmniError: a file cannot be written.
     """
-    from omni_ray.pipeline.tasks import on_ray
+    from omni_ray.pipeline.engine import on_ray
     from omni_ray.synth.tiny import synthesize_tiny
 
     told = reporter or Reporter(quiet=True)
@@ -73,7 +73,7 @@ def synthesize_native(
     Raises:
         OmniError: a folder holds something else, or cannot be written.
     """
-    from omni_ray.pipeline.tasks import on_ray
+    from omni_ray.pipeline.engine import on_ray
     from omni_ray.synth.native import Task, write_native
 
     told = reporter or Reporter(quiet=True)

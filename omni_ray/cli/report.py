@@ -24,7 +24,7 @@ def report(
 ) -> None:
     """Write one self-contained HTML page: counts, histograms, samples to look at and listen to, quarantine, plan."""
     from omni_ray import api
-    from omni_ray.pipeline.tasks import in_session, inline, on_ray
+    from omni_ray.pipeline.engine import in_session, inline, on_ray
     from omni_ray.report.page import write_report
 
     is_small = sum(summary.samples for summary in api.status(root, shards=store)) <= _MANY

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 
 from omni_ray.export.card import Config, write_card
 from omni_ray.export.parts import CorpusParts
+from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.parts import Part, read_rows
 from omni_ray.pipeline.progress import Reporter
-from omni_ray.pipeline.tasks import Runner
 from omni_ray.storage import atomic_writer
 
 _COPY_BYTES = 1 << 20

@@ -17,8 +17,8 @@ import numpy as np
 from omni_ray.errors import OmniError
 from omni_ray.export.files import FileTask, file_tasks
 from omni_ray.export.parts import CorpusParts
+from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.progress import Reporter
-from omni_ray.pipeline.tasks import Runner
 from omni_ray.storage import write_atomic
 
 SHARD_BYTES = 64 << 20

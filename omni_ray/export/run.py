@@ -14,9 +14,9 @@ from omni_ray import __version__
 from omni_ray.errors import OmniError
 from omni_ray.export.folder import Mark, is_current, making
 from omni_ray.export.parts import CorpusParts, chosen_corpora
+from omni_ray.pipeline.engine import Runner, in_session, inline, on_ray
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import Store
-from omni_ray.pipeline.tasks import Runner, in_session, inline, on_ray
 
 FORMS = ("hf", "webdataset", "mds")
 VERSION = 2

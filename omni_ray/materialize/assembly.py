@@ -19,7 +19,7 @@ from omni_ray.materialize import fragments, shuffle
 from omni_ray.materialize.formats import FORMATS, FlatFile
 from omni_ray.materialize.pieces import SIDES, Group, Made, Plan
 from omni_ray.materialize.placing import Bucket, Copy, Slot, neighbours, place, write_at
-from omni_ray.pipeline.tasks import Runner
+from omni_ray.pipeline.engine import Runner
 from omni_ray.storage import atomic_writer
 
 BUCKET_BYTES = 128 << 20

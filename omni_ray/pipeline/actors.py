@@ -1,27 +1,23 @@
 """The shape of a run whose transform stands on a GPU: how many actors, and which share of the machines each has.
 
-Read and commit stay plain tasks beside the actors, so CPUs are kept free for them: a pipeline whose actors hold every CPU
-waits for ever. Each actor decodes and encodes on its own CPUs while the GPU resizes; what travels between the stages is
-encoded pictures both ways.
+Each actor reads, decodes, encodes and commits on its own CPUs, with threads for files, while the GPU resizes: no picture
+passes through Ray.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.stages import Job, TransformStage
+from omni_ray.pipeline.engine import Worker
 
-BATCH_ROWS = 256
-"""Ray Data demands a number where GPUs are asked for. It merges units that are smaller, which copies their media, and
-cuts larger ones within a task; a unit of photographs has this many."""
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _CPUS_PER_ACTOR = 2
 """A process's Python, not its threads, is what an actor waits for: with 4, half as much was made on an H200."""
-_TASKS_SHARE = 0.25
-"""Of the CPUs: what reading and committing take, where decoding and encoding take the rest."""
 
 
 @dataclass(frozen=True)
@@ -31,33 +27,26 @@ class Pool:
     Attributes:
         actors: how many.
         cpus, gpus: what each reserves.
-        task_cpus: what a read or commit task reserves.
     """
 
     actors: int
     cpus: float
     gpus: float
-    task_cpus: float
 
 
-def pool(gpus: int, cpus_beside: float, all_cpus: float, cpus_per_task: float) -> Pool:
+def pool(gpus: int, cpus_beside: float) -> Pool:
     """The pool for a number of GPUs.
 
     Args:
         gpus: how many are used; 0 for actors that need none.
         cpus_beside: CPUs of the smallest machine with a GPU, divided by its GPUs.
-        all_cpus: CPUs altogether.
-        cpus_per_task: what the user wants a task to reserve.
     """
-    usable = cpus_beside * (1 - _TASKS_SHARE)
-    per_gpu = max(1, int(usable // _CPUS_PER_ACTOR))
-    cpus = max(1.0, float(int(usable // per_gpu))) if cpus_beside >= 2 else cpus_beside / 2
-    actors = per_gpu * max(1, gpus)
-    left = all_cpus - actors * cpus
-    return Pool(actors, cpus, 1 / per_gpu if gpus else 0.0, min(cpus_per_task, max(left, 0.01)))
+    per_gpu = max(1, int(cpus_beside // _CPUS_PER_ACTOR))
+    cpus = max(1.0, float(int(cpus_beside // per_gpu))) if cpus_beside >= 1 else cpus_beside
+    return Pool(per_gpu * max(1, gpus), cpus, 1 / per_gpu if gpus else 0.0)
 
 
-def pool_here(gpus: int, cpus_per_task: float) -> Pool:
+def pool_here(gpus: int) -> Pool:
     """The pool for the Ray that is connected.
 
     Raises:
@@ -74,7 +63,7 @@ def pool_here(gpus: int, cpus_per_task: float) -> Pool:
     alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
     with_gpu = [node for node in alive if node.get("GPU", 0) >= 1] if gpus else alive
     beside = min(node.get("CPU", 1.0) / max(1.0, node.get("GPU", 1.0) if gpus else 1.0) for node in with_gpu)
-    return pool(gpus, beside, there.get("CPU", 1.0), cpus_per_task)
+    return pool(gpus, beside)
 
 
 def require_gpus(count: int) -> None:
@@ -93,29 +82,29 @@ def require_gpus(count: int) -> None:
         )
 
 
-class ActorTransform:
-    """:class:`TransformStage` in a process that lives as long as the run, with threads of its own."""
+class ActorWorker:
+    """A :class:`Worker` in a process that lives as long as the run, with threads of its own."""
 
-    def __init__(self, jobs: list[Job]) -> None:
+    def __init__(self, worker: Worker) -> None:
         import ray
 
         has: dict[str, float] = ray.get_runtime_context().get_assigned_resources()  # type: ignore[no-untyped-call]
-        for kind in {type(job.modality): job.modality for job in jobs}.values():
-            kind.use_threads(max(1, int(has.get("CPU", 1))))
-        self._stage = TransformStage(jobs)
+        worker.stage.use_threads(max(1, int(has.get("CPU", 1))))
+        self._worker = worker
 
-    def __call__(self, block: pa.Table) -> pa.Table:
-        return self._stage(block)
+    def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
+        yield from self._worker(batch)
 
 
-def arguments(jobs: list[Job], size: Pool, retries: int) -> dict[str, Any]:
-    """What ``map_batches`` is called with, beside :class:`ActorTransform`."""
+def arguments(worker: Worker, size: Pool, retries: int) -> dict[str, Any]:
+    """What ``map_batches`` is called with for a pool of actors."""
     import ray.data
 
     return {
-        "fn_constructor_args": (jobs,),
+        "fn": ActorWorker,
+        "fn_constructor_args": (worker,),
         "compute": ray.data.ActorPoolStrategy(size=size.actors, max_tasks_in_flight_per_actor=2),
-        "batch_size": BATCH_ROWS,
+        "batch_size": 1,  # Ray Data demands a number where GPUs are asked for; every list is one row
         "batch_format": "pyarrow",
         "num_cpus": size.cpus,
         "num_gpus": size.gpus or None,

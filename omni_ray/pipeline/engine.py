@@ -1,278 +1,317 @@
-"""Units through Ray Data: one read task, one block, one shard each.
+"""One shape for every run: items go out to workers, acknowledgements come back.
 
-The shape is chosen so that the result does not depend on how it was run. A unit is one ReadTask of our own
-Datasource; ``target_max_block_size=None`` and ``batch_size=None`` keep it one block through every stage; our own
-Datasink commits it under a name decided beforehand. Where a GPU does the transform, that stage is a pool of actors
-(:mod:`omni_ray.pipeline.actors`), which may put small units into one block; the sink takes them apart again. Killed workers, nodes and drivers cost the units in flight.
+A run is a list of items, each a few hundred bytes that say what is to be made. A Ray Data pipeline carries them, and nothing
+else: ``lists of items -> map_batches(make) -> acknowledgements``. Whatever is large is read, made and written in the
+worker, by plain tasks or, where a GPU does a part of it, by actors: the same code. A task gets a list of items, long ones
+first, and acknowledges each when it is made, so that progress and errors are data like any other.
 """
 
 from __future__ import annotations
 
-import errno
-import re
-import threading
+import pickle
 import time
+import traceback
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
-from typing import Any
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-import pyarrow as pa
-
-from omni_ray.errors import FALLS_SHORT, OmniError, missing_package
-from omni_ray.pipeline import actors, blocks
+from omni_ray.errors import OmniError
+from omni_ray.pipeline.failures import InWorker, as_one_line, in_one_line
 from omni_ray.pipeline.session import RETRIES
-from omni_ray.pipeline.stages import Job, TransformStage, commit_unit, job_of, read_unit
-from omni_ray.pipeline.store import part_name
-from omni_ray.pipeline.units import Unit
 
-UNITS_PER_RUN = 4096
-"""Ray Data holds a run's tasks in the driver's memory; longer lists are run piece by piece."""
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from omni_ray.pipeline.actors import Pool
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+LONGEST_LIST = 64
+_LISTS_LEFT = 4
+"""A list is this part of what is left for each CPU: the last ones are single items, and no CPU idles for longer than one."""
 _WAITING = 32
-"""Tasks that wait in Ray's own queues; at least two for each CPU. Ray Data notices the end of a task up to two looks of
-0.1 s late and would keep a CPU idle for as long; at a run's start, which knows no CPUs yet, it would keep all but one
-idle. A cluster that starts from nothing grows by what waits."""
-_POLL_SECONDS = 0.25
-_POLL_SECONDS_REMOTE = 5.0
-_POLL_SHARE = 20
-"""How many times as long as a look at the commits takes the pause after it lasts."""
-
-_LACKING = re.compile(r"No module named '([^']+)'")
-_NAMED = re.compile(r"^([\w.]*(?:Error|Exception|Interrupt)): (.+)$", re.MULTILINE)
-_DEAD = {"WorkerCrashedError", "NodeDiedError", "LocalRayletDiedError", "ObjectLostError", "OwnerDiedError"}
-_AT_UNIT = "at unit "
-_LIGHTER = "run the same command again to go on, with a smaller --cpus if memory is short"
-_DISK_FULL = "the disk is full; free some space and run the same command again to go on"
-
-Work = list[tuple[Job, list[Unit]]]
+"""Lists that wait in Ray's own queues; at least two for each CPU. Ray Data notices the end of a task up to two looks of
+0.1 s late, and would keep a CPU idle for as long. A cluster that starts from nothing grows by what waits."""
+_ITEMS_AT_ONCE, _BYTES_AT_ONCE = 100_000, 64 << 20
+"""Of the items that one pipeline carries: they wait in the driver's object store. Longer lists are run piece by piece."""
+_SAID_EVERY_S = 0.5
+_SAID_BY_ALL = 128.0
+"""Acknowledgements that all tasks together send in a second, about: of many CPUs, each waits until it has several."""
 
 
-def run_units(
-    work: Work,
-    *,
-    cpus_per_task: float = 1.0,
-    gpus: int = 0,
-    on_commit: Callable[[Job, list[int]], None] | None = None,
-) -> None:
-    """Make the shards of ``work`` on the Ray that is connected.
+class Stage(ABC, Generic[Item, Result]):
+    """One kind of work: what an item is, how it is made, and what it acknowledges. Small and picklable."""
 
-    Args:
-        work: jobs of one modality, each with the units to make.
+    name = ""
+    """Of the tasks, for whoever looks at them in Ray."""
+
+    @abstractmethod
+    def make(self, item: Item) -> Result:
+        """Make one item. Doing it twice must leave what doing it once leaves."""
+
+    def __call__(self, item: Item) -> Result:
+        """A stage is a function of its item, for whoever needs no more."""
+        return self.make(item)
+
+    def make_each(self, items: Sequence[Item]) -> Iterator[Result]:
+        """Make several, in order; an actor, which has threads, may begin one before the last is made."""
+        return map(self.make, items)
+
+    def made(self, item: Item) -> Result | None:
+        """What an earlier attempt acknowledged, where its outcome is there; None where the item is to be made."""
+        return None
+
+    def make_apart(self, item: Item) -> Result:
+        """Make an item over which a worker may have died."""
+        return self.make(item)
+
+    def use_threads(self, threads: int) -> None:
+        """How many threads an actor has; told before its first item. A task has one."""
+
+    def where(self, item: Item) -> str:
+        """The item in an error message, such as `` (unit 3 of books)``; empty where that would not help."""
+        return ""
+
+
+class Function(Stage[Item, Result]):
+    """A stage that is a function of its item."""
+
+    def __init__(self, function: Callable[[Item], Result]) -> None:
+        self._function = function
+        self.name = getattr(function, "__name__", type(function).__name__)
+
+    def make(self, item: Item) -> Result:
+        return self._function(item)
+
+
+class Runner(Protocol):
+    """Maps a function that can be pickled, or a :class:`Stage`, over items; results in the items' order."""
+
+    def __call__(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]: ...
+
+
+def inline(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    """One after the other, in this process."""
+    return map(_stage(function).make, items)
+
+
+def in_session(session: Callable[[], AbstractContextManager[None]], run: Runner) -> Runner:
+    """``run``, within a session that is entered when the first item is mapped, and left after the last."""
+
+    def mapped(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        with session():
+            yield from run(function, items)
+
+    return mapped
+
+
+def on_ray(function: Callable[[Any], Any], items: Iterable[Any], *, num_cpus: float = 1.0) -> Iterator[Any]:
+    """On the connected Ray. The first failure is raised as one sentence."""
+    waiting: dict[int, Any] = {}
+    due = 0
+    for number, result in acknowledgements(_stage(function), items, Shape(num_cpus)):
+        waiting[number] = result
+        while due in waiting:
+            yield waiting.pop(due)
+            due += 1
+
+
+def _stage(function: Callable[[Any], Any]) -> Stage[Any, Any]:
+    return function if isinstance(function, Stage) else Function(function)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a run lies on the machines.
+
+    Attributes:
         cpus_per_task: CPUs that a task reserves.
-        gpus: how many GPUs a transform that runs on one may use.
-        on_commit: called in this process soon after commits, with their job and the units' numbers, each once.
+        pool: the actors that do the work instead of tasks; None for tasks.
+        cpus: how many CPUs this driver feeds; None for all that are there.
+        is_again: whether an earlier driver of the same items died: what it made is not made again.
+    """
+
+    cpus_per_task: float = 1.0
+    pool: Pool | None = None
+    cpus: float | None = None
+    is_again: bool = False
+
+
+def acknowledgements(stage: Stage[Any, Any], items: Iterable[Any], shape: Shape) -> Iterator[tuple[int, Any]]:
+    """Make every item; yields the number of each, from 0, and what its stage acknowledged, as soon as it is made.
 
     Raises:
-        OmniError: a source vanished, the disk is full, or a worker failed; committed units stay committed.
+        OmniError: an item failed. Those acknowledged, and some under way, stay made.
     """
-    flat = [(job, unit) for job, units in work for unit in units]
-    for start in range(0, len(flat), UNITS_PER_RUN):
-        piece = flat[start : start + UNITS_PER_RUN]
-        with _watch(piece, on_commit), as_one_line(partial(_first_missing, piece)):
-            _run(piece, cpus_per_task, gpus)
+    from omni_ray.pipeline import drivers
+
+    with as_one_line():
+        for first, piece in _pieces(items):
+            found = drivers.shared(stage, piece, shape) or pipeline(stage, list(enumerate(piece)), shape)
+            for said in found:
+                for number, result in said:
+                    yield first + number, result
 
 
-def _first_missing(piece: Sequence[tuple[Job, Unit]]) -> str:
-    """The first unit that is not committed: where a unit kills every worker, it is the one."""
-    there = {job.name: job.storage.files() for job in {job.name: job for job, _ in piece}.values()}
-    for job, unit in piece:
-        if f"{part_name(unit.index)}.json" not in there[job.name]:
-            return f"; the first unit not done is {unit.index} of {job.name}"
-    return ""
+def _pieces(items: Iterable[Any]) -> Iterator[tuple[int, list[bytes]]]:
+    """The items, pickled, in pieces that one pipeline can carry, each with the number of its first item."""
+    piece: list[bytes] = []
+    first, held = 0, 0
+    for item in items:
+        piece.append(_dumps(item))
+        held += len(piece[-1])
+        if len(piece) >= _ITEMS_AT_ONCE or held >= _BYTES_AT_ONCE:
+            yield first, piece
+            first, held, piece = first + len(piece), 0, []
+    if piece:
+        yield first, piece
 
 
-def _run(piece: Sequence[tuple[Job, Unit]], cpus_per_task: float, gpus: int) -> None:
+def list_lengths(count: int, cpus: float) -> Iterator[int]:
+    """How many items each task gets: ever fewer towards the end, so that the last ones end together."""
+    while count > 0:
+        length = min(LONGEST_LIST, max(1, int(count / (max(cpus, 1.0) * _LISTS_LEFT))))
+        yield length
+        count -= length
+
+
+def pipeline(
+    stage: Stage[Any, Any], items: Sequence[tuple[int, bytes]], shape: Shape
+) -> Iterator[list[tuple[int, Any]]]:
+    """One Ray Data pipeline over numbered, pickled items; yields and raises as :func:`acknowledgements` does, but lists."""
+    import pyarrow as pa
     import ray.data
-    from ray.data.block import BlockMetadata
-    from ray.data.datasource import Datasink, Datasource, ReadTask
 
-    jobs, numbered = _share_numbers(piece)
-    units = {job.first_unit + unit.index: unit for job, unit in numbered}
-
-    class UnitSource(Datasource):
-        """One read task a unit."""
-
-        def __init__(self) -> None:
-            super().__init__()  # type: ignore[no-untyped-call]
-
-        def estimate_inmemory_data_size(self) -> int | None:
-            return None
-
-        def get_read_tasks(self, parallelism: int, *args: Any, **kwargs: Any) -> list[Any]:
-            unknown = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
-            return [
-                ReadTask(_reader(job, unit, None if size else TransformStage([job])), unknown) for job, unit in numbered
-            ]
-
-    class ShardSink(Datasink[int]):
-        """Commits every unit that reaches it; the commit is idempotent, so a retried task does no harm."""
-
-        def write(self, written: Iterable[Any], ctx: Any) -> int:
-            return _commit(jobs, units, written)
-
+    there: float = ray.cluster_resources().get("CPU", 1.0)  # type: ignore[no-untyped-call]
+    cpus = there if shape.cpus is None else min(shape.cpus, there)
+    workers = shape.pool.actors if shape.pool else cpus / max(shape.cpus_per_task, 0.01)
+    blocks = []
+    start = 0
+    for length in list_lengths(len(items), workers):
+        blocks.append(pa.table({"list": pa.array([pickle.dumps(items[start : start + length])], pa.large_binary())}))
+        start += length
+    worker = Worker(stage, shape.is_again, max(_SAID_EVERY_S, workers / _SAID_BY_ALL))
     context = ray.data.DataContext.get_current().copy()
-    context.target_max_block_size = None
+    context.target_max_block_size = 1  # every acknowledgement is a block of its own, and comes at once
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    device = jobs[0].params.device
-    size = actors.pool_here(gpus if device == "cuda" else 0, cpus_per_task) if device else None
-    needs = {"num_cpus": size.task_cpus if size else cpus_per_task, "max_retries": RETRIES}
+    waiting = max(_WAITING, 2 * cpus) if shape.pool is None else 0
     with ray.data.DataContext.current(context), warnings.catch_warnings():
-        # max_retries has no named parameter yet; and unless both stages say the same, they do not fuse. Nor has the
-        # number of tasks that may wait: Ray runs no more than it has CPUs for, and Ray Data may think there are more.
+        # Neither max_retries nor the number of tasks that may wait has a named parameter yet: Ray runs no more than it
+        # has CPUs for, and Ray Data may think there are more.
         warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
         warnings.filterwarnings("ignore", "`ExecutionOptions.exclude_resources` is deprecated")
-        cpus = ray.cluster_resources().get("CPU", 1.0)  # type: ignore[no-untyped-call]
-        context.execution_options.exclude_resources = ray.data.ExecutionResources(cpu=-max(_WAITING, 2 * cpus))
-        dataset = ray.data.read_datasource(UnitSource(), override_num_blocks=len(numbered), ray_remote_args=needs)
-        if size:
-            dataset = dataset.map_batches(actors.ActorTransform, **actors.arguments(jobs, size, RETRIES))
-        dataset.write_datasink(ShardSink(), ray_remote_args=needs)
+        context.execution_options.exclude_resources = ray.data.ExecutionResources(cpu=there - cpus - waiting)
+        lists = ray.data.from_blocks(blocks)
+        if shape.pool is None:
+            needs = {"num_cpus": shape.cpus_per_task, "max_retries": RETRIES}
+            said_of = lists.map_batches(worker, batch_size=None, batch_format="pyarrow", **needs)
+        else:
+            from omni_ray.pipeline.actors import arguments
 
-
-def _share_numbers(piece: Sequence[tuple[Job, Unit]]) -> tuple[list[Job], list[tuple[Job, Unit]]]:
-    """Jobs with number ranges of their own, so that units of several corpora can share one run."""
-    highest: dict[str, int] = {}
-    by_name: dict[str, Job] = {}
-    for job, unit in piece:
-        by_name[job.name] = job
-        highest[job.name] = max(highest.get(job.name, 0), unit.index)
-    first = 0
-    for name, job in by_name.items():
-        by_name[name] = replace(job, first_unit=first)
-        first += highest[name] + 1
-    return list(by_name.values()), [(by_name[job.name], unit) for job, unit in piece]
-
-
-def _reader(job: Job, unit: Unit, stage: TransformStage | None) -> Callable[[], Iterator[pa.Table]]:
-    """What a read task does: read the unit and, where no GPU waits for it, transform it as it comes.
-
-    A stage of its own for the transform would get the unit as a whole, with all its media as they were in the source.
-    """
-
-    def read() -> Iterator[pa.Table]:
-        read_blocks = read_unit(job, unit)
-        try:
-            # One table per unit: Ray Data would otherwise be free to put a unit's tables into several blocks.
-            yield pa.concat_tables(map(stage, read_blocks) if stage else read_blocks)
-        except MemoryError as error:
-            raise MemoryError(f"{_AT_UNIT}{unit.index} of {job.name}") from error
-
-    return read
-
-
-def _commit(jobs: list[Job], units: dict[int, Unit], written: Iterable[Any]) -> int:
-    from ray.data.block import BlockAccessor
-
-    parts: dict[int, list[tuple[pa.Table, pa.Table]]] = {}
-    for block in written:
-        table = BlockAccessor.for_block(block).to_arrow()
-        for number, part in blocks.split_block(table).items() if table.num_rows else ():
-            parts.setdefault(number, []).append(part)
-    for number, tables in parts.items():
-        live, rest = (pa.concat_tables(side) for side in zip(*tables, strict=True))
-        commit_unit(job_of(jobs, number), units[number], live, rest)
-    return len(parts)
-
-
-@contextmanager
-def _watch(piece: Sequence[tuple[Job, Unit]], on_commit: Callable[[Job, list[int]], None] | None) -> Iterator[None]:
-    """Report commits as their manifests appear: the store is the only channel, on one node or on many."""
-    if on_commit is None:
-        yield
-        return
-    waiting: dict[str, dict[str, int]] = {job.name: {} for job, _ in piece}
-    for job, unit in piece:
-        waiting[job.name][f"{part_name(unit.index)}.json"] = unit.index
-    by_name = {job.name: job for job, _ in piece}
-    stop = threading.Event()
-
-    def look() -> None:
-        for name, files in waiting.items():
-            if there := sorted(files.keys() & by_name[name].storage.files().keys()):
-                on_commit(by_name[name], [files.pop(file) for file in there])
-
-    def keep_looking() -> None:
-        least = _POLL_SECONDS if all(job.storage.is_local for job in by_name.values()) else _POLL_SECONDS_REMOTE
-        pause = least
-        while not stop.wait(pause):
-            began = time.monotonic()
-            look()
-            # A listing grows with the corpus; looking must stay a small part of the work.
-            pause = max(least, _POLL_SHARE * (time.monotonic() - began))
-
-    watcher = threading.Thread(target=keep_looking, daemon=True)
-    watcher.start()
+            said_of = lists.map_batches(**arguments(worker, shape.pool, RETRIES))
+        bundles = said_of.iter_internal_ref_bundles()
     try:
-        yield
+        for bundle in bundles:
+            for block in ray.get(list(bundle.block_refs)):
+                for row in block["said"]:
+                    said = pickle.loads(row.as_py())
+                    failures = [result for _, result in said if isinstance(result, _Failure)]
+                    yield [each for each in said if not isinstance(each[1], _Failure)]
+                    if failures:
+                        raise failures[0].error from InWorker(failures[0].trace)
     finally:
-        stop.set()
-        watcher.join()
-        look()
+        # An error's traceback keeps this frame, and with it what is named here: the run has to end before its Ray does.
+        del bundles, lists, said_of
 
 
-@contextmanager
-def as_one_line(where: Callable[[], str] = str) -> Iterator[None]:
-    """Ray wraps what a worker raised several times over; the user gets the sentence inside.
+@dataclass(frozen=True)
+class _Failure:
+    """What is said of an item that failed: the sentence, and where it came from."""
+
+    error: OmniError
+    trace: str
+
+
+class Worker:
+    """What tasks and actors call with a list of items.
 
     Args:
-        where: says where a worker was when it died.
+        stage: what is done with each.
+        is_again: as in :class:`Shape`.
+        said_every_s: seconds between two acknowledgements, at least.
     """
-    import ray.exceptions
 
-    try:
-        yield
-    except OmniError:
-        raise
-    except (ray.exceptions.RayError, RuntimeError, OSError, MemoryError) as error:
-        raise _sentence(error, where) from error
+    def __init__(self, stage: Stage[Any, Any], is_again: bool, said_every_s: float) -> None:
+        self.stage = stage
+        self._is_again = is_again
+        self._said_every_s = said_every_s
+        self.__name__ = stage.name
+
+    def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
+        for row in batch["list"]:
+            yield from self._said(self._list([(n, pickle.loads(item)) for n, item in pickle.loads(row.as_py())]))
+
+    def _said(self, results: Iterator[tuple[int, Any]]) -> Iterator[pa.Table]:
+        held: list[tuple[int, Any]] = []
+        last = time.monotonic()
+        for each in results:
+            held.append(each)
+            if time.monotonic() - last >= self._said_every_s:
+                yield _table(held)
+                held, last = [], time.monotonic()
+        yield _table(held)
+
+    def _list(self, items: list[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
+        """Make a list. Where a task before this one died over it, what that made is not made again, and the first item that
+        it did not make is looked at apart; after another death, all of them are.
+        """
+        deaths = _deaths()
+        todo = []
+        for number, item in items:
+            made = self.stage.made(item) if deaths or self._is_again else None
+            if made is None:
+                todo.append((number, item))
+            else:
+                yield number, made
+        doubtful = 0 if deaths == 0 else 1 if deaths == 1 else len(todo)
+        make_apart = map(self.stage.make_apart, [item for _, item in todo[:doubtful]])
+        yield from self._until_one_fails(todo, chain(make_apart, self._make_each([i for _, i in todo[doubtful:]])))
+
+    def _make_each(self, items: list[Any]) -> Iterator[Any]:
+        yield from self.stage.make_each(items)
+
+    def _until_one_fails(self, todo: list[tuple[int, Any]], results: Iterator[Any]) -> Iterator[tuple[int, Any]]:
+        for number, item in todo:
+            try:
+                result = next(results)
+            except Exception as error:
+                yield number, _Failure(in_one_line(error, self.stage.where(item)), traceback.format_exc())
+                return
+            yield number, result
 
 
-def _sentence(error: BaseException, where: Callable[[], str]) -> OmniError:
-    chain: list[BaseException] = []
-    todo: list[BaseException | None] = [error]
-    while todo:
-        each = todo.pop()
-        if each is None or each in chain:
-            continue
-        chain.append(each)
-        todo += [getattr(each, "cause", None), each.__cause__, each.__context__]
-    for each in chain:
-        if isinstance(each, OmniError):
-            return each
-    for each in chain:
-        if isinstance(each, OSError) and each.errno == errno.ENOSPC:
-            return OmniError(_DISK_FULL)
-        if isinstance(each, PermissionError):
-            return OmniError(f"{each.filename or 'the output folder'} cannot be written (permission denied)")
-        if isinstance(each, OSError) and each.errno == errno.EROFS:
-            return OmniError(f"{each.filename or 'the output folder'} is read-only; choose another --root")
-    # What a worker raised has become text on its way through Ray Data; the first error named in it is the cause.
-    named = [match.groups() for match in _NAMED.finditer(str(error))]
-    for kind, text in named:
-        if kind.startswith("omni_ray.errors."):
-            return OmniError(text)
-        if kind.endswith("ModuleNotFoundError") and (module := _LACKING.search(text)):
-            return OmniError(missing_package(module[1]))
-        if "No space left on device" in text:
-            return OmniError(_DISK_FULL)
-        if "Read-only file system" in text or "Permission denied" in text:
-            return OmniError(f"a worker cannot write its output ({text}); mend its rights, or choose another --root")
-    names = {kind.rpartition(".")[2] for kind, _ in named} | {type(each).__name__ for each in chain}
-    if names & {"MemoryError", "OutOfMemoryError"}:
-        place = next((f" {text}" for _, text in named if text.startswith(_AT_UNIT)), "") or where()
-        return OmniError(f"a worker ran out of memory{place}; {_LIGHTER}", exit_code=FALLS_SHORT)
-    if names & _DEAD:
-        return OmniError(
-            f"workers died {RETRIES + 1} times over the same task, out of memory or in a decoder that crashed, or Ray "
-            f"itself was killed{where()}; {_LIGHTER}",
-            exit_code=FALLS_SHORT,
-        )
-    kind, text = named[0] if named else (type(error).__name__, str(error).partition("\n")[0])
-    return OmniError(
-        f"a worker failed: {kind}: {text}; what is committed stays. Where the same command fails again, -v shows where it "
-        "comes from",
-        exit_code=FALLS_SHORT,
-    )
+def _table(held: list[tuple[int, Any]]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.table({"said": pa.array([_dumps(held)], pa.large_binary())})
+
+
+def _dumps(value: Any) -> bytes:
+    """Pickled, with what a user's own corpus brings along."""
+    from ray import cloudpickle
+
+    return bytes(cloudpickle.dumps(value))  # type: ignore[no-untyped-call]
+
+
+def _deaths() -> int:
+    """How many tasks before this one died over the same list."""
+    from ray._private import worker
+
+    this: Any = worker.global_worker
+    return int(this.core_worker.get_current_task_attempt_number())

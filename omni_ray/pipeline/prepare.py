@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 import pyarrow.parquet as pq
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.engine import Work, run_units
+from omni_ray.pipeline.actors import pool_here
+from omni_ray.pipeline.engine import Shape, acknowledgements
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.stages import Job
 from omni_ray.pipeline.store import FINGERPRINT, CorpusState, CorpusStore, Cut, Manifest
+from omni_ray.pipeline.unit_stage import MakeUnits
 from omni_ray.pipeline.units import Unit, prefixes
 from omni_ray.pipeline.whole import opened
 from omni_ray.unread import Files
@@ -64,11 +66,10 @@ class Request:
                 return []
         return []
 
-    def finished(self, indices: Sequence[int]) -> list[Manifest]:
-        """Take note that units are committed; returns their manifests."""
-        manifests = [each for each in self.store.storage.map(self.store.manifest, indices) if each is not None]
-        self._fresh.update((manifest.unit, manifest) for manifest in manifests)
-        return manifests
+    def finished(self, manifest: Manifest) -> None:
+        """Take note that a unit is committed."""
+        self._fresh[manifest.unit] = manifest
+        self.store.note(manifest)
 
     def run_again(self, made: Sequence[Unit]) -> None:
         """Look at the same prefix again, after its missing units were made.
@@ -143,16 +144,16 @@ def run_requests(
         requests: corpora of one modality, begun.
         session: connects to Ray; called only when there is something to do.
         reporter: told of every commit.
-        cpus_per_task, gpus: as for :func:`omni_ray.pipeline.engine.run_units`.
+        cpus_per_task: CPUs that a task reserves.
+        gpus: how many GPUs a transform that runs on one may use.
 
     Returns:
         How many units were made; 0 means that everything was there already, and that Ray was not started.
     """
     made = 0
-    by_name = {request.job.name: request for request in requests}
     with ExitStack() as stack:
         while True:
-            work: Work = [(request.job, missing) for request in requests if (missing := request.todo())]
+            work = [(request, missing) for request in requests if (missing := request.todo())]
             if not work:
                 reporter.end()
                 return made
@@ -161,19 +162,27 @@ def run_requests(
                 for request in requests:
                     # Workers of a killed driver may have written until its Ray was ended, a moment ago.
                     request.store.storage.remove_temporaries()
-
-            def on_commit(job: Job, indices: list[int]) -> None:
-                for manifest in by_name[job.name].finished(indices):
-                    kept, lost = manifest.records["kept"], manifest.records["quarantined"]
-                    reporter.advance(_title(job), kept=kept, lost=lost)
-                    reporter.note(f"{_title(job)}: committed {manifest.shard.file}: {kept} kept, {lost} quarantined")
-
-            for job, missing in work:
-                reporter.begin(_title(job), len(missing), stage="prepare")
-            run_units(work, cpus_per_task=cpus_per_task, gpus=gpus, on_commit=on_commit)
-            for job, missing in work:
-                by_name[job.name].run_again(missing)
+            for request, missing in work:
+                reporter.begin(_title(request.job), len(missing), stage="prepare")
+            _make(work, reporter, cpus_per_task, gpus)
+            for request, missing in work:
+                request.run_again(missing)
             made += sum(len(missing) for _, missing in work)
+
+
+def _make(work: Sequence[tuple[Request, list[Unit]]], reporter: Reporter, cpus_per_task: float, gpus: int) -> None:
+    """Make units, and tell of each when it is committed."""
+    device = work[0][0].job.params.device
+    pool = pool_here(gpus if device == "cuda" else 0) if device else None
+    places = [(number, unit) for number, (_, missing) in enumerate(work) for unit in missing]
+    stage = MakeUnits([request.job for request, _ in work])
+    for place, manifest in acknowledgements(stage, places, Shape(cpus_per_task, pool)):
+        request = work[places[place][0]][0]
+        request.finished(manifest)
+        kept, lost = manifest.records["kept"], manifest.records["quarantined"]
+        title = _title(request.job)
+        reporter.advance(title, kept=kept, lost=lost)
+        reporter.note(f"{title}: committed {manifest.shard.file}: {kept} kept, {lost} quarantined")
 
 
 def _title(job: Job) -> str:

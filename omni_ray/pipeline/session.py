@@ -145,6 +145,8 @@ class Connection:
 
         self._is_up.wait()
         ray.shutdown()
+        if self.address == "local":
+            end_own()  # a worker in the middle of something takes its time
         self._is_over.set()
         self._thread.join()
 
@@ -187,6 +189,14 @@ def ray_session(
 @contextmanager
 def _on_machine() -> Iterator[None]:
     with lean.without_actors(), watched(_core, end_own):
+        yield
+
+
+@contextmanager
+def as_sub_driver() -> Iterator[None]:
+    """A task of this session is a driver too, for the block: what holds for the first one holds for it."""
+    _silence_ray_data()
+    with _hurried():
         yield
 
 

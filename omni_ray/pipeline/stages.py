@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -16,7 +18,6 @@ import pyarrow.parquet as pq
 from omni_ray.corpora.base import Corpus, Rejected
 from omni_ray.errors import SourceError
 from omni_ray.modalities.base import Modality, Params
-from omni_ray.pipeline import blocks
 from omni_ray.pipeline.apart import kept_apart
 from omni_ray.pipeline.store import Manifest, Written, part_name
 from omni_ray.pipeline.units import Unit
@@ -25,9 +26,14 @@ from omni_ray.storage import Storage
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
-_ROWS_AT_ONCE, _BYTES_AT_ONCE = 64, 64 << 20
+ROWS_AT_ONCE, _BYTES_AT_ONCE = 64, 64 << 20
 """Rows, or bytes of media in them, that are read before they are transformed: a unit is never held raw as a whole."""
 ROW_GROUP_BYTES = 64 << 20
+_ODD = (pa.ArrowException, UnicodeError, TypeError, ValueError, OverflowError)
+"""What Arrow says of a value that does not fit its column."""
+_DETAIL_LIMIT = 500
+"""A detail is for a person; a hostile file must not fill the quarantine with one."""
+_NAMES = ["id", "where", "records"]
 
 QUARANTINE_SCHEMA = pa.schema(
     [
@@ -50,7 +56,6 @@ class Job:
         tree: the source, as :func:`omni_ray.sources.open_spec` takes it.
         modality, params: turn raw rows into shard rows.
         storage: where the shards go.
-        first_unit: what is added to this job's unit numbers in a block, so that several corpora share a run.
     """
 
     name: str
@@ -59,29 +64,49 @@ class Job:
     modality: Modality[Any]
     params: Params
     storage: Storage
-    first_unit: int = 0
 
 
-def read_unit(job: Job, unit: Unit) -> Iterator[pa.Table]:
-    """The unit's raw rows, then its unit row, as blocks.
+@dataclass(frozen=True)
+class LeftOut:
+    """What of a unit nobody may touch, because it ends whatever process does.
+
+    Attributes:
+        rows: numbers of rows, in reading order, that are not transformed.
+        items: how many of the things that its corpus yields can be read; None for all.
+    """
+
+    rows: frozenset[int] = frozenset()
+    items: int | None = None
+
+
+@dataclass
+class Batch:
+    """Some of a unit's records: rows of the modality's raw schema, and what the corpus could not read."""
+
+    rows: pa.Table | None
+    rejected: list[Rejected]
+
+
+def read_unit(
+    job: Job, unit: Unit, rows_at_once: int = ROWS_AT_ONCE, tell: Callable[[int], None] | None = None,
+    items: int | None = None,
+) -> Iterator[Batch]:  # fmt: skip
+    """The unit's records, as they come.
+
+    Args:
+        rows_at_once: rows in a batch, at most; fewer where their media are large.
+        tell: called with the number of each thing that the corpus yields, before it is read.
+        items: as in :class:`LeftOut`.
 
     Raises:
         SourceError: a file of the source vanished, or cannot be read any more.
     """
     from omni_ray.sources import open_spec
 
-    columns = job.modality.raw_schema
-    number = job.first_unit + unit.index
-    records = 0
     try:
         tree: Tree = open_spec(job.tree)
-        for rows, rejected in _batches(job.corpus.read(tree, json.loads(unit.payload)), columns):
-            if rows is not None and rows.num_rows:
-                records += pc.sum(rows["records"]).as_py()
-                yield blocks.live_block(number, rows, columns)
-            if rejected:
-                records += sum(r.records for r in rejected)
-                yield blocks.rejected_block(number, rejected, columns)
+        found = islice(iter(job.corpus.read(tree, json.loads(unit.payload))), items)
+        yield from _batches(_told(found, tell) if tell else found, job.modality.raw_schema, rows_at_once)
         if tree.stamp(unit.inputs) != unit.stamp:
             raise SourceError(
                 f"{job.name}: files of unit {unit.index} changed or vanished while it was read; "
@@ -92,12 +117,25 @@ def read_unit(job: Job, unit: Unit) -> Iterator[pa.Table]:
             f"{job.name}: {error.filename or job.tree.get('root') or job.tree.get('path') or 'the source'} cannot be "
             f"read any more ({error.strerror or error}); bring it back and run the same command again"
         ) from error
-    yield blocks.unit_row(number, records, columns)
+
+
+_End = object()
+
+
+def _told(items: Iterator[Any], tell: Callable[[int], None]) -> Iterator[Any]:
+    number = 0
+    while True:
+        tell(number)
+        item = next(items, _End)
+        if item is _End:
+            return
+        yield item
+        number += 1
 
 
 def _batches(
-    items: Iterable[dict[str, Any] | Rejected | pa.Table], columns: pa.Schema
-) -> Iterator[tuple[pa.Table | None, list[Rejected]]]:
+    items: Iterable[dict[str, Any] | Rejected | pa.Table], columns: pa.Schema, rows_at_once: int
+) -> Iterator[Batch]:
     rows: list[dict[str, Any]] = []
     held = 0
     rejected: list[Rejected] = []
@@ -109,80 +147,139 @@ def _batches(
             held += sum(len(value) for value in item.values() if isinstance(value, bytes))
         else:
             if rows:
-                yield blocks.raw_rows(rows, columns)
+                yield raw_rows(rows, columns)
                 rows, held = [], 0
-            yield _with_records(item), []
-        if len(rows) >= _ROWS_AT_ONCE or held >= _BYTES_AT_ONCE:
-            yield blocks.raw_rows(rows, columns)
+            yield Batch(_with_all(item, columns), [])
+        if len(rows) >= rows_at_once or held >= _BYTES_AT_ONCE:
+            yield raw_rows(rows, columns)
             rows, held = [], 0
     if rows:
-        yield blocks.raw_rows(rows, columns)
-    yield None, rejected
+        yield raw_rows(rows, columns)
+    yield Batch(None, rejected)
 
 
-def _with_records(table: pa.Table) -> pa.Table:
-    if "records" in table.column_names:
-        return table
-    return table.append_column("records", pa.array([1] * table.num_rows, pa.int32()))
+def raw_table(rows: Iterable[Mapping[str, Any]], columns: pa.Schema) -> pa.Table:
+    """Rows that a corpus yielded as dicts, as a table of the modality's raw schema; ``records`` defaults to 1."""
+    return pa.Table.from_pylist([{"records": 1, **row} for row in rows], schema=columns)
 
 
-class TransformStage:
-    """Raw blocks to shard blocks, for the jobs of one run; a batch may hold one unit or several."""
-
-    def __init__(self, jobs: list[Job]) -> None:
-        self.jobs = jobs
-
-    def __call__(self, block: pa.Table) -> pa.Table:
-        done = []
-        for number, (live, rest) in blocks.split_block(block).items():
-            job = job_of(self.jobs, number)
-            columns = job.modality.schema
-            result = job.modality.transform(blocks.without_engine_columns(live), job.name, job.params)
-            done.append(blocks.live_block(number, result.kept, columns))
-            done.append(blocks.rejected_block(number, result.rejected, columns))
-            done.append(blocks.retype(rest, columns))
-            if result.stats:
-                done.append(blocks.unit_row(number, 0, columns, json.dumps(result.stats)))
-        return pa.concat_tables(done) if done else block
+def raw_rows(rows: Sequence[Mapping[str, Any]], columns: pa.Schema) -> Batch:
+    """The rows that are as ``columns`` say, and the others: one odd value costs its record alone."""
+    try:
+        return Batch(raw_table(rows, columns), [])
+    except _ODD:
+        good, rejected = [], []
+        for row in rows:
+            named = {**row, **{key: _storable(row[key]) for key in ("id", "where", "path", "speaker") if key in row}}
+            try:
+                good.append(raw_table([named], columns))
+            except _ODD as error:
+                reason = "bad_encoding" if isinstance(error, UnicodeError) else "bad_row"
+                ident, where, records = str(row.get("id", "")), str(row.get("where", "")), row.get("records", 1)
+                detail = f"{where}: a value is not what it should be ({error})"
+                rejected.append(Rejected(ident, where, reason, detail, records if isinstance(records, int) else 1))
+        return Batch(pa.concat_tables([raw_table([], columns), *good]), rejected)
 
 
-def job_of(jobs: list[Job], number: int) -> Job:
-    """The job that unit number ``number`` of a shared run belongs to."""
-    return next(job for job in reversed(jobs) if job.first_unit <= number)
+def _storable(value: Any) -> Any:
+    """Names of files that are not UTF-8 hold lone surrogates, which Arrow strings cannot."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
-def commit_unit(job: Job, unit: Unit, rows: pa.Table, rest: pa.Table) -> Manifest:
+def _with_all(table: pa.Table, columns: pa.Schema) -> pa.Table:
+    """A table that a corpus yielded, with all columns of the raw schema; ``records`` defaults to 1."""
+    count = table.num_rows
+    if "records" not in table.column_names:
+        table = table.append_column("records", pa.array([1] * count, pa.int32()))
+    arrays = [
+        table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(count, field.type)
+        for field in columns
+    ]
+    return pa.table(arrays, schema=columns)
+
+
+class Making:
+    """A unit on its way to being a shard: batches go in, one after the other."""
+
+    def __init__(self, job: Job, unit: Unit, left_out: LeftOut = LeftOut()) -> None:
+        self.job = job
+        self.unit = unit
+        self._left_out = left_out
+        self.rows = 0
+        """How many have gone in."""
+        self.kept: list[pa.Table] = []
+        self.rejected: list[Rejected] = []
+        self.records = 0
+        self.stats: Counter[str] = Counter()
+
+    def add(self, batch: Batch) -> None:
+        """Transform a batch."""
+        rows = batch.rows
+        if rows is not None and rows.num_rows:
+            self.records += pc.sum(rows["records"]).as_py()
+            stays = np.array([self.rows + n not in self._left_out.rows for n in range(rows.num_rows)])
+            self.rows += rows.num_rows
+            harmful = [] if stays.all() else rows.filter(pa.array(~stays)).select(_NAMES).to_pylist()
+            self._transform(rows if stays.all() else rows.filter(pa.array(stays)))
+            self.rejected += [_harmful(row["id"], row["where"], row["records"]) for row in harmful]
+        self.records += sum(r.records for r in batch.rejected)
+        self.rejected += batch.rejected
+
+    def _transform(self, rows: pa.Table) -> None:
+        result = self.job.modality.transform(rows, self.job.name, self.job.params)
+        self.kept.append(result.kept)
+        self.rejected += result.rejected
+        self.stats.update(result.stats)
+
+    def commit(self) -> Manifest:
+        """After the last batch. Raises and returns as :func:`commit_unit` does."""
+        if self._left_out.items is not None:
+            # Nobody can read on, and the index knows how many records there are.
+            left = max(1, (self.unit.records or 0) - self.records)
+            self.rejected.append(_harmful(f"unit {self.unit.index}", ", ".join(self.unit.inputs[:3]), left))
+            self.records += left
+        return commit_unit(self)
+
+
+def _harmful(id_: str, where: str, records: int) -> Rejected:
+    return Rejected(id_, where, "crashes_decoder", "whatever process reads it crashes", records)
+
+
+def make_unit(job: Job, unit: Unit) -> Manifest:
+    """All of it, in this process."""
+    making = Making(job, unit)
+    for batch in read_unit(job, unit):
+        making.add(batch)
+    return making.commit()
+
+
+def commit_unit(made: Making) -> Manifest:
     """Write the shard, then its quarantine, then the manifest: the unit is committed by the last one.
 
     Doing it again, after a kill at any point or by two workers at once, leaves the same bytes.
 
     Raises:
-        AssertionError: records went missing between reader and sink; a bug, never a matter of data.
+        AssertionError: records went missing on the way; a bug, never a matter of data.
     """
-    kept = kept_apart(blocks.without_engine_columns(rows).select(job.modality.schema.names).cast(job.modality.schema))
-    marks = rest.filter(pc.equal(rest["_reason"], blocks.UNIT_ROW))
-    rejects = rest.filter(pc.not_equal(rest["_reason"], blocks.UNIT_ROW))
+    job, unit = made.job, made.unit
+    schema = job.modality.schema
+    tables = [table.select(schema.names).cast(schema) for table in made.kept] or [schema.empty_table()]
+    kept = kept_apart(pa.concat_tables(tables))
+    reasons: Counter[str] = Counter()
+    for each in made.rejected:
+        reasons[each.reason] += each.records
     counts = {
-        "in": pc.sum(marks["_records"]).as_py() or 0,
+        "in": made.records,
         "kept": sum(job.modality.records_per_row(kept)),
-        "quarantined": pc.sum(rejects["_records"]).as_py() or 0,
+        "quarantined": reasons.total(),
     }
     if counts["in"] != counts["kept"] + counts["quarantined"]:
         raise AssertionError(f"{job.name}: unit {unit.index} does not add up: {counts}")
-    reasons: Counter[str] = Counter()
-    for reason, number in zip(rejects["_reason"].to_pylist(), rejects["_records"].to_pylist(), strict=True):
-        reasons[reason] += number
-    stats: Counter[str] = Counter()
-    for detail in marks["_detail"].to_pylist():
-        stats.update(json.loads(detail) if detail else {})
     part = part_name(unit.index)
     shard = write_shard(job.storage, f"{part}.parquet", kept)
     quarantine = None
-    if rejects.num_rows:
-        listed = rejects.select(["id", "_where", "_reason", "_detail", "_records"]).rename_columns(
-            QUARANTINE_SCHEMA.names
-        )
-        quarantine = write_shard(job.storage, f"{part}.quarantine.parquet", listed.cast(QUARANTINE_SCHEMA))
+    if made.rejected:
+        quarantine = write_shard(job.storage, f"{part}.quarantine.parquet", _listed(made.rejected))
     else:
         job.storage.delete(f"{part}.quarantine.parquet")
     manifest = Manifest(
@@ -193,10 +290,25 @@ def commit_unit(job: Job, unit: Unit, rows: pa.Table, rest: pa.Table) -> Manifes
         samples=sum(job.modality.samples_per_row(kept)),
         records=counts,
         reasons=dict(sorted(reasons.items())),
-        stats=dict(sorted(stats.items())),
+        stats=dict(sorted(made.stats.items())),
     )
     job.storage.write(f"{part}.json", manifest.as_json())
     return manifest
+
+
+def _listed(rejected: Sequence[Rejected]) -> pa.Table:
+    columns: dict[str, list[Any]] = {
+        "id": [_short(r.id) for r in rejected],
+        "where": [_short(r.where) for r in rejected],
+        "reason": [r.reason for r in rejected],
+        "detail": [_short(r.detail) for r in rejected],
+        "records": [r.records for r in rejected],
+    }
+    return pa.table(columns, schema=QUARANTINE_SCHEMA)
+
+
+def _short(text: str) -> str:
+    return " ".join(str(_storable(text)).split())[:_DETAIL_LIMIT]
 
 
 def write_shard(storage: Storage, name: str, table: pa.Table) -> Written:

@@ -276,6 +276,10 @@ class CorpusStore:
         self._read[unit] = len(data), manifest
         return manifest
 
+    def note(self, manifest: Manifest) -> None:
+        """A unit was committed with this manifest, which need not be read to be known."""
+        self._read[manifest.unit] = len(manifest.as_json()), manifest
+
     def committed(self) -> dict[int, Manifest]:
         """Every committed unit: its manifest is whole and wanted, and its files are there with the size it states."""
         state = self.state()

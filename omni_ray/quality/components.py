@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from omni_ray.pipeline.tasks import Runner
+from omni_ray.pipeline.engine import Runner
 from omni_ray.quality.hashing import Hashes, mix
 from omni_ray.quality.slices import merged, read_slice, slice_of, write_slices
 from omni_ray.storage import Storage

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from omni_ray.pipeline.tasks import Runner
+from omni_ray.pipeline.engine import Runner
 from omni_ray.quality.hashing import Hashes, mix
 from omni_ray.storage import Storage, atomic_writer
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray import __version__
 from omni_ray.errors import OmniError
+from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.pipeline.store import MODALITIES, Store
-from omni_ray.pipeline.tasks import Runner, inline
 from omni_ray.quality.reasons import QUALITY_REASONS
 from omni_ray.reasons import REASONS
 from omni_ray.report import charts

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Literal
 
+from omni_ray.pipeline.engine import Runner, inline, on_ray
 from omni_ray.pipeline.session import ray_session
-from omni_ray.pipeline.tasks import Runner, inline, on_ray
 
 Engine = Literal["ray", "inline"]
 

@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from omni_ray.errors import OmniError
+from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.lease import lease
 from omni_ray.pipeline.store import Store
-from omni_ray.pipeline.tasks import Runner
 from omni_ray.training.configs import Config, file_name, read
 from omni_ray.training.counts import Source
 from omni_ray.training.data import Choice, committed_shards, text_to_train_on

@@ -28,7 +28,7 @@ def on_ray_when_many(session: Callable[[], AbstractContextManager[None]], small:
         else:
             yield from map(function, first)
             return
-        from omni_ray.pipeline.tasks import on_ray
+        from omni_ray.pipeline.engine import on_ray
 
         with session():
             yield from on_ray(function, chain(first, rest))

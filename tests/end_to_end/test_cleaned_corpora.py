@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from omni_ray import api
+from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.session import ray_session
 from omni_ray.pipeline.store import MODALITIES, Store
-from omni_ray.pipeline.tasks import inline
 from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.preset import Settings
 from omni_ray.verify import verify

@@ -18,8 +18,8 @@ from huggingface_hub import DatasetCard
 from omni_ray import api
 from omni_ray.errors import OmniError
 from omni_ray.export.card import licence_ids, size_category, source_name
+from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
-from omni_ray.pipeline.tasks import inline
 from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.preset import Settings
 from tests.made_store import ROWS, commit, image_row, make_store, text_row

@@ -18,8 +18,8 @@ from PIL import Image
 from omni_ray.errors import OmniError
 from omni_ray.export import mds
 from omni_ray.export.run import export
+from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
-from omni_ray.pipeline.tasks import inline
 from tests.made_store import make_store
 
 DECODERS = {"bytes": bytes, "str": bytes.decode, "json": json.loads}

@@ -23,8 +23,8 @@ from omni_ray import api
 from omni_ray.errors import OmniError
 from omni_ray.export.names import KEY_BYTES, sample_key
 from omni_ray.export.run import export
+from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
-from omni_ray.pipeline.tasks import inline
 from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.preset import Settings
 from tests.made_store import ROWS, commit, make_store, text_row

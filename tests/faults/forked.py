@@ -43,28 +43,18 @@ def _inline(function: Callable[[Any], Any], items: Iterable[Any], **more: object
     return map(function, items)
 
 
-def _units_inline(work: Any, *, on_commit: Any = None, **more: object) -> None:
-    import pyarrow as pa
-
-    from omni_ray.pipeline import blocks
-    from omni_ray.pipeline.stages import TransformStage, commit_unit, read_unit
-
-    for job, units in work:
-        for unit in units:
-            table = pa.concat_tables(map(TransformStage([job]), read_unit(job, unit)))
-            for live, rest in blocks.split_block(table).values():
-                commit_unit(job, unit, live, rest)
-            if on_commit is not None:
-                on_commit(job, [unit.index])
+def _acknowledged(stage: Callable[[Any], Any], items: Iterable[Any], shape: object) -> Iterator[tuple[int, Any]]:
+    return enumerate(map(stage, items))
 
 
 def without_ray() -> None:
     """Replace what starts Ray, before anything imports it by name."""
-    from omni_ray.pipeline import engine, session, tasks
+    from omni_ray.pipeline import engine, session
 
     session.ray_session = _no_session  # type: ignore[assignment]
-    tasks.on_ray = _inline  # type: ignore[assignment]
-    engine.run_units = _units_inline
+    session.is_connected = lambda: True
+    engine.on_ray = _inline  # type: ignore[assignment]
+    engine.acknowledgements = _acknowledged  # type: ignore[assignment]
 
 
 def _call(arguments: list[str]) -> None:

@@ -67,7 +67,8 @@ def stages(source: Path) -> list[Stage]:
     two = ("--cpus", "2", "-q")
     corpora = ("--dataset", "storm", "--corpus-file", str(CORPUS_FILE), "--source", str(source))
     return [
-        Stage("prepare", ("prepare", "text", "audio", *corpora, *two)),
+        # Each corpus leaves the other one's files unread.
+        Stage("prepare", ("prepare", "text", "audio", *corpora, "--max-quarantine", "1", *two)),
         Stage("combine", ("combine", *two)),
         Stage("plan", ("plan", "--config", "thinker", "--config", "audio_enc", *two)),
         # So small that no Ray is started for it: there is only the driver.

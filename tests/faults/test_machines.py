@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from omni_ray import api
 from tests.faults.harness import Stage, descendants, make_source, omni_ray, run_clean, stages, tree_digest
 from tests.faults.nodes import PROJECT
 
@@ -51,39 +52,39 @@ def test_a_disk_that_fills_up_or_is_read_only_can_be_mended(shared_data: Path, t
     assert found["digest"] == undisturbed and found["leftovers"] == []
 
 
-@pytest.mark.parametrize(
-    ("harm", "sentence", "place"),
-    [
-        ("kill", "workers died 6 times", "the first unit not done is 3 of poison"),
-        ("allocate", "a worker ran out of memory", "at unit 3 of poison"),
-    ],
-)
-def test_a_unit_that_kills_its_workers_ends_the_run_and_not_the_rest(
-    tmp_path: Path, harm: str, sentence: str, place: str
-) -> None:
-    source = tmp_path / "source"
-    source.mkdir()
-    command = [
-        "prepare",
-        "text",
-        "--dataset",
-        "poison",
-        "--corpus-file",
-        POISON,
-        "--source",
-        str(source),
-        "--combine",
-        "-q",
-    ]
+def poisoned(source: Path, root: Path, harm: str, *more: str) -> subprocess.CompletedProcess[str]:
+    """Prepare the corpus with one bad line."""
+    source.mkdir(exist_ok=True)
     (source / "harm").write_text(harm)
-    done = omni_ray(*command, "--cpus", "2", "--root", str(tmp_path / "project"))
+    corpus = ("--dataset", "poison", "--corpus-file", POISON, "--source", str(source))
+    return omni_ray("prepare", "text", *corpus, "--combine", "-q", "--cpus", "2", "--root", str(root), *more)
+
+
+def test_a_unit_without_enough_memory_ends_the_run_and_not_the_rest(tmp_path: Path) -> None:
+    source, root = tmp_path / "source", tmp_path / "project"
+    done = poisoned(source, root, "allocate")
     assert done.returncode == 1
     said = one_line(done.stderr)
-    assert sentence in said and place in said
-    (source / "harm").write_text("")
-    assert omni_ray(*command, "--cpus", "2", "--root", str(tmp_path / "project")).returncode == 0
-    assert omni_ray(*command, "--cpus", "1", "--root", str(tmp_path / "clean")).returncode == 0
-    assert tree_digest(tmp_path / "project") == tree_digest(tmp_path / "clean")
+    assert "a worker ran out of memory" in said and "at unit 3 of poison" in said
+    assert poisoned(source, root, "").returncode == 0
+    assert poisoned(source, tmp_path / "clean", "").returncode == 0
+    assert tree_digest(root) == tree_digest(tmp_path / "clean")
+
+
+@pytest.mark.parametrize(("harm", "lost"), [("decode", [("3-1", 1)]), ("kill", [("unit 3", 2)])])
+def test_a_record_that_kills_its_worker_is_quarantined_by_name_and_the_run_goes_on(
+    tmp_path: Path, harm: str, lost: list[tuple[str, int]]
+) -> None:
+    source, root = tmp_path / "source", tmp_path / "project"
+    done = poisoned(source, root, harm, "--max-quarantine", "0.5")
+    assert done.returncode == 0, done.stderr
+    listed = [(row["id"], row["records"]) for row in api.quarantine(root) if row["reason"] == "crashes_decoder"]
+    assert listed == lost
+    lines = (root / "data/text/poison.txt").read_text().splitlines()
+    assert len(lines) == 18 - sum(records for _, records in lost) and "Line 0 of unit 3." in lines
+    # Where and how often anything died does not show.
+    assert poisoned(source, tmp_path / "again", harm, "--cpus", "1", "--max-quarantine", "0.5").returncode == 0
+    assert tree_digest(root) == tree_digest(tmp_path / "again")
 
 
 WORK = """
@@ -140,7 +141,7 @@ def test_another_driver_s_ray_is_left_alone() -> None:
 def test_an_interrupted_run_takes_its_ray_along_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
     source = tmp_path / "source"
     source.mkdir()
-    (source / "harm").write_text("kill")
+    (source / "harm").write_text("wait")
     command = ["prepare", "text", "--dataset", "poison", "--corpus-file", POISON, "--source", str(source), "-q"]
     process = subprocess.Popen(
         [sys.executable, "-m", "omni_ray", *command, "--cpus", "1", "--root", str(tmp_path / "project")],

@@ -20,8 +20,7 @@ from omni_ray.corpora.locate import locate
 from omni_ray.corpora.registry import select
 from omni_ray.errors import OmniError
 from omni_ray.modalities.registry import modality
-from omni_ray.pipeline import engine
-from omni_ray.pipeline.stages import Job, TransformStage
+from omni_ray.pipeline.stages import Job, make_unit
 from omni_ray.pipeline.units import number_units
 from omni_ray.storage import Storage
 
@@ -31,7 +30,7 @@ def run(kind, name, source, out):
     units = number_units(found.drafts, found.tree, {})
     job = Job(name, found.reader, found.tree.spec(), form, form.params_type(), Storage(out / "shards"))
     for unit in units:
-        engine._commit([job], {unit.index: unit}, engine._reader(job, unit, TransformStage([job]))())
+        make_unit(job, unit)
     total = {"records": Counter(), "reasons": Counter(), "refused": found.tree.refused.count}
     for path in sorted((out / "shards").glob("*.json")):
         manifest = json.loads(path.read_text())

@@ -143,12 +143,11 @@ def test_nvjpeg_without_torchvision_is_one_sentence(monkeypatch: pytest.MonkeyPa
         torch_pixels.nvjpeg_decoder("cuda")
 
 
-@given(st.integers(0, 8), st.integers(1, 64), st.floats(0.1, 4), st.integers(0, 64))
-def test_actors_always_leave_cpus_to_the_tasks_beside_them(gpus: int, beside: int, want: float, more: int) -> None:
-    everything = beside * max(1, gpus) + more
-    made = pool(gpus, beside, everything, want)
-    assert made.actors >= max(1, gpus) and made.cpus > 0 and 0 < made.task_cpus <= want
-    assert made.actors * made.cpus + made.task_cpus <= everything + 1e-9
+@given(st.integers(0, 8), st.integers(1, 64))
+def test_actors_share_the_cpus_beside_their_gpu(gpus: int, beside: int) -> None:
+    made = pool(gpus, beside)
+    assert made.actors >= max(1, gpus) and made.cpus >= 1
+    assert made.actors * made.cpus <= beside * max(1, gpus)
     assert made.gpus * made.actors == pytest.approx(gpus)
 
 

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from omni_ray import api
 from omni_ray.errors import OmniError
 from omni_ray.materialize.combine import Combined, Options, combine
+from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.session import ray_session
 from omni_ray.pipeline.store import MODALITIES, Store
-from omni_ray.pipeline.tasks import inline
 from omni_ray.verify import verify
 from tests.made_store import Row, audio_row, commit, image_row, make_store, text_row, word_row
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from omni_ray.materialize.combine import combine
+from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
-from omni_ray.pipeline.tasks import inline
 from tests.faults.harness import leftovers, tree_digest
 from tests.made_store import audio_row, commit
 
@@ -19,7 +19,7 @@ from types import SimpleNamespace
 from omni_ray.materialize import media
 from omni_ray.materialize.combine import combine
 from omni_ray.pipeline.store import Store
-from omni_ray.pipeline.tasks import inline
+from omni_ray.pipeline.engine import inline
 
 written = []
 def replace(old, new):

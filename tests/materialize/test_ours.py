@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from omni_ray.errors import OmniError
 from omni_ray.materialize.combine import Options, combine
 from omni_ray.materialize.formats import FORMATS
+from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import MODALITIES, Store
-from omni_ray.pipeline.tasks import inline
 from tests.faults.harness import tree_digest
 from tests.made_store import ROWS, audio_row, clip, commit, image_row, make_store, text_row
 

@@ -18,8 +18,8 @@ from omni_ray.materialize import assembly, pieces, shuffle
 from omni_ray.materialize.combine import Options, combine
 from omni_ray.materialize.fragments import KEY, read_range, read_sorted, sorted_by_key, write_fragment
 from omni_ray.materialize.placing import Bucket
+from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
-from omni_ray.pipeline.tasks import inline
 from tests.made_store import ROWS, commit
 
 GOLDEN = {

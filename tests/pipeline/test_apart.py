@@ -17,8 +17,8 @@ from omni_ray.corpora.base import Options
 from omni_ray.media_names import media_file, safe_name
 from omni_ray.modalities.audio import _path
 from omni_ray.modalities.images import media_path
-from omni_ray.pipeline import blocks
 from omni_ray.pipeline.apart import kept_apart
+from omni_ray.pipeline.stages import raw_rows
 from omni_ray.sources.tree import is_safe_name
 from tests.made_store import clip, picture
 
@@ -78,7 +78,8 @@ def test_one_odd_value_costs_one_record() -> None:
     columns = pa.schema([("id", pa.string()), ("where", pa.string()), ("records", pa.int32()), ("text", pa.string())])
     rows = [{"id": "a", "where": "f:1", "text": "x"}, {"id": "b\udcff", "where": "\udcff.txt", "text": "y"}]
     odd = [{"id": "c", "where": "f:3", "text": {"a": 1}, "records": 2}, {"id": "d", "where": "f:4", "text": "\ud800"}]
-    kept, rejected = blocks.raw_rows([*rows, *odd], columns)
+    batch = raw_rows([*rows, *odd], columns)
+    kept, rejected = batch.rows, batch.rejected
     assert kept["id"].to_pylist() == ["a", "b\\udcff"]
     assert [(r.id, r.reason, r.records) for r in rejected] == [("c", "bad_row", 2), ("d", "bad_encoding", 1)]
 

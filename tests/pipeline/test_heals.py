@@ -15,8 +15,8 @@ import pytest
 from omni_ray import api
 from omni_ray.corpora.base import Options
 from omni_ray.errors import OmniError
+from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.session import Connection
-from omni_ray.pipeline.tasks import inline
 from tests.faults.harness import tree_digest
 from tests.made_store import clip
 

@@ -278,13 +278,13 @@ def test_a_file_that_changes_while_it_is_read_is_not_committed(
     source, root = films(4), tmp_path / "project"
     from omni_ray.pipeline import prepare as preparing
 
-    run = preparing.run_units
+    run = preparing.acknowledgements
 
-    def vanish(*args: Any, **more: Any) -> None:
+    def vanish(*args: Any, **more: Any) -> Any:
         (source / "film-003.srt").unlink()
-        run(*args, **more)
+        return run(*args, **more)
 
-    monkeypatch.setattr(preparing, "run_units", vanish)
+    monkeypatch.setattr(preparing, "acknowledgements", vanish)
     with pytest.raises(OmniError, match=r"film-003\.srt|changed or vanished"):
         prepare(root, source)
     monkeypatch.undo()

@@ -147,7 +147,7 @@ def below():
                 found.append((process / "cmdline").read_bytes().replace(b"\\0", b" ").decode())
         except OSError:
             pass
-    return found
+    return list(filter(None, found))
 
 how = sys.argv[1]
 if how == "another Ray":

@@ -15,8 +15,8 @@ from omni_ray.cli.commands import app
 from omni_ray.materialize import media
 from omni_ray.materialize.combine import Options, combine
 from omni_ray.materialize.formats import FORMATS
+from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import MODALITIES, Store
-from omni_ray.pipeline.tasks import inline
 from tests.made_store import audio_row, clip, commit, make_store, picture
 
 

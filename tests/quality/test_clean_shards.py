@@ -15,8 +15,8 @@ from omni_ray import api
 from omni_ray.errors import OmniError
 from omni_ray.export.parts import chosen_corpora
 from omni_ray.materialize.combine import combine
+from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import MODALITIES, Store
-from omni_ray.pipeline.tasks import inline
 from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.cleaned import Cleaning, training_corpora
 from omni_ray.quality.entries import KINDS

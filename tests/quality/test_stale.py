@@ -13,8 +13,8 @@ import pytest
 from omni_ray.errors import OmniError
 from omni_ray.materialize.combine import combine
 from omni_ray.modalities.registry import modality as modality_of
+from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import MODALITIES, Store
-from omni_ray.pipeline.tasks import inline
 from omni_ray.quality import entries, text_rules
 from omni_ray.quality.audio_rules import Clips
 from omni_ray.quality.clean import clean_table, rules_of

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from omni_ray.cli.commands import app
 from omni_ray.errors import OmniError
+from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
-from omni_ray.pipeline.tasks import inline
 from omni_ray.report.collect import collect, find_tokenizer
 from omni_ray.report.page import write_report
 from tests.made_store import ROWS, audio_row, clip, commit, image_row, make_store, text_row, word_row

@@ -13,7 +13,7 @@ import sentencepiece
 from made_project import make_project
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.tasks import inline
+from omni_ray.pipeline.engine import inline
 from omni_ray.storage import Storage, write_atomic
 from omni_ray.training import tokenizer
 from omni_ray.training.configs import Config, default

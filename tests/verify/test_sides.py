@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from omni_ray.materialize.combine import Options, combine
+from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
-from omni_ray.pipeline.tasks import inline
 from omni_ray.verify import verify
 from tests.made_store import make_store
 

@@ -1,0 +1,87 @@
+"""Sub-drivers: above some CPUs one process cannot feed them all, and the list is shared out.
+
+Each sub-driver is a Ray task that takes no CPU, runs the same pipeline on its share of the items and of the CPUs, and passes
+acknowledgements on; the first driver only adds them up. One that dies costs what was under way: another gets the items
+that nobody acknowledged, and does not make again what is there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from omni_ray.pipeline.session import RETRIES, as_sub_driver
+
+if TYPE_CHECKING:
+    from omni_ray.pipeline.engine import Shape, Stage
+
+CPUS_PER_DRIVER = 500
+"""Up to here one driver does; above, each sub-driver gets half as many: some 16 machines of 16."""
+_LOOK_S = 1.0
+
+Numbered = Sequence[tuple[int, bytes]]
+
+
+def count(cpus: float) -> int:
+    """How many sub-drivers feed so many CPUs; 0 where the driver does by itself."""
+    return 0 if cpus <= CPUS_PER_DRIVER else math.ceil(cpus / (CPUS_PER_DRIVER / 2))
+
+
+def shared(stage: Stage[Any, Any], items: Sequence[bytes], shape: Shape) -> Iterator[list[tuple[int, Any]]] | None:
+    """The work of a pipeline, by sub-drivers; None where there is no need for any."""
+    import ray
+
+    cpus: float = ray.cluster_resources().get("CPU", 1.0)  # type: ignore[no-untyped-call]
+    drivers = min(count(cpus), len(items))
+    # A pool of actors is small: what feeds it is the GPUs' machines.
+    if drivers < 2 or shape.pool is not None:
+        return None
+    return _passed_on(stage, list(enumerate(items)), drivers, replace(shape, cpus=cpus / drivers))
+
+
+def _passed_on(stage: Stage[Any, Any], items: Numbered, drivers: int, shape: Shape) -> Iterator[list[tuple[int, Any]]]:
+    import ray
+    from ray.exceptions import RayTaskError
+
+    task: Any = ray.remote(num_cpus=0, max_retries=0, num_returns="streaming", scheduling_strategy="SPREAD")(_drive)
+    stage_there = ray.put(stage)
+    left = [dict(items[number::drivers]) for number in range(drivers)]
+    deaths = [0] * drivers
+
+    def start(number: int) -> Any:
+        again = replace(shape, is_again=shape.is_again or deaths[number] > 0)
+        return task.remote(stage_there, list(left[number].items()), again)
+
+    running: dict[Any, int] = {start(number): number for number in range(drivers)}
+    while running:
+        ready: list[Any]
+        ready, _ = ray.wait(list(running), timeout=_LOOK_S, fetch_local=False)
+        for said in ready:
+            number = running[said]
+            try:
+                acknowledged = ray.get(next(said))
+            except StopIteration:
+                del running[said]
+                continue
+            except RayTaskError:
+                raise
+            except ray.exceptions.RayError:
+                del running[said]
+                deaths[number] += 1
+                if deaths[number] > RETRIES:
+                    raise
+                running[start(number)] = number
+                continue
+            for item, _ in acknowledged:
+                del left[number][item]
+            yield acknowledged
+
+
+def _drive(stage: Stage[Any, Any], items: Numbered, shape: Shape) -> Iterator[list[tuple[int, Any]]]:
+    """What a sub-driver does: the pipeline, acknowledgements passed on as they come."""
+    from omni_ray.pipeline.engine import pipeline
+
+    with as_sub_driver():
+        yield from pipeline(stage, items, shape)
