@@ -13,7 +13,6 @@ import pytest
 
 from omni_ray.corpora.audio_files import AudioFiles
 from omni_ray.corpora.base import Corpus, Options, Rejected
-from omni_ray.corpora.librispeech import LibriSpeech
 from omni_ray.corpora.locate import locate
 from omni_ray.sources import copies
 from omni_ray.sources.copies import names_once
@@ -109,10 +108,10 @@ def test_a_folder_that_holds_what_its_sisters_hold(tmp_path: Path) -> None:
     parquet(tmp_path, "clean/train.100/0000.parquet", range(2))
     parquet(tmp_path, "clean/train.100/0001.parquet", range(2, 4))
     parquet(tmp_path, "other/train.500/0000.parquet", range(4, 6))
-    kept, _, files = texts(tmp_path, LibriSpeech())
+    kept, _, files = texts(tmp_path, AudioFiles())
     assert kept == [f"Text {number}." for number in range(6)]
     assert files.read == 3 and files.unread_count == 2 and not files.faults
-    kept, _, _ = texts(tmp_path, LibriSpeech(), splits=("all",))
+    kept, _, _ = texts(tmp_path, AudioFiles(), splits=("all",))
     assert len(kept) == 6
 
 
