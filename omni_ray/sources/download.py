@@ -33,7 +33,7 @@ from omni_ray import __version__
 from omni_ray.errors import OmniError
 from omni_ray.sources.archives import archive_kind
 from omni_ray.sources.tree import is_safe_name
-from omni_ray.storage import write_atomic
+from omni_ray.storage import remove_temporaries, write_atomic
 
 if TYPE_CHECKING:
     import httpx
@@ -103,6 +103,10 @@ def _part(target: Path) -> Path:
     return target.with_name(target.name + ".part")
 
 
+def _state_file(target: Path) -> Path:
+    return target.with_name(target.name + ".part.json")
+
+
 def fetch(
     downloads: Sequence[Download],
     folder: Path,
@@ -130,6 +134,7 @@ def fetch(
     for each in downloads:
         if not is_safe_name(each.path):
             raise OmniError(f"{each.url}: would be written outside {folder}")
+        remove_temporaries((folder / each.path).parent)
     gates: dict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(_PER_HOST))
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
     limits = httpx.Timeout(30.0, read=20.0)  # Ctrl-C waits so long for a server that says nothing any more
@@ -138,6 +143,7 @@ def fetch(
 
         def one(download: Download) -> Path:
             if not again and is_there(download, folder):
+                _state_file(folder / download.path).unlink(missing_ok=True)  # of a run that was killed just before
                 return folder / download.path
             if not again and (folder / download.path).exists():
                 raise OmniError(
@@ -173,7 +179,7 @@ class _Fetcher:
         self.folder = folder
         self.target = folder / download.path
         self.part = _part(self.target)
-        self.state_file = self.target.with_name(self.target.name + ".part.json")
+        self.state_file = _state_file(self.target)
 
     def run(self) -> Path:
         self.target.parent.mkdir(parents=True, exist_ok=True)
