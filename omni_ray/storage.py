@@ -41,13 +41,18 @@ def shown(uri: str) -> str:
     return _KEYS.sub("//", uri.partition("?")[0])
 
 
+def is_uri(place: str | Path) -> bool:
+    """Whether ``place`` is on an object store or a server, not in a file system."""
+    return _NOT_LOCAL.match(str(place)) is not None
+
+
 def local_folder(root: str | Path) -> Path:
     """The project folder.
 
     Raises:
         OmniError: it is a URI: training files and their media are written to a file system.
     """
-    if _NOT_LOCAL.match(str(root)):
+    if is_uri(root):
         raise OmniError(
             f"--root {shown(str(root))}: the project is a folder of this machine, or one that all nodes mount; "
             "--store s3://bucket/prefix puts shards and manifests on an object store"

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import cleaned_line, render
-from omni_ray.errors import OmniError
-
-_MODALITIES = ("text", "audio", "images", "ocr")
 
 
 def clean(
-    modalities: Annotated[
-        list[str] | None, typer.Argument(help="text, audio, images, ocr. Default: all there are.")
-    ] = None,
+    modalities: opt.SomeModalities = None,
     preset: Annotated[
-        str | None, typer.Option(help="default, strict, or off: take cleaning back. Default: what was chosen before.")
+        Literal["off", "default", "strict"] | None,
+        typer.Option(help="off takes cleaning back. Default: what was chosen before."),
     ] = None,
     rule: Annotated[
-        list[str] | None, typer.Option("--rule", help="NAME=on, NAME=off, NAME=5 or NAME=0.5..30; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--rule", metavar="NAME=VALUE", help="NAME=on, NAME=off, NAME=5 or NAME=0.5..30; may be repeated."
+        ),
     ] = None,
     duplicates: Annotated[
         str | None,
@@ -46,11 +45,8 @@ def clean(
     quiet: opt.Quiet = False,
 ) -> None:
     """Remove poor samples and duplicates from what later steps read. Committed shards stay as they are."""
-    for each in modalities or ():
-        if each not in _MODALITIES:
-            raise OmniError(f"{each} is not a modality; there are: {', '.join(_MODALITIES)}")
     if list_:
-        _show_rules(modalities or _MODALITIES, json_)
+        _show_rules(modalities or list(opt.Modality), json_)
         return
     from omni_ray import api
     from omni_ray.pipeline.progress import Reporter

@@ -13,9 +13,7 @@ from omni_ray.cli.tables import file_lines
 
 
 def combine(
-    modalities: Annotated[
-        list[str] | None, typer.Argument(help="text, audio, images, ocr. Default: all there are.")
-    ] = None,
+    modalities: opt.SomeModalities = None,
     seed: opt.Seed = 42,
     no_shuffle: opt.NoShuffle = False,
     pack: opt.Pack = False,

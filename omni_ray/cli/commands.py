@@ -21,23 +21,28 @@ from omni_ray.cli import (
     plan,
     prepare,
     report,
+    run_recipe,
     status,
     submit,
     synth,
     tokenizer,
     verify,
 )
+from omni_ray.cli.help import Command, Group
 from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.errors import FALLS_SHORT, INTERRUPTED, WRONG_INPUT, OmniError, missing_package, of_system
 from omni_ray.pipeline.progress import stop_showing
 from omni_ray.pipeline.session import end_own
 from omni_ray.verbosity import is_verbose
 
+_HELP = {"help_option_names": ["-h", "--help"]}
+
 app = typer.Typer(
     name="omni-ray",
     help="Public corpora in, training-ready data out: text, speech, images and OCR, every record accounted for.",
     no_args_is_help=True,
-    add_completion=False,
+    cls=Group,
+    context_settings=_HELP,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -58,20 +63,38 @@ def _before(
     pass
 
 
-app.command("prepare")(options.common(prepare.prepare))
-app.command("clean")(options.common(clean.clean))
-app.command("combine")(options.common(combine.combine))
-app.command("verify")(options.common(verify.verify))
-app.command("plan")(options.common(plan.plan))
-app.command("status")(options.common(status.status))
-app.command("list")(options.common(listing.list_corpora))
-app.command("doctor")(options.common(doctor.doctor))
-app.command("synth")(options.common(synth.synth))
-app.command("report")(options.common(report.report))
-app.command("demo")(options.common(demo.demo))
-app.command("submit", context_settings=submit.CONTEXT)(submit.submit)
+_steps: dict[str, Callable[..., None]] = {
+    "prepare": prepare.prepare,
+    "clean": clean.clean,
+    "combine": combine.combine,
+    "verify": verify.verify,
+    "plan": plan.plan,
+    "report": report.report,
+    "synth": synth.synth,
+}
+for _name, _step in _steps.items():
+    app.command(_name, cls=Command)(options.step(_step))
+_others: dict[str, Callable[..., None]] = {
+    "run": run_recipe.run,
+    "status": status.status,
+    "list": listing.list_corpora,
+    "doctor": doctor.doctor,
+    "demo": demo.demo,
+}
+for _name, _command in _others.items():
+    app.command(_name, cls=Command)(options.common(_command))
+app.command("submit", cls=Command, context_settings=submit.CONTEXT)(submit.submit)
 app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(export.app, name="export")
+
+
+def run_script(command: Callable[..., None], help: str | None = None) -> None:
+    """Run one command as a program of its own: a script that the specification names."""
+    script = typer.Typer(
+        add_completion=False, context_settings=_HELP, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
+    script.command(help=help, cls=Command)(options.common(command))
+    run(script)
 
 
 def run(command: Callable[[], Any]) -> None:

@@ -16,7 +16,7 @@ from omni_ray.cli.printing import echo
 
 def main(modality: str) -> None:
     """Run the script of ``modality``."""
-    from omni_ray.cli.commands import run
+    from omni_ray.cli.commands import run_script
 
     def download(
         dataset: Annotated[
@@ -91,8 +91,4 @@ def main(modality: str) -> None:
                 echo("the trainers need the production files: run again with --combine to write them")
         raise typer.Exit(report.exit_code)
 
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command(help=f"Prepare {modality} training data. The same as `omni-ray prepare {modality}`.")(
-        opt.common(download)
-    )
-    run(app)
+    run_script(download, f"Prepare {modality} training data. The same as `omni-ray prepare {modality}`.")

@@ -8,15 +8,14 @@ from typing import Annotated
 import typer
 
 from omni_ray.cli import options as opt
+from omni_ray.cli.help import Command, Group
 from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import render
 
-app = typer.Typer(help="What is prepared, as a dataset that other tools read.", no_args_is_help=True)
+app = typer.Typer(help="What is prepared, as a dataset that other tools read.", no_args_is_help=True, cls=Group)
 
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="A new folder, or one with an earlier export.")]
-Modalities = Annotated[
-    list[str] | None, typer.Option("--modality", help="Only this: text, audio, images, ocr; may be repeated.")
-]
+Modalities = Annotated[list[opt.Modality] | None, typer.Option("--modality", help="Only this; may be repeated.")]
 Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="Only this corpus; may be repeated.")]
 
 
@@ -25,8 +24,8 @@ def export() -> None:
     """What is prepared, as a dataset that other tools read."""
 
 
-@app.command("hf")
-@opt.common
+@app.command("hf", cls=Command)
+@opt.step
 def hf(
     folder: Folder,
     push: Annotated[
@@ -56,8 +55,8 @@ def hf(
         echo(place, err=json_)
 
 
-@app.command("webdataset")
-@opt.common
+@app.command("webdataset", cls=Command)
+@opt.step
 def webdataset(
     folder: Folder,
     samples_per_shard: Annotated[int | None, typer.Option(min=1, help="Samples of each tar file.")] = None,
@@ -80,8 +79,8 @@ def webdataset(
     )  # fmt: skip
 
 
-@app.command("mds")
-@opt.common
+@app.command("mds", cls=Command)
+@opt.step
 def mds(
     folder: Folder,
     samples_per_shard: Annotated[int | None, typer.Option(min=1, help="Samples of each file.")] = None,
@@ -106,7 +105,7 @@ def mds(
 def _export(
     form: str,
     folder: str,
-    modalities: list[str] | None,
+    modalities: list[opt.Modality] | None,
     datasets: list[str] | None,
     samples_per_shard: int | None,
     shard_bytes: int | None,

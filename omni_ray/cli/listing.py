@@ -12,18 +12,15 @@ from omni_ray.cli.printing import echo
 
 
 def list_corpora(
-    modality: Annotated[str | None, typer.Argument(help="text, audio, images or ocr. Default: all.")] = None,
+    modality: Annotated[opt.Modality | None, typer.Argument(metavar="MODALITY", help="Default: all.")] = None,
     root: opt.Root = Path(),
     json_: opt.Json = False,
 ) -> None:
     """List the corpora: licence, size, layout, and how to get each. Never starts Ray."""
     from omni_ray.corpora.locate import downloads_folder
     from omni_ray.corpora.registry import all_corpora
-    from omni_ray.errors import OmniError
 
     corpora = all_corpora(modality)
-    if not corpora:
-        raise OmniError(f"{modality} is not a modality; there are: text, audio, images, ocr")
     if json_:
         opt.print_json(
             [

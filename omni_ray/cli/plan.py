@@ -99,8 +99,6 @@ def plan(
 
 def main() -> None:
     """Run the specification's script, ``jobs/update_configs_from_data.py``: the same command in the current folder."""
-    from omni_ray.cli.commands import run
+    from omni_ray.cli.commands import run_script
 
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command()(opt.common(plan))
-    run(app)
+    run_script(plan)

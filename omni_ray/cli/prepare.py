@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -12,83 +13,198 @@ from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import SUMMARY_HEADER, cleaned_line, file_lines, render, summary_row, unread_lines
 from omni_ray.errors import OmniError
 
-_MODALITIES = ("text", "audio", "images", "ocr")
 _UNREAD_SHOWN = 8
+_PICTURES = ("size", "fit", "image_format", "quality")
+_PARAMS = {
+    "text": ("max_line_chars",),
+    "audio": ("audio_format", "min_seconds", "max_seconds", "resampler", "channel"),
+    "images": _PICTURES,
+    "ocr": _PICTURES,
+}
+"""The parameters of each modality's shards."""
 
 
+def check(
+    modalities: Sequence[str],
+    dataset: Sequence[str] | None,
+    columns: str,
+    encoding: str,
+    corpus_file: Path | None,
+    **options: Any,
+) -> dict[str, dict[str, Any]]:
+    """The parameters by modality; and what can be refused before a source is looked at, is.
+
+    Raises:
+        OmniError: no such dataset or encoding, wrong columns, or a parameter that none of the modalities has: that is a
+            mistake, not something to ignore.
+    """
+    from omni_ray.corpora.registry import add_file, select
+    from omni_ray.sources.encoding import named
+
+    if corpus_file is not None:
+        add_file(corpus_file)
+    for each in modalities:
+        select(each, dataset or "all")
+    _columns(columns)
+    if encoding:
+        named(encoding)
+    known = {name for each in modalities for name in _PARAMS[each]}
+    for modality, names in _PARAMS.items():
+        if stranger := next((name for name in names if options[name] is not None and name not in known), None):
+            raise OmniError(f"--{stranger.replace('_', '-')} is for {modality}, which is not prepared here")
+    return {each: {n: options[n] for n in _PARAMS[each] if options[n] is not None} for each in map(str, modalities)}
+
+
+@opt.checked_by(check)
 def prepare(
-    modalities: Annotated[list[str], typer.Argument(help="text, audio, images, ocr: one or more.")],
+    modalities: opt.Modalities,
     dataset: Annotated[
         list[str] | None,
-        typer.Option(help="A corpus, a category, or all (default); may be repeated. See `omni-ray list`."),
+        typer.Option(
+            help="A corpus, a category, or all (default); may be repeated. See `omni-ray list`.",
+            rich_help_panel=opt.SOURCE,
+        ),
     ] = None,
     source: Annotated[
         list[str] | None,
         typer.Option(
             help="A folder, archive, file, s3://bucket/folder, or Hugging Face dataset; several are one corpus. Default: "
-            "data/downloads/CORPUS."
+            "data/downloads/CORPUS.",
+            rich_help_panel=opt.SOURCE,
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the shards and files. Default: the corpus's own.")] = None,
-    combine: Annotated[bool, typer.Option("--combine", help="Write the training files too.")] = False,
-    clean: Annotated[
-        str | None,
-        typer.Option(help="off (unless chosen before), default or strict: remove poor samples and duplicates."),
+    splits: Annotated[
+        list[str] | None, typer.Option("--split", help="Only this split; may be repeated.", rich_help_panel=opt.SOURCE)
     ] = None,
-    max_samples: Annotated[
-        int, typer.Option(min=0, help="Samples to keep per corpus, the first in corpus order; 0 for all.")
-    ] = 1_000_000,
-    reset: Annotated[
-        bool, typer.Option("--reset", help="Remove what is committed of these corpora first; downloads stay.")
-    ] = False,
-    redownload: Annotated[bool, typer.Option("--redownload", help="Fetch downloads again.")] = False,
-    max_quarantine: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of faulty records above which the exit code is 1.")
-    ] = 0.05,
-    splits: Annotated[list[str] | None, typer.Option("--split", help="Only this split; may be repeated.")] = None,
     languages: Annotated[
         list[str] | None,
-        typer.Option("--language", help="Only this language of common_voice, mls or fleurs (de); may be repeated."),
+        typer.Option(
+            "--language",
+            help="Only this language of common_voice, mls or fleurs (de); may be repeated.",
+            rich_help_panel=opt.SOURCE,
+        ),
     ] = None,
     columns: Annotated[
-        str, typer.Option(help="Columns of a table source by role, e.g. text=sentence,audio=clip.")
+        str,
+        typer.Option(
+            metavar="ROLE=COLUMN,...",
+            help="Columns of a table source by role, e.g. text=sentence,audio=clip.",
+            rich_help_panel=opt.SOURCE,
+        ),
     ] = "",
     media_root: Annotated[
-        Path | None, typer.Option(help="The folder in which the media are that tables name by a path.")
+        Path | None,
+        typer.Option(help="The folder in which the media are that tables name by a path.", rich_help_panel=opt.SOURCE),
     ] = None,
     no_header: Annotated[
-        bool, typer.Option("--no-header", help="CSV and TSV without a header: --columns takes numbers, e.g. text=2.")
+        bool,
+        typer.Option(
+            "--no-header",
+            help="CSV and TSV without a header: --columns takes numbers, e.g. text=2.",
+            rich_help_panel=opt.SOURCE,
+        ),
     ] = False,
     encoding: Annotated[
-        str, typer.Option(help="Encoding of text files, such as cp1252. Default: what each file says or shows.")
+        str,
+        typer.Option(
+            help="Encoding of text files, such as cp1252. Default: what each file says or shows.",
+            rich_help_panel=opt.SOURCE,
+        ),
     ] = "",
-    corpus_file: Annotated[Path | None, typer.Option(help="A Python file that defines a corpus of your own.")] = None,
+    corpus_file: Annotated[
+        Path | None, typer.Option(help="A Python file that defines a corpus of your own.", rich_help_panel=opt.SOURCE)
+    ] = None,
     follow_links: Annotated[
-        bool, typer.Option("--follow-links", help="Follow links that lead out of the source: for sources you trust.")
+        bool,
+        typer.Option(
+            "--follow-links",
+            help="Follow links that lead out of the source: for sources you trust.",
+            rich_help_panel=opt.SOURCE,
+        ),
     ] = False,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="image_urls: ask again where an address failed for a passing reason.")
+        bool,
+        typer.Option(
+            "--retry-failed",
+            help="image_urls: ask again where an address failed for a passing reason.",
+            rich_help_panel=opt.SOURCE,
+        ),
     ] = False,
     allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="image_urls: fetch from private networks and this machine, too.")
+        bool,
+        typer.Option(
+            "--allow-private",
+            help="image_urls: fetch from private networks and this machine, too.",
+            rich_help_panel=opt.SOURCE,
+        ),
     ] = False,
-    skip_download: Annotated[bool, typer.Option("--skip-download", help="Never fetch anything.")] = False,
-    max_line_chars: Annotated[int | None, typer.Option(min=40, help="text: longest line.")] = None,
-    audio_format: Annotated[str | None, typer.Option(help="audio: flac (default) or wav.")] = None,
-    min_seconds: Annotated[float | None, typer.Option(min=0, help="audio: shortest clip.")] = None,
-    max_seconds: Annotated[float | None, typer.Option(min=0, help="audio: longest clip.")] = None,
-    resampler: Annotated[str | None, typer.Option(help="audio: soxr (default) or torchaudio.")] = None,
-    channel: Annotated[
-        str | None, typer.Option(help="audio: mix (default), left, right, or a number that counts from 1.")
+    skip_download: Annotated[
+        bool, typer.Option("--skip-download", help="Never fetch anything.", rich_help_panel=opt.SOURCE)
+    ] = False,
+    redownload: Annotated[
+        bool, typer.Option("--redownload", help="Fetch downloads again.", rich_help_panel=opt.SOURCE)
+    ] = False,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of the shards and files. Default: the corpus's own.", rich_help_panel=opt.MAKE),
     ] = None,
-    size: Annotated[int | None, typer.Option(min=1, help="images, ocr: edge in pixels (224).")] = None,
-    fit: Annotated[str | None, typer.Option(help="images, ocr: squash (default), crop or pad.")] = None,
-    image_format: Annotated[str | None, typer.Option(help="images, ocr: jpeg or png.")] = None,
-    quality: Annotated[int | None, typer.Option(min=1, max=100, help="images, ocr: JPEG quality (92).")] = None,
+    combine: Annotated[
+        bool, typer.Option("--combine", help="Write the training files too.", rich_help_panel=opt.MAKE)
+    ] = False,
+    clean: Annotated[
+        Literal["off", "default", "strict"] | None,
+        typer.Option(
+            help="Remove poor samples and duplicates. Default: as chosen before, else off.", rich_help_panel=opt.MAKE
+        ),
+    ] = None,
+    max_samples: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Samples to keep per corpus, the first in corpus order; 0 for all.", rich_help_panel=opt.MAKE
+        ),
+    ] = 1_000_000,
+    reset: Annotated[
+        bool,
+        typer.Option(
+            "--reset", help="Remove what is committed of these corpora first; downloads stay.", rich_help_panel=opt.MAKE
+        ),
+    ] = False,
+    max_quarantine: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of faulty records above which the exit code is 1.", rich_help_panel=opt.MAKE
+        ),
+    ] = 0.05,
     seed: opt.Seed = 42,
     no_shuffle: opt.NoShuffle = False,
     pack: opt.Pack = False,
     holdout: opt.Holdout = None,
+    max_line_chars: Annotated[int | None, typer.Option(min=40, help="Longest line.", rich_help_panel=opt.TEXT)] = None,
+    audio_format: Annotated[
+        Literal["flac", "wav"] | None, typer.Option(help="Default: flac.", rich_help_panel=opt.AUDIO)
+    ] = None,
+    min_seconds: Annotated[float | None, typer.Option(min=0, help="Shortest clip.", rich_help_panel=opt.AUDIO)] = None,
+    max_seconds: Annotated[float | None, typer.Option(min=0, help="Longest clip.", rich_help_panel=opt.AUDIO)] = None,
+    resampler: Annotated[
+        Literal["soxr", "torchaudio"] | None, typer.Option(help="Default: soxr.", rich_help_panel=opt.AUDIO)
+    ] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option(help="mix (default), left, right, or a number that counts from 1.", rich_help_panel=opt.AUDIO),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=1, help="Edge in pixels. Default: 224.", rich_help_panel=opt.PICTURES)
+    ] = None,
+    fit: Annotated[
+        Literal["squash", "crop", "pad"] | None,
+        typer.Option(help="How pictures become square. Default: squash.", rich_help_panel=opt.PICTURES),
+    ] = None,
+    image_format: Annotated[
+        Literal["jpeg", "png"] | None, typer.Option(help="Default: jpeg.", rich_help_panel=opt.PICTURES)
+    ] = None,
+    quality: Annotated[
+        int | None, typer.Option(min=1, max=100, help="JPEG quality. Default: 92.", rich_help_panel=opt.PICTURES)
+    ] = None,
     root: opt.Root = Path(),
     store: opt.Shards = None,
     address: opt.Address = None,
@@ -99,35 +215,15 @@ def prepare(
     quiet: opt.Quiet = False,
 ) -> None:
     """Turn corpora into committed shards; with --combine, into training files."""
+    params = check(**locals())
     from omni_ray import api
     from omni_ray.corpora.base import Options
     from omni_ray.pipeline.progress import Reporter
     from omni_ray.sources.encoding import named
 
-    for each in modalities:
-        if each not in _MODALITIES:
-            raise OmniError(f"{each} is not a modality; there are: {', '.join(_MODALITIES)}")
-    if corpus_file is not None:
-        from omni_ray.corpora.registry import add_file
-
-        add_file(corpus_file)
-    given: dict[str, dict[str, Any]] = {
-        "text": {"max_line_chars": max_line_chars},
-        "audio": {
-            "audio_format": audio_format,
-            "min_seconds": min_seconds,
-            "max_seconds": max_seconds,
-            "resampler": resampler,
-            "channel": channel,
-        },
-        "images": {"size": size, "fit": fit, "image_format": image_format, "quality": quality},
-        "ocr": {"size": size, "fit": fit, "image_format": image_format, "quality": quality},
-    }
-    params = {each: {k: v for k, v in given[each].items() if v is not None} for each in modalities}
-    _refuse_strangers(given, modalities)
     report = api.prepare(
         root,
-        modalities,
+        list(params),
         dataset=dataset or "all",
         source=source,
         name=name,
@@ -169,15 +265,6 @@ def _columns(text: str) -> dict[str, str]:
     if any(not (role.strip() and column.strip()) for role, _, column in pairs):
         raise OmniError(f"--columns {text}: write role=column pairs, e.g. text=sentence,audio=clip")
     return {role.strip(): column.strip() for role, _, column in pairs}
-
-
-def _refuse_strangers(given: dict[str, dict[str, Any]], modalities: list[str]) -> None:
-    """An option that none of the asked modalities knows is a mistake, not something to ignore."""
-    known = {option for each in modalities for option in given[each]}
-    for each, values in given.items():
-        for option, value in values.items():
-            if value is not None and option not in known:
-                raise OmniError(f"--{option.replace('_', '-')} is for {each}, which is not prepared here")
 
 
 def show(report: Any) -> None:

@@ -9,13 +9,23 @@ import typer
 
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo
+from omni_ray.errors import OmniError
+from omni_ray.storage import is_uri, shown
 
 _MANY = 500_000
 """Samples; up to here, starting Ray takes longer than counting."""
 
 
+def _file(text: str) -> Path:
+    if is_uri(text):
+        raise OmniError(f"--out {shown(text)}: the page is a file of this machine; write it here, and copy it there")
+    return Path(text)
+
+
 def report(
-    out: Annotated[Path | None, typer.Option("--out", help="The file. Default: data/report.html.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", parser=_file, metavar="FILE", help="Default: data/report.html.")
+    ] = None,
     root: opt.Root = Path(),
     store: opt.Shards = None,
     address: opt.Address = None,

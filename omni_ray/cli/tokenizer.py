@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from omni_ray.cli import options as opt
+from omni_ray.cli.help import Command, Group
 from omni_ray.cli.plan import Data
 from omni_ray.cli.printing import echo
 
-app = typer.Typer(help="The tokenizer that all stages share.", no_args_is_help=True)
+app = typer.Typer(help="The tokenizer that all stages share.", no_args_is_help=True, cls=Group)
 
 
 @app.callback()
@@ -19,8 +20,8 @@ def tokenizer() -> None:
     """The tokenizer that all stages share."""
 
 
-@app.command("train")
-@opt.common
+@app.command("train", cls=Command)
+@opt.step
 def train(
     vocab_size: Annotated[
         int | None, typer.Option(min=4, help="Pieces wanted. Default: vocab_size of configs/thinker_tiny.json.")

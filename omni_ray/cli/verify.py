@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,14 +17,12 @@ if TYPE_CHECKING:
 
 
 def verify(
-    modalities: Annotated[
-        list[str] | None, typer.Argument(help="text, audio, images, ocr. Default: all there are.")
-    ] = None,
+    modalities: opt.SomeModalities = None,
     sample: Annotated[
         str | None,
         typer.Option(help="A quick look: decode only this number (200) or share (0.05) of each file's media."),
     ] = None,
-    data: Annotated[str, typer.Option(help="production, or synthetic (the tiny files).")] = "production",
+    data: Annotated[Literal["production", "synthetic"], typer.Option(help="synthetic: the tiny files.")] = "production",
     list_: Annotated[bool, typer.Option("--list", help="List every check, and verify nothing.")] = False,
     root: opt.Root = Path(),
     store: opt.Shards = None,

@@ -6,13 +6,10 @@ from omni_ray import interrupts
 def main() -> None:
     """Run the script."""
     with interrupts.at_once():
-        import typer
-
-        from omni_ray.cli.commands import run
-        from omni_ray.cli.options import common
+        from omni_ray.cli.commands import run_script
         from omni_ray.cli.synth import synth
 
-        run(lambda: typer.run(common(synth)))
+        run_script(synth)
 
 
 if __name__ == "__main__":

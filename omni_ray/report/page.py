@@ -13,11 +13,12 @@ from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.pipeline.store import MODALITIES, Store
 from omni_ray.quality.reasons import QUALITY_REASONS
 from omni_ray.reasons import REASONS
+from omni_ray.recipe import recorded
 from omni_ray.report import charts
 from omni_ray.report.collect import CorpusPage, TrainingFile, collect, training_files
 from omni_ray.report.plan import cheap_plan, plan_rows
 from omni_ray.storage import remove_temporaries, write_atomic
-from omni_ray.visible import visible
+from omni_ray.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from omni_ray.training.plan import PlanReport
@@ -53,7 +54,13 @@ def write_report(
         raise OmniError(f"{root}: nothing is prepared here; run `omni-ray demo` or `omni-ray prepare` first")
     plan = plan or cheap_plan(root, shards)
     target = Path(out) if out is not None else root / "data" / "report.html"
-    page = render(pages, title=root.absolute().name, plan=plan_rows(plan) if plan else (), files=training_files(store))
+    page = render(
+        pages,
+        title=root.absolute().name,
+        plan=plan_rows(plan) if plan else (),
+        files=training_files(store),
+        recipe=recorded(root),
+    )
     remove_temporaries(target.parent)
     write_atomic(target, page.encode("utf-8", "replace"))
     return target
@@ -65,6 +72,7 @@ def render(
     title: str,
     plan: Sequence[dict[str, Any]] = (),
     files: Sequence[TrainingFile] = (),
+    recipe: str | None = None,
 ) -> str:
     """The page as HTML. Everything that comes from data is escaped."""
     from jinja2 import Environment, PackageLoader
@@ -89,6 +97,7 @@ def render(
         plan=plan,
         longest_run=max((stage.get("steps", 0) for stage in plan), default=0),
         files=files,
+        recipe=visible_lines(recipe) if recipe else "",
         anchor=lambda page: anchors[id(page)],
         reasons=REASONS | QUALITY_REASONS,
         lost=lambda summary, code: summary.reasons.get(code) or summary.removed.get(code, 0),

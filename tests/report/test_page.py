@@ -240,3 +240,19 @@ def test_the_command_needs_no_ray_for_a_small_project(tmp_path: Path) -> None:
     root = make_store(tmp_path / "p", 2)
     done = CliRunner().invoke(app, ["report", "--root", str(root), "--out", str(tmp_path / "x.html"), "--json"])
     assert done.exit_code == 0 and f'"page": "{tmp_path}/x.html"' in done.stdout
+
+
+def test_on_a_phone_every_column_is_there_with_its_name(page: Page) -> None:
+    assert not re.search(r"display:\s*none", page.html.partition("@media (max-width")[2].partition("@media print")[0])
+    for table in re.findall(r"<table>.*?</table>", page.html, re.S):
+        names = re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', table)
+        for row in re.findall(r"<tr>(<td.*?)</tr>", table, re.S):
+            if "colspan" not in row:
+                assert re.findall(r'<td data-label="([^"]*)"', row) == names[1:]
+
+
+def test_the_page_names_the_recipe_that_was_run(tmp_path: Path) -> None:
+    root = make_store(tmp_path / "project")
+    assert "recipe" not in page_of(root).words
+    (root / "data/recipe.yaml").write_text("# SHA-256: 12ab\nprepare:\n  modality: <b>text\n", "utf-8")
+    assert "SHA-256: 12ab prepare: modality: <b>text" in page_of(root).words
