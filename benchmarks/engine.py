@@ -1,10 +1,15 @@
 """What the engine costs: Ray and exactly-once commits against a bare process pool, and one, two and four nodes.
 
     python -m benchmarks.engine [--seconds 60] [--nodes 1 2 4] [--rounds 3] [--json]
+    python -m benchmarks.engine --units 10000
+    python -m benchmarks.engine --start
 
 *Overhead*: the same read, transform and commit functions on the same units, which keep a CPU busy for half a second
 each; once as ``omni-ray prepare`` in a fresh process, Ray's start and end included, once in a pool of as many
 processes without Ray. The difference is what a user pays, whatever the length of the job.
+*Units*: items of which nothing is made, so that only the engine is measured, on two CPUs: how many a second, and how much of the
+driver's CPU each takes. *Start*: a fresh process that connects, runs four such items, and ends: wall time, and the CPU
+seconds of it and all that it started.
 *Nodes*: units that sleep, so that only the engine is measured, on raylets of one CPU each on this machine.
 """
 
@@ -35,7 +40,7 @@ class Working(Corpus):
     def units(self, tree, options):
         count, seconds, how = tree.read("work").decode().split()
         for number in range(int(count)):
-            yield UnitDraft({"number": number, "seconds": float(seconds), "how": how}, ("work",), 1, 1)
+            yield UnitDraft({"number": number, "seconds": float(seconds), "how": how}, (), 1, 1)
 
     def read(self, tree, payload):
         if payload["how"] == "sleep":
@@ -173,6 +178,47 @@ cluster.shutdown()
         process.communicate()
 
 
+NOTHING = """
+import os, sys, time
+from omni_ray.pipeline.engine import on_ray
+from omni_ray.pipeline.session import ray_session
+count = int(sys.argv[1])
+with ray_session(num_cpus=2):
+    if count > 4:
+        list(on_ray(abs, range(4)))
+    began, cpu = time.perf_counter(), time.process_time()
+    assert list(on_ray(abs, range(count))) == list(range(count))
+    print(time.perf_counter() - began, time.process_time() - cpu)
+    # Some of the processes of a Ray are not this one's to wait for: what they took is read while they are there.
+    tick = os.sysconf("SC_CLK_TCK")
+    session, took = os.getsid(0), 0.0
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            fields = open(f"/proc/{name}/stat").read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and int(name) != os.getpid():
+            took += (int(fields[11]) + int(fields[12])) / tick
+print(took + time.process_time())
+"""
+
+
+def nothing(count: int) -> tuple[float, float, float, float]:
+    """Run ``count`` items of which nothing is made, in a fresh process.
+
+    Returns:
+        Seconds for the items, the driver's CPU seconds for them, seconds for all of it, and CPU seconds of all processes.
+    """
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", NOTHING, str(count)],
+        stdout=subprocess.PIPE, text=True, check=True, start_new_session=True,
+    )  # fmt: skip
+    whole = time.perf_counter() - start
+    items, driver, everything = map(float, done.stdout.split())
+    return items, driver, whole, everything
+
+
 def rows(seconds: float = 60, node_counts: Sequence[int] = (1, 2, 4), rounds: int = 3) -> list[Row]:
     """Both measurements."""
     return [*overhead(seconds, rounds), *nodes(node_counts, min(seconds, 8))]
@@ -184,8 +230,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=60, help="length of the job")
     parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--units", type=int, help="items of which nothing is made")
+    parser.add_argument("--start", action="store_true", help="what start, first run and end take")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
+    if options.units or options.start:
+        runs = [nothing(options.units or 4) for _ in range(options.rounds)]
+        items, driver, whole, everything = (statistics.median(each) for each in zip(*runs, strict=True))
+        if options.units:
+            print(
+                f"{options.units / items:,.0f} units a second, {1000 * driver / options.units:.2f} ms of the driver's CPU"
+            )
+        if options.start:
+            print(f"start, first run and end: {whole:.1f} s, {everything:.1f} CPU seconds of all processes")
+        return
     found = rows(options.seconds, options.nodes, options.rounds)
     show(found, as_json=options.json)
     ours, pool = (statistics.median(row.seconds) for row in found[:2])

@@ -37,7 +37,7 @@ class Counting(Corpus):
         samples, per_unit = map(int, tree.read("samples").decode().split())
         for start in range(0, samples, per_unit):
             count = min(per_unit, samples - start)
-            yield UnitDraft({"start": start, "count": count}, ("samples",), count, count)
+            yield UnitDraft({"start": start, "count": count}, (), count, count)
 
     def read(self, tree, payload):
         numbers = range(payload["start"], payload["start"] + payload["count"])

@@ -21,7 +21,7 @@ class Meeting(Corpus):
 
     def units(self, tree, options):
         for number in range(12):
-            yield UnitDraft({{"number": number, "place": tree.location}}, (), 1, 1)
+            yield UnitDraft({{"number": number, "place": str(Path(tree.location).parent)}}, (), 1, 1)
 
     def read(self, tree, payload):
         import ray
@@ -40,7 +40,8 @@ class Meeting(Corpus):
 def test_work_is_spread_over_all_nodes(tmp_path: Path) -> None:
     (tmp_path / "meeting.py").write_text(CORPUS)
     source = tmp_path / "source"
-    (source / "nodes").mkdir(parents=True)
+    source.mkdir()
+    (tmp_path / "nodes").mkdir()  # beside the source, whose files are counted
     command = ["prepare", "text", "--dataset", "meeting", "--corpus-file", str(tmp_path / "meeting.py")]
     command += ["--source", str(source), "--combine", "-q"]
     with Nodes() as nodes:
@@ -54,6 +55,6 @@ def test_work_is_spread_over_all_nodes(tmp_path: Path) -> None:
         )  # fmt: skip
         # Ray's own core repeats itself before; the last line is ours.
         assert wrong.returncode == 2 and "RAY_AUTH_TOKEN" in wrong.stderr.splitlines()[-1]
-    assert len(list((source / "nodes").iterdir())) == NODES
+    assert len(list((tmp_path / "nodes").iterdir())) == NODES
     assert omni_ray(*command, "--root", str(tmp_path / "alone"), "--cpus", "1").returncode == 0
     assert tree_digest(tmp_path / "spread") == tree_digest(tmp_path / "alone")

@@ -35,11 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         way = stages(make_source(SHARED / "data", place / "source"))
-        wanted, way = run_clean(way, place / "clean")
+        wanted, way = run_clean(way, place / "clean" / "project")
         storms: list[Storm] = []
         while sum(len(storm.kills) for storm in storms) < options.kills:
             seed = options.seed + len(storms)
-            root = place / f"storm-{seed}"
+            root = place / f"storm-{seed}" / "project"  # exports say what the project is called
             if seed % 3 == 2:
                 storm = run_node_storm(way, root, seed=seed, kills=NODES)
             else:

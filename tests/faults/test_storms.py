@@ -22,7 +22,7 @@ def undisturbed(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     source = make_source(shared_data, tmp_path_factory.mktemp("source"))
     return run_clean(
         [s for s in stages(source) if s.name in {"prepare", "combine", "plan", "export"}],
-        tmp_path_factory.mktemp("clean"),
+        tmp_path_factory.mktemp("clean") / "project",
     )
 
 
@@ -36,11 +36,11 @@ def left_no_trace(storm: Storm, digest: str) -> bool:
 @pytest.mark.parametrize("seed", range(int(os.environ.get("OMNI_RAY_STORMS", "1"))))
 def test_kills_of_driver_worker_and_raylet_leave_no_trace(undisturbed: Undisturbed, tmp_path: Path, seed: int) -> None:
     digest, way = undisturbed
-    storm = run_storm(way, tmp_path, seed=seed, kills={"prepare": 2, "combine": 1, "plan": 1, "export": 1})
+    storm = run_storm(way, tmp_path / "project", seed=seed, kills={"prepare": 2, "combine": 1, "plan": 1, "export": 1})
     assert left_no_trace(storm, digest)
 
 
 def test_a_lost_node_leaves_no_trace(undisturbed: Undisturbed, tmp_path: Path) -> None:
     digest, way = undisturbed
-    storm = run_node_storm(way, tmp_path, seed=0, kills={"prepare": 1})
+    storm = run_node_storm(way, tmp_path / "project", seed=0, kills={"prepare": 1})
     assert left_no_trace(storm, digest)
