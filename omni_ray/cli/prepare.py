@@ -111,6 +111,13 @@ def prepare(
             rich_help_panel=opt.SOURCE,
         ),
     ] = "",
+    chat_template: Annotated[
+        Literal["plain", "roles", "chatml"],
+        typer.Option(
+            help="text: turns of conversations as their words alone, with who speaks, or as ChatML.",
+            rich_help_panel=opt.SOURCE,
+        ),
+    ] = "plain",
     corpus_file: Annotated[
         Path | None, typer.Option(help="A Python file that defines a corpus of your own.", rich_help_panel=opt.SOURCE)
     ] = None,
@@ -234,6 +241,7 @@ def prepare(
             splits=tuple(splits or ()),
             languages=tuple(languages or ()),
             encoding=named(encoding) if encoding else "",
+            chat_template=chat_template,
             header=not no_header,
             media_root=None if media_root is None else str(media_root.absolute()),
             follow_links=follow_links,

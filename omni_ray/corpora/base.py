@@ -36,6 +36,10 @@ class Download:
     checksums: str | None = None
 
 
+CHATS = "a conversation"
+"""Among the names to look for: a corpus whose texts may be conversations, or questions with their answers."""
+
+
 @dataclass(frozen=True)
 class UnitDraft:
     """A slice of a corpus that becomes exactly one shard, as the index describes it.
@@ -84,6 +88,7 @@ class Options:
         splits: only these splits (``train-clean-100``, ``train2017``, ``validated``); empty for the default.
         languages: only these languages of corpora that have a folder for each (``de``, ``pt_br``); empty for all.
         encoding: the codec of the source's text files, where the user knows; "" finds out file by file.
+        chat_template: how the turns of conversations are written: "plain", "roles" or "chatml".
         header: whether the first row of CSV and TSV files names the columns; where not, columns are called by number.
         media_root: the folder that paths in tables are relative to; None for the table's own folder and the source.
         follow_links: follow links that lead out of the source, too.
@@ -97,6 +102,7 @@ class Options:
     splits: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     encoding: str = ""
+    chat_template: str = "plain"
     header: bool = True
     media_root: str | None = None
     follow_links: bool = False

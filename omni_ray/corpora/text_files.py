@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import CHATS, Corpus, Options, Rejected, UnitDraft
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,12 +33,13 @@ class TextFiles(Corpus):
     size = "any"
     layout = (
         ".txt files with a record a line (also .gz, .bz2, .xz, .zst), or Parquet, Arrow, JSONL, JSON, CSV or TSV files "
-        "with a column called text (any other: --columns text=NAME)"
+        "with a column called text (any other: --columns text=NAME), conversations (messages, ShareGPT), or questions with "
+        "their answers (Alpaca)"
     )
     categories = ()
     manual = "Name your folder or file with --source."
     columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "text": ("text", "content", "sentence", "document", "body"),
+        "text": ("text", "content", "sentence", "document", "body", CHATS),
         "title": ("title",),
         "url": ("url",),
         "lang": ("lang", "language"),

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from omni_ray.corpora.base import Options, Rejected
 from omni_ray.errors import NoColumn, SourceError
 from omni_ray.sources.cells import as_role, member
+from omni_ray.sources.chats import expression_of, parts_of
 from omni_ray.sources.roles import BYTES_OR_TEXT, LISTS, NOT_STRINGS, by_role, choose_columns, is_text_type
 
 if TYPE_CHECKING:
@@ -79,9 +80,10 @@ def arrow_columns(tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], o
 def arrow_slices(tree: Tree, name: str, columns: Mapping[str, str], options: Options) -> Iterator[Slice]:
     """Slices along record batches."""
     sizes = []
-    wanted = sorted({column.partition(".")[0] for column in columns.values()} | set(columns.values()))
     for batch in _batches(tree, name):
         if not isinstance(batch, pa.Schema):
+            parts = {part for column in columns.values() for part in parts_of(column, batch.schema.names)}
+            wanted = sorted({part.partition(".")[0] for part in parts} | parts)
             there = [column for column in wanted if column in batch.schema.names]
             sizes.append((batch.num_rows, batch.select(there).get_total_buffer_size()))
     if sum(count for count, _ in sizes) > _MAX_ROWS_PER_BYTE * tree.size(name):
@@ -178,9 +180,11 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _type_of(schema: pa.Schema, column: str) -> pa.DataType | None:
-    """The type of a column, or of a field within one; None for fields of a list's items."""
+    """The type of a column, or of a field within one; None for fields of a list's items, and for columns together."""
     if column in schema.names:
         return schema.field(column).type
+    if expression_of(column) is not None:
+        return None
     first, *keys = column.split(".")
     kind = schema.field(first).type
     for key in keys:
@@ -204,7 +208,8 @@ def _can_fill(role: str, kind: pa.DataType) -> bool:
 
 def _stored(schema: pa.Schema, columns: Mapping[str, str]) -> set[str]:
     """The names under which Parquet files keep the columns: fields of a list's items are read with the whole list."""
-    return {column if _type_of(schema, column) is not None else column.partition(".")[0] for column in columns.values()}
+    parts = [part for column in columns.values() for part in parts_of(column, schema.names)]
+    return {part if _type_of(schema, part) is not None else part.partition(".")[0] for part in parts}
 
 
 def _group_sizes(footer: pq.FileMetaData, columns: set[str]) -> list[tuple[int, int]]:
@@ -291,6 +296,8 @@ def _rows(
 
 def _values(batch: pa.RecordBatch, role: str, column: str, faults: dict[int, tuple[str, str]]) -> pa.Array:
     """The values of a column for a role; ``faults`` gets those that cannot be any."""
+    if role == "text" and column not in batch.schema.names and expression_of(column) is not None:
+        return _made(batch, column, faults)
     first = column if column in batch.schema.names else column.partition(".")[0]
     values = batch.column(first)
     keys = [] if first == column else column.split(".")[1:]
@@ -308,6 +315,23 @@ def _values(batch: pa.RecordBatch, role: str, column: str, faults: dict[int, tup
             made.append([] if role in LISTS else "")
             faults[row] = ("bad_row", f"column {column} holds {error}")
     return pa.array(made, pa.list_(pa.string()) if role in LISTS else pa.large_string())
+
+
+def _made(batch: pa.RecordBatch, column: str, faults: dict[int, tuple[str, str]]) -> pa.Array:
+    """Texts of several columns, or of turns."""
+    expression = expression_of(column)
+    assert expression is not None
+    firsts = {part.partition(".")[0] for part in parts_of(column, batch.schema.names)}
+    inside = batch.select(sorted(firsts))
+    inside.validate(full=True)
+    made: list[str | None] = []
+    for row, values in enumerate(inside.to_pylist()):
+        try:
+            made.append(expression.text(values))
+        except ValueError as error:
+            made.append("")
+            faults[row] = ("bad_row", str(error))
+    return pa.array(made, pa.large_string())
 
 
 def _lost(name: str, start: int, end: int, reason: str, detail: str) -> Rejected:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from omni_ray.corpora.base import Options, Rejected
 from omni_ray.sources.cells import SURROGATE
+from omni_ray.sources.chats import parts_of
 from omni_ray.sources.dialect import QUOTED, Dialect, is_whole, next_row, reader
 from omni_ray.sources.form import Form
 from omni_ray.sources.line_blocks import RANGE_BYTES, byte_ranges
@@ -49,7 +50,8 @@ def read_table(
     tree: Tree, name: str, span: Range, dialect: Dialect, columns: Mapping[str, str], form: Form
 ) -> Iterator[pa.Table | Rejected]:
     """The rows of a range of a CSV or TSV file, by role. A row must have as many fields as the header."""
-    wanted = [(column, dialect.header.index(column)) for column in set(columns.values())]
+    needed = {part for column in columns.values() for part in parts_of(column, dialect.header)}
+    wanted = [(column, dialect.header.index(column)) for column in needed]
 
     def rows(file: BinaryIO) -> Iterator[Row | Rejected]:
         skip = dialect.skip if span[0] == 0 else 0

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from omni_ray.corpora.base import Rejected
 from omni_ray.sources.cells import member
+from omni_ray.sources.chats import expression_of
 from omni_ray.sources.encoding import HINT
 from omni_ray.sources.form import Form, plain_chunks
 from omni_ray.sources.json_shapes import as_row, rows
@@ -27,7 +28,8 @@ def read_lines(
     tree: Tree, name: str, span: Range, columns: Mapping[str, str], form: Form
 ) -> Iterator[pa.Table | Rejected]:
     """The rows of a range of a JSON Lines file, by role."""
-    wanted = tuple(dict.fromkeys(columns.values()))
+    made = {column: expression_of(column) for column in columns.values()}
+    wanted = tuple({part: None for column, each in made.items() for part in (column, *(each.columns if each else ()))})
     with tree.open(name) as file:
         yield from columns_of(name, "byte", _line_rows(name, lines(file, name, span, form), wanted), columns)
 

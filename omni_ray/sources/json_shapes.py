@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from omni_ray.errors import SourceError
+from omni_ray.sources.chats import are_turns
 from omni_ray.sources.json_values import BAD_BYTE, Broken, Values
 from omni_ray.sources.packed import BrokenStream
 
@@ -205,6 +206,8 @@ def _arrays(value: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tu
 def _are_columns(value: Mapping[str, Any]) -> bool:
     """Whether the members of an object are columns: lists of one length, or objects with the same keys."""
     members = list(value.values())
+    if any(map(are_turns, members)):
+        return False
     if all(isinstance(each, list) for each in members):
         return len({len(each) for each in members}) == 1
     if all(isinstance(each, dict) for each in members):

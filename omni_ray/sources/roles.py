@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omni_ray.corpora.base import Options, Rejected
+from omni_ray.corpora.base import CHATS, Options, Rejected
 from omni_ray.errors import NoColumn, SourceError
+from omni_ray.sources.chats import chosen as chosen_chat
 from omni_ray.sources.dialect import looks_like_data
 
 REQUIRED = {
@@ -64,10 +65,12 @@ def choose_columns(
     chosen = {}
     for role, candidates in roles.items():
         named = options.columns.get(role)
-        wanted = (named,) if named else candidates
+        wanted = (named,) if named else tuple(each for each in candidates if each != CHATS)
         found = next((c for c in wanted if c in there), None) or next(
             (by_case[c.lower()] for c in wanted if c.lower() in by_case), None
         )
+        if CHATS in candidates and (found is None or named):
+            found = chosen_chat(there, named, options.chat_template) or found
         if found is not None:
             chosen[role] = found
         elif named or role in REQUIRED:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from omni_ray.corpora.base import Rejected
 from omni_ray.sources.cells import as_role, member
+from omni_ray.sources.chats import expression_of
 from omni_ray.sources.form import Form
 from omni_ray.sources.line_blocks import line_blocks
 from omni_ray.sources.roles import LISTS, REQUIRED, by_role
@@ -77,6 +78,9 @@ def columns_of(
 def _value(role: str, column: str, row: Mapping[str, Any]) -> Any:
     """A row's value for a role: a string, None, or for captions and words a list of strings."""
     value, is_there = member(row, column)
+    made = expression_of(column) if role == "text" and not is_there else None
+    if made is not None:
+        return made.text(row)
     if not is_there and role in REQUIRED:
         raise ValueError(f"no column {column}")
     try:
