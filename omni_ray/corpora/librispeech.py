@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
@@ -73,15 +72,6 @@ class LibriSpeech(Corpus):
                 f"librispeech: {tree.location} has no transcripts in a folder {' or '.join(options.splits)}; "
                 f"there are {', '.join(sorted(splits))}"
             )
-
-    def table_options(self, tables: list[str], options: Options) -> Options:
-        """The hub has the configurations ``all``, ``clean`` and ``other``, of which the first holds the others."""
-        configurations = {part for name in tables for part in name.split("/")[:-1]} & {"all", "clean", "other"}
-        is_twice = "all" in configurations and len(configurations) > 1
-        return replace(options, splits=("all",)) if is_twice and not options.splits else options
-
-    def why_unread(self, name: str) -> str:
-        return "copy" if name.endswith(".parquet") and {"clean", "other"} & set(name.split("/")) else ""
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         for folder, transcripts, audio, again in payload["chapters"]:

@@ -235,10 +235,10 @@ class AsTable(Corpus):
         from omni_ray.sources.tables import table_format, table_units
 
         options = self.corpus.table_options([name for name in tree.names() if table_format(name)], options)
+        repeated = set_repeats_aside(tree, self.corpus.columns, options, ROLES.get(self.modality))
         if self.modality == "text":
             return table_units(tree, self.corpus.columns, options)
-        set_repeats_aside(tree, self.corpus.columns, options, ROLES[self.modality])
-        return media_units(tree, self.corpus.columns, options, self.modality)
+        return media_units(tree, self.corpus.columns, options, self.modality, repeated)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:
         from omni_ray.corpora.table_rows import rows_of

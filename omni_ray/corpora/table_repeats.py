@@ -1,49 +1,90 @@
-"""Tables that only say again what others say: a list of all clips beside the lists of its splits, a folder ``all`` beside its
-parts, one table under two names. What they hold is read once; they are set aside as copies."""
+"""Tables that say again what others say: a list of all clips beside the lists of its splits, a folder ``all`` beside its
+parts, one table under two names. What they hold is read once: a table of which every row is in others is set aside as a copy,
+and of tables that hold their media, and share some rows only, the rows that came before are told apart.
+
+Rows are the same where every column that plays a role is, ids and media with it. Media inside of tables are compared by
+digest, and read only where all else is equal."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.corpora.table_rows import media_name
-from omni_ray.sources.tables import read_table_unit, table_units
+from omni_ray.sources.tables import media_are_inside, read_table_unit, table_format, table_units
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from omni_ray.sources.tree import Tree
 
 _WHOLES = ("all", "full", "combined", "complete", "default")
-"""What a folder is called that holds what its sisters hold."""
+"""What a folder or table is called that holds what its sisters hold."""
 _IN_ROWS = ("parquet", "arrow")
 _MOST_BYTES = 256 << 20
-"""Lists larger than this in all are not compared row by row."""
+"""Lists larger than this in all are compared only where one looks like a whole."""
+_NEARLY = 0.02
+"""By what share the size of a table may differ from that of those whose rows it has."""
 _CHUNK = 1 << 22
 
 Roles = Mapping[str, tuple[str, ...]]
+Keys = dict[str, dict[int, int]]
+"""Table -> row or place of a row -> a number that stands for what is in it."""
 
 
-def set_repeats_aside(tree: Tree, roles: Roles, options: Options, role: str) -> None:
-    """Set aside the tables of ``tree`` of which every row is in another one; ``role`` is that of the media."""
+def set_repeats_aside(tree: Tree, roles: Roles, options: Options, role: str | None) -> dict[str, list[int]]:
+    """Set aside the tables of ``tree`` of which every row is in others.
+
+    Args:
+        tree: the source.
+        roles, options: as for :func:`omni_ray.sources.tables.table_units`.
+        role: that of the media; None for texts.
+
+    Returns:
+        table -> numbers of the rows, media and all, that a table before it has; only of tables that hold their media.
+    """
+    if role is None and not _may_repeat(tree, {name: tree.size(name) for name in tree.names() if table_format(name)}):
+        return {}
     drafts: dict[str, list[UnitDraft]] = {}
     for draft in table_units(tree, roles, options):
         drafts.setdefault(str(draft.payload["table"]["file"]), []).append(draft)
     if len(drafts) < 2:
-        return
-    stored = {name: parts for name, parts in drafts.items() if parts[0].payload["table"]["format"] in _IN_ROWS}
-    repeats = [*_same_bytes(tree, stored), *_wholes({name: _rows(parts) for name, parts in stored.items()})]
-    repeats += _covered(tree, {name: parts for name, parts in drafts.items() if name not in stored}, role)
-    for name in repeats:
+        return {}
+    stored = [name for name, parts in drafts.items() if parts[0].payload["table"]["format"] in _IN_ROWS]
+    for name in _same_bytes(tree, stored):
         tree.set_aside(name, "copy")
+        del drafts[name]
+    holding = {
+        name: drafts[name]
+        for name in stored
+        if name in drafts and role is not None and media_are_inside(tree, drafts[name][0].payload, role)
+    }
+    lists = {name: parts for name, parts in drafts.items() if name not in holding}
+    if len(lists) > 1 and _may_repeat(tree, {name: tree.size(name) for name in lists}):
+        keys, bad = _keys_of_lists(tree, lists, role)
+        _set_covered_aside(tree, keys, [name for name in keys if name not in bad])
+    return _told_apart(tree, holding, role) if role is not None and len(holding) > 1 else {}
 
 
-def _rows(drafts: list[UnitDraft]) -> int:
-    return sum(draft.records or 0 for draft in drafts)
+def _may_repeat(tree: Tree, sizes: Mapping[str, int]) -> bool:
+    """Whether lists of these sizes are to be compared: there are some, small ones or one that looks like a whole."""
+    total = sum(sizes.values())
+    if len(sizes) < 2 or total <= _MOST_BYTES:
+        return len(sizes) > 1
+    return any(
+        _is_in_whole(name) or _stem(name) in _WHOLES or abs(2 * size - total) <= _NEARLY * size
+        for name, size in sizes.items()
+    )
 
 
-def _same_bytes(tree: Tree, names: Mapping[str, object]) -> Iterator[str]:
+def _stem(name: str) -> str:
+    return name.rpartition("/")[2].partition(".")[0].lower()
+
+
+def _same_bytes(tree: Tree, names: Iterable[str]) -> Iterator[str]:
     """Those that are another one before them, byte by byte."""
     by_size: dict[int, list[str]] = {}
     for name in sorted(names, key=lambda name: (_is_in_whole(name), name)):
@@ -66,47 +107,121 @@ def _are_equal(tree: Tree, one: str, other: str) -> bool:
     return False
 
 
-def _wholes(rows: Mapping[str, int]) -> Iterator[str]:
-    """The tables of folders that are called like a whole, and have as many rows as their sisters together."""
-    for called in _WHOLES:
-        places = {
-            "/".join(parts[:depth]) for parts in map(_parts, rows) for depth, part in enumerate(parts) if part == called
-        }
-        for place in sorted(places):
-            above = f"{place}/" if place else ""
-            sums: Counter[bool] = Counter()
-            for name, count in rows.items():
-                if name.startswith(above) and "/" in name[len(above) :]:
-                    sums[name.startswith(f"{above}{called}/")] += count
-            if sums[True] == sums[False] > 0:
-                yield from (name for name in rows if name.startswith(f"{above}{called}/"))
+def _set_covered_aside(tree: Tree, keys: Mapping[str, Iterable[int]], whole: Iterable[str]) -> set[str]:
+    """Set aside those tables of ``whole`` of which every row is in others, the folders that are called like a whole before
+    their parts, and lists before longer ones; gives their names."""
+    sets = {name: set(each) for name, each in keys.items()}
+    coverable = {name for name in whole if sets[name]}
+    parts = set().union(*(each for name, each in sets.items() if not _is_in_whole(name)))
+    covered = {name for name in coverable if _is_in_whole(name) and sets[name] <= parts}
+    seen: set[int] = set()
+    for name in sorted(sets.keys() - covered, key=lambda name: (-len(sets[name]), name)):
+        if name in coverable and sets[name] <= seen:
+            covered.add(name)
+        seen |= sets[name]
+    for name in sorted(covered):
+        tree.set_aside(name, "copy")
+    return covered
 
 
-def _parts(name: str) -> list[str]:
-    return name.split("/")[:-1]
-
-
-def _covered(tree: Tree, drafts: Mapping[str, list[UnitDraft]], role: str) -> Iterator[str]:
-    """Lists of which every row is in longer ones: the same media, the same text."""
-    if len(drafts) < 2 or sum(map(tree.size, drafts)) > _MOST_BYTES:
-        return
-    keys = {name: _keys(tree, name, parts, role) for name, parts in drafts.items()}
-    seen: set[bytes] = set()
-    for name in sorted(keys, key=lambda name: (-len(keys[name]), name)):
-        if keys[name] and keys[name] <= seen:
-            yield name
-        seen |= keys[name]
-
-
-def _keys(tree: Tree, name: str, drafts: list[UnitDraft], role: str) -> set[bytes]:
-    found = set()
-    for draft in drafts:
-        for item in read_table_unit(tree, draft.payload):
+def _keys_of_lists(
+    tree: Tree, drafts: Mapping[str, list[UnitDraft]], role: str | None
+) -> tuple[dict[str, set[int]], set[str]]:
+    """What is in the rows of lists and texts, and those of them with rows that cannot be read: no others cover them."""
+    keys: dict[str, set[int]] = {}
+    bad: set[str] = set()
+    for name, parts in drafts.items():
+        keys[name] = set()
+        for item in (item for draft in parts for item in read_table_unit(tree, draft.payload)):
             if isinstance(item, Rejected):
-                found.add(f"{name} {item.where}".encode())  # like no other: the list is not covered
+                bad.add(name)
                 continue
-            for row in item.drop_columns(["id", "where"]).to_pylist():
-                value = row.pop(role)
+            has_id = role is None and "id" in parts[0].payload["table"]["columns"]
+            for row in item.drop_columns(["where"] if has_id else ["id", "where"]).to_pylist():
+                value = row.pop(role) if role is not None else ""
                 media = media_name(tree, name, value) if isinstance(value, str) else f"{name}: {value}"
-                found.add(blake2b(f"{media}\0{sorted(row.items())}".encode("utf-8", "replace"), digest_size=8).digest())
-    return found
+                keys[name].add(_key(media, row))
+    return keys, bad
+
+
+def _key(media: str, row: Mapping[str, Any]) -> int:
+    return _number(f"{media}\0{sorted(row.items())}".encode("utf-8", "replace"))
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(blake2b(data, digest_size=8).digest())
+
+
+def _told_apart(tree: Tree, drafts: Mapping[str, list[UnitDraft]], role: str) -> dict[str, list[int]]:
+    """Of tables that hold their media: those that others cover are set aside, and the repeated rows of the others given."""
+    keys = _shared(tree, drafts, role)
+    whole = [name for name in keys if len(keys[name]) == sum(draft.records or 0 for draft in drafts[name])]
+    covered = _set_covered_aside(tree, {name: rows.values() for name, rows in keys.items()}, whole)
+    again: dict[str, list[int]] = {}
+    seen: set[int] = set()
+    for name in drafts:
+        if name in covered:
+            continue
+        rows = keys[name]
+        found = sorted(row for row, key in rows.items() if key in seen)
+        if found:
+            again[name] = found
+        seen.update(rows.values())
+    return again
+
+
+def _shared(tree: Tree, drafts: Mapping[str, list[UnitDraft]], role: str) -> Keys:
+    """The rows of which there are some in several tables."""
+    keys = {name: dict(_without_media(tree, parts, role)) for name, parts in drafts.items()}
+    keys = _in_several(keys)
+    for name, rows in keys.items():
+        media = dict(_media(tree, drafts[name], role, rows)) if rows else {}
+        keys[name] = {row: _number(b"%d %d" % (rows[row], media[row])) for row in rows if row in media}
+    return _in_several(keys)
+
+
+def _in_several(keys: Keys) -> Keys:
+    count = Counter(key for rows in keys.values() for key in set(rows.values()))
+    return {name: {row: key for row, key in rows.items() if count[key] > 1} for name, rows in keys.items()}
+
+
+def _without_media(tree: Tree, drafts: Iterable[UnitDraft], role: str) -> Iterator[tuple[int, int]]:
+    """The number of each row that can be read, and what is in it besides its media."""
+    for draft in drafts:
+        table = draft.payload["table"]
+        columns = {each: column for each, column in table["columns"].items() if each != role}
+        unnamed = ["where"] if "id" in columns else ["id", "where"]
+        for item in read_table_unit(tree, {"table": {**table, "columns": columns}}):
+            if not isinstance(item, Rejected):
+                for row, values in zip(_rows(item), item.drop_columns(unnamed).to_pylist(), strict=True):
+                    yield row, _key("", values)
+
+
+def _media(tree: Tree, drafts: Iterable[UnitDraft], role: str, rows: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """A number for the media of each of ``rows``."""
+    wanted = sorted(rows)
+    for draft in drafts:
+        table = draft.payload["table"]
+        there = [row for row in wanted if table["start"] <= row < table["end"]]
+        if not there:
+            continue
+        among = set(there)
+        part = {"start": there[0], "end": there[-1] + 1, "columns": {role: table["columns"][role]}}
+        for item in read_table_unit(tree, {"table": {**table, **part}}):
+            if isinstance(item, Rejected):
+                continue
+            for row, value in zip(_rows(item), item[role], strict=True):
+                if row in among:
+                    yield row, _number(_bytes_of(value.as_py()))
+
+
+def _rows(item: pa.Table) -> list[int]:
+    """The numbers that rows have in their table."""
+    return [int(where.rpartition(" ")[2]) for where in item["where"].to_pylist()]
+
+
+def _bytes_of(value: Any) -> bytes:
+    """What stands for a media column's value: the bytes, where it has them."""
+    if isinstance(value, Mapping) and value.get("bytes") is not None:
+        value = value["bytes"]
+    return value if isinstance(value, bytes) else repr(value).encode("utf-8", "replace")

@@ -7,7 +7,8 @@ the table. Media that a table only names are among the unit's inputs, so that a 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +32,15 @@ _TEXT_SHARE = 16
 
 
 def media_units(
-    tree: Tree, roles: Mapping[str, tuple[str, ...]], options: Options, modality: str
+    tree: Tree,
+    roles: Mapping[str, tuple[str, ...]],
+    options: Options,
+    modality: str,
+    repeated: Mapping[str, Sequence[int]] = {},
 ) -> Iterator[UnitDraft]:
     """Units of every table in the tree, for :func:`read_slice`, in the order of the files' names.
+
+    ``repeated`` are rows of tables that hold their media which came before, by table.
 
     Raises:
         SourceError: a required column is missing, or a file is not what its name says.
@@ -53,7 +60,8 @@ def media_units(
         is_whole = first.payload["table"]["format"] in _IN_ROWS
         if is_whole and media_are_inside(tree, first.payload, ROLES[modality]):
             for draft in itertools.chain([first], drafts):
-                yield from _parts(draft, options.records_per_unit(ROWS_PER_UNIT[modality]))
+                rows = repeated.get(_file(draft), ())
+                yield from _parts(draft, options.records_per_unit(ROWS_PER_UNIT[modality]), rows)
         else:
             for draft in itertools.chain([first], drafts) if is_whole else ranges:
                 yield from _windows(tree, draft, options, modality, seen)
@@ -62,6 +70,8 @@ def media_units(
 def read_slice(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Rejected]:
     """The rows of one unit of :func:`media_units`, as :func:`omni_ray.sources.tables.read_table_unit` gives them."""
     items = read_table_unit(tree, payload)
+    if "repeated" in payload:
+        items = _without(items, payload["table"]["file"], payload["repeated"])
     if "rows" not in payload:
         yield from items
         return
@@ -83,18 +93,39 @@ def read_slice(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Re
             return
 
 
+def _without(items: Iterable[pa.Table | Rejected], file: str, repeated: Iterable[int]) -> Iterator[pa.Table | Rejected]:
+    """The rows but those that another table has."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    places = pa.array([f"{file}, row {row}" for row in repeated])
+    for item in items:
+        if isinstance(item, Rejected):
+            yield item
+            continue
+        is_again = pc.is_in(item["where"], places)
+        again = item.select(["id", "where"]).filter(is_again)
+        for row in again.to_pylist():
+            yield Rejected(row["id"], row["where"], "duplicate_id", "another table has the same row")
+        if len(again) < len(item):
+            yield item.filter(pc.invert(is_again))
+
+
 def _file(draft: UnitDraft) -> str:
     return str(draft.payload["table"]["file"])
 
 
-def _parts(draft: UnitDraft, wanted: int) -> Iterator[UnitDraft]:
-    """Equal parts of a draft whose range is one of rows."""
+def _parts(draft: UnitDraft, wanted: int, repeated: Sequence[int]) -> Iterator[UnitDraft]:
+    """Equal parts of a draft whose range is one of rows, some of them ``repeated``."""
     table = draft.payload["table"]
     start, end = table["start"], table["end"]
     count = max(1, -(-(end - start) // wanted))
     cuts = [start + (end - start) * part // count for part in range(count + 1)]
     for low, high in itertools.pairwise(cuts):
-        yield UnitDraft({"table": {**table, "start": low, "end": high}}, draft.inputs, high - low, high - low)
+        payload: dict[str, Any] = {"table": {**table, "start": low, "end": high}}
+        again = list(repeated[bisect_left(repeated, low) : bisect_left(repeated, high)])
+        payload |= {"repeated": again} if again else {}
+        yield UnitDraft(payload, draft.inputs, high - low, high - low)
 
 
 def _windows(tree: Tree, draft: UnitDraft, options: Options, modality: str, seen: Seen) -> Iterator[UnitDraft]:

@@ -49,6 +49,7 @@ class TextFiles(Corpus):
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         """Byte ranges of line files, then slices of tables."""
+        from omni_ray.corpora.table_repeats import set_repeats_aside
         from omni_ray.sources.copies import names_once
         from omni_ray.sources.line_blocks import line_ranges
         from omni_ray.sources.nameless import content_of
@@ -59,6 +60,7 @@ class TextFiles(Corpus):
                 for part in line_ranges(tree, name, options):
                     expected = 1 + ((part["end"] or tree.size(name)) - part["start"]) // _BYTES_PER_LINE
                     yield UnitDraft(part, (name,), samples=expected)
+        set_repeats_aside(tree, self.columns, options, None)
         yield from table_units(tree, self.columns, options)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:

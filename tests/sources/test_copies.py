@@ -11,9 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from omni_ray.corpora import table_repeats
 from omni_ray.corpora.audio_files import AudioFiles
 from omni_ray.corpora.base import Corpus, Options, Rejected
+from omni_ray.corpora.librispeech import LibriSpeech
 from omni_ray.corpora.locate import locate
+from omni_ray.corpora.text_files import TextFiles
 from omni_ray.sources import copies
 from omni_ray.sources.copies import names_once
 from omni_ray.sources.mediawiki import told_twice
@@ -120,3 +123,52 @@ def test_a_table_under_two_names(tmp_path: Path) -> None:
     put(tmp_path, "data/train (1).parquet", (tmp_path / "source/data/train.parquet").read_bytes())
     kept, _, files = texts(tmp_path, AudioFiles())
     assert len(kept) == 2 and files.unread[0].reason == "copy"
+
+
+@pytest.mark.parametrize("corpus", [AudioFiles(), LibriSpeech()])
+def test_of_a_folder_that_is_not_all_there_each_row_is_read_once(tmp_path: Path, corpus: Corpus) -> None:
+    parquet(tmp_path, "all/train.clean.100/0000.parquet", range(3))
+    parquet(tmp_path, "clean/train.100/0000.parquet", range(5))
+    parquet(tmp_path, "other/train.500/0000.parquet", range(5, 7))
+    kept, rejected, files = texts(tmp_path, corpus)
+    assert kept == [f"Text {number}." for number in range(7)] and not rejected
+    assert [(group.reason, group.count) for group in files.unread] == [("copy", 1)]
+    parquet(tmp_path, "all/train.clean.100/0000.parquet", range(3, 9))
+    kept, rejected, files = texts(tmp_path, corpus)
+    assert sorted(kept) == [f"Text {number}." for number in range(9)]
+    assert rejected == ["duplicate_id"] * 2 and [group.reason for group in files.unread] == ["copy"]
+
+
+def test_rows_of_one_id_and_text_and_other_media_are_all_read(tmp_path: Path) -> None:
+    for speaker, first in (("bdl", 0), ("slt", 10)):
+        audio = [{"bytes": clip(first + number), "path": f"{number}.flac"} for number in range(3)]
+        rows = {"id": list("012"), "audio": audio, "text": [f"Text {n}." for n in range(3)]}
+        path = tmp_path / "source" / speaker / "0.parquet"
+        path.parent.mkdir(parents=True)
+        pq.write_table(pa.table(rows), path)
+    kept, rejected, files = texts(tmp_path, AudioFiles())
+    assert len(kept) == 6 and not rejected and not files.unread
+
+
+def test_rows_without_ids_are_told_apart_by_their_media(tmp_path: Path) -> None:
+    for name, numbers in (("a.parquet", (0, 1, 2)), ("b.parquet", (2, 3, 1))):
+        (tmp_path / "source").mkdir(exist_ok=True)
+        rows = {"audio": [clip(number) for number in numbers], "text": ["Yes."] * 3}
+        pq.write_table(pa.table(rows), tmp_path / "source" / name, row_group_size=1)
+    kept, rejected, _ = texts(tmp_path, AudioFiles())
+    assert len(kept) == 4 and rejected == ["duplicate_id"] * 2
+
+
+@pytest.mark.parametrize("most", [1 << 20, 1])
+def test_texts_of_splits_beside_all_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(table_repeats, "_MOST_BYTES", most)
+    rows = [b'{"text": "A longer text, number %d."}\n' % number for number in range(8)]
+    put(tmp_path, "all.jsonl", b"".join(rows))
+    put(tmp_path, "test.jsonl", b"".join(rows[:2]))
+    put(tmp_path, "train.jsonl", b"".join(rows[2:]))
+    found = locate(TextFiles(), tmp_path, str(tmp_path / "source"), Options(), cache=tmp_path / "cache")
+    assert [draft.inputs for draft in found.drafts] == [("all.jsonl",)]
+    assert [(group.reason, group.count) for group in found.files().unread] == [("copy", 2)]
+    put(tmp_path, "all.jsonl", b"".join([*rows[:7], b'{"text": "Another text of that length."}\n']))
+    found = locate(TextFiles(), tmp_path, str(tmp_path / "source"), Options(), cache=tmp_path / "cache")
+    assert {draft.inputs for draft in found.drafts} == {("all.jsonl",), ("train.jsonl",)}
