@@ -4,7 +4,8 @@ On a file system it is an advisory lock (flock, which NFS carries to its server)
 dies, however it dies. An object store has no locks: there every run puts a claim of its own beside the shards, renews it
 while it works, and then looks for claims of others. S3 and GCS list what was written before, so of two that come at the
 same time at least one sees the other; where both do, both stop. A claim that was not renewed for some minutes, by the
-store's own clock, is a dead holder's. A holder that could not renew it for so long, or finds it gone, stops.
+store's own clock, is a dead holder's. A holder that could not renew it for so long, or finds that another run took the store
+over (:mod:`omni_ray.fence`), stops.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from omni_ray.storage import write_atomic
 if TYPE_CHECKING:
     from omni_ray.storage import Storage
 
+_CLAIMS = ".claims"
 RENEW_S = 60.0
 EXPIRES_S = 600.0
 """A claim's age, since it was last renewed, from which on its holder is taken for dead."""
@@ -82,7 +84,7 @@ def claim(storage: Storage, state_folder: Path, what: str, run: str) -> Iterator
     whoever holds the lease of its root. A copy of a root is another root.
 
     Args:
-        storage: the store.
+        storage: the store, fenced.
         state_folder: of the root; its identity is kept there.
         what: as for :func:`lease`.
         run: the run's own number.
@@ -91,7 +93,7 @@ def claim(storage: Storage, state_folder: Path, what: str, run: str) -> Iterator
         OmniError: another run is at work there; or the claim was lost, which ends the block as Ctrl-C would where it
             runs in the main thread, and is said when it ends by itself where it does not.
     """
-    claims = storage.child(".claims")
+    claims = storage.child(_CLAIMS)
     mine = f"{run}.json"
     ours = _Claim(_holder(what), _root_identity(state_folder), identity(os.getpid()))
     claims.write(mine, ours.as_json())
@@ -106,20 +108,16 @@ def claim(storage: Storage, state_folder: Path, what: str, run: str) -> Iterator
                 f"{storage.shown}: {other.holder} is at work here; wait for it, or choose another --store"
             ) from None
         claims.delete(name)
-    keeper = _Keeper(claims, mine, ours.as_json())
+    keeper = _Keeper(storage, mine, ours.as_json())
     try:
         yield
     except KeyboardInterrupt:
-        if not keeper.is_lost:
+        if keeper.loss is None:
             raise
     finally:
         keeper.stop()
-    if keeper.is_lost:
-        raise OmniError(
-            f"{storage.shown}: could not be reached for too long to be sure that no other run is at work there; "
-            "run the same command again to go on",
-            exit_code=FALLS_SHORT,
-        )
+    if keeper.loss is not None:
+        raise keeper.loss
 
 
 @dataclass(frozen=True)
@@ -156,40 +154,48 @@ class _Claim:
 class _Keeper:
     """Renews a claim until it is stopped, in a thread; interrupts the main thread where the claim is lost."""
 
-    def __init__(self, claims: Storage, name: str, text: bytes) -> None:
-        self._claims, self._name, self._text = claims, name, text
-        self._stop, self._lost = threading.Event(), threading.Event()
+    def __init__(self, storage: Storage, name: str, text: bytes) -> None:
+        self._storage, self._claims = storage, storage.child(_CLAIMS)
+        self._name, self._text = name, text
+        self.loss: OmniError | None = None
+        """Why another run may be at work by now; None as long as none can be."""
+        self._stop = threading.Event()
         self._holder = threading.current_thread()
         self._thread = threading.Thread(target=self._renew, daemon=True)
         self._thread.start()
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether another run may be at work by now."""
-        return self._lost.is_set()
 
     def stop(self) -> None:
         """Give the claim back, where it still is ours."""
         self._stop.set()
         self._thread.join()
-        if not self.is_lost:
+        if self.loss is None:
             with suppress(OSError):
                 self._claims.delete(self._name)
 
     def _renew(self) -> None:
         renewed = time.monotonic()
-        while not self._stop.wait(RENEW_S):
-            with suppress(OSError):  # the next one may come through; there are ten before it expires
-                if self._name not in self._claims.times():
-                    break
+        loss = None
+        while loss is None and not self._stop.wait(RENEW_S):
+            try:
                 self._claims.write(self._name, self._text)
                 renewed = time.monotonic()
-            if time.monotonic() - renewed > EXPIRES_S - RENEW_S:
-                break
+            except OSError:  # the next one may come through; there are ten before it expires
+                if time.monotonic() - renewed > EXPIRES_S - RENEW_S:
+                    loss = _out_of_reach(self._storage)
+            except OmniError as error:  # the fence's
+                loss = error
         if not self._stop.is_set():
-            self._lost.set()
+            self.loss = loss
             if self._holder is threading.main_thread() and self._holder.ident is not None:
                 signal.pthread_kill(self._holder.ident, signal.SIGINT)
+
+
+def _out_of_reach(storage: Storage) -> OmniError:
+    return OmniError(
+        f"{storage.shown}: could not be reached for too long to be sure that no other run is at work there; "
+        "run the same command again to go on",
+        exit_code=FALLS_SHORT,
+    )
 
 
 def _holder(what: str) -> str:

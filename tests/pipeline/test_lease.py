@@ -15,7 +15,8 @@ import pytest
 
 from omni_ray import api
 from omni_ray.corpora.base import Options
-from omni_ray.errors import OmniError
+from omni_ray.errors import OmniError, StorageError
+from omni_ray.fence import FOLDER
 from omni_ray.pipeline import lease as leases
 from omni_ray.pipeline.store import Store
 from omni_ray.storage import Storage
@@ -113,30 +114,56 @@ def test_a_claim_is_renewed_while_it_is_held(tmp_path: Path, bucket: str, monkey
     assert len(set(written) - {"run"}) == 1
 
 
-@pytest.mark.parametrize("how", ["taken", "unreachable"])
+def overtake(shelf: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another run does that holds our claim for a dead one's; ours may be in the middle of being renewed."""
+    claims = shelf.child(".claims")
+    for name in claims.files():
+        claims.delete(name)
+    shelf.child(FOLDER).write("run", b"another")
+
+
+def cut_off(shelf: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(storage: Storage, name: str, data: bytes) -> None:
+        raise StorageError("no route to host")
+
+    monkeypatch.setattr(leases, "EXPIRES_S", 0.0)
+    monkeypatch.setattr(Storage, "write", unreachable)
+
+
+@pytest.mark.parametrize(
+    ("lose", "said"), [(overtake, "another run took over"), (cut_off, "could not be reached for too long")]
+)
 def test_a_holder_that_lost_its_claim_stops(
-    tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch, how: str
+    tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch, lose: Callable[..., None], said: str
 ) -> None:
-    shelf = Storage(bucket).child(how)
+    shelf = Storage(bucket).child(lose.__name__)
     monkeypatch.setattr(leases, "RENEW_S", 0.01)
-    with (
-        pytest.raises(OmniError, match="could not be reached for too long") as caught,
-        Store(tmp_path, shelf.uri).lease("omni-ray prepare"),
-    ):
-        claims = shelf.child(".claims")
-        if how == "taken":
-            [mine] = claims.files()
-            claims.delete(mine)
-        else:
-            monkeypatch.setattr(leases, "EXPIRES_S", 0.0)
-            monkeypatch.setattr(Storage, "times", unreachable)
+    store = Store(tmp_path, shelf.uri)
+    with pytest.raises(OmniError, match=said) as caught, store.lease("omni-ray prepare"):
+        lose(shelf, monkeypatch)
         threading.Event().wait(60)
         raise AssertionError("it went on")
     assert caught.value.exit_code == 1
 
 
-def unreachable(storage: Storage) -> dict[str, float]:
-    raise OSError("no route to host")
+def test_a_store_out_of_reach_for_a_moment_costs_no_claim(
+    tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "RENEW_S", 0.01)
+    write, tries = Storage.write, []
+    is_renewed = threading.Event()
+
+    def unreachable_twice(self: Storage, name: str, data: bytes) -> None:
+        tries.append(name)
+        if len(tries) in {3, 4}:
+            raise StorageError("no route to host")
+        write(self, name, data)
+        if len(tries) > 5:
+            is_renewed.set()
+
+    monkeypatch.setattr(Storage, "write", unreachable_twice)
+    with Store(tmp_path, Storage(bucket).child("moment").uri).lease("omni-ray prepare"):
+        assert is_renewed.wait(60)
 
 
 @pytest.mark.usefixtures("ray_here", "subtitles_file")
