@@ -99,6 +99,20 @@ def write_atomic(path: str | Path, data: bytes | memoryview, *, sync: bool = Tru
         file.write(data)
 
 
+def _link(path: Path, new: Path) -> None:
+    """Have the file ``path`` be called ``new``, too; whole or not at all."""
+    new.parent.mkdir(parents=True, exist_ok=True)
+    temporary = new.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:12]}-{new.name}"[:250])
+    try:
+        os.link(path, temporary)
+        os.replace(temporary, new)
+    except OSError:  # a file system without links
+        write_atomic(new, path.read_bytes())
+    finally:
+        temporary.unlink(missing_ok=True)  # renaming one name of a file to another one leaves both
+    sync_folder(new.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Have the names in ``folder`` on the disk (fsync)."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -128,7 +142,7 @@ class Storage:
 
     def __init__(self, uri: str | Path, fence: Fence | None = None) -> None:
         self.uri = str(uri)
-        self._fence = fence
+        self.fence = fence
         self.is_local = "://" not in self.uri or self.uri.startswith("file://")
         self.local_root = Path(self.uri.removeprefix("file://")).absolute() if self.is_local else None
         self._remote: tuple[FileSystem, str] | None = None
@@ -144,7 +158,7 @@ class Storage:
     def child(self, name: str) -> Storage:
         """The storage of a folder inside this one."""
         path, question, query = self.uri.partition("?") if not self.is_local else (self.uri, "", "")
-        return Storage(f"{path.rstrip('/')}/{name}{question}{query}", self._fence)
+        return Storage(f"{path.rstrip('/')}/{name}{question}{query}", self.fence)
 
     def _filesystem(self) -> tuple[FileSystem, str]:
         if self._remote is None:
@@ -178,8 +192,18 @@ class Storage:
                 stream.write(data)
 
     def _permit(self) -> None:
-        if self._fence is not None:
-            self._fence.check()
+        if self.fence is not None:
+            self.fence.check()
+
+    def copy_to(self, name: str, other: Storage, new: str) -> None:
+        """Commit the bytes under ``name`` as ``new`` in another folder of the same store; on a disk that has links, as one."""
+        self._permit()
+        if self.is_local:
+            _link(self._local(name), other._local(new))
+            return
+        with self._remotely():
+            filesystem, path = self._remote_path(name)
+            filesystem.copy_file(path, other._remote_path(new)[1])
 
     def read(self, name: str) -> bytes:
         """All bytes under ``name``. Raises FileNotFoundError."""

@@ -1,9 +1,10 @@
 """The store of committed shards, and what it says about itself.
 
-``data/shards/<modality>/<corpus>/`` holds, for unit N, ``part-N.parquet`` (the samples), ``part-N.quarantine.parquet``
-(where there is anything in it) and ``part-N.json`` (the manifest). The manifest is written last: it is the commit.
-``corpus.json`` beside them says which units the corpus has and how many samples were asked for. Everything a
-later step needs (materialize, status, verify, plan) is read from here, never from the source.
+``data/shards/<modality>/<corpus>/`` holds, for unit N, ``part-N.parquet`` (the samples) and nothing else;
+``data/shards/accounts/<modality>/<corpus>/`` holds ``part-N.quarantine.parquet`` (where there is anything in it) and
+``part-N.json`` (the manifest). The manifest is written last: it is the commit. ``corpus.json`` beside it says which units
+the corpus has and how many samples were asked for. Everything a later step needs (materialize, status, verify, plan) is
+read from here, never from the source.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 
 from omni_ray.errors import OmniError
 from omni_ray.fence import FOLDER, Fence
+from omni_ray.pipeline.corpus_folder import CorpusFolder, corpus_names
 from omni_ray.pipeline.lease import claim, lease, new_run
 from omni_ray.reasons import is_fault
 from omni_ray.storage import Storage, local_folder, remove_temporaries
@@ -230,7 +232,7 @@ class Summary:
 class CorpusStore:
     """The shards of one corpus. Manifests are read once, and again where their files have another size."""
 
-    def __init__(self, storage: Storage, modality: str, name: str) -> None:
+    def __init__(self, storage: CorpusFolder, modality: str, name: str) -> None:
         self.storage = storage
         self.modality = modality
         self.name = name
@@ -244,7 +246,7 @@ class CorpusStore:
             return None
         except (ValueError, KeyError, TypeError) as error:
             raise OmniError(
-                f"{self.storage.shown}/{CORPUS_FILE} is not readable ({error}); run the same `omni-ray prepare {self.modality}` again with --reset"
+                f"{self.storage.accounts.shown}/{CORPUS_FILE} is not readable ({error}); run the same `omni-ray prepare {self.modality}` again with --reset"
             ) from error
 
     @property
@@ -304,6 +306,7 @@ class CorpusStore:
         That includes files without a manifest, of whatever unit: their writer, or their removal, was killed.
         """
         self.storage.remove_temporaries()
+        self.storage.part_accounts()
         files = self.storage.files()
         committed = self._committed(files)
         fresh = {
@@ -337,9 +340,10 @@ class CorpusStore:
         for unit in range(state.required):
             manifest = committed.get(unit)
             if manifest is None:
+                gone = f", or remove {self.storage.accounts.shown} if the corpus is not wanted any more"
                 raise OmniError(
                     f"{self.name}: unit {unit} of {state.required} is not committed; "
-                    f"run the same `omni-ray prepare {self.modality}` again to finish it"
+                    f"run the same `omni-ray prepare {self.modality}` again to finish it{'' if committed else gone}"
                 )
             if state.cut is not None and unit > state.cut.unit:
                 return
@@ -473,14 +477,18 @@ class Store:
     def corpus(self, modality: str, name: str) -> CorpusStore:
         """The shards of one corpus, whether or not there are any yet; the same object every time."""
         if (modality, name) not in self._corpora:
-            self._corpora[modality, name] = CorpusStore(self.storage.child(modality).child(name), modality, name)
+            self._corpora[modality, name] = CorpusStore(CorpusFolder(self.storage, (modality, name)), modality, name)
         return self._corpora[modality, name]
+
+    def names(self, modality: str) -> list[str]:
+        """Of every corpus of which there is anything, sorted."""
+        return corpus_names(self.storage, (modality,))
 
     def corpora(self, modality: str | None = None) -> list[CorpusStore]:
         """Every corpus with a state, by modality and then name."""
         found = []
         for each in MODALITIES if modality is None else (modality,):
-            for name in self.storage.child(each).folders():
+            for name in self.names(each):
                 corpus = self.corpus(each, name)
                 if corpus.state() is not None:
                     found.append(corpus)

@@ -37,7 +37,7 @@ def check_whole(storage: Storage, unit: int, file: Written, corpus: str, modalit
         return
     is_cleaned = storage.shown.rstrip("/").endswith(f"/cleaned/{modality}/{corpus}")
     storage.delete(f"{part_name(unit)}.json")
-    if ".rules." in file.file:
+    if is_cleaned:  # which may be a link to what the rules left
         storage.delete(f"{part_name(unit)}.rules.json")
     again = f"`omni-ray clean {modality}`" if is_cleaned else f"the same `omni-ray prepare {modality}` again"
     raise OmniError(

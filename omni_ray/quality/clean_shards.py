@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from omni_ray.errors import OmniError
 from omni_ray.modalities.registry import modality as modality_of
+from omni_ray.pipeline.corpus_folder import CorpusFolder
 from omni_ray.pipeline.engine import Runner, on_ray
 from omni_ray.pipeline.parts import Part, read_rows, training_parts
 from omni_ray.pipeline.progress import Reporter
@@ -37,6 +38,9 @@ from omni_ray.quality.preset import PRESETS, Settings
 from omni_ray.quality.resolved import kinds_wanted, resolved_rules
 from omni_ray.quality.rules import Mask
 from omni_ray.storage import Storage
+
+_LAYOUT = 2
+"""Raised where the files of cleaned shards get other names or places: they are then made again, of what the rules left."""
 
 
 def clean_shards(
@@ -105,7 +109,7 @@ class _Shard:
     modality: str
     unit: int
     part: Part | None
-    storage: Storage
+    storage: CorpusFolder
     settings: Settings
     fingerprint: str
 
@@ -243,16 +247,14 @@ def _drop_duplicates(
     todo = []
     for number, (shard, manifest) in enumerate(zip(shards, ruled, strict=True)):
         mark = found.marks[number] if found else ""
-        fingerprint = digest([manifest.shard.sha256, manifest.fingerprint, mark])
+        fingerprint = digest([manifest.shard.sha256, manifest.fingerprint, mark, _LAYOUT])
         stem = part_name(shard.unit)
         if made.manifest(shard, stem, fingerprint) is not None:
             continue
         if mark:
             todo.append(_Unique(shard, number, manifest, fingerprint))
             continue
-        shard.storage.write(f"{stem}.json", replace(manifest, fingerprint=fingerprint).as_json())
-        for name in (f"{stem}.parquet", f"{stem}.removed.parquet"):
-            shard.storage.delete(name)
+        _link_ruled(shard, manifest, fingerprint)
     if todo and found:
         title = f"{modality}: without duplicates"
         reporter.begin(title, len(todo), stage="clean")
@@ -260,6 +262,15 @@ def _drop_duplicates(
             reporter.advance(title, kept=left, lost=lost)
     reporter.end()
     _empty(scratch)
+
+
+def _link_ruled(shard: _Shard, ruled: Manifest, fingerprint: str) -> None:
+    """Commit a shard without duplicates: it is what the rules left."""
+    stem = part_name(shard.unit)
+    shard.storage.link(ruled.shard.file, f"{stem}.parquet")
+    shard.storage.delete(f"{stem}.removed.parquet")
+    manifest = replace(ruled, shard=replace(ruled.shard, file=f"{stem}.parquet"), fingerprint=fingerprint)
+    shard.storage.write(f"{stem}.json", manifest.as_json())
 
 
 def _empty(scratch: Storage) -> None:

@@ -1,9 +1,10 @@
 """Cleaned shards, beside the committed ones.
 
 ``<shards>/cleaned/<modality>/cleaning.json`` says how the modality is cleaned and which shards that was done to; below
-it each corpus has, for unit N, ``part-N.rules.*`` (what the rules left) and ``part-N.json``, the manifest of what is left
-once duplicates are gone too: it names ``part-N.parquet``, or the rules' own file where no duplicate was in it. Committed
-shards are never touched, so that cleaning can be changed or taken back at any time.
+it each corpus has, for unit N, ``part-N.parquet``: what is left once duplicates are gone too, a link to the rules' own file
+where no duplicate was in it. ``<shards>/accounts/cleaned/<modality>/<corpus>/`` has ``part-N.rules.*`` (what the rules
+left) and ``part-N.json``, the manifest. Committed shards are never touched, so that cleaning can be changed or taken back
+at any time.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from functools import cached_property
 from typing import Any
 
 from omni_ray.errors import OmniError
+from omni_ray.pipeline.corpus_folder import CorpusFolder, corpus_names
 from omni_ray.pipeline.store import MODALITIES, CorpusState, CorpusStore, Manifest, Store, Summary
 from omni_ray.quality.preset import Settings
 
@@ -87,6 +89,10 @@ class Cleaning:
         for name in ("_saved", "is_fresh"):
             self.__dict__.pop(name, None)
 
+    def folder(self, name: str) -> CorpusFolder:
+        """Where the cleaned shards of a corpus lie."""
+        return CorpusFolder(self.store.storage, (_FOLDER, self.modality, name))
+
     def corpora(self) -> list[CleanedCorpus]:
         """Every prepared corpus, cleaned."""
         return [CleanedCorpus(corpus, self) for corpus in self.store.corpora(self.modality)]
@@ -105,6 +111,7 @@ class Cleaning:
         self.storage.remove_temporaries()
         for corpus in self.corpora():
             corpus.storage.remove_temporaries()
+            corpus.storage.part_accounts()
             for file in corpus.storage.files():
                 made = _MADE_HERE.fullmatch(file)
                 if made and (corpus.name, int(made[1])) not in wanted:
@@ -112,9 +119,9 @@ class Cleaning:
 
     def remove_others(self, names: tuple[str, ...]) -> None:
         """Remove what was cleaned of corpora that are not among ``names``."""
-        for name in self.storage.folders():
+        for name in corpus_names(self.store.storage, (_FOLDER, self.modality)):
             if name not in names:
-                folder = self.storage.child(name)
+                folder = self.folder(name)
                 for file in folder.files():
                     if _MADE_HERE.fullmatch(file):
                         folder.delete(file)
@@ -125,7 +132,7 @@ class CleanedCorpus(CorpusStore):
     """The cleaned shards of one corpus; reads like committed ones. ``records`` of its manifests are samples."""
 
     def __init__(self, prepared: CorpusStore, cleaning: Cleaning) -> None:
-        super().__init__(cleaning.storage.child(prepared.name), prepared.modality, prepared.name)
+        super().__init__(cleaning.folder(prepared.name), prepared.modality, prepared.name)
         self.prepared = prepared
         self._cleaning = cleaning
 

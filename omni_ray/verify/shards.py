@@ -143,8 +143,7 @@ class ShardHash(Piece):
 
 def corpora_of(store: Store, modality: str) -> list[CorpusStore]:
     """Every corpus of ``modality`` with a corpus.json, readable or not, by name; cleaned, where the modality is."""
-    folder = store.storage.child(modality)
-    corpora = [store.corpus(modality, name) for name in folder.folders()]
+    corpora = [store.corpus(modality, name) for name in store.names(modality)]
     prepared = [corpus for corpus in corpora if CORPUS_FILE in corpus.storage.files()]
     cleaning = Cleaning(store, modality)
     return prepared if cleaning.settings is None else [CleanedCorpus(corpus, cleaning) for corpus in prepared]

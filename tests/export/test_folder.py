@@ -112,7 +112,7 @@ def test_a_kill_between_the_two_renames_loses_nothing(root: Path, tmp_path: Path
 
 
 def test_an_unfinished_run_is_not_exported(root: Path, tmp_path: Path) -> None:
-    (root / "data/shards/text/books/part-00001.json").unlink()
+    (root / "data/shards/accounts/text/books/part-00001.json").unlink()
     with pytest.raises(OmniError, match="unit 1 of 2 is not committed"):
         api.export(root, "hf", tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -147,7 +147,7 @@ def test_an_interrupted_run_takes_its_ray_along_and_says_how_to_go_on(tmp_path: 
         [sys.executable, "-m", "omni_ray", *command, "--cpus", "1", "--root", str(tmp_path / "project")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
-    shards = tmp_path / "project" / "data" / "shards" / "text" / "poison"
+    shards = tmp_path / "project" / "data" / "shards" / "accounts" / "text" / "poison"
     while not list(shards.glob("part-*.json")) and process.poll() is None:
         time.sleep(0.05)
     below = list(descendants(process.pid))

@@ -133,17 +133,20 @@ def test_a_manifest_that_an_earlier_run_wrote_late_is_seen_and_made_again(tmp_pa
     more: dict[str, Any] = {"dataset": "subtitles", "source": str(films(3))}
     root = tmp_path / "project"
     api.prepare(root, "text", params={"text": {"max_line_chars": 300}}, **more)
-    folder = root / "data" / "shards" / "text" / "subtitles"
-    earlier = {path.name: path.read_bytes() for path in folder.glob("part-*")}
+
+    def written() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in (root / "data/shards").rglob("part-*")}
+
+    earlier = written()
     api.prepare(root, "text", params={"text": {"max_line_chars": 400}}, combine=True, **more)
-    later = {path.name: path.read_bytes() for path in folder.glob("part-*")}
+    later = written()
     assert earlier != later
-    for name, data in earlier.items():
-        (folder / name).write_bytes(data)
+    for path, data in earlier.items():
+        path.write_bytes(data)
     [summary] = api.status(root)
     assert summary.units_left > 0
     with pytest.raises(OmniError, match="is not committed; run the same"):
         api.combine(root)
     assert "bad_manifest" in {finding.code for finding in verify(root).findings}
     assert api.prepare(root, "text", params={"text": {"max_line_chars": 400}}, **more).units_made > 0
-    assert {path.name: path.read_bytes() for path in folder.glob("part-*")} == later
+    assert written() == later

@@ -118,8 +118,8 @@ def test_every_file_of_ours(whole: Path, damage: str) -> None:
             continue
         if "/shards/" in name and path.suffix == ".parquet":
             (whole / "project/data/audio/production_asr.csv").unlink()  # so that shards are needed
-        if name.startswith("data/shards/audio/"):
-            for manifest in (whole / "project/data/shards/cleaned/audio").rglob("part-*.json"):
+        if name.startswith(("data/shards/audio/", "data/shards/accounts/audio/")):
+            for manifest in (whole / "project/data/shards/accounts/cleaned/audio").rglob("part-*.json"):
                 manifest.unlink()
         said = mend(whole)
         if damage in ("flipped", "swapped", "zeroed") and name.endswith(".flac"):

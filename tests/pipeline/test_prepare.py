@@ -171,11 +171,12 @@ def test_what_killed_writers_and_removers_left_goes_and_nothing_else(tmp_path: P
     mine = [shards / "text/subtitles/part-1.parquet", shards / "text/subtitles/notes.md"]
     left = [
         shards / "text/subtitles/part-00007.parquet",  # its unit is gone, and so is its manifest
-        shards / "text/subtitles/part-00008.quarantine.parquet",
-        shards / "cleaned/text/subtitles/part-00007.rules.parquet",
+        shards / "text/subtitles/part-00008.quarantine.parquet",  # of an earlier version
+        shards / "accounts/text/subtitles/part-00009.quarantine.parquet",
+        shards / "accounts/cleaned/text/subtitles/part-00007.rules.parquet",
         *(
             shards / folder / ".tmp-0123456789ab-part-00001.json"
-            for folder in ("text/subtitles", "cleaned/text/subtitles")
+            for folder in ("text/subtitles", "accounts/text/subtitles", "cleaned/text/subtitles")
         ),
         *(root / "data/.omni" / folder / ".tmp-0123456789ab-x" for folder in (".", "index")),
         root / "data/text/.tmp-0123456789ab-production_corpus.txt",
@@ -183,8 +184,8 @@ def test_what_killed_writers_and_removers_left_goes_and_nothing_else(tmp_path: P
     for path in mine + left:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"half")
-    (shards / "text/subtitles/part-00000.json").unlink()
-    (shards / "cleaned/text/subtitles/part-00000.json").unlink()
+    (shards / "accounts/text/subtitles/part-00000.json").unlink()
+    (shards / "accounts/cleaned/text/subtitles/part-00000.json").unlink()
     (root / "data/text/production_corpus.txt").unlink()
     prepare(root, source, combine=True, clean="strict")
     prepare(root, source, combine=True, clean="default")
@@ -217,7 +218,7 @@ def test_a_lost_shard_is_made_again_with_the_same_bytes(tmp_path: Path, films: F
     prepare(root, source, combine=True)
     before = digests(root)
     os.truncate(root / "data/shards/text/subtitles/part-00001.parquet", 100)
-    (root / "data/shards/text/subtitles/part-00002.json").write_text("{")
+    (root / "data/shards/accounts/text/subtitles/part-00002.json").write_text("{")
     (root / "data/text/production_corpus.txt").unlink()
     assert prepare(root, source, combine=True).units_made == 2
     assert digests(root) == before
@@ -247,7 +248,7 @@ def test_a_wrong_source_is_one_sentence(tmp_path: Path, films: Films) -> None:
 def test_an_unfinished_run_is_not_combined(tmp_path: Path, films: Films) -> None:
     root, source = tmp_path / "project", films(6)
     prepare(root, source)
-    (root / "data/shards/text/subtitles/part-00001.json").unlink()
+    (root / "data/shards/accounts/text/subtitles/part-00001.json").unlink()
     with pytest.raises(OmniError, match="unit 1 of 3 is not committed"):
         api.combine(root)
     [summary] = api.status(root)
@@ -258,7 +259,7 @@ def test_the_manifest_tells_how_the_shard_came_to_be(tmp_path: Path, films: Film
     root = tmp_path / "project"
     prepare(root, films(2, bad=(1,)), max_quarantine=1.0)
     folder = root / "data/shards/text/subtitles"
-    manifest = json.loads((folder / "part-00000.json").read_text())
+    manifest = json.loads((root / "data/shards/accounts/text/subtitles/part-00000.json").read_text())
     shard = folder / manifest["shard"]["file"]
     assert hashlib.sha256(shard.read_bytes()).hexdigest() == manifest["shard"]["sha256"]
     assert manifest["records"] == {"in": 2, "kept": 1, "quarantined": 1}
@@ -288,7 +289,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_committed(
     with pytest.raises(OmniError, match=r"film-003\.srt|changed or vanished"):
         prepare(root, source)
     monkeypatch.undo()
-    assert (root / "data/shards/text/subtitles/part-00001.json").exists() is False
+    assert (root / "data/shards/accounts/text/subtitles/part-00001.json").exists() is False
     assert prepare(root, source).summaries[0].records_in == 3
     restored = films(4)
     prepare(root, restored, combine=True)

@@ -108,7 +108,7 @@ def test_all_later_steps_read_what_is_left(root: Path) -> None:
 
 def test_nothing_is_done_twice(root: Path) -> None:
     assert clean(root)
-    before = {path: path.stat().st_mtime_ns for path in (root / "data/shards/cleaned").rglob("*.parquet")}
+    before = {path: path.stat().st_mtime_ns for path in (root / "data/shards").rglob("cleaned/**/*.parquet")}
     assert not clean(root)
 
     def never(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
@@ -118,7 +118,7 @@ def test_nothing_is_done_twice(root: Path) -> None:
 
     assert not clean(root, run=never)
     assert clean(root, duplicates=()), "another setting"
-    after = {path: path.stat().st_mtime_ns for path in (root / "data/shards/cleaned").rglob("*.rules.parquet")}
+    after = {path: path.stat().st_mtime_ns for path in (root / "data/shards/accounts/cleaned").rglob("*.rules.parquet")}
     assert after == {path: time for path, time in before.items() if path in after}, "rules are not applied again"
 
 
@@ -175,7 +175,8 @@ def test_what_comes_new_makes_the_cleaned_shards_stale(root: Path) -> None:
     assert clean(root)
     assert lines_of(root)["a_corpus_before"] == [PROSE, OTHER], "the first in order is kept"
     assert lines_of(root)["books"] == ["A book that says something else altogether."]
-    shutil.rmtree(root / "data/shards/text/a_corpus_before")
+    for folder in ("text", "accounts/text"):
+        shutil.rmtree(root / "data/shards" / folder / "a_corpus_before")
     assert clean(root)
     assert lines_of(root)["books"][:2] == [PROSE, OTHER], "and comes back"
     assert not (root / "data/shards/cleaned/text/a_corpus_before").exists()

@@ -175,7 +175,7 @@ def test_odd_projects_give_a_page_too(tmp_path: Path) -> None:
     commit(tmp_path, "text", "empty", [[]])
     commit(tmp_path, "images", "cut", [[image_row(n) for n in range(4)]], limit=7)
     commit(tmp_path, "audio", "unfinished", [[audio_row(0)], [audio_row(1)]])
-    (tmp_path / "data/shards/audio/unfinished/part-00001.json").unlink()
+    (tmp_path / "data/shards/accounts/audio/unfinished/part-00001.json").unlink()
     page = page_of(tmp_path)
     assert "Not finished: 1 of its units" in page.words
     assert "7 captions, the first of the corpus: the limit is 7" in page.words

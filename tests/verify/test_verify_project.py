@@ -48,6 +48,10 @@ def commit(project: Project, modality: str, *units: int, limit: int | None = Non
     return project.root / "data/shards" / modality / name
 
 
+def accounts_of(folder: Path) -> Path:
+    return folder.parents[1] / "accounts" / folder.parent.name / folder.name
+
+
 def found(report: VerifyReport) -> set[tuple[str, str]]:
     return {(finding.file, finding.code) for finding in report.findings}
 
@@ -63,7 +67,7 @@ def test_counts_are_held_against_the_shards(project: Project, modality: str) -> 
 
     folder = commit(project, modality, 3, 4, limit=6)
     assert {(own, "count_mismatch"), (production, "count_mismatch")} <= found(verify(project.root))
-    (folder / "part-00001.json").unlink()
+    (accounts_of(folder) / "part-00001.json").unlink()
     assert found(verify(project.root)) == {(f"data/shards/{modality}/{folder.name}", "missing_unit")}
 
 
@@ -91,9 +95,9 @@ def test_shards_must_be_what_was_committed(project: Project) -> None:
     shard.unlink()
     assert found(verify(project.root)) == {("data/shards/text/wikipedia", "missing_shard")}
     shard.write_bytes(whole)
-    (folder / "part-00000.json").write_bytes(b"{")
+    (accounts_of(folder) / "part-00000.json").write_bytes(b"{")
     assert found(verify(project.root)) == {("data/shards/text/wikipedia", "bad_manifest")}
-    (folder / "corpus.json").write_bytes(b"{}")
+    (accounts_of(folder) / "corpus.json").write_bytes(b"{}")
     assert found(verify(project.root)) == {("data/shards/text/wikipedia", "bad_manifest")}
 
 
@@ -112,7 +116,8 @@ def test_pictures_have_the_size_they_were_prepared_with(project: Project) -> Non
 
 def test_a_corpus_name_with_a_comma_stops_the_tokenizer(project: Project) -> None:
     commit(project, "text", 5)
-    (project.root / "data/shards/text/wikipedia").rename(project.root / "data/shards/text/a,b")
+    for shards in ("data/shards/text", "data/shards/accounts/text"):
+        (project.root / shards / "wikipedia").rename(project.root / shards / "a,b")
     project.put("data/text/a,b.txt", project.get(project.TEXT))
     assert found(verify(project.root)) == {("data/text/a,b.txt", "comma_in_path")}
 
