@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def synthesize(
     root: str | Path,
     *,
-    samples: int = 10_000,
+    samples: int | None = None,
     seed: int = DEFAULT_SEED,
     cluster: Cluster | None = None,
     reporter: Reporter | None = None,
@@ -28,7 +28,7 @@ def synthesize(
 
     Args:
         root: the project folder.
-        samples: how many of each kind.
+        samples: how many of each kind; None for some 2 MB of text, 15 of clips, 20 of pictures and 10 of words.
         seed: the same seed gives the same bytes.
         cluster, reporter: as for :func:`prepare`.
 

@@ -13,7 +13,13 @@ from omni_ray.cli.printing import echo
 
 
 def synth(
-    samples: Annotated[int, typer.Option(min=1, help="Of each kind: lines, clips, pictures, words.")] = 10_000,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Of each kind: lines, clips, pictures, words. Default: 2 MB of lines, 15 of clips, 20 of pictures, 10 of words.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 42,
     native: Annotated[
         Path | None, typer.Option(help="Write small corpora in their native layouts here instead of the tiny files.")

@@ -9,7 +9,7 @@ Samples, each a pure function of a seed and an index:
 
 Files:
 
-- ``tiny.synthesize_tiny(root, samples=10_000, seed=42, run=map, *, kinds=KINDS, speech=None) -> TinyReport``
+- ``tiny.synthesize_tiny(root, samples=None, seed=42, run=map, *, kinds=KINDS, speech=None) -> TinyReport``
 - ``native.write_native(root, seed=42, scale=1.0, run=map, *, speech=None) -> dict[str, Expected]``
 
 ``run`` maps a top-level function over picklable items: :func:`map` in this process, or Ray tasks.

@@ -25,7 +25,8 @@ from omni_ray.synth.sentences import make_text
 from omni_ray.synth.word_images import make_word_image
 
 KINDS = ("text", "audio", "images", "ocr")
-DEFAULT_SAMPLES = 10_000
+DEFAULT_SAMPLES = {"text": 8_600, "audio": 300, "images": 3_700, "ocr": 2_000}
+"""What comes to about 2 MB of text, 15 of clips and 20 of pictures, as the specification has it, and 10 of words."""
 DEFAULT_SEED = 42
 _CHUNK = {"text": 2000, "audio": 100, "images": 500, "ocr": 250}
 """Samples a chunk holds: one or two seconds of work."""
@@ -172,13 +173,14 @@ def write_chunk(chunk: Chunk) -> int:
     return chunk.stop - chunk.start
 
 
-def chunks(root: str | Path, samples: int, seed: int, kinds: Sequence[str], speech: Engine) -> list[Chunk]:
-    """The chunks that make up ``samples`` of each kind, the slow ones first."""
+def chunks(root: str | Path, samples: int | None, seed: int, kinds: Sequence[str], speech: Engine) -> list[Chunk]:
+    """The chunks that make up ``samples`` of each kind, None for :data:`DEFAULT_SAMPLES`; the slow ones first."""
     slow_first = sorted(kinds, key=("audio", "ocr", "images", "text").index)
     return [
-        Chunk(kind, str(root), seed, start, min(start + _CHUNK[kind], samples), speech)
+        Chunk(kind, str(root), seed, start, min(start + _CHUNK[kind], count), speech)
         for kind in slow_first
-        for start in range(0, samples, _CHUNK[kind])
+        for count in (samples or DEFAULT_SAMPLES[kind],)
+        for start in range(0, count, _CHUNK[kind])
     ]
 
 
@@ -246,7 +248,7 @@ def _remove_leftovers(root: Path, todo: Iterable[Chunk]) -> None:
 
 def synthesize_tiny(
     root: str | Path,
-    samples: int = DEFAULT_SAMPLES,
+    samples: int | None = None,
     seed: int = DEFAULT_SEED,
     run: Run = map,
     *,
@@ -260,7 +262,7 @@ def synthesize_tiny(
 
     Args:
         root: the project folder.
-        samples: how many of each kind.
+        samples: how many of each kind; None for :data:`DEFAULT_SAMPLES`.
         seed: any number.
         run: maps :func:`write_chunk` over chunks; :func:`map` in this process, or a runner of Ray tasks.
         kinds: which of text, audio, images, ocr.
@@ -269,7 +271,7 @@ def synthesize_tiny(
     Raises:
         OmniError: a wrong number or kind, a file that cannot be written, or no espeak-ng where it was asked for.
     """
-    if samples < 1:
+    if samples is not None and samples < 1:
         raise OmniError(f"--samples must be at least 1, not {samples}")
     if wrong := [kind for kind in kinds if kind not in KINDS]:
         raise OmniError(f"there is no synthetic {wrong[0]}; there are: {', '.join(KINDS)}")

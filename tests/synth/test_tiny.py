@@ -227,3 +227,14 @@ def test_chunks_travel_to_workers(tmp_path: Path) -> None:
     assert function(item) == 2
     with Image.open(io.BytesIO((tmp_path / "data/ocr/synthetic/000001.jpg").read_bytes())) as image:
         image.load()
+
+
+def test_the_sizes_are_those_of_the_specification(tmp_path: Path) -> None:
+    """From a hundred of each: nobody waits for them all."""
+    wanted = {"text": 2.0, "audio": 15.0, "images": 20.0}
+    speech = synthesize_tiny(tmp_path, 100, 42, kinds=("text", "audio", "images")).speech
+    for kind, megabytes in wanted.items():
+        size = sum(path.stat().st_size for path in (tmp_path / "data" / kind).rglob("*") if path.is_file())
+        assert size / 100 * tiny.DEFAULT_SAMPLES[kind] / 1e6 == pytest.approx(megabytes, rel=0.15), kind
+    todo = tiny.chunks(tmp_path, None, 42, tiny.KINDS, speech)
+    assert {kind: sum(c.stop - c.start for c in todo if c.kind == kind) for kind in tiny.KINDS} == tiny.DEFAULT_SAMPLES
