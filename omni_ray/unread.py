@@ -29,6 +29,7 @@ REASONS = {
     "no_media": Why("a text without its clip or picture"),
     "split": Why("of a split that is not read", fault=False),
     "copy": Why("another form of what is read (packed, unpacked, or a link to it)", fault=False),
+    "superseded": Why("a member of an archive that a later one, or a loose file, of its name replaces"),
     "link": Why("a link that leads out of the source; --follow-links reads it"),
     "lost_link": Why("a link that leads nowhere (git annex get, dvc pull or git lfs pull may bring the file)"),
     "archive": Why("an archive that is not looked into: too deep, or within another; unpack it"),

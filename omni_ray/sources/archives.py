@@ -103,7 +103,7 @@ class ArchiveTree(Tree):
         self.size_and_time = (status.st_size, status.st_mtime_ns)
         self._cache = cache
         self._place = f"{self.path.name[:80]}-{_digest(os.fspath(self.path.absolute()))}-"
-        self._key = self._place + _digest(str(self.size_and_time))
+        self._key = self._place + _digest(str((listing.VERSION, *self.size_and_time)))
         if not self._is_sealed():
             self._index()
             self._seal()
@@ -162,7 +162,7 @@ class ArchiveTree(Tree):
             raise SourceError(f"{self.path}: {(error.strerror or str(error)).lower()}") from error
         if not kept:
             self._kept(".arrow").unlink()
-            why = f"; {refused.count} members are refused, such as {refused.examples[0]}" if refused.count else ""
+            why = f"; {refused.count} members are refused, such as {refused.examples[0][1:]}" if refused.count else ""
             raise SourceError(f"{self.path}: the archive is empty{why}")
         for old in self._cache.glob(f"{_escape(self._place)}*"):
             if not old.name.startswith(self._key):  # of an earlier version of the archive
@@ -220,7 +220,7 @@ def safe_member(name: str, refused: Refused) -> str | None:
         except UnicodeEncodeError:
             why = "the name is not UTF-8"
     if why is not None:
-        refused.add(name, why)
+        refused.add(name, why, "name")
         return None
     return "/".join(part for part in name.split("/") if part not in {"", "."}) or None
 

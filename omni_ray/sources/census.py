@@ -71,10 +71,12 @@ def account(
         for name, reason in there.left_out:
             unread.add(prefix + name, reason, kind_of(name))
     refused = tree.refused
-    for number, (name, why) in enumerate(refused.examples):
+    nameless = refused.counts.copy()
+    for reason, _, _ in refused.examples:
+        nameless[reason] -= 1
+    for reason, name, _ in refused.examples:
         # Only some are known by name: the first stands for those that are not.
-        times = 1 + (refused.count - len(refused.examples) if number == 0 else 0)
-        unread.add(name, "name" if why.startswith("the name") else "not_a_file", kind_of(name), times)
+        unread.add(name, reason, kind_of(name), 1 + nameless.pop(reason, 0))
     for name in (name for name in tree.unfetched if not any(map(is_furniture, name.split("/")))):
         kind = kind_of(name)
         unread.add(name, _reason(None, name, kind, modality), kind)

@@ -22,6 +22,8 @@ import pyarrow.compute as pc
 from omni_ray.sources.tree import Refused
 from omni_ray.storage import atomic_writer
 
+VERSION = 2
+"""Raised when the same archive gives another listing than before."""
 BATCH = 1 << 16
 """Rows of a record batch."""
 
@@ -60,8 +62,12 @@ SCHEMA = pa.schema(
 )
 
 
+_NO_ROWS = pa.record_batch([pa.array([], field.type) for field in SCHEMA], schema=SCHEMA)
+
+
 def write(path: Path, members: Iterable[Member], refused: Refused | None = None) -> int:
-    """Sort members by name and write them; of several with one name the last is kept, as unpacking would.
+    """Sort members by name and write them; of several with one name the last is kept, as unpacking would, and the others
+    are counted as refused.
 
     Args:
         path: the file; it appears when it is whole.
@@ -78,16 +84,20 @@ def write(path: Path, members: Iterable[Member], refused: Refused | None = None)
         with pa.OSFile(spill, "wb") as file, pa.ipc.new_file(file, SCHEMA) as writer:
             for batch in _batches(members):
                 writer.write_batch(batch)
-        note = {"refused": json.dumps(vars(refused or Refused()))}
+        refused = Refused() if refused is None else refused
         kept = 0
         with (
             pa.memory_map(spill, "rb") as file,
             atomic_writer(path) as out,
-            pa.ipc.new_file(out, SCHEMA.with_metadata(note)) as writer,
+            pa.ipc.new_file(out, SCHEMA) as writer,
         ):
-            for batch in _sorted(pa.ipc.open_file(file).read_all().to_batches()):
+            for batch, replaced in _sorted(pa.ipc.open_file(file).read_all().to_batches()):
                 writer.write_batch(batch)
                 kept += batch.num_rows
+                for name, reason in replaced:
+                    refused.add(name, "a later member has its name", reason)
+            # Behind the rows: what is replaced is known when they are sorted.
+            writer.write_batch(_NO_ROWS, {"refused": json.dumps(vars(refused))})
         return kept
     finally:
         os.unlink(spill)
@@ -100,8 +110,9 @@ def _batches(members: Iterable[Member]) -> Iterator[pa.RecordBatch]:
         yield pa.record_batch([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
 
 
-def _sorted(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The rows of ``batches``, each of BATCH rows but the last, in order of name, the last of equal names only."""
+def _sorted(batches: list[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, list[tuple[str, str]]]]:
+    """The rows of ``batches``, each of BATCH rows but the last, in order of name, the last of equal names only; and the
+    names of the others, with the reason why they are not read."""
     if not batches:
         return
     # Stable: equal names stay in archive order.
@@ -112,7 +123,15 @@ def _sorted(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         is_last = pc.not_equal(names.slice(0, len(names) - 1), names.slice(1))
         if start + BATCH >= len(order):
             is_last = pa.concat_arrays([is_last, pa.array([True])])
-        yield rows.slice(0, len(is_last)).filter(is_last)
+        yield rows.slice(0, len(is_last)).filter(is_last), list(_replaced(rows, is_last))
+
+
+def _replaced(rows: pa.RecordBatch, is_last: pa.BooleanArray) -> Iterator[tuple[str, str]]:
+    """The names of rows that the next ones replace: copies of those where size and CRC-32 are the same."""
+    for row in np.flatnonzero(~is_last.to_numpy(zero_copy_only=False)).tolist():
+        one, other = (rows.slice(each, 1).to_pylist()[0] for each in (row, row + 1))
+        is_copy = one["crc"] >= 0 and (one["crc"], one["size"]) == (other["crc"], other["size"])
+        yield one["name"], "copy" if is_copy else "superseded"
 
 
 def _gather(batches: list[pa.RecordBatch], rows: np.ndarray) -> pa.RecordBatch:
@@ -153,11 +172,12 @@ class Listing:
         with pa.memory_map(str(path), "rb") as file:
             reader = pa.ipc.open_file(file)
             batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
-            note = json.loads((reader.schema.metadata or {}).get(b"refused", b"{}"))
+            _, note = reader.get_batch_with_custom_metadata(reader.num_record_batches - 1)
         self._batches = [batch for batch in batches if batch.num_rows]
         self._names = [_Names(batch) for batch in self._batches]
         self._heads = [names[0] for names in self._names]
-        self.refused = Refused(note.get("count", 0), [(name, why) for name, why in note.get("examples", [])])
+        refused = json.loads(note[b"refused"])
+        self.refused = Refused(refused["counts"], [(reason, name, why) for reason, name, why in refused["examples"]])
 
     def __len__(self) -> int:
         return sum(len(names) for names in self._names)

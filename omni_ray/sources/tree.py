@@ -40,27 +40,39 @@ class MemberDamaged(SourceError, ValueError):
 
 @dataclass
 class Refused:
-    """Members that an archive has and its tree does not: names that lead outside, links, devices, sparse files.
+    """Members that an archive has and its tree does not: names that lead outside, links, devices, sparse files, and those
+    that later ones of their names replace.
 
     Attributes:
-        count: how many.
-        examples: some of them: (name, why).
+        counts: how many, by reason: a code of :data:`omni_ray.unread.REASONS`.
+        examples: some of each: (reason, name, why).
     """
 
-    count: int = 0
-    examples: list[tuple[str, str]] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    examples: list[tuple[str, str, str]] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return sum(self.counts.values())
 
     def __bool__(self) -> bool:
         return self.count > 0
 
-    def add(self, name: str, why: str) -> None:
+    def add(self, name: str, why: str, reason: str = "not_a_file") -> None:
         """Count one."""
-        self.count += 1
-        if len(self.examples) < _MAX_EXAMPLES:
-            self.examples.append((name.encode("utf-8", "backslashreplace").decode()[:200], why))
+        self.counts[reason] = self.counts.get(reason, 0) + 1
+        if self.counts[reason] <= _MAX_EXAMPLES:
+            self.examples.append((reason, name.encode("utf-8", "backslashreplace").decode()[:200], why))
 
     def __add__(self, other: Refused) -> Refused:
-        return Refused(self.count + other.count, (self.examples + other.examples)[:_MAX_EXAMPLES])
+        reasons = self.counts.keys() | other.counts.keys()
+        counts = {reason: self.counts.get(reason, 0) + other.counts.get(reason, 0) for reason in reasons}
+        both = self.examples + other.examples
+        return Refused(counts, [each for reason in sorted(reasons) for each in _some(both, reason)])
+
+
+def _some(examples: list[tuple[str, str, str]], reason: str) -> list[tuple[str, str, str]]:
+    return [each for each in examples if each[0] == reason][:_MAX_EXAMPLES]
 
 
 @dataclass

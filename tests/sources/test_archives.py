@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from omni_ray.errors import SourceError
 from omni_ray.sources import open_spec, open_tree
 from omni_ray.sources.archives import ArchiveTree, archive_kind
+from omni_ray.sources.census import Claims, account
 from omni_ray.sources.listing import Listing, Member, write
 from omni_ray.sources.tree import MemberDamaged, MemberTooLarge
 
@@ -237,3 +239,34 @@ def test_of_equal_names_the_last_counts_as_when_unpacking(tmp_path: Path) -> Non
     listing = Listing(tmp_path / "list.arrow")
     member = listing.find("a")
     assert len(listing) == 2 and member is not None and member.offset == 3
+
+
+@pytest.mark.parametrize("kind", ["x.zip", "x.tar", "x.tar.gz"])
+def test_members_that_later_ones_replace_are_counted(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / kind
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        pack_again(
+            path, [("a.txt", b"first"), ("b.txt", b"b"), ("a.txt", b"other"), ("b.txt", b"b"), ("a.txt", b"last")]
+        )
+    tree = open_tree(path, tmp_path / "cache")
+    assert list(tree.names()) == ["a.txt", "b.txt"] and tree.read("a.txt") == b"last"
+    files = account(open_tree(path, tmp_path / "cache"), Claims(), "text")
+    there = {group.reason: (group.count, group.example) for group in files.unread if group.reason != "ending"}
+    if kind == "x.zip":
+        assert there == {"superseded": (2, "a.txt"), "copy": (1, "b.txt")}
+    else:  # which has no CRC to tell that b.txt is the same
+        assert there == {"superseded": (3, "a.txt")}
+
+
+def pack_again(path: Path, members: list[tuple[str, bytes]]) -> None:
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in members:
+                archive.writestr(name, data)
+        return
+    with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as tar:
+        for name, data in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))

@@ -130,7 +130,7 @@ def test_backslashes_in_a_zip_are_folders(tmp_path: Path) -> None:
     pack(tmp_path / "source/x.zip", {"data\\a.txt": b"a", "data\\sub\\": b"", "..\\out.txt": b"out"})
     tree = opened(tmp_path)
     assert list(tree.names()) == ["data/a.txt"] and tree.read("data/a.txt") == b"a"
-    assert [name for name, _ in tree.refused.examples] == ["../out.txt"]
+    assert [name for _, name, _ in tree.refused.examples] == ["../out.txt"]
 
 
 def test_a_list_finds_its_clips_in_archives_beside_it(tmp_path: Path) -> None:
