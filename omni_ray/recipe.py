@@ -124,7 +124,9 @@ def _set(at: Value, keys: Sequence[str], value: Value, problems: list[str]) -> N
         return
     key, rest = keys[0], keys[1:]
     if isinstance(at.content, list):
-        if not key.isdecimal():
+        if not at.content:
+            problems.append(f"{value.place}: the list at {at.place} is empty")
+        elif not key.isdecimal():
             for each in at.content:
                 _set(each, keys, value, problems)
         elif int(key) < len(at.content):

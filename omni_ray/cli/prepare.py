@@ -11,7 +11,7 @@ import typer
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import SUMMARY_HEADER, cleaned_line, file_lines, render, summary_row, unread_lines
-from omni_ray.errors import OmniError
+from omni_ray.errors import OmniError, SourceError
 
 _UNREAD_SHOWN = 8
 _PICTURES = ("size", "fit", "image_format", "quality")
@@ -27,6 +27,7 @@ _PARAMS = {
 def check(
     modalities: Sequence[str],
     dataset: Sequence[str] | None,
+    source: Sequence[str] | None,
     columns: str,
     encoding: str,
     corpus_file: Path | None,
@@ -37,8 +38,10 @@ def check(
     Raises:
         OmniError: no such dataset or encoding, wrong columns, or a parameter that none of the modalities has: that is a
             mistake, not something to ignore.
+        SourceError: none of the sources is there.
     """
     from omni_ray.corpora.registry import add_file, select
+    from omni_ray.sources import is_missing
     from omni_ray.sources.encoding import named
 
     if corpus_file is not None:
@@ -52,6 +55,8 @@ def check(
     for modality, names in _PARAMS.items():
         if stranger := next((name for name in names if options[name] is not None and name not in known), None):
             raise OmniError(f"--{stranger.replace('_', '-')} is for {modality}, which is not prepared here")
+    if source and all(map(is_missing, source)):
+        raise SourceError(f"{source[0]}: no such file or folder; give --source an existing one")
     return {each: {n: options[n] for n in _PARAMS[each] if options[n] is not None} for each in map(str, modalities)}
 
 

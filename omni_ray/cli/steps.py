@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from omni_ray.errors import OmniError
+from omni_ray.errors import OmniError, SourceError
 from omni_ray.recipe import WHERE, Plain, RecipeError, Value, as_yaml, entries
 
 ORDER = (
@@ -95,12 +95,13 @@ def steps(recipe: Value, app: Any) -> list[Step]:
     for name, section in sections.items():
         if name != WHERE:
             _sort_in(name, section, found, problems)
-    made = [
-        step
-        for command in ORDER
-        for entry in found.get(command, ())
-        if (step := _step(command, entry, where, app, problems)) is not None
-    ]
+    made = []
+    for name in ORDER:
+        for entry in found.get(name, ()):
+            step = _step(name, entry, where, app, problems)
+            if step is not None:
+                made.append(step)
+                _check(step, _command(app, name), entry, problems, makes_sources=made[0].command == "synth")
     if problems:
         raise RecipeError(problems)
     if not made:
@@ -178,9 +179,7 @@ def _step(name: str, entry: Value, where: Mapping[str, Value], app: Any, problem
             problems.append(f"{entry.place}: {name} needs {key}")
     if len(problems) > before:
         return None
-    step = Step(name, (*words, *(["--", *arguments] if arguments else [])))
-    _check(step, command, entry, problems)
-    return step
+    return Step(name, (*words, *(["--", *arguments] if arguments else [])))
 
 
 def _texts(value: Value | None) -> list[str]:
@@ -226,7 +225,7 @@ def _pairs(param: Any, value: Value, takes_several: bool) -> list[str] | None:
         return None
     pairs = []
     for key, each in value.content.items():
-        if isinstance(each.content, list):
+        if isinstance(each.content, list) and all(isinstance(one.content, str) for one in each.content):
             pairs.append(f"{key}={'..'.join(_texts(each))}")
         elif isinstance(each.content, str):
             pairs.append(f"{key}={each.content}")
@@ -237,8 +236,8 @@ def _pairs(param: Any, value: Value, takes_several: bool) -> list[str] | None:
     return pairs if takes_several else [",".join(pairs)]
 
 
-def _check(step: Step, command: Any, entry: Value, problems: list[str]) -> None:
-    """What the command would refuse at once, now and not after the steps before it."""
+def _check(step: Step, command: Any, entry: Value, problems: list[str], *, makes_sources: bool) -> None:
+    """What the command would refuse at once, now and not after the steps before it, which may yet make its source."""
     check = getattr(command.callback, "check", None)
     try:
         with command.make_context(step.command, list(step.arguments)) as context:
@@ -247,7 +246,8 @@ def _check(step: Step, command: Any, entry: Value, problems: list[str]) -> None:
     except typer.BadParameter as error:
         problems.append(f"{entry.place}: {step.command}: {' '.join(error.message.split())}")
     except OmniError as error:
-        problems.append(f"{entry.place}: {step.command}: {error}")
+        if not (makes_sources and isinstance(error, SourceError)):
+            problems.append(f"{entry.place}: {step.command}: {error}")
 
 
 def _did_you_mean(word: str, known: Sequence[str]) -> str:

@@ -47,6 +47,16 @@ def open_tree(location: str | Path, cache: Path | None = None, *, follow_links: 
         raise SourceError(f"{error.filename or location}: no permission to read it") from error
 
 
+def is_missing(location: str) -> bool:
+    """Whether ``location`` is a path of this machine, and nothing is there: nobody needs to look further."""
+    from omni_ray.sources.huggingface import looks_like_hub_id
+    from omni_ray.sources.remote import is_remote
+
+    if is_remote(location) or looks_like_hub_id(location):
+        return False
+    return not Path(location.removeprefix("file://")).expanduser().exists()
+
+
 def with_media_root(tree: Tree, media_root: str, follow_links: bool = False) -> Tree:
     """``tree``, with media that its lists name looked for in ``media_root`` too. Raises SourceError: no such folder."""
     from omni_ray.sources.rooted import RootedTree

@@ -67,7 +67,9 @@ EVERY = [(name, key) for name in ORDER for key in options_of(command(name))]
 def test_every_option_of_every_command_goes_through_a_recipe(
     name: str, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("omni_ray.cli.steps._check", lambda *_: None)  # strangers together: here it is about words
+    monkeypatch.setattr(
+        "omni_ray.cli.steps._check", lambda *_, **__: None
+    )  # strangers together: here it is about words
     param = options_of(command(name))[key]
     needed = {"prepare": ["images"], "export hf": ["-d"], "export webdataset": ["-d"], "export mds": ["-d"]}.get(
         name, []
@@ -174,10 +176,12 @@ def test_a_broken_recipe_is_one_sentence(tmp_path: Path, text: str, said: str) -
 
 def test_set_changes_one_entry_or_all_or_leaves_a_section_out(tmp_path: Path) -> None:
     file = recipe(tmp_path, "prepare:\n- {modality: text}\n- {modality: ocr, max_samples: 7}\nreport:\nverify:\n")
-    changed = lines_of(file, "prepare.max_samples=5", "prepare.1.source=[a, b]", "report=false", "verify.sample=9")
+    changed = lines_of(
+        file, "prepare.max_samples=5", "prepare.1.source=[s3://a, s3://b]", "report=false", "verify.sample=9"
+    )
     assert changed == [
         "omni-ray prepare --max-samples=5 -- text",
-        "omni-ray prepare --source=a --source=b --max-samples=5 -- ocr",
+        "omni-ray prepare --source=s3://a --source=s3://b --max-samples=5 -- ocr",
         "omni-ray verify --sample=9",
     ]
     for change, said in {
@@ -187,6 +191,15 @@ def test_set_changes_one_entry_or_all_or_leaves_a_section_out(tmp_path: Path) ->
     }.items():
         with pytest.raises(RecipeError, match=said.replace(".", r"\.")):
             lines_of(file, change)
+    with pytest.raises(RecipeError, match=r"the list at .*recipe.yaml:1 is empty"):
+        lines_of(recipe(tmp_path, "prepare: []\n"), "prepare.name=x")
+
+
+def test_a_source_that_is_not_there_is_said_before_anything_runs_unless_the_recipe_makes_it(tmp_path: Path) -> None:
+    text = f"prepare:\n- {{modality: text, source: {tmp_path}}}\n- modality: text\n  source: {tmp_path}/nonesuch\n"
+    with pytest.raises(RecipeError, match=r"recipe.yaml:3: prepare: .*/nonesuch: no such file or folder"):
+        lines_of(recipe(tmp_path, text))
+    assert len(lines_of(recipe(tmp_path, text + f"synth: {{native: {tmp_path}}}\n"))) == 3
 
 
 def test_the_hash_is_of_what_is_made(tmp_path: Path) -> None:

@@ -47,3 +47,30 @@ def test_combine_writes_what_the_trainers_read(
     source = ["--source", str(shared_data), "--max-samples", "12"]
     script(f"download_production_{modality}", "--dataset", "all", "--combine", *source, root=tmp_path)
     assert own | production <= files(tmp_path, folder)
+
+
+def test_the_recipe_of_the_whole_run_makes_the_same_bytes(shared_data: Path, tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "recipe" / "project", tmp_path / "scripts" / "project"
+    theirs.mkdir(parents=True)
+    for modality in ("text", "audio", "image", "ocr"):
+        source = ["--source", str(shared_data), "--max-samples", "12"]
+        script(f"download_production_{modality}", "--dataset", "all", "--combine", *source, root=theirs)
+    script("update_configs_from_data", root=theirs)
+    changes = [f"prepare.source={shared_data}", "prepare.max_samples=12", "report=false", f"where.root={ours}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "omni_ray", "run", str(ROOT / "configs/recipes/spec.yaml"), "-q"]
+        + [word for change in changes for word in ("--set", change)],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = {root: everything(root) for root in (ours, theirs)}
+    (recipe,) = made[ours].keys() - made[theirs].keys()
+    assert recipe == "data/recipe.yaml"
+    del made[ours][recipe]
+    assert made[ours] == made[theirs]
+
+
+def everything(root: Path) -> dict[str, bytes]:
+    """All files of a project but its working files."""
+    files = [path for path in root.rglob("*") if path.is_file() and ".omni" not in path.parts]
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
