@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
@@ -32,14 +33,14 @@ def table_ranges(tree: Tree, name: str, dialect: Dialect, form: Form, options: O
     step = options.records_per_unit(RANGE_BYTES)
     if is_packed(tree, name) or not form.is_utf8:
         yield 0, None
-    elif size <= step or dialect.quoting == "plain" or not _has_quotes(tree, name):
+    elif size <= step or dialect.quoting == "plain" or not _has_quotes(tree, name, dialect):
         first = _first_record(tree, name, dialect, form)
         for start, end in byte_ranges(size, options, first):
             yield 0 if start == first else start, end
     else:
         start = 0
         with tree.open(name) as file:
-            for row in _table_rows(name, lines(file, name, (0, None), form), dialect, form, dialect.skip):
+            for row in _table_rows(name, lines(file, name, (0, None), form), dialect, form, from_start=True):
                 if not isinstance(row, Rejected) and row[0] - start >= step:
                     yield start, row[0]
                     start = row[0]
@@ -54,8 +55,7 @@ def read_table(
     wanted = [(column, dialect.header.index(column)) for column in needed]
 
     def rows(file: BinaryIO) -> Iterator[Row | Rejected]:
-        skip = dialect.skip if span[0] == 0 else 0
-        for row in _table_rows(name, lines(file, name, span, form), dialect, form, skip):
+        for row in _table_rows(name, lines(file, name, span, form), dialect, form, from_start=span[0] == 0):
             if isinstance(row, Rejected):
                 yield row
             else:
@@ -68,16 +68,17 @@ def read_table(
 
 def _first_record(tree: Tree, name: str, dialect: Dialect, form: Form) -> int:
     """Where the first record begins, so that the header is in one range with it; 0 where there is none."""
-    if not dialect.skip:
+    if not dialect.skip and not dialect.preamble:
         return 0
     with tree.open(name) as file:
-        rows = _table_rows(name, lines(file, name, (0, None), form), dialect, form, dialect.skip)
+        rows = _table_rows(name, lines(file, name, (0, None), form), dialect, form, from_start=True)
         return next((row[0] for row in rows if not isinstance(row, Rejected)), 0)
 
 
-def _has_quotes(tree: Tree, name: str) -> bool:
+def _has_quotes(tree: Tree, name: str, dialect: Dialect) -> bool:
+    mark = b"'" if dialect.quoting == "single" else b'"'
     with tree.open(name) as file:
-        return any(b'"' in chunk for chunk in iter(lambda: file.read(CHUNK_BYTES), b""))
+        return any(mark in chunk for chunk in iter(lambda: file.read(CHUNK_BYTES), b""))
 
 
 class _Feed:
@@ -112,10 +113,11 @@ class _Feed:
 
 
 def _table_rows(
-    name: str, source: Iterable[Line | Rejected], dialect: Dialect, form: Form, skip: int
+    name: str, source: Iterable[Line | Rejected], dialect: Dialect, form: Form, *, from_start: bool
 ) -> Iterator[tuple[int, Sequence[str]] | Rejected]:
-    """Rows with where they begin, but for the first ``skip``, which are no records."""
-    feed = _Feed(source)
+    """Rows with where they begin; ``from_start``: but for what comes before the first record of a file."""
+    skip = dialect.skip if from_start else 0
+    feed = _Feed(islice(source, dialect.preamble if from_start else 0, None))
     for number, (fields, fault) in enumerate(_parsed(feed, dialect)):
         yield from feed.rejected
         feed.rejected.clear()

@@ -6,7 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -18,7 +18,9 @@ _NOTHING = "\x1f"
 """The delimiter of a table of one column."""
 _SAMPLE_CHARS = 1 << 18
 _SAMPLE_ROWS = 300
+_MARKS = {"double": '"', "single": "'"}
 _SEP_LINE = re.compile(r'"?sep=(.)"?[ ,;\t]*\r?\n', re.IGNORECASE)
+_BLANK_OR_COMMENT = re.compile(r"[ \t]*(?:#[^\n]*)?\r?\n")
 QUOTED = re.compile(r'"(?:[^"]|"")*"', re.DOTALL)
 """A field in quotation marks, those within it doubled."""
 _LONE_BACKSLASH = re.compile(r'(?<!\\)(?:\\\\)*\\(?!["\\\r\n])')
@@ -35,25 +37,28 @@ class Dialect:
         delimiter: between fields.
         quoting: "double": a field may stand in quotation marks, and those within it are doubled (RFC 4180). "backslash":
             those within it, and backslashes, come behind a backslash. "literal": the same, but other backslashes stand
-            for themselves (Spark). "plain": quotation marks are text.
+            for themselves (Spark). "single": as "double", with single marks. "plain": quotation marks are text.
         header: the columns' names; their numbers, from 1, where the table has no header.
         skip: rows before the first record: the header, and Excel's line that names the delimiter.
+        preamble: lines before those: blank ones, and comments.
     """
 
     delimiter: str
     quoting: str
     header: tuple[str, ...]
     skip: int = 1
+    preamble: int = 0
 
     def as_payload(self) -> dict[str, Any]:
         """Part of a unit's payload, for :func:`dialect_in`."""
-        return {"dialect": [self.delimiter, self.quoting, list(self.header), self.skip]}
+        before = [self.preamble] if self.preamble else []
+        return {"dialect": [self.delimiter, self.quoting, list(self.header), self.skip, *before]}
 
 
 def dialect_in(payload: Mapping[str, Any]) -> Dialect:
     """The dialect that a unit's payload names."""
-    delimiter, quoting, header, skip = payload["dialect"]
-    return Dialect(delimiter, quoting, tuple(header), skip)
+    delimiter, quoting, header, *rows = payload["dialect"]
+    return Dialect(delimiter, quoting, tuple(header), *rows)
 
 
 def dialect_of(text: str, name: str, has_header: bool, fits: Callable[[list[str]], bool]) -> Dialect:
@@ -69,9 +74,40 @@ def dialect_of(text: str, name: str, has_header: bool, fits: Callable[[list[str]
         SourceError: the first row cannot be told.
     """
     said = _SEP_LINE.match(text)
-    body = text[said.end() :] if said else text
+    start = said.end() if said else 0
     best: tuple[tuple[Any, ...], Dialect] | None = None
-    for delimiter in said[1] if said else _delimiters(body, name):
+    beginnings = _beginnings(text, start)
+    # Without a header, a line that has as many fields as the others is a record, whatever it begins with.
+    decides = 1 if has_header else None
+    for begin in beginnings if has_header else reversed(beginnings):
+        found = _best(text[begin:], said[1] if said else _delimiters(text[begin:], name), has_header, fits)
+        if found is not None and (best is None or found[0][:decides] > best[0][:decides]):
+            is_first = begin == start
+            before = 0 if is_first else text.count("\n", 0, begin)
+            skip = int(has_header) + (said is not None and is_first)
+            best = found[0], replace(found[1], skip=skip, preamble=before)
+    if best is None:
+        raise SourceError(f"{name}: the first line is not a header of column names")
+    return best[1]
+
+
+def _beginnings(text: str, start: int) -> list[int]:
+    """Where a table may begin: behind blank lines and comments, most likely; else with a line that looks like a comment."""
+    found, at = [start], start
+    while match := _BLANK_OR_COMMENT.match(text, at):
+        at = match.end()
+        if not match[0].strip() and found[-1] == match.start():
+            found.pop()
+        found.append(at)
+    return found[::-1] if at < len(text) else [start]
+
+
+def _best(
+    body: str, delimiters: Iterable[str], has_header: bool, fits: Callable[[list[str]], bool]
+) -> tuple[tuple[Any, ...], Dialect] | None:
+    """The dialect in which the rows fit best, and how well; None where there is no first row."""
+    best: tuple[tuple[Any, ...], Dialect] | None = None
+    for delimiter in delimiters:
         quoting = _quoting(body, delimiter)
         rows = list(islice(_parsed(body, delimiter, quoting), _SAMPLE_ROWS))
         if not rows or not rows[0]:
@@ -80,12 +116,11 @@ def dialect_of(text: str, name: str, has_header: bool, fits: Callable[[list[str]
         width = len(rows[0]) if has_header else widths.most_common(1)[0][0]
         names = [_name(field, quoting) for field in rows[0]] if has_header else [str(n + 1) for n in range(width)]
         good = sum(is_whole(row, names) is not None for row in rows) / len(rows)
-        score = (has_header and fits(names), good >= 0.5, len(names) > 1, good, len(names))
+        is_begun = fits(names) if has_header else is_whole(rows[0], names) is not None
+        score = (is_begun, good >= 0.5, len(names) > 1, good, len(names))
         if best is None or score > best[0]:
-            best = score, Dialect(delimiter, quoting, tuple(names), int(has_header) + (said is not None))
-    if best is None:
-        raise SourceError(f"{name}: the first line is not a header of column names")
-    return best[1]
+            best = score, Dialect(delimiter, quoting, tuple(names))
+    return best
 
 
 def is_whole(row: Sequence[str], header: Sequence[str]) -> Sequence[str] | None:
@@ -102,8 +137,8 @@ def reader(lines: Iterable[str], delimiter: str, quoting: str) -> Iterator[list[
     """A parser of rows. Raises csv.Error for a row that breaks the rules; goes on with the line behind it."""
     if quoting == "plain":
         return (line.rstrip("\r\n").split(delimiter) if line.rstrip("\r\n") else [] for line in lines)
-    if quoting == "double":
-        return csv.reader(lines, delimiter=delimiter, strict=True)
+    if quoting in _MARKS:
+        return csv.reader(lines, delimiter=delimiter, quotechar=_MARKS[quoting], strict=True)
     # The parser drops every backslash but a doubled one.
     alone = re.compile(r"\\(?!\")" if quoting == "literal" else r"\\(?![\"\\])|\\\\")
     doubled = (alone.sub(lambda match: match[0] if len(match[0]) == 2 else r"\\", line) for line in lines)
@@ -146,6 +181,24 @@ def is_tsv(name: str) -> bool:
 def _quoting(text: str, delimiter: str) -> str:
     """How fields are quoted: in the way in which the fewest rows break the rules, or else as their fields look."""
     sample = text[:_SAMPLE_CHARS]
+    found = _quoting_of_double_marks(sample, delimiter)
+    return "single" if _are_marks_single(sample, delimiter, found) else found
+
+
+def _are_marks_single(sample: str, delimiter: str, other: str) -> bool:
+    """Whether single marks enclose fields: rows fit better then, and half of a column has them; or all of one has them."""
+    if not re.search(rf"(?m)(?:^|{re.escape(delimiter)})'", sample):
+        return False
+    better = _faults(sample, delimiter, other) - _faults(sample, delimiter, "single")
+    enclosed = re.compile(r"'(?:[^']|'')*'", re.DOTALL)
+    shares = []
+    for column in _columns(sample, delimiter, "'"):
+        cells = [cell for cell in column[1:] if cell]
+        shares.append(sum(enclosed.fullmatch(cell) is not None for cell in cells) / len(cells) if len(cells) > 1 else 0)
+    return max(shares, default=0) >= (0.5 if better > 0 else 1) and better >= 0
+
+
+def _quoting_of_double_marks(sample: str, delimiter: str) -> str:
     usual = "double" if delimiter in ",;" + _NOTHING else "plain"
     if '"' not in sample:
         return usual
@@ -168,7 +221,14 @@ def _looks_quoted(sample: str, delimiter: str) -> bool:
     A writer encloses what would be misread, or all of a column, its name included; it never leaves a field with
     quotation marks in it as it is.
     """
-    field = re.compile(rf'("(?:[^"]|"")*"|[^{re.escape(delimiter)}\n]*)({re.escape(delimiter)}|\r?\n|\Z)')
+    columns = _columns(sample, delimiter, '"')
+    return any(map(_is_enclosed, columns)) and all(map(_is_enclosed_or_plain, columns))
+
+
+def _columns(sample: str, delimiter: str, mark: str) -> list[list[str]]:
+    """The fields of a sample as they stand, column by column."""
+    between = re.escape(delimiter)
+    field = re.compile(rf"({mark}(?:[^{mark}]|{mark}{mark})*{mark}|[^{between}\n]*)({between}|\r?\n|\Z)")
     columns: dict[int, list[str]] = {}
     at = number = 0
     while at < len(sample):
@@ -178,7 +238,7 @@ def _looks_quoted(sample: str, delimiter: str) -> bool:
         columns.setdefault(number, []).append(match[1].rstrip("\r"))
         number = number + 1 if match[2] == delimiter else 0
         at = match.end()
-    return any(map(_is_enclosed, columns.values())) and all(map(_is_enclosed_or_plain, columns.values()))
+    return list(columns.values())
 
 
 def _is_enclosed(column: Sequence[str]) -> bool:

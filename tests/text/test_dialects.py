@@ -168,3 +168,51 @@ def test_short_and_long_rows_cost_themselves(tmp_path: Path) -> None:
         "bad_row"
     ] * 2
     assert all("the header has 3 columns" in r.detail for r in rejected)
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["\n", "\n\n \n", "# made by a program\n", "# a, text\n#\n\n", "# \"half\n# it's\n", "\r\n# x\r\n", "sep=,\n# x\n"],
+)
+@pytest.mark.parametrize("step", [1.0, 1e-7])
+def test_blank_lines_and_comments_before_the_header(tmp_path: Path, before: str, step: float) -> None:
+    rows = [(f"d{n}", f"text {n}, with\na line end" if n % 3 else f"# {n} is a text") for n in range(20)]
+    put(tmp_path, "t.csv", before + written([("id", "text"), *rows], lineterminator="\n"))
+    found, rejected = read(tmp_path, unit_scale=step)
+    assert [(row["id"], row["text"]) for row in found] == rows and not rejected
+
+
+def test_a_header_that_begins_like_a_comment(tmp_path: Path) -> None:
+    put(tmp_path, "t.tsv", "# by hand\n#id\ttext\n1\tone\n2\ttwo\n")
+    found, rejected = read(tmp_path)
+    assert [row["text"] for row in found] == ["one", "two"] and not rejected
+
+
+def test_comments_before_a_table_without_a_header(tmp_path: Path) -> None:
+    put(tmp_path, "t.csv", "# one comment\n\n1,one\n2,two\n")
+    found, rejected = read(tmp_path, header=False, columns={"text": "2"})
+    assert [row["text"] for row in found] == ["one", "two"] and not rejected
+    put(tmp_path, "t.csv", "#1,one\n2,two\n")
+    found, rejected = read(tmp_path, header=False, columns={"text": "2"})
+    assert [row["text"] for row in found] == ["one", "two"] and not rejected
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("quoting", [ALL, NONNUMERIC])
+@pytest.mark.parametrize("step", [1.0, 1e-7])
+def test_single_quotation_marks(tmp_path: Path, delimiter: str, quoting: int, step: float) -> None:
+    rows = [(f"{word} it's {n}", f"d{n}") for n, word in enumerate(WORDS * 3)]
+    name = "t.tsv" if delimiter == "\t" else "t.csv"
+    text = written([("text", "id"), *rows], delimiter=delimiter, quoting=quoting, quotechar="'")
+    put(tmp_path, name, text)
+    found, rejected = read(tmp_path, unit_scale=step)
+    assert [(row["text"], row["id"]) for row in found] == rows and not rejected
+    put(tmp_path, name, text.replace("'text'", "text").replace("'id'", "id"))
+    assert [row["text"] for row in read(tmp_path)[0]] == [text for text, _ in rows]
+
+
+def test_apostrophes_are_text(tmp_path: Path) -> None:
+    texts = ["'tis the season", "the dogs'", "'Well,' he said", "rock 'n' roll", "'quoted'", "'a' and 'b'"]
+    put(tmp_path, "t.csv", written([("id", "text"), *((str(n), text) for n, text in enumerate(texts))]))
+    found, rejected = read(tmp_path)
+    assert [row["text"] for row in found] == texts and not rejected
