@@ -28,6 +28,7 @@ REASONS = {
     "unlisted": Why("no list or table names it", fault=False),
     "no_media": Why("a text without its clip or picture"),
     "split": Why("of a split that is not read", fault=False),
+    "evaluation": Why("of a split to measure on; --evaluation train or heldout reads it", fault=False),
     "copy": Why("another form of what is read (packed, unpacked, or a link to it)", fault=False),
     "superseded": Why("a member of an archive that a later one, or a loose file, of its name replaces"),
     "link": Why("a link that leads out of the source; --follow-links reads it"),

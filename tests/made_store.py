@@ -93,10 +93,11 @@ def commit(
     homepage: str = "https://example.org",
     corpus: str | None = None,
     removed: Mapping[str, int] | None = None,
+    held_from: int | None = None,
 ) -> CorpusStore:
     """Commit shards of rows as ``prepare`` would, the quarantine with the first one, a limit as ``--max-samples``.
 
-    ``removed``: samples that cleaning took away before, by reason.
+    ``removed``: samples that cleaning took away before, by reason. ``held_from``: the first shard to measure on.
     """
     kind = modality_of(modality)
     store = Store(root).corpus(modality, name)
@@ -132,7 +133,7 @@ def commit(
             left -= samples
     state = CorpusState(
         corpus or name, name, modality, source, json.loads(json.dumps(kind.params_type().as_json())), limit,
-        len(shards), len(shards), 0, cut, licence, homepage,
+        len(shards), len(shards), 0, cut, licence, homepage, held_from=held_from,
     )  # fmt: skip
     store.save_state(state)
     return store

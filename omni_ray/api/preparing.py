@@ -14,6 +14,7 @@ from omni_ray.api.cluster import Cluster, Once
 from omni_ray.api.combining import DEFAULT_SEED, check_places, combine_one, writing
 from omni_ray.api.overlaps import refuse_overlap
 from omni_ray.corpora.base import Corpus, Options
+from omni_ray.corpora.evaluation import DROP, HELD_OUT, TRAIN, check_mode
 from omni_ray.errors import DONE, FALLS_SHORT, OmniError, SourceError
 from omni_ray.media_names import flat_name
 from omni_ray.pipeline.progress import Reporter
@@ -157,6 +158,10 @@ def prepare(
     if not combine and (pack or holdout is not None):
         raise OmniError("--pack and --holdout are about the training files; give --combine too")
     how = writing(modalities, seed, pack, holdout, production=combine)
+    options = options or Options()
+    check_mode(options.evaluation)
+    if corpus_files and not combine and options.evaluation == HELD_OUT:
+        raise OmniError("--evaluation heldout is about the training files; give --combine too")
     if clean is not None and clean not in PRESETS:
         raise OmniError(f"--clean {clean}: there are {', '.join(PRESETS)}")
     if cluster.gpus:
@@ -164,9 +169,7 @@ def prepare(
     with store.lease("omni-ray prepare"), reporter.together(), ExitStack() as stack:
         session = Once(stack, cluster)
         sources = (source,) if isinstance(source, str) else tuple(source or ())
-        want = _Want(
-            dataset, sources, name, max_samples, params or {}, options or Options(), reset, redownload, download
-        )
+        want = _Want(dataset, sources, name, max_samples, params or {}, options, reset, redownload, download)
         if any(_is_new(store, each, want) for each in modalities):
             session.begin()
         # All sources are found and indexed before anything is made or removed: a wrong path is said at once.
@@ -177,7 +180,7 @@ def prepare(
         for request in (request for _, requests in plans for request in requests):
             request.begin()
         for each, requests in plans:
-            _run(requests, cluster, session, reporter, report)
+            _run(requests, cluster, session, reporter, report, want.options)
             if clean is not None:
                 clean_one(store, each, Settings(clean), session, cluster.run, reporter)
                 report.summaries = _as_cleaned(store, report.summaries)
@@ -261,6 +264,7 @@ def _run(
     session: Callable[[], AbstractContextManager[None]],
     reporter: Reporter,
     report: PrepareReport,
+    options: Options,
 ) -> None:
     from omni_ray.pipeline.prepare import run_requests
 
@@ -279,7 +283,34 @@ def _run(
         summary = request.store.summary()
         report.summaries.append(summary)
         said = request.job.modality.warnings(summary.samples, summary.stats, request.job.params)
-        report.warnings += [f"{summary.name}: {sentence}" for sentence in said]
+        report.warnings += [f"{summary.name}: {sentence}" for sentence in (*said, *_of_evaluation(request, options))]
+
+
+def _of_evaluation(request: Request, options: Options) -> list[str]:
+    """What a user should know of the splits to measure on."""
+    splits = ", ".join(request.measured)
+    if not request.measured:
+        return (
+            []
+            if options.evaluation == TRAIN
+            else [
+                f"no split to measure on was found by its name, so that --evaluation {options.evaluation} changes nothing"
+            ]
+        )
+    if options.evaluation == DROP:
+        return [f"not read, as splits to measure on: {splits}"]
+    if options.evaluation == HELD_OUT:
+        state = request.store.state()
+        is_there = state is not None and state.held_from is not None and state.held_from < state.required
+        if state is not None and state.cut is not None and state.held_from is not None:
+            is_there = is_there and state.cut.unit >= state.held_from
+        return [f"held out, as splits to measure on: {splits}" if is_there else f"{splits}: beyond --max-samples"]
+    if options.splits:
+        return []  # they were asked for by name
+    return [
+        f"splits to measure on are trained on, as they were given: {splits}; --evaluation heldout keeps them for that, "
+        "--evaluation drop leaves them out"
+    ]
 
 
 def _parameters(kind: type[Params], given: Mapping[str, Any]) -> Params:
@@ -291,6 +322,7 @@ def _parameters(kind: type[Params], given: Mapping[str, Any]) -> Params:
 
 def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, *, is_alone: bool) -> Request:
     from omni_ray.api.replacing import identities, refuse_replacement
+    from omni_ray.corpora.evaluation import TrainingFirst
     from omni_ray.corpora.many import locate_all
     from omni_ray.corpora.together import Together, together
     from omni_ray.modalities.registry import modality as modality_of
@@ -298,7 +330,7 @@ def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, *, i
     from omni_ray.pipeline.stages import Job
     from omni_ray.pipeline.units import number_units
 
-    kind = modality_of(corpus.modality)
+    kind, evaluation = modality_of(corpus.modality), want.options.evaluation
     params = _parameters(kind.params_type, want.params.get(corpus.modality, {}))
     name = want.name or corpus.name
     found, sources = locate_all(
@@ -319,14 +351,31 @@ def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, *, i
         "params": params.as_json(),
         "columns": dict(want.options.columns),
     }
-    units = number_units(together(found.drafts, found.tree, want.options), found.tree, salt)
+    drafts = TrainingFirst(found.drafts, evaluation, lambda some: together(some, found.tree, want.options))
+    units = number_units(iter(drafts), found.tree, salt)
+    if found.measured() and not units:
+        raise SourceError(
+            f"{name}: {found.tree.location} holds nothing but splits to measure on ({', '.join(found.measured())}), and "
+            "--evaluation drop leaves these out"
+        )
     corpus_store = store.corpus(corpus.modality, name)
     refuse_overlap(store, corpus.modality, name, found.tree.spec())
     if not want.reset:
         refuse_replacement(corpus_store, store.root, sources, units)
     job = Job(name, Together(found.reader), found.tree.spec(), kind, params, corpus_store.storage)
     place, of = found.tree.location, identities(store.root, sources)
-    return Request(job, units, corpus_store, place, found.files(), want.max_samples, want.reset, of)
+    return Request(
+        job,
+        units,
+        corpus_store,
+        place,
+        found.files(),
+        want.max_samples,
+        want.reset,
+        of,
+        drafts.held_from,
+        found.measured(),
+    )
 
 
 def _as_cleaned(store: Store, summaries: Sequence[Summary]) -> list[Summary]:

@@ -27,6 +27,7 @@ def main(modality: str) -> None:
         ] = False,
         pack: opt.Pack = False,
         holdout: opt.Holdout = None,
+        evaluation: opt.Evaluation = "train",
         max_samples: Annotated[int, typer.Option(min=0, help="Samples per corpus; 0 for all.")] = 1_000_000,
         reset: Annotated[
             bool, typer.Option("--reset", help="Start over, and fetch again (not with --source or --skip-download).")
@@ -55,6 +56,7 @@ def main(modality: str) -> None:
     ) -> None:
         from omni_ray import api
         from omni_ray.cli.prepare import show
+        from omni_ray.corpora.base import Options
         from omni_ray.pipeline.progress import Reporter
 
         reporter = Reporter(quiet=quiet or json_)
@@ -72,6 +74,7 @@ def main(modality: str) -> None:
             dataset=dataset or "all",
             source=source,
             max_samples=max_samples or None,
+            options=Options(evaluation=evaluation),
             combine=combine,
             corpus_files=not combine,
             pack=pack,

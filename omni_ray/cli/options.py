@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -93,6 +93,14 @@ Holdout = Annotated[
     typer.Option(
         "--holdout",
         help="Share of documents, speakers, pictures for heldout_* files, e.g. 0.01. Default: none.",
+        rich_help_panel=MAKE,
+    ),
+]
+Evaluation = Annotated[
+    Literal["train", "heldout", "drop"],
+    typer.Option(
+        "--evaluation",
+        help="Splits to measure on in a source (dev, test, val2017): train on them (default), heldout_* files, or drop.",
         rich_help_panel=MAKE,
     ),
 ]

@@ -191,6 +191,7 @@ def prepare(
     no_shuffle: opt.NoShuffle = False,
     pack: opt.Pack = False,
     holdout: opt.Holdout = None,
+    evaluation: opt.Evaluation = "train",
     max_line_chars: Annotated[int | None, typer.Option(min=40, help="Longest line.", rich_help_panel=opt.TEXT)] = None,
     audio_format: Annotated[
         Literal["flac", "wav"] | None, typer.Option(help="Default: flac.", rich_help_panel=opt.AUDIO)
@@ -252,6 +253,7 @@ def prepare(
             follow_links=follow_links,
             retry_failed=retry_failed,
             allow_private=allow_private,
+            evaluation=evaluation,
         ),
         combine=combine,
         clean=clean,

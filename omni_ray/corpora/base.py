@@ -51,6 +51,7 @@ class UnitDraft:
         samples: the number of samples expected of it, for deciding how many units ``--max-samples`` needs.
         reads: names of further files that it is made of, and that are not stamped: lists whose content is in the payload,
             or media too many to look at. What no draft names, is reported as not read.
+        evaluation: the splits to measure on (``dev-clean``, ``val2017``) that some of it is of.
     """
 
     payload: Mapping[str, Any]
@@ -58,6 +59,7 @@ class UnitDraft:
     records: int | None = None
     samples: int | None = None
     reads: tuple[str, ...] = ()
+    evaluation: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ class Options:
         fetched: the folder for what a corpus fetches record by record; "" where nothing may be fetched.
         retry_failed: fetch again what failed for a reason that may have passed.
         allow_private: fetch from private networks and this machine, too.
+        evaluation: what becomes of splits to measure on, one of :data:`omni_ray.corpora.evaluation.MODES`; where they are
+            not trained on, no unit has samples of both sides.
         unit_scale: multiplies the number of records a unit holds; 1.0 outside tests.
     """
 
@@ -109,6 +113,7 @@ class Options:
     fetched: str = ""
     retry_failed: bool = False
     allow_private: bool = False
+    evaluation: str = "train"
     unit_scale: float = 1.0
 
     def is_wanted_language(self, folder: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.corpora.caption_values import caption_texts
+from omni_ray.corpora.evaluation import splits_in
 from omni_ray.corpora.listed_pictures import Listed, read_json, read_listed, units_of_lists
 from omni_ray.errors import SourceError
 from omni_ray.sources.archives import archive_kind
@@ -102,7 +103,7 @@ def _listed(tree: Tree, split: str, name: str) -> Listed:
         rows.append([file, [] if problem else captions.setdefault(key, []), problem])
     for number, annotation in sorted(enumerate(annotations), key=_by_id):
         lost += _add_captions(number, annotation, captions)
-    return Listed(name, split, sorted(rows, key=lambda row: (row[0], row[2])), lost)
+    return Listed(name, split, sorted(rows, key=lambda row: (row[0], row[2])), lost, splits_in([f"{split}/"]))
 
 
 def _add_captions(number: int, annotation: Any, captions: dict[str, list[str]]) -> list[list[str]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import Cut, media_weight
+from omni_ray.corpora.evaluation import TRAIN, splits_in
 from omni_ray.corpora.media import fetch
 from omni_ray.errors import SourceError
 from omni_ray.sources.lists import MAX_LINE_BYTES, Seen, line_ranges, read_range
@@ -15,6 +16,7 @@ from omni_ray.sources.tables import is_of_split
 from omni_ray.sources.tree import Tree
 
 _CLIPS_PER_UNIT = 128
+_TO_MEASURE_ON = ("dev", "validation", "test")
 _DEFAULT_SPLITS = (("validated",), ("train", "dev", "validation", "test"), ("other",))
 _ALL_SPLITS = (*(split for splits in _DEFAULT_SPLITS for split in splits), "invalidated", "reported")
 
@@ -54,9 +56,13 @@ class CommonVoice(Corpus):
             if not options.is_wanted_language(language):
                 continue
             there |= lists
-            for split in _splits(lists, options.splits, f"{tree.location}/{folder}".rstrip("/")):
+            chosen = _splits(lists, options.splits, f"{tree.location}/{folder}".rstrip("/"))
+            measured = _Measured(tree, folder, lists if "validated" in chosen else set())
+            if options.evaluation != TRAIN:
+                chosen += [split for split in measured.splits if split not in chosen]
+            for split in chosen:
                 is_empty = False
-                yield from _units_of_list(tree, f"{folder}/{split}.tsv".lstrip("/"), options, seen)
+                yield from _units_of_list(tree, f"{folder}/{split}.tsv".lstrip("/"), options, seen, measured)
         if languages and not there:
             raise SourceError(
                 f"common_voice: {tree.location} has no language {' or '.join(options.languages)}; "
@@ -82,6 +88,8 @@ class CommonVoice(Corpus):
             if not options.is_wanted_language(folder):
                 continue
             there = {split for split in _ALL_SPLITS if any(is_of_split(name, split) for name in names)}
+            if options.evaluation != TRAIN and "train" in there and there & set(_TO_MEASURE_ON):
+                there -= {"validated"}  # which has the others' clips, and does not tell them apart
             if there:
                 chosen.add(tuple(_splits(there, (), folder or "the source")))
         if len(chosen) > 1:
@@ -94,7 +102,7 @@ class CommonVoice(Corpus):
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         name, columns = payload["list"], payload["columns"]
         for number, line in read_range(tree, name, *payload["span"]):
-            if line.strip():
+            if line.strip() and number not in payload.get("elsewhere", ()):
                 yield _record(tree, name, columns, f"{name}:{number}", line, number in payload["again"])
 
     def why_unread(self, name: str) -> str:
@@ -113,7 +121,31 @@ def _splits(there: set[str], wanted: tuple[str, ...], location: str) -> list[str
     raise SourceError(f"common_voice: {location} has none of validated, train, other; --split takes another one")
 
 
-def _units_of_list(tree: Tree, name: str, options: Options, seen: Seen) -> Iterator[UnitDraft]:
+class _Measured:
+    """The clips to measure on, which ``validated.tsv`` lists among all others.
+
+    Args:
+        tree, folder: where a language's lists are.
+        lists: those that are there.
+    """
+
+    def __init__(self, tree: Tree, folder: str, lists: set[str]) -> None:
+        self.splits = [split for split in _TO_MEASURE_ON if split in lists]
+        self._of: dict[str, str] = {}
+        for split in self.splits:
+            name = f"{folder}/{split}.tsv".lstrip("/")
+            path = _columns(tree, name)["path"]
+            for part in line_ranges(tree, name, lambda line: False, skip=1):
+                for _, line in read_range(tree, name, part.start, part.end, part.first):
+                    self._of[_clip_name(_field(line.split(b"\t"), path))] = split
+
+    def split_of(self, clip: str) -> str:
+        """The split to measure on that a clip is of; "" for one to train on."""
+        return self._of.get(clip, "")
+
+
+def _columns(tree: Tree, name: str) -> dict[str, int]:
+    """The places of the columns of a list. Raises SourceError where one is missing."""
     with tree.open(name) as file:
         header = file.readline(MAX_LINE_BYTES).decode("utf-8-sig", "replace").rstrip("\r\n").split("\t")
     missing = {"path", "sentence"} - set(header)
@@ -121,8 +153,14 @@ def _units_of_list(tree: Tree, name: str, options: Options, seen: Seen) -> Itera
         raise SourceError(
             f"common_voice: {name} has no column {' or '.join(sorted(missing))}; it has {', '.join(header)[:200]}"
         )
-    columns = {key: header.index(key) for key in ("path", "sentence", "client_id") if key in header}
+    return {key: header.index(key) for key in ("path", "sentence", "client_id") if key in header}
+
+
+def _units_of_list(tree: Tree, name: str, options: Options, seen: Seen, measured: _Measured) -> Iterator[UnitDraft]:
+    """Units of a list; those of ``validated.tsv`` without the clips to measure on, where these are not trained on."""
+    columns = _columns(tree, name)
     clips_folder, language = _place(name)
+    own = next(iter(splits_in([name.rpartition("/")[2]])), "")
     cut = Cut(options, _CLIPS_PER_UNIT)
 
     def begins(line: bytes) -> bool:
@@ -133,10 +171,19 @@ def _units_of_list(tree: Tree, name: str, options: Options, seen: Seen) -> Itera
         span = (part.start, part.end, part.first)
         rows = [(number, row.split(b"\t")) for number, row in read_range(tree, name, *span) if row.strip()]
         clips = [(number, _clip_name(_field(fields, columns["path"]))) for number, fields in rows]
+        of = dict.fromkeys(split for _, clip in clips if (split := own or measured.split_of(clip)))
+        elsewhere: list[int] = []
+        if options.evaluation != TRAIN and not own and of:
+            elsewhere = [number for number, clip in clips if measured.split_of(clip)]
+            clips, of = [(number, clip) for number, clip in clips if not measured.split_of(clip)], {}
+        if not clips:
+            continue
         again = [number for number, clip in clips if clip and seen.again(_ident(clip, language).encode())]
         files = tuple(f"{clips_folder}/{clip}" for _, clip in clips if clip)
         payload = {"list": name, "columns": columns, "span": span, "again": again}
-        yield UnitDraft(payload, (name, *files), len(rows), len(rows))
+        if elsewhere:
+            payload["elsewhere"] = elsewhere
+        yield UnitDraft(payload, (name, *files), len(clips), len(clips), evaluation=tuple(of))
 
 
 def _place(name: str) -> tuple[str, str]:

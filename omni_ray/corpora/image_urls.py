@@ -65,7 +65,7 @@ class ImageUrls(Corpus):
                 "round": fetched.round,
                 "allow_private": options.allow_private,
             }
-            yield UnitDraft(payload, draft.inputs, draft.records, draft.samples, draft.reads)
+            yield UnitDraft(payload, draft.inputs, draft.records, draft.samples, draft.reads, draft.evaluation)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         fetched = _fetched(payload["folder"], payload["table"])

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.evaluation import TRAIN, is_evaluation
 from omni_ray.corpora.listed_pictures import Listed, lists_in, read_json, read_listed, units_of_lists
 from omni_ray.errors import SourceError
 from omni_ray.sources.tree import Tree
@@ -29,28 +30,33 @@ class Karpathy(Corpus):
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         lists, folders = lists_in(tree, _LIST)
-        read = (_listed(tree, name, options.splits) for name in lists)
-        return units_of_lists(tree, folders, (listed for listed in read if listed is not None), self.name, options)
+        read = (listed for name in lists for listed in _listed(tree, name, options))
+        return units_of_lists(tree, folders, read, self.name, options)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         return read_listed(tree, payload, "coco" if "coco" in payload["split"] else None)
 
 
-def _listed(tree: Tree, name: str, splits: tuple[str, ...]) -> Listed | None:
-    """None for JSON of another shape."""
+def _listed(tree: Tree, name: str, options: Options) -> list[Listed]:
+    """The list, in two where what is to be measured on is kept apart; none for JSON of another shape."""
     content = read_json(tree, name)
     images = content.get("images") if isinstance(content, dict) else None
     if not isinstance(images, list):
-        return None
+        return []
     if not any(isinstance(image, dict) and "sentences" in image for image in images):
         raise SourceError(f"karpathy: {tree.location}/{name}: no image of its list has sentences")
-    listed = Listed(name, name.rpartition("/")[2].rpartition(".")[0].removeprefix("dataset_").lower())
+    of = name.rpartition("/")[2].rpartition(".")[0].removeprefix("dataset_").lower()
+    sides = [Listed(name, of), Listed(name, of)]
     for number, image in enumerate(images):
         what = f"image {number}"
         if not isinstance(image, dict):
-            listed.lost.append([what, "bad_row", f"{what} of {name} is no object"])
-        elif not splits or image.get("split") in splits:
+            sides[0].lost.append([what, "bad_row", f"{what} of {name} is no object"])
+        elif not options.splits or image.get("split") in options.splits:
+            split = str(image.get("split", ""))
+            listed = sides[is_evaluation(split) and options.evaluation != TRAIN]
+            if is_evaluation(split) and split not in listed.evaluation:
+                listed.evaluation = (*listed.evaluation, split)
             file, folder = image.get("filename"), image.get("filepath")
             place = f"{folder}/{file}" if isinstance(folder, str) and folder and isinstance(file, str) else file
             listed.add(what, place, image.get("sentences", []))
-    return listed
+    return [sides[0], *(side for side in sides[1:] if side.images or side.lost)]

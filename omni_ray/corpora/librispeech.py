@@ -8,6 +8,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import Cut, media_weight
+from omni_ray.corpora.evaluation import TRAIN, splits_in
 from omni_ray.corpora.media import fetch
 from omni_ray.errors import SourceError
 from omni_ray.sources.lists import Seen
@@ -44,6 +45,7 @@ class LibriSpeech(Corpus):
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         """A unit is some chapters. Chapters without a transcript count once the tree has one with."""
         chapters: list[list[Any]] = []
+        ended: list[list[list[Any]]] = []  # chapters of another side, while none with a transcript was seen
         cut, is_full = Cut(options, _CLIPS_PER_UNIT), False
         is_librispeech = False
         splits: set[str] = set()
@@ -57,11 +59,16 @@ class LibriSpeech(Corpus):
             splits.update(place[-3:-2])
             if options.splits and not set(options.splits) & set(place):
                 continue
+            if options.evaluation != TRAIN and chapters and _splits([[folder]]) != _splits(chapters[-1:]):
+                ended, chapters, is_full = [*ended, chapters], [], False
             is_librispeech = is_librispeech or bool(transcripts)
             again = [file for file in audio if seen.again(file.encode("utf-8", "surrogateescape"))]
             chapters.append([folder, transcripts, audio, again])
             weight = sum(media_weight(tree, f"{folder}/{file}".lstrip("/")) for file in audio)
             is_full = cut.after(len(audio), weight) or is_full
+            if is_librispeech:
+                yield from (_draft(tree, each) for each in ended)
+                ended = []
             if is_full and is_librispeech:
                 yield _draft(tree, chapters)
                 chapters, is_full = [], False
@@ -107,7 +114,13 @@ def _draft(tree: Tree, chapters: list[list[Any]]) -> UnitDraft:
         (*transcripts, *names),
         sum(_count(tree, each, audio) for _, each, audio, _ in chapters) if is_cheap else None,
         len(names),
+        evaluation=_splits(chapters),
     )
+
+
+def _splits(chapters: list[list[Any]]) -> tuple[str, ...]:
+    """The evaluation splits that chapters are of."""
+    return splits_in(f"{folder}/" for folder, *_ in chapters)
 
 
 def _count(tree: Tree, transcripts: list[str], audio: list[str]) -> int:

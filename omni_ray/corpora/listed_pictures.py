@@ -29,12 +29,14 @@ class Listed:
         split: what its pictures are called together: the first part of their ids and paths.
         images: [file, captions, problem] each, in order; the problem is a reason code, or "".
         lost: [what, reason, detail] for each record that is none.
+        evaluation: the splits to measure on that some of its pictures are of.
     """
 
     name: str
     split: str
     images: list[list[Any]] = field(default_factory=list)
     lost: list[list[str]] = field(default_factory=list)
+    evaluation: tuple[str, ...] = ()
 
     def add(self, what: str, file: Any, value: Any) -> None:
         """A picture and what the list has for its captions; ``what`` names the record in messages."""
@@ -111,7 +113,7 @@ def listed_units(tree: Tree, listed: Listed, places: Places, options: Options) -
         captions = sum(len(each) for _, each, _ in part)
         records = sum(max(1, len(each)) for _, each, _ in part) + len(lost)
         inputs = tuple(filter(is_safe_name, (places.find(tree, file) for file, _, _ in part)))
-        yield UnitDraft(payload, inputs, records, captions, reads=(listed.name,))
+        yield UnitDraft(payload, inputs, records, captions, (listed.name,), listed.evaluation)
 
 
 def read_listed(tree: Tree, payload: Mapping[str, Any], category: str | None) -> Iterator[dict[str, Any] | Rejected]:

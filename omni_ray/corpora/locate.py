@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.evaluation import DROP, TRAIN, splits_in
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.sources.census import Claims, account
 from omni_ray.sources.furniture import is_documentation, is_furniture
@@ -34,26 +35,44 @@ class Found:
         drafts: its units, in canonical order.
         reader: reads those units; the corpus itself, or the corpus as a table.
         splits: the splits that were asked for; empty for the usual ones.
+        evaluation: what becomes of splits to measure on.
     """
 
     tree: Tree
     drafts: Iterator[UnitDraft]
     reader: Corpus
     splits: tuple[str, ...] = ()
+    evaluation: str = TRAIN
+    _measured: dict[str, None] = field(default_factory=dict)
     _claims: Claims = field(default_factory=Claims)
+    _dropped: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.drafts = self._watched(self.drafts)
 
     def _watched(self, drafts: Iterator[UnitDraft]) -> Iterator[UnitDraft]:
+        place = self.tree.location.rstrip("/").rpartition("/")[2]
+        whole = splits_in([f"{place}/", place])
         for draft in drafts:
-            self._claims.add(map(self.tree.canonical, draft.inputs))
-            self._claims.add(map(self.tree.canonical, draft.reads))
-            yield draft
+            names = [self.tree.canonical(name) for name in (*draft.inputs, *draft.reads)]
+            of = draft.evaluation or whole or splits_in(draft.reads[:1] or draft.inputs[: len(draft.inputs) == 1])
+            self._measured.update(dict.fromkeys(of))
+            if of and self.evaluation == DROP:
+                self._dropped.update(map(hash, names))
+                continue
+            self._claims.add(names)
+            yield draft if of == draft.evaluation else replace(draft, evaluation=of)
+
+    def measured(self) -> tuple[str, ...]:
+        """The splits to measure on that the source holds, read or dropped; to be asked once all drafts are taken."""
+        return tuple(self._measured)
+
+    def _why_unread(self, name: str) -> str:
+        return "evaluation" if hash(name) in self._dropped else self.reader.why_unread(name)
 
     def files(self) -> Files:
         """Which files of the source are read and which are not; to be asked once all drafts are taken."""
-        return account(self.tree, self._claims, self.reader.modality, self.reader.why_unread, bool(self.splits))
+        return account(self.tree, self._claims, self.reader.modality, self._why_unread, bool(self.splits))
 
 
 def downloads_folder(root: Path, corpus: Corpus) -> Path:
@@ -197,7 +216,7 @@ def _index(corpus: Corpus, tree: Tree, options: Options) -> Found | None:
     """The corpus in its native layout, else as a table; None where the tree holds neither."""
     native = _peek(corpus.units(tree, options))
     if native is not None:
-        return Found(tree, native, corpus, options.splits)
+        return Found(tree, native, corpus, options.splits, options.evaluation)
     if corpus.columns:
         table = AsTable(corpus)
         if options.media_root is not None:
@@ -206,7 +225,7 @@ def _index(corpus: Corpus, tree: Tree, options: Options) -> Found | None:
             tree = with_media_root(tree, options.media_root, options.follow_links)
         rows = _peek(table.units(tree, options))
         if rows is not None:
-            return Found(tree, rows, table, options.splits)
+            return Found(tree, rows, table, options.splits, options.evaluation)
     return None
 
 
@@ -237,8 +256,10 @@ class AsTable(Corpus):
         options = self.corpus.table_options([name for name in tree.names() if table_format(name)], options)
         repeated = set_repeats_aside(tree, self.corpus.columns, options, ROLES.get(self.modality))
         if self.modality == "text":
-            return table_units(tree, self.corpus.columns, options)
-        return media_units(tree, self.corpus.columns, options, self.modality, repeated)
+            drafts = table_units(tree, self.corpus.columns, options)
+        else:
+            drafts = media_units(tree, self.corpus.columns, options, self.modality, repeated)
+        return (replace(draft, evaluation=splits_in(draft.inputs[:1])) for draft in drafts)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:
         from omni_ray.corpora.table_rows import rows_of

@@ -81,10 +81,14 @@ class FoundInMany(Found):
             _all_drafts(found, labels),
             ManyReaders([each.reader for each in found]),
             found[0].splits,
+            found[0].evaluation,
         )
 
     def _watched(self, drafts: Iterator[UnitDraft]) -> Iterator[UnitDraft]:
         return drafts  # each source watches its own
+
+    def measured(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(split for each in self._found for split in each.measured()))
 
     def files(self) -> Files:
         counts = [each.files() for each in self._found]

@@ -7,6 +7,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import Cut
+from omni_ray.corpora.evaluation import TRAIN, splits_in
 from omni_ray.corpora.media import fetch
 from omni_ray.sources.lists import line_ranges, read_range
 from omni_ray.sources.tree import Tree, is_safe_name
@@ -35,7 +36,7 @@ class MJSynth(Corpus):
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         for folder, folders, files in tree.walk():
-            chosen = _choose(files, options.splits)
+            chosen = _choose(files, options)
             if not chosen:
                 continue
             folders.clear()  # millions of images that nobody needs to list
@@ -51,10 +52,12 @@ class MJSynth(Corpus):
                 yield _record(tree, payload["prefix"], lexicon, f"{payload['list']}:{number}", line)
 
 
-def _choose(files: list[str], splits: tuple[str, ...]) -> list[str]:
-    if splits:
-        return [f"annotation_{split}.txt" for split in splits if f"annotation_{split}.txt" in files]
-    for names in _LISTS:
+def _choose(files: list[str], options: Options) -> list[str]:
+    if options.splits:
+        return [f"annotation_{split}.txt" for split in options.splits if f"annotation_{split}.txt" in files]
+    # annotation.txt is of all splits and does not tell them apart.
+    is_told = options.evaluation != TRAIN and "annotation_train.txt" in files
+    for names in _LISTS[1:] if is_told else _LISTS:
         if found := [name for name in names if name in files]:
             return found
     return []
@@ -76,9 +79,9 @@ def _units_of_list(tree: Tree, prefix: str, name: str, lexicon: str | None, opti
         reads = () if lexicon is None else (lexicon,)
         if is_small:
             words = len(paths)
-            yield UnitDraft(payload, (name, *images), words, words, reads)
+            yield UnitDraft(payload, (name, *images), words, words, reads, splits_in([name]))
         else:
-            yield UnitDraft(payload, (name,), words, words, (*reads, *images))
+            yield UnitDraft(payload, (name,), words, words, (*reads, *images), splits_in([name]))
 
 
 def _record(tree: Tree, prefix: str, lexicon: list[str] | None, where: str, line: bytes) -> dict[str, Any] | Rejected:

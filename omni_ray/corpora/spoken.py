@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import BYTES_A_SECOND, Cut, media_weight, runs
+from omni_ray.corpora.evaluation import splits_in
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.table_rows import fetch_stretch
 from omni_ray.media_names import media_file
@@ -86,7 +87,7 @@ def spoken_units(tree: Tree, items: Iterable[Parsed], options: Options, inputs: 
     for run in runs(items, options, CLIPS_PER_UNIT, lambda item: weight(tree, item)):
         listed = [["" if isinstance(item, Spoken) else "rejected", *astuple(item)] for item in run]
         files = dict.fromkeys(item.file for item in run if isinstance(item, Spoken) and is_safe_name(item.file))
-        yield UnitDraft({"utterances": listed}, (*files,), len(run), len(run), reads=inputs)
+        yield UnitDraft({"utterances": listed}, (*files,), len(run), len(run), inputs, splits_in(inputs))
 
 
 def list_units(
@@ -113,7 +114,7 @@ def list_units(
         files = (item.file for _, item in items if isinstance(item, Spoken) and is_safe_name(item.file))
         whole = {"list": name, "span": span, "again": again, **payload}
         if items:
-            yield UnitDraft(whole, (name, *dict.fromkeys(files)), len(items), len(items))
+            yield UnitDraft(whole, (name, *dict.fromkeys(files)), len(items), len(items), (), splits_in([name]))
 
 
 def list_records(tree: Tree, payload: Mapping[str, Any], parse: Parse) -> Iterator[dict[str, Any] | Rejected]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
+from omni_ray.corpora.evaluation import by_side, splits_in
 from omni_ray.corpora.media import fetch
 from omni_ray.errors import SourceError
 from omni_ray.media_names import media_file
@@ -47,17 +49,18 @@ def paired_units(
     texts_found = sum(text is not None for _, text in pairs)
     if not texts_found or _table_is_meant(tree, table, options, texts_found):
         return
-    for part in runs(pairs, options, per_unit, lambda pair: media_weight(tree, str(pair[0]))):
-        names = tuple(name for pair in part for name in pair if name is not None)
-        payload = {"files": part, **({"encoding": options.encoding} if options.encoding else {})}
-        yield UnitDraft(payload, names, len(part), len(part))
+    more = {"encoding": options.encoding} if options.encoding else {}
+    for draft in pair_units(tree, pairs, options, per_unit):
+        yield replace(draft, payload={**draft.payload, **more})
 
 
 def pair_units(tree: Tree, pairs: Iterable[list[str | None]], options: Options, per_unit: int) -> Iterator[UnitDraft]:
     """Units of ``[media file, text file or None, ...]``, for a reader that knows where its corpus puts the text files."""
-    for part in runs(pairs, options, per_unit, lambda pair: media_weight(tree, str(pair[0]))):
-        names = tuple(name for pair in part for name in pair[:2] if name is not None)
-        yield UnitDraft({"files": part}, names, len(part), len(part))
+    for side in by_side(pairs, lambda pair: str(pair[0]), options.evaluation):
+        for part in runs(side, options, per_unit, lambda pair: media_weight(tree, str(pair[0]))):
+            names = tuple(name for pair in part for name in pair[:2] if name is not None)
+            of = splits_in(str(pair[0]) for pair in part)
+            yield UnitDraft({"files": part}, names, len(part), len(part), evaluation=of)
 
 
 def read_pairs(tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
+from omni_ray.corpora.evaluation import splits_in
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.picture_places import Places, find_places
 from omni_ray.errors import SourceError
@@ -108,7 +109,7 @@ def _units_of_list(tree: Tree, name: str, folders: list[str], options: Options) 
         words = sum(len(each) for *_, each in part)
         files = tuple(filter(is_safe_name, (places.find(tree, file) for _, file, _, _ in part)))
         payload = {"list": name, "folders": places.folders, "photos": part, "lost": part_lost}
-        yield UnitDraft(payload, files, words + len(part_lost), words, reads=(name,))
+        yield UnitDraft(payload, files, words + len(part_lost), words, (name,), splits_in([name]))
 
 
 def _photos(tree: Tree, name: str) -> tuple[list[list[Any]], list[list[str]]]:

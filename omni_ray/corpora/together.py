@@ -60,6 +60,7 @@ def _joined(drafts: list[UnitDraft]) -> UnitDraft:
         _sum([draft.records for draft in drafts]),
         _sum([draft.samples for draft in drafts]),
         reads=tuple(name for draft in drafts for name in draft.reads),
+        evaluation=tuple(dict.fromkeys(split for draft in drafts for split in draft.evaluation)),
     )
 
 

@@ -39,24 +39,44 @@ _ROWS = {"text": "line", "audio": "clip", "images": "picture with its captions",
 
 
 @dataclass(frozen=True)
+class Split:
+    """One split of a configuration.
+
+    Attributes:
+        files: patterns relative to the card.
+        rows: in them.
+        plain_bytes: of the columns before compression.
+        file_bytes: of the files.
+    """
+
+    files: tuple[str, ...]
+    rows: int
+    plain_bytes: int
+    file_bytes: int
+
+
+@dataclass(frozen=True)
 class Config:
     """One configuration of the dataset.
 
     Attributes:
         name: for ``load_dataset(DIR, name)``.
         modality: decides its columns.
-        files: patterns relative to the card.
-        rows: of its split ``train``.
-        plain_bytes: of its columns before compression.
-        file_bytes: of its files.
+        splits: by name: what is to be trained on, and what is held out.
     """
 
     name: str
     modality: str
-    files: tuple[str, ...]
-    rows: int
-    plain_bytes: int
-    file_bytes: int
+    splits: Mapping[str, Split]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Patterns of all its files."""
+        return tuple(name for split in self.splits.values() for name in split.files)
+
+    def sum(self, what: str) -> int:
+        """The rows, plain_bytes or file_bytes of all splits."""
+        return sum(int(getattr(split, what)) for split in self.splits.values())
 
 
 def write_card(folder: Path, title: str, configs: Sequence[Config], corpora: Sequence[CorpusParts]) -> None:
@@ -83,14 +103,17 @@ def _front_matter(title: str, configs: Sequence[Config], corpora: Sequence[Corpu
     infos, places = DatasetInfosDict(), MetadataConfigs()
     for number, config in enumerate(configs):
         splits = SplitDict()
-        splits.add(SplitInfo("train", config.plain_bytes, config.rows))
+        for name, split in config.splits.items():
+            splits.add(SplitInfo(name, split.plain_bytes, split.rows))
         infos[config.name] = DatasetInfo(
             features=Features.from_arrow_schema(modality_of(config.modality).schema),
             splits=splits,
-            download_size=config.file_bytes,
-            dataset_size=config.plain_bytes,
+            download_size=config.sum("file_bytes"),
+            dataset_size=config.sum("plain_bytes"),
         )
-        places[config.name] = {"data_files": [{"split": "train", "path": list(config.files)}]}
+        places[config.name] = {
+            "data_files": [{"split": name, "path": list(split.files)} for name, split in config.splits.items()]
+        }
         if number == 0:
             places[config.name]["default"] = True
     infos.to_dataset_card_data(card)
@@ -147,8 +170,12 @@ def _body(title: str, configs: Sequence[Config], corpora: Sequence[CorpusParts])
             corpus.samples for corpus in corpora if config.name in (corpus.name, corpus.state.modality)
         )  # fmt: skip
         lines.append(
-            f"| `{config.name}` | {_ROWS[config.modality]} | {config.rows:,} | {samples:,} | {config.file_bytes / 1e6:,.1f} |"
+            f"| `{config.name}` | {_ROWS[config.modality]} | {config.sum('rows'):,} | {samples:,} | {config.sum('file_bytes') / 1e6:,.1f} |"
         )
+    held = {c.name: c.splits["heldout"].rows for c in configs if "heldout" in c.splits}
+    if held:
+        rows = ", ".join(f"`{name}` {count:,}" for name, count in held.items())
+        lines += ["", f"Of these rows, so many are held out from training, as split `heldout`: {rows}."]
     lines += [
         "",
         "Audio is 16 kHz mono; pictures are square 8-bit RGB. `corpus` names the corpus, `id` never changes for the same source.",

@@ -15,39 +15,45 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from omni_ray.export.card import Config, write_card
+from omni_ray.export.card import Config, Split, write_card
 from omni_ray.export.parts import CorpusParts
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.parts import Part, read_rows
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.storage import atomic_writer
 
+SPLITS = ("train", "heldout")
 _COPY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class ShardTask:
-    """One part, and the Parquet file it becomes."""
+    """One part, the Parquet file it becomes, and its split."""
 
     part: Part
     path: str
+    split: str
 
 
 @dataclass(frozen=True)
 class ShardFile:
-    """A finished file: rows, bytes on disk, and bytes of its columns before compression."""
+    """A finished file, or several: rows, bytes on disk, and bytes of their columns before compression."""
 
-    rows: int
-    bytes: int
-    plain_bytes: int
+    rows: int = 0
+    bytes: int = 0
+    plain_bytes: int = 0
+
+    def __add__(self, other: ShardFile) -> ShardFile:
+        return ShardFile(self.rows + other.rows, self.bytes + other.bytes, self.plain_bytes + other.plain_bytes)
 
 
 def tasks_of(corpus: CorpusParts, work: Path) -> list[ShardTask]:
     """The files of a corpus, under ``work``."""
-    count = len(corpus.parts)
+    sides = {side: [part for part in corpus.parts if part.is_held is (side == SPLITS[1])] for side in SPLITS}
     return [
-        ShardTask(part, str(work / folder_of(corpus) / f"train-{number:05d}-of-{count:05d}.parquet"))
-        for number, part in enumerate(corpus.parts)
+        ShardTask(part, str(work / folder_of(corpus) / f"{side}-{number:05d}-of-{len(parts):05d}.parquet"), side)
+        for side, parts in sides.items()
+        for number, part in enumerate(parts)
     ]
 
 
@@ -59,20 +65,18 @@ def folder_of(corpus: CorpusParts) -> str:
 def write_hf(work: Path, corpora: list[CorpusParts], title: str, run: Runner, reporter: Reporter) -> None:
     """Write the files and the card into ``work``. What is complete there already is not written again."""
     tasks = [(corpus, task) for corpus in corpora for task in tasks_of(corpus, work)]
-    sums = {corpus.name: ShardFile(0, 0, 0) for corpus in corpora}
+    sums: dict[str, dict[str, ShardFile]] = {corpus.name: {} for corpus in corpora}
     for name, count in Counter(corpus.name for corpus, _ in tasks).items():
         reporter.begin(name, count, stage="export")
-    for (corpus, _), made in zip(tasks, run(write_shard, [task for _, task in tasks]), strict=True):
-        before = sums[corpus.name]
-        sums[corpus.name] = ShardFile(
-            before.rows + made.rows, before.bytes + made.bytes, before.plain_bytes + made.plain_bytes
-        )
+    for (corpus, task), made in zip(tasks, run(write_shard, [task for _, task in tasks]), strict=True):
+        of = sums[corpus.name]
+        of[task.split] = of.get(task.split, ShardFile()) + made
         reporter.advance(corpus.name, kept=made.rows)
     reporter.end()
     write_card(work, title, _configs(corpora, sums), corpora)
 
 
-def _configs(corpora: list[CorpusParts], sums: dict[str, ShardFile]) -> list[Config]:
+def _configs(corpora: list[CorpusParts], sums: dict[str, dict[str, ShardFile]]) -> list[Config]:
     found: dict[str, list[CorpusParts]] = {}
     for corpus in corpora:
         found.setdefault(corpus.state.modality, []).append(corpus)
@@ -82,13 +86,17 @@ def _configs(corpora: list[CorpusParts], sums: dict[str, ShardFile]) -> list[Con
         Config(
             name,
             members[0].state.modality,
-            tuple(f"{folder_of(each)}/train-*.parquet" for each in members),
-            sum(sums[each.name].rows for each in members),
-            sum(sums[each.name].plain_bytes for each in members),
-            sum(sums[each.name].bytes for each in members),
+            {split: _split(split, members, sums) for split in SPLITS if any(split in sums[m.name] for m in members)},
         )
         for name, members in found.items()
     ]
+
+
+def _split(split: str, members: list[CorpusParts], sums: dict[str, dict[str, ShardFile]]) -> Split:
+    having = [each for each in members if split in sums[each.name]]
+    total = sum((sums[each.name][split] for each in having), ShardFile())
+    files = tuple(f"{folder_of(each)}/{split}-*.parquet" for each in having)
+    return Split(files, total.rows, total.plain_bytes, total.bytes)
 
 
 def write_shard(task: ShardTask) -> ShardFile:

@@ -15,16 +15,21 @@ from omni_ray.quality.cleaned import training_corpora
 
 @dataclass(frozen=True)
 class CorpusParts:
-    """One corpus to export: its state, its numbers, and its parts in canonical order."""
+    """One corpus to export: its state, its numbers, and its parts in canonical order.
+
+    ``is_held`` says that it is what is held out of a corpus, apart from the rest.
+    """
 
     state: CorpusState
     summary: Summary
     parts: tuple[Part, ...]
+    is_held: bool = False
 
     @cached_property
     def name(self) -> str:
         """What it is called in an export: modality and name, in signs that every file system and reader takes."""
-        return f"{self.state.modality}-{file_safe(self.state.name)}"
+        side = "heldout-" if self.is_held else ""
+        return f"{side}{self.state.modality}-{file_safe(self.state.name)}"
 
     @property
     def rows(self) -> int:
@@ -35,6 +40,16 @@ class CorpusParts:
     def samples(self) -> int:
         """Samples that count."""
         return sum(part.samples for part in self.parts)
+
+
+def in_sides(corpora: Sequence[CorpusParts]) -> list[CorpusParts]:
+    """The same, what is held out of a corpus as one of its own that follows it."""
+    return [
+        CorpusParts(corpus.state, corpus.summary, parts, is_held)
+        for corpus in corpora
+        for is_held in (False, True)
+        if (parts := tuple(part for part in corpus.parts if part.is_held is is_held))
+    ]
 
 
 def chosen_corpora(store: Store, modalities: Sequence[str] = (), names: Sequence[str] = ()) -> list[CorpusParts]:

@@ -13,7 +13,7 @@ from typing import Any
 from omni_ray import __version__
 from omni_ray.errors import OmniError
 from omni_ray.export.folder import Mark, is_current, making
-from omni_ray.export.parts import CorpusParts, chosen_corpora
+from omni_ray.export.parts import CorpusParts, chosen_corpora, in_sides
 from omni_ray.pipeline.engine import Runner, in_session, inline, on_ray
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import Store
@@ -109,7 +109,7 @@ def export(
                 write_hf(work, corpora, _title(store), mapped, told)
             else:
                 write, usual = _writer(form)
-                write(work, corpora, samples_per_shard, shard_bytes or usual, mapped, told)
+                write(work, in_sides(corpora), samples_per_shard, shard_bytes or usual, mapped, told)
     mark = Mark.load(target)
     assert mark is not None
     return ExportReport(
@@ -147,7 +147,7 @@ def _fingerprint(
         shard_bytes,
         [
             [corpus.name, asdict(corpus.state), corpus.summary.as_dict(),
-             [(part.sha256, part.rows, part.over) for part in corpus.parts]]
+             [(part.sha256, part.rows, part.over, part.is_held) for part in corpus.parts]]
             for corpus in corpora
         ],
     ]  # fmt: skip

@@ -72,6 +72,7 @@ def _index(corpora: list[CorpusParts], shards: list[dict[str, Any]]) -> dict[str
         "corpora": [
             {
                 "dataset": corpus.name,
+                "split": "heldout" if corpus.is_held else "train",
                 "corpus": corpus.state.corpus,
                 "modality": corpus.state.modality,
                 "licence": corpus.state.licence,

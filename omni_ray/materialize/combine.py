@@ -31,7 +31,7 @@ from omni_ray.materialize.places import Places
 from omni_ray.materialize.record import Combined, Record
 from omni_ray.pipeline.engine import Runner, in_session, on_ray
 from omni_ray.pipeline.progress import Reporter
-from omni_ray.pipeline.store import CorpusStore, Manifest, Store
+from omni_ray.pipeline.store import CorpusState, CorpusStore, Manifest, Store
 from omni_ray.quality.cleaned import training_corpora
 from omni_ray.storage import remove_temporaries
 
@@ -81,6 +81,7 @@ def combine(
         raise OmniError(
             f"{modality}: nothing is prepared under {store.storage.shown}; run `omni-ray prepare {modality}` first"
         )
+    states = {corpus.name: corpus.state() for corpus in corpora}
     options = options.for_modality(modality)
     reporter = reporter or Reporter(quiet=True)
     packing = None
@@ -88,9 +89,13 @@ def combine(
         from omni_ray.materialize.packing import settle_packing
 
         train = in_session(session, run)
-        packing = settle_packing(store, corpora, parts, options.holdout or 0.0, train, reporter.say)
+        to_learn_from = {
+            name: [(m, n) for m, n in each if not _is_held(states[name], m.unit)] for name, each in parts.items()
+        }
+        packing = settle_packing(store, corpora, to_learn_from, options.holdout or 0.0, train, reporter.say)
     shards = _digest({name: [(m.shard.sha256, n) for m, n in each] for name, each in parts.items()})
-    fingerprint = _fingerprint(shards, options, packing)
+    measured = {name: state.held_from for name, state in states.items() if state and state.held_from is not None}
+    fingerprint = _fingerprint(shards, options, packing, measured)
     old = records_of.load(store.state_folder, modality)
     sources = [name for corpus in corpora for name in corpus.sources]
     others = Places.of(store, modality).others(sources)
@@ -133,9 +138,14 @@ def _has_all_media(store: Store, modality: str, parts: Parts) -> bool:
     return True
 
 
-def _fingerprint(shards: str, options: Options, packing: Packing | None) -> str:
+def _fingerprint(shards: str, options: Options, packing: Packing | None, measured: Mapping[str, int]) -> str:
     seed = options.seed if options.production else "corpora"
-    return _digest([FORMAT_VERSION, seed, shards, packing and packing.as_json(), options.holdout])
+    held = [options.holdout, measured] if measured else [options.holdout]
+    return _digest([FORMAT_VERSION, seed, shards, packing and packing.as_json(), *held])
+
+
+def _is_held(state: CorpusState | None, unit: int) -> bool:
+    return state is not None and state.is_held(unit)
 
 
 def _digest(value: object) -> str:
@@ -196,6 +206,12 @@ class _Job:
         return f"{kept} files that were in the way of media are kept as {some}" if kept else ""
 
     @cached_property
+    def parts_sides(self) -> bool:
+        """Whether anything is held out: a share, or the splits to measure on of a corpus."""
+        held = (_is_held(corpus.state(), m.unit) for corpus in self.corpora for m, _ in self.parts[corpus.name])
+        return bool(self.options.holdout) or any(held)
+
+    @cached_property
     def places(self) -> Places:
         """Where the flat files go."""
         return Places.of(self.store, self.modality, self.options.replace)
@@ -208,7 +224,7 @@ class _Job:
                 yield f"{form.folder}/{file.of(corpus.name)}"
             if self.options.production:
                 yield f"{form.folder}/{file.production}"
-            if self.options.holdout:
+            if self.parts_sides:
                 yield f"{form.folder}/{file.held_out}"
 
     def _plan(self) -> Plan:
@@ -235,6 +251,7 @@ class _Job:
             packing,
             uuid.uuid4().hex,
             self.options.replace,
+            self.parts_sides,
         )
 
     def _pieces(self) -> list[Piece]:
@@ -242,9 +259,11 @@ class _Job:
         row = 0
         for corpus in self.corpora:
             by_clip = self._groups.get(corpus.name) == "one speaker"
+            state = corpus.state()
             for manifest, take in self.parts[corpus.name]:
                 marker = _marker_of(self.store, self.modality, corpus.name, manifest.unit)
-                pieces.append(Piece(corpus.name, corpus.storage, manifest, take, row, str(marker), by_clip))
+                held = _is_held(state, manifest.unit)
+                pieces.append(Piece(corpus.name, corpus.storage, manifest, take, row, str(marker), by_clip, held))
                 row += take
         return pieces
 
@@ -280,7 +299,7 @@ class _Job:
                     size = files.in_order(root / path, file, mine, _KEPT)
                     combined.append(_combined(path, size, [tallies[number] for number in mine], _KEPT))
         if self.options.production:
-            for side in (_KEPT, _HELD) if self.options.holdout else (_KEPT,):
+            for side in (_KEPT, _HELD) if self.parts_sides else (_KEPT,):
                 for number, file in enumerate(form.files):
                     path = f"{form.folder}/{file.held_out if side else file.production}"
                     if self.options.seed is None:
@@ -313,7 +332,7 @@ class _Job:
 
         This comes before the new production files, which have those samples in them again.
         """
-        if self.options.holdout:
+        if self.parts_sides:
             return ""
         root, form = self.store.root, FORMATS[self.modality]
         for file in old.files if old is not None else ():

@@ -67,6 +67,7 @@ class Piece:
         first_row: the number of its first sample in canonical order over all corpora.
         marker: the file that says which of its media are there.
         by_clip: whether clips, rather than speakers, are held out.
+        is_held: whether all of it is held out.
     """
 
     corpus: str
@@ -76,6 +77,7 @@ class Piece:
     first_row: int
     marker: str
     by_clip: bool = False
+    is_held: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class Plan:
         bits: into how many ranges of keys, as a power of two, what is shuffled is counted.
         in_order: keys of the flat files that are wanted in corpus order, too.
         holdout: the share to hold out; 0 for nothing.
+        parts: whether anything is held out: a share, or shards.
         packing: how lines are joined; None where they are not.
         run: names the run.
         replace: look at every byte of the media that are there; what is in the way is kept under another name.
@@ -105,6 +108,7 @@ class Plan:
     packing: Packing | None = None
     run: str = ""
     replace: bool = False
+    parts: bool = False
 
 
 @dataclass(frozen=True)
@@ -193,7 +197,7 @@ class _InOrder:
     """The files in corpus order: what is to be trained on, and what is held out, of each flat file."""
 
     def __init__(self, group: Group, stack: ExitStack) -> None:
-        sides = range(2 if group.plan.holdout else 1)
+        sides = range(2 if group.plan.parts else 1)
         self._files: dict[tuple[str, int], IO[bytes]] = {
             (key, side): stack.enter_context(atomic_writer(f"{group.stem}.{key}{SIDES[side]}", sync=False))
             for key in group.plan.in_order
@@ -231,7 +235,7 @@ class _Shuffled:
             if which.any():
                 for number, file in enumerate(self.files):
                     self.by_range[side, number] += bytes_by_range(keys[which], records.side(file.key, side), plan.bits)
-        held = {HELD: pa.array(records.held)} if plan.holdout else {}
+        held = {HELD: pa.array(records.held)} if plan.parts else {}
         # A fragment is far from 2 GiB, and of short lines the offsets are a good part.
         values = {key: each.cast(pa.binary()) for key, each in records.values.items()}
         self._parts.append(pa.table({KEY: keys, **held, **values}))
@@ -324,7 +328,9 @@ def _whole_documents(tables: Iterator[tuple[pa.Table, Ints]]) -> Iterator[tuple[
 
 def _serialize(piece: Piece, plan: Plan, form: Format, rows: pa.Table, samples: Ints, first: int) -> _Records:
     """The records of ``rows``, whose first sample has the number ``first`` in its shard."""
-    if plan.holdout:
+    if piece.is_held:
+        held = np.ones(rows.num_rows, bool)
+    elif plan.holdout:
         held = held_out_rows(rows, plan.modality, plan.holdout, by_clip=piece.by_clip)
     else:
         held = np.zeros(rows.num_rows, bool)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,7 @@ class Part:
         rows: how many rows count, from the first.
         samples: how many samples those give.
         over: samples of the last such row (captions of a picture) that do not count.
+        is_held: whether it is held out from training.
     """
 
     storage: Storage
@@ -37,6 +38,7 @@ class Part:
     rows: int
     samples: int
     over: int = 0
+    is_held: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -46,9 +48,11 @@ class Part:
 
 def training_parts(corpus: CorpusStore) -> Iterator[Part]:
     """The shards whose samples the training files have, in the same order."""
+    state = corpus.state()
     for manifest, take in corpus.parts():
         if take:
-            yield _part(corpus, manifest, take)
+            part = _part(corpus, manifest, take)
+            yield replace(part, is_held=True) if state is not None and state.is_held(manifest.unit) else part
 
 
 def _part(corpus: CorpusStore, manifest: Manifest, take: int) -> Part:

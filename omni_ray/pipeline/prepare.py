@@ -33,6 +33,7 @@ class Request:
         max_samples: how many samples are wanted, from the first; None for all.
         reset: start over.
         sources: what tells the sources from others.
+        held_from, measured: of splits to measure on, as :class:`~omni_ray.pipeline.store.CorpusState` has them.
     """
 
     job: Job
@@ -43,6 +44,8 @@ class Request:
     max_samples: int | None
     reset: bool = False
     sources: tuple[str, ...] = ()
+    held_from: int | None = None
+    measured: tuple[str, ...] = ()
     _prefixes: Iterator[int] = field(init=False)
     _fresh: dict[int, Manifest] = field(init=False)
 
@@ -127,6 +130,8 @@ class Request:
             fingerprints="".join(unit.fingerprint[:FINGERPRINT] for unit in self.units[:required]),
             files=self.files,
             sources=self.sources,
+            held_from=self.held_from,
+            measured=self.measured,
         )
 
 

@@ -133,6 +133,9 @@ class CorpusState:
             another one is an earlier run's, written late. Empty where nobody noted them.
         files: the files of the source, read and not read; None where an earlier version prepared it.
         sources: what tells the sources from others; empty where an earlier version prepared it.
+        held_from: the number of the first unit that is held out from training: it and all later ones are splits to measure
+            on. None where none is.
+        measured: the splits to measure on that were found in the source.
     """
 
     corpus: str
@@ -150,6 +153,12 @@ class CorpusState:
     fingerprints: str = ""
     files: Files | None = None
     sources: tuple[str, ...] = ()
+    held_from: int | None = None
+    measured: tuple[str, ...] = ()
+
+    def is_held(self, unit: int) -> bool:
+        """Whether a unit is held out from training."""
+        return self.held_from is not None and unit >= self.held_from
 
     def wants(self, manifest: Manifest) -> bool:
         """Whether a manifest is of what the last ``prepare`` asked for; of units that it does not need, any is."""
@@ -168,6 +177,7 @@ class CorpusState:
             raise ValueError("another format")
         value["cut"] = Cut(**value["cut"]) if value["cut"] else None
         value["sources"] = tuple(value.get("sources", ()))
+        value["measured"] = tuple(value.get("measured", ()))
         value["files"] = Files.from_dict(value["files"]) if value.get("files") else None
         return cls(**value)
 

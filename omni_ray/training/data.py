@@ -146,10 +146,12 @@ def committed_shards(store: Store) -> ShardsOf:
 
     @cache
     def shards_of(modality: str) -> Shards:
+        corpora = [(corpus, corpus.state()) for corpus in training_corpora(store, modality)]
         return tuple(
             (corpus.storage, manifest.shard.file, manifest.shard.sha256, take)
-            for corpus in training_corpora(store, modality)
+            for corpus, state in corpora
             for manifest, take in corpus.parts()
+            if state is None or not state.is_held(manifest.unit)
         )
 
     return shards_of

@@ -17,7 +17,8 @@ class Expected:
 
     def __init__(self, store: Store, modality: str, promised: int | None) -> None:
         record = records_of.load(store.state_folder, modality)
-        files = record.files if record is not None and (record.packing or record.holdout) else ()
+        files = record.files if record is not None else ()
+        files = files if any(file.is_held_out for file in files) or (record and record.packing) else ()
         self._rows = {file.path: file.records for file in files}
         kept = next((file.samples for file in files if file.is_production), 0)
         held = next((file.samples for file in files if file.is_held_out), 0)

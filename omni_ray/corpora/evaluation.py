@@ -1,0 +1,104 @@
+"""Evaluation data in a source: which splits they are by their names, and what becomes of them.
+
+Whatever trains on LibriSpeech's test-clean, COCO's val2017 or Common Voice's test cannot be measured on them any more. A
+source that holds such splits is read as it was given, and that is said; ``--evaluation`` decides otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from omni_ray.corpora.base import UnitDraft
+from omni_ray.errors import OmniError
+
+Item = TypeVar("Item")
+
+TRAIN, HELD_OUT, DROP = MODES = ("train", "heldout", "drop")
+"""Evaluation splits are trained on, go to the ``heldout_*`` files alone, or are not read."""
+
+_SPLIT = r"(?:dev|val|valid|validation|test|eval|evaluation)(?:[-_.]?(?:clean|other|matched|mismatched|std|20\d\d))*"
+_FOLDER = re.compile(rf"{_SPLIT}(?:[-_]?(?:images|set|split|data))?", re.IGNORECASE)
+_FILE = re.compile(
+    rf"(?P<first>{_SPLIT})(?:[-_.]\d[\w-]*)?(?:\.[a-z0-9]+)+|.*[-_.](?P<last>{_SPLIT})(?:\.[a-z0-9]+)+", re.IGNORECASE
+)
+
+
+def check_mode(mode: str) -> None:
+    """Raise OmniError where ``mode`` is none of :data:`MODES`."""
+    if mode not in MODES:
+        raise OmniError(f"--evaluation {mode}: there are {', '.join(MODES)}")
+
+
+def is_evaluation(split: str) -> bool:
+    """Whether a split called so is there to measure on."""
+    return re.fullmatch(_SPLIT, split, re.IGNORECASE) is not None
+
+
+def splits_in(names: Iterable[str]) -> tuple[str, ...]:
+    """The evaluation splits that paths name, by a folder or by the file's name; each once, in order."""
+    found = dict.fromkeys(split for name in names if (split := _split_in(name)))
+    return tuple(found)
+
+
+def _split_in(name: str) -> str:
+    *folders, base = name.split("/")
+    for folder in folders:
+        # An archive is a folder called by its file: test-clean.tar.gz.
+        stem = re.sub(r"(?:\.(?:zip|tar|tgz|gz|bz2|xz|zst))+$", "", folder, flags=re.IGNORECASE)
+        if _FOLDER.fullmatch(stem):
+            return stem
+    found = _FILE.fullmatch(base)
+    return (found["first"] or found["last"]) if found else ""
+
+
+def by_side(items: Iterable[Item], name_of: Callable[[Item], str], mode: str) -> Iterator[list[Item] | Iterable[Item]]:
+    """Items that share units: all of them, or, where the sides part, those to train on and then the others.
+
+    Args:
+        items: in canonical order.
+        name_of: the path that says of which split an item is.
+        mode: one of :data:`MODES`.
+    """
+    if mode == TRAIN:
+        yield items
+        return
+    sides: tuple[list[Item], list[Item]] = [], []
+    for item in items:
+        sides[bool(_split_in(name_of(item)))].append(item)
+    yield from (side for side in sides if side)
+
+
+class TrainingFirst:
+    """Drafts in the order in which they are made: those of evaluation splits come last where they are held out.
+
+    Attributes:
+        held_from: once all were taken, the number of the first that is held out; None where none is.
+    """
+
+    def __init__(
+        self, drafts: Iterator[UnitDraft], mode: str, join: Callable[[Iterator[UnitDraft]], Iterator[UnitDraft]]
+    ) -> None:
+        self._drafts, self._mode, self._join = drafts, mode, join
+        self.held_from: int | None = None
+
+    def __iter__(self) -> Iterator[UnitDraft]:
+        if self._mode != HELD_OUT:
+            yield from self._join(self._drafts)
+            return
+        later: list[UnitDraft] = []
+        count = 0
+        for draft in self._join(self._to_train_on(later)):
+            count += 1
+            yield draft
+        if later:
+            self.held_from = count
+            yield from self._join(iter(later))
+
+    def _to_train_on(self, later: list[UnitDraft]) -> Iterator[UnitDraft]:
+        for draft in self._drafts:
+            if draft.evaluation:
+                later.append(draft)
+            else:
+                yield draft
