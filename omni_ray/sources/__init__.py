@@ -74,6 +74,7 @@ def _opened(spec: str) -> Tree:
     from omni_ray.sources.archives import open_archive
     from omni_ray.sources.many import ManyTree
     from omni_ray.sources.remote import RemoteTree
+    from omni_ray.sources.settling import Settled
     from omni_ray.sources.union import UnionTree
 
     value = json.loads(spec)
@@ -89,6 +90,6 @@ def _opened(spec: str) -> Tree:
         case "rooted":
             return with_media_root(open_spec(value["tree"]), value["media"]["root"], value["media"]["follow_links"])
         case "union":
-            return UnionTree(value["root"], Path(value["cache"]), value["places"], value["follow_links"])
+            return UnionTree(value["root"], Path(value["cache"]), Settled(**value["settled"]), value["follow_links"])
         case _:
             return FolderTree(value["root"], value["follow_links"])

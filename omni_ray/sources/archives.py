@@ -198,6 +198,11 @@ class ArchiveTree(Tree):
     def size(self, name: str) -> int:
         return self._member(name).size
 
+    def crc(self, name: str) -> int | None:
+        """CRC-32 of ``name``, where the archive has it. Raises FileNotFoundError."""
+        crc = self._member(name).crc
+        return crc if crc >= 0 else None
+
     def stamp(self, names: Iterable[str]) -> str:
         """Of the archive as a whole: whoever changes a member writes all of it anew."""
         try:

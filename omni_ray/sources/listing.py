@@ -182,6 +182,11 @@ class Listing:
     def __len__(self) -> int:
         return sum(len(names) for names in self._names)
 
+    @property
+    def total_bytes(self) -> int:
+        """Of all members, unpacked, as the archive declares."""
+        return sum(pc.sum(batch.column("size")).as_py() for batch in self._batches)
+
     def find(self, name: str) -> Member | None:
         """The member called ``name``, or None."""
         wanted = name.encode("utf-8", "surrogatepass")

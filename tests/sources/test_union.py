@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import tarfile
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
 
 from omni_ray.corpora.audio_files import AudioFiles
 from omni_ray.corpora.base import Corpus, Options, Rejected
@@ -14,6 +17,7 @@ from omni_ray.corpora.coco import Coco
 from omni_ray.corpora.image_captions import ImageCaptions
 from omni_ray.corpora.locate import locate
 from omni_ray.sources import open_spec, open_tree
+from omni_ray.sources.census import Claims, account
 from omni_ray.sources.tree import Tree
 from tests.made_store import clip, picture
 
@@ -143,3 +147,51 @@ def test_a_list_finds_its_clips_in_archives_beside_it(tmp_path: Path) -> None:
     lists = {"list.csv": b"audio,text\nanna/1.flac,One.\nbert/1.flac,Two.\n", "info/x.pdf": b"y"}
     pack(tmp_path / "source/lists.zip", lists)
     assert [text for _, text in kept(AudioFiles(), tmp_path)] == ["One.", "Two."]
+
+
+def unread(tmp_path: Path) -> dict[str, int]:
+    files = account(open_tree(tmp_path / "source", tmp_path / "cache"), Claims(), "audio")
+    reasons = Counter[str]()
+    for group in files.unread:
+        reasons[group.reason] += group.count
+    return {reason: count for reason, count in reasons.items() if reason not in {"ending", "unlisted"}}
+
+
+@pytest.mark.parametrize("kind", ["x.zip", "x.tar.gz"])
+@pytest.mark.parametrize("place", ["", "x/"])
+def test_an_archive_that_is_unpacked_in_part_gives_each_file_once(tmp_path: Path, kind: str, place: str) -> None:
+    files = {f"wavs/{number}.flac": clip(number) for number in range(4)}
+    pack(tmp_path / "source" / kind, files)
+    for name in list(files)[:2]:
+        put(tmp_path / "source" / place / name, files[name])
+    tree = opened(tmp_path)
+    assert list(tree.names()) == [place + name for name in files]
+    assert [tree.read(place + name) for name in files] == list(files.values())
+    assert unread(tmp_path) == {"copy": 2}
+    # The unpacking was interrupted within a file.
+    put(tmp_path / "source" / place / "wavs/2.flac", files["wavs/2.flac"][:2000])
+    tree = opened(tmp_path)
+    assert [tree.read(place + name) for name in files] == list(files.values())
+    assert unread(tmp_path) == {"copy": 3}
+    # One was changed since: it is read as it is now, and the member is named.
+    put(tmp_path / "source" / place / "wavs/0.flac", clip(9))
+    tree = opened(tmp_path)
+    assert list(tree.names()) == [place + name for name in files] and tree.read(f"{place}wavs/0.flac") == clip(9)
+    assert unread(tmp_path) == {"copy": 2, "superseded": 1}
+
+
+def test_files_of_one_name_and_size_and_other_content_are_not_one(tmp_path: Path) -> None:
+    pack(tmp_path / "source/x.tar", {"1.raw": b"one", "2.raw": b"two"})
+    put(tmp_path / "source/1.raw", b"eno")
+    put(tmp_path / "source/2.raw", b"owt")
+    assert list(opened(tmp_path).names()) == ["1.raw", "2.raw", "x.tar/1.raw", "x.tar/2.raw"]
+
+
+def test_archives_that_hold_the_same_are_read_once_whatever_they_are_called(tmp_path: Path) -> None:
+    files = {"1.flac": clip(1), "1.txt": b"One."}
+    for name in ("x.zip", "x (1).zip", "data-final.tar", "backup/old.tgz.tar.gz"):
+        pack(tmp_path / "source" / name, files)
+    pack(tmp_path / "source/other.tar", {"1.flac": clip(2), "1.txt": b"Two."})
+    tree = opened(tmp_path)
+    assert list(tree.names()) == ["other.tar/1.flac", "other.tar/1.txt", "x.zip/1.flac", "x.zip/1.txt"]
+    assert unread(tmp_path) == {"copy": 3}

@@ -1,0 +1,217 @@
+"""Which archives of a folder say again what lies beside them, and where the members of the others are shown.
+
+Files are taken for the same where their names, sizes and contents are: CRC-32 where both are in zips, else their bytes; of
+many, all sizes, and of their contents 256 MB spread over them, or everything once one of those differs.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from omni_ray.sources.archives import ArchiveTree, archive_kind, archive_stem
+from omni_ray.sources.furniture import is_documentation
+from omni_ray.sources.tree import FolderTree, MemberDamaged, Tree
+
+_COMPARED_BYTES = 256 << 20
+_CHUNK = 1 << 20
+_SURELY_CUT = 1 << 10
+"""Bytes; a loose file that is as long, and begins as a member, is what an interrupted unpacking left of it."""
+
+Places = dict[str, str | None]
+"""Archives that do not lie where they would unpack: path in the folder -> prefix of their members, None for not at all."""
+Archives = Mapping[str, tuple[str, ArchiveTree]]
+"""Path in the folder -> prefix under which the members would unpack, and the archive."""
+
+
+@dataclass
+class Settled:
+    """Where archives are shown.
+
+    Attributes:
+        places: of archives that are not shown where they lie.
+        cut: loose files that are the beginnings of members, which are shown instead.
+        replaced: names under which a loose file is shown, and no member.
+    """
+
+    places: Places = field(default_factory=dict)
+    cut: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+
+
+def settle(folder: FolderTree, archives: Archives) -> Settled:
+    """Which archives are copies of what is there, which are unpacked in part, and which have to be folders of their own."""
+    settled = Settled()
+    meeting_loose: set[str] = set()
+    for name, (prefix, tree) in archives.items():
+        for place in (prefix, f"{prefix}{archive_stem(name.rpartition('/')[2])}/"):
+            laid = _lay(folder, place, tree)
+            if laid.is_all or laid.is_in_part:
+                settled.places[name] = None if laid.is_all else place
+                settled.cut += laid.cut
+                settled.replaced += [] if laid.is_all else laid.other
+                break
+            if place == prefix and (laid.other or laid.cut):
+                meeting_loose.add(name)
+    for name in _repeated(folder, {name: each for name, each in archives.items() if _is_shown(settled, name)}):
+        settled.places[name] = None
+    left = [(name, settled.places.get(name, prefix) or "", tree) for name, (prefix, tree) in archives.items()]
+    left = [each for each in left if _is_shown(settled, each[0])]
+    meeting = _meeting([_keys(prefix, tree) for _, prefix, tree in left]) if len(left) > 1 else set()
+    for number, (name, _, _) in enumerate(left):
+        if name not in settled.places and (number in meeting or name in meeting_loose):
+            settled.places[name] = f"{name}/"
+    return settled
+
+
+def _is_shown(settled: Settled, name: str) -> bool:
+    return settled.places.get(name, "") is not None
+
+
+@dataclass
+class _Laid:
+    """How the members of an archive compare with the loose files of a place: ``same`` are members, the others loose files."""
+
+    same: list[str] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)
+    other: list[str] = field(default_factory=list)
+    lacking: int = 0
+    surely_cut: bool = False
+
+    @property
+    def is_all(self) -> bool:
+        """Whether every member lies there."""
+        return bool(self.same) and not (self.cut or self.other or self.lacking)
+
+    @property
+    def is_in_part(self) -> bool:
+        """Whether the archive was unpacked there, but not all of it, or something was changed since."""
+        there = len(self.same) + len(self.cut)
+        return (bool(self.same) or self.surely_cut) and there >= len(self.other)
+
+
+def _lay(folder: FolderTree, place: str, tree: ArchiveTree) -> _Laid:
+    laid = _Laid()
+    for inside, folders, files in tree.walk():
+        here = place + (f"{inside}/" if inside else "")
+        if not folder.is_folder(here.rstrip("/")):
+            laid.lacking += len(files) + len(folders)
+            folders.clear()
+            continue
+        there = folder.look(here.rstrip("/"))
+        loose, below = set(there.files), set(there.folders)
+        laid.other += [here + name for name in folders if name in loose]
+        within = f"{inside}/" if inside else ""
+        for name in files:
+            if name in loose:
+                _compare(folder, here + name, tree, within + name, laid)
+            elif name in below:
+                laid.other.append(here + name)
+            else:
+                laid.lacking += not is_documentation(name)
+    pairs = [(place + name, name) for name in laid.same]
+    if not _agree(folder, tree, _spread(tree, pairs)):
+        same = {loose for loose, name in pairs if _are_equal(folder, loose, tree, name)}
+        laid.other += [loose for loose, _ in pairs if loose not in same]
+        laid.same = [name for loose, name in pairs if loose in same]
+    return laid
+
+
+def _compare(folder: FolderTree, loose: str, tree: ArchiveTree, member: str, laid: _Laid) -> None:
+    """By size; of a shorter file also whether it is the beginning."""
+    size, whole = folder.size(loose), tree.size(member)
+    if size == whole:
+        laid.same.append(member)
+    elif size < whole and _are_equal(folder, loose, tree, member, size):
+        laid.cut.append(loose)
+        laid.surely_cut |= size >= _SURELY_CUT
+    elif not is_documentation(loose.rpartition("/")[2]):
+        laid.other.append(loose)
+
+
+def _repeated(folder: FolderTree, archives: Archives) -> Iterator[str]:
+    """Archives that hold what one before them holds, whatever they are called. One in another folder counts where nothing
+    lies beside it that could need it."""
+    known: dict[tuple[int, int], list[str]] = {}
+    for name in sorted(archives, key=lambda name: (name.count("/"), len(name), name)):
+        prefix, tree = archives[name]
+        alike = known.setdefault((len(tree.listing), tree.listing.total_bytes), [])
+        is_free = _is_alone(folder, prefix)
+        for other in alike:
+            if not is_free and archives[other][0] != prefix:
+                continue
+            if _same_members(archives[other][1], tree):
+                yield name
+                break
+        else:
+            alike.append(name)
+
+
+def _is_alone(folder: FolderTree, prefix: str) -> bool:
+    """Whether a folder has nothing but archives and documentation."""
+    there = folder.look(prefix.rstrip("/"))
+    return not there.folders and all(archive_kind(name) or is_documentation(name) for name in there.files)
+
+
+def _same_members(one: ArchiveTree, other: ArchiveTree) -> bool:
+    if len(one.listing) != len(other.listing):
+        return False
+    pairs = []
+    for mine, theirs in zip(one.names(), other.names(), strict=False):
+        if mine != theirs or one.size(mine) != other.size(theirs):
+            return False
+        sums = (one.crc(mine), other.crc(mine))
+        if None in sums:
+            pairs.append((mine, mine))
+        elif sums[0] != sums[1]:
+            return False
+    return _agree(one, other, _spread(other, pairs))
+
+
+def _spread(tree: ArchiveTree, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """All pairs, or so many of them, spread evenly, as the bytes to be compared allow."""
+    total = sum(tree.size(name) for _, name in pairs)
+    return pairs[:: max(1, -(-total // _COMPARED_BYTES))]
+
+
+def _agree(one: Tree, other: Tree, pairs: list[tuple[str, str]]) -> bool:
+    return all(_are_equal(one, mine, other, theirs) for mine, theirs in pairs)
+
+
+def _are_equal(one: Tree, mine: str, other: Tree, theirs: str, size: int | None = None) -> bool:
+    """Whether two files hold the same, as far as ``size`` goes."""
+    try:
+        with one.open(mine) as left, other.open(theirs) as right:
+            while size is None or size > 0:
+                wanted = _CHUNK if size is None else min(_CHUNK, size)
+                data = left.read(wanted)
+                if data != right.read(wanted):
+                    return False
+                if not data:
+                    return True
+                size = None if size is None else size - len(data)
+            return True
+    except (MemberDamaged, OSError):
+        return False
+
+
+def _keys(prefix: str, tree: ArchiveTree) -> Sequence[int]:
+    """A number for each place and name without endings: a clip and its text have the same."""
+    keys = array("q")
+    for folder, _, files in tree.walk():
+        place = f"{prefix}{folder}/" if folder else prefix
+        keys.extend(hash(place + name.partition(".")[0]) for name in files if not is_documentation(name))
+    return keys
+
+
+def _meeting(keys: Sequence[Sequence[int]]) -> set[int]:
+    """The numbers of those sequences that have a key in common with another one."""
+    values = np.concatenate([np.asarray(each, np.int64) for each in keys])
+    owners = np.repeat(np.arange(len(keys)), [len(each) for each in keys])
+    order = np.argsort(values, kind="stable")
+    values, owners = values[order], owners[order]
+    meet = (values[1:] == values[:-1]) & (owners[1:] != owners[:-1])
+    return {*owners[1:][meet].tolist(), *owners[:-1][meet].tolist()}
