@@ -22,6 +22,7 @@ from omni_ray.api.preparing import (
     download,
     prepare,
 )
+from omni_ray.api.reading import dataset
 from omni_ray.api.synthesis import synthesize, synthesize_native
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ __all__ = [
     "PrepareReport",
     "clean",
     "combine",
+    "dataset",
     "download",
     "export",
     "plan",

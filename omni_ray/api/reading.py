@@ -1,0 +1,93 @@
+"""The samples that training is to read, as a dataset of whatever reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from omni_ray.errors import OmniError
+from omni_ray.pipeline.store import MODALITIES, CorpusStore, Store
+
+if TYPE_CHECKING:
+    from omni_ray.export.samples import Samples
+
+
+def dataset(
+    root: str | Path,
+    what: str,
+    *,
+    split: Literal["train", "heldout"] = "train",
+    holdout: float | None = None,
+    shards: str | None = None,
+) -> Samples:
+    """The samples that ``combine`` would write, read from the shards when they are asked for, in canonical order.
+
+    Limits are exact; where the modality is cleaned, it is what cleaning left. Lines are not packed.
+
+    Args:
+        root: the project folder.
+        what: a modality ("text", "audio", "images", "ocr"), or the name of a corpus; "audio/NAME" where several
+            modalities have a corpus of that name.
+        split: what is to be trained on, or what is held out.
+        holdout: the share held out; by default that of the last ``combine``, else nothing.
+        shards: as for :func:`prepare`.
+
+    Raises:
+        OmniError: nothing of that name is prepared, a run is not finished, what is cleaned is not fresh, or the part held
+            out is asked for where nothing is.
+    """
+    from omni_ray.export.samples import Samples, Slice
+    from omni_ray.pipeline.parts import training_parts
+
+    if split not in ("train", "heldout"):
+        raise OmniError(f"split={split!r}: there are train and heldout")
+    store = Store(root, shards)
+    chosen = _chosen(store, what)
+    modality = chosen[0].modality
+    share = _share(store, modality, holdout, split)
+    slices = []
+    for corpus in chosen:
+        by_clip = bool(share) and modality == "audio" and _is_one_speaker(corpus)
+        slices += [Slice(corpus.name, part, share, by_clip, split) for part in training_parts(corpus)]
+    if not slices:
+        raise OmniError(f"{what}: not a single sample was kept, so that there is nothing to read")
+    return Samples(what, modality, tuple(slices), store.state_folder / "hf")
+
+
+def _chosen(store: Store, what: str) -> list[CorpusStore]:
+    """The corpora that ``what`` names, all of one modality."""
+    from omni_ray.quality.cleaned import training_corpora
+
+    if what in MODALITIES:
+        found = training_corpora(store, what)
+    else:
+        found = [each for each in training_corpora(store) if what in (each.name, f"{each.modality}/{each.name}")]
+    if not found:
+        known = [f"{each.modality}/{each.name}" for each in store.corpora()]
+        there = f"there are: {', '.join(known)}" if known else "nothing is; run `omni-ray prepare` first"
+        raise OmniError(f"{what} is not prepared under {store.storage.shown}; {there}")
+    if len({each.modality for each in found}) > 1:
+        names = " and ".join(f"{each.modality}/{each.name}" for each in found)
+        raise OmniError(f"{what}: several modalities have a corpus of that name; ask for one of {names}")
+    return found
+
+
+def _share(store: Store, modality: str, holdout: float | None, split: str) -> float:
+    from omni_ray.materialize import record
+    from omni_ray.materialize.options import Options
+
+    if holdout is None:
+        last = record.load(store.state_folder, modality)
+        holdout = last.holdout if last is not None else None
+    share = Options(holdout=holdout or None).holdout or 0.0
+    if split == "heldout" and not share:
+        raise OmniError(
+            f"{modality}: nothing is held out; give holdout=0.01, or run `omni-ray combine --holdout 0.01` first"
+        )
+    return share
+
+
+def _is_one_speaker(corpus: CorpusStore) -> bool:
+    from omni_ray.materialize.speakers import groups_of
+
+    return groups_of(corpus, corpus.parts()) == "one speaker"
