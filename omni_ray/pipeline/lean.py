@@ -5,10 +5,14 @@ cluster's autoscaler, the log monitor and two agents come beside it, each a Pyth
 start. Ray Data adds two actors, one for a dashboard's numbers and one that asks for more machines. None of them
 has a switch, so private functions are replaced, in versions of Ray for which this was tried and nowhere else; in all
 others everything starts as Ray would have it.
+
+Ray also waits for its control store without letting go of Python's lock, half a minute if that has died: nobody could see to
+it, nor do anything else meanwhile. Here it waits in short pieces.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -20,6 +24,7 @@ TRIED = "2.60."
 _AGENTS = ("--dashboard_agent_command", "--runtime_env_agent_command")
 _UNUSED = -1
 """The port of an agent that offers nothing."""
+_LOOK_S = 0.01
 STAND_IN = "omni-ray-stand-in"
 """The last word of the command that stands in for an agent."""
 
@@ -41,8 +46,10 @@ def without_helpers(with_logs: bool) -> Iterator[None]:
     if not is_tried():
         yield
         return
+    import ray._private.node
     from ray._private import services, utils
-    from ray._private.node import Node
+
+    nodes: Any = ray._private.node
 
     start: Callable[..., Any] = services.start_ray_process
 
@@ -59,13 +66,30 @@ def without_helpers(with_logs: bool) -> Iterator[None]:
 
     with ExitStack() as stack:
         stack.enter_context(patch.object(services, "start_ray_process", start_process))
+        stack.enter_context(patch.object(nodes, "wait_for_persisted_port", _in_pieces(nodes.wait_for_persisted_port)))
         # It is asked what agents are able to do, and imports half of them to find out.
         stack.enter_context(patch.object(utils, "get_dashboard_dependency_error", ImportError))
-        stack.enter_context(patch.object(Node, "start_api_server", no_api_server))
-        stack.enter_context(patch.object(Node, "start_monitor", nothing))
+        stack.enter_context(patch.object(nodes.Node, "start_api_server", no_api_server))
+        stack.enter_context(patch.object(nodes.Node, "start_monitor", nothing))
         if not with_logs:
-            stack.enter_context(patch.object(Node, "start_log_monitor", nothing))
+            stack.enter_context(patch.object(nodes.Node, "start_log_monitor", nothing))
         yield
+
+
+def _in_pieces(wait: Callable[..., int]) -> Callable[..., int]:
+    """A wait for a port, as Ray calls it, during which other threads go on."""
+
+    def waiting(*given: Any, timeout_ms: int) -> int:
+        end = time.monotonic() + timeout_ms / 1000
+        while True:
+            try:
+                return wait(*given, timeout_ms=1, poll_interval_ms=1)
+            except RuntimeError:
+                if time.monotonic() >= end:
+                    raise
+            time.sleep(_LOOK_S)
+
+    return waiting
 
 
 def _without_agents(command: list[str]) -> list[str]:

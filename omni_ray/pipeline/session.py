@@ -13,7 +13,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,8 @@ class Connection:
             import ray  # here, so that no two threads import it  # noqa: F401
 
         self._size = num_cpus, num_gpus
+        self.core: Callable[[], Mapping[int, str]] = dict
+        """Finds the processes without which it is nothing, and their names; none of a cluster."""
         self._is_up, self._is_over = threading.Event(), threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._hold, name="ray", daemon=True)
@@ -108,7 +110,8 @@ class Connection:
                 if self.address == "local":
                     end_orphans()
                     require_room(self._size[0] or _usable_cpus())
-                    _start_local(*self._size, stack.enter_context(private_folder(identity(os.getpid()))))
+                    folder = stack.enter_context(private_folder(identity(os.getpid())))
+                    self.core = _start_local(*self._size, folder)
                 else:
                     import ray
 
@@ -180,15 +183,15 @@ def ray_session(
             with _unsaid():
                 connection.wait()
                 _silence_ray_data()
-                with _hurried() if is_remote(connection.address) else _on_machine():
+                with _hurried() if is_remote(connection.address) else _on_machine(connection):
                     yield
         finally:
             connection.close()
 
 
 @contextmanager
-def _on_machine() -> Iterator[None]:
-    with lean.without_actors(), watched(_core, end_own):
+def _on_machine(connection: Connection) -> Iterator[None]:
+    with lean.without_actors(), watched(connection.core, end_own):
         yield
 
 
@@ -205,31 +208,38 @@ def is_connected() -> bool:
     return "ray" in sys.modules and bool(sys.modules["ray"].is_initialized())
 
 
-def _start_local(num_cpus: int | None, num_gpus: int | None, folder: Path) -> None:
+def _start_local(num_cpus: int | None, num_gpus: int | None, folder: Path) -> Callable[[], Mapping[int, str]]:
+    """Start it; returns what finds its :func:`_core`, and none of an earlier one's."""
     import ray
 
     os.environ[_DRIVER] = identity(os.getpid())
 
-    def start() -> None:
-        ray.init(
-            address="local",
-            _temp_dir=str(folder),
-            num_cpus=num_cpus or _usable_cpus(),
-            num_gpus=num_gpus or 0,
-            include_dashboard=False,
-            **_logging(),
-            # Beside a GPU, blocks travel between stages: Ray's own share of the memory.
-            object_store_memory=None if num_gpus else _OBJECT_STORE_BYTES,
-        )
+    def start() -> Callable[[], Mapping[int, str]]:
+        earlier = _core()
+
+        def core() -> Mapping[int, str]:
+            return {pid: name for pid, name in _core().items() if pid not in earlier}
+
+        with watched(core, end_own):
+            ray.init(
+                address="local",
+                _temp_dir=str(folder),
+                num_cpus=num_cpus or _usable_cpus(),
+                num_gpus=num_gpus or 0,
+                include_dashboard=False,
+                **_logging(),
+                # Beside a GPU, blocks travel between stages: Ray's own share of the memory.
+                object_store_memory=None if num_gpus else _OBJECT_STORE_BYTES,
+            )
+        return core
 
     try:
         try:
-            with watched(_core, end_own), lean.without_helpers(is_verbose()):
-                start()
+            with lean.without_helpers(is_verbose()):
+                return start()
         except Exception:  # whatever was amiss, the plain way may do
             ray.shutdown()
-            with watched(_core, end_own):
-                start()
+            return start()
     finally:
         del os.environ[_DRIVER]
 
@@ -338,14 +348,15 @@ def _own() -> Iterator[Path]:
     return (process for process, driver in _processes() if driver == own)
 
 
-def _core() -> dict[str, int]:
-    """The processes without which this process's local Ray is nothing, by name."""
+def _core() -> dict[int, str]:
+    """The processes without which this process's local Ray is nothing, and their names; also those that just died."""
     found = {}
-    for process in _own():
+    for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            name = (process / "cmdline").read_bytes().partition(b"\0")[0].rpartition(b"/")[2].decode()
-            if name in _CORE:
-                found[name] = int(process.name)
+            # Not by what they run or were started with: a dead child has nothing left but its name and its parent.
+            name, _, rest = (process / "stat").read_text().partition("(")[2].rpartition(") ")
+            if name in _CORE and int(rest.split()[1]) == os.getpid():
+                found[int(process.name)] = name
     return found
 
 

@@ -19,11 +19,11 @@ _PAUSE_S = 0.25
 
 
 @contextmanager
-def watched(find: Callable[[], Mapping[str, int]], kill: Callable[[], object]) -> Iterator[None]:
+def watched(find: Callable[[], Mapping[int, str]], kill: Callable[[], object]) -> Iterator[None]:
     """Look after the processes without which the local Ray of this process is nothing, for the length of the block.
 
     Args:
-        find: the ids of these processes, as far as they are there yet, by what they are called.
+        find: what these processes are called, by their ids, as far as they are there yet, or died and nobody took note.
         kill: ends the processes of this Ray.
     """
     is_over = threading.Event()
@@ -31,7 +31,7 @@ def watched(find: Callable[[], Mapping[str, int]], kill: Callable[[], object]) -
 
     def look() -> None:
         while not is_over.wait(_PAUSE_S):
-            for name, pid in seen.items():
+            for pid, name in seen.items():
                 if not identity(pid) and not is_over.is_set():
                     stop_showing()
                     os.write(2, f"omni-ray: Ray was killed ({name}); run the same command again to go on\n".encode())

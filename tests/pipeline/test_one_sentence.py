@@ -236,3 +236,32 @@ def test_a_ray_that_is_killed_ends_the_run_at_once(core: str) -> None:
     _, said = process.communicate()
     assert said == f"omni-ray: Ray was killed ({core}); run the same command again to go on\n"
     assert process.returncode == FALLS_SHORT
+
+
+KILLED_AT_START = """
+import os, signal, sys
+from omni_ray.pipeline.session import ray_session
+
+core = sys.argv[1]
+
+def start(*given, **more):
+    started = popen(*given, **more)
+    if os.path.basename(given[0][0] if isinstance(given[0], list) else given[0]) == core:
+        os.kill(started.pid, signal.SIGKILL)  # before anything can have seen it
+    return started
+
+import ray._private.services as services
+popen, services.ConsolePopen = services.ConsolePopen, start
+with ray_session(num_cpus=1):
+    print("up")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("core", ["gcs_server", "raylet"])
+def test_a_ray_that_is_killed_while_it_starts_ends_the_run_at_once(core: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_AT_START, core], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout) == (FALLS_SHORT, ""), done.stderr
+    assert done.stderr == f"omni-ray: Ray was killed ({core}); run the same command again to go on\n"
