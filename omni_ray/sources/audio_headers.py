@@ -159,7 +159,8 @@ class WithoutCount(io.BytesIO):
 def flac_changes(data: bytes, start: int) -> bool:
     """Whether a frame has another rate or other bits a sample than the first, which libFLAC takes no notice of.
 
-    RFC 9639, section 9.1: a frame begins with 15 bits that are hardly found elsewhere, and its header ends with a sum.
+    RFC 9639, section 9.1: a frame begins with 15 bits that are hardly found elsewhere, and its header ends with a sum. Of
+    eight bits: one clip of a few hundred has such a header in its samples. A change lasts, so the next frame must say it, too.
     """
     at, is_last = start + 4, False
     while not is_last and at + 4 <= len(data):
@@ -168,12 +169,26 @@ def flac_changes(data: bytes, start: int) -> bool:
     sync = data[at : at + 2]
     if sync not in (b"\xff\xf8", b"\xff\xf9") or at + 4 > len(data):
         return False
-    rate, bits = data[at + 2] & 0x0F, data[at + 3] & 0x0E
-    step = max(2, len(data) // _LOOKS)  # a change lasts: not every frame needs to be seen
+    first = _rate_and_bits(data, at)
+    step = max(2, len(data) // _LOOKS)  # not every frame needs to be seen
     while (at := data.find(sync, at + step)) >= 0 and at + 4 <= len(data):
-        if (data[at + 2] & 0x0F, data[at + 3] & 0x0E) != (rate, bits) and _is_flac_frame(data[at : at + 16]):
+        found = _rate_and_bits(data, at)
+        if found != first and _is_flac_frame(data[at : at + 16]) and _next_frame(data, sync, at) == found:
             return True
     return False
+
+
+def _rate_and_bits(data: bytes, at: int) -> tuple[int, int]:
+    """What the frame at ``at`` says of its rate and of its bits a sample, as RFC 9639 codes them."""
+    return data[at + 2] & 0x0F, data[at + 3] & 0x0E
+
+
+def _next_frame(data: bytes, sync: bytes, at: int) -> tuple[int, int] | None:
+    """What the first frame after ``at`` says; None where there is none."""
+    while (at := data.find(sync, at + 2)) >= 0 and at + 4 <= len(data):
+        if _is_flac_frame(data[at : at + 16]):
+            return _rate_and_bits(data, at)
+    return None
 
 
 def _is_flac_frame(header: bytes) -> bool:
