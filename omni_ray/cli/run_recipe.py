@@ -14,6 +14,7 @@ from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo
 from omni_ray.cli.steps import Step, steps
 from omni_ray.errors import DONE, FALLS_SHORT, WRONG_INPUT
+from omni_ray.pipeline.session import lasting
 from omni_ray.recipe import RecipeError, Value, digest, read_recipe, record
 from omni_ray.storage import local_folder
 
@@ -58,7 +59,8 @@ def run(
             echo(str(step))
         return
     record(_root(read), read)
-    short, results = _run(todo, app, json_=json_, quiet=quiet)
+    with lasting():
+        short, results = _run(todo, app, json_=json_, quiet=quiet)
     if json_:
         opt.print_json({"recipe": digest(read), "steps": results})
     for step in short:

@@ -171,9 +171,58 @@ def ray_session(
     Raises:
         OmniError: the cluster cannot be reached, or refused the token.
     """
-    if begun is None and is_connected():
+    if _lasting is not None:
+        _lasting.provide(address, num_cpus, num_gpus, begun)
         yield
-        return
+    elif begun is None and is_connected():
+        yield
+    else:
+        with _session(address, num_cpus, num_gpus, begun):
+            yield
+
+
+class _Lasting:
+    """The Ray of one command that stays for the next ones."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._wanted: tuple[str | None, int | None, int] | None = None
+
+    def provide(
+        self, address: str | None, num_cpus: int | None, num_gpus: int | None, begun: Connection | None
+    ) -> None:
+        """See that there is a session as it is wanted; one that is otherwise ends first. Somebody else's will do."""
+        wanted = address, num_cpus, num_gpus or 0
+        if begun is None and is_connected() and self._wanted in (None, wanted):
+            return
+        self.close()
+        self._stack.enter_context(_session(address, num_cpus, num_gpus, begun))
+        self._wanted = wanted
+
+    def close(self) -> None:
+        self._stack.close()
+        self._wanted = None
+
+
+_lasting: _Lasting | None = None
+
+
+@contextmanager
+def lasting() -> Iterator[None]:
+    """For the block, in which several commands run: the Ray that one of them starts serves those after it, too."""
+    global _lasting
+    _lasting = _Lasting()
+    try:
+        yield
+    finally:
+        _lasting.close()
+        _lasting = None
+
+
+@contextmanager
+def _session(
+    address: str | None, num_cpus: int | None, num_gpus: int | None, begun: Connection | None
+) -> Iterator[None]:
     with terminate_as_interrupt():
         connection = begun or Connection(address, num_cpus, num_gpus)
         try:

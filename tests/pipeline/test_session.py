@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from omni_ray.errors import OmniError
+from omni_ray.pipeline import session
 from omni_ray.pipeline.processes import here
 from omni_ray.pipeline.session import end_orphans, ray_session
 
@@ -175,3 +178,29 @@ def test_a_local_ray_starts_no_helpers_where_it_is_known_and_leaves_none(how: st
         [sys.executable, "-c", START, how], capture_output=True, text=True, check=False, start_new_session=True
     )
     assert done.stdout.strip() == "right", done.stderr
+
+
+def test_commands_of_one_run_share_a_ray_unless_they_want_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[tuple[str, object]] = []
+
+    @contextmanager
+    def started(*wanted: object) -> Iterator[None]:
+        events.append(("start", wanted[:3]))
+        yield
+        events.append(("end", wanted[:3]))
+
+    monkeypatch.setattr(session, "_session", started)
+    monkeypatch.setattr(session, "is_connected", lambda: sum(1 if e == "start" else -1 for e, _ in events) > 0)
+    a, b = (None, 2, 0), (None, 2, 1)
+    with session.lasting():
+        for wanted in (a, a, b, b, a):
+            with ray_session(wanted[0], num_cpus=wanted[1], num_gpus=wanted[2]):
+                assert events[-1] == ("start", wanted)
+    assert [e for e, _ in events] == ["start", "end"] * 3 and [w for _, w in events[::2]] == [a, b, a]
+    with ray_session(num_cpus=2):
+        assert events[-1] == ("start", (None, 2, None))
+    assert events[-1][0] == "end"
+    events[:] = [("start", "somebody's")]
+    with session.lasting(), ray_session(num_cpus=4):
+        pass
+    assert events == [("start", "somebody's")]
