@@ -62,7 +62,7 @@ def local_folder(root: str | Path) -> Path:
 
 @contextmanager
 def atomic_writer(
-    path: str | Path, *, sync: bool = True, permit: Callable[[], None] | None = None
+    path: str | Path, *, sync: bool = True, sync_name: bool = True, permit: Callable[[], None] | None = None
 ) -> Iterator[IO[bytes]]:
     """A binary file that appears at ``path`` when the block ends without an error, and not before.
 
@@ -71,6 +71,7 @@ def atomic_writer(
     Args:
         path: where the file is to be.
         sync: False for scratch files, which nobody reads again after a power failure.
+        sync_name: False where the caller syncs the folder later, once for several files.
         permit: called last, before the file appears; what it raises keeps it from doing so.
     """
     path = Path(path)
@@ -89,7 +90,7 @@ def atomic_writer(
         with suppress(FileNotFoundError):
             temporary.unlink()
         raise
-    if sync:
+    if sync and sync_name:
         sync_folder(path.parent)
 
 
@@ -179,10 +180,14 @@ class Storage:
         filesystem, root = self._filesystem()
         return filesystem, f"{root}/{name}" if name else root
 
-    def write(self, name: str, data: bytes | memoryview) -> None:
-        """Commit ``data`` under ``name``, whole or not at all. Raises OmniError where that is another run's right now."""
+    def write(self, name: str, data: bytes | memoryview, *, sync_name: bool = True) -> None:
+        """Commit ``data`` under ``name``, whole or not at all. Raises OmniError where that is another run's right now.
+
+        Without ``sync_name`` a power failure may cost the name, or leave what it was before, until :meth:`sync_names` is
+        called.
+        """
         if self.is_local:
-            with atomic_writer(self._local(name), permit=self._permit) as file:
+            with atomic_writer(self._local(name), sync_name=sync_name, permit=self._permit) as file:
                 file.write(data)
             return
         self._permit()
@@ -190,6 +195,11 @@ class Storage:
             filesystem, path = self._remote_path(name)
             with filesystem.open_output_stream(path, compression=None) as stream:
                 stream.write(data)
+
+    def sync_names(self) -> None:
+        """Have the names of all files directly in this folder survive a power failure."""
+        if self.local_root is not None and self.local_root.is_dir():
+            sync_folder(self.local_root)
 
     def _permit(self) -> None:
         if self.fence is not None:
@@ -278,6 +288,8 @@ class Storage:
 
     def delete(self, name: str) -> None:
         """Remove ``name``; nothing happens where it does not exist. Raises OmniError as :meth:`write` does."""
+        if self.is_local and not os.path.lexists(self._local(name)):
+            return
         self._permit()
         if self.is_local:
             self._local(name).unlink(missing_ok=True)

@@ -36,11 +36,15 @@ class CorpusFolder(Storage):
         self.accounts = reduce(Storage.child, (ACCOUNTS, *path), shards)
         self._above = [reduce(Storage.child, (ACCOUNTS, *path[:end]), shards) for end in range(len(path) - 1, -1, -1)]
 
-    def write(self, name: str, data: bytes | memoryview) -> None:
+    def write(self, name: str, data: bytes | memoryview, *, sync_name: bool = True) -> None:
         if _SHARD.fullmatch(name):
-            super().write(name, data)
+            super().write(name, data, sync_name=sync_name)
         else:
-            self.accounts.write(name, data)
+            self.accounts.write(name, data, sync_name=sync_name)
+
+    def sync_names(self) -> None:
+        super().sync_names()
+        self.accounts.sync_names()
 
     def read(self, name: str) -> bytes:
         if not _SHARD.fullmatch(name):

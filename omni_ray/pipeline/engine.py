@@ -56,7 +56,9 @@ class Stage(ABC, Generic[Item, Result]):
 
     def __call__(self, item: Item) -> Result:
         """A stage is a function of its item, for whoever needs no more."""
-        return self.make(item)
+        made = self.make(item)
+        self.keep()
+        return made
 
     def make_each(self, items: Sequence[Item]) -> Iterator[Result]:
         """Make several, in order; an actor, which has threads, may begin one before the last is made."""
@@ -69,6 +71,9 @@ class Stage(ABC, Generic[Item, Result]):
     def make_apart(self, item: Item) -> Result:
         """Make an item over which a worker may have died."""
         return self.make(item)
+
+    def keep(self) -> None:
+        """Have all that was made survive a power failure; called before it is acknowledged, once for several items."""
 
     def use_threads(self, threads: int) -> None:
         """How many threads an actor has; told before its first item. A task has one."""
@@ -180,6 +185,15 @@ def list_lengths(count: int, cpus: float) -> Iterator[int]:
         count -= length
 
 
+def expected(cpus: float) -> float:
+    """How many CPUs lists are cut for, where so many are there: a cluster that starts from nothing grows by the lists that
+    wait for it, so that they are as many as one driver feeds.
+    """
+    from omni_ray.pipeline.drivers import CPUS_PER_DRIVER
+
+    return cpus or CPUS_PER_DRIVER
+
+
 def pipeline(
     stage: Stage[Any, Any], items: Sequence[tuple[int, bytes]], shape: Shape
 ) -> Iterator[list[tuple[int, Any]]]:
@@ -187,9 +201,9 @@ def pipeline(
     import pyarrow as pa
     import ray.data
 
-    there: float = ray.cluster_resources().get("CPU", 1.0)  # type: ignore[no-untyped-call]
+    there: float = ray.cluster_resources().get("CPU", 0.0)  # type: ignore[no-untyped-call]
     cpus = there if shape.cpus is None else min(shape.cpus, there)
-    workers = shape.pool.actors if shape.pool else cpus / max(shape.cpus_per_task, 0.01)
+    workers = shape.pool.actors if shape.pool else expected(cpus) / max(shape.cpus_per_task, 0.01)
     blocks = []
     start = 0
     for length in list_lengths(len(items), workers):
@@ -263,8 +277,10 @@ class Worker:
         for each in results:
             held.append(each)
             if time.monotonic() - last >= self._said_every_s:
+                self.stage.keep()
                 yield _table(held)
                 held, last = [], time.monotonic()
+        self.stage.keep()
         yield _table(held)
 
     def _list(self, items: list[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:

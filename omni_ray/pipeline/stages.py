@@ -256,7 +256,9 @@ def make_unit(job: Job, unit: Unit) -> Manifest:
 def commit_unit(made: Making) -> Manifest:
     """Write the shard, then its quarantine, then the manifest: the unit is committed by the last one.
 
-    Doing it again, after a kill at any point or by two workers at once, leaves the same bytes.
+    Doing it again, after a kill at any point or by two workers at once, leaves the same bytes. What they hold is on the disk
+    before they have their names; that the names are, too, is for the caller (``sync_names``), once for several units: a
+    manifest whose shard a power failure has cost its name counts for nothing.
 
     Raises:
         AssertionError: records went missing on the way; a bug, never a matter of data.
@@ -276,10 +278,10 @@ def commit_unit(made: Making) -> Manifest:
     if counts["in"] != counts["kept"] + counts["quarantined"]:
         raise AssertionError(f"{job.name}: unit {unit.index} does not add up: {counts}")
     part = part_name(unit.index)
-    shard = write_shard(job.storage, f"{part}.parquet", kept)
+    shard = write_shard(job.storage, f"{part}.parquet", kept, sync_name=False)
     quarantine = None
     if made.rejected:
-        quarantine = write_shard(job.storage, f"{part}.quarantine.parquet", _listed(made.rejected))
+        quarantine = write_shard(job.storage, f"{part}.quarantine.parquet", _listed(made.rejected), sync_name=False)
     else:
         job.storage.delete(f"{part}.quarantine.parquet")
     manifest = Manifest(
@@ -292,7 +294,7 @@ def commit_unit(made: Making) -> Manifest:
         reasons=dict(sorted(reasons.items())),
         stats=dict(sorted(made.stats.items())),
     )
-    job.storage.write(f"{part}.json", manifest.as_json())
+    job.storage.write(f"{part}.json", manifest.as_json(), sync_name=False)
     return manifest
 
 
@@ -311,10 +313,10 @@ def _short(text: str) -> str:
     return " ".join(str(_storable(text)).split())[:_DETAIL_LIMIT]
 
 
-def write_shard(storage: Storage, name: str, table: pa.Table) -> Written:
+def write_shard(storage: Storage, name: str, table: pa.Table, *, sync_name: bool = True) -> Written:
     """Write a table of shard rows, or of what became of others, as Parquet: atomically, and the same bytes every time."""
     data = _parquet(table)
-    storage.write(name, data)
+    storage.write(name, data, sync_name=sync_name)
     return Written(name, table.num_rows, data.nbytes, hashlib.sha256(data).hexdigest())
 
 

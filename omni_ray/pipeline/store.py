@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -73,7 +73,8 @@ class Manifest:
 
     def as_json(self) -> bytes:
         """The manifest file's bytes; deterministic."""
-        value = {"format": FORMAT, **asdict(self)}
+        files = {"shard": vars(self.shard), "quarantine": vars(self.quarantine) if self.quarantine else None}
+        value = {"format": FORMAT, **vars(self), **files}  # asdict copies, which takes longer than all the rest
         return json.dumps({**value, "digest": _digest(value)}, sort_keys=True, indent=1).encode() + b"\n"
 
     @classmethod
@@ -246,7 +247,7 @@ class CorpusStore:
         self.storage = storage
         self.modality = modality
         self.name = name
-        self._read: dict[int, tuple[int, Manifest]] = {}
+        self._read: dict[int, tuple[int | None, Manifest]] = {}
 
     def state(self) -> CorpusState | None:
         """The outcome of the last ``prepare``, or None before any."""
@@ -290,7 +291,7 @@ class CorpusStore:
 
     def note(self, manifest: Manifest) -> None:
         """A unit was committed with this manifest, which need not be read to be known."""
-        self._read[manifest.unit] = len(manifest.as_json()), manifest
+        self._read[manifest.unit] = None, manifest  # the next listing says how long it is
 
     def committed(self) -> dict[int, Manifest]:
         """Every committed unit: its manifest is whole and wanted, and its files are there with the size it states."""
@@ -300,9 +301,11 @@ class CorpusStore:
 
     def _committed(self, files: Mapping[str, int]) -> dict[int, Manifest]:
         units = [unit for unit, ending in _parts(files) if ending == "json"]
-        new = [unit for unit in units if self._read.get(unit, (-1,))[0] != files[f"{part_name(unit)}.json"]]
+        new = [unit for unit in units if self._read.get(unit, (-1,))[0] not in (None, files[f"{part_name(unit)}.json"])]
         for _ in self.storage.map(self.manifest, new):
             pass
+        for unit in [unit for unit in units if unit in self._read]:
+            self._read[unit] = files[f"{part_name(unit)}.json"], self._read[unit][1]
         found: dict[int, Manifest] = {}
         for _, manifest in (self._read[unit] for unit in units if unit in self._read):
             wanted = [w for w in (manifest.shard, manifest.quarantine) if w is not None]
@@ -328,8 +331,7 @@ class CorpusStore:
             # What nobody reads before a person does is small enough to be looked at here.
             if manifest.quarantine is not None and self.is_damaged(manifest.quarantine):
                 del fresh[unit]
-        for unit in {unit for unit, _ in _parts(files)} - fresh.keys():
-            self.remove_unit(unit)
+        self._remove_units({unit for unit, _ in _parts(files)} - fresh.keys())
         return fresh
 
     def is_damaged(self, file: Written) -> bool:
@@ -405,11 +407,17 @@ class CorpusStore:
         for ending in (".json", ".parquet", ".quarantine.parquet"):
             self.storage.delete(part + ending)
 
+    def _remove_units(self, units: Set[int]) -> None:
+        """Remove units for good: no power failure may bring an old shard back beside a new manifest of the same size."""
+        for unit in sorted(units):
+            self.remove_unit(unit)
+        if units:
+            self.storage.sync_names()
+
     def reset(self) -> None:
         """Remove everything the manifests list, and nothing else."""
         # Also a shard whose manifest was never written, because the writer was killed between the two.
-        for unit in sorted({unit for unit, _ in _parts(self.storage.files())}):
-            self.remove_unit(unit)
+        self._remove_units({unit for unit, _ in _parts(self.storage.files())})
         self.storage.delete(CORPUS_FILE)
         self.storage.remove_if_empty()
 

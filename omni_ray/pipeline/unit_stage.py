@@ -35,6 +35,7 @@ class MakeUnits(Stage[Place, Manifest]):
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._jobs = tuple(jobs)
         self._has_threads = False
+        self._unkept: set[int] = set()
 
     def use_threads(self, threads: int) -> None:
         """An actor reads and commits beside the transform, which may use so many threads itself."""
@@ -44,7 +45,17 @@ class MakeUnits(Stage[Place, Manifest]):
 
     def make(self, item: Place) -> Manifest:
         """In this process."""
-        return make_unit(self._jobs[item[0]], item[1])
+        return self._note(item, make_unit(self._jobs[item[0]], item[1]))
+
+    def _note(self, item: Place, manifest: Manifest) -> Manifest:
+        """Of a job that this process committed to."""
+        self._unkept.add(item[0])
+        return manifest
+
+    def keep(self) -> None:
+        """Names are on the disk once for all commits since the last acknowledgement; what they name is since each."""
+        while self._unkept:
+            self._jobs[self._unkept.pop()].storage.sync_names()
 
     def made(self, item: Place) -> Manifest | None:
         """Its manifest, where that is of the same inputs and parameters."""
@@ -57,7 +68,7 @@ class MakeUnits(Stage[Place, Manifest]):
 
     def make_apart(self, item: Place) -> Manifest:
         """In processes that may die."""
-        return make_apart(self._jobs[item[0]], item[1])
+        return self._note(item, make_apart(self._jobs[item[0]], item[1]))
 
     def where(self, item: Place) -> str:
         """The unit, and whose."""
@@ -69,19 +80,19 @@ class MakeUnits(Stage[Place, Manifest]):
             yield from map(self.make, items)
             return
         with ThreadPoolExecutor(1) as writer:
-            written: Future[Manifest] | None = None
+            written: tuple[Place, Future[Manifest]] | None = None
             batches = ahead(self._read(items), _BATCHES_AHEAD)
-            for number, unit in items:
-                making = Making(self._jobs[number], unit)
+            for item in items:
+                making = Making(self._jobs[item[0]], item[1])
                 try:
                     for batch in iter(batches.__next__, None):
                         making.add(batch)
                 finally:  # also where this one failed, the one before it counts
                     if written is not None:
-                        yield written.result()
-                written = writer.submit(making.commit)
+                        yield self._note(written[0], written[1].result())
+                written = item, writer.submit(making.commit)
             if written is not None:
-                yield written.result()
+                yield self._note(written[0], written[1].result())
 
     def _read(self, items: Sequence[Place]) -> Iterator[Batch | None]:
         """The batches of all units, None after each."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from omni_ray.errors import FALLS_SHORT, SourceError
@@ -53,14 +53,16 @@ class KillingDrivers(Killing):
         fuse = self._folder / f"fuse-{item}"
         if fuse.exists():
             fuse.unlink()
-            os.kill(next(pids_of("ray::_drive")), signal.SIGKILL)
+            os.kill(siblings("ray::_drive")[0], signal.SIGKILL)
         return super().make(item)
 
 
-def pids_of(title: str) -> Iterator[int]:
+def siblings(title: str) -> list[int]:
+    """Processes of that title that the same raylet started as this one."""
+    found = []
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "cmdline").read_bytes().startswith(title.encode()):
-                yield int(process.name)
-        except OSError:
-            continue
+        with suppress(OSError):
+            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+            if int(parent) == os.getppid() and (process / "cmdline").read_bytes().startswith(title.encode()):
+                found.append(int(process.name))
+    return found

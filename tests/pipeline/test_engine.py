@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from omni_ray.errors import FALLS_SHORT, OmniError, SourceError
 from omni_ray.pipeline import drivers, engine
-from omni_ray.pipeline.engine import Shape, Worker, acknowledgements, list_lengths, on_ray
+from omni_ray.pipeline.engine import Shape, Stage, Worker, acknowledgements, expected, list_lengths, on_ray
 from omni_ray.pipeline.unit_stage import ahead
 from tests.pipeline.made_stages import Killing, KillingDrivers, refuse, twice
 
@@ -25,6 +25,37 @@ def test_lists_get_shorter_until_the_last_ones_are_single_items(count: int, cpus
     assert lengths == sorted(lengths, reverse=True)
     assert all(1 <= length <= engine.LONGEST_LIST for length in lengths)
     assert lengths[-cpus:] == [1] * min(cpus, len(lengths))
+
+
+def test_a_cluster_that_starts_from_nothing_gets_single_items_to_grow_by() -> None:
+    assert set(list_lengths(1_000, expected(0.0))) == {1}
+    assert expected(16.0) == 16.0
+
+
+class Keeping(Stage[int, int]):
+    """Says what was kept when."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    def make(self, item: int) -> int:
+        self.log.append(f"made {item}")
+        return item
+
+    def keep(self) -> None:
+        self.log.append("kept")
+
+
+def test_what_is_acknowledged_was_kept_once_for_all_of_it() -> None:
+    stage = Keeping()
+    worker = Worker(stage, False, 3600.0)
+    assert len(list(worker._said((item, stage.make(item)) for item in range(3)))) == 1
+    assert stage.log == ["made 0", "made 1", "made 2", "kept"]
+    stage.log.clear()
+    said = Worker(stage, False, 0.0)._said((item, stage.make(item)) for item in range(2))
+    next(said)
+    assert stage.log == ["made 0", "kept"]
+    assert stage(7) == 7 and stage.log[-2:] == ["made 7", "kept"]
 
 
 @pytest.mark.usefixtures("ray_here")

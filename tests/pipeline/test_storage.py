@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -14,6 +15,8 @@ import pytest
 from omni_ray import api
 from omni_ray.corpora.base import Options
 from omni_ray.errors import OmniError
+from omni_ray.pipeline.corpus_folder import CorpusFolder
+from omni_ray.pipeline.store import Store
 from omni_ray.storage import Storage, atomic_writer, remove_temporaries, shown
 
 
@@ -55,6 +58,41 @@ def test_both_kinds_of_storage_do_the_same(tmp_path: Path, bucket: str) -> None:
         child.delete("part-00000.json")
         child.delete("part-00000.json")
         assert child.files() == {}
+
+
+def test_names_are_synced_once_for_several_files_where_the_caller_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+    plain = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).is_dir())
+        plain(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    storage = CorpusFolder(Storage(tmp_path), ("text", "books"))
+    for unit in range(3):
+        storage.write(f"part-{unit:05d}.parquet", b"rows", sync_name=False)
+        storage.write(f"part-{unit:05d}.json", b"{}", sync_name=False)
+    assert synced == [False] * 6
+    storage.sync_names()
+    assert synced[6:] == [True, True]
+    storage.write("corpus.json", b"{}")
+    assert synced[8:] == [False, True]
+
+
+def test_removed_units_do_not_come_back_beside_new_manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = Store(tmp_path).corpus("text", "books")
+    corpus.storage.write("part-00000.parquet", b"rows of another run")
+    done: list[str] = []
+    monkeypatch.setattr(corpus.storage, "delete", lambda name: done.append(name))
+    monkeypatch.setattr(corpus.storage, "sync_names", lambda: done.append("synced"))
+    corpus.settle(["fingerprint"])
+    assert done[-1] == "synced" and "part-00000.parquet" in done
+    done.clear()
+    corpus.reset()
+    assert "synced" in done
 
 
 def test_a_location_that_is_none_is_one_sentence() -> None:
