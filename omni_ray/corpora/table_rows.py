@@ -140,7 +140,7 @@ def _within(tree: Tree, folder: str, name: str) -> str | None:
         prefix = f"{root.absolute()}/" if isinstance(root, Path) else None
         inside = name.removeprefix(prefix) if prefix and name.startswith(prefix) else ""
         return inside if is_safe_name(inside) and tree.exists(inside) else None
-    if name.startswith("../"):
+    if ".." in name.split("/"):
         inside = posixpath.normpath(f"{folder}/{name}" if folder else name)
         return inside if is_safe_name(inside) and tree.exists(inside) else None
     beside = f"{folder}/{name}" if folder else name

@@ -24,6 +24,7 @@ from typing import Any, Protocol
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.sources import listing
 from omni_ray.sources.furniture import is_furniture
+from omni_ray.sources.links import forms_of
 from omni_ray.sources.listing import Listing, Member
 from omni_ray.sources.tree import Entries, MemberDamaged, Refused, Tree, is_safe_name
 from omni_ray.storage import write_atomic
@@ -182,8 +183,19 @@ class ArchiveTree(Tree):
     def refused(self) -> Refused:
         return self.listing.refused
 
+    def _find(self, name: str) -> Member | None:
+        """The member of this name, be its letters and accents composed or taken apart."""
+        found = self.listing.find(name)
+        if found is None and not name.isascii():
+            found = next((member for form in forms_of(name) if (member := self.listing.find(form))), None)
+        return found
+
+    def canonical(self, name: str) -> str:
+        found = None if name.isascii() else self._find(name)
+        return name if found is None else found.name
+
     def _member(self, name: str) -> Member:
-        member = self.listing.find(name)
+        member = self._find(name)
         if member is None:
             raise FileNotFoundError(2, "no such member", f"{self.path}/{name}")
         return member
@@ -193,7 +205,7 @@ class ArchiveTree(Tree):
         return Entries([f for f in folders if not is_furniture(f)], [f for f in files if not is_furniture(f)])
 
     def exists(self, name: str) -> bool:
-        return self.listing.find(name) is not None
+        return self._find(name) is not None
 
     def size(self, name: str) -> int:
         return self._member(name).size

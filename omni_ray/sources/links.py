@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import unicodedata
 from pathlib import Path
 
 from omni_ray.sources.furniture import is_furniture
@@ -70,6 +71,8 @@ class Links:
             place = self.folder(folder)
         except OSError:
             return name
+        if not base.isascii():
+            base = as_text(self._entry(place, base).rpartition("/")[2])
         if place == self.root:
             return base
         if not place.startswith(self._inside):
@@ -121,6 +124,9 @@ class Links:
     @staticmethod
     def _entry(folder: str, base: str) -> str:
         path = f"{folder}/{base}" if base else folder
+        if not base.isascii() and not os.path.lexists(path):
+            # macOS takes letters apart into letter and accent, lists do not, and the other way round.
+            return next((form for each in forms_of(base) if os.path.lexists(form := f"{folder}/{each}")), path)
         if "%" in base and not os.path.lexists(path):
             raw = f"{folder}/{_BYTE.sub(lambda byte: chr(0xDC00 + int(byte[1], 16)), base)}"
             return raw if os.path.lexists(raw) else path
@@ -136,6 +142,11 @@ def is_stored(link: str, end: str) -> bool:
         return link.startswith(f"{hub['repository']}/snapshots/")
     found = _ANNEX.match(end) or _DVC.match(end)
     return found is not None and link.startswith(f"{found['repository']}/")
+
+
+def forms_of(name: str) -> tuple[str, str]:
+    """A name composed and taken apart, as Unicode knows them (NFC, NFD)."""
+    return unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)
 
 
 def as_text(name: str) -> str:

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from omni_ray.sources.tree import Refused
 from omni_ray.storage import atomic_writer
 
-VERSION = 2
+VERSION = 3
 """Raised when the same archive gives another listing than before."""
 BATCH = 1 << 16
 """Rows of a record batch."""

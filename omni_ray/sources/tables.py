@@ -38,6 +38,7 @@ _NOT_DATA = re.compile(
 )
 _VERSION = 2
 """Raised when the same table gives other rows than before; it makes every shard made of tables stale."""
+_EMPTY = "an empty file"
 _MOST_TEXTS = 64
 """Where there are more .txt files than this, they are texts, not lists."""
 _BYTES_PER_ROW = 400
@@ -76,15 +77,53 @@ def table_units(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Opt
         if not is_wanted or not tree.size(name):
             continue
         try:
+            before = is_any
             for table, inside, rows in _slices(tree, name, kind, columns, options):
                 is_any = True
                 payload = {"table": {"file": name, "reader": _VERSION, **table}}
                 yield UnitDraft(payload, (name,), records=rows, samples=rows or 1 + inside // _BYTES_PER_ROW)
-        except NoColumn as error:
-            lacking.append(error)
-            tree.set_aside(name, "column")
+        except SourceError as error:
+            lacking.append(_lacking(tree, name, kind, error))
+        else:
+            if is_any == before and kind == "json" and (what := _instead(tree, name, kind)):
+                lacking.append(_no_table(tree, name, what))
     if lacking and not is_any:
         raise lacking[0]
+
+
+def _lacking(tree: Tree, name: str, kind: str, error: SourceError) -> NoColumn:
+    """What a file lacks that cannot be read as a table; it is set aside. Raises SourceError where it is more than that."""
+    what = _instead(tree, name, kind)
+    if what and kind in ("parquet", "arrow"):
+        raise SourceError(f"{name}: no {kind.capitalize()} file, but {what}") from None
+    if what:
+        return _no_table(tree, name, what)
+    if not isinstance(error, NoColumn):
+        raise error
+    tree.set_aside(name, "column")
+    return error
+
+
+def _no_table(tree: Tree, name: str, what: str) -> NoColumn:
+    tree.set_aside(name, "empty" if what == _EMPTY else "format")
+    return NoColumn(f"{name}: no table, but {what}")
+
+
+def _instead(tree: Tree, name: str, kind: str) -> str:
+    """What a file is that could not be read as a table of this kind; "" where its first bytes say nothing else."""
+    from omni_ray.sources.form import head
+    from omni_ray.sources.signatures import named
+
+    if kind in ("parquet", "arrow"):
+        with tree.open(name) as file:
+            data = file.read(1 << 10)
+        return "" if data.startswith((b"PAR1", b"ARROW1")) else named(data)
+    data = head(tree, name)
+    if not data.strip():
+        return _EMPTY
+    own = ("a text file",) if kind == "delimited" else ("a JSON file",)
+    what = named(data)
+    return "" if what in own else what
 
 
 def _tables(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Options) -> Iterator[tuple[str, str]]:

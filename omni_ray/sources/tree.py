@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import posixpath
 import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -324,7 +325,7 @@ class FolderTree(Tree):
         return Path(self._links.place(name))
 
     def canonical(self, name: str) -> str:
-        return self._links.canonical(name)
+        return self._links.canonical(posixpath.normpath(name) if "//" in name or "./" in name else name)
 
 
 class FileTree(FolderTree):

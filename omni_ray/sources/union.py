@@ -134,6 +134,10 @@ class UnionTree(Tree):
         return tree.local_path(inner)
 
     def canonical(self, name: str) -> str:
+        if not name.isascii():
+            for tree, inner in self._layers(name):
+                if isinstance(tree, ArchiveTree) and tree.exists(inner):
+                    return name[: len(name) - len(inner)] + tree.canonical(inner)
         return self.folder.canonical(name)
 
     def stamp(self, names: Iterable[str]) -> str:

@@ -70,7 +70,7 @@ class ZipTree(ArchiveTree):
             extra = data[at + name_length : at + name_length + extra_length]
             at += name_length + extra_length + comment_length
             size, packed, offset = _zip64(extra, size, packed, offset)
-            shown = raw.decode("utf-8" if flags & _UTF8 else "cp437", "surrogateescape")
+            shown = _name(raw, bool(flags & _UTF8))
             shown = shown.replace("\\", "/")  # the format knows only "/", but some Windows programs write it so
             if shown.endswith("/"):
                 continue
@@ -135,6 +135,14 @@ class ZipTree(ArchiveTree):
             return io.BufferedReader(Span(self._bytes, f"{self.path}: {name}", start, member.size), 1 << 16)
         packed = Span(self._bytes, f"{self.path}: {name}", start, member.packed)
         return io.BufferedReader(_Inflated(packed, f"{self.path}: {name}", member), 1 << 16)
+
+
+def _name(raw: bytes, is_utf8: bool) -> str:
+    """A name as text. macOS writes UTF-8 without saying so; names of old code pages hardly ever look like it."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("utf-8" if is_utf8 else "cp437", "surrogateescape")
 
 
 class _Inflated(io.RawIOBase):

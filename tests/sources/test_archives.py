@@ -270,3 +270,13 @@ def pack_again(path: Path, members: list[tuple[str, bytes]]) -> None:
             info = tarfile.TarInfo(name)
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
+
+
+def test_names_in_utf8_that_a_zip_does_not_declare(tmp_path: Path) -> None:
+    name = "Grüße.txt"
+    data = pack(tmp_path / "x.zip", {name: b"x"}).read_bytes()
+    for mark, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):  # where the flags are
+        at = data.index(mark) + place
+        data = data[:at] + b"\0\0" + data[at + 2 :]
+    (tmp_path / "x.zip").write_bytes(data)
+    assert list(open_tree(tmp_path / "x.zip", tmp_path / "cache").names()) == [name]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import shutil
+import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -157,3 +161,52 @@ def test_a_folder_called_by_the_corpus_is_part_of_a_library_but_one_of_many_corp
     put(tmp_path / "alone", "README.md")
     files = files_of(Books(), tmp_path, "alone/source")
     assert files.read == 1 and not files.unread
+
+
+@pytest.mark.parametrize("packed", ["", "x.zip", "x.tar"])
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_names_in_either_form_of_unicode_find_their_files(
+    tmp_path: Path, packed: str, forms: tuple[Literal["NFC"], Literal["NFD"]]
+) -> None:
+    listed, there = (unicodedata.normalize(form, "stimmen/Grüße é") for form in forms)
+    source = tmp_path / "source"
+    clips = source if not packed else tmp_path / "loose"
+    (clips / there).parent.mkdir(parents=True)
+    source.mkdir(exist_ok=True)
+    (clips / f"{there}.flac").write_bytes(clip(1))
+    if packed:
+        shutil.make_archive(str(source / "x"), packed[2:], clips, ".")
+    (source / "list.csv").write_text(f"audio,text\n{listed}.flac,One.\n")
+    found = locate(AudioFiles(), tmp_path, str(source), Options(), cache=tmp_path / "cache")
+    rows = [row for draft in found.drafts for row in found.reader.read(found.tree, draft.payload)]
+    assert [row["text"] for row in rows if isinstance(row, dict)] == ["One."]
+    assert not found.files().unread and found.files().read == 2
+
+
+@pytest.mark.parametrize("path", ["../wavs/1.flac", "../lists/../wavs/1.flac", "..//wavs/./1.flac"])
+def test_media_named_by_a_roundabout_way_are_read(tmp_path: Path, path: str) -> None:
+    for folder in ("wavs", "lists"):
+        (tmp_path / "source" / folder).mkdir(parents=True)
+    (tmp_path / "source/wavs/1.flac").write_bytes(clip(1))
+    (tmp_path / "source/lists/list.csv").write_text(f"audio,text\n{path},One.\n")
+    found = locate(AudioFiles(), tmp_path, str(tmp_path / "source"), Options(), cache=tmp_path / "cache")
+    rows = [row for draft in found.drafts for row in found.reader.read(found.tree, draft.payload)]
+    assert len(rows) == 1 and isinstance(rows[0], dict) and not found.files().unread
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "csv.gz", "jsonl", "json", "parquet", "arrow"])
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"<!DOCTYPE html>\n<html><body>Not, found</body></html>\n", "HTML page"),
+        (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n" + bytes(range(256)), "PDF document"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n", "Git LFS pointer"),
+        (b"", "an empty file"),
+    ],
+)
+def test_a_table_that_is_none_is_named_for_what_it_is(tmp_path: Path, ending: str, data: bytes, what: str) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / f"source/a.{ending}").write_bytes(gzip.compress(data) if ending == "csv.gz" else data)
+    for corpus in (TextFiles(), AudioFiles()):
+        with pytest.raises(SourceError, match=what):
+            list(locate(corpus, tmp_path, str(tmp_path / "source"), Options(), cache=tmp_path / "cache").drafts)
