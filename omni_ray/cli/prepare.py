@@ -78,6 +78,14 @@ def prepare(
             rich_help_panel=opt.SOURCE,
         ),
     ] = None,
+    configuration: Annotated[
+        str,
+        typer.Option(
+            "--config",
+            help="Configuration of a Hugging Face dataset. Default: the one that its card names, else all.",
+            rich_help_panel=opt.SOURCE,
+        ),
+    ] = "",
     splits: Annotated[
         list[str] | None, typer.Option("--split", help="Only this split; may be repeated.", rich_help_panel=opt.SOURCE)
     ] = None,
@@ -244,6 +252,7 @@ def prepare(
         params=params,
         options=Options(
             columns=_columns(columns),
+            configuration=configuration,
             splits=tuple(splits or ()),
             languages=tuple(languages or ()),
             encoding=named(encoding) if encoding else "",

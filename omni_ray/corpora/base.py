@@ -87,6 +87,7 @@ class Options:
 
     Attributes:
         columns: column names of a table source, by role: ``{"text": "sentence", "audio": "clip"}``.
+        configuration: the configuration of a dataset on the hub that is meant; "" for its default.
         splits: only these splits (``train-clean-100``, ``train2017``, ``validated``); empty for the default.
         languages: only these languages of corpora that have a folder for each (``de``, ``pt_br``); empty for all.
         encoding: the codec of the source's text files, where the user knows; "" finds out file by file.
@@ -103,6 +104,7 @@ class Options:
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
+    configuration: str = ""
     splits: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     encoding: str = ""

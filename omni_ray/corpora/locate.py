@@ -115,13 +115,23 @@ def locate(
         raise SourceError(f"{corpus.name}: has no folders of languages to choose from with --language")
     from omni_ray.sources import huggingface, open_tree
 
+    if options.configuration and not (source and huggingface.looks_like_hub_id(source)):
+        where = source or f"the download of {corpus.name}"
+        raise SourceError(
+            f"--config {options.configuration}: {where} is no dataset on the hub; --source names its folder"
+        )
     if download:
         options = replace(options, fetched=str(fetched_folder(root, corpus).absolute()))
     if source is not None:
         if huggingface.looks_like_hub_id(source):
             tree = huggingface.resolve(
-                source, folder=root / "data" / "downloads" / "hf", splits=options.splits, say=say
+                source,
+                folder=root / "data" / "downloads" / "hf",
+                configuration=options.configuration,
+                splits=options.splits,
+                say=say,
             )
+            options = replace(options, splits=_still_to_choose(tree, options.splits))
             return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
         for place in _places(corpus, source):
             found = _index(corpus, open_tree(place, cache, follow_links=options.follow_links), options)
@@ -159,6 +169,14 @@ def locate(
     fetch(corpus.downloads, folder, say=say)
     tree = open_tree(folder, cache, follow_links=options.follow_links)
     return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
+
+
+def _still_to_choose(tree: Tree, splits: tuple[str, ...]) -> tuple[str, ...]:
+    """The splits, where names tell them; none, where the dataset's card told which of its files they are."""
+    from omni_ray.sources.tables import is_of_split, table_format
+
+    tables = [name for name in tree.names() if table_format(name)]
+    return splits if all(any(is_of_split(name, split) for split in splits) for name in tables) else ()
 
 
 def _places(corpus: Corpus, source: str) -> Iterator[str]:

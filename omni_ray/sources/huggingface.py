@@ -13,16 +13,19 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.errors import OmniError, SourceError
+from omni_ray.sources.hub_splits import Chosen, choose
 from omni_ray.sources.kinds import kind_of
 from omni_ray.sources.remote import HUB, RemoteTree
 from omni_ray.sources.tables import table_format
-from omni_ray.sources.tree import FolderTree, is_safe_name
+from omni_ray.sources.tree import Entries, FolderTree, is_safe_name
 from omni_ray.storage import write_atomic
 
 if TYPE_CHECKING:
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 _PREFIXES = ("hf://datasets/", "hf://")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_AT_ONCE = 8
+"""Files that are fetched at a time."""
 _CONVERTED = "refs/convert/parquet"
 """The branch on which the hub keeps Parquet copies of datasets that come in other forms."""
 
@@ -63,7 +68,12 @@ def looks_like_hub_id(text: str) -> bool:
 
 
 def resolve(
-    source: str, *, folder: Path, splits: tuple[str, ...] = (), say: Callable[[str], None] = lambda text: None
+    source: str,
+    *,
+    folder: Path,
+    configuration: str = "",
+    splits: tuple[str, ...] = (),
+    say: Callable[[str], None] = lambda text: None,
 ) -> Tree:
     """A hub dataset's tables as a tree: fetched, or (``hf://``) read where they are.
 
@@ -72,7 +82,8 @@ def resolve(
     Args:
         source: ``org/name``, ``hf://datasets/org/name@revision/folder``.
         folder: where the files go, below ``<org>--<name>/<commit>``.
-        splits: only files whose folder or name is of one of these.
+        configuration: one of those of its card, or the folder that is called so; "" for the card's default, else all.
+        splits: only the files of these, as the card or their folders and names say.
         say: told what is fetched.
 
     Raises:
@@ -81,12 +92,19 @@ def resolve(
     name = HubName.parse(source)
     kept = folder / name.repository.replace("/", "--")
     commit, files, fetch = _offline(name, kept) if _is_offline() else _online(name)
-    chosen = [file for file in files if _is_wanted(file, name.folder, splits)]
-    if not chosen:
-        raise SourceError(_without_tables(name, files))
-    if source.startswith(HUB) and not _is_offline():
-        tree = _streamed(name, commit, chosen)
-        tree.unfetched = _left(name, files, chosen, splits)
+    is_streamed = source.startswith(HUB) and not _is_offline()
+    with TemporaryDirectory() as passing:
+        cards = Path(passing) if is_streamed else kept / "cards" / commit
+        card = "" if name.folder and not configuration else _card(files, cards, fetch)
+    found = _choose(name, files, card, configuration, splits)
+    if found.others:
+        others = ", ".join(found.others[:20])
+        say(f"{name.repository}: configuration {found.configuration}; not read: {others} (--config NAME)")
+    is_part = bool(splits or configuration or found.others)
+    chosen = found.files
+    if is_streamed:
+        tree: Tree = _streamed(name, commit, chosen)
+        tree.unfetched = _left(name, files, chosen, is_part)
         return tree
     place = kept / commit
     if not _is_offline():
@@ -94,20 +112,53 @@ def resolve(
     missing = [file for file in chosen if not (place / file).is_file()]
     if missing:
         say(f"{name.repository}: fetching {len(missing)} files at {commit[:10]} into {place}")
-    for file in missing:
-        fetch(file, place)
-    tree = FolderTree(place / name.folder if name.folder else place)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for done in [pool.submit(fetch, file, place) for file in missing]:
+            done.result()
+    inside = f"{name.folder.rstrip('/')}/" if name.folder else ""
+    tree = _FetchedTree(place / name.folder, {file.removeprefix(inside) for file in chosen})
     tree.location = f"{name.repository}@{commit[:10]}"
-    tree.unfetched = _left(name, files, chosen, splits)
+    tree.unfetched = _left(name, files, chosen, is_part)
     return tree
 
 
-def _left(name: HubName, files: Sequence[str], chosen: Sequence[str], splits: tuple[str, ...]) -> list[str]:
-    """The files of the folder that is meant that are neither wanted nor of another split."""
+def _choose(name: HubName, files: Sequence[str], card: str, configuration: str, splits: tuple[str, ...]) -> Chosen:
+    data = [file for file in files if _is_wanted(file, name.folder)]
+    if not data:
+        raise SourceError(_without_tables(name, files))
+    return choose(name.repository, data, card, configuration, splits)
+
+
+class _FetchedTree(FolderTree):
+    """What was asked for of a dataset: beside it may lie what was fetched of it before."""
+
+    def __init__(self, root: Path, names: Set[str]) -> None:
+        super().__init__(root)
+        self._names = names
+        self._above = {name.rsplit("/", depth)[0] for name in names for depth in range(1, name.count("/") + 1)}
+
+    def look(self, folder: str) -> Entries:
+        there = super().look(folder)
+        inside = f"{folder}/" if folder else ""
+        there.files = [name for name in there.files if inside + name in self._names]
+        there.folders = [name for name in there.folders if inside + name in self._above]
+        return there
+
+
+def _card(files: Sequence[str], place: Path, fetch: Callable[[str, Path], None]) -> str:
+    """The text of a dataset's card, "" where it has none, or where it was not fetched before the network went."""
+    card = place / "README.md"
+    if "README.md" in files and not card.is_file() and not _is_offline():
+        fetch("README.md", place)
+    return card.read_text("utf-8", "replace") if card.is_file() else ""
+
+
+def _left(name: HubName, files: Sequence[str], chosen: Sequence[str], is_part: bool) -> list[str]:
+    """The files of the folder that is meant that are not wanted; nor of another split, where one was chosen."""
     inside = f"{name.folder.rstrip('/')}/" if name.folder else ""
     taken = set(chosen)
     left = (file for file in files if file.startswith(inside) and file not in taken)
-    return [file for file in left if not splits or not _is_wanted(file, name.folder, ())]
+    return [file for file in left if not is_part or not _is_wanted(file, name.folder)]
 
 
 def _streamed(name: HubName, commit: str, files: Sequence[str]) -> Tree:
@@ -188,13 +239,10 @@ def _online(name: HubName) -> tuple[str, list[str], Callable[[str, Path], None]]
     return commit, files, fetch
 
 
-def _is_wanted(file: str, folder: str, splits: tuple[str, ...]) -> bool:
+def _is_wanted(file: str, folder: str) -> bool:
     if not is_safe_name(file) or not _is_data(file):
         return False
-    if folder and not file.startswith(f"{folder.rstrip('/')}/"):
-        return False
-    *folders, base = file.split("/")
-    return not splits or any(split in folders or base.startswith(split) for split in splits)
+    return not folder or file.startswith(f"{folder.rstrip('/')}/")
 
 
 def _is_data(file: str) -> bool:
@@ -203,13 +251,11 @@ def _is_data(file: str) -> bool:
     return table_format(file) is not None or (kind.holds in {"audio", "picture"} and not kind.label)
 
 
-def _without_tables(name: HubName, files: list[str]) -> str:
+def _without_tables(name: HubName, files: Sequence[str]) -> str:
     tables = [file for file in files if is_safe_name(file) and table_format(file)]
     if tables:
         folders = sorted({file.rpartition("/")[0] for file in tables})[:8]
-        return (
-            f"{name.repository}: no table in {name.folder or 'that split'}; there are tables in: {', '.join(folders)}"
-        )
+        return f"{name.repository}: no table in {name.folder}; there are tables in: {', '.join(folders)}"
     return f"{name.repository}: no Parquet, Arrow, JSON Lines or CSV file in it"
 
 

@@ -18,9 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from omni_ray.corpora.base import Options
+from omni_ray.corpora.locate import locate
+from omni_ray.corpora.text_files import TextFiles
 from omni_ray.errors import OmniError
 from omni_ray.sources import huggingface, open_spec
 from omni_ray.sources.census import Claims, account
+from omni_ray.sources.hub_splits import choose
 from omni_ray.sources.huggingface import HubName, looks_like_hub_id, resolve
 
 COMMIT = "a" * 40
@@ -131,7 +135,7 @@ def test_the_parquet_files_of_one_commit_become_a_tree(hub: type[Hub], tmp_path:
         "en/train-00000.parquet"
     ]
     part = resolve("org/set/en", folder=tmp_path, splits=("train",))
-    assert sorted(part.names()) == ["test-00000.parquet", "train-00000.parquet"]
+    assert sorted(part.names()) == ["train-00000.parquet"]
     before = len([1 for _, path, _ in hub.seen if "/resolve/" in path])
     resolve("org/set", folder=tmp_path)
     assert len([1 for _, path, _ in hub.seen if "/resolve/" in path]) == before
@@ -259,6 +263,9 @@ def test_streamed_and_fetched_give_the_same_training_files(hub: type[Hub], tmp_p
 RESOLVE = """
 import sys
 from pathlib import Path
+from omni_ray.corpora.base import Options
+from omni_ray.corpora.locate import locate
+from omni_ray.corpora.text_files import TextFiles
 from omni_ray.errors import OmniError
 from omni_ray.sources.huggingface import resolve
 try:
@@ -284,3 +291,99 @@ def test_the_hub_s_own_variables_are_honoured(hub: type[Hub], tmp_path: Path) ->
     asked = len(hub.seen)
     assert asked and said(**endpoint, HF_HUB_OFFLINE="1") == "data/train.parquet"
     assert len(hub.seen) == asked
+
+
+CARD = b"""---
+license: cc0-1.0
+configs:
+- config_name: clean
+  data_files:
+  - split: train.100
+    path: clean/train.100/*.parquet
+  - split: validation
+    path: ["clean/held/*", "clean/more.parquet"]
+- config_name: other
+  data_files: "other/**"
+---
+# A set
+"""
+SET = [
+    *("clean/train.100/0.parquet", "clean/train.100/1.parquet", "clean/train.1000/0.parquet"),
+    *("clean/held/0.parquet", "clean/more.parquet", "other/a/0.parquet", "other/0.parquet", "stray.parquet"),
+]
+
+
+@pytest.mark.parametrize("prefix", ["", "hf://datasets/"])
+def test_a_card_s_configurations_and_splits(hub: type[Hub], tmp_path: Path, prefix: str) -> None:
+    hub.files |= {name: parquet([name]) for name in SET} | {"README.md": CARD}
+
+    def named(*splits: str, configuration: str = "clean") -> list[str]:
+        source = f"{prefix}org/set"
+        return sorted(resolve(source, folder=tmp_path, configuration=configuration, splits=splits).names())
+
+    assert named(configuration="") == sorted(SET)
+    assert named("train.100") == SET[:2]
+    assert named("validation") == SET[3:5]
+    assert named("train.100", "validation") == sorted([*SET[:2], *SET[3:5]])
+    assert named() == sorted([*SET[:2], *SET[3:5]])
+    assert named(configuration="other") == sorted(SET[5:7])
+    with pytest.raises(OmniError, match=r"no configuration dirty; there are: clean, other"):
+        named(configuration="dirty")
+    with pytest.raises(OmniError, match=r"no split test; there are: train\.100, validation"):
+        named("test")
+
+
+def test_a_default_configuration_is_taken_and_the_others_said(hub: type[Hub], tmp_path: Path) -> None:
+    card = CARD.replace(b"- config_name: other", b"- config_name: other\n  default: true")
+    hub.files |= {name: parquet([name]) for name in SET} | {"README.md": card}
+    said: list[str] = []
+    tree = resolve("org/set", folder=tmp_path, say=said.append)
+    assert sorted(tree.names()) == sorted(SET[5:7])
+    assert any("configuration other; not read: clean (--config NAME)" in line for line in said)
+
+
+def test_configurations_that_share_files_are_never_mixed(hub: type[Hub], tmp_path: Path) -> None:
+    hub.files |= {name: parquet([name]) for name in SET} | {"README.md": CARD.replace(b"other/**", b"**")}
+    with pytest.raises(OmniError, match="clean and other share files; choose one with --config: clean, other"):
+        resolve("org/set", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("split", "files"),
+    [
+        ("train", ["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet"]),
+        ("validation", ["a/dev/x.csv", "b/dev-1/y.csv"]),
+        ("test", ["eval_data.jsonl", "x/my-test.jsonl"]),
+        ("extra", ["extra/0.parquet"]),
+    ],
+)
+def test_splits_by_the_names_of_folders_and_files(split: str, files: list[str]) -> None:
+    others = ["contest/0.csv", "latest.jsonl", "trainer/0.csv", "devil.csv"]
+    assert choose("org/set", [*files, *others], "", "", [split]).files == files
+
+
+def test_a_configuration_without_a_card_is_a_folder() -> None:
+    files = ["clean/train/0.parquet", "other/train/0.parquet"]
+    assert choose("org/set", files, "", "clean", ["train"]).files == files[:1]
+    with pytest.raises(OmniError, match="there are: clean, other"):
+        choose("org/set", files, "not: [yaml", "all", [])
+
+
+def test_splits_that_only_the_card_knows_reach_the_rows(hub: type[Hub], tmp_path: Path) -> None:
+    hub.files |= {name: parquet([name]) for name in SET} | {"README.md": CARD}
+    options = Options(configuration="clean", splits=("validation",))
+    found = locate(TextFiles(), tmp_path, "org/set", options, cache=tmp_path / "cache")
+    assert [draft.inputs for draft in found.drafts] == [("clean/more.parquet",), ("clean/held/0.parquet",)]
+    with pytest.raises(OmniError, match="no dataset on the hub"):
+        locate(TextFiles(), tmp_path, str(tmp_path), options, cache=tmp_path / "cache")
+
+
+def test_media_that_only_a_table_names_come_with_it() -> None:
+    card = "---\nconfigs:\n- config_name: default\n  data_files: metadata.csv\n---\n"
+    files = ["clips/a.flac", "clips/b.mp3", "metadata.csv", "old.csv"]
+    assert choose("org/set", files, card, "", []).files == files[:3]
+
+
+def test_ten_thousand_files_are_chosen_at_once() -> None:
+    files = [f"clean/train.100/{n:05}.parquet" for n in range(10_000)]
+    assert len(choose("org/set", files, CARD.decode(), "clean", ["train.100"]).files) == 10_000
