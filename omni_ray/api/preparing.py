@@ -15,6 +15,7 @@ from omni_ray.api.combining import DEFAULT_SEED, check_places, combine_one, writ
 from omni_ray.api.overlaps import refuse_overlap
 from omni_ray.corpora.base import Corpus, Options
 from omni_ray.corpora.evaluation import DROP, HELD_OUT, TRAIN, check_mode
+from omni_ray.corpora.wanted import Agree, wanted
 from omni_ray.errors import DONE, FALLS_SHORT, OmniError, SourceError
 from omni_ray.media_names import flat_name
 from omni_ray.pipeline.progress import Reporter
@@ -110,6 +111,7 @@ def prepare(
     reset: bool = False,
     redownload: bool = False,
     download: bool = True,
+    agree: Agree = lambda sentence, size: True,
     max_quarantine: float = DEFAULT_MAX_QUARANTINE,
     cluster: Cluster | None = None,
     shards: str | None = None,
@@ -138,6 +140,7 @@ def prepare(
             of are refused.
         redownload: fetch what ``data/downloads`` holds of these corpora again.
         download: fetch what is missing, where ``source`` is None.
+        agree: asked, with a sentence and bytes, before a gigabyte or more is fetched; it is, unless that says no.
         max_quarantine: the share of faulty records from which on the result falls short.
         cluster: where to run.
         shards: another place for shards and manifests, such as ``s3://bucket/prefix``.
@@ -169,7 +172,7 @@ def prepare(
     with store.lease("omni-ray prepare"), reporter.together(), ExitStack() as stack:
         session = Once(stack, cluster)
         sources = (source,) if isinstance(source, str) else tuple(source or ())
-        want = _Want(dataset, sources, name, max_samples, params or {}, options, reset, redownload, download)
+        want = _Want(dataset, sources, name, max_samples, params or {}, options, reset, redownload, download, agree)
         if any(_is_new(store, each, want) for each in modalities):
             session.begin()
         # All sources are found and indexed before anything is made or removed: a wrong path is said at once.
@@ -221,6 +224,7 @@ class _Want:
     reset: bool
     redownload: bool
     download: bool
+    agree: Agree
 
 
 def _is_new(store: Store, modality: str, want: _Want) -> bool:
@@ -342,6 +346,8 @@ def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, *, i
         cache=store.state_folder / "index",
         download=want.download,
         redownload=want.redownload,
+        limit=want.max_samples,
+        agree=want.agree,
         say=reporter.say,
     )
     salt = {
@@ -388,12 +394,13 @@ def download(
     modality: str,
     *,
     dataset: str | Sequence[str] = "all",
+    max_samples: int | None = DEFAULT_MAX_SAMPLES,
     again: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[str]:
     """Fetch the corpora that ``dataset`` names into ``data/downloads``, and make nothing of them yet.
 
-    ``again``: also what is there.
+    ``max_samples``: no parts beyond those that these need. ``again``: also what is there.
 
     Returns:
         One sentence for each corpus: where it is, or how to get it by hand.
@@ -411,7 +418,7 @@ def download(
         for corpus in select(modality, dataset):
             folder = downloads_folder(store.root, corpus)
             if corpus.downloads:
-                fetch(corpus.downloads, folder, again=again, say=say)
+                fetch(wanted(corpus, (), max_samples), folder, again=again, say=say)
                 lines.append(f"{corpus.name}: fetched into {folder}")
             else:
                 lines.append(f"{corpus.name}: {corpus.manual} Put it into {folder}")

@@ -61,7 +61,9 @@ def main(modality: str) -> None:
 
         reporter = Reporter(quiet=quiet or json_)
         if skip_convert:
-            lines = api.download(root, modality, dataset=dataset or "all", again=reset, say=reporter.say)
+            lines = api.download(
+                root, modality, dataset=dataset or "all", max_samples=max_samples or None, again=reset, say=reporter.say
+            )
             if json_:
                 opt.print_json(lines)
             else:

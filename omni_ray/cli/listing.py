@@ -33,7 +33,9 @@ def list_corpora(
                     "homepage": c.homepage,
                     "size": c.size,
                     "layout": c.layout,
-                    "downloads": [{"url": d.url, "path": d.path, "size": d.size} for d in c.downloads],
+                    "downloads": [
+                        {"url": d.url, "path": d.path, "size": d.size, "split": d.split} for d in c.downloads
+                    ],
                     "manual": c.manual,
                     "hub_id": c.hub_id,
                     "folder": str(downloads_folder(root, c)),
@@ -52,6 +54,8 @@ def list_corpora(
                 f"  get it:  omni-ray prepare {c.modality} --dataset {c.name}, which fetches it into "
                 f"{downloads_folder(root, c)}"
             )
+            if splits := [d.split for d in c.downloads if d.split]:
+                echo(f"           in parts: --split {', '.join(splits)}; by default those to train on")
         elif c.manual:
             echo(f"  get it:  {c.manual} Put it into {downloads_folder(root, c)}")
         if c.hub_id:

@@ -158,6 +158,10 @@ def prepare(
             rich_help_panel=opt.SOURCE,
         ),
     ] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Fetch whatever it takes, beyond 1 GB, too.", rich_help_panel=opt.SOURCE),
+    ] = False,
     skip_download: Annotated[
         bool, typer.Option("--skip-download", help="Never fetch anything.", rich_help_panel=opt.SOURCE)
     ] = False,
@@ -238,6 +242,7 @@ def prepare(
     """Turn corpora into committed shards; with --combine, into training files."""
     params = check(**locals())
     from omni_ray import api
+    from omni_ray.cli.consent import consent
     from omni_ray.corpora.base import Options
     from omni_ray.pipeline.progress import Reporter
     from omni_ray.sources.encoding import named
@@ -272,6 +277,7 @@ def prepare(
         reset=reset,
         redownload=redownload,
         download=not skip_download,
+        agree=consent(yes, quiet or json_),
         max_quarantine=max_quarantine,
         cluster=api.Cluster(address, cpus, cpus_per_task, gpus),
         shards=store,

@@ -27,6 +27,10 @@ class Download:
         size: bytes, where published.
         checksum: "md5:..." or "sha256:...", where published.
         checksums: URL of a list of checksums and names, for a file that is published anew from time to time.
+        split: the split it holds, where it is not fetched whatever is wanted. One to measure on is fetched on demand.
+        samples: in it, where a limit may make it unnecessary.
+        about: bytes, roughly, where no exact size is published: for saying what fetching it takes.
+        by_default: whether it is fetched where nobody asks for its split.
     """
 
     url: str
@@ -34,6 +38,10 @@ class Download:
     size: int | None = None
     checksum: str | None = None
     checksums: str | None = None
+    split: str = ""
+    samples: int | None = None
+    about: int = 0
+    by_default: bool = True
 
 
 CHATS = "a conversation"

@@ -40,7 +40,8 @@ class Coco(Corpus):
         "id": ("cocoid", "image_id", "imgid", "id"),
     }
     downloads = (
-        Download(f"{_HOST}/zips/train2017.zip", "train2017.zip", 19336861798),
+        Download(f"{_HOST}/zips/train2017.zip", "train2017.zip", 19336861798, split="train2017"),
+        Download(f"{_HOST}/zips/val2017.zip", "val2017.zip", split="val2017", about=816_000_000),
         Download(f"{_HOST}/annotations/annotations_trainval2017.zip", "annotations_trainval2017.zip", 252907541),
     )
 

@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 TRAIN, HELD_OUT, DROP = MODES = ("train", "heldout", "drop")
 """Evaluation splits are trained on, go to the ``heldout_*`` files alone, or are not read."""
 
-_SPLIT = r"(?:dev|val|valid|validation|test|eval|evaluation)(?:[-_.]?(?:clean|other|matched|mismatched|std|20\d\d))*"
+_SPLIT = r"(?:dev|val|valid|validation|test|eval|evaluation)(?:[-_.]?(?:clean|other|matched|mismatched|std|20\d\d|\d))*"
 _FOLDER = re.compile(rf"{_SPLIT}(?:[-_]?(?:images|set|split|data))?", re.IGNORECASE)
 _FILE = re.compile(
     rf"(?P<first>{_SPLIT})(?:[-_.]\d[\w-]*)?(?:\.[a-z0-9]+)+|.*[-_.](?P<last>{_SPLIT})(?:\.[a-z0-9]+)+", re.IGNORECASE

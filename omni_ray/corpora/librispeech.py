@@ -16,6 +16,7 @@ from omni_ray.sources.tree import Tree
 
 _CLIPS_PER_UNIT = 128
 _HOST = "https://www.openslr.org/resources/12"
+_MINI = "https://www.openslr.org/resources/31"
 _CLIP = re.compile(r"(?P<speaker>\d+)-(?P<chapter>\d+)-\d+")
 
 
@@ -27,13 +28,19 @@ class LibriSpeech(Corpus):
     title = "LibriSpeech ASR corpus"
     licence = "CC BY 4.0"
     homepage = "https://www.openslr.org/12"
-    size = "train-clean-100 6.4 GB, 28,539 clips, 100 h; dev-clean 338 MB, 2,703 clips; test-clean 347 MB, 2,620 clips"
+    size = "train 60 GB, 281,241 clips, 960 h (train-clean-100 6.4 GB, 28,539 clips); dev-clean 338 MB, 2,703 clips"
     layout = "LibriSpeech/<split>/<speaker>/<chapter>/*.flac with a *.trans.txt, or archives of it"
     hub_id = "openslr/librispeech_asr"
     downloads = (
-        Download(f"{_HOST}/train-clean-100.tar.gz", "train-clean-100.tar.gz", 6387309499, "md5:2a93770f6d5c6c964bc36631d331a522"),
-        Download(f"{_HOST}/dev-clean.tar.gz", "dev-clean.tar.gz", 337926286, "md5:42e2234ba48799c1f50f24a7926300a1"),
-        Download(f"{_HOST}/test-clean.tar.gz", "test-clean.tar.gz", 346663984, "md5:32fa31d27d2e1cad72775fee3f4849a9"),
+        Download(f"{_HOST}/train-clean-100.tar.gz", "train-clean-100.tar.gz", 6387309499, "md5:2a93770f6d5c6c964bc36631d331a522", split="train-clean-100", samples=28539),
+        Download(f"{_HOST}/train-clean-360.tar.gz", "train-clean-360.tar.gz", None, "md5:c0e676e450a7ff2f54aeade5171606fa", split="train-clean-360", samples=104014, about=23_000_000_000),
+        Download(f"{_HOST}/train-other-500.tar.gz", "train-other-500.tar.gz", None, "md5:d1a0fd59409feb2c614ce4d30c387708", split="train-other-500", samples=148688, about=30_600_000_000),
+        Download(f"{_HOST}/dev-clean.tar.gz", "dev-clean.tar.gz", 337926286, "md5:42e2234ba48799c1f50f24a7926300a1", split="dev-clean", samples=2703),
+        Download(f"{_HOST}/dev-other.tar.gz", "dev-other.tar.gz", None, "md5:c8d0bcc9cca99d4f8b62fcc847357931", split="dev-other", samples=2864, about=314_000_000),
+        Download(f"{_HOST}/test-clean.tar.gz", "test-clean.tar.gz", 346663984, "md5:32fa31d27d2e1cad72775fee3f4849a9", split="test-clean", samples=2620),
+        Download(f"{_HOST}/test-other.tar.gz", "test-other.tar.gz", None, "md5:fb5a50374b501bb3bac4815ee91d3135", split="test-other", samples=2939, about=329_000_000),
+        Download(f"{_MINI}/train-clean-5.tar.gz", "train-clean-5.tar.gz", split="train-clean-5", about=332_000_000, by_default=False),
+        Download(f"{_MINI}/dev-clean-2.tar.gz", "dev-clean-2.tar.gz", split="dev-clean-2", about=126_000_000, by_default=False),
     )  # fmt: skip
     columns = {
         "audio": ("audio", "file"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.evaluation import DROP, TRAIN, splits_in
+from omni_ray.corpora.wanted import Agree, agreed, wanted
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.sources.census import Claims, account
 from omni_ray.sources.furniture import is_documentation, is_furniture
@@ -94,6 +95,8 @@ def locate(
     cache: Path,
     download: bool = True,
     redownload: bool = False,
+    limit: int | None = None,
+    agree: Agree = lambda sentence, size: True,
     say: Callable[[str], None] = lambda text: None,
 ) -> Found:
     """Find and index ``corpus``.
@@ -105,11 +108,13 @@ def locate(
         cache: folder for archive listings.
         download: fetch what is missing.
         redownload: fetch what is there, too.
+        limit: how many samples are wanted; parts that they do not need are not fetched.
+        agree: asked before something large is fetched.
         say: told when something is fetched.
 
     Raises:
         SourceError: it is not there, or not laid out as the corpus needs.
-        OmniError: it cannot be fetched.
+        OmniError: it cannot be fetched, or is not meant to be.
     """
     if options.languages and not corpus.has_languages:
         raise SourceError(f"{corpus.name}: has no folders of languages to choose from with --language")
@@ -141,17 +146,20 @@ def locate(
     from omni_ray.sources.download import fetch, is_begun, is_there
 
     folder = downloads_folder(root, corpus)
-    if redownload and corpus.downloads:
-        say(f"{corpus.name}: fetching {len(corpus.downloads)} files ({corpus.size}) into {folder} again")
-        fetch(corpus.downloads, folder, again=True, say=say)
-    missing = [each for each in corpus.downloads if not is_there(each, folder)]
-    if download and missing and any(is_begun(each, folder) for each in corpus.downloads):
+    is_any = any(is_begun(each, folder) for each in corpus.downloads)
+    needed = wanted(corpus, options.splits, limit) if download and (redownload or is_any) else []
+    if redownload and needed:
+        agreed(corpus, needed, folder, agree, say)
+        fetch(needed, folder, again=True, say=say)
+    missing = [each for each in needed if not is_there(each, folder)]
+    if missing:
         # A download that was interrupted: what is there may look like the corpus, and is not all of it.
         say(
-            f"{corpus.name}: {len(missing)} of {len(corpus.downloads)} files are still missing in {folder}; fetching "
+            f"{corpus.name}: {len(missing)} of {len(needed)} files are still missing in {folder}; fetching "
             "them (--skip-download takes what is there)"
         )
-        fetch(corpus.downloads, folder, say=say)
+        agreed(corpus, missing, folder, agree, say)
+        fetch(missing, folder, say=say)
     found = (
         _index(corpus, open_tree(folder, cache, follow_links=options.follow_links), options)
         if folder.is_dir()
@@ -165,8 +173,9 @@ def locate(
         )
     if not download:
         raise SourceError(f"{corpus.name}: not found in {folder}, and downloading is switched off")
-    say(f"{corpus.name}: fetching {len(corpus.downloads)} files ({corpus.size}) into {folder}")
-    fetch(corpus.downloads, folder, say=say)
+    needed = wanted(corpus, options.splits, limit)
+    agreed(corpus, [each for each in needed if not is_there(each, folder)], folder, agree, say)
+    fetch(needed, folder, say=say)
     tree = open_tree(folder, cache, follow_links=options.follow_links)
     return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.locate import Found, downloads_folder, locate
+from omni_ray.corpora.wanted import Agree
 from omni_ray.errors import SourceError
 from omni_ray.media_names import plain_name
 from omni_ray.sources.many import ManyTree, name_in
@@ -33,13 +34,15 @@ def locate_all(
     cache: Path,
     download: bool = True,
     redownload: bool = False,
+    limit: int | None = None,
+    agree: Agree = lambda sentence, size: True,
     say: Callable[[str], None] = lambda text: None,
 ) -> tuple[Found, list[str]]:
     """Find and index ``corpus`` in each of ``sources``; in the downloads folder where there are none.
 
     Args:
         all_of_them: whether each source must hold the corpus; else those that do are taken.
-        corpus, root, options, cache, download, redownload, say: as for :func:`omni_ray.corpora.locate.locate`.
+        corpus, root, options, cache, download, redownload, limit, agree, say: as for :func:`omni_ray.corpora.locate.locate`.
 
     Returns:
         What was found, and in which sources.
@@ -52,7 +55,18 @@ def locate_all(
     problem: SourceError | None = None
     for source in sources or (None,):
         try:
-            one = locate(corpus, root, source, options, cache=cache, download=download, redownload=redownload, say=say)
+            one = locate(
+                corpus,
+                root,
+                source,
+                options,
+                cache=cache,
+                download=download,
+                redownload=redownload,
+                limit=limit,
+                agree=agree,
+                say=say,
+            )
             found.append((source or str(downloads_folder(root, corpus)), one))
         except SourceError as error:
             if all_of_them:

@@ -33,9 +33,9 @@ class TextOcr(Corpus):
     layout = "TextOCR_*.json beside train_images/*.jpg, or the zip of the images"
     version = 2
     downloads = (
-        Download(f"{_HOST}/data/textocr/TextOCR_0.1_train.json", "TextOCR_0.1_train.json"),
-        Download(f"{_HOST}/data/textocr/TextOCR_0.1_val.json", "TextOCR_0.1_val.json"),
-        Download(f"{_HOST}/images/train_val_images.zip", "train_val_images.zip"),
+        Download(f"{_HOST}/data/textocr/TextOCR_0.1_train.json", "TextOCR_0.1_train.json", split="train"),
+        Download(f"{_HOST}/data/textocr/TextOCR_0.1_val.json", "TextOCR_0.1_val.json", split="val"),
+        Download(f"{_HOST}/images/train_val_images.zip", "train_val_images.zip", about=7_000_000_000),
     )
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:

@@ -51,6 +51,7 @@ class Wikipedia(Corpus):
             f"{_HOST}/enwiki/latest/enwiki-latest-pages-articles.xml.bz2",
             "enwiki-latest-pages-articles.xml.bz2",
             checksums=f"{_HOST}/enwiki/latest/enwiki-latest-sha1sums.txt",
+            about=24_000_000_000,
         ),
     )
     manual = "Any wiki's *-pages-articles.xml.bz2 from https://dumps.wikimedia.org does."

@@ -47,6 +47,7 @@ WRONG = 2
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 _PER_HOST = 2
 """Connections to one host at a time: these are other people's servers."""
+_TRIAL_BYTES, _TRIAL_S = 8 << 20, 2.0
 _SAY_EVERY_S = 5.0
 _LOOK_BYTES = 1024
 _DIGESTS = {32: "md5", 40: "sha1", 64: "sha256"}
@@ -105,6 +106,39 @@ def _part(target: Path) -> Path:
 
 def _state_file(target: Path) -> Path:
     return target.with_name(target.name + ".part.json")
+
+
+def left(download: Download, folder: Path) -> int:
+    """Bytes of a file that are still to come, about."""
+    part = _part(folder / download.path)
+    return max(0, (download.size or download.about) - (part.stat().st_size if part.exists() else 0))
+
+
+def rate_of(url: str) -> float:
+    """Bytes a second, as a moment's trial of a file has it; 0 where nothing comes."""
+    import httpx
+
+    headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+    with httpx.Client(headers=headers, timeout=10.0, follow_redirects=True) as client:
+        return _rate(client, url)
+
+
+def _rate(client: httpx.Client, url: str) -> float:
+    import httpx
+
+    begun = time.monotonic()
+    count = 0
+    with (
+        suppress(httpx.HTTPError),
+        client.stream("GET", url, headers={"Range": f"bytes=0-{_TRIAL_BYTES - 1}"}) as answer,
+    ):
+        if answer.status_code not in {200, 206}:
+            return 0.0
+        for chunk in answer.iter_raw():
+            count += len(chunk)
+            if count >= _TRIAL_BYTES or time.monotonic() - begun > _TRIAL_S:
+                break
+    return count / max(time.monotonic() - begun, 1e-6)
 
 
 def fetch(

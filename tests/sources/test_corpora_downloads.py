@@ -16,9 +16,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from omni_ray.cli.consent import consent
 from omni_ray.corpora.base import Corpus, Download, Options
 from omni_ray.corpora.locate import Found, downloads_folder, locate
 from omni_ray.corpora.registry import all_corpora
+from omni_ray.corpora.wanted import wanted
 from omni_ray.errors import OmniError, SourceError
 
 CORPORA = {corpus.name: corpus for corpus in all_corpora() if corpus.downloads}
@@ -61,8 +63,8 @@ def mjsynth(path: str) -> bytes:
 
 
 def coco(path: str) -> bytes:
-    if path == "train2017.zip":
-        return zipped(**{"train2017/1.jpg": "JPEG"})
+    if path.endswith("2017.zip") and not path.startswith("annotations"):
+        return zipped(**{f"{path.removesuffix('.zip')}/1.jpg": "JPEG"})
     captions = {
         "images": [{"id": 1, "file_name": "1.jpg"}],
         "annotations": [{"id": 1, "image_id": 1, "caption": "It."}],
@@ -102,7 +104,16 @@ def of_loopback(corpus: Corpus, server: Any) -> tuple[Download, ...]:
             kind.contents[sums] = f"{hashlib.sha1(body).hexdigest()}  {place.rpartition('/')[2]}\n".encode()
         size = len(body) if each.size is not None else None
         url = download(place).url
-        made.append(replace(each, url=url, size=size, checksum=known, checksums=sums and download(sums).url))
+        made.append(
+            replace(
+                each,
+                url=url,
+                size=size,
+                about=each.about and len(body),
+                checksum=known,
+                checksums=sums and download(sums).url,
+            )
+        )
     return tuple(made)
 
 
@@ -119,13 +130,14 @@ def test_an_interrupted_download_is_gone_on_with_before_the_corpus_is_read(
     corpus = CORPORA[name]
     monkeypatch.setattr(type(corpus), "downloads", of_loopback(corpus, server))
     whole = list(find(corpus, tmp_path / "undisturbed").drafts)
-    kind.plans[urlsplit(corpus.downloads[broken].url).path.lstrip("/")] = ["cut", 404]
+    needed = wanted(corpus, (), None)
+    kind.plans[urlsplit(needed[broken].url).path.lstrip("/")] = ["cut", 404]
     with pytest.raises(OmniError, match="404"):
         find(corpus, tmp_path / "root")
     folder = downloads_folder(tmp_path / "root", corpus)
-    assert list(folder.iterdir()) and not (folder / corpus.downloads[broken].path).exists()
+    assert list(folder.iterdir()) and not (folder / needed[broken].path).exists()
     assert list(find(corpus, tmp_path / "root").drafts) == whole
-    assert all((folder / each.path).is_file() for each in corpus.downloads)
+    assert {each.name for each in folder.iterdir()} == {each.path for each in needed}
     assert not list(folder.glob("*.part*"))
 
 
@@ -141,7 +153,7 @@ def test_what_was_put_there_by_hand_is_taken_as_it_is_when_told_so(
     assert len(list(find(corpus, tmp_path, download=False).drafts)) == 1
     assert server[0].requests == []
     find(corpus, tmp_path, say=said.append)
-    assert "2 of 3 files are still missing" in said[0] and "--skip-download" in said[0]
+    assert "3 of 3 files are still missing" in said[0] and "--skip-download" in said[0]
 
 
 def test_half_a_corpus_is_said_where_nothing_may_be_fetched(tmp_path: Path) -> None:
@@ -151,3 +163,64 @@ def test_half_a_corpus_is_said_where_nothing_may_be_fetched(tmp_path: Path) -> N
     (folder / "annotations_trainval2017.zip").write_bytes(coco("annotations_trainval2017.zip"))
     with pytest.raises(SourceError, match="captions_train2017"):
         find(corpus, tmp_path, download=False)
+
+
+def paths(name: str, *splits: str, limit: int | None = None) -> list[str]:
+    return [each.path for each in wanted(CORPORA[name], splits, limit)]
+
+
+def test_what_is_there_to_measure_on_is_fetched_only_where_it_is_asked_for() -> None:
+    train = [f"train-{part}.tar.gz" for part in ("clean-100", "clean-360", "other-500")]
+    assert paths("librispeech") == train
+    assert paths("librispeech", "dev-clean", "test-other") == ["dev-clean.tar.gz", "test-other.tar.gz"]
+    assert paths("librispeech", "dev-clean-2") == ["dev-clean-2.tar.gz"]
+    assert paths("coco") == ["train2017.zip", "annotations_trainval2017.zip"]
+    assert paths("coco", "val2017") == ["val2017.zip", "annotations_trainval2017.zip"]
+    assert paths("textocr") == ["TextOCR_0.1_train.json", "train_val_images.zip"]
+    assert paths("ljspeech", "train") == paths("ljspeech"), "a corpus without parts is fetched whole"
+    with pytest.raises(SourceError, match="no split dev to fetch; there are dev-clean, "):
+        paths("librispeech", "dev")
+
+
+@pytest.mark.parametrize(
+    ("limit", "parts"), [(1, 1), (28_538, 1), (28_539, 2), (132_553, 3), (1_000_000, 3), (None, 3)]
+)
+def test_a_limit_fetches_the_parts_that_it_needs(limit: int | None, parts: int) -> None:
+    assert len(paths("librispeech", limit=limit)) == parts
+
+
+def test_a_large_download_is_asked_about_and_a_small_one_is_not(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = CORPORA["librispeech"]
+    monkeypatch.setattr(type(corpus), "downloads", of_loopback(corpus, server))
+    asked: list[tuple[str, int]] = []
+    said: list[str] = []
+
+    def no(sentence: str, size: int) -> bool:
+        asked.append((sentence, size))
+        return False
+
+    find(corpus, tmp_path / "small", agree=no, say=said.append)
+    assert not asked and "3 files to fetch" in said[0] and "free on the disk" in said[0]
+    monkeypatch.setattr("omni_ray.corpora.wanted.ASK_BYTES", 100)
+    with pytest.raises(OmniError, match=r"librispeech: 3 files to fetch into .*; --yes fetches them") as refused:
+        find(corpus, tmp_path / "large", agree=no)
+    assert "\n" not in str(refused.value) and asked[0][1] > 100
+    assert not (tmp_path / "large/data/downloads/librispeech").exists()
+    find(corpus, tmp_path / "large", agree=lambda sentence, size: True)
+
+
+def test_a_disk_without_room_is_said_before_anything_is_fetched(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = CORPORA["librispeech"]
+    monkeypatch.setattr(type(corpus), "downloads", of_loopback(corpus, server))
+    monkeypatch.setattr("shutil.disk_usage", lambda place: type("Usage", (), {"free": 10}))
+    with pytest.raises(OmniError, match="too little"):
+        find(corpus, tmp_path)
+
+
+def test_without_a_terminal_nobody_is_asked() -> None:
+    assert consent(yes=True, quiet=True)("60 GB", 60 << 30)
+    assert not consent(yes=False, quiet=False)("60 GB", 60 << 30)

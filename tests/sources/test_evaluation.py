@@ -47,6 +47,7 @@ def ids(found: Found, drafts: list[UnitDraft]) -> list[str]:
         ("annotations/captions_val2017.json", "val2017"),
         ("data/validation-00000-of-00001.parquet", "validation"),
         ("data/train-00000-of-00001.parquet", ""),
+        ("LibriSpeech/dev-clean-2/84/x.flac", "dev-clean-2"),
         ("TextOCR_0.1_val.json", "val"),
         ("de/test.tsv", "test"),
         ("wiki.test.tokens", "test"),

@@ -1,0 +1,27 @@
+"""Whether a large download is meant: ``--yes``, or an answer on a terminal; never a wait where nobody can answer."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from omni_ray.corpora.wanted import Agree
+
+
+def consent(yes: bool, quiet: bool) -> Agree:
+    """What to ask before something large is fetched.
+
+    Args:
+        yes: it is meant.
+        quiet: nothing may be printed, and so nobody is asked.
+    """
+
+    def agree(sentence: str, size: int) -> bool:
+        if yes:
+            return True
+        if quiet or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return False
+        return typer.confirm("Fetch them?", err=True)
+
+    return agree

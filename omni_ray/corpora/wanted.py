@@ -1,0 +1,82 @@
+"""Which files of a corpus are fetched, what that costs, and whether it is meant."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from omni_ray.corpora.base import Corpus, Download
+from omni_ray.corpora.evaluation import is_evaluation
+from omni_ray.errors import OmniError, SourceError
+
+ASK_BYTES = 1_000_000_000
+"""Whoever fetches more is asked first."""
+_TRIED_FROM = 100_000_000
+"""Bytes from which on it is worth a moment to find out how fast they will come."""
+Agree = Callable[[str, int], bool]
+"""Told what fetching costs, in a sentence and in bytes: whether to go on."""
+
+
+def wanted(corpus: Corpus, splits: Sequence[str], limit: int | None) -> list[Download]:
+    """The files to fetch, in order: of the splits asked for, or those to train on; no more parts than the limit needs.
+
+    Args:
+        corpus: whose.
+        splits: as the user named them; none for those to train on.
+        limit: how many samples are wanted; None for all.
+
+    Raises:
+        SourceError: it can be fetched by splits, and has none of those.
+    """
+    parts = {each.split for each in corpus.downloads if each.split}
+    if splits and parts and not parts & set(splits):
+        raise SourceError(
+            f"{corpus.name}: no split {' or '.join(splits)} to fetch; there are {', '.join(sorted(parts))}"
+        )
+    chosen = []
+    left = limit
+    for each in corpus.downloads:
+        if each.split:
+            is_meant = each.split in splits if splits else not is_evaluation(each.split) and each.by_default
+            if not is_meant or (left is not None and left < 0):
+                continue
+            # One sample more than is wanted: some of a part may be no use.
+            left = None if left is None or each.samples is None else left - each.samples
+        chosen.append(each)
+    return chosen
+
+
+def agreed(corpus: Corpus, missing: Sequence[Download], folder: Path, agree: Agree, say: Callable[[str], None]) -> None:
+    """Say what fetching ``missing`` costs, and go on if that is meant.
+
+    Raises:
+        OmniError: it is not, or the disk has no room for it.
+    """
+    from omni_ray.sources.download import left, rate_of
+
+    need = sum(left(each, folder) for each in missing)
+    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    free = shutil.disk_usage(there).free
+    files = f"{len(missing)} file{'s' if len(missing) > 1 else ''}"
+    is_known = all(each.size is not None for each in missing)
+    size = f"{'' if is_known else 'about '}{_size(need)}, " if need else ""
+    sentence = f"{corpus.name}: {files} to fetch into {folder}: {size}{_size(free)} free on the disk"
+    if need > free:
+        raise OmniError(f"{sentence}, which is too little; --max-samples or --split fetches less")
+    rate = rate_of(max(missing, key=lambda each: left(each, folder)).url) if need > _TRIED_FROM else 0.0
+    if rate:
+        sentence += f", {_time(need / rate)} at the {rate / 1e6:.1f} MB/s of a short trial"
+    say(sentence)
+    if need > ASK_BYTES and not agree(sentence, need):
+        raise OmniError(f"{sentence}; --yes fetches them, --max-samples or --split fewer")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
