@@ -205,10 +205,14 @@ def _said(name: str, key: str, param: Any, value: Value, context: Any, problems:
     try:
         param.process_value(context, tuple(texts) if takes_several else texts[0])
     except typer.BadParameter as error:
-        problems.append(f"{value.place}: {name}: {key}: {', '.join(texts)}: {' '.join(error.message.split())}")
+        problems.append(f"{value.place}: {name}: {key}: {', '.join(texts)}: {_said_by(error)}")
     except OmniError as error:
         problems.append(f"{value.place}: {name}: {key}: {error}")
     return texts if is_argument else [f"{_option(param)}={text}" for text in texts]
+
+
+def _said_by(error: typer.BadParameter) -> str:
+    return " ".join(error.message.replace("Value error, ", "").split())
 
 
 def _flag(name: str, key: str, param: Any, text: str, value: Value, problems: list[str]) -> list[str]:
@@ -244,7 +248,7 @@ def _check(step: Step, command: Any, entry: Value, problems: list[str], *, makes
             if check is not None:
                 check(**context.params)
     except typer.BadParameter as error:
-        problems.append(f"{entry.place}: {step.command}: {' '.join(error.message.split())}")
+        problems.append(f"{entry.place}: {step.command}: {_said_by(error)}")
     except OmniError as error:
         if not (makes_sources and isinstance(error, SourceError)):
             problems.append(f"{entry.place}: {step.command}: {error}")

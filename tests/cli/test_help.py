@@ -51,9 +51,22 @@ def test_options_are_in_groups_and_those_of_one_modality_marked() -> None:
     assert "MODALITY <list[text|audio|images|ocr]>" in found["Arguments"]
 
 
-def test_a_wrong_choice_names_the_right_ones() -> None:
-    done = CliRunner().invoke(app, ["prepare", "video"], env=WIDE)
-    assert done.exit_code == 2 and all(name in done.output for name in ("'text'", "'audio'", "'images'", "'ocr'"))
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["prepare", "video"], "'video' is not one of 'text', 'audio', 'images', 'ocr'; see `omni-ray prepare -h`"),
+        (["prepare", "text", "--max-sample", "5"], "--max-samples"),
+        (["prepare"], "Missing argument"),
+        (["prepare", "text", "--size"], "--size"),
+        (["prepar"], "Did you mean 'prepare'"),
+        (["-x"], "No such option: -x; see `omni-ray -h`"),
+        (["export", "tar", "x"], "No such command 'tar'"),
+    ],
+)
+def test_wrong_usage_is_one_line(words: list[str], said: str) -> None:
+    done = CliRunner().invoke(app, words, env=WIDE, prog_name="omni-ray")
+    assert done.exit_code == 2 and done.output.count("\n") == 1
+    assert done.output.startswith("omni-ray: ") and said in done.output
 
 
 def test_there_is_completion() -> None:
