@@ -66,6 +66,7 @@ def clean(
     preset: str | None = None,
     rules: Mapping[str, Any] | None = None,
     duplicates: Sequence[str] | None = None,
+    files: Sequence[str | Path] = (),
     cluster: Cluster | None = None,
     shards: str | None = None,
     reporter: Reporter | None = None,
@@ -81,14 +82,17 @@ def clean(
         rules: rule name -> False, True, a limit or [low, high]; a rule goes to the modalities that have it.
         duplicates: kinds to look for; empty for none; None for those chosen before, or the usual ones. Without a preset,
             rules and kinds are added to what was chosen before, and modalities that none of them concerns stay as they were.
+        files: Python files with rules of your own, or names of installed ones; see docs/quality.md.
         cluster, shards, reporter: as for :func:`prepare`.
 
     Raises:
         OmniError: nothing is prepared, a run is not finished, or an unknown preset, rule or kind.
     """
+    from omni_ray.quality.own import read
     from omni_ray.quality.settings import settings_of
 
     store = Store(root, shards)
+    sources = [read(str(file)) for file in files]
     wanted = list(modalities) or [m for m in MODALITIES if store.corpora(m)]
     if not wanted:
         raise OmniError(f"{store.storage.shown}: nothing is prepared here; run `omni-ray prepare` first")
@@ -101,7 +105,7 @@ def clean(
             for each in wanted:
                 Cleaning(store, each).forget_unreadable()
         before = {each: Cleaning(store, each).settings for each in wanted}
-        for each, settings in settings_of(before, preset, rules, duplicates).items():
+        for each, settings in settings_of(before, preset, rules, duplicates, sources).items():
             if clean_one(store, each, settings, session, cluster.run, reporter):
                 report.changed.append(each)
             report.settings[each] = None if settings.is_off else settings

@@ -35,6 +35,10 @@ def clean(
     mask_personal: Annotated[
         bool, typer.Option("--mask-personal", help="text: write examples over e-mail, phone and IP addresses.")
     ] = False,
+    rule_file: Annotated[
+        list[str] | None,
+        typer.Option("--rule-file", metavar="FILE", help="A Python file with rules of your own; may be repeated."),
+    ] = None,
     list_: Annotated[bool, typer.Option("--list", help="Show every rule and kind of duplicates.")] = False,
     root: opt.Root = Path(),
     store: opt.Shards = None,
@@ -46,7 +50,7 @@ def clean(
 ) -> None:
     """Remove poor samples and duplicates from what later steps read. Committed shards stay as they are."""
     if list_:
-        _show_rules(modalities or list(opt.Modality), json_)
+        _show_rules(modalities or list(opt.Modality), rule_file or (), json_)
         return
     from omni_ray import api
     from omni_ray.pipeline.progress import Reporter
@@ -63,6 +67,7 @@ def clean(
         preset=preset,
         rules=rules,
         duplicates=_kinds(duplicates),
+        files=rule_file or (),
         cluster=api.Cluster(address, cpus, cpus_per_task),
         shards=store,
         reporter=Reporter(quiet=quiet or json_),
@@ -88,8 +93,15 @@ def _kinds(text: str | None) -> list[str] | None:
     return [] if text == "none" else [kind.strip() for kind in text.split(",") if kind.strip()]
 
 
-def _show_rules(modalities: Sequence[str], json_: bool) -> None:
-    rows = [row for modality in modalities for row in (*_rules(modality), *_duplicates(modality))]
+def _show_rules(modalities: Sequence[str], files: Sequence[str], json_: bool) -> None:
+    from omni_ray.quality.own import installed, read
+
+    own = [read(file) for file in (*installed(), *files)]
+    rows = []
+    for modality in modalities:
+        rows += [*_rules(modality), *_duplicates(modality)]
+        for rule in (rule for source in own for rule in source.rules(modality)):
+            rows.append([modality, rule.name, rule.unit, rule.limits, rule.reason, "", f"{rule.says} ({rule.source})"])
     header = ("modality", "name", "judges", "kept", "reason", "on in", "measures")
     if json_:
         opt.print_json([dict(zip(header, row, strict=True)) for row in rows])

@@ -10,6 +10,7 @@ import pkgutil
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
@@ -51,6 +52,28 @@ def _built_in() -> dict[tuple[str, str], Corpus]:
         if info.name not in _MACHINERY:
             for corpus in _of_module(importlib.import_module(f"{corpora.__name__}.{info.name}")):
                 found[corpus.modality, corpus.name] = corpus
+    return found
+
+
+GROUP = "omni_ray.corpora"
+"""Entry points that name a module of corpora, or a subclass of Corpus."""
+
+
+@cache
+def _installed() -> dict[tuple[str, str], Corpus]:
+    """Corpora that installed packages bring; they have to be installed on every node."""
+    found: dict[tuple[str, str], Corpus] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        try:
+            loaded = point.load()
+        except Exception as error:
+            raise OmniError(
+                f"the corpora of the package that brings {point.value} do not load: {type(error).__name__}: {error}"
+            ) from error
+        for corpus in _of_module(loaded) if inspect.ismodule(loaded) else [loaded()]:
+            if (corpus.modality, corpus.name) in {*_built_in(), *found}:
+                raise OmniError(f"{point.value}: there is a corpus {corpus.modality}/{corpus.name} already")
+            found[corpus.modality, corpus.name] = corpus
     return found
 
 
@@ -96,7 +119,7 @@ def travel_by_value() -> None:
 def all_corpora(modality: str | None = None) -> list[Corpus]:
     """Every corpus there is, by modality and then name."""
     order = ("text", "audio", "images", "ocr")
-    known = {**_built_in(), **_added}.values()
+    known = {**_built_in(), **_installed(), **_added}.values()
     chosen = [c for c in known if modality is None or c.modality == modality]
     return sorted(chosen, key=lambda c: (order.index(c.modality), c.name))
 

@@ -34,6 +34,7 @@ from omni_ray.quality.entries import KINDS, kinds_of
 from omni_ray.quality.found import Duplicate, Duplicates, Shard
 from omni_ray.quality.image_rules import Pictures
 from omni_ray.quality.outcome import Account, Cleaned
+from omni_ray.quality.own import Source, again, judged, own_rules
 from omni_ray.quality.preset import PRESETS, Settings
 from omni_ray.quality.resolved import kinds_wanted, resolved_rules
 from omni_ray.quality.rules import Mask
@@ -69,6 +70,7 @@ def clean_shards(
         OmniError: unknown rules or kinds, nothing is prepared, or a needed unit is not committed.
     """
     check(modality, settings)
+    sources = again(settings.files, modality)
     cleaning = Cleaning(store, modality)
     if settings.is_off:
         was_on = cleaning.settings is not None
@@ -81,7 +83,7 @@ def clean_shards(
         return False
     cleaning.save(settings)
     reporter = reporter or Reporter(quiet=True)
-    shards = list(_shards(cleaning, settings))
+    shards = list(_shards(cleaning, settings, sources))
     with session():
         cleaning.sweep({(shard.corpus, shard.unit) for shard in shards})
         ruled = _apply_rules(shards, run, reporter)
@@ -92,12 +94,14 @@ def clean_shards(
 
 
 def check(modality: str, settings: Settings) -> None:
-    """Raise OmniError for an unknown modality, preset, rule or kind of duplicates, or a limit a rule cannot have."""
+    """Raise OmniError for an unknown modality, preset, rule or kind of duplicates, a limit a rule cannot have, or a rule file
+    that is not what it was."""
     if settings.preset not in PRESETS:
         raise OmniError(f"{settings.preset}: there are the presets {', '.join(PRESETS)}")
     rules_of(modality)
     empty = modality_of(modality).schema.empty_table()
-    clean_table(empty, modality, settings.preset, settings.rules)
+    _, ours = own_rules(again(settings.files, modality), modality, settings.rules)
+    clean_table(empty, modality, settings.preset, ours)
     kinds_of(modality, settings.duplicates)
 
 
@@ -111,6 +115,7 @@ class _Shard:
     part: Part | None
     storage: CorpusFolder
     settings: Settings
+    sources: tuple[Source, ...]
     fingerprint: str
 
     @property
@@ -122,7 +127,7 @@ class _Shard:
         return f"{part_name(self.unit)}.rules"
 
 
-def _shards(cleaning: Cleaning, settings: Settings) -> Iterator[_Shard]:
+def _shards(cleaning: Cleaning, settings: Settings, sources: tuple[Source, ...]) -> Iterator[_Shard]:
     rules = resolved_rules(cleaning.modality, settings)
     for corpus in cleaning.corpora():
         parts = {part.file: part for part in training_parts(corpus.prepared)}
@@ -130,7 +135,7 @@ def _shards(cleaning: Cleaning, settings: Settings) -> Iterator[_Shard]:
             fingerprint = digest([rules, manifest.shard.sha256, take])
             part = parts.get(manifest.shard.file)
             yield _Shard(
-                corpus.name, cleaning.modality, manifest.unit, part, corpus.storage, settings, fingerprint
+                corpus.name, cleaning.modality, manifest.unit, part, corpus.storage, settings, sources, fingerprint
             )  # fmt: skip
 
 
@@ -185,7 +190,9 @@ def _rule_shard(shard: _Shard) -> Manifest:
         check_whole(part.storage, shard.unit, written, shard.corpus, shard.modality)
     tables = list(read_rows(part)) if part is not None else []
     rows = pa.concat_tables(tables) if tables else schema.empty_table()
-    cleaned = clean_table(rows, shard.modality, shard.settings.preset, shard.settings.rules, shard.title)
+    own, ours = own_rules(shard.sources, shard.modality, shard.settings.rules)
+    cleaned = clean_table(rows, shard.modality, shard.settings.preset, ours, shard.title)
+    cleaned = judged(cleaned, own, shard.modality, shard.title)
     return _commit(shard, shard.rules_file, cleaned, shard.fingerprint)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.corpus_folder import CorpusFolder, corpus_names
 from omni_ray.pipeline.store import MODALITIES, CorpusState, CorpusStore, Manifest, Store, Summary
-from omni_ray.quality.preset import Settings
+from omni_ray.quality.preset import RuleFile, Settings
 
 _FOLDER, _FILE = "cleaned", "cleaning.json"
 _MADE_HERE = re.compile(r"part-(\d{5,})(\.rules)?(\.removed)?\.(parquet|json)")
@@ -218,4 +218,5 @@ def digest(value: Any) -> str:
 
 def _settings(value: Mapping[str, Any]) -> Settings:
     kinds = value["duplicates"]
-    return Settings(value["preset"], dict(value["rules"]), None if kinds is None else tuple(kinds))
+    files = tuple(RuleFile(**file) for file in value.get("files", ()))
+    return Settings(value["preset"], dict(value["rules"]), None if kinds is None else tuple(kinds), files)

@@ -10,6 +10,14 @@ PRESETS = ("off", "default", "strict")
 
 
 @dataclass(frozen=True)
+class RuleFile:
+    """A file with rules of the user's own: its path, or the name of an installed entry point, and the SHA-256 of its text."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Settings:
     """How a modality is cleaned.
 
@@ -17,13 +25,15 @@ class Settings:
         preset: "off", "default" or "strict".
         rules: rule name -> False, True, a limit or [low, high]; see docs/quality.md.
         duplicates: kinds to look for; None for the modality's usual ones, which under "off" are none.
+        files: rules of the user's own, which are on unless ``rules`` says otherwise.
     """
 
     preset: str = "default"
     rules: Mapping[str, Any] = field(default_factory=dict)
     duplicates: tuple[str, ...] | None = None
+    files: tuple[RuleFile, ...] = ()
 
     @property
     def is_off(self) -> bool:
         """Whether nothing is to be cleaned at all."""
-        return self.preset == "off" and not self.rules and not self.duplicates
+        return self.preset == "off" and not self.rules and not self.duplicates and not self.files

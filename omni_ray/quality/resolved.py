@@ -39,7 +39,8 @@ def resolved_rules(modality: str, settings: Settings) -> dict[str, Any]:
         [step.name, step.unit, step.reason, step.low, step.high] if isinstance(step, Rule) else [step.name]
         for step in steps.values()
     ]
-    return {"version": VERSION, "rules": listed, "settings": more}
+    own = {"files": [file.sha256 for file in settings.files]} if settings.files else {}
+    return {"version": VERSION, "rules": listed, "settings": more, **own}
 
 
 def _duplicates(modality: str, settings: Settings) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from omni_ray.errors import OmniError
 from omni_ray.quality.clean import rules_of
 from omni_ray.quality.clean_text import SETTINGS as TEXT_SETTINGS
 from omni_ray.quality.entries import KINDS
-from omni_ray.quality.preset import Settings
+from omni_ray.quality.own import Source, again
+from omni_ray.quality.preset import RuleFile, Settings
 
 _WORDS = {"on": True, "true": True, "off": False, "false": False}
 
@@ -19,6 +20,7 @@ def settings_of(
     preset: str | None,
     rules: Mapping[str, Any] | None,
     duplicates: Sequence[str] | None,
+    files: Sequence[Source] = (),
 ) -> dict[str, Settings]:
     """The settings of each modality in ``before``.
 
@@ -29,14 +31,19 @@ def settings_of(
     Args:
         before: of each modality what was chosen last; None where it is not cleaned.
         preset, rules, duplicates: as for :func:`omni_ray.api.clean`.
+        files: rules of the user's own; one goes to the modalities that it has rules for, instead of one of the same path.
 
     Raises:
-        OmniError: a rule or kind that none of the modalities has.
+        OmniError: a rule or kind that none of the modalities has, or a file without rules for any of them.
     """
-    if preset is None and not rules and duplicates is None:
+    if preset is None and not rules and duplicates is None and not files:
         return {modality: settings or Settings() for modality, settings in before.items()}
-    names = {modality: names_of(modality) for modality in before}
+    own_files = {modality: _files(modality, None if preset else had, files) for modality, had in before.items()}
+    names = {modality: names_of(modality) + _own_names(modality, own_files[modality], files) for modality in before}
     kinds = {modality: [name for name, kind in KINDS.items() if kind.modality == modality] for modality in before}
+    for source in files:
+        if not any(source.rules(modality) for modality in before):
+            raise OmniError(f"{source.file.path}: has no rule for {' or '.join(before)}")
     _refuse_strangers("rule", rules or {}, names)
     _refuse_strangers("kind of duplicates", duplicates or (), kinds)
     found: dict[str, Settings] = {}
@@ -44,14 +51,32 @@ def settings_of(
         own = {name: value for name, value in (rules or {}).items() if name in names[modality]}
         looked_for = None if duplicates is None else tuple(kind for kind in kinds[modality] if kind in duplicates)
         if preset is not None:
-            found[modality] = Settings(preset, dict(sorted(own.items())), looked_for)
-        elif own or looked_for or (duplicates is not None and not duplicates):
+            found[modality] = Settings(preset, dict(sorted(own.items())), looked_for, own_files[modality])
+        elif own or looked_for or (duplicates is not None and not duplicates) or _concern(files, modality):
             base = had or Settings()
             merged = dict(sorted({**base.rules, **own}.items()))
-            found[modality] = Settings(base.preset, merged, base.duplicates if looked_for is None else looked_for)
+            kinds_of_it = base.duplicates if looked_for is None else looked_for
+            found[modality] = Settings(base.preset, merged, kinds_of_it, own_files[modality])
         else:
             found[modality] = had or Settings("off")
     return found
+
+
+def _concern(files: Sequence[Source], modality: str) -> bool:
+    return any(source.rules(modality) for source in files)
+
+
+def _files(modality: str, had: Settings | None, given: Sequence[Source]) -> tuple[RuleFile, ...]:
+    """The rule files of a modality: those it had, and those given that have rules for it."""
+    new = {source.file.path: source.file for source in given if source.rules(modality)}
+    return tuple({**{file.path: file for file in (had.files if had else ())}, **new}.values())
+
+
+def _own_names(modality: str, files: Sequence[RuleFile], given: Sequence[Source]) -> list[str]:
+    """What the rules of these files are called; files that were given are not read again."""
+    known = {source.file: source for source in given}
+    sources = [known[file] if file in known else again([file], modality)[0] for file in files]
+    return [rule.name for source in sources for rule in source.rules(modality)]
 
 
 def names_of(modality: str) -> list[str]:
