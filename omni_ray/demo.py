@@ -5,6 +5,7 @@ Nothing in it is special to the demo: it makes sources, and then does what a use
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,9 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray import api
+from omni_ray.errors import OmniError
 from omni_ray.media_names import flat_name
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import MODALITIES, Summary
+from omni_ray.storage import TEMPORARY, remove_temporaries, write_atomic
+from omni_ray.visible import visible
 
 if TYPE_CHECKING:
     from omni_ray.synth.native import Expected
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 
 MAX_SAMPLES = 1_500
 """Low enough that some corpora go beyond it, so that the table shows what that looks like."""
+_MARK = ".omni-demo"
 _PER_CORPUS = {"text": "{}.txt", "audio": "{}_asr.csv", "images": "{}_annotations.json", "ocr": "{}_ocr.csv"}
 
 
@@ -122,6 +127,7 @@ def run_demo(
     Raises:
         OmniError: the folder holds something else, or cannot be written.
     """
+    _begin(Path(root))
     from omni_ray.pipeline.engine import on_ray
     from omni_ray.report.page import write_report
     from omni_ray.synth.native import write_native
@@ -152,6 +158,22 @@ def run_demo(
         report.page = write_report(root, run=on_ray, plan=report.plan)
     report.seconds = time.monotonic() - started
     return report
+
+
+def _begin(root: Path) -> None:
+    """Mark the folder as the demo's. Raises OmniError where it is another project's, or holds anything else."""
+    if (root / _MARK).is_file():
+        return
+    try:
+        there = sorted(name for name in os.listdir(root) if not name.startswith(TEMPORARY)) if root.exists() else []
+        if there:
+            raise OmniError(
+                f"{root}: holds {visible(there[0])}, and is not a demo's; choose an empty or a new folder with --root"
+            )
+        write_atomic(root / _MARK, b"A project of `omni-ray demo`; remove the whole folder when you are done.\n")
+        remove_temporaries(root)
+    except OSError as error:
+        raise OmniError(f"{error.filename or root}: cannot be written ({error.strerror})") from error
 
 
 def _prepare(root: str | Path, name: str, sources: Path, expected: Expected, told: Reporter) -> tuple[Summary, float]:

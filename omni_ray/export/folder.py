@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from omni_ray.errors import OmniError
+from omni_ray.ours import identity_of
 from omni_ray.storage import remove_temporaries, sync_folder, write_atomic
 
 MARK = "export.json"
+_CARD = "README.md"
 FORMAT = 1
 _MAKING = re.compile(r"\.making-[0-9a-f]{16}$")
 
@@ -28,11 +30,13 @@ class Mark:
         form: "hf" or "webdataset".
         fingerprint: digest of everything the files depend on.
         files: sizes in bytes by relative path; the mark itself is not among them.
+        card: digest of the card, which people edit; "" where an earlier version wrote none.
     """
 
     form: str
     fingerprint: str
     files: dict[str, int]
+    card: str = ""
 
     @classmethod
     def load(cls, folder: Path) -> Mark | None:
@@ -54,7 +58,7 @@ def is_current(folder: Path, form: str, fingerprint: str) -> bool:
     """Whether ``folder`` holds this very export, every file with its size.
 
     Raises:
-        OmniError: it holds something else, which an export must not replace.
+        OmniError: it holds something else, or a card that was edited, which an export must not replace.
     """
     _settle(folder)
     if not folder.exists():
@@ -71,7 +75,18 @@ def is_current(folder: Path, form: str, fingerprint: str) -> bool:
         raise OmniError(f"{folder}: holds {what}, which is not of an export; choose an empty or a new folder")
     if mark.form != form:
         raise OmniError(f"{folder}: holds an export for {mark.form}; choose another folder, or remove it first")
-    return mark.fingerprint == fingerprint and all(there.get(name) == size for name, size in mark.files.items())
+    if mark.fingerprint == fingerprint and all(there.get(name) == size for name, size in mark.files.items()):
+        return True
+    card = folder / _CARD
+    if mark.card and there.get(_CARD) and _card_of(folder) != mark.card:
+        raise OmniError(f"{card} was changed since it was exported, and another is to take its place: move it away")
+    return False
+
+
+def _card_of(folder: Path) -> str:
+    """Digest of the card in ``folder``; "" where there is none."""
+    identity = identity_of(folder / _CARD)
+    return identity[1] if identity else ""
 
 
 @contextmanager
@@ -89,7 +104,7 @@ def making(folder: Path, form: str, fingerprint: str) -> Iterator[Path]:
         remove_temporaries(left)
     (work / MARK).unlink(missing_ok=True)
     yield work
-    Mark(form, fingerprint, _files(work)).save(work)
+    Mark(form, fingerprint, _files(work), _card_of(work)).save(work)
     old = _beside(folder, "old")
     if folder.exists():
         folder.rename(old)

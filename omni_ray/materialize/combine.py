@@ -25,10 +25,10 @@ from omni_ray.materialize import record as records_of
 from omni_ray.materialize.assembly import Assembly
 from omni_ray.materialize.formats import FORMATS
 from omni_ray.materialize.options import DEFAULT_SEED, Options, Packing
-from omni_ray.materialize.ours import identity_of, refuse_links
 from omni_ray.materialize.pieces import Group, Piece, Plan, Tallies, Tally, in_groups, write_group
 from omni_ray.materialize.places import Places
 from omni_ray.materialize.record import Combined, Record
+from omni_ray.ours import identity_of, refuse_links
 from omni_ray.pipeline.engine import Runner, in_session, on_ray
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import CorpusState, CorpusStore, Manifest, Store

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from omni_ray.errors import OmniError
-from omni_ray.materialize.ours import Identity, digest_of, identity_of, is_regular, put_aside, refuse_links
+from omni_ray.ours import Identity, digest_of, identity_of, is_regular, is_remnant_of, put_aside, refuse_links
 from omni_ray.sources.tree import is_safe_name
 from omni_ray.storage import write_atomic
 
@@ -167,7 +167,7 @@ class Writer:
             if now == wanted:
                 (self._ours if is_ours else self._found)[name] = now
                 return True
-            if is_ours or _is_remnant(path, data):
+            if is_ours or is_remnant_of(path, data):
                 return False
         if not self.replace:
             what = "is" if now is not None else "is a folder or a link, and"
@@ -194,14 +194,6 @@ class Writer:
             os.replace(self.marker, self.marker.with_suffix(f".{old.shard[:12]}-{old.taken}.json"))
         Marker(self.shard, self.taken, self._ours, self._found).save(self.marker)
         self._writing.unlink(missing_ok=True)
-
-
-def _is_remnant(path: Path, data: bytes) -> bool:
-    """Whether the file holds nothing of anybody's: zeros, or the beginning of ``data`` and no more."""
-    if path.stat().st_size > len(data):
-        return False
-    now = path.read_bytes()
-    return data.startswith(now) or not now.strip(b"\0")
 
 
 def is_known(folder: Path, run: str, name: str, now: Identity) -> bool:

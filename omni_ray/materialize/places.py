@@ -12,7 +12,7 @@ from pathlib import Path
 from omni_ray.errors import OmniError
 from omni_ray.materialize import record as records_of
 from omni_ray.materialize.formats import FORMATS
-from omni_ray.materialize.ours import Identity, Ledger, is_remnant, put_aside, refuse_links
+from omni_ray.ours import Identity, Ledger, is_remnant, put_aside, refuse_links
 from omni_ray.pipeline.store import Store
 
 _WAYS_IN = {

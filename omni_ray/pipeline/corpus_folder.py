@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import reduce
 from typing import Any
 
+from omni_ray.errors import OmniError
 from omni_ray.storage import Storage
 
 ACCOUNTS = "accounts"
@@ -70,14 +71,25 @@ class CorpusFolder(Storage):
         """Commit a file of the accounts as a shard."""
         self.accounts.copy_to(name, self, shard)
 
+    def misplaced(self) -> list[str]:
+        """Names among the shards that are called like accounts: an earlier version wrote them, or somebody else."""
+        return [name for name in super().files() if _ACCOUNT.fullmatch(name)]
+
     def part_accounts(self) -> None:
-        """Take what an earlier version wrote among the shards to the other folder. A kill loses nothing: both are read."""
+        """Take what an earlier version wrote among the shards to the other folder. A kill loses nothing: both are read.
+
+        Raises OmniError where another file is there already: one of the two is somebody else's.
+        """
         there = self.accounts.files()
-        for name in super().files():
-            if _ACCOUNT.fullmatch(name):
-                if name not in there:
-                    self.accounts.write(name, super().read(name))
-                super().delete(name)
+        for name in self.misplaced():
+            data = super().read(name)
+            if name not in there:
+                self.accounts.write(name, data)
+            elif self.accounts.read(name) != data:
+                raise OmniError(
+                    f"{self.shown}/{name} is called like a file of omni-ray, and is not of it: move it away"
+                )
+            super().delete(name)
 
     def remove_temporaries(self) -> None:
         super().remove_temporaries()

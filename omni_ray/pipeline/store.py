@@ -24,6 +24,7 @@ from omni_ray.errors import OmniError
 from omni_ray.fence import FOLDER, Fence
 from omni_ray.pipeline.corpus_folder import CorpusFolder, corpus_names
 from omni_ray.pipeline.lease import claim, lease, new_run
+from omni_ray.pipeline.strangers import refuse_strangers
 from omni_ray.reasons import is_fault
 from omni_ray.storage import Storage, local_folder, remove_temporaries
 from omni_ray.unread import Files
@@ -317,8 +318,11 @@ class CorpusStore:
         """Remove every unit that is not committed with its fingerprint, and what killed writers left; returns the others.
 
         That includes files without a manifest, of whatever unit: their writer, or their removal, was killed.
+        Raises OmniError where one of them is not of omni-ray.
         """
         self.storage.remove_temporaries()
+        misplaced = {unit for unit, _ in _parts(self.storage.misplaced())}
+        refuse_strangers(self.storage, self.modality, self.storage.files() if misplaced else {}, misplaced)
         self.storage.part_accounts()
         files = self.storage.files()
         committed = self._committed(files)
@@ -331,7 +335,9 @@ class CorpusStore:
             # What nobody reads before a person does is small enough to be looked at here.
             if manifest.quarantine is not None and self.is_damaged(manifest.quarantine):
                 del fresh[unit]
-        self._remove_units({unit for unit, _ in _parts(files)} - fresh.keys())
+        stale = {unit for unit, _ in _parts(files)} - fresh.keys()
+        refuse_strangers(self.storage, self.modality, files, stale)
+        self._remove_units(stale)
         return fresh
 
     def is_damaged(self, file: Written) -> bool:
@@ -415,9 +421,12 @@ class CorpusStore:
             self.storage.sync_names()
 
     def reset(self) -> None:
-        """Remove everything the manifests list, and nothing else."""
+        """Remove everything the manifests list, and nothing else. Raises OmniError as :meth:`settle` does."""
         # Also a shard whose manifest was never written, because the writer was killed between the two.
-        self._remove_units({unit for unit, _ in _parts(self.storage.files())})
+        files = self.storage.files()
+        units = {unit for unit, _ in _parts(files)}
+        refuse_strangers(self.storage, self.modality, files, units)
+        self._remove_units(units)
         self.storage.delete(CORPUS_FILE)
         self.storage.remove_if_empty()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +19,7 @@ from omni_ray.recipe import recorded
 from omni_ray.report import charts
 from omni_ray.report.collect import CorpusPage, TrainingFile, collect, training_files
 from omni_ray.report.plan import cheap_plan, plan_rows
-from omni_ray.storage import remove_temporaries, write_atomic
+from omni_ray.storage import is_uri, remove_temporaries, shown, write_atomic
 from omni_ray.visible import visible, visible_lines
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _TITLES = {"text": "Text", "audio": "Speech", "images": "Images", "ocr": "Words in pictures"}
 _SAMPLES = {"text": "lines", "audio": "clips", "images": "captions", "ocr": "words"}
+_SEAL = b"<!-- omni-ray report %s -->\n"
 
 
 def write_report(
@@ -39,21 +42,22 @@ def write_report(
 
     Args:
         root: the project folder.
-        out: the file; default ``data/report.html`` under the root.
+        out: the file; default ``data/report.html`` under the root. A page of ours that is there is replaced.
         shards: another place of the shards.
         run: maps the counting over shards.
         plan: the training plan; None for a dry run of it, where that takes no more than seconds.
 
     Raises:
-        OmniError: nothing is prepared.
+        OmniError: nothing is prepared, or ``out`` is no place for a page.
     """
     root = Path(root)
+    target = Path(out) if out is not None else root / "data" / "report.html"
+    _refuse_place(str(out or target), target)
     store = Store(root, shards)
     pages = collect(store, run)
     if not pages:
         raise OmniError(f"{root}: nothing is prepared here; run `omni-ray demo` or `omni-ray prepare` first")
     plan = plan or cheap_plan(root, shards)
-    target = Path(out) if out is not None else root / "data" / "report.html"
     page = render(
         pages,
         title=root.absolute().name,
@@ -62,8 +66,30 @@ def write_report(
         recipe=recorded(root),
     )
     remove_temporaries(target.parent)
-    write_atomic(target, page.encode("utf-8", "replace"))
+    write_atomic(target, _sealed(page.encode("utf-8", "replace")))
     return target
+
+
+def _sealed(page: bytes) -> bytes:
+    """The page, with a digest of it in its last line: by it we know a page of ours, as we wrote it."""
+    return page + _SEAL % hashlib.sha256(page).hexdigest().encode()
+
+
+def _refuse_place(named: str, target: Path) -> None:
+    """Raise OmniError where something is at ``target`` that is no page of ours, or was changed since."""
+    if is_uri(named):
+        raise OmniError(f"--out {shown(named)}: the page is a file of this machine; copy it there afterwards")
+    if not os.path.lexists(target):
+        return
+    if target.is_symlink() or not target.is_file():
+        raise OmniError(f"{target}: is a folder or a link; choose another place with --out FILE.html")
+    data = target.read_bytes()
+    page = data[: -len(_SEAL % (b"0" * 64))]
+    if data != _sealed(page) and data.strip(b"\0"):
+        raise OmniError(
+            f"{target} is not a report of omni-ray as it was written; nothing is written over it: move it away, or choose "
+            "another place with --out FILE.html"
+        )
 
 
 def render(

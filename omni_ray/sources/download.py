@@ -31,6 +31,7 @@ from urllib.parse import urlsplit
 
 from omni_ray import __version__
 from omni_ray.errors import OmniError
+from omni_ray.ours import Ledger, identity_of, put_aside
 from omni_ray.sources.archives import archive_kind
 from omni_ray.sources.tree import is_safe_name
 from omni_ray.storage import remove_temporaries, write_atomic
@@ -155,7 +156,7 @@ def fetch(
     Args:
         downloads: what to fetch.
         folder: where to.
-        again: fetch also what is there; it stays until the new one is whole.
+        again: fetch also what is there; it stays until the new one is whole, and beside it where we did not fetch it.
         say: told how it goes.
         wait: sleeps between attempts; replaced in tests.
         client: the HTTP client; one with sane time limits by default.
@@ -217,6 +218,8 @@ class _Fetcher:
 
     def run(self) -> Path:
         self.target.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(self.part) and not self.state_file.exists():
+            self.say(f"{self.part.name} was there, and not of omni-ray: it is kept as {put_aside(self.part).name}")
         in_vain = wrong = 0
         while True:
             self._heed_stop()
@@ -224,7 +227,7 @@ class _Fetcher:
             try:
                 self._attempt()
                 self._check()
-                self.part.replace(self.target)
+                self._appear()
                 self.state_file.unlink(missing_ok=True)
                 return self.target
             except _Again as error:
@@ -235,6 +238,19 @@ class _Fetcher:
                 self.say(f"{self.download.path}: {error}; trying again")
                 pause = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** max(0, in_vain - 1)) * random.uniform(0.5, 1.0)
                 self.wait(pause if error.wait_s is None else min(error.wait_s, _LONGEST_WAIT_S))
+
+    def _appear(self) -> None:
+        """Give the whole file its name; what is there, and was not fetched or was changed since, is kept beside."""
+        name, folder = self.download.path, self.folder.parent / ".fetched" / self.folder.name
+        ledger = Ledger.load(folder / f"{name}.json", self.folder)
+        if os.path.lexists(self.target) and not ledger.is_ours(name):
+            self.say(f"{self.target.name} was not fetched by omni-ray: it is kept as {put_aside(self.target).name}")
+        identity = identity_of(self.part)
+        assert identity is not None
+        ledger.expect(name, identity)
+        self.part.replace(self.target)
+        ledger.wrote(name)
+        ledger.save()
 
     def _size(self) -> int:
         return self.part.stat().st_size if self.part.exists() else 0

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import OmniError
-from omni_ray.storage import write_atomic
+from omni_ray.ours import Identity, identity_of
+from omni_ray.storage import TEMPORARY, write_atomic
 from omni_ray.synth.clips import Engine, engine
 
 _MARK = ".synthetic.json"
@@ -112,13 +114,16 @@ def write_corpus(task: Task) -> list[Expected]:
     folder = Path(task.root, task.name)
     mark = folder / _MARK
     try:
+        if folder.is_symlink():
+            raise OmniError(f"{folder}: is a link, and nothing is written through one; choose another folder")
         if mark.is_file():
             written = json.loads(mark.read_bytes())
             if written["task"] == task.stamp():
                 return [Expected(**expected) for expected in written["expected"]]
+            _refuse_strangers(folder, written.get("files", {}))
         elif folder.exists():
             raise OmniError(f"{folder}: holds files that are not synthetic; choose another folder")
-        making = folder.with_name(f".making-{task.name}")
+        making = folder.with_name(f"{TEMPORARY}{blake2b(task.name.encode(), digest_size=6).hexdigest()}-{task.name}")
         shutil.rmtree(making, ignore_errors=True)
         if folder.exists():
             # Taken away whole before it is removed: of half of it, nobody could say whose it is.
@@ -126,12 +131,28 @@ def write_corpus(task: Task) -> list[Expected]:
             shutil.rmtree(making)
         making.mkdir(parents=True)
         expected = _writers()[task.name](task, making)
-        record = {"task": task.stamp(), "expected": [asdict(each) for each in expected]}
+        record = {"task": task.stamp(), "expected": [asdict(each) for each in expected], "files": _files(making)}
         write_atomic(making / _MARK, json.dumps(record, indent=1).encode())
         making.rename(folder)
     except OSError as error:
         raise OmniError(f"{error.filename or folder}: cannot be written ({error.strerror})") from error
     return expected
+
+
+def _files(folder: Path) -> dict[str, Identity | None]:
+    """What is in a folder, by relative path; None for what is no regular file."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir())
+    return {path.relative_to(folder).as_posix(): identity_of(path) for path in paths}
+
+
+def _refuse_strangers(folder: Path, written: Mapping[str, Sequence[object]]) -> None:
+    """Raise OmniError where ``folder`` holds what is not as it was written."""
+    for name, identity in _files(folder).items():
+        if name != _MARK and (identity is None or list(identity) != list(written.get(name, ()))):
+            raise OmniError(
+                f"{folder / name} is not of the synthetic corpus, or was changed since, and another one is to take its "
+                "place: move it away, or choose another folder"
+            )
 
 
 def write_native(

@@ -18,7 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import OmniError
-from omni_ray.storage import atomic_writer, remove_temporaries, write_atomic
+from omni_ray.ours import (
+    Ledger,
+    digest_of,
+    identity_of,
+    is_remnant_of,
+    own_writer,
+    refuse_links,
+    refuse_strangers,
+)
+from omni_ray.storage import remove_temporaries, write_atomic
 from omni_ray.synth.clips import SAMPLE_RATE, Engine, encoded, engine, make_clip
 from omni_ray.synth.pictures import make_picture
 from omni_ray.synth.sentences import make_text
@@ -71,6 +80,10 @@ class Chunk:
         """Where the rows are listed when the chunk is done."""
         return Path(self.root, _LISTS, self.kind, f"{self.start:08d}.jsonl")
 
+    def ledger(self) -> Ledger:
+        """Which media at the chunk's places are ours."""
+        return Ledger.load(self.list_path.with_suffix(".files.json"), Path(self.root))
+
 
 @dataclass(frozen=True)
 class TinyFile:
@@ -105,14 +118,14 @@ def _text(chunk: Chunk) -> Iterator[Row]:
 def _audio(chunk: Chunk) -> Iterator[Row]:
     for i in range(chunk.start, chunk.stop):
         clip = make_clip(chunk.seed, i, chunk.speech)
-        file = _media(chunk, f"data/audio/synthetic/{i:06d}.flac", encoded(clip.pcm, SAMPLE_RATE, "FLAC"))
+        file = {"path": f"data/audio/synthetic/{i:06d}.flac", "data": encoded(clip.pcm, SAMPLE_RATE, "FLAC")}
         yield {**file, "text": clip.text, "speaker": clip.speaker, "samples": len(clip.pcm)}
 
 
 def _images(chunk: Chunk) -> Iterator[Row]:
     for i in range(chunk.start, chunk.stop):
         picture = make_picture(chunk.seed, i)
-        file = _media(chunk, f"data/images/synthetic/{i:06d}.jpg", picture.jpeg)
+        file = {"path": f"data/images/synthetic/{i:06d}.jpg", "data": picture.jpeg}
         # One caption for each picture: contrastive training takes two captions of a picture for opposites.
         yield {**file, "text": picture.captions[i % len(picture.captions)]}
 
@@ -120,13 +133,8 @@ def _images(chunk: Chunk) -> Iterator[Row]:
 def _ocr(chunk: Chunk) -> Iterator[Row]:
     for i in range(chunk.start, chunk.stop):
         image = make_word_image(chunk.seed, i)
-        file = _media(chunk, f"data/ocr/synthetic/{i:06d}.jpg", image.jpeg)
+        file = {"path": f"data/ocr/synthetic/{i:06d}.jpg", "data": image.jpeg}
         yield {**file, "text": image.label}
-
-
-def _media(chunk: Chunk, path: str, data: bytes) -> Row:
-    write_atomic(Path(chunk.root, path), data, sync=False)  # the list is synced, and all before it
-    return {"path": path, "bytes": len(data)}
 
 
 _MAKERS: dict[str, Callable[[Chunk], Iterator[Row]]] = {"text": _text, "audio": _audio, "images": _images, "ocr": _ocr}
@@ -156,21 +164,54 @@ def write_chunk(chunk: Chunk) -> int:
         The number of samples made; 0 where they were there.
 
     Raises:
-        OmniError: espeak-ng was to speak and is not installed here; or a file cannot be written.
+        OmniError: espeak-ng was to speak and is not installed here; a file cannot be written, or is not ours.
     """
     if _is_done(chunk):
         return 0
     try:
-        # While the media files change, no list may vouch for them.
-        chunk.list_path.unlink(missing_ok=True)
-        lines = [json.dumps(chunk.stamp(), ensure_ascii=False)]
-        lines += (json.dumps(row, ensure_ascii=False) for row in _MAKERS[chunk.kind](chunk))
+        rows = list(_MAKERS[chunk.kind](chunk))
         if chunk.kind != "text":
-            os.sync()
+            _write_media(chunk, {row["path"]: row["data"] for row in rows})
+        lines = [json.dumps(chunk.stamp(), ensure_ascii=False)]
+        lines += (json.dumps(_listing(row), ensure_ascii=False) for row in rows)
         write_atomic(chunk.list_path, ("\n".join(lines) + "\n").encode())
     except OSError as error:
         raise OmniError(f"{error.filename or chunk.root}: cannot be written ({error.strerror})") from error
     return chunk.stop - chunk.start
+
+
+def _listing(row: Row) -> Row:
+    """A row as the list has it: the size of its medium in place of the bytes."""
+    return {k if k != "data" else "bytes": v if k != "data" else len(v) for k, v in row.items()}
+
+
+def _write_media(chunk: Chunk, media: dict[str, bytes]) -> None:
+    """Write files by path relative to the root; what they will be is noted first, so that after a kill they are ours.
+
+    Raises OmniError where another's file is in the way.
+    """
+    ledger = chunk.ledger()
+    todo = {}
+    for name, data in media.items():
+        path, wanted = ledger.root / name, (len(data), digest_of(data))
+        now = identity_of(path)
+        if now == wanted and wanted not in ledger.known.get(name, ()):
+            continue  # just these bytes, from somebody else: used, and not ours
+        if os.path.lexists(path) and now != wanted and not ledger.is_ours(name) and not is_remnant_of(path, data):
+            raise OmniError(
+                f"{path} is not as omni-ray wrote it, or not of omni-ray at all, and a synthetic sample needs its place: "
+                "move it away, or choose another --root"
+            )
+        ledger.known[name] = [each for each in ledger.known.get(name, ()) if each != wanted] + [wanted]
+        todo[name] = data
+    ledger.save()
+    # While the media files change, no list may vouch for them.
+    chunk.list_path.unlink(missing_ok=True)
+    for name, data in todo.items():
+        write_atomic(ledger.root / name, data, sync=False)  # the list is synced, and all before it
+        ledger.wrote(name)
+    os.sync()
+    ledger.save()
 
 
 def chunks(root: str | Path, samples: int | None, seed: int, kinds: Sequence[str], speech: Engine) -> list[Chunk]:
@@ -223,10 +264,10 @@ _FLAT: dict[str, tuple[_Flat, ...]] = {
 }
 
 
-def _assemble(root: Path, flat: _Flat, parts: Iterable[Chunk]) -> TinyFile:
+def _assemble(ledger: Ledger, flat: _Flat, parts: Iterable[Chunk]) -> TinyFile:
     """The lists of one kind, in order, as a training file."""
     count = 0
-    with atomic_writer(root / flat.path) as file:
+    with own_writer(ledger, flat.path) as file:
         file.write(flat.head)
         for part in parts:
             for row in _listed(part.list_path)[1]:
@@ -238,11 +279,19 @@ def _assemble(root: Path, flat: _Flat, parts: Iterable[Chunk]) -> TinyFile:
     return TinyFile(flat.path, count)
 
 
+def _look_at_places(ledger: Ledger, kinds: Sequence[str]) -> None:
+    """Raise OmniError where another's file, or a link, is in the way, before anything is made."""
+    names = [flat.path for kind in kinds for flat in _FLAT[kind]]
+    refuse_strangers(ledger, names)
+    for name in names:
+        refuse_links(ledger.root, (ledger.root / name).parent / "synthetic")
+
+
 def _remove_leftovers(root: Path, todo: Iterable[Chunk]) -> None:
     """What killed writers left half, wherever a run writes."""
     flat = [(root / each.path).parent for files in _FLAT.values() for each in files]
     media = [folder / "synthetic" for folder in flat]
-    for folder in {*flat, *media, *(chunk.list_path.parent for chunk in todo)}:
+    for folder in {root / _LISTS, *flat, *media, *(chunk.list_path.parent for chunk in todo)}:
         remove_temporaries(folder)
 
 
@@ -269,7 +318,8 @@ def synthesize_tiny(
         speech: "espeak-ng" or "tones"; None for espeak-ng where it is installed.
 
     Raises:
-        OmniError: a wrong number or kind, a file that cannot be written, or no espeak-ng where it was asked for.
+        OmniError: a wrong number or kind, a file that cannot be written, or that is not ours, or no espeak-ng where it
+            was asked for.
     """
     if samples is not None and samples < 1:
         raise OmniError(f"--samples must be at least 1, not {samples}")
@@ -281,13 +331,15 @@ def synthesize_tiny(
             "espeak-ng is not installed, so the clips are chords, one for each letter, and not speech; "
             "for speech, pip install 'omni-ray[speech]' and run this again"
         )
+    ledger = Ledger.load(Path(root, _LISTS, "files.json"), Path(root))
+    _look_at_places(ledger, kinds)
     todo = chunks(root, samples, seed, kinds, report.speech)
     _remove_leftovers(Path(root), todo)
     report.chunks_made = sum(made > 0 for made in run(write_chunk, todo))
     try:
         for kind in (kind for kind in KINDS if kind in kinds):
             parts = [chunk for chunk in todo if chunk.kind == kind]
-            report.files += [_assemble(Path(root), flat, parts) for flat in _FLAT[kind]]
+            report.files += [_assemble(ledger, flat, parts) for flat in _FLAT[kind]]
     except OSError as error:
         raise OmniError(f"{error.filename or root}: cannot be written ({error.strerror})") from error
     return report

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import OmniError
+from omni_ray.ours import Ledger, digest_of, keep_copy
 from omni_ray.storage import remove_temporaries, write_atomic
 
 NAMES = ("thinker", "audio_enc", "vision", "talker", "omni_sft", "ocr", "vocoder")
 """The seven configurations, in the order of training."""
 FOLDER = "configs"
-BACKUP = ".bak"
+_WRITTEN = "data/.omni/configs.json"
+"""Notes which configurations are as a plan wrote them, relative to the project root."""
 _MAX_BYTES = 1 << 20
 _HALVES = re.compile("[\ud800-\udfff]")
 
@@ -97,15 +99,23 @@ class Config:
         return "\n".join(lines)
 
     def write(self, root: Path) -> bool:
-        """Write the file if it would change, and the old one beside it as ``.bak``; returns whether it was."""
+        """Write the file if it would change; returns whether it was.
+
+        What was there is kept beside it as ``.bak``, and an older ``.bak`` stays; what a plan wrote is replaced.
+        """
         text = self.text()
         if text == self.original:
             return False
-        path = (root / file_name(self.name)).resolve()
+        name = file_name(self.name)
+        path, data = (root / name).resolve(), text.encode()
         remove_temporaries(path.parent)
-        if self.original:
-            write_atomic(path.with_name(path.name + BACKUP), self.original.encode())
-        write_atomic(path, text.encode())
+        ledger = Ledger.load(root / _WRITTEN, root)
+        if self.original and not ledger.is_ours(name):
+            keep_copy(path)
+        ledger.expect(name, (len(data), digest_of(data)))
+        write_atomic(path, data)
+        ledger.wrote(name)
+        ledger.save()
         return True
 
 

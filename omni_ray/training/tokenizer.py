@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import OmniError
+from omni_ray.ours import keep_copy
 from omni_ray.quality.hold_out import held_out_rows
 from omni_ray.storage import remove_temporaries, write_atomic
-from omni_ray.training.configs import BACKUP
 from omni_ray.training.counts import Source, read_lines, split_lines
 from omni_ray.training.flat_files import json_list
 from omni_ray.training.tokens import digest, load
@@ -66,7 +66,7 @@ class Trained:
         """Write the record, the readable vocabulary, and the model to ``folder``: the model last, which is the commit.
 
         The record names the model that was there, so that after a kill in between that one is not taken for the user's.
-        A tokenizer of the user's own that was there stays beside them as ``tokenizer.model.bak``.
+        Files of the user's own that were there, each of the three, stay beside them as ``NAME.bak``.
         """
         remove_temporaries(folder)
         there = find(folder)
@@ -75,14 +75,35 @@ class Trained:
                 folder / VOCABULARY, vocabulary(self.model)
             )  # the rest is there, and its record stays as it is
             return
-        if there is not None and there.wanted is None and there.model != self.model:
-            write_atomic(folder / f"{MODEL}{BACKUP}", there.model)
+        self._keep_others(folder, there)
         record = {**asdict(self), "model": digest(self.model)}
         with suppress(FileNotFoundError):
             record["replaces"] = digest((folder / MODEL).read_bytes())
         write_atomic(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
         write_atomic(folder / VOCABULARY, vocabulary(self.model))
         write_atomic(folder / MODEL, self.model)
+
+    def _keep_others(self, folder: Path, there: Found | None) -> None:
+        """Keep copies of the files in the way that are not of a tokenizer of ours."""
+        is_ours = there is not None and there.wanted is not None
+        texts = [vocabulary(self.model)] + ([vocabulary(there.model)] if there is not None and is_ours else [])
+        kept = []
+        if there is not None and not is_ours and there.model != self.model:
+            kept.append(MODEL)
+        if (folder / VOCABULARY).exists() and (folder / VOCABULARY).read_bytes() not in texts:
+            kept.append(VOCABULARY)
+        if (folder / RECORD).exists() and not _is_record(folder / RECORD):
+            kept.append(RECORD)
+        for name in kept:
+            keep_copy(folder / name)
+
+
+def _is_record(path: Path) -> bool:
+    """Whether the file is a record of ours: Hugging Face's tokenizers are called the same."""
+    try:
+        return bool({"model", "wanted", "pieces", "fingerprint"} <= json.loads(path.read_bytes()).keys())
+    except (ValueError, AttributeError):
+        return False
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from omni_ray.cli.commands import app
 from omni_ray.demo import DemoReport, run_demo
+from omni_ray.errors import OmniError
 from omni_ray.training.clips import CTC_SHARE, needed_frames
 from omni_ray.training.configs import NAMES
 from omni_ray.training.planned import blank_plan
@@ -34,6 +35,13 @@ def test_a_configuration_that_cannot_be_planned_fails_the_demo(
     assert result.exit_code == 1
     assert ("not planned: configs/ocr_tiny.json: no data" if plan else "not planned: ") in result.output
     assert json.loads(CliRunner().invoke(app, ["demo", "--json"]).stdout)["not_planned"]
+
+
+def test_a_folder_that_holds_anything_else_is_no_demos(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with pytest.raises(OmniError, match="holds data, and is not a demo's"):
+        run_demo(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 @pytest.fixture(scope="module")

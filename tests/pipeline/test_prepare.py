@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from omni_ray import api
@@ -181,9 +184,10 @@ def test_what_killed_writers_and_removers_left_goes_and_nothing_else(tmp_path: P
         *(root / "data/.omni" / folder / ".tmp-0123456789ab-x" for folder in (".", "index")),
         root / "data/text/.tmp-0123456789ab-production_corpus.txt",
     ]
+    whole = (shards / "text/subtitles/part-00000.parquet").read_bytes()
     for path in mine + left:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"half")
+        path.write_bytes(whole if path == left[0] else b"" if path == left[1] else b"half")
     (shards / "accounts/text/subtitles/part-00000.json").unlink()
     (shards / "accounts/cleaned/text/subtitles/part-00000.json").unlink()
     (root / "data/text/production_corpus.txt").unlink()
@@ -211,6 +215,26 @@ def test_a_rerun_with_nothing_to_do_reads_each_manifest_once(
     monkeypatch.setattr(Storage, "read", counted)
     prepare(root, source, combine=True)
     assert sorted(name for name in read if name.startswith("part-")) == [f"part-0000{unit}.json" for unit in range(3)]
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize("name", ["part-00007.parquet", "part-00008.quarantine.parquet", "part-00001.json"])
+def test_a_strangers_file_called_like_a_shard_is_refused(tmp_path: Path, films: Films, name: str, reset: bool) -> None:
+    root, source = tmp_path / "project", films(6)
+    mine = root / "data/shards/text/subtitles" / name
+    mine.parent.mkdir(parents=True)
+    for data in (b"mine", b'{"text": "mine"}', parquet_of({"text": ["mine"]})):
+        mine.write_bytes(data)
+        with pytest.raises(OmniError, match=f"{name} is in the place of a shard"):
+            prepare(root, source, reset=reset)
+        assert mine.read_bytes() == data
+        assert [path.name for path in mine.parent.iterdir()] == [name]
+
+
+def parquet_of(columns: dict[str, list[str]]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue()
 
 
 def test_a_lost_shard_is_made_again_with_the_same_bytes(tmp_path: Path, films: Films) -> None:

@@ -256,3 +256,22 @@ def test_the_page_names_the_recipe_that_was_run(tmp_path: Path) -> None:
     assert "recipe" not in page_of(root).words
     (root / "data/recipe.yaml").write_text("# SHA-256: 12ab\nprepare:\n  modality: <b>text\n", "utf-8")
     assert "SHA-256: 12ab prepare: modality: <b>text" in page_of(root).words
+
+
+def test_a_page_takes_the_place_of_a_page_of_ours_alone(tmp_path: Path) -> None:
+    root = make_store(tmp_path / "p", 4)
+    mine = tmp_path / "thesis.html"
+    mine.write_text("<html>mine</html>")
+    (tmp_path / "link.html").symlink_to(mine)
+    for place in (mine, tmp_path / "link.html", tmp_path):
+        with pytest.raises(OmniError, match="--out"):
+            write_report(root, place)
+    assert mine.read_text() == "<html>mine</html>" and (tmp_path / "link.html").is_symlink()
+    with pytest.raises(OmniError, match=r"s3://bucket/page\.html: the page is a file of this machine"):
+        write_report(root, "s3://bucket/page.html")
+    page = write_report(root)
+    (root / "data/report.html").write_bytes(b"")
+    assert write_report(root) == page and page.stat().st_size
+    page.write_text(page.read_text() + "<p>with a word of mine</p>")
+    with pytest.raises(OmniError, match=r"report\.html is not a report of omni-ray as it was written"):
+        write_report(root)

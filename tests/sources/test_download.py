@@ -216,6 +216,24 @@ class Long(Corpus):
 """
 
 
+def test_fetching_again_replaces_what_was_fetched_and_nothing_else(server: Any, tmp_path: Path) -> None:
+    _, download = server
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "file.bin").write_bytes(b"put there by hand")
+    (folder / "file.bin.part").write_bytes(b"a browser's")
+    said: list[str] = []
+    for _ in range(2):
+        fetch([download()], folder, again=True, say=said.append, wait=lambda seconds: None)
+    assert (folder / "file.bin").read_bytes() == CONTENT
+    kept = {path.read_bytes() for path in folder.glob("*.bak")}
+    assert kept == {b"put there by hand", b"a browser's"} and len(list(folder.iterdir())) == 3
+    assert len([each for each in said if "is kept as" in each]) == 2
+    (folder / "file.bin").write_bytes(b"changed since")
+    fetch([download()], folder, again=True, say=said.append, wait=lambda seconds: None)
+    assert b"changed since" in {path.read_bytes() for path in folder.glob("*.bak")}
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_download_can_be_interrupted(server: Any, tmp_path: Path, number: signal.Signals) -> None:
     kind, download = server

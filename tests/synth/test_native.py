@@ -21,6 +21,7 @@ from PIL import Image
 
 from omni_ray.errors import OmniError
 from omni_ray.reasons import REASONS, is_fault
+from omni_ray.synth import native_text
 from omni_ray.synth.clips import is_learnable
 from omni_ray.synth.native import Expected, Task, write_corpus, write_native
 
@@ -292,9 +293,17 @@ def test_another_seed_replaces_the_corpus(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["text_jsonl"]
 
 
-def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path) -> None:
-    left = tmp_path / ".making-text_jsonl"
-    left.mkdir()
+def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = native_text.jsonl
+
+    def killed(task: Task, folder: Path) -> list[Expected]:
+        write(task, folder)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(native_text, "jsonl", killed)
+        write_corpus(Task("text_jsonl", str(tmp_path), 7, 0.01, "tones"))
+    [left] = tmp_path.iterdir()
     (left / "half").write_text("half")
     write_corpus(Task("text_jsonl", str(tmp_path), 1, 0.01, "tones"))
     assert [path.name for path in tmp_path.iterdir()] == ["text_jsonl"]
@@ -308,6 +317,20 @@ def test_files_of_other_people_are_not_touched(tmp_path: Path) -> None:
     with pytest.raises(OmniError, match="not synthetic"):
         write_native(tmp_path, scale=0.01, speech="tones", run=lambda function, tasks: map(function, list(tasks)[1:]))
     assert mine.read_text() == "real"
+
+
+def test_what_others_put_into_a_synthetic_corpus_is_not_replaced_with_it(tmp_path: Path) -> None:
+    write_corpus(Task("text_jsonl", str(tmp_path), 1, 0.01, "tones"))
+    mine = tmp_path / "text_jsonl" / "notes.txt"
+    mine.write_text("mine")
+    with pytest.raises(OmniError, match=r"notes\.txt"):
+        write_corpus(Task("text_jsonl", str(tmp_path), 2, 0.01, "tones"))
+    mine.unlink()
+    changed = tmp_path / "text_jsonl" / "part-000.jsonl"
+    changed.write_text(changed.read_text() + '{"text": "mine"}')
+    with pytest.raises(OmniError, match=r"part-000\.jsonl"):
+        write_corpus(Task("text_jsonl", str(tmp_path), 2, 0.01, "tones"))
+    assert changed.read_text().endswith('{"text": "mine"}')
 
 
 def test_the_scale_is_checked(tmp_path: Path) -> None:

@@ -26,14 +26,16 @@ _FILES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def small_chunks() -> Iterator[None]:
     """Several chunks of each kind from a few samples."""
-    monkeypatch.setattr(tiny, "_CHUNK", {"text": 7, "audio": 4, "images": 5, "ocr": 6})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiny, "_CHUNK", {"text": 7, "audio": 4, "images": 5, "ocr": 6})
+        yield
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(small_chunks: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("tiny")
     synthesize_tiny(root, 20, 42)
     return root
@@ -238,3 +240,52 @@ def test_the_sizes_are_those_of_the_specification(tmp_path: Path) -> None:
         assert size / 100 * tiny.DEFAULT_SAMPLES[kind] / 1e6 == pytest.approx(megabytes, rel=0.15), kind
     todo = tiny.chunks(tmp_path, None, 42, tiny.KINDS, speech)
     assert {kind: sum(c.stop - c.start for c in todo if c.kind == kind) for kind in tiny.KINDS} == tiny.DEFAULT_SAMPLES
+
+
+@pytest.mark.parametrize(
+    "name", [*sorted(_FILES), "data/images/synthetic/000001.jpg", "data/audio/synthetic/000000.flac"]
+)
+def test_what_is_not_of_synth_is_refused(tmp_path: Path, name: str) -> None:
+    mine = tmp_path / name
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+    with pytest.raises(OmniError, match=mine.name):
+        synthesize_tiny(tmp_path, 3, 1, speech="tones")
+    assert mine.read_bytes() == b"mine"
+    mine.unlink()
+    synthesize_tiny(tmp_path, 3, 1, speech="tones")
+    first = mine.read_bytes()
+    synthesize_tiny(tmp_path, 4, 2, speech="tones")
+    assert mine.read_bytes() != first
+    mine.write_bytes(b"changed")
+    with pytest.raises(OmniError, match=mine.name):
+        synthesize_tiny(tmp_path, 3, 3, speech="tones")
+    assert mine.read_bytes() == b"changed"
+
+
+def test_a_killed_run_of_another_seed_leaves_what_the_next_one_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synthesize_tiny(tmp_path, 4, 1, kinds=["images"])
+    write = tiny.write_atomic
+
+    def killed(path: Path, data: bytes, *, sync: bool = True) -> None:
+        if path.name == "000002.jpg":
+            raise KeyboardInterrupt
+        write(path, data, sync=sync)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(tiny, "write_atomic", killed)
+        synthesize_tiny(tmp_path, 4, 2, kinds=["images"])
+    synthesize_tiny(tmp_path, 4, 3, kinds=["images"])
+    synthesize_tiny(tmp_path / "fresh", 4, 3, kinds=["images"])
+    assert _tree(tmp_path / "fresh").items() <= _tree(tmp_path).items()
+
+
+def test_synth_writes_through_no_link(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "project/data/images").mkdir(parents=True)
+    (tmp_path / "project/data/images/synthetic").symlink_to(tmp_path / "outside")
+    with pytest.raises(OmniError, match="is a link to"):
+        synthesize_tiny(tmp_path / "project", 3, 1, kinds=["images"])
+    assert not list((tmp_path / "outside").iterdir())

@@ -78,6 +78,25 @@ def test_only_what_changes_changes(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_what_a_person_wrote_is_kept_and_what_a_plan_wrote_is_not(tmp_path: Path) -> None:
+    path = write(tmp_path, "thinker", ODD)
+    first = path.with_name(path.name + ".bak")
+    first.write_text("an older one")
+
+    def plan(size: int) -> list[str]:
+        config = read(tmp_path, "thinker")
+        config.set("batch_size", size, "of the data")
+        assert config.write(tmp_path)
+        return sorted(kept.name for kept in path.parent.glob("*.bak"))
+
+    both = [f"{path.name}.2.bak", f"{path.name}.bak"]
+    assert plan(8) == plan(16) == both
+    assert first.read_text() == "an older one" and path.with_name(both[0]).read_text() == ODD
+    path.write_text(path.read_text().replace('"batch_size": 16', '"batch_size": 17'))
+    assert plan(8) == [both[0], f"{path.name}.3.bak", both[1]]
+    assert '"batch_size": 17' in path.with_name(f"{path.name}.3.bak").read_text()
+
+
 def test_nothing_to_change_leaves_the_file_alone(tmp_path: Path) -> None:
     path = write(tmp_path, "thinker", ODD)
     config = read(tmp_path, "thinker")

@@ -204,14 +204,19 @@ def test_training_on_request_replaces_no_tokenizer_of_the_users_unless_forced(tm
     place = root / "checkpoints" / folder
     place.mkdir(parents=True)
     (place / "tokenizer.model").write_bytes(own)
+    for name in ("tokenizer.vocab", "tokenizer.json", "tokenizer.model.bak"):
+        (place / name).write_text("mine")
     with pytest.raises(OmniError, match=f"{folder}/tokenizer.model is not one that was trained here.*--force"):
         train_tokenizer(root, vocab_size=60, engine="inline")
     assert (place / "tokenizer.model").read_bytes() == own
     made = train_tokenizer(root, vocab_size=60, force=True, engine="inline")
     assert (place / "tokenizer.model").read_bytes() == made.vocabulary.trained.model
-    assert (place / "tokenizer.model.bak").read_bytes() == own
+    assert (place / "tokenizer.model.2.bak").read_bytes() == own
+    kept = ["tokenizer.vocab.bak", "tokenizer.json.bak", "tokenizer.model.bak"]
+    assert [(place / name).read_text() for name in kept] == ["mine"] * 3
     # What was trained here is no longer anybody's own.
     train_tokenizer(root, vocab_size=55, engine="inline")
+    assert len(list(place.glob("*.bak"))) == 4
 
 
 def test_samples_beyond_the_limit_are_not_trained_on(tmp_path: Path) -> None:

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import itertools
 import json
 import os
 import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from omni_ray.errors import OmniError
-from omni_ray.storage import write_atomic
+from omni_ray.storage import atomic_writer, write_atomic
 
 _BLOCK = 1 << 20
 _DIGITS = 32
@@ -76,6 +80,30 @@ def put_aside(path: Path) -> Path:
             os.rename(path, kept)
             return kept
         number += 1
+
+
+def keep_copy(path: Path) -> Path:
+    """Copy the file at ``path`` beside it, to ``NAME.bak`` or the first ``NAME.N.bak`` that is free; returns which.
+
+    Where one of them has its bytes already, that is the copy.
+    """
+    data = path.read_bytes()
+    for number in itertools.count(1):
+        kept = path.with_name(f"{path.name}{f'.{number}' if number > 1 else ''}.bak")
+        if not os.path.lexists(kept):
+            write_atomic(kept, data)
+        elif not is_regular(kept) or kept.read_bytes() != data:
+            continue
+        return kept
+    raise AssertionError("there is always a free number")
+
+
+def is_remnant_of(path: Path, data: bytes) -> bool:
+    """As :func:`is_remnant`, of what is to hold ``data``."""
+    if not is_regular(path) or path.stat().st_size > len(data):
+        return False
+    now = path.read_bytes()
+    return data.startswith(now) or not now.strip(b"\0")
 
 
 def is_remnant(path: Path, whole: Path) -> bool:
@@ -144,3 +172,40 @@ class Ledger:
     def save(self) -> None:
         """Write the ledger, atomically."""
         write_atomic(self.path, json.dumps(self.known, indent=1, sort_keys=True).encode())
+
+
+def refuse_strangers(ledger: Ledger, names: Iterable[str]) -> None:
+    """Raise OmniError where a file that no run ever wrote, or a link, is at one of ``names``, relative to the root."""
+    for name in names:
+        refuse_links(ledger.root, (ledger.root / name).parent)
+        if os.path.lexists(ledger.root / name) and not ledger.is_known(name):
+            raise OmniError(_refusal(ledger, name))
+
+
+@contextmanager
+def own_writer(ledger: Ledger, name: str) -> Iterator[IO[bytes]]:
+    """As :func:`atomic_writer`, of the file ``name`` relative to the root, which is then ours.
+
+    Raises:
+        OmniError: a file that is not ours, or that was changed since, is there.
+    """
+    place = ledger.root / name
+    made: list[Path] = []
+
+    def make_way() -> None:
+        identity = identity_of(made[0])
+        assert identity is not None
+        if os.path.lexists(place) and not ledger.is_ours(name) and not is_remnant(place, made[0]):
+            raise OmniError(_refusal(ledger, name))
+        ledger.expect(name, identity)
+
+    with atomic_writer(place, permit=make_way) as file:
+        made.append(Path(file.name))
+        yield file
+    ledger.wrote(name)
+    ledger.save()
+
+
+def _refusal(ledger: Ledger, name: str) -> str:
+    what = "was changed since omni-ray wrote it" if ledger.is_known(name) else "is there, and not of omni-ray"
+    return f"{ledger.root / name} {what}; nothing is written over it: move it away, or choose another --root"
