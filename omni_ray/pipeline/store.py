@@ -321,10 +321,7 @@ class CorpusStore:
         Raises OmniError where one of them is not of omni-ray.
         """
         self.storage.remove_temporaries()
-        misplaced = {unit for unit, _ in _parts(self.storage.misplaced())}
-        refuse_strangers(self.storage, self.modality, self.storage.files() if misplaced else {}, misplaced)
-        self.storage.part_accounts()
-        files = self.storage.files()
+        files = self._own_files()
         committed = self._committed(files)
         fresh = {
             unit: manifest
@@ -339,6 +336,13 @@ class CorpusStore:
         refuse_strangers(self.storage, self.modality, files, stale)
         self._remove_units(stale)
         return fresh
+
+    def _own_files(self) -> dict[str, int]:
+        """All files, each in its folder. Raises OmniError where one is called like ours, and is not."""
+        misplaced = {unit for unit, _ in _parts(self.storage.misplaced())}
+        refuse_strangers(self.storage, self.modality, self.storage.files() if misplaced else {}, misplaced)
+        self.storage.part_accounts()
+        return self.storage.files()
 
     def is_damaged(self, file: Written) -> bool:
         """Whether a small file is not as it was committed; object stores look after their bytes themselves."""
@@ -423,7 +427,7 @@ class CorpusStore:
     def reset(self) -> None:
         """Remove everything the manifests list, and nothing else. Raises OmniError as :meth:`settle` does."""
         # Also a shard whose manifest was never written, because the writer was killed between the two.
-        files = self.storage.files()
+        files = self._own_files()
         units = {unit for unit, _ in _parts(files)}
         refuse_strangers(self.storage, self.modality, files, units)
         self._remove_units(units)
