@@ -138,7 +138,8 @@ def locate(
             )
             options = replace(options, splits=_still_to_choose(tree, options.splits))
             return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
-        for place in _places(corpus, source):
+        project = _project(corpus, root, source)
+        for place in [project] if project else _places(corpus, source):
             found = _index(corpus, open_tree(place, cache, follow_links=options.follow_links), options)
             if found is not None:
                 return found
@@ -186,6 +187,20 @@ def _still_to_choose(tree: Tree, splits: tuple[str, ...]) -> tuple[str, ...]:
 
     tables = [name for name in tree.names() if table_format(name)]
     return splits if all(any(is_of_split(name, split) for split in splits) for name in tables) else ()
+
+
+def _project(corpus: Corpus, root: Path, source: str) -> str | None:
+    """Where another project has its training files, given the project or its data; None where it is none, or this one.
+
+    Its shards, downloads and corpus files hold the same records once more.
+    """
+    folder = Path(source.removeprefix("file://")).expanduser()
+    for data in (folder / "data", folder):
+        place = data / corpus.modality
+        is_made = (data / ".omni").is_dir() and any(place.glob("production_*"))
+        if is_made and not corpus.in_all and data.resolve() != (root / "data").resolve():
+            return str(place)
+    return None
 
 
 def _places(corpus: Corpus, source: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from omni_ray.corpora.base import CHATS, Corpus, Options, Rejected, UnitDraft
+from omni_ray.errors import SourceError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
 _LINE_FILE = re.compile(r"\.(?:txt|text)(?:\.(?:gz|bz2|xz|zst))?$", re.IGNORECASE)
+_WHOLE, _HELD_OUT = "production_corpus.txt", "heldout_corpus.txt"
 _BYTES_PER_LINE = 200
 """Only an expectation."""
 
@@ -55,8 +57,12 @@ class TextFiles(Corpus):
         from omni_ray.sources.nameless import content_of
         from omni_ray.sources.tables import table_units
 
-        for name in names_once(tree):
-            if _LINE_FILE.search(name) or content_of(tree, name) == "text":
+        names = [name for name in names_once(tree) if _LINE_FILE.search(name) or content_of(tree, name) == "text"]
+        again = _said_again(tree, names)
+        for name in names:
+            if name in again:
+                tree.set_aside(name, "copy")
+            else:
                 for part in line_ranges(tree, name, options):
                     expected = 1 + ((part["end"] or tree.size(name)) - part["start"]) // _BYTES_PER_LINE
                     yield UnitDraft(part, (name,), samples=expected)
@@ -72,3 +78,27 @@ class TextFiles(Corpus):
         from omni_ray.sources.line_blocks import read_lines
 
         return read_lines(tree, payload)
+
+
+def _said_again(tree: Tree, names: list[str]) -> set[str]:
+    """Files of single corpora beside the training file of all of them, which has their lines in another order.
+
+    Raises:
+        SourceError: there are others beside it: which lines they share cannot be told.
+    """
+    again: set[str] = set()
+    for whole in (name for name in names if name.rpartition("/")[2] == _WHOLE):
+        folder = whole.removesuffix(_WHOLE)
+        beside = [name for name in names if name.rpartition("/")[0] == folder.rstrip("/")]
+        made = {whole, folder + _HELD_OUT}
+        parts = [name for name in beside if name not in made]
+        sizes = [
+            sum(map(tree.size, (each for each in beside if (each in made) is is_made))) for is_made in (True, False)
+        ]
+        if parts and sizes[0] != sizes[1]:
+            raise SourceError(
+                f"{whole} has the lines of several corpora, and of the files beside it perhaps those once more; name the "
+                "one that is meant as the source, or move the others away"
+            )
+        again.update(parts)
+    return again
