@@ -19,6 +19,7 @@ from omni_ray.pipeline.session import ray_session
 from omni_ray.recipe import RECORD, RecipeError, digest, read_recipe
 
 ROOT = typer.main.get_command(app)
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -262,3 +263,16 @@ def test_what_falls_short_is_said_at_the_end(ray_here: None, tmp_path: Path) -> 
     code, said, errors = call("run", str(file), "--root", str(tmp_path / "project"))
     assert code == 1 and "text/good" in said
     assert errors.splitlines()[-1].startswith("falls short: omni-ray prepare") and "name=bad" in errors.splitlines()[-1]
+
+
+@pytest.mark.parametrize("file", sorted((PROJECT / "configs/recipes").glob("*.yaml")), ids=lambda file: file.stem)
+def test_the_recipes_that_come_along_are_right(file: Path) -> None:
+    assert lines_of(file)[-1].startswith(("omni-ray report", "omni-ray export"))
+
+
+def test_the_recipe_of_the_page_is_right(tmp_path: Path) -> None:
+    page = (PROJECT / "docs/recipes.md").read_text("utf-8")
+    file = recipe(tmp_path, page.split("```yaml\n", 1)[1].split("```", 1)[0].replace("/data/", f"{tmp_path}/"))
+    for name in ("enwiki-latest-pages-articles.xml.bz2", "talks-2023", "talks-2024"):
+        (tmp_path / name).mkdir()
+    assert len(lines_of(file)) == 8
