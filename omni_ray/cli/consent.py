@@ -22,6 +22,6 @@ def consent(yes: bool, quiet: bool) -> Agree:
             return True
         if quiet or not (sys.stdin.isatty() and sys.stderr.isatty()):
             return False
-        return typer.confirm("Fetch them?", err=True)
+        return typer.confirm(f"{sentence}. Fetch them?", err=True)
 
     return agree

@@ -162,6 +162,12 @@ def prepare(
         bool,
         typer.Option("--yes", help="Fetch whatever it takes, beyond 1 GB, too.", rich_help_panel=opt.SOURCE),
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Say what would be read and fetched; write nothing.", rich_help_panel=opt.SOURCE
+        ),
+    ] = False,
     skip_download: Annotated[
         bool, typer.Option("--skip-download", help="Never fetch anything.", rich_help_panel=opt.SOURCE)
     ] = False,
@@ -247,6 +253,37 @@ def prepare(
     from omni_ray.pipeline.progress import Reporter
     from omni_ray.sources.encoding import named
 
+    options = Options(
+        columns=_columns(columns),
+        configuration=configuration,
+        splits=tuple(splits or ()),
+        languages=tuple(languages or ()),
+        encoding=named(encoding) if encoding else "",
+        chat_template=chat_template,
+        header=not no_header,
+        media_root=None if media_root is None else str(media_root.absolute()),
+        follow_links=follow_links,
+        retry_failed=retry_failed,
+        allow_private=allow_private,
+        evaluation=evaluation,
+    )
+    if dry_run:
+        from omni_ray.api.rehearsing import rehearse
+
+        lines = rehearse(
+            root,
+            list(params),
+            dataset=dataset or "all",
+            source=source or (),
+            max_samples=max_samples or None,
+            options=options,
+            download=not skip_download,
+        )
+        if json_:
+            opt.print_json(lines)
+        else:
+            echo_lines("\n".join(lines))
+        return
     report = api.prepare(
         root,
         list(params),
@@ -255,20 +292,7 @@ def prepare(
         name=name,
         max_samples=max_samples or None,
         params=params,
-        options=Options(
-            columns=_columns(columns),
-            configuration=configuration,
-            splits=tuple(splits or ()),
-            languages=tuple(languages or ()),
-            encoding=named(encoding) if encoding else "",
-            chat_template=chat_template,
-            header=not no_header,
-            media_root=None if media_root is None else str(media_root.absolute()),
-            follow_links=follow_links,
-            retry_failed=retry_failed,
-            allow_private=allow_private,
-            evaluation=evaluation,
-        ),
+        options=options,
         combine=combine,
         clean=clean,
         seed=None if no_shuffle else seed,

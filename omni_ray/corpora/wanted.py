@@ -47,6 +47,22 @@ def wanted(corpus: Corpus, splits: Sequence[str], limit: int | None) -> list[Dow
     return chosen
 
 
+def cost(missing: Sequence[Download], folder: Path) -> tuple[int, str]:
+    """What fetching takes: bytes, about, and files and bytes in words; raises OmniError where the disk has no room."""
+    from omni_ray.sources.download import left
+
+    need = sum(left(each, folder) for each in missing)
+    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    free = shutil.disk_usage(there).free
+    files = f"{len(missing)} file{'s' if len(missing) > 1 else ''}"
+    is_known = all(each.size is not None for each in missing)
+    size = f"{'' if is_known else 'about '}{_size(need)}, " if need else ""
+    sentence = f"{files} into {folder}: {size}{_size(free)} free on the disk"
+    if need > free:
+        raise OmniError(f"{sentence}, which is too little; --max-samples or --split fetches less")
+    return need, sentence
+
+
 def agreed(corpus: Corpus, missing: Sequence[Download], folder: Path, agree: Agree, say: Callable[[str], None]) -> None:
     """Say what fetching ``missing`` costs, and go on if that is meant.
 
@@ -55,21 +71,14 @@ def agreed(corpus: Corpus, missing: Sequence[Download], folder: Path, agree: Agr
     """
     from omni_ray.sources.download import left, rate_of
 
-    need = sum(left(each, folder) for each in missing)
-    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
-    free = shutil.disk_usage(there).free
-    files = f"{len(missing)} file{'s' if len(missing) > 1 else ''}"
-    is_known = all(each.size is not None for each in missing)
-    size = f"{'' if is_known else 'about '}{_size(need)}, " if need else ""
-    sentence = f"{corpus.name}: {files} to fetch into {folder}: {size}{_size(free)} free on the disk"
-    if need > free:
-        raise OmniError(f"{sentence}, which is too little; --max-samples or --split fetches less")
+    need, sentence = cost(missing, folder)
+    sentence = f"{corpus.name}: to fetch: {sentence}"
     rate = rate_of(max(missing, key=lambda each: left(each, folder)).url) if need > _TRIED_FROM else 0.0
     if rate:
         sentence += f", {_time(need / rate)} at the {rate / 1e6:.1f} MB/s of a short trial"
-    say(sentence)
     if need > ASK_BYTES and not agree(sentence, need):
         raise OmniError(f"{sentence}; --yes fetches them, --max-samples or --split fewer")
+    say(sentence)
 
 
 def _size(count: int) -> str:

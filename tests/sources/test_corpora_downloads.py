@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from omni_ray.api.rehearsing import rehearse
 from omni_ray.cli.consent import consent
 from omni_ray.corpora.base import Corpus, Download, Options
 from omni_ray.corpora.locate import Found, downloads_folder, locate
@@ -202,9 +203,9 @@ def test_a_large_download_is_asked_about_and_a_small_one_is_not(
         return False
 
     find(corpus, tmp_path / "small", agree=no, say=said.append)
-    assert not asked and "3 files to fetch" in said[0] and "free on the disk" in said[0]
+    assert not asked and "to fetch: 3 files into" in said[0] and "free on the disk" in said[0]
     monkeypatch.setattr("omni_ray.corpora.wanted.ASK_BYTES", 100)
-    with pytest.raises(OmniError, match=r"librispeech: 3 files to fetch into .*; --yes fetches them") as refused:
+    with pytest.raises(OmniError, match=r"librispeech: to fetch: 3 files into .*; --yes fetches them") as refused:
         find(corpus, tmp_path / "large", agree=no)
     assert "\n" not in str(refused.value) and asked[0][1] > 100
     assert not (tmp_path / "large/data/downloads/librispeech").exists()
@@ -224,3 +225,19 @@ def test_a_disk_without_room_is_said_before_anything_is_fetched(
 def test_without_a_terminal_nobody_is_asked() -> None:
     assert consent(yes=True, quiet=True)("60 GB", 60 << 30)
     assert not consent(yes=False, quiet=False)("60 GB", 60 << 30)
+
+
+def test_a_rehearsal_says_what_would_be_fetched_and_read_and_writes_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    [line] = rehearse(root, ["audio"], dataset="librispeech", max_samples=100)
+    assert line.startswith("audio/librispeech: would fetch 1 file into ") and "6.4 GB" in line
+    source = tmp_path / "dev-clean.tar.gz"
+    source.write_bytes(librispeech("dev-clean.tar.gz"))
+    lines = rehearse(root, ["audio"], dataset="librispeech", source=[str(source)])
+    assert "would read 2 of 2 files" in lines[0] and "1 of 1 units" in lines[0]
+    assert lines[1] == "audio/librispeech: splits to measure on: dev-clean (--evaluation train)"
+    [line] = rehearse(root, ["audio"], dataset="common_voice")
+    assert "would be skipped: common_voice: not found" in line
+    with pytest.raises(SourceError, match="write hf://datasets/some/thing"):
+        rehearse(root, ["text"], dataset="wikipedia", source=["some/thing"])
+    assert [path.name for path in tmp_path.iterdir()] == ["dev-clean.tar.gz"]

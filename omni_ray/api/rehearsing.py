@@ -1,0 +1,108 @@
+"""What ``prepare`` would do: sources are found and indexed, and nothing is fetched, made or written."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from omni_ray.corpora.base import Corpus, Options
+from omni_ray.errors import SourceError
+
+
+def rehearse(
+    root: str | Path,
+    modalities: Sequence[str],
+    *,
+    dataset: str | Sequence[str] = "all",
+    source: Sequence[str] = (),
+    max_samples: int | None = None,
+    options: Options | None = None,
+    download: bool = True,
+) -> list[str]:
+    """Sentences about each corpus: what would be read of it and in how many units, or fetched, or why neither.
+
+    Args:
+        root: the project folder.
+        modalities, dataset, source, max_samples, options, download: as for :func:`omni_ray.api.prepare`.
+
+    Raises:
+        OmniError: wrong input.
+        SourceError: a hub dataset by its plain name, of which an index needs the files.
+    """
+    from omni_ray.corpora.registry import select
+    from omni_ray.sources.huggingface import looks_like_hub_id
+
+    for each in source:
+        if looks_like_hub_id(each) and not each.startswith("hf://"):
+            raise SourceError(f"{each}: to look into it without fetching it, write hf://datasets/{each}")
+    lines: list[str] = []
+    with tempfile.TemporaryDirectory() as cache:
+        for modality in modalities:
+            corpora = select(modality, dataset)
+            for corpus in corpora:
+                try:
+                    said = _of_corpus(
+                        corpus, Path(root), source, max_samples, options or Options(), Path(cache), len(corpora) == 1
+                    )
+                    if _is_begun(corpus, Path(root)):
+                        said += _of_download(corpus, Path(root), source, max_samples, options or Options(), download)
+                except SourceError as error:
+                    said = _of_download(corpus, Path(root), source, max_samples, options or Options(), download) or [
+                        f"would be skipped: {error}"
+                    ]
+                lines += [f"{modality}/{corpus.name}: {sentence}" for sentence in said]
+    return lines
+
+
+def _of_corpus(
+    corpus: Corpus,
+    root: Path,
+    source: Sequence[str],
+    limit: int | None,
+    options: Options,
+    cache: Path,
+    is_alone: bool,
+) -> list[str]:
+    """What is there. Raises SourceError where nothing is."""
+    from omni_ray.corpora.evaluation import TrainingFirst
+    from omni_ray.corpora.many import locate_all
+    from omni_ray.corpora.together import together
+    from omni_ray.pipeline.units import number_units, prefixes
+
+    found, _ = locate_all(corpus, root, source, options, all_of_them=is_alone, cache=cache, download=False)
+    drafts = TrainingFirst(found.drafts, options.evaluation, lambda some: together(some, found.tree, options))
+    units = number_units(iter(drafts), found.tree, {})
+    files = found.files()
+    needed = units[: next(prefixes(units, limit))]
+    known = [unit.records for unit in needed if unit.records is not None]
+    records = f"{sum(known):,} records" if len(known) == len(needed) else "records that only reading counts"
+    first = f"would read {files.read:,} of {files.read + files.unread_count:,} files of {found.tree.location}: "
+    said = [f"{first}{len(needed):,} of {len(units):,} units, {records}"]
+    said += [f"not read: {group.sentence}" for group in files.unread]
+    if found.measured():
+        said.append(f"splits to measure on: {', '.join(found.measured())} (--evaluation {options.evaluation})")
+    return said
+
+
+def _is_begun(corpus: Corpus, root: Path) -> bool:
+    """Whether some of the corpus was fetched: then what is missing would be, too."""
+    from omni_ray.corpora.locate import downloads_folder
+    from omni_ray.sources.download import is_begun
+
+    return any(is_begun(each, downloads_folder(root, corpus)) for each in corpus.downloads)
+
+
+def _of_download(
+    corpus: Corpus, root: Path, source: Sequence[str], limit: int | None, options: Options, download: bool
+) -> list[str]:
+    """What would be fetched; nothing where that is not possible, or not meant."""
+    from omni_ray.corpora.locate import downloads_folder
+    from omni_ray.corpora.wanted import cost, wanted
+    from omni_ray.sources.download import is_there
+
+    folder = downloads_folder(root, corpus)
+    if source or not download or not corpus.downloads:
+        return []
+    missing = [each for each in wanted(corpus, options.splits, limit) if not is_there(each, folder)]
+    return [f"would fetch {cost(missing, folder)[1]}"] if missing else []
