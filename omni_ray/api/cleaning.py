@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.api.cluster import Cluster, Once
+from omni_ray.api.notebook import summaries_html
 from omni_ray.errors import DONE, FALLS_SHORT, OmniError
 from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import MODALITIES, Store, Summary
@@ -47,6 +48,10 @@ class CleanReport:
     def exit_code(self) -> int:
         """0, or 1 where nothing is left of a corpus."""
         return FALLS_SHORT if self.shortfalls else DONE
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return summaries_html(self.summaries, self.shortfalls)
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""

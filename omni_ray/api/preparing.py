@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omni_ray.api.cleaning import clean_one
 from omni_ray.api.cluster import Cluster, Once
 from omni_ray.api.combining import DEFAULT_SEED, check_places, combine_one, writing
+from omni_ray.api.notebook import summaries_html
 from omni_ray.api.overlaps import refuse_overlap
 from omni_ray.corpora.base import Corpus, Options
 from omni_ray.corpora.evaluation import DROP, HELD_OUT, TRAIN, check_mode
@@ -78,6 +79,10 @@ class PrepareReport:
     def exit_code(self) -> int:
         """0, or 1 where a corpus falls short."""
         return FALLS_SHORT if self.shortfalls else DONE
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return summaries_html(self.summaries, self.shortfalls)
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""

@@ -67,6 +67,7 @@ def test_the_example_of_the_page_works_on_workers(root: Path, file: Path) -> Non
         "books": (3, {"shouting": 2}),
         "ls": (1, {"too_few_words": 1}),
     }
+    assert "<td>text/books</td><td>4</td><td>4</td><td>0</td><td>0</td><td>2</td><td>3</td>" in report._repr_html_()
     removed = [(row["id"], row["where"], row["reason"], row["detail"], row["samples"]) for row in api.removed(root)]
     assert removed == [
         ("loud#0", "books/part-00000", "shouting", "capitals: 0.9429, wanted at most 0.3", 1),

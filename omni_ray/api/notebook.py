@@ -1,0 +1,25 @@
+"""What a report shows of itself in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from omni_ray.pipeline.store import Summary
+from omni_ray.visible import visible
+
+_HEADER = ("corpus", "in", "kept", "quarantined", "beyond limit", "removed", "samples")
+
+
+def summaries_html(summaries: Sequence[Summary], shortfalls: Sequence[str]) -> str:
+    """A table of corpora in numbers, and sentences about what falls short, as HTML."""
+    head = "".join(f"<th>{name}</th>" for name in _HEADER)
+    rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in _cells(each))}</tr>" for each in summaries)
+    short = "".join(f"<p>falls short: {escape(visible(sentence))}</p>" for sentence in shortfalls)
+    return f"<table><tr>{head}</tr>{rows}</table>{short}"
+
+
+def _cells(summary: Summary) -> list[str]:
+    removed = sum(summary.removed.values())
+    numbers = (summary.records_in, summary.kept, summary.quarantined, summary.beyond, removed, summary.samples)
+    return [escape(visible(f"{summary.modality}/{summary.name}")), *(f"{number:,}" for number in numbers)]
