@@ -1,22 +1,21 @@
 """What the engine costs: Ray and exactly-once commits against a bare process pool, and one, two and four nodes.
 
-    python -m benchmarks.engine [--seconds 60] [--nodes 1 2 4] [--rounds 3] [--json]
-    python -m benchmarks.engine --units 10000
-    python -m benchmarks.engine --start
+    python -m benchmarks.engine
+    python -m benchmarks.engine --only start nothing empty --units 10000 --rounds 3
 
-*Overhead*: the same read, transform and commit functions on the same units, which keep a CPU busy for half a second
+*Pool*: the same read, transform and commit functions on the same units, which keep a CPU busy for half a second
 each; once as ``omni-ray prepare`` in a fresh process, Ray's start and end included, once in a pool of as many
 processes without Ray. The difference is what a user pays, whatever the length of the job.
-*Units*: items of which nothing is made, so that only the engine is measured, on two CPUs: how many a second, and how much of the
-driver's CPU each takes. *Start*: a fresh process that connects, runs four such items, and ends: wall time, and the CPU
-seconds of it and all that it started.
+*Start*: a fresh process that connects, runs four items of which nothing is made, and ends: wall time, and the CPU
+seconds of it and all that it started. *Nothing*: many such items, on two CPUs: how many a second, and how much of the
+driver's CPU each takes. *Empty*: a tenth as many units of one line, prepared and committed, index and summary included; beside it,
+how often a second this disk syncs a small new file, of which such a unit takes two.
 *Nodes*: units that sleep, so that only the engine is measured, on raylets of one CPU each on this machine.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -27,6 +26,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks import scale
 from benchmarks.rounds import Row, show
 
 UNIT_SECONDS = 0.5
@@ -219,6 +219,54 @@ def nothing(count: int) -> tuple[float, float, float, float]:
     return items, driver, whole, everything
 
 
+def empty(units: int) -> dict[str, float]:
+    """Prepare ``units`` units of one line, in a fresh process; as :func:`benchmarks.scale.measure` says it."""
+    (found,) = scale.rows([units], "measure_units")
+    return found
+
+
+def syncs(count: int = 300) -> float:
+    """Small new files that this disk syncs in a second, one after the other."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        for number in range(count):
+            with open(Path(folder) / str(number), "xb") as file:
+                file.write(bytes(2_000))
+                file.flush()
+                os.fsync(file.fileno())
+        return count / (time.perf_counter() - began)
+
+
+def _start(options: argparse.Namespace) -> str:
+    runs = [nothing(4) for _ in range(options.rounds)]
+    _, _, whole, everything = (statistics.median(each) for each in zip(*runs, strict=True))
+    return f"start, first run and end: {whole:.1f} s, {everything:.1f} CPU seconds of all processes"
+
+
+def _nothing(options: argparse.Namespace) -> str:
+    runs = [nothing(options.units) for _ in range(options.rounds)]
+    items, driver, _, _ = (statistics.median(each) for each in zip(*runs, strict=True))
+    rate, cpu = options.units / items, 1000 * driver / options.units
+    return f"{options.units:,} items of nothing: {rate:,.0f} a second, {cpu:.2f} ms of the driver's CPU each"
+
+
+def _empty(options: argparse.Namespace) -> str:
+    units = max(1, options.units // 10)
+    before = syncs()
+    runs = [empty(units) for _ in range(options.rounds)]
+    disk = statistics.median([before, syncs()])
+    rate = 1e6 / statistics.median(run["prepare_us_per_sample"] for run in runs)
+    cpu = statistics.median(run["prepare_driver_cpu_us_per_sample"] for run in runs) / 1000
+    return (
+        f"{units:,} units of one line: {rate:,.0f} a second, {cpu:.2f} ms of the driver's CPU each; "
+        f"this disk syncs {disk:,.0f} files a second, one after the other"
+    )
+
+
+FIGURES = {"start": _start, "nothing": _nothing, "empty": _empty}
+"""What is said in a line of its own, each by what measures it."""
+
+
 def rows(seconds: float = 60, node_counts: Sequence[int] = (1, 2, 4), rounds: int = 3) -> list[Row]:
     """Both measurements."""
     return [*overhead(seconds, rounds), *nodes(node_counts, min(seconds, 8))]
@@ -227,28 +275,23 @@ def rows(seconds: float = 60, node_counts: Sequence[int] = (1, 2, 4), rounds: in
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse, run, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=60, help="length of the job")
+    parser.add_argument("--only", nargs="+", choices=["pool", *FIGURES, "nodes"], help="some of it; all by default")
+    parser.add_argument("--seconds", type=float, default=20, help="length of the job")
     parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--units", type=int, help="items of which nothing is made")
-    parser.add_argument("--start", action="store_true", help="what start, first run and end take")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--units", type=int, default=10_000, help="items of which nothing is made")
     options = parser.parse_args(argv)
-    if options.units or options.start:
-        runs = [nothing(options.units or 4) for _ in range(options.rounds)]
-        items, driver, whole, everything = (statistics.median(each) for each in zip(*runs, strict=True))
-        if options.units:
-            print(
-                f"{options.units / items:,.0f} units a second, {1000 * driver / options.units:.2f} ms of the driver's CPU"
-            )
-        if options.start:
-            print(f"start, first run and end: {whole:.1f} s, {everything:.1f} CPU seconds of all processes")
-        return
-    found = rows(options.seconds, options.nodes, options.rounds)
-    show(found, as_json=options.json)
-    ours, pool = (statistics.median(row.seconds) for row in found[:2])
-    if not options.json:
-        print(f"\nours took {ours - pool:.1f} s longer than the bare pool (budget 3 s); {json.dumps(ours)} s in all")
+    for name in FIGURES:
+        if options.only is None or name in options.only:
+            print(FIGURES[name](options), flush=True)
+    found = [] if options.only and "pool" not in options.only else overhead(options.seconds, options.rounds)
+    if found:
+        ours, bare = (statistics.median(row.seconds) for row in found)
+        print(f"{found[0].task}: {bare / ours:.2f} of a bare pool, {ours - bare:.1f} s longer")
+    if options.only is None or "nodes" in options.only:
+        found += nodes(options.nodes, min(options.seconds, 8))
+    if found:
+        show(found)
 
 
 if __name__ == "__main__":

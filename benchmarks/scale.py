@@ -85,9 +85,15 @@ def measure(samples: int, per_unit: int = PER_UNIT) -> dict[str, float]:
     }
 
 
+def measure_units(units: int) -> dict[str, float]:
+    """So many units of a sample each."""
+    return measure(units, per_unit=1)
+
+
 def keep_books(count: int) -> dict[str, float]:
     """What ``count`` units cost the driver, in this process: no unit is made, but a tenth of them to see scheduling."""
     from omni_ray.corpora.base import UnitDraft
+    from omni_ray.pipeline.corpus_folder import CorpusFolder
     from omni_ray.pipeline.store import CorpusStore, Manifest, Written, part_name
     from omni_ray.pipeline.units import number_units
     from omni_ray.sources import open_tree
@@ -111,7 +117,7 @@ def keep_books(count: int) -> dict[str, float]:
             )
             (shards / f"{part_name(unit.index)}.json").write_bytes(manifest.as_json())
             (shards / shard.file).write_bytes(b"x")
-        store = CorpusStore(Storage(shards), "text", "counting")
+        store = CorpusStore(CorpusFolder(Storage(folder), ("shards",)), "text", "counting")
         opened = time.perf_counter()
         found = store.committed()
         read = time.perf_counter()

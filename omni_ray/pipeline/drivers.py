@@ -75,7 +75,7 @@ def _passed_on(stage: Stage[Any, Any], items: Numbered, drivers: int, shape: Sha
                 running[start(number)] = number
                 continue
             for item, _ in acknowledged:
-                del left[number][item]
+                left[number].pop(item, None)
             yield acknowledged
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from omni_ray.errors import OmniError
+from omni_ray.errors import FALLS_SHORT, OmniError
 from omni_ray.pipeline.failures import InWorker, as_one_line, in_one_line
 from omni_ray.pipeline.session import RETRIES
 
@@ -151,16 +151,24 @@ def acknowledgements(stage: Stage[Any, Any], items: Iterable[Any], shape: Shape)
     """Make every item; yields the number of each, from 0, and what its stage acknowledged, as soon as it is made.
 
     Raises:
-        OmniError: an item failed. Those acknowledged, and some under way, stay made.
+        OmniError: an item failed, or nothing was ever heard of it. Those acknowledged, and some under way, stay made.
     """
     from omni_ray.pipeline import drivers
 
     with as_one_line():
         for first, piece in _pieces(items):
             found = drivers.shared(stage, piece, shape) or pipeline(stage, list(enumerate(piece)), shape)
+            left = set(range(len(piece)))
             for said in found:
                 for number, result in said:
-                    yield first + number, result
+                    if number in left:  # a task that comes back says again what the one that died has said
+                        left.remove(number)
+                        yield first + number, result
+            if left:
+                raise OmniError(
+                    f"{len(left)} of {len(piece)} pieces of work were lost on the way; run the same command again to go on",
+                    exit_code=FALLS_SHORT,
+                )
 
 
 def _pieces(items: Iterable[Any]) -> Iterator[tuple[int, list[bytes]]]:
@@ -269,7 +277,11 @@ class Worker:
 
     def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
         for row in batch["list"]:
-            yield from self._said(self._list([(n, pickle.loads(item)) for n, item in pickle.loads(row.as_py())]))
+            items = [(number, pickle.loads(item)) for number, item in pickle.loads(row.as_py())]
+            # Of what a task says again, Ray drops as many acknowledgements as came from the one that died, whatever is in
+            # them: so many empty ones go first. None says more than one for each item, and a last one.
+            yield from (_table([]) for _ in range(_deaths() * (len(items) + 1)))
+            yield from self._said(self._list(items))
 
     def _said(self, results: Iterator[tuple[int, Any]]) -> Iterator[pa.Table]:
         held: list[tuple[int, Any]] = []

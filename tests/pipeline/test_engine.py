@@ -91,6 +91,25 @@ def test_a_worker_killed_in_the_middle_of_its_list_costs_the_item_it_was_at(tmp_
     assert all((tmp_path / f"made-{item}").read_text() == "." for item in range(64))
 
 
+@pytest.mark.usefixtures("ray_here")
+def test_a_worker_killed_after_it_acknowledged_something_loses_no_acknowledgement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_SAID_EVERY_S", 0.0)  # of every item by itself
+    monkeypatch.setattr(engine, "_SAID_BY_ALL", 1e9)
+    for item in (3, 6, 17):  # the first two in one list
+        (tmp_path / f"fuse-{item}").touch()
+    said = list(acknowledgements(Killing(tmp_path), range(64), Shape()))
+    assert sorted(number for number, _ in said) == list(range(64))
+    assert all(number == item for number, (item, _) in said)
+
+
+def test_what_is_never_acknowledged_is_no_quiet_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drivers, "shared", lambda *given: iter([[(0, "made"), (2, "made")], [(0, "made")]]))
+    with pytest.raises(OmniError, match=r"^1 of 3 pieces of work were lost on the way; run the same command again"):
+        list(acknowledgements(Keeping(), range(3), Shape()))
+
+
 @pytest.mark.parametrize(("deaths", "apart"), [(0, []), (1, [2]), (2, [2, 3, 4])])
 def test_after_a_second_death_every_item_left_is_made_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int, apart: list[int]
