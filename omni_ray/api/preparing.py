@@ -330,7 +330,7 @@ def _parameters(kind: type[Params], given: Mapping[str, Any]) -> Params:
 
 
 def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, *, is_alone: bool) -> Request:
-    from omni_ray.api.replacing import identities, refuse_replacement
+    from omni_ray.api.replacing import choice, identities, refuse_replacement
     from omni_ray.corpora.evaluation import TrainingFirst
     from omni_ray.corpora.many import locate_all
     from omni_ray.corpora.together import Together, together
@@ -372,7 +372,7 @@ def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, *, i
     corpus_store = store.corpus(corpus.modality, name)
     refuse_overlap(store, corpus.modality, name, found.tree.spec())
     if not want.reset:
-        refuse_replacement(corpus_store, store.root, sources, units)
+        refuse_replacement(corpus_store, store.root, sources, choice(want.options), units)
     job = Job(name, Together(found.reader), found.tree.spec(), kind, params, corpus_store.storage)
     place, of = found.tree.location, identities(store.root, sources)
     return Request(
@@ -386,6 +386,7 @@ def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, *, i
         of,
         drafts.held_from,
         found.measured(),
+        choice(want.options),
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from omni_ray.corpora.base import Options
 from omni_ray.errors import SourceError
 from omni_ray.pipeline.store import CorpusState, CorpusStore
 from omni_ray.pipeline.units import Unit
@@ -25,26 +26,64 @@ def _identity(root: Path, source: str) -> str:
     return path.relative_to(inside).as_posix() if path.is_relative_to(inside) else str(path)
 
 
-def refuse_replacement(store: CorpusStore, root: Path, sources: Sequence[str], units: Sequence[Unit]) -> None:
-    """Raise SourceError where ``units`` of other ``sources`` would take the place of what is committed.
+def choice(options: Options) -> dict[str, list[str]]:
+    """The options that choose among the records of a source, as they are noted with a corpus."""
+    chosen = {"--split": sorted(options.splits), "--language": sorted(options.languages)}
+    if options.evaluation == "drop":
+        chosen["--evaluation"] = [options.evaluation]
+    return {option: values for option, values in chosen.items() if values}
 
-    A source that grows, that is joined by others, or that was moved, replaces nothing.
+
+def refuse_replacement(
+    store: CorpusStore, root: Path, sources: Sequence[str], chosen: Mapping[str, Sequence[str]], units: Sequence[Unit]
+) -> None:
+    """Raise SourceError where ``units`` of other ``sources``, or other records of the same, as ``chosen``, would take the
+    place of what is committed.
+
+    A source that grows, that is joined by others, or that was moved, replaces nothing; nor does a wider choice.
     """
     state = store.state()
     if state is None:
         return
     before = _of_state(state, root)
     new = identities(root, sources)
-    if not before or set(before) <= set(new):
+    is_other = bool(before) and not set(before) <= set(new)
+    narrowed = _narrowed(state.chosen, chosen)
+    if not is_other and not narrowed:
         return
     committed = store.committed()
     if all(m.unit < len(units) and units[m.unit].fingerprint == m.fingerprint for m in committed.values()):
         return
+    if not is_other:
+        raise SourceError(
+            f"{store.name} was made with {_said(state.chosen, narrowed)}, and with {_said(chosen, narrowed)} records of it would "
+            "be left out: give the choice that it was made with, give this one a --name of its own, or start over with "
+            "--reset"
+        )
     raise SourceError(
         f"{store.name} was made of {', '.join(before)}, which {', '.join(new)} would replace: give them all "
         f"({' '.join(f'--source {each}' for each in (*before, *new))}), give this one a --name of its own, or start over "
         "with --reset"
     )
+
+
+def _narrowed(before: Mapping[str, Sequence[str]], now: Mapping[str, Sequence[str]]) -> str:
+    """The first option that may leave out records which were in; "" where none does."""
+    for option in ("--split", "--language", "--evaluation"):
+        old, new = set(before.get(option, ())), set(now.get(option, ()))
+        if option == "--evaluation":
+            is_wider = new <= old
+        elif option == "--language":
+            is_wider = not new or (bool(old) and old <= new)
+        else:  # without --split it is a corpus's own, which need not be all of them
+            is_wider = old == new or (bool(old) and old < new)
+        if not is_wider:
+            return option
+    return ""
+
+
+def _said(chosen: Mapping[str, Sequence[str]], option: str) -> str:
+    return " ".join(f"{option} {value}" for value in chosen.get(option, ())) or f"no {option}"
 
 
 def _of_state(state: CorpusState, root: Path) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ class Request:
         max_samples: how many samples are wanted, from the first; None for all.
         reset: start over.
         sources: what tells the sources from others.
+        chosen: the options that chose among its records.
         held_from, measured: of splits to measure on, as :class:`~omni_ray.pipeline.store.CorpusState` has them.
     """
 
@@ -46,6 +47,7 @@ class Request:
     sources: tuple[str, ...] = ()
     held_from: int | None = None
     measured: tuple[str, ...] = ()
+    chosen: dict[str, list[str]] = field(default_factory=dict)
     _prefixes: Iterator[int] = field(init=False)
     _fresh: dict[int, Manifest] = field(init=False)
 
@@ -131,6 +133,7 @@ class Request:
             files=self.files,
             sources=self.sources,
             held_from=self.held_from,
+            chosen=self.chosen,
             measured=self.measured,
         )
 

@@ -135,6 +135,7 @@ class CorpusState:
             another one is an earlier run's, written late. Empty where nobody noted them.
         files: the files of the source, read and not read; None where an earlier version prepared it.
         sources: what tells the sources from others; empty where an earlier version prepared it.
+        chosen: the options that chose among the records of the source, with their values.
         held_from: the number of the first unit that is held out from training: it and all later ones are splits to measure
             on. None where none is.
         measured: the splits to measure on that were found in the source.
@@ -156,6 +157,7 @@ class CorpusState:
     files: Files | None = None
     sources: tuple[str, ...] = ()
     held_from: int | None = None
+    chosen: dict[str, list[str]] = field(default_factory=dict)
     measured: tuple[str, ...] = ()
 
     def is_held(self, unit: int) -> bool:
