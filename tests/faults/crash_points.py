@@ -90,7 +90,23 @@ WAY = (
     _omni("clean --preset off", "clean", "--preset", "off"),
     Command("download", ("download",)),
     Command("a job of the specification", ("job", "text", *_BOOKS, "--max-samples", "9", "--combine", "-q")),
+    Command("run", ("omni-ray", "run", "{source}/recipe.json", "--root", "{out}/run", "-q"), in_project=False),
 )
+
+
+def _recipe(source: Path, export: Path) -> str:
+    """From a source to an export: what a recipe runs, short of what the other commands try."""
+    books = {"modality": "text", "dataset": "books", "source": str(source / "storm" / "books"), "max_samples": 9}
+    return json.dumps(
+        {
+            "prepare": [books],
+            "clean": {"preset": "default"},
+            "combine": {"holdout": 0.3},
+            "plan": {"config": ["thinker"]},
+            "report": None,
+            "export": {"hf": {"dir": str(export)}},
+        }
+    )
 
 
 @dataclass(frozen=True)
@@ -132,6 +148,7 @@ class Bench:
         (source / "storm").mkdir()
         for corpus in ("books", "librispeech"):
             shutil.move(source / corpus, source / "storm" / corpus)
+        (source / "recipe.json").write_text(_recipe(source, self._work / "out" / "run-hf"))
         return self
 
     def __exit__(
