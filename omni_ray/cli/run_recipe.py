@@ -13,7 +13,7 @@ import typer
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo
 from omni_ray.cli.steps import Step, steps
-from omni_ray.errors import DONE, FALLS_SHORT, WRONG_INPUT
+from omni_ray.errors import DONE, FALLS_SHORT, INTERRUPTED, WRONG_INPUT
 from omni_ray.pipeline.session import lasting
 from omni_ray.recipe import RecipeError, Value, digest, read_recipe, record
 from omni_ray.storage import local_folder
@@ -92,6 +92,8 @@ def _run(todo: list[Step], app: Any, *, json_: bool, quiet: bool) -> tuple[list[
                 code = app.main(words, prog_name="omni-ray", standalone_mode=False) or DONE
         else:
             code = app.main(words, prog_name="omni-ray", standalone_mode=False) or DONE
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt  # which typer has turned into its exit code
         if code not in (DONE, FALLS_SHORT):
             raise typer.Exit(code)
         if code:

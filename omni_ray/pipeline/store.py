@@ -38,6 +38,10 @@ _WRITTEN_IN = ("index", "plan")
 """Folders of working files that a killed run may have left half a file in."""
 
 
+class NotCommitted(OmniError):
+    """A unit that is needed is not committed."""
+
+
 @dataclass(frozen=True)
 class Written:
     """A committed file: its name, rows, size in bytes and SHA-256."""
@@ -355,7 +359,7 @@ class CorpusStore:
     def parts(self) -> Iterator[tuple[Manifest, int]]:
         """The shards that count, in canonical order, each with the number of its samples to take.
 
-        Raises OmniError where a needed unit is not committed.
+        Raises NotCommitted where a needed unit is not.
         """
         state = self.state()
         if state is None:
@@ -365,7 +369,7 @@ class CorpusStore:
             manifest = committed.get(unit)
             if manifest is None:
                 gone = f", or remove {self.storage.accounts.shown} if the corpus is not wanted any more"
-                raise OmniError(
+                raise NotCommitted(
                     f"{self.name}: unit {unit} of {state.required} is not committed; "
                     f"run the same `omni-ray prepare {self.modality}` again to finish it{'' if committed else gone}"
                 )

@@ -20,7 +20,7 @@ from typing import Any
 
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.corpus_folder import CorpusFolder, corpus_names
-from omni_ray.pipeline.store import MODALITIES, CorpusState, CorpusStore, Manifest, Store, Summary
+from omni_ray.pipeline.store import MODALITIES, CorpusState, CorpusStore, Manifest, NotCommitted, Store, Summary
 from omni_ray.quality.preset import RuleFile, Settings
 
 _FOLDER, _FILE = "cleaned", "cleaning.json"
@@ -66,7 +66,7 @@ class Cleaning:
 
     @cached_property
     def is_fresh(self) -> bool:
-        """Whether what is cleaned is what is committed. Raises OmniError where a needed unit is not committed."""
+        """Whether what is cleaned is what is committed. Raises NotCommitted where a needed unit of any corpus is not."""
         settings = self.settings
         if settings is None or self._saved.get("made_of") != self.made_of(settings):
             return False
@@ -175,7 +175,11 @@ class CleanedCorpus(CorpusStore):
     def summary(self) -> Summary:
         """The corpus in numbers: records as committed, samples and sums as cleaned."""
         total = self.prepared.summary()
-        if total.units_left or not self._cleaning.is_fresh:
+        try:
+            is_cleaned = self._cleaning.is_fresh
+        except NotCommitted:
+            is_cleaned = False
+        if not is_cleaned:
             return total
         cleaned: Counter[str] = Counter()
         units = self._units()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from omni_ray import api, interrupts
+from omni_ray.cli import commands
 from omni_ray.cli.commands import app
 from omni_ray.cli.steps import ORDER, options_of, steps
 from omni_ray.pipeline.session import ray_session
@@ -276,3 +279,18 @@ def test_the_recipe_of_the_page_is_right(tmp_path: Path) -> None:
     for name in ("enwiki-latest-pages-articles.xml.bz2", "talks-2023", "talks-2024"):
         (tmp_path / name).mkdir()
     assert len(lines_of(file)) == 8
+
+
+def test_an_interrupt_ends_the_whole_run_with_its_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*given: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(api, "combine", interrupted)
+    monkeypatch.setattr(
+        sys, "argv", ["omni-ray", "run", str(recipe(tmp_path, "combine:\n")), "--root", str(tmp_path), "-q"]
+    )
+    with pytest.raises(SystemExit) as ended:
+        commands.run(app)
+    assert (ended.value.code, capfd.readouterr().err) == (130, f"omni-ray: {interrupts.SENTENCE}\n")

@@ -182,6 +182,14 @@ def test_what_comes_new_makes_the_cleaned_shards_stale(root: Path) -> None:
     assert not (root / "data/shards/cleaned/text/a_corpus_before").exists()
 
 
+def test_status_shows_what_is_left_of_a_cleaned_corpus_and_of_those_beside_it(root: Path) -> None:
+    clean(root)
+    (root / "data/shards/accounts/text/web/part-00001.json").unlink()  # a run that makes it again was killed
+    books, web = api.status(root)
+    assert (books.units_left, web.units_left) == (0, 1)
+    assert books.samples == 3, "as long as cleaning is not whole, what was prepared"
+
+
 def test_a_limit_is_applied_before_cleaning(tmp_path: Path) -> None:
     rows = page(0, PROSE, OTHER, "The end of it.") + page(1, "What was said then.", "What is said now.", "And so on.")
     commit(tmp_path, "text", "web", [rows[:3], rows[3:]], limit=4)
