@@ -71,6 +71,8 @@ def agreed(corpus: Corpus, missing: Sequence[Download], folder: Path, agree: Agr
     """
     from omni_ray.sources.download import left, rate_of
 
+    if not missing:
+        return
     need, sentence = cost(missing, folder)
     sentence = f"{corpus.name}: to fetch: {sentence}"
     rate = rate_of(max(missing, key=lambda each: left(each, folder)).url) if need > _TRIED_FROM else 0.0

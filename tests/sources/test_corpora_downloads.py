@@ -21,7 +21,7 @@ from omni_ray.cli.consent import consent
 from omni_ray.corpora.base import Corpus, Download, Options
 from omni_ray.corpora.locate import Found, downloads_folder, locate
 from omni_ray.corpora.registry import all_corpora
-from omni_ray.corpora.wanted import wanted
+from omni_ray.corpora.wanted import agreed, wanted
 from omni_ray.errors import OmniError, SourceError
 
 CORPORA = {corpus.name: corpus for corpus in all_corpora() if corpus.downloads}
@@ -220,6 +220,12 @@ def test_a_disk_without_room_is_said_before_anything_is_fetched(
     monkeypatch.setattr("shutil.disk_usage", lambda place: type("Usage", (), {"free": 10}))
     with pytest.raises(OmniError, match="too little"):
         find(corpus, tmp_path)
+
+
+def test_what_is_there_already_is_neither_said_nor_asked_about(tmp_path: Path) -> None:
+    said: list[str] = []
+    agreed(CORPORA["librispeech"], [], tmp_path, lambda sentence, size: False, said.append)
+    assert not said
 
 
 def test_without_a_terminal_nobody_is_asked() -> None:
