@@ -131,8 +131,16 @@ def _tables(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Options
     from omni_ray.sources.nameless import content_of
 
     texts: list[str] = []
+    saved: dict[str, frozenset[str] | None] = {}
     for name in names_once(tree):
         kind = table_format(name)
+        folder, _, base = name.rpartition("/")
+        if base.endswith(".arrow"):
+            if folder not in saved:
+                saved[folder] = _saved_in(tree, folder)
+            if (there := saved[folder]) is not None and base not in there:
+                tree.set_aside(name, "unlisted")
+                continue
         if kind is not None:
             yield name, kind
         elif name.lower().endswith(".txt") and len(texts) <= _MOST_TEXTS:
@@ -141,6 +149,27 @@ def _tables(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Options
             yield name, "lines"
     if len(texts) <= _MOST_TEXTS and {"audio", "image"} & set(columns):
         yield from ((name, "delimited") for name in texts if tree.size(name) and _is_list(tree, name, columns, options))
+
+
+def _saved_in(tree: Tree, folder: str) -> frozenset[str] | None:
+    """The files of a dataset that ``datasets`` saved in a folder (``save_to_disk``); None where there is none.
+
+    Raises:
+        SourceError: one of them is not there.
+    """
+    import json
+
+    state = f"{folder}/state.json".removeprefix("/")
+    if not tree.exists(state):
+        return None
+    try:
+        listed = [str(each["filename"]) for each in json.loads(tree.read(state))["_data_files"]]
+    except (ValueError, KeyError, TypeError):
+        return None
+    for each in listed:
+        if not tree.exists(name := f"{folder}/{each}".removeprefix("/")):
+            raise SourceError(f"{name}: not there, and {state} names it; copy the dataset once more")
+    return frozenset(listed)
 
 
 def _is_list(tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: Options) -> bool:
