@@ -84,7 +84,7 @@ def test_names_are_synced_once_for_several_files_where_the_caller_says_so(
 
 def test_removed_units_do_not_come_back_beside_new_manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = Store(tmp_path).corpus("text", "books")
-    corpus.storage.write("part-00000.parquet", b"rows of another run")
+    corpus.storage.write("part-00000.parquet", bytes(19))
     done: list[str] = []
     monkeypatch.setattr(corpus.storage, "delete", lambda name: done.append(name))
     monkeypatch.setattr(corpus.storage, "sync_names", lambda: done.append("synced"))
