@@ -101,7 +101,7 @@ class Cleaning:
         """Remove every cleaned shard, and the settings: later steps read the committed shards again."""
         self.storage.delete(_FILE)
         self.remove_others(())
-        self.storage.remove_if_empty()
+        CorpusFolder(self.store.storage, (_FOLDER, self.modality)).remove_if_empty()
         self.store.storage.child(_FOLDER).remove_if_empty()
         for name in ("_saved", "is_fresh"):
             self.__dict__.pop(name, None)

@@ -211,6 +211,9 @@ def test_off_takes_it_back(root: Path) -> None:
     assert clean(root, preset="off")
     assert tree(root) == before and not (root / "data/shards/cleaned").exists()
     assert not clean(root, preset="off")
+    (root / "data/shards/accounts/cleaned/text").mkdir(parents=True)  # which a kill may leave
+    clean(root, preset="off")
+    assert not (root / "data/shards/accounts/cleaned").exists()
 
 
 def test_foreign_files_survive(root: Path) -> None:
