@@ -25,8 +25,10 @@ from omni_ray.materialize import assembly, pieces, shuffle
 from omni_ray.materialize.combine import combine
 from omni_ray.materialize.placing import Bucket
 from omni_ray.modalities.registry import modality
+from omni_ray.pipeline.corpus_state import CorpusState
+from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.stages import write_shard
-from omni_ray.pipeline.store import CorpusState, Manifest, Store
+from omni_ray.pipeline.store import Store
 from omni_ray.quality import duplicates, slices
 from omni_ray.quality.duplicates import find_duplicates
 from omni_ray.quality.found import Shard

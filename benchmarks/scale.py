@@ -94,7 +94,8 @@ def keep_books(count: int) -> dict[str, float]:
     """What ``count`` units cost the driver, in this process: no unit is made, but a tenth of them to see scheduling."""
     from omni_ray.corpora.base import UnitDraft
     from omni_ray.pipeline.corpus_folder import CorpusFolder
-    from omni_ray.pipeline.store import CorpusStore, Manifest, Written, part_name
+    from omni_ray.pipeline.manifest import Manifest, Written, part_name
+    from omni_ray.pipeline.store import CorpusStore
     from omni_ray.pipeline.units import number_units
     from omni_ray.sources import open_tree
     from omni_ray.storage import Storage

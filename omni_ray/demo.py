@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from omni_ray import api
 from omni_ray.errors import OmniError
 from omni_ray.media_names import flat_name
+from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.pipeline.progress import Reporter
-from omni_ray.pipeline.store import MODALITIES, Summary
+from omni_ray.pipeline.store import MODALITIES
 from omni_ray.storage import TEMPORARY, remove_temporaries, write_atomic
 from omni_ray.visible import visible
 

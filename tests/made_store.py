@@ -16,7 +16,9 @@ import soundfile
 from PIL import Image
 
 from omni_ray.modalities.registry import modality as modality_of
-from omni_ray.pipeline.store import CorpusState, CorpusStore, Cut, Manifest, Store, Written
+from omni_ray.pipeline.corpus_state import CorpusState, Cut
+from omni_ray.pipeline.manifest import Manifest, Written
+from omni_ray.pipeline.store import CorpusStore, Store
 
 Row = Mapping[str, Any]
 

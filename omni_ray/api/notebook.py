@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from omni_ray.pipeline.store import Summary
+from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.visible import visible
 
 _HEADER = ("corpus", "in", "kept", "quarantined", "beyond limit", "removed", "samples")

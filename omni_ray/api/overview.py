@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from omni_ray.pipeline.store import Store, Summary
+from omni_ray.pipeline.corpus_state import Summary
+from omni_ray.pipeline.store import Store
 from omni_ray.quality.cleaned import CleanedCorpus, training_corpora
 
 

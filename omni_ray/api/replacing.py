@@ -7,7 +7,8 @@ from pathlib import Path
 
 from omni_ray.corpora.base import Options
 from omni_ray.errors import SourceError
-from omni_ray.pipeline.store import CorpusState, CorpusStore
+from omni_ray.pipeline.corpus_state import CorpusState
+from omni_ray.pipeline.store import CorpusStore
 from omni_ray.pipeline.units import Unit
 from omni_ray.sources.huggingface import looks_like_hub_id
 from omni_ray.sources.remote import is_remote

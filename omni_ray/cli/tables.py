@@ -9,7 +9,7 @@ from omni_ray.visible import visible
 
 if TYPE_CHECKING:
     from omni_ray.materialize.record import Combined
-    from omni_ray.pipeline.store import Summary
+    from omni_ray.pipeline.corpus_state import Summary
 
 
 def render(header: Sequence[str], rows: Sequence[Sequence[object]], *, left: int = 1) -> str:

@@ -8,8 +8,9 @@ from functools import cached_property
 
 from omni_ray.errors import OmniError
 from omni_ray.export.names import file_safe
+from omni_ray.pipeline.corpus_state import CorpusState, Summary
 from omni_ray.pipeline.parts import Part, training_parts
-from omni_ray.pipeline.store import MODALITIES, CorpusState, CorpusStore, Store, Summary
+from omni_ray.pipeline.store import MODALITIES, CorpusStore, Store
 from omni_ray.quality.cleaned import training_corpora
 
 

@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from omni_ray.errors import OmniError
 from omni_ray.modalities.registry import modality as modality_of
+from omni_ray.pipeline.manifest import Written
 from omni_ray.pipeline.parts import Part, read_rows
-from omni_ray.pipeline.store import Written
 from omni_ray.pipeline.whole import is_whole
 from omni_ray.quality.hold_out import held_out_rows
 from omni_ray.storage import atomic_writer

@@ -22,7 +22,7 @@ from omni_ray.materialize.formats import FORMATS, FlatFile, Format
 from omni_ray.materialize.fragments import HELD, KEY, bytes_by_range, end_to_end, sorted_by_key, write_fragment
 from omni_ray.materialize.options import Packing
 from omni_ray.modalities.registry import modality as modality_of
-from omni_ray.pipeline.store import Manifest
+from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.whole import check_whole, opened
 from omni_ray.quality.documents import document_starts
 from omni_ray.quality.hold_out import held_out_rows

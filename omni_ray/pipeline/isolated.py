@@ -20,8 +20,8 @@ from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from omni_ray.errors import FALLS_SHORT, OmniError
+from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.stages import ROWS_AT_ONCE, Job, LeftOut, Making, read_unit
-from omni_ray.pipeline.store import Manifest
 from omni_ray.pipeline.units import Unit
 
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from omni_ray.modalities.registry import modality as modality_of
-from omni_ray.pipeline.store import CorpusStore, Manifest
+from omni_ray.pipeline.manifest import Manifest
+from omni_ray.pipeline.store import CorpusStore
 from omni_ray.pipeline.whole import opened
 from omni_ray.storage import Storage
 

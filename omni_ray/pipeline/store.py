@@ -10,12 +10,8 @@ read from here, never from the source.
 from __future__ import annotations
 
 import hashlib
-import json
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,228 +19,20 @@ from typing import Any
 from omni_ray.errors import OmniError
 from omni_ray.fence import FOLDER, Fence
 from omni_ray.pipeline.corpus_folder import CorpusFolder, corpus_names
+from omni_ray.pipeline.corpus_state import CORPUS_FILE, CorpusState, Summary, add_unit
 from omni_ray.pipeline.lease import claim, lease, new_run
+from omni_ray.pipeline.manifest import Manifest, Written, part_name, parts_of
 from omni_ray.pipeline.strangers import refuse_strangers
-from omni_ray.reasons import is_fault
 from omni_ray.storage import Storage, local_folder, remove_temporaries
 from omni_ray.unread import Files
 
-FORMAT = 1
 MODALITIES = ("text", "audio", "images", "ocr")
-CORPUS_FILE = "corpus.json"
-FINGERPRINT = 16
-"""How many signs of a unit's fingerprint ``corpus.json`` repeats: enough to tell it from every other."""
 _WRITTEN_IN = ("index", "plan")
 """Folders of working files that a killed run may have left half a file in."""
 
 
 class NotCommitted(OmniError):
     """A unit that is needed is not committed."""
-
-
-@dataclass(frozen=True)
-class Written:
-    """A committed file: its name, rows, size in bytes and SHA-256."""
-
-    file: str
-    rows: int
-    bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What one shard holds and how it came to be.
-
-    Attributes:
-        unit: the unit's number in canonical order; it decides the file's name.
-        fingerprint: digest of the unit's inputs, parameters and code version; another digest makes it stale.
-        shard: the Parquet file of samples.
-        quarantine: the Parquet file of quarantined records, or None where there are none.
-        samples: training examples in the shard (its rows, but for images: their captions).
-        records: input records by outcome: ``in`` = ``kept`` + ``quarantined``.
-        reasons: quarantined records by reason code.
-        stats: additive sums the modality reports (seconds of audio, say).
-    """
-
-    unit: int
-    fingerprint: str
-    shard: Written
-    quarantine: Written | None
-    samples: int
-    records: Mapping[str, int]
-    reasons: Mapping[str, int]
-    stats: Mapping[str, float] = field(default_factory=dict)
-
-    def as_json(self) -> bytes:
-        """The manifest file's bytes; deterministic."""
-        files = {"shard": vars(self.shard), "quarantine": vars(self.quarantine) if self.quarantine else None}
-        value = {"format": FORMAT, **vars(self), **files}  # asdict copies, which takes longer than all the rest
-        return json.dumps({**value, "digest": _digest(value)}, sort_keys=True, indent=1).encode() + b"\n"
-
-    @classmethod
-    def from_json(cls, data: bytes) -> Manifest:
-        """Raises ValueError, KeyError or TypeError where ``data`` is not a manifest of this format, as it was written."""
-        value = json.loads(data)
-        if (digest := value.pop("digest", None)) is not None and digest != _digest(value):
-            raise ValueError("not as it was written")
-        if value.pop("format") != FORMAT:
-            raise ValueError("another format")
-        value["shard"] = Written(**value["shard"])
-        value["quarantine"] = Written(**value["quarantine"]) if value["quarantine"] else None
-        return cls(**value)
-
-
-def _digest(value: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-
-
-_PART = re.compile(r"part-(\d{5,})(\.quarantine)?\.(parquet|json)")
-
-
-def part_name(unit: int) -> str:
-    """The name, without ending, of the files of unit ``unit``."""
-    return f"part-{unit:05d}"
-
-
-@dataclass
-class Cut:
-    """Where ``max_samples`` ends a corpus: the first ``samples`` of unit ``unit`` are the last ones taken.
-
-    ``records`` counts the input records that those samples stand for.
-    """
-
-    unit: int
-    samples: int
-    records: int
-
-
-@dataclass
-class CorpusState:
-    """What ``corpus.json`` holds: the outcome of the last ``prepare`` of this corpus.
-
-    Attributes:
-        corpus: the corpus's kind, as in ``omni-ray list``.
-        name: the name its shards and files carry; the kind unless the user gave another.
-        modality: text, audio, images or ocr.
-        source: where the bytes came from, as the user wrote it.
-        params: the modality's parameters.
-        max_samples: the limit, or None.
-        units: units the corpus has in all.
-        required: units, from the first, that the limit needs; they are what later steps read.
-        unread_records: input records in the units that were not needed, or None where nobody has counted them.
-        cut: where the limit falls, or None where it does not.
-        licence, homepage: for reports.
-        fingerprints: the first :data:`FINGERPRINT` signs of the required units' fingerprints, joined: a manifest of
-            another one is an earlier run's, written late. Empty where nobody noted them.
-        files: the files of the source, read and not read; None where an earlier version prepared it.
-        sources: what tells the sources from others; empty where an earlier version prepared it.
-        chosen: the options that chose among the records of the source, with their values.
-        held_from: the number of the first unit that is held out from training: it and all later ones are splits to measure
-            on. None where none is.
-        measured: the splits to measure on that were found in the source.
-    """
-
-    corpus: str
-    name: str
-    modality: str
-    source: str
-    params: dict[str, Any]
-    max_samples: int | None
-    units: int
-    required: int
-    unread_records: int | None
-    cut: Cut | None
-    licence: str
-    homepage: str
-    fingerprints: str = ""
-    files: Files | None = None
-    sources: tuple[str, ...] = ()
-    held_from: int | None = None
-    chosen: dict[str, list[str]] = field(default_factory=dict)
-    measured: tuple[str, ...] = ()
-
-    def is_held(self, unit: int) -> bool:
-        """Whether a unit is held out from training."""
-        return self.held_from is not None and unit >= self.held_from
-
-    def wants(self, manifest: Manifest) -> bool:
-        """Whether a manifest is of what the last ``prepare`` asked for; of units that it does not need, any is."""
-        noted = self.fingerprints[manifest.unit * FINGERPRINT :][:FINGERPRINT]
-        return manifest.fingerprint.startswith(noted)
-
-    def as_json(self) -> bytes:
-        """The file's bytes; deterministic."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True, indent=1).encode() + b"\n"
-
-    @classmethod
-    def from_json(cls, data: bytes) -> CorpusState:
-        """Raises ValueError, KeyError or TypeError where ``data`` is not of this format."""
-        value = json.loads(data)
-        if value.pop("format") != FORMAT:
-            raise ValueError("another format")
-        value["cut"] = Cut(**value["cut"]) if value["cut"] else None
-        value["sources"] = tuple(value.get("sources", ()))
-        value["measured"] = tuple(value.get("measured", ()))
-        value["files"] = Files.from_dict(value["files"]) if value.get("files") else None
-        return cls(**value)
-
-
-@dataclass
-class Summary:
-    """A corpus in numbers. ``records_in == kept + quarantined + beyond``, always.
-
-    Attributes:
-        units_left: units that are needed but not committed (an interrupted run).
-        unread_units: units nobody read because the limit was reached, and nobody has counted; their records are
-            in none of the sums.
-        samples: training examples that materialize will write.
-        faults: the part of ``quarantined`` that should have been usable (``Reason.fault``).
-        files: the files of the source, read and not read.
-    """
-
-    name: str
-    modality: str
-    records_in: int = 0
-    kept: int = 0
-    quarantined: int = 0
-    beyond: int = 0
-    samples: int = 0
-    faults: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    stats: Counter[str] = field(default_factory=Counter)
-    units_done: int = 0
-    units_left: int = 0
-    unread_units: int = 0
-    bytes: int = 0
-    files: Files = field(default_factory=Files)
-
-    @property
-    def removed(self) -> dict[str, int]:
-        """Samples that cleaning removed, by reason; they are not among ``samples``."""
-        return self._sums("removed.")
-
-    @property
-    def mended(self) -> dict[str, int]:
-        """Samples that cleaning changed, by what it did."""
-        return self._sums("mended.")
-
-    def _sums(self, prefix: str) -> dict[str, int]:
-        return {
-            key.removeprefix(prefix): int(count)
-            for key, count in sorted(self.stats.items())
-            if key.startswith(prefix) and count
-        }
-
-    @property
-    def fault_share(self) -> float:
-        """Faults as a share of the records that were looked at."""
-        looked_at = self.kept + self.quarantined
-        return self.faults / looked_at if looked_at else 0.0
-
-    def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
-        return {**asdict(self), "reasons": dict(self.reasons), "stats": dict(self.stats)}
 
 
 class CorpusStore:
@@ -307,7 +95,7 @@ class CorpusStore:
         return {unit: manifest for unit, manifest in found.items() if state is None or state.wants(manifest)}
 
     def _committed(self, files: Mapping[str, int]) -> dict[int, Manifest]:
-        units = [unit for unit, ending in _parts(files) if ending == "json"]
+        units = [unit for unit, ending in parts_of(files) if ending == "json"]
         new = [unit for unit in units if self._read.get(unit, (-1,))[0] not in (None, files[f"{part_name(unit)}.json"])]
         for _ in self.storage.map(self.manifest, new):
             pass
@@ -338,14 +126,14 @@ class CorpusStore:
             # What nobody reads before a person does is small enough to be looked at here.
             if manifest.quarantine is not None and self.is_damaged(manifest.quarantine):
                 del fresh[unit]
-        stale = {unit for unit, _ in _parts(files)} - fresh.keys()
+        stale = {unit for unit, _ in parts_of(files)} - fresh.keys()
         refuse_strangers(self.storage, self.modality, files, stale)
         self._remove_units(stale)
         return fresh
 
     def _own_files(self) -> dict[str, int]:
         """All files, each in its folder. Raises OmniError where one is called like ours, and is not."""
-        misplaced = {unit for unit, _ in _parts(self.storage.misplaced())}
+        misplaced = {unit for unit, _ in parts_of(self.storage.misplaced())}
         refuse_strangers(self.storage, self.modality, self.storage.files() if misplaced else {}, misplaced)
         self.storage.part_accounts()
         return self.storage.files()
@@ -397,7 +185,7 @@ class CorpusStore:
                 continue
             total.units_done += 1
             total.bytes += manifest.shard.bytes
-            _add(total, manifest, state.cut)
+            add_unit(total, manifest, state.cut)
         if state.unread_records is not None:
             total.records_in += state.unread_records
             total.beyond += state.unread_records
@@ -434,38 +222,11 @@ class CorpusStore:
         """Remove everything the manifests list, and nothing else. Raises OmniError as :meth:`settle` does."""
         # Also a shard whose manifest was never written, because the writer was killed between the two.
         files = self._own_files()
-        units = {unit for unit, _ in _parts(files)}
+        units = {unit for unit, _ in parts_of(files)}
         refuse_strangers(self.storage, self.modality, files, units)
         self._remove_units(units)
         self.storage.delete(CORPUS_FILE)
         self.storage.remove_if_empty()
-
-
-def _parts(files: Iterable[str]) -> list[tuple[int, str]]:
-    """Unit and ending of the files that prepare names, in order; whatever else is there is somebody else's."""
-    found = [_PART.fullmatch(name) for name in sorted(files)]
-    return [(int(match[1]), match[3]) for match in found if match and part_name(int(match[1])) in match[0]]
-
-
-def _add(total: Summary, manifest: Manifest, cut: Cut | None) -> None:
-    records = manifest.records
-    total.records_in += records["in"]
-    if cut is not None and manifest.unit > cut.unit:
-        total.beyond += records["in"]
-        return
-    is_cut = cut is not None and manifest.unit == cut.unit
-    kept = cut.records if cut is not None and is_cut else records["kept"]
-    total.kept += kept
-    total.beyond += records["kept"] - kept
-    total.samples += cut.samples if cut is not None and is_cut else manifest.samples
-    total.quarantined += records["quarantined"]
-    total.reasons.update(manifest.reasons)
-    total.faults += sum(count for code, count in manifest.reasons.items() if is_fault(code))
-    # Of the unit that the limit cuts, sums are known of all of it: as much of them counts as of its samples.
-    share = cut.samples / manifest.samples if cut is not None and is_cut and manifest.samples else 1.0
-    for key, value in manifest.stats.items():
-        part = value * share
-        total.stats[key] += int(part) if isinstance(value, int) else part  # type: ignore[assignment]
 
 
 class Store:

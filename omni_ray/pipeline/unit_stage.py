@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from omni_ray.pipeline.engine import Stage
 from omni_ray.pipeline.isolated import make_apart
+from omni_ray.pipeline.manifest import Manifest, part_name
 from omni_ray.pipeline.stages import Batch, Job, Making, make_unit, read_unit
-from omni_ray.pipeline.store import Manifest, part_name
 from omni_ray.pipeline.units import Unit
 
 Place = tuple[int, Unit]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.store import Written, part_name
+from omni_ray.pipeline.manifest import Written, part_name
 from omni_ray.storage import Storage
 
 _BLOCK = 4 << 20

@@ -20,7 +20,9 @@ from typing import Any
 
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.corpus_folder import CorpusFolder, corpus_names
-from omni_ray.pipeline.store import MODALITIES, CorpusState, CorpusStore, Manifest, NotCommitted, Store, Summary
+from omni_ray.pipeline.corpus_state import CorpusState, Summary
+from omni_ray.pipeline.manifest import Manifest
+from omni_ray.pipeline.store import MODALITIES, CorpusStore, NotCommitted, Store
 from omni_ray.quality.preset import RuleFile, Settings
 
 _FOLDER, _FILE = "cleaned", "cleaning.json"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from omni_ray.pipeline.store import Summary
+from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.quality.reasons import QUALITY_REASONS
 from omni_ray.reasons import REASONS
 from omni_ray.report.histogram import Histogram

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import OmniError
+from omni_ray.pipeline.corpus_state import CorpusState, Summary
 from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.pipeline.parts import training_parts
-from omni_ray.pipeline.store import MODALITIES, CorpusState, CorpusStore, Store, Summary
+from omni_ray.pipeline.store import MODALITIES, CorpusStore, Store
 from omni_ray.quality.cleaned import CleanedCorpus, training_corpora
 from omni_ray.report.count import Counted, Shard, count
 from omni_ray.report.samples import samples_of

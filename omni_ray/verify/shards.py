@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.store import CORPUS_FILE, CorpusState, CorpusStore, Manifest, Store, part_name
+from omni_ray.pipeline.corpus_state import CORPUS_FILE, CorpusState
+from omni_ray.pipeline.manifest import Manifest, part_name
+from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.quality.cleaned import CleanedCorpus, Cleaning
 from omni_ray.storage import Storage
 from omni_ray.verify.pieces import FileCheck, Part, Piece

@@ -18,8 +18,9 @@ import soundfile
 from PIL import Image
 
 from omni_ray import api
+from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.pipeline.session import ray_session
-from omni_ray.pipeline.store import MODALITIES, Summary
+from omni_ray.pipeline.store import MODALITIES
 from omni_ray.training.plan import plan
 from omni_ray.verify import verify
 

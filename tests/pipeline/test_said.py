@@ -9,7 +9,7 @@ import pytest
 
 from omni_ray.api.cleaning import CleanReport
 from omni_ray.cli.verify import _print_report
-from omni_ray.pipeline.store import Summary
+from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.verify.report import FileReport, Notes, VerifyReport
 from tests.made_store import audio_row, commit
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_ray.pipeline.store import Summary
+from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.report.charts import WIDTH, flow, histogram_svg, ticks
 from omni_ray.report.histogram import Histogram, linear, logarithmic
 

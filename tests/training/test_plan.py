@@ -18,7 +18,9 @@ import soundfile
 from made_project import WORDS, make_project, write_csv
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.store import CorpusState, Cut, Manifest, Store, Written
+from omni_ray.pipeline.corpus_state import CorpusState, Cut
+from omni_ray.pipeline.manifest import Manifest, Written
+from omni_ray.pipeline.store import Store
 from omni_ray.training.configs import NAMES, default, dump
 from omni_ray.training.counts import Outcome, Unit, count
 from omni_ray.training.estimate import EFFECTIVE_BATCH

@@ -14,8 +14,10 @@ from typer.testing import CliRunner
 
 from omni_ray.cli.commands import app
 from omni_ray.errors import OmniError
+from omni_ray.pipeline.corpus_state import CorpusState
+from omni_ray.pipeline.manifest import Manifest, Written
 from omni_ray.pipeline.session import ray_session
-from omni_ray.pipeline.store import CorpusState, Manifest, Store, Written
+from omni_ray.pipeline.store import Store
 from omni_ray.verify import CHECKS, VerifyReport, verify
 from omni_ray.verify import clips as clips_module
 from omni_ray.verify.checks import KINDS, SEVERITIES
