@@ -16,7 +16,7 @@ _LIST = re.compile(r"dataset(?:_\w+)?\.json", re.IGNORECASE)
 
 
 class Karpathy(Corpus):
-    """Pictures in the list's order; ``--splits train,restval`` takes those of its splits."""
+    """Pictures in the list's order; ``--split train --split restval`` takes those of its splits."""
 
     name = "karpathy"
     modality = "images"
