@@ -240,10 +240,16 @@ class Storage:
         if self.is_local:
             assert self.local_root is not None
             try:
-                with os.scandir(self.local_root) as entries:
-                    return {e.name: e.stat().st_size for e in entries if e.is_file() and not e.name.startswith(".")}
+                entries = list(os.scandir(self.local_root))
             except (FileNotFoundError, NotADirectoryError):
                 return {}
+            found = {}
+            for entry in entries:
+                # What another process removes while it is looked at is not there; the rest still is.
+                with suppress(FileNotFoundError):
+                    if entry.is_file() and not entry.name.startswith("."):
+                        found[entry.name] = entry.stat().st_size
+            return found
         return {info.base_name: info.size for info in self._listed() if info.is_file}
 
     def times(self) -> dict[str, float]:

@@ -106,7 +106,7 @@ def read_unit(
     try:
         tree: Tree = open_spec(job.tree)
         found = islice(iter(job.corpus.read(tree, json.loads(unit.payload))), items)
-        yield from _batches(_told(found, tell) if tell else found, job.modality.raw_schema, rows_at_once)
+        yield from batches(_told(found, tell) if tell else found, job.modality.raw_schema, rows_at_once)
         if tree.stamp(unit.inputs) != unit.stamp:
             raise SourceError(
                 f"{job.name}: files of unit {unit.index} changed or vanished while it was read; "
@@ -133,9 +133,10 @@ def _told(items: Iterator[Any], tell: Callable[[int], None]) -> Iterator[Any]:
         number += 1
 
 
-def _batches(
+def batches(
     items: Iterable[dict[str, Any] | Rejected | pa.Table], columns: pa.Schema, rows_at_once: int
 ) -> Iterator[Batch]:
+    """What a corpus yields, some rows at a time: ``rows_at_once``, or 64 MiB of media; what it rejected comes last."""
     rows: list[dict[str, Any]] = []
     held = 0
     rejected: list[Rejected] = []

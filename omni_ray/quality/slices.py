@@ -138,10 +138,13 @@ def merged(storage: Storage, names: list[str], slices: int, run: Runner) -> list
 def _merge(storage: Storage, slices: int, names: list[str]) -> str:
     """Put files together under a name that follows from the first one's."""
     target = f"{names[0]}+{len(names)}"
-    files = storage.files()
-    if target in files and names[0] not in files:  # a task that is tried again, after its end got lost
+    folder = storage.local_root
+    assert folder is not None
+    if (folder / target).exists() and not all((folder / name).exists() for name in names):
+        for name in names:  # a task that is tried again, after its end got lost
+            storage.delete(name)
         return target
-    size = sum(files[name] for name in names)
+    size = sum((folder / name).stat().st_size for name in names)
     step = max(1, slices * _CHUNK_BYTES // max(size, 1))
     with storage.open(names[0]) as file:
         keys = pa.ipc.open_file(file).schema.names

@@ -164,3 +164,19 @@ def test_two_writers_of_one_file_leave_one_of_them_whole(tmp_path: Path) -> None
         thread.join()
     assert storage.read("part") in contents
     assert list(storage.files()) == ["part"]
+
+
+def test_a_file_that_goes_while_a_folder_is_listed_takes_no_other_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_bytes(b"x")
+    scan = os.scandir
+
+    def while_b_goes(path: Path) -> list[os.DirEntry[str]]:
+        entries = list(scan(path))
+        (tmp_path / "b").unlink()
+        return entries
+
+    monkeypatch.setattr("omni_ray.storage.os.scandir", while_b_goes)
+    assert Storage(tmp_path).files() == {"a": 1, "c": 1}

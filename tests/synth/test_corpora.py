@@ -13,7 +13,7 @@ from omni_ray.corpora.locate import locate
 from omni_ray.corpora.registry import select
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.modalities.registry import modality
-from omni_ray.pipeline.stages import _batches
+from omni_ray.pipeline.stages import batches
 from omni_ray.sources import open_tree
 from omni_ray.synth.clips import make_clip
 from omni_ray.synth.sentences import make_text
@@ -33,7 +33,9 @@ def _raw(kind: str, source: Path, scale: float = 1.0) -> list[dict[str, Any]]:
     rows = []
     for draft in found.drafts:
         items = corpus.read(found.tree, json.loads(json.dumps(draft.payload)))
-        tables = [table for table, rejected in _batches(items, schema) if table is not None and not rejected]
+        made = list(batches(items, schema, 64))
+        assert not any(batch.rejected for batch in made)
+        tables = [batch.rows for batch in made if batch.rows is not None]
         rows += [row for table in tables for row in table.to_pylist()]
         assert draft.records == draft.samples == sum(table.num_rows for table in tables)
     return rows

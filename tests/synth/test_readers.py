@@ -12,7 +12,7 @@ from omni_ray.corpora.base import Options, Rejected
 from omni_ray.corpora.locate import locate
 from omni_ray.corpora.registry import select
 from omni_ray.modalities.registry import modality
-from omni_ray.pipeline.stages import _batches
+from omni_ray.pipeline.stages import batches
 from omni_ray.synth.native import Expected
 
 _FOLDERS = [
@@ -37,8 +37,9 @@ def test_every_record_becomes_what_was_foretold(
 
     for draft in found.drafts:
         payload = json.loads(json.dumps(draft.payload))
-        for rows, rejected in _batches(found.reader.read(found.tree, payload), kind.raw_schema):
-            count(rejected)
+        for batch in batches(found.reader.read(found.tree, payload), kind.raw_schema, 64):
+            rows = batch.rows
+            count(batch.rejected)
             if rows is not None and rows.num_rows:
                 result = kind.transform(rows, corpus.name, kind.params_type())
                 kept += sum(kind.records_per_row(result.kept))
