@@ -231,6 +231,7 @@ def _session(
 
             with _unsaid():
                 connection.wait()
+                _take_sigterm_back()
                 _silence_ray_data()
                 with _hurried() if is_remote(connection.address) else _on_machine(connection):
                     yield
@@ -374,6 +375,13 @@ def terminate_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _take_sigterm_back() -> None:
+    """Ray, as it came up, put a handler before ours that writes on standard error where the signal came in."""
+    handler = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is threading.main_thread() and callable(handler):
+        signal.signal(signal.SIGTERM, handler)
 
 
 def end_orphans() -> int:
