@@ -199,3 +199,12 @@ class Corpus(ABC):
         Asked for files that no draft names. "" where the layout has nothing to say: its ending then tells.
         """
         return ""
+
+
+class Wrapped(Corpus):
+    """A corpus that is read in another way: called as the one within, and as old."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self.corpus = corpus
+        self.__dict__.update({k: getattr(corpus, k) for k in ("name", "modality", "title", "licence", "homepage")})
+        self.version = corpus.version  # type: ignore[misc]

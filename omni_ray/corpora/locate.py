@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft, Wrapped
 from omni_ray.corpora.evaluation import DROP, TRAIN, splits_in
 from omni_ray.corpora.wanted import Agree, agreed, wanted
 from omni_ray.errors import OmniError, SourceError
@@ -282,13 +282,8 @@ def _wrong_layout(corpus: Corpus, tree: Tree) -> Found:
     raise SourceError(f"{corpus.name}: {tree.location} does not hold it; looked for {corpus.layout}{what}")
 
 
-class AsTable(Corpus):
+class AsTable(Wrapped):
     """A corpus whose records are the rows of a table (Parquet, JSONL, CSV, Hugging Face), columns named by role."""
-
-    def __init__(self, corpus: Corpus) -> None:
-        self.corpus = corpus
-        self.__dict__.update({k: getattr(corpus, k) for k in ("name", "modality", "title", "licence", "homepage")})
-        self.version = corpus.version  # type: ignore[misc]
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         from omni_ray.corpora.table_repeats import set_repeats_aside

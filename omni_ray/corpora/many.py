@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft, Wrapped
 from omni_ray.corpora.locate import Found, downloads_folder, locate
 from omni_ray.corpora.wanted import Agree
 from omni_ray.errors import SourceError
@@ -120,14 +120,12 @@ def _all_drafts(found: Sequence[Found], labels: Sequence[str]) -> Iterator[UnitD
             yield replace(draft, payload={**draft.payload, _SOURCE: [number, label]}, inputs=inputs, reads=reads)
 
 
-class ManyReaders(Corpus):
+class ManyReaders(Wrapped):
     """Reads each unit as its source is read; ids and media of all sources but the first get the source's label."""
 
     def __init__(self, readers: Sequence[Corpus]) -> None:
+        super().__init__(readers[0])
         self.readers = tuple(readers)
-        first = readers[0]
-        self.__dict__.update({k: getattr(first, k) for k in ("name", "modality", "title", "licence", "homepage")})
-        self.version = first.version  # type: ignore[misc]
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         raise NotImplementedError("each source is indexed by itself")

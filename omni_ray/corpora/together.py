@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Options, Rejected, UnitDraft, Wrapped
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,13 +17,8 @@ _UNIT_BYTES, _UNIT_PARTS = 4 << 20, 1024
 _PARTS = "together"
 
 
-class Together(Corpus):
+class Together(Wrapped):
     """A corpus whose units may be several of its own, one after the other."""
-
-    def __init__(self, corpus: Corpus) -> None:
-        self.corpus = corpus
-        self.__dict__.update({k: getattr(corpus, k) for k in ("name", "modality", "title", "licence", "homepage")})
-        self.version = corpus.version  # type: ignore[misc]
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         """Its units, neighbours that are small joined."""

@@ -7,14 +7,13 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from omni_ray.errors import FALLS_SHORT, OmniError, missing_package
+from omni_ray.errors import DISK_FULL, FALLS_SHORT, OmniError, missing_package
 from omni_ray.pipeline.session import RETRIES
 
 _LACKING = re.compile(r"No module named '([^']+)'")
 _NAMED = re.compile(r"^([\w.]*(?:Error|Exception|Interrupt)): (.+)$", re.MULTILINE)
 _DEAD = {"WorkerCrashedError", "NodeDiedError", "LocalRayletDiedError", "ObjectLostError", "OwnerDiedError"}
 _LIGHTER = "run the same command again to go on, with a smaller --cpus if memory is short"
-_DISK_FULL = "the disk is full; free some space and run the same command again to go on"
 
 
 class InWorker(Exception):
@@ -53,7 +52,7 @@ def in_one_line(error: BaseException, where: str = "") -> OmniError:
         if isinstance(each, ModuleNotFoundError) and each.name:
             return OmniError(missing_package(each.name))
         if isinstance(each, OSError) and each.errno == errno.ENOSPC:
-            return OmniError(_DISK_FULL)
+            return OmniError(DISK_FULL)
         if isinstance(each, PermissionError):
             return OmniError(f"{each.filename or 'the output folder'} cannot be written (permission denied)")
         if isinstance(each, OSError) and each.errno == errno.EROFS:
@@ -85,7 +84,7 @@ def _by_name(error: BaseException, chain: list[BaseException], where: str) -> Om
         if kind.endswith("ModuleNotFoundError") and (module := _LACKING.search(text)):
             return OmniError(missing_package(module[1]))
         if "No space left on device" in text:
-            return OmniError(_DISK_FULL)
+            return OmniError(DISK_FULL)
         if "Read-only file system" in text or "Permission denied" in text:
             return OmniError(f"a worker cannot write its output ({text}); mend its rights, or choose another --root")
     names = {kind.rpartition(".")[2] for kind, _ in named} | {type(each).__name__ for each in chain}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
+from omni_ray.sources.delegating import DelegatingTree
 from omni_ray.sources.tree import Entries, Refused, Tree
 
 _OTHER = "//"
 """What the names of files of all sources but the first begin with, and no name in a tree does; the source's number follows."""
 
 
-class ManyTree(Tree):
+class ManyTree(DelegatingTree):
     """Trees side by side. Files of the first one have the names they have there, so that it may be joined by others."""
 
     def __init__(self, trees: Sequence[Tree]) -> None:
@@ -34,18 +35,6 @@ class ManyTree(Tree):
     def look(self, folder: str) -> Entries:
         tree, inner = self._of(folder)
         return tree.look(inner)
-
-    def exists(self, name: str) -> bool:
-        tree, inner = self._of(name)
-        return tree.exists(inner)
-
-    def size(self, name: str) -> int:
-        tree, inner = self._of(name)
-        return tree.size(inner)
-
-    def open(self, name: str) -> BinaryIO:
-        tree, inner = self._of(name)
-        return tree.open(inner)
 
     def stamp(self, names: Iterable[str]) -> str:
         by_tree: dict[Tree, list[str]] = {}

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from pathlib import PurePosixPath
+from typing import Any
 
+from omni_ray.sources.delegating import DelegatingTree
 from omni_ray.sources.tree import Entries, FolderTree, Refused, Tree, is_safe_name
 
 _MEDIA = "/media-root/"
 """What the names of files in that folder begin with, and no name in a tree does."""
 
 
-class RootedTree(Tree):
+class RootedTree(DelegatingTree):
     """A tree, and beside it a folder that is not listed, in which media are looked for by the paths that lists give."""
 
     def __init__(self, tree: Tree, media: FolderTree) -> None:
@@ -54,23 +55,7 @@ class RootedTree(Tree):
     def _of(self, name: str) -> tuple[Tree, str]:
         return (self.media, name.removeprefix(_MEDIA)) if name.startswith(_MEDIA) else (self.tree, name)
 
-    def exists(self, name: str) -> bool:
-        tree, inner = self._of(name)
-        return tree.exists(inner)
-
-    def size(self, name: str) -> int:
-        tree, inner = self._of(name)
-        return tree.size(inner)
-
-    def open(self, name: str) -> BinaryIO:
-        tree, inner = self._of(name)
-        return tree.open(inner)
-
     def stamp(self, names: Iterable[str]) -> str:
         parts = [self._of(name) for name in names]
         each = ([inner for tree, inner in parts if tree is whose] for whose in (self.tree, self.media))
         return ";".join(tree.stamp(inner) for tree, inner in zip((self.tree, self.media), each, strict=True))
-
-    def local_path(self, name: str) -> Path | None:
-        tree, inner = self._of(name)
-        return tree.local_path(inner)
