@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from omni_ray.records import CHATS, Download, Options, Rejected, UnitDraft
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,125 +18,7 @@ if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
 
-@dataclass(frozen=True)
-class Download:
-    """One file to fetch.
-
-    Attributes:
-        url: where it is published.
-        path: where it goes, relative to the corpus's download folder (``data/downloads/<corpus>/``).
-        size: bytes, where published.
-        checksum: "md5:..." or "sha256:...", where published.
-        checksums: URL of a list of checksums and names, for a file that is published anew from time to time.
-        split: the split it holds, where it is not fetched whatever is wanted. One to measure on is fetched on demand.
-        samples: in it, where a limit may make it unnecessary.
-        about: bytes, roughly, where no exact size is published: for saying what fetching it takes.
-        by_default: whether it is fetched where nobody asks for its split.
-    """
-
-    url: str
-    path: str
-    size: int | None = None
-    checksum: str | None = None
-    checksums: str | None = None
-    split: str = ""
-    samples: int | None = None
-    about: int = 0
-    by_default: bool = True
-
-
-CHATS = "a conversation"
-"""Among the names to look for: a corpus whose texts may be conversations, or questions with their answers."""
-
-
-@dataclass(frozen=True)
-class UnitDraft:
-    """A slice of a corpus that becomes exactly one shard, as the index describes it.
-
-    Attributes:
-        payload: JSON value with all that ``Corpus.read`` needs to find the slice in the tree.
-        inputs: names of the files whose change makes the shard stale; the pipeline stamps them.
-        records: the number of input records in the slice where the index knows it, else None.
-        samples: the number of samples expected of it, for deciding how many units ``--max-samples`` needs.
-        reads: names of further files that it is made of, and that are not stamped: lists whose content is in the payload,
-            or media too many to look at. What no draft names, is reported as not read.
-        evaluation: the splits to measure on (``dev-clean``, ``val2017``) that some of it is of.
-    """
-
-    payload: Mapping[str, Any]
-    inputs: tuple[str, ...] = ()
-    records: int | None = None
-    samples: int | None = None
-    reads: tuple[str, ...] = ()
-    evaluation: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """Input records that could not be used.
-
-    Attributes:
-        id: the record's id, or the best name for it there is.
-        where: the file, and line or row, it came from.
-        reason: a code of :data:`omni_ray.reasons.REASONS`.
-        detail: what was seen, for a person; one line.
-        records: how many input records this stands for.
-    """
-
-    id: str
-    where: str
-    reason: str
-    detail: str = ""
-    records: int = 1
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user may say about a source, for any corpus.
-
-    Attributes:
-        columns: column names of a table source, by role: ``{"text": "sentence", "audio": "clip"}``.
-        configuration: the configuration of a dataset on the hub that is meant; "" for its default.
-        splits: only these splits (``train-clean-100``, ``train2017``, ``validated``); empty for the default.
-        languages: only these languages of corpora that have a folder for each (``de``, ``pt_br``); empty for all.
-        encoding: the codec of the source's text files, where the user knows; "" finds out file by file.
-        chat_template: how the turns of conversations are written: "plain", "roles" or "chatml".
-        header: whether the first row of CSV and TSV files names the columns; where not, columns are called by number.
-        media_root: the folder that paths in tables are relative to; None for the table's own folder and the source.
-        follow_links: follow links that lead out of the source, too.
-        fetched: the folder for what a corpus fetches record by record; "" where nothing may be fetched.
-        retry_failed: fetch again what failed for a reason that may have passed.
-        allow_private: fetch from private networks and this machine, too.
-        evaluation: what becomes of splits to measure on, one of :data:`omni_ray.corpora.evaluation.MODES`; where they are
-            not trained on, no unit has samples of both sides.
-        unit_scale: multiplies the number of records a unit holds; 1.0 outside tests.
-    """
-
-    columns: Mapping[str, str] = field(default_factory=dict)
-    configuration: str = ""
-    splits: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-    encoding: str = ""
-    chat_template: str = "plain"
-    header: bool = True
-    media_root: str | None = None
-    follow_links: bool = False
-    fetched: str = ""
-    retry_failed: bool = False
-    allow_private: bool = False
-    evaluation: str = "train"
-    unit_scale: float = 1.0
-
-    def is_wanted_language(self, folder: str) -> bool:
-        """Whether a folder is within one of a language that is wanted; ``mls_german`` is one of ``german``."""
-        if not self.languages:
-            return True
-        names = {name.lower() for part in folder.split("/") for name in (part, part.rpartition("_")[2])}
-        return any(language.lower() in names for language in self.languages)
-
-    def records_per_unit(self, default: int) -> int:
-        """The number of records a unit should hold, ``default`` being right for real corpora."""
-        return max(1, int(default * self.unit_scale))
+__all__ = ["CHATS", "Corpus", "Download", "Options", "Rejected", "UnitDraft", "Wrapped"]
 
 
 class Corpus(ABC):

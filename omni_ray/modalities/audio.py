@@ -10,12 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from omni_ray.corpora.base import Rejected
 from omni_ray.errors import OmniError
 from omni_ray.media_names import safe_name
 from omni_ray.modalities import waveform
 from omni_ray.modalities.base import Modality, Params, Transformed
 from omni_ray.modalities.lines import one_line
+from omni_ray.records import Rejected
 from omni_ray.sources.endings import AUDIO
 
 SAMPLING_RATE = 16_000

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from omni_ray.corpora.base import Rejected
+from omni_ray.records import Rejected
 
 if TYPE_CHECKING:
     import pyarrow as pa

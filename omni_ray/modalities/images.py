@@ -11,13 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omni_ray.corpora.base import Rejected
 from omni_ray.errors import OmniError
 from omni_ray.media_names import safe_name
 from omni_ray.modalities import pixels
 from omni_ray.modalities.base import Modality, Params, Transformed
 from omni_ray.modalities.lines import one_line
 from omni_ray.modalities.picture_engine import ENGINES, Cut, CutUp, Decode, engine, use_threads
+from omni_ray.records import Rejected
 
 MAX_TEXT_CHARS = 131_072
 _ROWS_AT_ONCE = 64

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from omni_ray.corpora.base import Rejected
 from omni_ray.media_names import safe_name, word_name
 from omni_ray.modalities import pixels, word_frames
 from omni_ray.modalities.base import Modality, Transformed
 from omni_ray.modalities.images import IMAGE_TYPE, MAX_TEXT_CHARS, ImageParams, media_path, seen
 from omni_ray.modalities.lines import one_line
 from omni_ray.modalities.picture_engine import Cut, Decode, use_threads
+from omni_ray.records import Rejected
 
 ILLEGIBLE = frozenset({".", "###", "#"})
 """What annotators write for a word that cannot be read: TextOCR, ICDAR."""

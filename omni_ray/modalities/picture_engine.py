@@ -15,9 +15,9 @@ from importlib.util import find_spec
 from itertools import islice
 from typing import Any
 
-from omni_ray.corpora.base import Rejected
 from omni_ray.errors import OmniError
 from omni_ray.modalities import pixels
+from omni_ray.records import Rejected
 
 ENGINES = ("cpu", "cuda", "cuda-nvjpeg", "torch-cpu")
 """The processor; CPU decoding and GPU resizing; both on the GPU; the GPU's code on the processor, to try it."""

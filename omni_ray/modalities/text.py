@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omni_ray.corpora.base import Rejected
 from omni_ray.errors import OmniError
 from omni_ray.modalities.base import Modality, Params, Transformed
 from omni_ray.modalities.lines import one_line_array, split_line
+from omni_ray.records import Rejected
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

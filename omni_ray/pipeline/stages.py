@@ -15,12 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from omni_ray.corpora.base import Corpus, Rejected
+from omni_ray.corpora.base import Corpus
 from omni_ray.errors import SourceError
 from omni_ray.modalities.base import Modality, Params
 from omni_ray.pipeline.apart import kept_apart
 from omni_ray.pipeline.manifest import Manifest, Written, part_name
 from omni_ray.pipeline.units import Unit
+from omni_ray.records import Rejected
 from omni_ray.storage import Storage
 
 if TYPE_CHECKING:

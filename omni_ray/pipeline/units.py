@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from omni_ray.corpora.base import UnitDraft
+    from omni_ray.records import UnitDraft
     from omni_ray.sources.tree import Tree
 
 ENGINE_VERSION = 2

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from omni_ray.corpora.base import Options, Rejected
 from omni_ray.errors import NoColumn, SourceError
+from omni_ray.records import Options, Rejected
 from omni_ray.sources.cells import as_role, member
 from omni_ray.sources.chats import expression_of, parts_of
 from omni_ray.sources.roles import BYTES_OR_TEXT, LISTS, NOT_STRINGS, by_role, choose_columns, is_text_type

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
 
-from omni_ray.corpora.base import Options, Rejected
+from omni_ray.records import Options, Rejected
 from omni_ray.sources.cells import SURROGATE
 from omni_ray.sources.chats import parts_of
 from omni_ray.sources.dialect import QUOTED, Dialect, is_whole, next_row, reader

@@ -39,7 +39,7 @@ from omni_ray.storage import remove_temporaries, write_atomic
 if TYPE_CHECKING:
     import httpx
 
-    from omni_ray.corpora.base import Download
+    from omni_ray.records import Download
 
 ATTEMPTS = 6
 """How often in a row an attempt may bring nothing: those that brought bytes further do not count."""

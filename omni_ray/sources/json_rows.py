@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pyarrow as pa
 
-from omni_ray.corpora.base import Rejected
+from omni_ray.records import Rejected
 from omni_ray.sources.cells import member
 from omni_ray.sources.chats import expression_of
 from omni_ray.sources.encoding import HINT

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omni_ray.corpora.base import Options, Rejected
+from omni_ray.records import Options, Rejected
 from omni_ray.sources.form import Form, form_in, form_of, head
 from omni_ray.sources.packed import BrokenStream, is_packed, unpack
 from omni_ray.sources.signatures import instead_of_text

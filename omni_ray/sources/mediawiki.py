@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from html import unescape
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.errors import SourceError
+from omni_ray.records import Options, Rejected, UnitDraft
 from omni_ray.sources.bz2_blocks import read_blocks
 from omni_ray.sources.encoding import recoded, sniff
 from omni_ray.sources.packed import BrokenStream, is_bomb, packing, unpack

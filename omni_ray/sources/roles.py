@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omni_ray.corpora.base import CHATS, Options, Rejected
 from omni_ray.errors import NoColumn, SourceError
+from omni_ray.records import CHATS, Options, Rejected
 from omni_ray.sources.chats import chosen as chosen_chat
 from omni_ray.sources.dialect import looks_like_data
 

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from omni_ray.corpora.base import Rejected
+from omni_ray.records import Rejected
 from omni_ray.sources.cells import as_role, member
 from omni_ray.sources.chats import expression_of
 from omni_ray.sources.form import Form

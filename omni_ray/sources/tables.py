@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.errors import NoColumn, SourceError
+from omni_ray.records import Options, Rejected, UnitDraft
 from omni_ray.sources.copies import names_once
 
 if TYPE_CHECKING:
