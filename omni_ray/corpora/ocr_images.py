@@ -8,6 +8,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.label_lists import list_units, read_list
+from omni_ray.corpora.label_lmdb import lmdb_units, read_lmdb
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.stems import pair_units, paired_units, sidecar_text
 from omni_ray.corpora.word_boxes import boxes_of, is_numbers
@@ -31,7 +32,7 @@ class OcrImages(Corpus):
     layout = (
         "CSV, JSONL or Parquet with columns image and text (see --columns), a Hugging Face dataset, or images with "
         "<stem>.txt beside them, a label or ICDAR's boxes with words; lists without a header as PaddleOCR, mmocr, EasyOCR and ICDAR "
-        "write them"
+        "write them; LMDB files of the STR community (image-000000001, label-000000001, num-samples)"
     )
     in_all = False
     columns = {
@@ -42,7 +43,8 @@ class OcrImages(Corpus):
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         pairs = paired_units(tree, PICTURES, _TEXTS, options, 500, (self.columns, self.modality))
-        for units in (pairs, list_units(tree, options), pair_units(tree, _icdar_pairs(tree), options, 500)):
+        lists, boxes = list_units(tree, options), pair_units(tree, _icdar_pairs(tree), options, 500)
+        for units in (pairs, lists, lmdb_units(tree, options), boxes):
             first = next(units, None)
             if first is not None:
                 yield from itertools.chain([first], units)
@@ -51,6 +53,9 @@ class OcrImages(Corpus):
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         if "list" in payload:
             yield from read_list(tree, payload)
+            return
+        if "lmdb" in payload:
+            yield from read_lmdb(tree, payload)
             return
         for name, sidecar in payload["files"]:
             ident = name.rpartition(".")[0]

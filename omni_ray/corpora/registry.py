@@ -23,6 +23,7 @@ _MACHINERY = {
     "bounds",
     "caption_values",
     "label_lists",
+    "label_lmdb",
     "listed_pictures",
     "locate",
     "many",
