@@ -16,13 +16,13 @@ from omni_ray import api
 from omni_ray.errors import OmniError
 from omni_ray.media_names import flat_name
 from omni_ray.pipeline.corpus_state import Summary
-from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import MODALITIES
+from omni_ray.progress.reporter import Reporter
 from omni_ray.storage import TEMPORARY, remove_temporaries, write_atomic
 from omni_ray.visible import visible
 
 if TYPE_CHECKING:
-    from omni_ray.synth.native import Expected
+    from omni_ray.synth.native_task import Expected
     from omni_ray.training.plan import PlanReport
     from omni_ray.verify.report import VerifyReport
 

@@ -11,12 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from omni_ray.errors import FALLS_SHORT, OmniError
-
-if TYPE_CHECKING:
-    from omni_ray.storage import Storage
+from omni_ray.storage import Storage
 
 FOLDER = ".omni"
 _RUN = "run"

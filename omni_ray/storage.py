@@ -13,14 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeVar
 
 from omni_ray.errors import OmniError, of_store
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
-
-    from omni_ray.fence import Fence
 
 TEMPORARY = ".tmp-"
 """What the names of files and folders begin with that a killed run may leave, and the next one removes."""
@@ -133,6 +131,14 @@ def remove_temporaries(folder: Path) -> int:
     return len(left)
 
 
+class Guard(Protocol):
+    """Who knows whether this run may still write."""
+
+    def check(self) -> None:
+        """Raise OmniError where it may not."""
+        ...
+
+
 class Storage:
     """A folder of named blobs. Small and picklable: workers get it with their task.
 
@@ -141,7 +147,7 @@ class Storage:
         fence: who may write here; None for everybody.
     """
 
-    def __init__(self, uri: str | Path, fence: Fence | None = None) -> None:
+    def __init__(self, uri: str | Path, fence: Guard | None = None) -> None:
         self.uri = str(uri)
         self.fence = fence
         self.is_local = "://" not in self.uri or self.uri.startswith("file://")

@@ -12,8 +12,8 @@ from omni_ray.api.cluster import Cluster, Once
 from omni_ray.api.notebook import summaries_html
 from omni_ray.errors import DONE, FALLS_SHORT, OmniError
 from omni_ray.pipeline.corpus_state import Summary
-from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import MODALITIES, Store
+from omni_ray.progress.reporter import Reporter
 from omni_ray.quality.cleaned import Cleaning, training_corpora
 from omni_ray.quality.preset import Settings
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from omni_ray.api.cleaning import clean_one
 from omni_ray.api.cluster import Cluster, Once
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import MODALITIES, Store
+from omni_ray.progress.reporter import Reporter
 from omni_ray.quality.cleaned import Cleaning
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from omni_ray.api.cluster import Cluster
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import Store
+from omni_ray.progress.reporter import Reporter
 
 if TYPE_CHECKING:
     from omni_ray.export.run import ExportReport

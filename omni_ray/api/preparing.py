@@ -20,8 +20,8 @@ from omni_ray.corpora.wanted import Agree, wanted
 from omni_ray.errors import DONE, FALLS_SHORT, OmniError, SourceError
 from omni_ray.media_names import flat_name
 from omni_ray.pipeline.corpus_state import Summary
-from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import Store
+from omni_ray.progress.reporter import Reporter
 from omni_ray.quality.cleaned import training_corpora
 from omni_ray.quality.preset import PRESETS, Settings
 

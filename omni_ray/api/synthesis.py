@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray.api.cluster import Cluster
 from omni_ray.api.combining import DEFAULT_SEED
-from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import Store
+from omni_ray.progress.reporter import Reporter
 
 if TYPE_CHECKING:
-    from omni_ray.synth.native import Expected
+    from omni_ray.synth.native_task import Expected
     from omni_ray.synth.tiny import TinyReport
 
 
@@ -74,7 +74,8 @@ def synthesize_native(
         OmniError: a folder holds something else, or cannot be written.
     """
     from omni_ray.pipeline.engine import on_ray
-    from omni_ray.synth.native import Task, write_native
+    from omni_ray.synth.native import write_native
+    from omni_ray.synth.native_task import Task
 
     told = reporter or Reporter(quiet=True)
 

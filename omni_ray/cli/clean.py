@@ -53,7 +53,7 @@ def clean(
         _show_rules(modalities or list(opt.Modality), rule_file or (), json_)
         return
     from omni_ray import api
-    from omni_ray.pipeline.progress import Reporter
+    from omni_ray.progress.reporter import Reporter
     from omni_ray.quality.settings import parse_rules
 
     rules: dict[str, Any] = parse_rules(rule or ())

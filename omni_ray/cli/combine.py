@@ -35,7 +35,7 @@ def combine(
 ) -> None:
     """Write production_* files and their media from committed shards."""
     from omni_ray import api
-    from omni_ray.pipeline.progress import Reporter
+    from omni_ray.progress.reporter import Reporter
 
     files = api.combine(
         root,

@@ -31,8 +31,8 @@ from omni_ray.cli import (
 from omni_ray.cli.help import Command, Group
 from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.errors import FALLS_SHORT, INTERRUPTED, WRONG_INPUT, OmniError, missing_package, of_system
-from omni_ray.pipeline.progress import stop_showing
 from omni_ray.pipeline.session import end_own
+from omni_ray.progress.reporter import stop_showing
 from omni_ray.verbosity import is_verbose
 
 _HELP = {"help_option_names": ["-h", "--help"]}

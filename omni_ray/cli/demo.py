@@ -27,7 +27,7 @@ def demo(
     """Make small corpora in their native layouts, prepare, combine, verify and plan them."""
     from omni_ray.api import Cluster
     from omni_ray.demo import run_demo
-    from omni_ray.pipeline.progress import Reporter
+    from omni_ray.progress.reporter import Reporter
 
     report = run_demo(root, seed=seed, cluster=Cluster(address, cpus), reporter=Reporter(quiet=quiet or json_))
     if json_:

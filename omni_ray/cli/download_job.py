@@ -57,7 +57,7 @@ def main(modality: str) -> None:
         from omni_ray import api
         from omni_ray.cli.prepare import show
         from omni_ray.corpora.base import Options
-        from omni_ray.pipeline.progress import Reporter
+        from omni_ray.progress.reporter import Reporter
 
         reporter = Reporter(quiet=quiet or json_)
         if skip_convert:

@@ -49,7 +49,7 @@ def hf(
     _export("hf", folder, modalities, datasets, None, None, root, store, address, cpus, json_, quiet)
     if push is not None:
         from omni_ray import api
-        from omni_ray.pipeline.progress import Reporter
+        from omni_ray.progress.reporter import Reporter
 
         place = api.push(folder, push, private=private, reporter=Reporter(quiet=quiet or json_))
         echo(place, err=json_)
@@ -117,7 +117,7 @@ def _export(
     quiet: bool,
 ) -> None:
     from omni_ray import api
-    from omni_ray.pipeline.progress import Reporter
+    from omni_ray.progress.reporter import Reporter
 
     report = api.export(
         root,

@@ -58,7 +58,7 @@ def plan(
 ) -> None:
     """Count the data, size the models, schedule the training runs, and rewrite configs/*.json."""
     from omni_ray.errors import OmniError
-    from omni_ray.pipeline.progress import Reporter
+    from omni_ray.progress.reporter import Reporter
     from omni_ray.training.plan import plan as make_plan
     from omni_ray.training.report_text import render, render_changes
 

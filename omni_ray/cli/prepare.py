@@ -250,7 +250,7 @@ def prepare(
     from omni_ray import api
     from omni_ray.cli.consent import consent
     from omni_ray.corpora.base import Options
-    from omni_ray.pipeline.progress import Reporter
+    from omni_ray.progress.reporter import Reporter
     from omni_ray.sources.encoding import named
 
     options = Options(

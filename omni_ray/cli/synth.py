@@ -32,7 +32,7 @@ def synth(
 ) -> None:
     """Write tiny_corpus.txt, asr.csv, tts.csv, annotations.json and ocr_train.csv, usable by every trainer."""
     from omni_ray.api import Cluster, synthesize, synthesize_native
-    from omni_ray.pipeline.progress import Reporter
+    from omni_ray.progress.reporter import Reporter
 
     reporter = Reporter(quiet=quiet or json_)
     if native is not None:

@@ -12,7 +12,7 @@ from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import render
 
 if TYPE_CHECKING:
-    from omni_ray.pipeline.progress import Reporter
+    from omni_ray.progress.reporter import Reporter
     from omni_ray.verify import Finding, VerifyReport
 
 
@@ -35,8 +35,8 @@ def verify(
     if list_:
         _print_checks(json_)
         return
-    from omni_ray.pipeline.progress import Reporter
     from omni_ray.pipeline.session import ray_session
+    from omni_ray.progress.reporter import Reporter
     from omni_ray.verify import verify as verify_files
     from omni_ray.verify.on_ray import on_ray_when_many
 

@@ -19,7 +19,7 @@ from omni_ray.export.card import Config, Split, write_card
 from omni_ray.export.parts import CorpusParts
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.parts import Part, read_rows
-from omni_ray.pipeline.progress import Reporter
+from omni_ray.progress.reporter import Reporter
 from omni_ray.storage import atomic_writer
 
 SPLITS = ("train", "heldout")

@@ -18,7 +18,7 @@ from omni_ray.errors import OmniError
 from omni_ray.export.files import FileTask, file_tasks
 from omni_ray.export.parts import CorpusParts
 from omni_ray.pipeline.engine import Runner
-from omni_ray.pipeline.progress import Reporter
+from omni_ray.progress.reporter import Reporter
 from omni_ray.storage import write_atomic
 
 SHARD_BYTES = 64 << 20

@@ -15,8 +15,8 @@ from omni_ray.errors import OmniError
 from omni_ray.export.folder import Mark, is_current, making
 from omni_ray.export.parts import CorpusParts, chosen_corpora, in_sides
 from omni_ray.pipeline.engine import Runner, in_session, inline, on_ray
-from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import Store
+from omni_ray.progress.reporter import Reporter
 
 FORMS = ("hf", "webdataset", "mds")
 VERSION = 2

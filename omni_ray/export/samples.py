@@ -147,7 +147,7 @@ class Samples:
         (3, height, width). The workers of a DataLoader, and the ranks of torch.distributed, take shards in turn."""
         from omni_ray.export.samples_torch import TorchSamples
 
-        return TorchSamples(self.slices)
+        return TorchSamples([each.tables for each in self.slices])
 
     @property
     def split(self) -> Split:

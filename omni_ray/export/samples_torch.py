@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,23 +12,23 @@ import torch.distributed as together
 from torch.utils.data import IterableDataset, get_worker_info
 
 if TYPE_CHECKING:
-    from omni_ray.export.samples import Slice
+    import pyarrow as pa
 
 
 class TorchSamples(IterableDataset[dict[str, Any]]):
     """Rows as dicts, media decoded; what is unknown is None.
 
     Args:
-        slices: the shards. Of several workers, or ranks, each takes every so-manieth: none is read twice.
+        shards: read the tables of one each. Of several workers, or ranks, each takes every so-manieth: none is read twice.
     """
 
-    def __init__(self, slices: Sequence[Slice]) -> None:
-        self._slices = tuple(slices)
+    def __init__(self, shards: Sequence[Callable[[], Iterator[pa.Table]]]) -> None:
+        self._shards = tuple(shards)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         number, of = _turn()
-        for each in self._slices[number::of]:
-            for table in each.tables():
+        for tables in self._shards[number::of]:
+            for table in tables():
                 for batch in table.to_batches(max_chunksize=64):
                     yield from map(_decoded, batch.to_pylist())
 

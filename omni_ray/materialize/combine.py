@@ -32,8 +32,8 @@ from omni_ray.ours import identity_of, refuse_links
 from omni_ray.pipeline.corpus_state import CorpusState
 from omni_ray.pipeline.engine import Runner, in_session, on_ray
 from omni_ray.pipeline.manifest import Manifest
-from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import CorpusStore, Store
+from omni_ray.progress.reporter import Reporter
 from omni_ray.quality.cleaned import training_corpora
 from omni_ray.storage import remove_temporaries
 

@@ -1,4 +1,4 @@
-"""The shape of a run whose transform stands on a GPU: how many actors, and which share of the machines each has.
+"""How a run lies on the machines: by tasks, or by actors where a GPU does a part; how many, and which share each has.
 
 Each actor reads, decodes, encodes and commits on its own CPUs, with threads for files, while the GPU resizes: no picture
 passes through Ray.
@@ -6,15 +6,9 @@ passes through Ray.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.engine import Worker
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _CPUS_PER_ACTOR = 2
 """A process's Python, not its threads, is what an actor waits for: with 4, half as much was made on an H200."""
@@ -32,6 +26,23 @@ class Pool:
     actors: int
     cpus: float
     gpus: float
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a run lies on the machines.
+
+    Attributes:
+        cpus_per_task: CPUs that a task reserves.
+        pool: the actors that do the work instead of tasks; None for tasks.
+        cpus: how many CPUs this driver feeds; None for all that are there.
+        is_again: whether an earlier driver of the same items died: what it made is not made again.
+    """
+
+    cpus_per_task: float = 1.0
+    pool: Pool | None = None
+    cpus: float | None = None
+    is_again: bool = False
 
 
 def pool(gpus: int, cpus_beside: float) -> Pool:
@@ -80,34 +91,3 @@ def require_gpus(count: int) -> None:
             f"--gpus {count}: this machine has {found or 'no'} GPU{'s' if found > 1 else ''} that torch "
             f"{torch.__version__} can use; leave --gpus out to run on CPUs"
         )
-
-
-class ActorWorker:
-    """A :class:`Worker` in a process that lives as long as the run, with threads of its own."""
-
-    def __init__(self, worker: Worker) -> None:
-        import ray
-
-        has: dict[str, float] = ray.get_runtime_context().get_assigned_resources()  # type: ignore[no-untyped-call]
-        worker.stage.use_threads(max(1, int(has.get("CPU", 1))))
-        self._worker = worker
-
-    def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
-        yield from self._worker(batch)
-
-
-def arguments(worker: Worker, size: Pool, retries: int) -> dict[str, Any]:
-    """What ``map_batches`` is called with for a pool of actors."""
-    import ray.data
-
-    return {
-        "fn": ActorWorker,
-        "fn_constructor_args": (worker,),
-        "compute": ray.data.ActorPoolStrategy(size=size.actors, max_tasks_in_flight_per_actor=2),
-        "batch_size": 1,  # Ray Data demands a number where GPUs are asked for; every list is one row
-        "batch_format": "pyarrow",
-        "num_cpus": size.cpus,
-        "num_gpus": size.gpus or None,
-        "max_restarts": retries,
-        "max_task_retries": retries,
-    }

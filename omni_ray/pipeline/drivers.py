@@ -8,20 +8,21 @@ that nobody acknowledged, and does not make again what is there.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from omni_ray.pipeline.actors import Shape
 from omni_ray.pipeline.session import RETRIES, as_sub_driver
-
-if TYPE_CHECKING:
-    from omni_ray.pipeline.engine import Shape, Stage
 
 CPUS_PER_DRIVER = 500
 """Up to here one driver does; above, each sub-driver gets half as many: some 16 machines of 16."""
 _LOOK_S = 1.0
 
 Numbered = Sequence[tuple[int, bytes]]
+Acknowledged = Iterator[list[tuple[int, Any]]]
+Pipeline = Callable[[Any, Numbered, Shape], Acknowledged]
+"""Of a stage, its items and the shape of the run."""
 
 
 def count(cpus: float) -> int:
@@ -29,7 +30,7 @@ def count(cpus: float) -> int:
     return 0 if cpus <= CPUS_PER_DRIVER else math.ceil(cpus / (CPUS_PER_DRIVER / 2))
 
 
-def shared(stage: Stage[Any, Any], items: Sequence[bytes], shape: Shape) -> Iterator[list[tuple[int, Any]]] | None:
+def shared(stage: object, items: Sequence[bytes], shape: Shape, pipeline: Pipeline) -> Acknowledged | None:
     """The work of a pipeline, by sub-drivers; None where there is no need for any."""
     import ray
 
@@ -38,10 +39,10 @@ def shared(stage: Stage[Any, Any], items: Sequence[bytes], shape: Shape) -> Iter
     # A pool of actors is small: what feeds it is the GPUs' machines.
     if drivers < 2 or shape.pool is not None:
         return None
-    return _passed_on(stage, list(enumerate(items)), drivers, replace(shape, cpus=cpus / drivers))
+    return _passed_on(stage, list(enumerate(items)), drivers, replace(shape, cpus=cpus / drivers), pipeline)
 
 
-def _passed_on(stage: Stage[Any, Any], items: Numbered, drivers: int, shape: Shape) -> Iterator[list[tuple[int, Any]]]:
+def _passed_on(stage: object, items: Numbered, drivers: int, shape: Shape, pipeline: Pipeline) -> Acknowledged:
     import ray
     from ray.exceptions import RayTaskError
 
@@ -52,7 +53,7 @@ def _passed_on(stage: Stage[Any, Any], items: Numbered, drivers: int, shape: Sha
 
     def start(number: int) -> Any:
         again = replace(shape, is_again=shape.is_again or deaths[number] > 0)
-        return task.remote(stage_there, list(left[number].items()), again)
+        return task.remote(stage_there, list(left[number].items()), again, pipeline)
 
     running: dict[Any, int] = {start(number): number for number in range(drivers)}
     while running:
@@ -79,9 +80,7 @@ def _passed_on(stage: Stage[Any, Any], items: Numbered, drivers: int, shape: Sha
             yield acknowledged
 
 
-def _drive(stage: Stage[Any, Any], items: Numbered, shape: Shape) -> Iterator[list[tuple[int, Any]]]:
+def _drive(stage: object, items: Numbered, shape: Shape, pipeline: Pipeline) -> Acknowledged:
     """What a sub-driver does: the pipeline, acknowledgements passed on as they come."""
-    from omni_ray.pipeline.engine import pipeline
-
     with as_sub_driver():
         yield from pipeline(stage, items, shape)

@@ -20,13 +20,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from omni_ray.errors import FALLS_SHORT, OmniError
+from omni_ray.pipeline import drivers
+from omni_ray.pipeline.actors import Pool, Shape
 from omni_ray.pipeline.failures import InWorker, as_one_line, in_one_line
 from omni_ray.pipeline.session import RETRIES
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from omni_ray.pipeline.actors import Pool
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -130,34 +131,15 @@ def _stage(function: Callable[[Any], Any]) -> Stage[Any, Any]:
     return function if isinstance(function, Stage) else Function(function)
 
 
-@dataclass(frozen=True)
-class Shape:
-    """How a run lies on the machines.
-
-    Attributes:
-        cpus_per_task: CPUs that a task reserves.
-        pool: the actors that do the work instead of tasks; None for tasks.
-        cpus: how many CPUs this driver feeds; None for all that are there.
-        is_again: whether an earlier driver of the same items died: what it made is not made again.
-    """
-
-    cpus_per_task: float = 1.0
-    pool: Pool | None = None
-    cpus: float | None = None
-    is_again: bool = False
-
-
 def acknowledgements(stage: Stage[Any, Any], items: Iterable[Any], shape: Shape) -> Iterator[tuple[int, Any]]:
     """Make every item; yields the number of each, from 0, and what its stage acknowledged, as soon as it is made.
 
     Raises:
         OmniError: an item failed, or nothing was ever heard of it. Those acknowledged, and some under way, stay made.
     """
-    from omni_ray.pipeline import drivers
-
     with as_one_line():
         for first, piece in _pieces(items):
-            found = drivers.shared(stage, piece, shape) or pipeline(stage, list(enumerate(piece)), shape)
+            found = drivers.shared(stage, piece, shape, pipeline) or pipeline(stage, list(enumerate(piece)), shape)
             left = set(range(len(piece)))
             for said in found:
                 for number, result in said:
@@ -197,9 +179,7 @@ def expected(cpus: float) -> float:
     """How many CPUs lists are cut for, where so many are there: a cluster that starts from nothing grows by the lists that
     wait for it, so that they are as many as one driver feeds.
     """
-    from omni_ray.pipeline.drivers import CPUS_PER_DRIVER
-
-    return cpus or CPUS_PER_DRIVER
+    return cpus or drivers.CPUS_PER_DRIVER
 
 
 def pipeline(
@@ -234,9 +214,7 @@ def pipeline(
             needs = {"num_cpus": shape.cpus_per_task, "max_retries": RETRIES}
             said_of = lists.map_batches(worker, batch_size=None, batch_format="pyarrow", **needs)
         else:
-            from omni_ray.pipeline.actors import arguments
-
-            said_of = lists.map_batches(**arguments(worker, shape.pool, RETRIES))
+            said_of = lists.map_batches(**_for_actors(worker, shape.pool, RETRIES))
         bundles = said_of.iter_internal_ref_bundles()
     try:
         for bundle in bundles:
@@ -322,6 +300,37 @@ class Worker:
                 yield number, _Failure(in_one_line(error, self.stage.where(item)), traceback.format_exc())
                 return
             yield number, result
+
+
+class _ActorWorker:
+    """A :class:`Worker` in a process that lives as long as the run, with threads of its own."""
+
+    def __init__(self, worker: Worker) -> None:
+        import ray
+
+        has: dict[str, float] = ray.get_runtime_context().get_assigned_resources()  # type: ignore[no-untyped-call]
+        worker.stage.use_threads(max(1, int(has.get("CPU", 1))))
+        self._worker = worker
+
+    def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
+        yield from self._worker(batch)
+
+
+def _for_actors(worker: Worker, size: Pool, retries: int) -> dict[str, Any]:
+    """What ``map_batches`` is called with for a pool of actors."""
+    import ray.data
+
+    return {
+        "fn": _ActorWorker,
+        "fn_constructor_args": (worker,),
+        "compute": ray.data.ActorPoolStrategy(size=size.actors, max_tasks_in_flight_per_actor=2),
+        "batch_size": 1,  # Ray Data demands a number where GPUs are asked for; every list is one row
+        "batch_format": "pyarrow",
+        "num_cpus": size.cpus,
+        "num_gpus": size.gpus or None,
+        "max_restarts": retries,
+        "max_task_retries": retries,
+    }
 
 
 def _table(held: list[tuple[int, Any]]) -> pa.Table:

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 import pyarrow.parquet as pq
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.actors import pool_here
+from omni_ray.pipeline.actors import Shape, pool_here
 from omni_ray.pipeline.corpus_state import FINGERPRINT, CorpusState, Cut
-from omni_ray.pipeline.engine import Shape, acknowledgements
+from omni_ray.pipeline.engine import acknowledgements
 from omni_ray.pipeline.manifest import Manifest
-from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.stages import Job
 from omni_ray.pipeline.store import CorpusStore
 from omni_ray.pipeline.unit_stage import MakeUnits
 from omni_ray.pipeline.units import Unit, prefixes
 from omni_ray.pipeline.whole import opened
+from omni_ray.progress.reporter import Reporter
 from omni_ray.unread import Files
 
 

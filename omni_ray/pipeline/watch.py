@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from omni_ray.errors import FALLS_SHORT
 from omni_ray.pipeline.processes import identity
-from omni_ray.pipeline.progress import stop_showing
+from omni_ray.progress.reporter import stop_showing
 
 _PAUSE_S = 0.25
 

@@ -22,10 +22,10 @@ from omni_ray.pipeline.corpus_folder import CorpusFolder
 from omni_ray.pipeline.engine import Runner, on_ray
 from omni_ray.pipeline.manifest import Manifest, Written, part_name
 from omni_ray.pipeline.parts import Part, read_rows, training_parts
-from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.stages import write_shard
 from omni_ray.pipeline.store import Store
 from omni_ray.pipeline.whole import check_whole, is_whole
+from omni_ray.progress.reporter import Reporter
 from omni_ray.quality.clean import clean_table, rules_of
 from omni_ray.quality.clean_media import with_captions
 from omni_ray.quality.cleaned import Cleaning, digest

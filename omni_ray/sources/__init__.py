@@ -25,8 +25,9 @@ def open_tree(location: str | Path, cache: Path | None = None, *, follow_links: 
     Raises:
         SourceError: it is not there, cannot be read, or is not what its name says.
     """
-    from omni_ray.sources.archives import archive_kind, open_archive
+    from omni_ray.sources.archives import archive_kind
     from omni_ray.sources.links import snapshot_of
+    from omni_ray.sources.open_archive import open_archive
     from omni_ray.sources.remote import RemoteTree, is_remote
     from omni_ray.sources.union import UnionTree, archives_in
 
@@ -71,8 +72,8 @@ def open_spec(spec: Mapping[str, Any]) -> Tree:
 
 @lru_cache(maxsize=16)
 def _opened(spec: str) -> Tree:
-    from omni_ray.sources.archives import open_archive
     from omni_ray.sources.many import ManyTree
+    from omni_ray.sources.open_archive import open_archive
     from omni_ray.sources.remote import RemoteTree
     from omni_ray.sources.settling import Settled
     from omni_ray.sources.union import UnionTree

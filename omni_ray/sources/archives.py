@@ -65,18 +65,6 @@ def archive_stem(name: str) -> str:
     )
 
 
-def open_archive(path: str | Path, cache: Path) -> ArchiveTree:
-    """The archive at ``path`` as a tree; ``cache`` is the folder for listings.
-
-    Raises:
-        SourceError: it is missing, empty, cut short, encrypted, or not what its name says.
-    """
-    from omni_ray.sources.tar_tree import TarTree
-    from omni_ray.sources.zip_tree import ZipTree
-
-    return ZipTree(path, cache) if archive_kind(path) == "zip" else TarTree(path, cache)
-
-
 class Broken(Exception):
     """An archive is not whole, or none at all; the text says what is wrong, without the path."""
 

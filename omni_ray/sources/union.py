@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from omni_ray.sources.archives import ArchiveTree, archive_kind, open_archive
+from omni_ray.sources.archives import ArchiveTree, archive_kind
 from omni_ray.sources.furniture import is_documentation, is_furniture
+from omni_ray.sources.open_archive import open_archive
 from omni_ray.sources.settling import Settled, settle
 from omni_ray.sources.tree import Entries, FolderTree, Refused, Tree
 

@@ -1,7 +1,7 @@
 """Small synthetic corpora in native layouts, so that the readers of the real ones can be tried without them.
 
-Each holds a few broken records, under 5 %, so that the quarantine can be seen at work; :class:`Expected` says what
-should become of every record.
+Each holds a few broken records, under 5 %, so that the quarantine can be seen at work, and it is said
+what should become of every record.
 """
 
 from __future__ import annotations
@@ -9,100 +9,36 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 from omni_ray.errors import OmniError
 from omni_ray.ours import Identity, identity_of
 from omni_ray.storage import TEMPORARY, write_atomic
+from omni_ray.synth import native_images, native_ocr, native_speech, native_text
 from omni_ray.synth.clips import Engine, engine
+from omni_ray.synth.native_task import Expected, Task
 
 _MARK = ".synthetic.json"
-_VERSION = 1
-"""Raised when the same seed gives other corpora than before."""
-
-
-@dataclass(frozen=True)
-class Expected:
-    """A corpus, and what preparing it should give.
-
-    Attributes:
-        corpus: which reader it is for, as in ``--dataset``.
-        modality: text, audio, images or ocr.
-        source: its folder or file relative to the root, for ``--source``.
-        records: input records.
-        reasons: records that are not kept, by reason code.
-    """
-
-    corpus: str
-    modality: str
-    source: str
-    records: int
-    reasons: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def quarantined(self) -> int:
-        """Records that are not kept."""
-        return sum(self.reasons.values())
-
-    @property
-    def kept(self) -> int:
-        """Records that are."""
-        return self.records - self.quarantined
-
-
-@dataclass(frozen=True)
-class Task:
-    """One corpus to write.
-
-    Attributes:
-        name: folder of the corpus under ``root``.
-        root: where the corpora go.
-        seed: of all of them.
-        scale: multiplies the number of records.
-        speech: what speaks.
-    """
-
-    name: str
-    root: str
-    seed: int
-    scale: float
-    speech: Engine
-
-    def count(self, usual: int, least: int) -> int:
-        """How many of something, ``usual`` being right at scale 1."""
-        return max(least, round(usual * self.scale))
-
-    def stamp(self) -> dict[str, Any]:
-        """What the corpus depends on."""
-        stamp = {**asdict(self), "version": _VERSION}
-        del stamp["root"]
-        return stamp
-
 
 Run = Callable[[Callable[[Task], list[Expected]], Iterable[Task]], Iterable[list[Expected]]]
 Writer = Callable[[Task, Path], list[Expected]]
 
-
-def _writers() -> dict[str, Writer]:
-    from omni_ray.synth import native_images, native_ocr, native_speech, native_text
-
-    # The slow ones first, so that two processes end at about the same time.
-    return {
-        "common_voice": native_speech.common_voice,
-        "librispeech": native_speech.librispeech,
-        "ljspeech": native_speech.ljspeech,
-        "coco": native_images.coco,
-        "textocr": native_ocr.textocr,
-        "mjsynth": native_ocr.mjsynth,
-        "synthtext": native_ocr.synthtext,
-        "wikipedia": native_text.wikipedia,
-        "books": native_text.books,
-        "text_parquet": native_text.parquet,
-        "text_jsonl": native_text.jsonl,
-    }
+_WRITERS: dict[str, Writer] = {
+    "common_voice": native_speech.common_voice,
+    "librispeech": native_speech.librispeech,
+    "ljspeech": native_speech.ljspeech,
+    "coco": native_images.coco,
+    "textocr": native_ocr.textocr,
+    "mjsynth": native_ocr.mjsynth,
+    "synthtext": native_ocr.synthtext,
+    "wikipedia": native_text.wikipedia,
+    "books": native_text.books,
+    "text_parquet": native_text.parquet,
+    "text_jsonl": native_text.jsonl,
+}
+"""The slow ones come first, so that two processes end at about the same time."""
 
 
 def write_corpus(task: Task) -> list[Expected]:
@@ -130,7 +66,7 @@ def write_corpus(task: Task) -> list[Expected]:
             folder.rename(making)
             shutil.rmtree(making)
         making.mkdir(parents=True)
-        expected = _writers()[task.name](task, making)
+        expected = _WRITERS[task.name](task, making)
         record = {"task": task.stamp(), "expected": [asdict(each) for each in expected], "files": _files(making)}
         write_atomic(making / _MARK, json.dumps(record, indent=1).encode())
         making.rename(folder)
@@ -178,5 +114,5 @@ def write_native(
     if scale <= 0:
         raise OmniError(f"the scale must be above 0, not {scale}")
     speaker = speech or engine()
-    tasks = [Task(name, str(root), seed, scale, speaker) for name in _writers()]
+    tasks = [Task(name, str(root), seed, scale, speaker) for name in _WRITERS]
     return {task.name: each for task, found in zip(tasks, run(write_corpus, tasks), strict=True) for each in found}

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from omni_ray.synth.native import Expected, Task
+from omni_ray.synth.native_task import Expected, Task
 from omni_ray.synth.pictures import as_jpeg, draw
 from omni_ray.synth.seeds import stream
 from omni_ray.synth.shapes import draw_shapes

@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 
 from omni_ray.synth.canvas import varied
 from omni_ray.synth.lettering import Quad, choose_face, ink_for, set_text
-from omni_ray.synth.native import Expected, Task
 from omni_ray.synth.native_images import photo
+from omni_ray.synth.native_task import Expected, Task
 from omni_ray.synth.pictures import as_jpeg
 from omni_ray.synth.seeds import stream
 from omni_ray.synth.word_images import draw_word, word

@@ -15,7 +15,7 @@ from omni_ray.synth import words
 from omni_ray.synth.clips import encoded, opened, resampled, say
 from omni_ray.synth.espeak import SAMPLE_RATE, SPEAKERS, Speaker
 from omni_ray.synth.morphology import capitalised
-from omni_ray.synth.native import Expected, Task
+from omni_ray.synth.native_task import Expected, Task
 from omni_ray.synth.numerals import in_words
 from omni_ray.synth.seeds import stream
 from omni_ray.synth.utterances import utterance

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from omni_ray.synth import names, words
 from omni_ray.synth.morphology import with_article
-from omni_ray.synth.native import Expected, Task
+from omni_ray.synth.native_task import Expected, Task
 from omni_ray.synth.numerals import date, quantity
 from omni_ray.synth.seeds import stream
 from omni_ray.synth.sentences import passage

@@ -13,8 +13,8 @@ from omni_ray.errors import OmniError
 from omni_ray.materialize.record import packed_with
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.lease import lease
-from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.store import Store
+from omni_ray.progress.reporter import Reporter
 from omni_ray.storage import Storage
 from omni_ray.training import configs as config_files
 from omni_ray.training import vocabulary as tokenizers

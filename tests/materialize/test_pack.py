@@ -21,9 +21,9 @@ from omni_ray.errors import OmniError
 from omni_ray.materialize.combine import Combined, Options, combine
 from omni_ray.modalities.lines import one_line
 from omni_ray.pipeline.engine import inline
-from omni_ray.pipeline.progress import Reporter
 from omni_ray.pipeline.session import ray_session
 from omni_ray.pipeline.store import Store
+from omni_ray.progress.reporter import Reporter
 from omni_ray.quality.hold_out import held_out
 from omni_ray.quality.pack import pack_rows
 from omni_ray.training.plan import plan

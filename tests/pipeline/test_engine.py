@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from omni_ray.errors import FALLS_SHORT, OmniError, SourceError
 from omni_ray.pipeline import drivers, engine
-from omni_ray.pipeline.engine import Shape, Stage, Worker, acknowledgements, expected, list_lengths, on_ray
+from omni_ray.pipeline.actors import Shape
+from omni_ray.pipeline.engine import Stage, Worker, acknowledgements, expected, list_lengths, on_ray
 from omni_ray.pipeline.unit_stage import ahead
 from tests.pipeline.made_stages import Killing, KillingDrivers, refuse, twice
 

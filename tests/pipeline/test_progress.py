@@ -9,8 +9,9 @@ import threading
 import pytest
 from rich.console import Console
 
-from omni_ray.pipeline.live import HINT
-from omni_ray.pipeline.progress import PLAIN_SECONDS, Reporter, clock_time, stop_showing
+from omni_ray.progress.reporter import PLAIN_SECONDS, Reporter, stop_showing
+from omni_ray.progress.table import HINT
+from omni_ray.progress.task import clock_time
 
 
 class Clock:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from omni_ray.cli.commands import app, run
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.progress import Reporter
+from omni_ray.progress.reporter import Reporter
 from omni_ray.verbosity import is_verbose
 
 COMMANDS = [

@@ -18,7 +18,7 @@ from omni_ray.cli import options
 from omni_ray.cli.commands import app
 from omni_ray.cli.tables import render
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.progress import Reporter
+from omni_ray.progress.reporter import Reporter
 from omni_ray.visible import visible, visible_lines
 from tests.made_store import commit, text_row
 
@@ -100,4 +100,4 @@ def test_one_module_alone_writes_to_streams() -> None:
                 "print", "typer.echo", "click.echo", "sys.stdout.write", "sys.stderr.write", "traceback.print_exc",
             }:  # fmt: skip
                 writers.add(file.relative_to(package).as_posix())
-    assert writers <= {"pipeline/progress.py"}
+    assert writers <= {"progress/reporter.py"}

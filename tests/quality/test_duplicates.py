@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.engine import inline
-from omni_ray.pipeline.progress import Reporter
+from omni_ray.progress.reporter import Reporter
 from omni_ray.quality import duplicates, slices
 from omni_ray.quality.components import components, unique_edges, write_edges
 from omni_ray.quality.duplicates import find_duplicates

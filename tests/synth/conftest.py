@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from omni_ray.synth import espeak
-from omni_ray.synth.native import Expected, write_native
+from omni_ray.synth.native import write_native
+from omni_ray.synth.native_task import Expected
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from omni_ray.errors import OmniError
 from omni_ray.reasons import REASONS, is_fault
 from omni_ray.synth import native_text
 from omni_ray.synth.clips import is_learnable
-from omni_ray.synth.native import Expected, Task, write_corpus, write_native
+from omni_ray.synth.native import write_corpus, write_native
+from omni_ray.synth.native_task import Expected, Task
 
 Native = tuple[Path, dict[str, Expected]]
 

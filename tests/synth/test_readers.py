@@ -13,7 +13,7 @@ from omni_ray.corpora.locate import locate
 from omni_ray.corpora.registry import select
 from omni_ray.modalities.registry import modality
 from omni_ray.pipeline.stages import batches
-from omni_ray.synth.native import Expected
+from omni_ray.synth.native_task import Expected
 
 _FOLDERS = [
     "librispeech", "ljspeech", "common_voice", "coco", "mjsynth", "textocr", "synthtext", "wikipedia", "books",

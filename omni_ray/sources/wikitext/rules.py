@@ -9,10 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from omni_ray.sources.wikitext.wiki import Wiki
+from typing import Protocol
 
 DISAMBIGUATION = "\ue00f"
 """In place of what a template shows: it makes its page a disambiguation page."""
@@ -20,6 +17,16 @@ DISAMBIGUATION = "\ue00f"
 _LINK = re.compile(r"(\[\[[^\[\]]*\]\])")
 _NAME = re.compile(r"\s*([^\s=<>\[\]{}\"'][^=<>\[\]{}\"']{0,40}?)\s*=")
 _PART = re.compile(r"\{([^{}]*)\}|\[|\]")
+
+
+class Language(Protocol):
+    """What a call asks its wiki."""
+
+    base: str
+
+    def is_function(self, name: str) -> bool:
+        """Whether ``name:`` begins a call of a parser function."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -35,11 +42,11 @@ class Call:
     name: str
     positional: list[str]
     named: Mapping[str, str]
-    wiki: Wiki
+    wiki: Language
     title: str
 
     @classmethod
-    def parse(cls, source: str, wiki: Wiki, title: str) -> Call:
+    def parse(cls, source: str, wiki: Language, title: str) -> Call:
         """``source`` is what stands between the braces."""
         name, *parts = _arguments(source)
         name = name.strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -11,10 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from omni_ray.progress.task import Task
 from omni_ray.visible import visible
-
-if TYPE_CHECKING:
-    from omni_ray.pipeline.progress import Task
 
 HINT = "Ctrl-C stops; the same command goes on"
 _BAR_COLUMNS = 18

@@ -1,0 +1,1 @@
+"""Progress for people: what is under way, and how it is shown."""

@@ -1,0 +1,69 @@
+"""A synthetic corpus to write, and what preparing it should give."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from omni_ray.synth.clips import Engine
+
+_VERSION = 1
+"""Raised when the same seed gives other corpora than before."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A corpus, and what preparing it should give.
+
+    Attributes:
+        corpus: which reader it is for, as in ``--dataset``.
+        modality: text, audio, images or ocr.
+        source: its folder or file relative to the root, for ``--source``.
+        records: input records.
+        reasons: records that are not kept, by reason code.
+    """
+
+    corpus: str
+    modality: str
+    source: str
+    records: int
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def quarantined(self) -> int:
+        """Records that are not kept."""
+        return sum(self.reasons.values())
+
+    @property
+    def kept(self) -> int:
+        """Records that are."""
+        return self.records - self.quarantined
+
+
+@dataclass(frozen=True)
+class Task:
+    """One corpus to write.
+
+    Attributes:
+        name: folder of the corpus under ``root``.
+        root: where the corpora go.
+        seed: of all of them.
+        scale: multiplies the number of records.
+        speech: what speaks.
+    """
+
+    name: str
+    root: str
+    seed: int
+    scale: float
+    speech: Engine
+
+    def count(self, usual: int, least: int) -> int:
+        """How many of something, ``usual`` being right at scale 1."""
+        return max(least, round(usual * self.scale))
+
+    def stamp(self) -> dict[str, Any]:
+        """What the corpus depends on."""
+        stamp = {**asdict(self), "version": _VERSION}
+        del stamp["root"]
+        return stamp
