@@ -101,7 +101,7 @@ class Options:
         allow_private: fetch from private networks and this machine, too.
         evaluation: what becomes of splits to measure on, one of :data:`omni_ray.corpora.evaluation.MODES`; where they are
             not trained on, no unit has samples of both sides.
-        unit_scale: multiplies the number of records a unit holds; 1.0 outside tests.
+        unit_scale: multiplies how much a unit holds; 1.0 outside tests.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -126,6 +126,6 @@ class Options:
         names = {name.lower() for part in folder.split("/") for name in (part, part.rpartition("_")[2])}
         return any(language.lower() in names for language in self.languages)
 
-    def records_per_unit(self, default: int) -> int:
-        """The number of records a unit should hold, ``default`` being right for real corpora."""
-        return max(1, int(default * self.unit_scale))
+    def scaled(self, size: int) -> int:
+        """How much a unit should hold, ``size`` being right for real corpora. Records are cut by :mod:`omni_ray.corpora.bounds`."""
+        return max(1, int(size * self.unit_scale))

@@ -25,7 +25,8 @@ class Corpus(ABC):
     """A named body of data. One subclass, one file, one instance: adding a corpus is adding a module.
 
     ``units`` and ``read`` must be deterministic and in canonical order: same bytes, same ids, same order, on any
-    machine. A corpus object is pickled to workers, so it holds no open files.
+    machine. A corpus object is pickled to workers, so it holds no open files. Units are cut by bytes of decoded media as
+    well as by records: :func:`omni_ray.corpora.bounds.runs` does both.
     """
 
     name: ClassVar[str]

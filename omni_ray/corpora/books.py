@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+from omni_ray.corpora.bounds import runs
 from omni_ray.sources.encoding import HINT
 from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.kinds import kind_of
@@ -99,10 +99,8 @@ class Books(Corpus):
             # Beside a table, and without a book, such files are notes about it.
             books |= others
         books = {book: names for number in books for book, names in _told_apart(tree, number, books[number])}
-        numbered = iter(
-            sorted(books, key=lambda book: (not book.isdecimal(), len(book) if book.isdecimal() else 0, book))
-        )
-        while group := list(islice(numbered, options.records_per_unit(_BOOKS_PER_UNIT))):
+        numbered = sorted(books, key=lambda book: (not book.isdecimal(), len(book) if book.isdecimal() else 0, book))
+        for group in runs(numbered, options, _BOOKS_PER_UNIT, lambda book: max(map(tree.size, books[book]))):
             editions = [[book, sorted(books[book], key=_rank)] for book in group]
             files = tuple(name for _, names in editions for name in names)
             payload = {"books": editions, **({"encoding": options.encoding} if options.encoding else {})}

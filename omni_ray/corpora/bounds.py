@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from omni_ray.corpora.base import Options
+from omni_ray.sources.audio_headers import flac_samples, flac_start
 from omni_ray.sources.endings import AUDIO
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ BYTES_A_SECOND = 32_000
 EXPANSION = 12
 """How many times larger than its file a lossy recording may be decoded: 21 kbit a second, which is low for speech."""
 _FLAC_EXPANSION = 2
+_FLAC_LOOK_BYTES = 1 << 16
+"""Silence is a hundredth of what it decodes to: from this size on, a FLAC file in a folder is asked how long it is."""
+_FLAC_HEAD_BYTES = 64
 _PLAIN = (".wav", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".sph")
 
 
@@ -43,11 +47,16 @@ def runs(items: Iterable[Item], options: Options, records: int, weigh: Callable[
         yield run
 
 
+def in_a_unit(options: Options, records: int, weight: int) -> int:
+    """How many records a unit holds that weigh as much each: so many, or fewer."""
+    return max(1, min(options.scaled(records), options.scaled(UNIT_BYTES) // weight))
+
+
 class Cut:
     """Says where units end, for readers that go through their records one by one."""
 
     def __init__(self, options: Options, records: int) -> None:
-        self._most, self._most_bytes = options.records_per_unit(records), options.records_per_unit(UNIT_BYTES)
+        self._most, self._most_bytes = options.scaled(records), options.scaled(UNIT_BYTES)
         self._records = self._bytes = 0
 
     def before(self, weight: int) -> bool:
@@ -78,4 +87,16 @@ def media_weight(tree: Tree, name: str) -> int:
     ending = name.lower()
     if ending.endswith(_PLAIN) or not ending.endswith(AUDIO):
         return size
-    return size * (_FLAC_EXPANSION if ending.endswith(".flac") else EXPANSION)
+    if not ending.endswith(".flac"):
+        return size * EXPANSION
+    seconds = _flac_seconds(tree, name) if size >= _FLAC_LOOK_BYTES and tree.local_path(name) is not None else 0
+    return max(size, round(seconds * BYTES_A_SECOND)) if seconds else size * _FLAC_EXPANSION
+
+
+def _flac_seconds(tree: Tree, name: str) -> float:
+    """How long a FLAC file is, as its header says; 0 where it does not."""
+    with tree.open(name) as file:
+        head = file.read(_FLAC_HEAD_BYTES)
+    start = flac_start(head)
+    rate = 0 if start is None else int.from_bytes(head[start + 18 : start + 21], "big") >> 4
+    return flac_samples(head, start) / rate if start is not None and rate else 0

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.media import fetch
 from omni_ray.sources.tree import Tree, is_safe_name
 
@@ -39,12 +40,9 @@ class Iam(Corpus):
         if name is None:
             return
         tops = [folder for folder in folders if folder.count("/") <= 2]
-        rows = [row for number, line in enumerate(_read(tree, name), 1) if (row := _row(number, line))]
-        step = options.records_per_unit(_LINES_PER_UNIT)
-        for start in range(0, len(rows), step):
-            part: list[tuple[int, str, str, str | None]] = [
-                (number, ident, _find(tree, tops, ident), text) for number, ident, text in rows[start : start + step]
-            ]
+        rows = (row for number, line in enumerate(_read(tree, name), 1) if (row := _row(number, line)))
+        found = ((number, ident, _find(tree, tops, ident), text) for number, ident, text in rows)
+        for part in runs(found, options, _LINES_PER_UNIT, lambda row: media_weight(tree, row[2])):
             inputs = tuple(file for _, _, file, _ in part if file and is_safe_name(file))
             yield UnitDraft({"list": name, "rows": part}, inputs, len(part), len(part), reads=(name,))
 

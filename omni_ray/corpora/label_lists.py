@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
+from omni_ray.corpora.bounds import Cut, media_weight, runs
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.corpora.textocr import quad_of
@@ -20,7 +21,7 @@ from omni_ray.errors import SourceError
 from omni_ray.media_names import media_file
 from omni_ray.sources.encoding import HINT, decode
 from omni_ray.sources.kinds import PICTURES
-from omni_ray.sources.lists import read_range
+from omni_ray.sources.lists import line_ranges, read_range
 from omni_ray.sources.tree import Tree, is_safe_name
 
 _LINES_PER_UNIT = 1000
@@ -170,12 +171,20 @@ def _line_units(tree: Tree, name: str, options: Options) -> Iterator[UnitDraft]:
     payload: dict[str, Any] = {"list": name, "separator": separator, "strip": strip}
     if options.encoding:
         payload["encoding"] = options.encoding
-    for start, end, first in _spans(tree, name, options.records_per_unit(_LINES_PER_UNIT), skip):
-        span = [start, end, first]
+    cut = Cut(options, _LINES_PER_UNIT)
+
+    def files_of(line: Line | str | None) -> list[str]:
+        return [_placed(tree, name, each, strip) for each in line.names] if isinstance(line, Line) else []
+
+    def begins(raw: bytes) -> bool:
+        line = _line(raw.rstrip(b"\r\n"), separator, options.encoding)
+        return cut.before(sum(media_weight(tree, file) for file in files_of(line)))
+
+    for part in line_ranges(tree, name, begins, skip=skip):
+        span = [part.start, part.end, part.first]
         parsed = [_line(raw, separator, options.encoding) for _, raw in read_range(tree, name, *span)]
-        names = [each for line in parsed if isinstance(line, Line) for each in line.names]
-        files = (_placed(tree, name, each, strip) for each in names)
-        expected = len(names) + sum(isinstance(line, str) for line in parsed)
+        files = [file for line in parsed for file in files_of(line)]
+        expected = len(files) + sum(isinstance(line, str) for line in parsed)
         yield UnitDraft({**payload, "span": span}, tuple(filter(is_safe_name, files)), None, expected, reads=(name,))
 
 
@@ -206,22 +215,6 @@ def _placed(tree: Tree, list_name: str, name: str, strip: int) -> str:
     return media_name(tree, list_name, "/".join(parts[min(strip, len(parts) - 1) :]))
 
 
-def _spans(tree: Tree, name: str, lines_each: int, skip: int) -> Iterator[tuple[int, int, int]]:
-    start = end = 0
-    first = number = 1
-    with tree.open(name) as file:
-        for line in file:
-            end += len(line)
-            number += 1
-            if number - 1 <= skip:
-                start, first = end, number
-            elif number - first == lines_each:
-                yield start, end, first
-                start, first = end, number
-    if number > first:
-        yield start, end, first
-
-
 def _has_data_list(tree: Tree, name: str) -> bool:
     with tree.open(name) as file:
         head = file.read(_HEAD)
@@ -240,11 +233,13 @@ def _data_units(tree: Tree, name: str, options: Options) -> Iterator[UnitDraft]:
     names = [item["img_path"] for item in items if isinstance(item, dict) and isinstance(item.get("img_path"), str)]
     probes = names[:_PROBES]
     strip = max(range(8), key=lambda n: (sum(tree.exists(_placed(tree, name, each, n)) for each in probes), -n))
-    step = options.records_per_unit(_LINES_PER_UNIT)
-    for start in range(0, len(items), step):
-        part = list(enumerate(items[start : start + step], start))
-        paths = [item.get("img_path") for _, item in part if isinstance(item, dict)]
-        files = [_placed(tree, name, path, strip) for path in paths if isinstance(path, str)]
+
+    def file_of(item: Any) -> str:
+        path = item.get("img_path") if isinstance(item, dict) else None
+        return _placed(tree, name, path, strip) if isinstance(path, str) else ""
+
+    for part in runs(enumerate(items), options, _LINES_PER_UNIT, lambda each: media_weight(tree, file_of(each[1]))):
+        files = [file for _, item in part if (file := file_of(item))]
         payload = {"list": name, "data": part, "strip": strip}
         yield UnitDraft(payload, tuple(filter(is_safe_name, files)), None, len(part), reads=(name,))
 

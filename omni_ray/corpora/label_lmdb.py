@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
+from omni_ray.corpora.bounds import in_a_unit
 from omni_ray.corpora.evaluation import splits_in
 from omni_ray.corpora.media import MAX_MEDIA_BYTES
 from omni_ray.errors import SourceError
@@ -17,7 +18,6 @@ from omni_ray.sources.lmdb_pages import BadLmdb, Lmdb, is_lmdb
 from omni_ray.sources.tree import Tree
 
 _WORDS_PER_UNIT = 4096
-_UNIT_BYTES = 64 << 20
 _ENDINGS = (".mdb", ".lmdb")
 _HEAD_BYTES = 192
 _COUNT = b"num-samples"
@@ -91,8 +91,7 @@ def _units(tree: Tree, name: str, beside: tuple[str, ...], options: Options) -> 
             total = _last(found, said)
     except BadLmdb as error:
         raise SourceError(f"{tree.location}/{name} {error}") from None
-    each = min(_WORDS_PER_UNIT, max(1, _UNIT_BYTES * max(total, 1) // max(size, 1)))
-    step = options.records_per_unit(each)
+    step = in_a_unit(options, _WORDS_PER_UNIT, max(1, size // max(total, 1)))
     more = {"encoding": options.encoding} if options.encoding else {}
     for first in range(1, total + 1, step):
         end = min(first + step, total + 1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
-from omni_ray.corpora.bounds import Cut, media_weight
+from omni_ray.corpora.bounds import Cut, media_weight, runs
 from omni_ray.corpora.evaluation import TRAIN, splits_in
 from omni_ray.corpora.media import fetch
 from omni_ray.errors import SourceError
@@ -50,7 +50,7 @@ class LibriSpeech(Corpus):
     }
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
-        """A unit is some chapters. Chapters without a transcript count once the tree has one with."""
+        """A unit is some chapters, or a part of a long one. Those without a transcript count once the tree has one with."""
         chapters: list[list[Any]] = []
         ended: list[list[list[Any]]] = []  # chapters of another side, while none with a transcript was seen
         cut, is_full = Cut(options, _CLIPS_PER_UNIT), False
@@ -70,15 +70,15 @@ class LibriSpeech(Corpus):
                 ended, chapters, is_full = [*ended, chapters], [], False
             is_librispeech = is_librispeech or bool(transcripts)
             again = [file for file in audio if seen.again(file.encode("utf-8", "surrogateescape"))]
-            chapters.append([folder, transcripts, audio, again])
-            weight = sum(media_weight(tree, f"{folder}/{file}".lstrip("/")) for file in audio)
-            is_full = cut.after(len(audio), weight) or is_full
-            if is_librispeech:
-                yield from (_draft(tree, each) for each in ended)
-                ended = []
-            if is_full and is_librispeech:
-                yield _draft(tree, chapters)
-                chapters, is_full = [], False
+            for part, weight in _parts(tree, options, [folder, transcripts, audio, again]):
+                chapters.append(part)
+                is_full = cut.after(len(part[2]), weight) or is_full
+                if is_librispeech:
+                    yield from (_draft(tree, each) for each in ended)
+                    ended = []
+                if is_full and is_librispeech:
+                    yield _draft(tree, chapters)
+                    chapters, is_full = [], False
         if chapters and is_librispeech:
             yield _draft(tree, chapters)
         elif splits and options.splits and not is_librispeech:
@@ -88,17 +88,12 @@ class LibriSpeech(Corpus):
             )
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
-        for folder, transcripts, audio, again in payload["chapters"]:
+        for chapter in payload["chapters"]:
+            folder, _, audio, again = chapter[:4]
             unspoken = dict.fromkeys(audio)
             seen = {file.removesuffix(".flac") for file in again}
-            for name in transcripts:
-                lines = fetch(tree, name, folder, name)
-                if isinstance(lines, Rejected):
-                    yield lines
-                    continue
-                for number, line in enumerate(lines.split(b"\n"), 1):
-                    if line.strip():
-                        yield _record(tree, folder, line, f"{name}:{number}", seen, unspoken)
+            for line in _lines(tree, chapter):
+                yield line if isinstance(line, Rejected) else _record(tree, folder, *line, seen, unspoken)
             for file in unspoken:
                 clip = file.removesuffix(".flac")
                 where = f"{folder}/{file}".lstrip("/")
@@ -111,15 +106,46 @@ def _is_chapter(place: list[str], clip: str) -> bool:
     return found is not None and place[-2:] == [found["speaker"], found["chapter"]]
 
 
+def _parts(tree: Tree, options: Options, chapter: list[Any]) -> Iterator[tuple[list[Any], int]]:
+    """A chapter and its weight; of one that is more than a unit holds, parts: [..., clips of the other parts, number]."""
+    folder, transcripts, audio, again = chapter
+    weights = {file: media_weight(tree, f"{folder}/{file}".lstrip("/")) for file in audio}
+    parts = list(runs(audio, options, max(1, len(audio)), weights.__getitem__)) or [[]]
+    for number, files in enumerate(parts):
+        own = set(files)
+        told = [[file for file in audio if file not in own], number] if len(parts) > 1 else []
+        yield [folder, transcripts, files, again, *told], sum(map(weights.__getitem__, files))
+
+
+def _lines(tree: Tree, chapter: list[Any]) -> Iterator[tuple[bytes, str] | Rejected]:
+    """The lines of a chapter's transcripts, and where they are; of a part's, those of its clips.
+
+    Lines that name no clip of the chapter, and transcripts that cannot be read, are the first part's.
+    """
+    folder, transcripts, audio, _, *told = chapter
+    others, number = told or ((), 0)
+    own, others = ({file.encode("utf-8", "surrogateescape") for file in files} for files in (audio, others))
+    for name in transcripts:
+        lines = fetch(tree, name, folder, name)
+        if isinstance(lines, Rejected):
+            if not number:
+                yield lines
+            continue
+        for place, line in enumerate(lines.split(b"\n"), 1):
+            clip = _clip_and_text(line)[0] + b".flac"
+            if line.strip() and (clip in own or (not number and clip not in others)):
+                yield line, f"{name}:{place}"
+
+
 def _draft(tree: Tree, chapters: list[list[Any]]) -> UnitDraft:
-    names = [f"{folder}/{clip}".lstrip("/") for folder, _, audio, _ in chapters for clip in audio]
-    transcripts = [name for _, each, _, _ in chapters for name in each]
+    names = [f"{folder}/{clip}".lstrip("/") for folder, _, audio, *_ in chapters for clip in audio]
+    transcripts = [name for _, each, *_ in chapters for name in each]
     # Reading transcripts out of a compressed archive would decompress all of it, on every run.
     is_cheap = all(tree.local_path(name) is not None for name in transcripts)
     return UnitDraft(
         {"chapters": chapters},
         (*transcripts, *names),
-        sum(_count(tree, each, audio) for _, each, audio, _ in chapters) if is_cheap else None,
+        sum(_count(tree, chapter) for chapter in chapters) if is_cheap else None,
         len(names),
         evaluation=_splits(chapters),
     )
@@ -130,19 +156,11 @@ def _splits(chapters: list[list[Any]]) -> tuple[str, ...]:
     return splits_in(f"{folder}/" for folder, *_ in chapters)
 
 
-def _count(tree: Tree, transcripts: list[str], audio: list[str]) -> int:
+def _count(tree: Tree, chapter: list[Any]) -> int:
     """Records of a chapter: lines, and clips that no line names."""
-    records, spoken = 0, set()
-    for name in transcripts:
-        lines = fetch(tree, name, name, name)
-        if isinstance(lines, Rejected):
-            records += 1
-            continue
-        for line in lines.split(b"\n"):
-            if line.strip():
-                records += 1
-                spoken.add(_clip_and_text(line)[0] + b".flac")
-    return records + sum(clip.encode("utf-8", "surrogateescape") not in spoken for clip in audio)
+    lines = list(_lines(tree, chapter))
+    spoken = {_clip_and_text(line[0])[0] + b".flac" for line in lines if not isinstance(line, Rejected)}
+    return len(lines) + sum(clip.encode("utf-8", "surrogateescape") not in spoken for clip in chapter[2])
 
 
 def _clip_and_text(line: bytes) -> tuple[bytes, bytes]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
-from omni_ray.corpora.bounds import Cut
+from omni_ray.corpora.bounds import Cut, media_weight
 from omni_ray.corpora.evaluation import TRAIN, splits_in
 from omni_ray.corpora.media import fetch
 from omni_ray.sources.lists import line_ranges, read_range
@@ -70,7 +70,11 @@ def _path(line: bytes) -> str:
 def _units_of_list(tree: Tree, prefix: str, name: str, lexicon: str | None, options: Options) -> Iterator[UnitDraft]:
     is_small = tree.size(name) <= _STAMPED_LIST_BYTES
     cut = Cut(options, _WORDS_PER_UNIT)
-    for part in line_ranges(tree, name, lambda line: cut.before(0)):  # 9 million words, each some KB
+
+    def begins(line: bytes) -> bool:  # MJSynth has 9 million words of some KB, too many to look at
+        return cut.before(media_weight(tree, prefix + _path(line)) if is_small and line.strip() else 0)
+
+    for part in line_ranges(tree, name, begins):
         span = [part.start, part.end, part.first]
         words = part.lines
         paths = [_path(line) for _, line in read_range(tree, name, *span) if line.strip()]

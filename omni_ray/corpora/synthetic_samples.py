@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from omni_ray.corpora.base import Corpus, Options, UnitDraft
+from omni_ray.corpora.bounds import BYTES_A_SECOND, in_a_unit
 from omni_ray.errors import SourceError
 
 if TYPE_CHECKING:
@@ -32,13 +33,15 @@ class _Synthetic(Corpus):
     manual = f'Write {{"seed": 42, "samples": 10000}} into a file called {_RECIPE}.'
     in_all = False
     samples_per_unit: ClassVar[int]
+    sample_bytes: ClassVar[int]
+    """The most that one may have, decoded."""
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         """Ranges of sample numbers."""
         if not tree.exists(_RECIPE):
             return
         seed, samples = _recipe(tree)
-        step = options.records_per_unit(self.samples_per_unit)
+        step = in_a_unit(options, self.samples_per_unit, self.sample_bytes)
         for start in range(0, samples, step):
             stop = min(start + step, samples)
             payload = {"seed": seed, "start": start, "stop": stop, **self.settings()}
@@ -82,6 +85,7 @@ class SyntheticText(_Synthetic):
 
     modality = "text"
     samples_per_unit = 20_000
+    sample_bytes = 1 << 12
 
     def sample(self, payload: Mapping[str, Any], i: int) -> dict[str, Any]:
         from omni_ray.synth.sentences import make_text
@@ -94,6 +98,7 @@ class SyntheticAudio(_Synthetic):
 
     modality = "audio"
     samples_per_unit = 200
+    sample_bytes = 10 * BYTES_A_SECOND
 
     def settings(self) -> dict[str, str]:
         from omni_ray.synth.clips import engine
@@ -113,6 +118,7 @@ class SyntheticImages(_Synthetic):
 
     modality = "images"
     samples_per_unit = 1000
+    sample_bytes = 1 << 17
 
     def sample(self, payload: Mapping[str, Any], i: int) -> dict[str, Any]:
         from omni_ray.synth.pictures import make_picture
@@ -127,6 +133,7 @@ class SyntheticOcr(_Synthetic):
 
     modality = "ocr"
     samples_per_unit = 500
+    sample_bytes = 1 << 16
 
     def sample(self, payload: Mapping[str, Any], i: int) -> dict[str, Any]:
         from omni_ray.synth.word_images import make_word_image

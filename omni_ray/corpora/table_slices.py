@@ -61,7 +61,7 @@ def media_units(
         if is_whole and media_are_inside(tree, first.payload, ROLES[modality]):
             for draft in itertools.chain([first], drafts):
                 rows = repeated.get(_file(draft), ())
-                yield from _parts(draft, options.records_per_unit(ROWS_PER_UNIT[modality]), rows)
+                yield from _parts(draft, options.scaled(ROWS_PER_UNIT[modality]), rows)
         else:
             for draft in itertools.chain([first], drafts) if is_whole else ranges:
                 yield from _windows(tree, draft, options, modality, seen)

@@ -225,8 +225,8 @@ def _group_sizes(footer: pq.FileMetaData, columns: set[str]) -> list[tuple[int, 
 
 def _slices(sizes: list[tuple[int, int]], options: Options) -> Iterator[Slice]:
     """Neighbours joined up to the size of a slice, giants cut."""
-    wanted_bytes, wanted_rows = options.records_per_unit(SLICE_BYTES), options.records_per_unit(SLICE_ROWS)
-    giant = options.records_per_unit(_MAX_GROUP_BYTES)
+    wanted_bytes, wanted_rows = options.scaled(SLICE_BYTES), options.scaled(SLICE_ROWS)
+    giant = options.scaled(_MAX_GROUP_BYTES)
     start = first = held = 0
     for rows, size in sizes:
         if first > start and (held + size > wanted_bytes or first + rows - start > wanted_rows):

@@ -30,7 +30,7 @@ def table_ranges(tree: Tree, name: str, dialect: Dialect, form: Form, options: O
     which they are text, is cut anywhere; another large file is parsed once here, at about 100 MB/s.
     """
     size = tree.size(name)
-    step = options.records_per_unit(RANGE_BYTES)
+    step = options.scaled(RANGE_BYTES)
     if is_packed(tree, name) or not form.is_utf8:
         yield 0, None
     elif size <= step or dialect.quoting == "plain" or not _has_quotes(tree, name, dialect):

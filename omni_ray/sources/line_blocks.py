@@ -33,7 +33,7 @@ _BOM = b"\xef\xbb\xbf"
 
 def byte_ranges(size: int, options: Options, first: int = 0) -> Iterator[tuple[int, int | None]]:
     """[start, end) ranges that together cover bytes ``first`` to ``size``; the last end is None, the file's end."""
-    step = options.records_per_unit(RANGE_BYTES)
+    step = options.scaled(RANGE_BYTES)
     for start in range(first, size, step):
         yield start, start + step if start + step < size else None
 

@@ -149,7 +149,7 @@ def slices(tree: Tree, name: str, options: Options, codec: str = "") -> Iterator
     size = tree.size(name)
     with tree.open(name) as file:
         step = None if codec else SLICE_BYTES.get(packing(file, name))
-    step = size if step is None else options.records_per_unit(step)
+    step = size if step is None else options.scaled(step)
     for start in range(0, max(size, 1), max(step, 1)):
         end = start + step if start + step < size else None
         payload = {"file": name, "start": start, "end": end, **({"codec": codec} if codec else {})}
