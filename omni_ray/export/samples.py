@@ -20,7 +20,8 @@ from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.manifest import Written
 from omni_ray.pipeline.parts import Part, read_rows
 from omni_ray.pipeline.whole import is_whole
-from omni_ray.quality.hold_out import held_out_rows
+from omni_ray.quality.documents import whole_documents
+from omni_ray.quality.hold_out import HOLD_VERSION, held_out_rows
 from omni_ray.storage import atomic_writer
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ class Slice:
                 f"{self.corpus}: {part.storage.shown}/{part.file} is damaged, or was made again since this dataset was "
                 "opened: open it again; `omni-ray verify` says what is wrong"
             )
-        for rows in read_rows(part):
+        tables = read_rows(part)
+        for rows in whole_documents(tables) if self.holdout and part.modality == "text" else tables:
             wanted = self._of_split(rows)
             if wanted.num_rows:
                 yield wanted.cast(modality_of(part.modality).schema)
@@ -79,7 +81,8 @@ class Slice:
     def identity(self) -> list[Any]:
         """All that the rows depend on, as a JSON value."""
         part = self.part
-        return [self.corpus, part.sha256, part.rows, part.over, self.holdout, self.by_clip, self.split]
+        holdout = self.holdout and [HOLD_VERSION, self.holdout]
+        return [self.corpus, part.sha256, part.rows, part.over, holdout, self.by_clip, self.split]
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.progress.reporter import Reporter
 from omni_ray.quality.cleaned import training_corpora
+from omni_ray.quality.hold_out import HOLD_VERSION
 from omni_ray.storage import remove_temporaries
 
 __all__ = ["DEFAULT_SEED", "Combined", "Options", "combine"]
@@ -142,7 +143,8 @@ def _has_all_media(store: Store, modality: str, parts: Parts) -> bool:
 
 def _fingerprint(shards: str, options: Options, packing: Packing | None, measured: Mapping[str, int]) -> str:
     seed = options.seed if options.production else "corpora"
-    held = [options.holdout, measured] if measured else [options.holdout]
+    share = [HOLD_VERSION, options.holdout] if options.holdout else None
+    held = [share, measured] if measured else [share]
     return _digest([FORMAT_VERSION, seed, shards, packing and packing.as_json(), *held])
 
 

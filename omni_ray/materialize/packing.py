@@ -12,6 +12,7 @@ from omni_ray.materialize.options import Packing
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.store import CorpusStore, Store
+from omni_ray.quality.hold_out import HOLD_VERSION
 from omni_ray.storage import write_atomic
 from omni_ray.training import configs
 from omni_ray.training import vocabulary as tokenizers
@@ -87,7 +88,10 @@ def keep_a_copy(packing: Packing, folder: Path) -> Packing:
 
 
 def _digest(parts: Mapping[str, Sequence[tuple[Manifest, int]]], holdout: float) -> str:
-    value = [holdout, {name: [(m.shard.sha256, take) for m, take in each] for name, each in parts.items()}]
+    value = [
+        holdout and [HOLD_VERSION, holdout],
+        {name: [(m.shard.sha256, take) for m, take in each] for name, each in parts.items()},
+    ]
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 

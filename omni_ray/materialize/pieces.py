@@ -24,7 +24,7 @@ from omni_ray.materialize.options import Packing
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.whole import check_whole, opened
-from omni_ray.quality.documents import document_starts
+from omni_ray.quality.documents import whole_documents
 from omni_ray.quality.hold_out import held_out_rows
 from omni_ray.quality.pack import Counter, pack_rows
 from omni_ray.storage import Storage, atomic_writer
@@ -286,7 +286,9 @@ def _records_of(piece: Piece, plan: Plan, form: Format, aside: list[str]) -> Ite
         check_whole(*shard)
     with opened(*shard) as file:
         tables = _tables(piece, plan.modality, pq.ParquetFile(file), with_media=with_media)
-        for rows, samples in tables if plan.packing is None else _whole_documents(tables):
+        if not form.has_media and (plan.packing is not None or plan.holdout > 0):
+            tables = ((rows, np.ones(rows.num_rows, np.int64)) for rows in whole_documents(rows for rows, _ in tables))
+        for rows, samples in tables:
             if needs_media:
                 writer.write(form.media(rows, piece.corpus))
             yield _serialize(piece, plan, form, rows, samples, done)
@@ -311,19 +313,6 @@ def _tables(piece: Piece, modality: str, shard: pq.ParquetFile, *, with_media: b
         if len(samples):
             yield rows.slice(0, len(samples)), samples
         left -= int(samples.sum())
-
-
-def _whole_documents(tables: Iterator[tuple[pa.Table, Ints]]) -> Iterator[tuple[pa.Table, Ints]]:
-    """The same rows of text; every document that began in one table and went on in the next is in the next one whole."""
-    rest: pa.Table | None = None
-    for rows, _ in tables:
-        rows = rows if rest is None else pa.concat_tables([rest, rows])
-        last = int(document_starts(rows["id"])[-1])
-        rest = rows.slice(last)
-        if last:
-            yield rows.slice(0, last), np.ones(last, np.int64)
-    if rest is not None:
-        yield rest, np.ones(rest.num_rows, np.int64)
 
 
 def _serialize(piece: Piece, plan: Plan, form: Format, rows: pa.Table, samples: Ints, first: int) -> _Records:

@@ -1,6 +1,7 @@
 """A held-out split that leaks nothing: whole documents, speakers and pictures go to one side.
 
-The side depends on the group's name alone: it stays the same when corpora grow, on any machine, at any parallelism.
+The side depends on the group's name, or its content, alone: it stays the same when corpora grow, on any machine, at any
+parallelism.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ import pyarrow.compute as pc
 
 from omni_ray.errors import OmniError
 from omni_ray.media_names import word_name
+from omni_ray.quality.documents import document_starts
 
+HOLD_VERSION = 2
+"""Raised when groups go to other sides: whatever was parted before is stale."""
 _DIGEST = re.compile(r"(-[0-9a-f]{10})?")
 _CUT_OUT = r"^(?P<recording>.*)-\d+\.\d{3}-\d+\.\d{3}(?:-[0-9a-f]{10})?\.[a-z]+$"
 
@@ -24,11 +28,11 @@ def group_keys(rows: pa.Table, modality: str, *, by_clip: bool = False) -> list[
     """The group of every shard row: text its document, audio its speaker (where none is known, the recording a clip was
     cut from, or the clip), images the picture, ocr the photograph a word was cut from (or the word's own picture).
 
-    Clips and pictures are known by their bytes, wherever and how often they lie. Documents, speakers and photographs of
-    different corpora are different.
+    Documents are known by their lines, clips and pictures by their bytes, wherever and how often they lie. Speakers and
+    photographs of different corpora are different.
 
     Args:
-        rows: shard rows, media included.
+        rows: shard rows, media included; of text whole documents.
         modality: text, audio, images or ocr.
         by_clip: every clip is a group of its own, whoever speaks.
 
@@ -50,7 +54,7 @@ def held_out_rows(
 
 def _keys(rows: pa.Table, modality: str, by_clip: bool) -> pa.Array | pa.ChunkedArray:
     if modality == "text":
-        return _within(rows, pc.replace_substring_regex(rows["id"], r"#\d+$", ""))
+        return _documents(rows)
     if modality == "images":
         return _contents(rows, "image")
     if modality == "ocr":
@@ -66,6 +70,27 @@ def _keys(rows: pa.Table, modality: str, by_clip: bool) -> pa.Array | pa.Chunked
 def _within(rows: pa.Table, names: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
     """Names that mean something within their corpus only; null where they are null."""
     return pc.binary_join_element_wise(rows["corpus"], names, "\0")
+
+
+def _documents(rows: pa.Table) -> pa.Array:
+    """What the documents say: their bytes, and where among them their lines end."""
+    lines = (
+        pa.array(rows["text"].combine_chunks(), pa.large_string()) if rows.num_rows else pa.array([], pa.large_string())
+    )
+    _, offsets, data = lines.buffers()
+    starts = document_starts(rows["id"])
+    counts = np.diff(np.append(starts, rows.num_rows))
+    if not len(starts):
+        return pa.array([], pa.string())
+    ends = np.frombuffer(offsets, np.int64)[lines.offset : lines.offset + len(lines) + 1]
+    said = memoryview(data or b"")
+    digests = []
+    for start, count in zip(starts.tolist(), counts.tolist(), strict=True):
+        mine = ends[start : start + count + 1]
+        digest = blake2b(said[int(mine[0]) : int(mine[-1])], digest_size=16)
+        digest.update((mine - mine[0]).tobytes())
+        digests.append(digest.hexdigest())
+    return pa.array(digests, pa.string()).take(pa.array(np.repeat(np.arange(len(starts)), counts)))
 
 
 def _contents(rows: pa.Table, column: str) -> pa.Array:

@@ -397,11 +397,12 @@ def _count_shard(unit: Unit) -> Outcome:
     digest = f"{sha256}:{take}"
     if unit.known is not None and unit.known[0] == digest:
         return Outcome(*unit.known)
-    texts = islice(_shard_texts(storage, name, unit.source.modality), take)
+    texts = islice(shard_texts(storage, name, unit.source.modality), take)
     return Outcome(digest, _tally(unit, texts, characters=unit.source.modality in ("audio", "ocr")))
 
 
-def _shard_texts(storage: Storage, name: str, modality: str) -> Iterator[str]:
+def shard_texts(storage: Storage, name: str, modality: str) -> Iterator[str]:
+    """The samples of a shard: lines, transcripts, labels or captions."""
     import pyarrow.parquet as pq
 
     column = "captions" if modality == "images" else "text"

@@ -16,13 +16,15 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+
+import pyarrow as pa
 
 from omni_ray.errors import OmniError
 from omni_ray.ours import keep_copy
+from omni_ray.quality.documents import whole_documents
 from omni_ray.quality.hold_out import held_out_rows
-from omni_ray.storage import remove_temporaries, write_atomic
-from omni_ray.training.counts import Source, read_lines, split_lines
+from omni_ray.storage import Storage, remove_temporaries, write_atomic
+from omni_ray.training.counts import Source, read_lines, shard_texts, split_lines
 from omni_ray.training.flat_files import json_list
 from omni_ray.training.tokens import digest, load
 
@@ -261,33 +263,38 @@ def _caption_lines(path: str, limit: int) -> Iterator[str]:
 
 
 def _shard_lines(source: Source, limit: int) -> Iterator[str]:
-    """The lines of every shard, or of every n-th row group, so that ``limit`` bytes are not passed by much.
+    """The lines of every shard, or of every n-th, so that ``limit`` bytes are not passed by much.
 
     Of each shard only the samples to take: what lies beyond --max-samples is no training text.
     """
     import pyarrow.parquet as pq
 
     column = "captions" if source.modality == "images" else "text"
-    groups: list[tuple[Any, str, int, int, int]] = []
-    for storage, name, _, take in source.shards:
+    size = 0
+    for storage, name, _, _ in source.shards:
         with storage.open(name) as file:
             footer = pq.ParquetFile(file).metadata
         place = footer.schema.names.index("element" if column == "captions" else column)
-        left = take
-        for number in range(footer.num_row_groups):
-            if left <= 0:
-                break
-            values = footer.row_group(number).column(place)
-            groups.append((storage, name, number, left, values.total_uncompressed_size))
-            left -= values.num_values
-    step = max(1, -(-sum(size for *_, size in groups) // limit))
-    wanted = [column, "id", "corpus"] if source.holdout else [column]
-    for storage, name, number, left, _ in groups[::step]:
-        with storage.open(name) as file:
-            rows = pq.ParquetFile(file).read_row_group(number, columns=wanted)
-        # A row of text is one sample; of a picture's row each caption is one.
-        rows = rows.slice(0, left)
+        groups = (footer.row_group(number) for number in range(footer.num_row_groups))
+        size += sum(group.column(place).total_uncompressed_size for group in groups)
+    for storage, name, _, take in source.shards[:: max(1, -(-size // limit))]:
         if source.holdout:
-            rows = rows.filter(~held_out_rows(rows, source.modality, source.holdout))
-        values = rows[column].to_pylist()
-        yield from islice((caption for row in values for caption in row), left) if column == "captions" else values
+            yield from _not_held_out(storage, name, take, source.holdout)
+        else:
+            yield from islice(shard_texts(storage, name, source.modality), take)
+
+
+def _not_held_out(storage: Storage, name: str, take: int, holdout: float) -> Iterator[str]:
+    """The lines of the documents of a shard that are trained on, of its first ``take`` lines."""
+    import pyarrow.parquet as pq
+
+    def tables() -> Iterator[pa.Table]:
+        left = take
+        for number in range(shard.num_row_groups):
+            yield shard.read_row_group(number, columns=["id", "text"]).slice(0, left)
+            left = max(0, left - shard.metadata.row_group(number).num_rows)
+
+    with storage.open(name) as file:
+        shard = pq.ParquetFile(file)
+        for rows in whole_documents(tables()):
+            yield from rows["text"].filter(pa.array(~held_out_rows(rows, "text", holdout))).to_pylist()

@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,14 @@ def group_of(modality: str, record: Any) -> str:
 
 
 def in_shards(rows: Sequence[Row], size: int = 7) -> list[Sequence[Row]]:
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
+    """Shards of about ``size`` rows; a document, the rows that share what comes before # in their ids, is in one."""
+    documents = [list(lines) for _, lines in groupby(rows, lambda row: row["id"].partition("#")[0])]
+    shards: list[list[Row]] = [[]]
+    for lines in documents:
+        if len(shards[-1]) >= size:
+            shards.append([])
+        shards[-1] += lines
+    return [*shards]
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
@@ -225,6 +233,18 @@ def test_a_lost_record_of_the_last_run_removes_nothing(tmp_path: Path) -> None:
     *_, production = combine(Store(tmp_path), "text", Options(replace=True), run=inline)
     assert len(list((tmp_path / "data/text").glob("*.bak"))) == 2
     assert (tmp_path / "data/text/heldout_corpus.txt").exists() and production.note
+
+
+def test_equal_documents_are_on_one_side_however_far_apart(tmp_path: Path) -> None:
+    said = [[f"Line {line} of text {n}." for line in range(1 + n % 3)] for n in range(20)]
+    for corpus, order in (("one", [*range(20), *range(20)]), ("other", list(range(20))[::-1])):
+        rows = [text_row(0, id=f"{at}#{i}", text=line) for at, n in enumerate(order) for i, line in enumerate(said[n])]
+        commit(tmp_path, "text", corpus, in_shards(rows, 5), group_rows=2)
+    run(tmp_path, "text", 0.4)
+    kept, held = sides(tmp_path, "text")
+    assert kept and held and set(kept).isdisjoint(held) and len(kept) + len(held) == 3 * sum(map(len, said))
+    held_again = api.dataset(tmp_path, "text", split="heldout", holdout=0.4).as_arrow().read_all()
+    assert Counter(held_again["text"].to_pylist()) == Counter(held)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, 2.0, float("nan")])

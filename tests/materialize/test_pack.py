@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import sentencepiece
 from hypothesis import given, settings
@@ -24,7 +25,7 @@ from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.session import ray_session
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter
-from omni_ray.quality.hold_out import held_out
+from omni_ray.quality.hold_out import group_keys, held_out
 from omni_ray.quality.pack import pack_rows
 from omni_ray.training.plan import plan
 from omni_ray.training.tokenizer import Request, train
@@ -281,7 +282,8 @@ def test_held_out_documents_take_no_part_in_training_a_tokenizer(tmp_path: Path)
     made[7] = ["Ωmega Ωmega Ωmega."]
     commit_documents(tmp_path, [made])
     set_ctx_len(tmp_path, 64)
-    share = next(n / 100 for n in range(1, 100) if held_out(["pages\0pages 7"], n / 100).all())
+    [key] = group_keys(pa.table({"id": ["pages 7#0"], "text": made[7]}), "text")
+    share = next(n / 100 for n in range(1, 100) if held_out([key], n / 100).all())
     run(tmp_path, holdout=share)
     assert "Ω" in (tmp_path / "data/text/heldout_corpus.txt").read_text("utf-8")
     processor = sentencepiece.SentencePieceProcessor(model_proto=model_of(tmp_path))
