@@ -9,7 +9,7 @@ PIP    := install --quiet --disable-pip-version-check --constraint constraints.t
 PACKAGES := import sysconfig; print(sysconfig.get_path("purelib"))
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-extras test-fast lint types format bench faults crash-points clean
+.PHONY: help install dev demo test test-extras test-fast lint types imports format bench faults crash-points clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -68,6 +68,9 @@ lint: $(DEV) ## ruff
 
 types: $(DEV) ## mypy, strict
 	$(BIN)/mypy
+
+imports: $(DEV) ## import-linter: imports point one way, as docs/design.md has it
+	$(BIN)/lint-imports --no-cache
 
 format: $(DEV) ## reformat
 	$(BIN)/ruff format .

@@ -67,9 +67,9 @@ def write_documents(source: Path, folder: Path, count: int) -> None:
 def ours(source: Path, work: Path) -> dict[str, float]:
     """Seconds, peak memory of this process, and documents left."""
     from omni_ray import api
+    from omni_ray.modalities.documents import document_starts
     from omni_ray.pipeline.store import Store
     from omni_ray.quality.cleaned import training_corpora
-    from omni_ray.quality.documents import document_starts
 
     with api.Cluster(num_cpus=2).session():
         api.prepare(work, "text", dataset="text_files", source=str(source), max_samples=None)

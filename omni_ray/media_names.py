@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from hashlib import blake2b
+from pathlib import PurePosixPath
 
 _ODD = re.compile(r"[^\w.\- ]+|^[. ]+|[. ]+$")
 """What no part of a name is left with: other signs, and dots and blanks at its ends."""
@@ -32,6 +33,13 @@ def media_file(name: str, ending: str) -> str:
     if plain != stem or has_dot == is_named_so or plain != plain.casefold():
         plain = f"{plain}-{_digest(name)}"
     return plain + ending
+
+
+def is_safe_name(name: str) -> bool:
+    """Whether ``name`` is a relative path that stays inside its tree (no "..", no root, no drive, no NUL)."""
+    if not name or "\0" in name or "\\" in name or name[0] == "/" or name[1:2] == ":":
+        return False
+    return ".." not in PurePosixPath(name).parts
 
 
 def flat_name(corpus: str) -> str:

@@ -16,7 +16,7 @@ from omni_ray.quality.cleaned import Cleaning
 
 if TYPE_CHECKING:
     from omni_ray.materialize.options import Options as Writing
-    from omni_ray.materialize.record import Combined
+    from omni_ray.pipeline.combined import Combined
     from omni_ray.pipeline.engine import Runner
 
 DEFAULT_SEED = 42

@@ -26,8 +26,8 @@ from omni_ray.quality.cleaned import training_corpora
 from omni_ray.quality.preset import PRESETS, Settings
 
 if TYPE_CHECKING:
-    from omni_ray.materialize.record import Combined
     from omni_ray.modalities.base import Params
+    from omni_ray.pipeline.combined import Combined
     from omni_ray.pipeline.prepare import Request
 
 DEFAULT_MAX_SAMPLES = 1_000_000
@@ -280,10 +280,11 @@ def _run(
 
     @contextmanager
     def session_with_user_corpora() -> Iterator[None]:
-        from omni_ray.corpora.registry import travel_by_value
+        from omni_ray.corpora.registry import own_modules
+        from omni_ray.pipeline.engine import travel_by_value
 
         with session():
-            travel_by_value()
+            travel_by_value(own_modules())
             yield
 
     report.units_made += run_requests(

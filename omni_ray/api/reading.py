@@ -73,11 +73,11 @@ def _chosen(store: Store, what: str) -> list[CorpusStore]:
 
 
 def _share(store: Store, modality: str, holdout: float | None, split: str) -> float:
-    from omni_ray.materialize import record
     from omni_ray.materialize.options import Options
+    from omni_ray.pipeline import combined
 
     if holdout is None:
-        last = record.load(store.state_folder, modality)
+        last = combined.load(store.state_folder, modality)
         holdout = last.holdout if last is not None else None
     share = Options(holdout=holdout or None).holdout or 0.0
     if split == "heldout" and not share:

@@ -8,6 +8,6 @@ from omni_ray import interrupts
 def main() -> None:
     """Entry point of the ``omni-ray`` command."""
     with interrupts.at_once():
-        from omni_ray.cli import commands
+        from omni_ray.cli import commands, running
 
-        commands.run(commands.app)
+        running.run(commands.app)

@@ -12,11 +12,11 @@ import typer
 
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo
+from omni_ray.cli.running import run_script
 
 
 def main(modality: str) -> None:
     """Run the script of ``modality``."""
-    from omni_ray.cli.commands import run_script
 
     def download(
         dataset: Annotated[

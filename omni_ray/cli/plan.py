@@ -10,6 +10,7 @@ import typer
 
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo, echo_lines
+from omni_ray.cli.running import run_script
 
 
 class Data(StrEnum):
@@ -99,6 +100,4 @@ def plan(
 
 def main() -> None:
     """Run the specification's script, ``jobs/update_configs_from_data.py``: the same command in the current folder."""
-    from omni_ray.cli.commands import run_script
-
     run_script(plan)

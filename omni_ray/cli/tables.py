@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from omni_ray.visible import visible
 
 if TYPE_CHECKING:
-    from omni_ray.materialize.record import Combined
+    from omni_ray.pipeline.combined import Combined
     from omni_ray.pipeline.corpus_state import Summary
 
 

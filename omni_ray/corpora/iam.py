@@ -8,7 +8,8 @@ from typing import Any
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.media import fetch
-from omni_ray.sources.tree import Tree, is_safe_name
+from omni_ray.media_names import is_safe_name
+from omni_ray.sources.tree import Tree
 
 _LINES_PER_UNIT = 500
 _MAX_LIST_BYTES = 256 << 20

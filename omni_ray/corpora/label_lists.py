@@ -18,11 +18,11 @@ from omni_ray.corpora.media import fetch
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.corpora.textocr import quad_of
 from omni_ray.errors import SourceError
-from omni_ray.media_names import media_file
+from omni_ray.media_names import is_safe_name, media_file
 from omni_ray.sources.encoding import HINT, decode
 from omni_ray.sources.kinds import PICTURES
 from omni_ray.sources.lists import line_ranges, read_range
-from omni_ray.sources.tree import Tree, is_safe_name
+from omni_ray.sources.tree import Tree
 
 _LINES_PER_UNIT = 1000
 _MAX_JSON_BYTES = 1 << 30

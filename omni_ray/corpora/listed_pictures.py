@@ -14,7 +14,8 @@ from omni_ray.corpora.caption_values import caption_texts
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.picture_places import Places, find_places
 from omni_ray.errors import SourceError
-from omni_ray.sources.tree import MemberDamaged, MemberTooLarge, Tree, is_safe_name
+from omni_ray.media_names import is_safe_name
+from omni_ray.sources.tree import MemberDamaged, MemberTooLarge, Tree
 
 _IMAGES_PER_UNIT = 256
 _MAX_JSON_BYTES = 2 << 30

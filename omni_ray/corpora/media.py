@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from omni_ray.corpora.base import Rejected
-from omni_ray.sources.tree import MemberDamaged, MemberTooLarge, Tree, is_safe_name
+from omni_ray.media_names import is_safe_name
+from omni_ray.sources.tree import MemberDamaged, MemberTooLarge, Tree
 
 MAX_MEDIA_BYTES = 512 << 20
 """No clip or picture that is worth training on is larger."""

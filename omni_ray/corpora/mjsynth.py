@@ -9,8 +9,9 @@ from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import Cut, media_weight
 from omni_ray.corpora.evaluation import TRAIN, splits_in
 from omni_ray.corpora.media import fetch
+from omni_ray.media_names import is_safe_name
 from omni_ray.sources.lists import line_ranges, read_range
-from omni_ray.sources.tree import Tree, is_safe_name
+from omni_ray.sources.tree import Tree
 
 _WORDS_PER_UNIT = 1000
 _STAMPED_LIST_BYTES = 4 << 20

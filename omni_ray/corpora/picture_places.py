@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from omni_ray.sources.tree import Tree, is_safe_name
+from omni_ray.media_names import is_safe_name
+from omni_ray.sources.tree import Tree
 
 _PROBES = 32
 """Pictures of a list that are looked for in every folder, to find those that hold them."""

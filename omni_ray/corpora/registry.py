@@ -81,6 +81,10 @@ def _installed() -> dict[tuple[str, str], Corpus]:
 _added: dict[tuple[str, str], Corpus] = {}
 
 
+_OWN = "omni_ray_user_"
+"""What the names of such modules begin with."""
+
+
 def add_file(path: str | Path) -> list[Corpus]:
     """Add the corpora that a Python file of the user's own defines.
 
@@ -92,7 +96,7 @@ def add_file(path: str | Path) -> list[Corpus]:
     path = Path(path)
     if not path.is_file():
         raise OmniError(f"{path}: no such file; --corpus-file takes a Python file that defines a Corpus")
-    name = f"omni_ray_user_{path.stem}"
+    name = f"{_OWN}{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -108,13 +112,9 @@ def add_file(path: str | Path) -> list[Corpus]:
     return found
 
 
-def travel_by_value() -> None:
-    """Let Ray send the user's own modules along with its tasks."""
-    import ray.cloudpickle
-
-    for name, module in list(sys.modules.items()):
-        if name.startswith("omni_ray_user_"):
-            ray.cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
+def own_modules() -> list[ModuleType]:
+    """The modules of the user's own files, which workers do not have."""
+    return [module for name, module in sys.modules.items() if name.startswith(_OWN)]
 
 
 def all_corpora(modality: str | None = None) -> list[Corpus]:

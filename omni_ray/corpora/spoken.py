@@ -11,9 +11,9 @@ from omni_ray.corpora.bounds import BYTES_A_SECOND, Cut, media_weight, runs
 from omni_ray.corpora.evaluation import splits_in
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.table_rows import fetch_stretch
-from omni_ray.media_names import media_file
+from omni_ray.media_names import is_safe_name, media_file
 from omni_ray.sources.lists import Seen, line_ranges, read_range
-from omni_ray.sources.tree import Tree, is_safe_name
+from omni_ray.sources.tree import Tree
 
 if TYPE_CHECKING:
     from omni_ray.sources.segments import Cutter

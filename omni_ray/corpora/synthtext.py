@@ -11,7 +11,8 @@ from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.media import fetch
 from omni_ray.errors import SourceError
-from omni_ray.sources.tree import MemberTooLarge, Tree, is_safe_name
+from omni_ray.media_names import is_safe_name
+from omni_ray.sources.tree import MemberTooLarge, Tree
 
 _PHOTOS_PER_UNIT = 64
 _MAX_MAT_BYTES = 4 << 30

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 from omni_ray.corpora.base import Rejected
 from omni_ray.corpora.caption_values import caption_texts, rejected
 from omni_ray.corpora.media import fetch
-from omni_ray.media_names import media_file
+from omni_ray.media_names import is_safe_name, media_file
 from omni_ray.sources.archives import archive_kind
-from omni_ray.sources.tree import is_safe_name
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -16,9 +16,10 @@ from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import BYTES_A_SECOND, EXPANSION, Cut, media_weight
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.errors import SourceError
+from omni_ray.media_names import is_safe_name
 from omni_ray.sources.lists import Seen
 from omni_ray.sources.tables import media_are_inside, read_table_unit, table_units
-from omni_ray.sources.tree import Tree, is_safe_name
+from omni_ray.sources.tree import Tree
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from omni_ray.errors import OmniError
+from omni_ray.modalities.documents import whole_documents
+from omni_ray.modalities.hold_out import HOLD_VERSION, held_out_rows
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.manifest import Written
 from omni_ray.pipeline.parts import Part, read_rows
 from omni_ray.pipeline.whole import is_whole
-from omni_ray.quality.documents import whole_documents
-from omni_ray.quality.hold_out import HOLD_VERSION, held_out_rows
 from omni_ray.storage import atomic_writer
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from omni_ray import interrupts
 def main() -> None:
     """Run the script."""
     with interrupts.at_once():
-        from omni_ray.cli.commands import run_script
+        from omni_ray.cli.running import run_script
         from omni_ray.cli.synth import synth
 
         run_script(synth)

@@ -21,21 +21,21 @@ from pathlib import Path
 
 from omni_ray.errors import OmniError
 from omni_ray.materialize import media, shuffle
-from omni_ray.materialize import record as records_of
 from omni_ray.materialize.assembly import Assembly
 from omni_ray.materialize.formats import FORMATS
 from omni_ray.materialize.options import DEFAULT_SEED, Options, Packing
 from omni_ray.materialize.pieces import Group, Piece, Plan, Tallies, Tally, in_groups, write_group
 from omni_ray.materialize.places import Places
-from omni_ray.materialize.record import Combined, Record
+from omni_ray.modalities.hold_out import HOLD_VERSION
 from omni_ray.ours import identity_of, refuse_links
+from omni_ray.pipeline import combined as records_of
+from omni_ray.pipeline.combined import Combined, Record
 from omni_ray.pipeline.corpus_state import CorpusState
 from omni_ray.pipeline.engine import Runner, in_session, on_ray
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.progress.reporter import Reporter
 from omni_ray.quality.cleaned import training_corpora
-from omni_ray.quality.hold_out import HOLD_VERSION
 from omni_ray.storage import remove_temporaries
 
 __all__ = ["DEFAULT_SEED", "Combined", "Options", "combine"]
@@ -115,7 +115,16 @@ def combine(
         job = _Job(store, modality, corpora, parts, options, packing, work, run, reporter)
         files = job.write(old)
     packed = packing.as_json() if packing else {}
-    records_of.save(store.state_folder, modality, store.root, (fingerprint, shards), files, packed, options)
+    records_of.save(
+        store.state_folder,
+        modality,
+        store.root,
+        (fingerprint, shards),
+        files,
+        packed,
+        options.holdout,
+        options.production,
+    )
     job.places.ledger.save()
     shutil.rmtree(work, ignore_errors=True)
     return _with(others, files)

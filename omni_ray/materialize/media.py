@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from omni_ray.errors import OmniError
+from omni_ray.media_names import is_safe_name
 from omni_ray.ours import Identity, digest_of, identity_of, is_regular, is_remnant_of, put_aside, refuse_links
-from omni_ray.sources.tree import is_safe_name
 from omni_ray.storage import write_atomic
 
 _WRITING = ".writing.json"

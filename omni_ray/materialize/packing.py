@@ -9,10 +9,10 @@ from pathlib import Path
 
 from omni_ray.errors import OmniError
 from omni_ray.materialize.options import Packing
+from omni_ray.modalities.hold_out import HOLD_VERSION
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.store import CorpusStore, Store
-from omni_ray.quality.hold_out import HOLD_VERSION
 from omni_ray.storage import write_atomic
 from omni_ray.training import configs
 from omni_ray.training import vocabulary as tokenizers

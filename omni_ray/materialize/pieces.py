@@ -21,12 +21,12 @@ from omni_ray.materialize import media, shuffle
 from omni_ray.materialize.formats import FORMATS, FlatFile, Format
 from omni_ray.materialize.fragments import HELD, KEY, bytes_by_range, end_to_end, sorted_by_key, write_fragment
 from omni_ray.materialize.options import Packing
+from omni_ray.materialize.pack import Counter, pack_rows
+from omni_ray.modalities.documents import whole_documents
+from omni_ray.modalities.hold_out import held_out_rows
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.whole import check_whole, opened
-from omni_ray.quality.documents import whole_documents
-from omni_ray.quality.hold_out import held_out_rows
-from omni_ray.quality.pack import Counter, pack_rows
 from omni_ray.storage import Storage, atomic_writer
 from omni_ray.training.tokens import TokenCounter
 

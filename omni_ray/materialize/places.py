@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from omni_ray.errors import OmniError
-from omni_ray.materialize import record as records_of
 from omni_ray.materialize.formats import FORMATS
 from omni_ray.ours import Identity, Ledger, is_remnant, put_aside, refuse_links
+from omni_ray.pipeline import combined as records_of
 from omni_ray.pipeline.store import Store
 
 _WAYS_IN = {

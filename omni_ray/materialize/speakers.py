@@ -8,10 +8,10 @@ from typing import Literal
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from omni_ray.modalities.hold_out import known_speakers
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.store import CorpusStore
 from omni_ray.pipeline.whole import opened
-from omni_ray.quality.hold_out import known_speakers
 
 Groups = Literal["by speaker", "one speaker", "speakers unknown"]
 

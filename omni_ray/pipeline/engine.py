@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import chain
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from omni_ray.errors import FALLS_SHORT, OmniError
@@ -344,6 +345,14 @@ def _dumps(value: Any) -> bytes:
     from ray import cloudpickle
 
     return bytes(cloudpickle.dumps(value))  # type: ignore[no-untyped-call]
+
+
+def travel_by_value(modules: Iterable[ModuleType]) -> None:
+    """Let Ray send ``modules`` along with its tasks."""
+    from ray import cloudpickle
+
+    for module in modules:
+        cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
 
 
 def _deaths() -> int:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from omni_ray.errors import OmniError
+from omni_ray.modalities.documents import document_starts
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.corpus_folder import CorpusFolder
 from omni_ray.pipeline.engine import Runner, on_ray
@@ -29,7 +30,6 @@ from omni_ray.progress.reporter import Reporter
 from omni_ray.quality.clean import clean_table, rules_of
 from omni_ray.quality.clean_media import with_captions
 from omni_ray.quality.cleaned import Cleaning, digest
-from omni_ray.quality.documents import document_starts
 from omni_ray.quality.duplicates import find_duplicates
 from omni_ray.quality.entries import KINDS, kinds_of
 from omni_ray.quality.found import Duplicate, Duplicates, Shard

@@ -1,11 +1,7 @@
-"""Documents of a shard: the unit that text heuristics judge, while a shard's rows are lines.
-
-Lines of one document stand together and share what comes before ``#`` in their ids.
-"""
+"""Documents of a shard: the unit that text heuristics judge, while a shard's rows are lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from copy import copy
 from functools import cached_property
 
@@ -14,39 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from omni_ray.modalities.documents import Ints, document_starts
 from omni_ray.quality.characters import character_class
 from omni_ray.quality.hashing import Hashes, mix
 from omni_ray.quality.words import PLAIN, SPLIT_PLAIN, cut_chunk
 
-Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 _SPLIT = pa.array(sorted(SPLIT_PLAIN), pa.large_string())
-
-
-def document_starts(ids: pa.Array | pa.ChunkedArray) -> Ints:
-    """The row at which each document begins, for line ids ``<document>#<n>``; an id without # is a document."""
-    if len(ids) == 0:
-        return np.zeros(0, np.int64)
-    names = pc.replace_substring_regex(ids, r"#\d+$", "")
-    if isinstance(names, pa.ChunkedArray):
-        names = names.combine_chunks()
-    changed = pc.not_equal(names.slice(1), names.slice(0, len(names) - 1)).to_numpy(zero_copy_only=False)
-    return np.concatenate([[0], np.flatnonzero(changed) + 1]).astype(np.int64)
-
-
-def whole_documents(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows; every document that began in one table and went on in the next is in the next one whole."""
-    rest: pa.Table | None = None
-    for rows in tables:
-        if rows.num_rows == 0:
-            continue
-        rows = rows if rest is None else pa.concat_tables([rest, rows])
-        last = int(document_starts(rows["id"])[-1])
-        rest = rows.slice(last)
-        if last:
-            yield rows.slice(0, last)
-    if rest is not None:
-        yield rest
 
 
 class Tokens:

@@ -28,10 +28,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from omni_ray.errors import OmniError
+from omni_ray.modalities.documents import document_starts
 from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.progress.reporter import Reporter
 from omni_ray.quality.components import components, unique_edges, write_edges
-from omni_ray.quality.documents import document_starts
 from omni_ray.quality.entries import KINDS, kinds_of
 from omni_ray.quality.found import ROW_BITS, Duplicates, Shard
 from omni_ray.quality.hashing import Hashes

@@ -18,7 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omni_ray.quality.documents import Documents, Ints
+from omni_ray.modalities.documents import Ints
+from omni_ray.quality.documents import Documents
 from omni_ray.quality.hashing import Hashes, hash_strings, mix, rolling
 
 _NUMBER = r"\p{Nd}+([.,،٫⎖⎗⎘]\p{Nd}+)?"

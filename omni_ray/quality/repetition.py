@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from omni_ray.quality.documents import Documents, Ints, Mask
+from omni_ray.modalities.documents import Ints
+from omni_ray.quality.documents import Documents, Mask
 from omni_ray.quality.hashing import Hashes, mix, rolling
 from omni_ray.quality.heuristics import Values
 

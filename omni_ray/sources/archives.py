@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from omni_ray.errors import OmniError, SourceError
+from omni_ray.media_names import is_safe_name
 from omni_ray.sources import listing
 from omni_ray.sources.furniture import is_furniture
 from omni_ray.sources.links import forms_of
 from omni_ray.sources.listing import Listing, Member
-from omni_ray.sources.tree import Entries, MemberDamaged, Refused, Tree, is_safe_name
+from omni_ray.sources.tree import Entries, MemberDamaged, Refused, Tree
 from omni_ray.storage import write_atomic
 
 ENDINGS = {

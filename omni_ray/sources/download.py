@@ -31,9 +31,9 @@ from urllib.parse import urlsplit
 
 from omni_ray import __version__
 from omni_ray.errors import OmniError
+from omni_ray.media_names import is_safe_name
 from omni_ray.ours import Ledger, identity_of, put_aside
 from omni_ray.sources.archives import archive_kind
-from omni_ray.sources.tree import is_safe_name
 from omni_ray.storage import remove_temporaries, write_atomic
 
 if TYPE_CHECKING:

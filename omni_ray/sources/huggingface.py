@@ -21,11 +21,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.errors import OmniError, SourceError
+from omni_ray.media_names import is_safe_name
 from omni_ray.sources.hub_splits import Chosen, choose
 from omni_ray.sources.kinds import kind_of
 from omni_ray.sources.remote import HUB, RemoteTree
 from omni_ray.sources.tables import table_format
-from omni_ray.sources.tree import Entries, FolderTree, is_safe_name
+from omni_ray.sources.tree import Entries, FolderTree
 from omni_ray.storage import write_atomic
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from omni_ray.errors import SourceError
+from omni_ray.media_names import is_safe_name
 from omni_ray.sources.furniture import is_furniture
-from omni_ray.sources.tree import Entries, Tree, is_safe_name
+from omni_ray.sources.tree import Entries, Tree
 from omni_ray.storage import shown
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
+from omni_ray.media_names import is_safe_name
 from omni_ray.sources.delegating import DelegatingTree
-from omni_ray.sources.tree import Entries, FolderTree, Refused, Tree, is_safe_name
+from omni_ray.sources.tree import Entries, FolderTree, Refused, Tree
 
 _MEDIA = "/media-root/"
 """What the names of files in that folder begin with, and no name in a tree does."""

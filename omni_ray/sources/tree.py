@@ -194,13 +194,6 @@ class Tree(ABC):
         return self.children(folder)[0]
 
 
-def is_safe_name(name: str) -> bool:
-    """Whether ``name`` is a relative path that stays inside its tree (no "..", no root, no drive, no NUL)."""
-    if not name or "\0" in name or "\\" in name or name[0] == "/" or name[1:2] == ":":
-        return False
-    return ".." not in PurePosixPath(name).parts
-
-
 class FolderTree(Tree):
     """A folder on the local disk. :mod:`omni_ray.sources.links` says which links are followed.
 

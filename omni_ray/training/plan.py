@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import OmniError
-from omni_ray.materialize.record import packed_with
+from omni_ray.pipeline.combined import packed_with
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.lease import lease
 from omni_ray.pipeline.store import Store

@@ -20,9 +20,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from omni_ray.errors import OmniError
+from omni_ray.modalities.documents import whole_documents
+from omni_ray.modalities.hold_out import held_out_rows
 from omni_ray.ours import keep_copy
-from omni_ray.quality.documents import whole_documents
-from omni_ray.quality.hold_out import held_out_rows
 from omni_ray.storage import Storage, remove_temporaries, write_atomic
 from omni_ray.training.counts import Source, read_lines, shard_texts, split_lines
 from omni_ray.training.flat_files import json_list

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omni_ray.materialize import record as records_of
+from omni_ray.pipeline import combined as records_of
 from omni_ray.pipeline.store import Store
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from omni_ray.media_names import flat_name
 from omni_ray.pipeline.store import CorpusStore
 
 _FILES = {
@@ -83,9 +84,7 @@ def _digest(path: Path) -> str:
 
 def _speakers(corpus: CorpusStore, trained: set[str], held: set[str]) -> Iterator[str]:
     """Speakers of a corpus of several: one alone is held out by clip."""
-    from omni_ray.materialize.formats import FORMATS
-
-    folder = FORMATS["audio"].corpus_places(corpus.name)[-1]
+    folder = f"data/audio/{flat_name(corpus.name)}"
     sides: dict[str, set[str]] = {}
     for manifest, _ in corpus.parts():
         with corpus.storage.open(manifest.shard.file) as file:

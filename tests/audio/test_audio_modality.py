@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omni_ray.errors import OmniError
+from omni_ray.media_names import is_safe_name
 from omni_ray.modalities.audio import MAX_TEXT_CHARS, MIN_SAMPLES, Audio, AudioParams, ctc_frames, ctc_needed
-from omni_ray.sources.tree import is_safe_name
 
 AUDIO = Audio()
 CLIP = encoded(sine(440, 22_050), 22_050)

@@ -15,7 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 from omni_ray import api, interrupts
-from omni_ray.cli import commands
+from omni_ray.cli import running
 from omni_ray.cli.commands import app
 from omni_ray.cli.steps import ORDER, options_of, steps
 from omni_ray.pipeline.session import ray_session
@@ -292,5 +292,5 @@ def test_an_interrupt_ends_the_whole_run_with_its_sentence(
         sys, "argv", ["omni-ray", "run", str(recipe(tmp_path, "combine:\n")), "--root", str(tmp_path), "-q"]
     )
     with pytest.raises(SystemExit) as ended:
-        commands.run(app)
+        running.run(app)
     assert (ended.value.code, capfd.readouterr().err) == (130, f"omni-ray: {interrupts.SENTENCE}\n")

@@ -20,13 +20,13 @@ from omni_ray import api
 from omni_ray.cli import main
 from omni_ray.errors import OmniError
 from omni_ray.materialize.combine import Combined, Options, combine
+from omni_ray.materialize.pack import pack_rows
+from omni_ray.modalities.hold_out import group_keys, held_out
 from omni_ray.modalities.lines import one_line
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.session import ray_session
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter
-from omni_ray.quality.hold_out import group_keys, held_out
-from omni_ray.quality.pack import pack_rows
 from omni_ray.training.plan import plan
 from omni_ray.training.tokenizer import Request, train
 from omni_ray.training.tokens import TokenCounter

@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 
 from omni_ray import api
 from omni_ray.corpora.base import Options
-from omni_ray.media_names import media_file, safe_name
+from omni_ray.media_names import is_safe_name, media_file, safe_name
 from omni_ray.modalities.audio import _path
 from omni_ray.modalities.images import media_path
 from omni_ray.pipeline.apart import kept_apart
 from omni_ray.pipeline.stages import raw_rows
-from omni_ray.sources.tree import is_safe_name
 from tests.made_store import clip, picture
 
 NAMES = ["cat.jpg", "cat.png", "cat.png.jpg", "cat", "CAT.jpg", "cat.JPG", "scan.001", "scan.002", "x/cat.jpg", ".jpg"]

@@ -169,14 +169,14 @@ from omni_ray import interrupts
 with interrupts.at_once():
     if sys.argv[1] == "before":
         os.kill(os.getpid(), signal.SIGINT)
-    from omni_ray.cli import commands
-    commands.run(lambda: None)
+    from omni_ray.cli import running
+    running.run(lambda: None)
     os.kill(os.getpid(), signal.SIGTERM)
 """
 TWICE = """
 import os, signal, sys, threading
 from omni_ray import interrupts
-from omni_ray.cli import commands
+from omni_ray.cli import running
 
 def command():
     try:
@@ -192,7 +192,7 @@ def command():
 
 interrupts._PATIENCE_S = 0.3 if sys.argv[1] == "hangs" else 60
 with interrupts.at_once():
-    commands.run(command)
+    running.run(command)
 """
 
 

@@ -11,7 +11,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from omni_ray.cli.commands import app, run
+from omni_ray.cli.commands import app
+from omni_ray.cli.running import run
 from omni_ray.errors import OmniError
 from omni_ray.progress.reporter import Reporter
 from omni_ray.verbosity import is_verbose

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omni_ray.errors import OmniError
-from omni_ray.quality.hold_out import group_keys, held_out
-from omni_ray.quality.pack import pack_rows, sentencepiece_counter
+from omni_ray.materialize.pack import pack_rows, sentencepiece_counter
+from omni_ray.modalities.hold_out import group_keys, held_out
 from tests.quality.conftest import text_table
 
 Table = Callable[..., pa.Table]

@@ -1,4 +1,4 @@
-"""What the last run wrote: it lets the next one do nothing, and tells which files are ours to remove."""
+"""What the last run of combine wrote: it lets the next one do nothing, and tells which files are ours to remove."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omni_ray.materialize.options import Options
 from omni_ray.storage import write_atomic
 
 
@@ -99,7 +98,8 @@ def save(
     digests: tuple[str, str],
     files: Sequence[Combined],
     packing: Mapping[str, Any],
-    options: Options,
+    holdout: float | None,
+    production: bool,
 ) -> None:
     """Note that ``files`` were written; ``digests`` are the record's fingerprint and that of the shards."""
     listed = [{**vars(file), "mtime_ns": (root / file.path).stat().st_mtime_ns} for file in files]
@@ -108,10 +108,10 @@ def save(
         "fingerprint": fingerprint,
         "shards": shards,
         "packing": packing,
-        "holdout": options.holdout,
+        "holdout": holdout,
         "files": listed,
     }
-    write_atomic(_path(state_folder, modality, options.production), json.dumps(value, indent=1).encode())
+    write_atomic(_path(state_folder, modality, production), json.dumps(value, indent=1).encode())
 
 
 def packed_with(state_folder: Path, root: Path) -> str:

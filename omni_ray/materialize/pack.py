@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from omni_ray.errors import OmniError
+from omni_ray.modalities.documents import document_starts
 from omni_ray.modalities.lines import split_line
-from omni_ray.quality.documents import document_starts
 
 Counter = Callable[[list[str]], list[int]]
 Ints = npt.NDArray[np.int64]

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from omni_ray.errors import OmniError
 from omni_ray.media_names import word_name
-from omni_ray.quality.documents import document_starts
+from omni_ray.modalities.documents import document_starts
 
 HOLD_VERSION = 2
 """Raised when groups go to other sides: whatever was parted before is stale."""
