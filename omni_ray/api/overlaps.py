@@ -1,10 +1,15 @@
-"""A source must not lie where something is written: it would be read as its own result, or be in the way of it."""
+"""A source must not lie where something is written, where it would be read as its own result or be in the way of it; and no
+file of it is read as two corpora."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from omni_ray.errors import SourceError
 from omni_ray.pipeline.store import Store
@@ -25,6 +30,24 @@ def refuse_overlap(store: Store, modality: str, name: str, tree: Mapping[str, An
             raise SourceError(
                 f"{name}: {met[0]} is written by omni-ray, and the source {place} {_how(place, met[0])}: move the source "
                 f"elsewhere{other}"
+            )
+
+
+_YOUR_OWN = {"text": "text_files", "audio": "audio_files", "images": "image_captions", "ocr": "ocr_images"}
+
+
+def refuse_double(modality: str, sources: Sequence[str], read: Mapping[str, NDArray[np.int64]]) -> None:
+    """Raise SourceError where two corpora would read the same file of ``sources``.
+
+    ``read``: by corpus, a number for each file that it reads.
+    """
+    for one, other in combinations(read, 2):
+        common = len(np.intersect1d(read[one], read[other], assume_unique=True))
+        if common:
+            what = "it" if len(read[one]) == 1 and len(sources) == 1 else f"{common:,} of the same files"
+            raise SourceError(
+                f"{', '.join(sources)}: both {one} and {other} would read {what}; say which it is with --dataset, which is "
+                f"{_YOUR_OWN[modality]} for data of your own"
             )
 
 

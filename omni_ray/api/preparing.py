@@ -13,7 +13,7 @@ from omni_ray.api.cleaning import clean_one
 from omni_ray.api.cluster import Cluster, Once
 from omni_ray.api.combining import DEFAULT_SEED, check_places, combine_one, writing
 from omni_ray.api.notebook import summaries_html
-from omni_ray.api.overlaps import refuse_overlap
+from omni_ray.api.overlaps import refuse_double, refuse_overlap
 from omni_ray.corpora.base import Corpus, Options
 from omni_ray.corpora.evaluation import DROP, HELD_OUT, TRAIN, check_mode
 from omni_ray.corpora.wanted import Agree, wanted
@@ -26,6 +26,9 @@ from omni_ray.quality.cleaned import training_corpora
 from omni_ray.quality.preset import PRESETS, Settings
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from omni_ray.modalities.base import Params
     from omni_ray.pipeline.combined import Combined
     from omni_ray.pipeline.prepare import Request
@@ -254,9 +257,11 @@ def _index(store: Store, modality: str, want: _Want, reporter: Reporter, report:
     if want.name is not None and len(corpora) != 1:
         raise OmniError(f"--name goes with a single corpus; --dataset {want.dataset} is {len(corpora)} of them")
     requests = []
+    read: dict[str, NDArray[np.int64]] = {}
     for corpus in corpora:
         try:
-            requests.append(_request(store, corpus, want, reporter, is_alone=len(corpora) == 1))
+            request, read[corpus.name] = _request(store, corpus, want, reporter, is_alone=len(corpora) == 1)
+            requests.append(request)
         except SourceError as error:
             # One corpus by name must be there; of several, those that are there are taken, and the rest is said.
             if len(corpora) == 1:
@@ -265,6 +270,8 @@ def _index(store: Store, modality: str, want: _Want, reporter: Reporter, report:
     if not requests:
         names = ", ".join(corpus.name for corpus in corpora)
         raise SourceError(f"{modality}: no source for any of {names}. {next(iter(report.skipped.values()), '')}")
+    if want.sources:
+        refuse_double(modality, want.sources, read)
     return requests
 
 
@@ -331,7 +338,10 @@ def _parameters(kind: type[Params], given: Mapping[str, Any]) -> Params:
         raise OmniError(f"wrong parameter: {error}") from error
 
 
-def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, *, is_alone: bool) -> Request:
+def _request(
+    store: Store, corpus: Corpus, want: _Want, reporter: Reporter, *, is_alone: bool
+) -> tuple[Request, NDArray[np.int64]]:
+    """One corpus, found and indexed, and numbers for the files that it reads."""
     from omni_ray.api.replacing import choice, identities, refuse_replacement
     from omni_ray.corpora.evaluation import TrainingFirst
     from omni_ray.corpora.many import locate_all
@@ -377,7 +387,7 @@ def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, *, i
         refuse_replacement(corpus_store, store.root, sources, choice(want.options), units)
     job = Job(name, Together(found.reader), found.tree.spec(), kind, params, corpus_store.storage)
     place, of = found.tree.location, identities(store.root, sources)
-    return Request(
+    request = Request(
         job,
         units,
         corpus_store,
@@ -390,6 +400,7 @@ def _request(store: Store, corpus: Corpus, want: _Want, reporter: Reporter, *, i
         found.measured(),
         choice(want.options),
     )
+    return request, found.reads()
 
 
 def _as_cleaned(store: Store, summaries: Sequence[Summary]) -> list[Summary]:

@@ -45,7 +45,8 @@ def status(
             opt.print_json(list(records))
             return
         for row in records:
-            detail = f" ({row['detail']})" if row["detail"] else ""
+            said = row["detail"].removeprefix(f"{row['where']}: ") if row["detail"] else ""
+            detail = f" ({said})" if said else ""
             echo(f"{row['modality']}/{row['corpus']}  {row['reason']}  {row['id']}  {row['where']}{detail}")
         return
     summaries = api.status(root, shards=store)

@@ -18,7 +18,9 @@ from omni_ray.sources.furniture import is_documentation, is_furniture
 from omni_ray.unread import Files
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from omni_ray.sources.tree import Tree
 
@@ -67,6 +69,11 @@ class Found:
     def measured(self) -> tuple[str, ...]:
         """The splits to measure on that the source holds, read or dropped; to be asked once all drafts are taken."""
         return tuple(self._measured)
+
+    def reads(self) -> NDArray[np.int64]:
+        """A number for each file that is read, the same for the same name while this process lives; to be asked once all
+        drafts are taken."""
+        return self._claims.sorted()
 
     def _why_unread(self, name: str) -> str:
         return "evaluation" if hash(name) in self._dropped else self.reader.why_unread(name)

@@ -241,7 +241,7 @@ class Store:
     """
 
     def __init__(self, root: str | Path, shards: str | None = None) -> None:
-        self.root = local_folder(root)
+        self.root = local_folder(root).absolute()
         self._corpora: dict[tuple[str, str], CorpusStore] = {}
         place = Storage(shards or self.root / "data" / "shards")
         self._fence = Fence(place)

@@ -114,5 +114,5 @@ def write_native(
     if scale <= 0:
         raise OmniError(f"the scale must be above 0, not {scale}")
     speaker = speech or engine()
-    tasks = [Task(name, str(root), seed, scale, speaker) for name in _WRITERS]
+    tasks = [Task(name, str(Path(root).absolute()), seed, scale, speaker) for name in _WRITERS]
     return {task.name: each for task, found in zip(tasks, run(write_corpus, tasks), strict=True) for each in found}

@@ -218,7 +218,7 @@ def chunks(root: str | Path, samples: int | None, seed: int, kinds: Sequence[str
     """The chunks that make up ``samples`` of each kind, None for :data:`DEFAULT_SAMPLES`; the slow ones first."""
     slow_first = sorted(kinds, key=("audio", "ocr", "images", "text").index)
     return [
-        Chunk(kind, str(root), seed, start, min(start + _CHUNK[kind], count), speech)
+        Chunk(kind, str(Path(root).absolute()), seed, start, min(start + _CHUNK[kind], count), speech)
         for kind in slow_first
         for count in (samples or DEFAULT_SAMPLES[kind],)
         for start in range(0, count, _CHUNK[kind])

@@ -56,3 +56,11 @@ def test_a_text_that_would_become_its_own_result(tmp_path: Path) -> None:
             api.prepare(tmp_path, "text", dataset="text_files", source=str(notes), name=name, combine=True)
         (notes.parent / "diary.txt").unlink()
         assert tree(tmp_path) == before
+
+
+def test_a_table_that_two_corpora_could_read_is_not_read_twice(tmp_path: Path) -> None:
+    source = tmp_path / "mine.jsonl"
+    source.write_text('{"text": "A line of mine."}\n')
+    with pytest.raises(OmniError, match=r"both books and wikipedia would read it; .* text_files for data of your own"):
+        api.prepare(tmp_path / "project", "text", source=str(source))
+    assert not (tmp_path / "project/data/shards").exists()

@@ -9,10 +9,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -69,7 +70,7 @@ class Hub(BaseHTTPRequestHandler):
     def _answer(self, *, head: bool) -> None:
         kind = type(self)
         kind.seen.append((self.command, self.path, self.headers.get("Authorization")))
-        path = self.path.split("?")[0]
+        path = unquote(self.path.split("?")[0])
         if kind.status != 200:
             code = {401: "RepoNotFound", 403: "GatedRepo", 404: "RepoNotFound"}.get(kind.status, "")
             self._send(kind.status, b"{}", {"X-Error-Code": code, "X-Error-Message": "no"}, head)
@@ -106,8 +107,9 @@ class Hub(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
+@contextmanager
+def serving(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[type[Hub], str]]:
+    """A hub on loopback, and its address."""
     kind = type("OneHub", (Hub,), {"files": {}, "seen": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -117,9 +119,17 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
     monkeypatch.setattr(constants, "ENDPOINT", endpoint)
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", endpoint + "/{repo_id}/resolve/{revision}/{filename}")
     monkeypatch.setattr(huggingface, "_is_offline", lambda: False)
-    yield kind  # type: ignore[misc]
-    server.shutdown()
-    server.server_close()
+    try:
+        yield kind, endpoint
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
+    with serving(monkeypatch) as (kind, _):
+        yield kind
 
 
 def test_the_parquet_files_of_one_commit_become_a_tree(hub: type[Hub], tmp_path: Path) -> None:

@@ -1,0 +1,121 @@
+"""The commands of the README and of the other pages run as printed, in the folder of somebody who has what they name."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from omni_ray import api
+from omni_ray.pipeline.session import ray_session
+from omni_ray.synth import native
+from omni_ray.synth.native import Task, write_corpus
+from tests.docs import made
+from tests.docs.transcripts import DOCS, commands
+from tests.sources.test_huggingface import Hub, parquet, serving
+
+PROJECT = DOCS.parent
+ELSEWHERE = {"submit"}
+"""Commands that want a cluster's head; tests/cluster runs them."""
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[type[Hub]]:
+    with pytest.MonkeyPatch.context() as monkeypatch, serving(monkeypatch) as (kind, endpoint):
+        monkeypatch.setenv("HF_ENDPOINT", endpoint)  # for the workers
+        yield kind
+
+
+@pytest.fixture(scope="module")
+def corpora(hub: type[Hub], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Path]]:
+    """Small corpora in their native layouts, by name."""
+    folder = tmp_path_factory.mktemp("corpora")
+
+    def written(name: str) -> Path:
+        write_corpus(Task(name, str(folder), 42, 0.1, "tones"))
+        return folder / name
+
+    with ray_session(num_cpus=2):
+        yield written
+
+
+def run(page: Path, folder: Path) -> None:
+    """Every command of a page, in its order; none is wrong, and none fails. Nothing is fetched: corpora are there."""
+    done = 0
+    for command in commands(page.read_text("utf-8")):
+        if command.words[0] not in ELSEWHERE:
+            if command.words[0] == "prepare" and "--source" not in command.words:
+                command = replace(command, words=(*command.words, "--skip-download"))
+            code, printed = command.run(folder)
+            assert code == 0, (command.words, printed)
+            done += 1
+    assert done
+
+
+def test_the_readme(
+    hub: type[Hub], corpora: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    shutil.copytree(corpora("coco"), tmp_path / "home/coco")
+    shutil.copytree(corpora("librispeech"), tmp_path / "data/downloads/librispeech")
+    dump = next(corpora("wikipedia").rglob("*.xml*"))
+    shutil.copy(dump, tmp_path / "enwiki-latest-pages-articles.xml.bz2")
+    made.text(tmp_path)
+    (tmp_path / "my.jsonl").write_bytes((tmp_path / "chats.jsonl").read_bytes().replace(b'"messages"', b'"other"'))
+    lines = [json.dumps({"body": f"A line of mine, number {n}, is as good as another one."}) for n in range(30)]
+    (tmp_path / "my.jsonl").write_text("\n".join(lines) + "\n")
+    made.long_recordings(tmp_path / "talks")
+    shutil.copytree(PROJECT / "configs", tmp_path / "configs")
+    hub.files |= {"sample/10BT/a.parquet": parquet([f"Web page {n} says this and that." for n in range(20)])}
+    hub.files |= {"clean/train.100/0000.parquet": made.spoken_table()}
+    prepared(tmp_path, corpora, "mjsynth")
+    run(PROJECT / "README.md", tmp_path)
+    written = json.loads((tmp_path / "configs/thinker_tiny.json").read_text())
+    assert written["train_text"] == "data/text/production_corpus.txt"
+
+
+def prepared(folder: Path, corpora: Callable[[str], Path], *names: str) -> None:
+    """A project of these corpora, with its training files."""
+    for name in names:
+        modality = MODALITY[name]
+        api.prepare(folder, modality, dataset=name, source=str(corpora(name)), combine=True, max_quarantine=1)
+
+
+MODALITY = {"books": "text", "librispeech": "audio", "ljspeech": "audio", "coco": "images", "mjsynth": "ocr"}
+
+
+def test_exports(corpora: Callable[[str], Path], tmp_path: Path) -> None:
+    prepared(tmp_path, corpora, "librispeech", "ljspeech")
+    run(DOCS / "export.md", tmp_path)
+
+
+def test_cleaning(corpora: Callable[[str], Path], tmp_path: Path) -> None:
+    prepared(tmp_path, corpora, *MODALITY)
+    shutil.copytree(corpora("coco"), tmp_path / "data/downloads/coco")
+    shutil.copytree(corpora("librispeech"), tmp_path / "data/downloads/librispeech")
+    page = (DOCS / "quality.md").read_text("utf-8")
+    rule = next(code for code in re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S) if "omni_ray" in code)
+    (tmp_path / "my_rules.py").write_text(rule)
+    run(DOCS / "quality.md", tmp_path)
+
+
+def test_planning(corpora: Callable[[str], Path], tmp_path: Path) -> None:
+    prepared(tmp_path, corpora, "books", "librispeech", "coco", "mjsynth")
+    run(DOCS / "plan.md", tmp_path)
+
+
+def test_recipes(corpora: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "write_native", partial(native.write_native, scale=0.1))
+    shutil.copytree(PROJECT / "configs", tmp_path / "configs")
+    made.text(tmp_path)
+    (tmp_path / "my.jsonl").write_bytes((tmp_path / "articles.jsonl").read_bytes())
+    (tmp_path / "recipe.yaml").write_text(
+        "prepare: {modality: text, dataset: text_files, source: my.jsonl, columns: text=body, name: mine}\n"
+    )
+    run(DOCS / "recipes.md", tmp_path)
