@@ -42,7 +42,7 @@ class CleanReport:
             f"{each.modality}/{each.name}: none of {sum(each.removed.values()):,} samples is clean; `omni-ray status --removed` "
             "says why"
             for each in self.summaries
-            if not each.samples and each.removed
+            if not each.samples + each.beyond_share and each.removed
         ]
 
     @property

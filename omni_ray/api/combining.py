@@ -30,6 +30,8 @@ def combine(
     pack: bool = False,
     holdout: float | None = None,
     replace: bool = False,
+    weights: Sequence[str] = (),
+    target_tokens: Sequence[str] = (),
     cluster: Cluster | None = None,
     shards: str | None = None,
     reporter: Reporter | None = None,
@@ -48,6 +50,10 @@ def combine(
             ``production_*`` ones; None for nothing, which removes what an earlier run held out.
         replace: keep files that are in the way under other names beside, instead of refusing. Every file that is there
             is read, and written anew where it is not as it was written.
+        weights: the shares of corpora in the mixture of their modality, such as ``["wikipedia=0.3"]``: of text in tokens, of
+            everything else in samples. Corpora that are not named share what is left to 1. Neither weights nor tokens
+            means all of every corpus.
+        target_tokens: tokens to take of a corpus of text at most, such as ``["books=2B"]``, or of all text: ``["2B"]``.
         cluster, shards, reporter: as for :func:`prepare`.
 
     Raises:
@@ -58,6 +64,7 @@ def combine(
     if not wanted:
         raise OmniError(f"{store.storage.shown}: nothing is prepared here; run `omni-ray prepare` first")
     how = writing(wanted, seed, pack, holdout, replace=replace)
+    how = with_mixing(how, store, wanted, weights, target_tokens)
     files = []
     reporter = reporter or Reporter(quiet=True)
     with store.lease("omni-ray combine"), reporter.together(), ExitStack() as stack:
@@ -66,6 +73,28 @@ def combine(
         for each in wanted:
             files += combine_one(store, each, how, session, cluster.run, reporter)
     return files
+
+
+def with_mixing(
+    how: Writing, store: Store, modalities: Sequence[str], weights: Sequence[str], target_tokens: Sequence[str]
+) -> Writing:
+    """The same, corpora mixed. Raises OmniError for a corpus that is not there, or that has no tokens."""
+    from dataclasses import replace
+
+    from omni_ray.materialize.options import Mixing
+
+    mixing = Mixing.parse(weights, target_tokens)
+    names = {name for each in modalities for name in store.names(each)}
+    texts = set(store.names("text")) if "text" in modalities else set()
+    for option, given, known in (("--weight", mixing.weights, names), ("--target-tokens", mixing.tokens, texts)):
+        if stranger := next((name for name in given if name not in known), None):
+            of = "of text " if option == "--target-tokens" else ""
+            raise OmniError(
+                f"{option} {stranger}: no such corpus {of}is prepared; there are: {', '.join(sorted(known))}"
+            )
+    if mixing.total is not None and not texts:
+        raise OmniError("--target-tokens counts tokens of text, which is not combined here")
+    return replace(how, mixing=mixing)
 
 
 def combine_one(

@@ -18,6 +18,24 @@ def combine(
     no_shuffle: opt.NoShuffle = False,
     pack: opt.Pack = False,
     holdout: opt.Holdout = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weight",
+            metavar="NAME=SHARE",
+            help="A corpus's share of the mixture, such as wikipedia=0.3; may be repeated. Default: all of every corpus.",
+            rich_help_panel=opt.MAKE,
+        ),
+    ] = None,
+    target_tokens: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target-tokens",
+            metavar="[NAME=]TOKENS",
+            help="text: take at most so many tokens of a corpus, such as books=2B, or of all (2B); may be repeated.",
+            rich_help_panel=opt.MAKE,
+        ),
+    ] = None,
     replace: Annotated[
         bool,
         typer.Option(
@@ -44,6 +62,8 @@ def combine(
         pack=pack,
         holdout=holdout,
         replace=replace,
+        weights=weight or (),
+        target_tokens=target_tokens or (),
         cluster=api.Cluster(address, cpus, cpus_per_task),
         shards=store,
         reporter=Reporter(quiet=quiet or json_),

@@ -29,9 +29,11 @@ SUMMARY_HEADER = ("corpus", "in", "kept", "quarantined", "beyond limit", "sample
 
 def summary_row(summary: Summary) -> list[object]:
     """One corpus as a row under ``SUMMARY_HEADER``."""
-    beyond: object = summary.beyond
+    beyond = f"{summary.beyond:,}"
     if summary.unread_units:
-        beyond = f"{summary.beyond:,} + {summary.unread_units:,} units not read"
+        beyond += f" + {summary.unread_units:,} units not read"
+    if summary.beyond_share:
+        beyond += f" + {summary.beyond_share:,} samples beyond its share"
     return [
         f"{summary.modality}/{summary.name}",
         summary.records_in,
@@ -58,8 +60,10 @@ def unread_lines(summary: Summary, most: int) -> list[str]:
 
 def cleaned_line(summary: Summary) -> str:
     """What cleaning did to a corpus, in a sentence."""
-    before = summary.samples + sum(summary.removed.values())
-    text = f"{summary.modality}/{summary.name}: {summary.samples:,} of {before:,} samples are clean"
+    before = summary.samples + summary.beyond_share + sum(summary.removed.values())
+    text = (
+        f"{summary.modality}/{summary.name}: {summary.samples + summary.beyond_share:,} of {before:,} samples are clean"
+    )
     for what, found in (("removed", summary.removed), ("mended", summary.mended)):
         if found:
             text += f"; {what}: " + ", ".join(f"{name} {count:,}" for name, count in found.items())

@@ -183,16 +183,16 @@ def _body(title: str, configs: Sequence[Config], corpora: Sequence[CorpusParts])
         "## Where the records went",
         "",
         "Records in = kept + quarantined + beyond the limit. A record that is kept gives one or more samples; cleaning removed "
-        "some of these.",
+        "some of these, and some are beyond the share of their corpus in the mixture.",
         "",
-        "| corpus | in | kept | quarantined | beyond the limit | why quarantined | samples | removed by cleaning | why removed |",
-        "|---|---:|---:|---:|---:|---|---:|---:|---|",
+        "| corpus | in | kept | quarantined | beyond the limit | why quarantined | samples | beyond its share | removed by cleaning | why removed |",
+        "|---|---:|---:|---:|---:|---|---:|---:|---:|---|",
     ]
     for corpus in corpora:
         s = corpus.summary
         lines.append(
             f"| {corpus.name} | {s.records_in:,} | {s.kept:,} | {s.quarantined:,} | {s.beyond:,} | {_counts(s.reasons)} "
-            f"| {s.samples:,} | {sum(s.removed.values()):,} | {_counts(s.removed)} |"
+            f"| {s.samples:,} | {s.beyond_share:,} | {sum(s.removed.values()):,} | {_counts(s.removed)} |"
         )
     lines += ["", "## Provenance and licences", ""]
     for corpus in corpora:

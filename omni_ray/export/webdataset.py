@@ -84,6 +84,7 @@ def _index(corpora: list[CorpusParts], shards: list[dict[str, Any]]) -> dict[str
                     "kept": corpus.summary.kept,
                     "quarantined": corpus.summary.quarantined,
                     "beyond": corpus.summary.beyond,
+                    "beyond_share": corpus.summary.beyond_share,
                 },
                 "removed": corpus.summary.removed,
             }

@@ -23,6 +23,7 @@ from omni_ray.errors import OmniError
 from omni_ray.materialize import media, shuffle
 from omni_ray.materialize.assembly import Assembly
 from omni_ray.materialize.formats import FORMATS
+from omni_ray.materialize.mixing import settle_mixture
 from omni_ray.materialize.options import DEFAULT_SEED, Options, Packing
 from omni_ray.materialize.pieces import Group, Piece, Plan, Tallies, Tally, in_groups, write_group
 from omni_ray.materialize.places import Places
@@ -33,9 +34,10 @@ from omni_ray.pipeline.combined import Combined, Record
 from omni_ray.pipeline.corpus_state import CorpusState
 from omni_ray.pipeline.engine import Runner, in_session, on_ray
 from omni_ray.pipeline.manifest import Manifest
+from omni_ray.pipeline.mixture import Mixture
 from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.progress.reporter import Reporter
-from omni_ray.quality.cleaned import training_corpora
+from omni_ray.quality.cleaned import whole_corpora
 from omni_ray.storage import remove_temporaries
 
 __all__ = ["DEFAULT_SEED", "Combined", "Options", "combine"]
@@ -78,7 +80,7 @@ def combine(
     Raises:
         OmniError: nothing was prepared, a needed unit is not committed, or a file that is not ours is in the way.
     """
-    corpora = training_corpora(store, modality)
+    corpora = whole_corpora(store, modality)
     parts = {corpus.name: list(corpus.parts()) for corpus in corpora}
     if not corpora:
         raise OmniError(
@@ -87,15 +89,22 @@ def combine(
     states = {corpus.name: corpus.state() for corpus in corpora}
     options = options.for_modality(modality)
     reporter = reporter or Reporter(quiet=True)
-    packing = None
-    if options.pack:
+    packing = tokens = None
+    mixing = options.mixing.of(parts, is_text=modality == "text")
+    if options.pack or (mixing and modality == "text"):
         from omni_ray.materialize.packing import settle_packing
 
         train = in_session(session, run)
         to_learn_from = {
             name: [(m, n) for m, n in each if not _is_held(states[name], m.unit)] for name, each in parts.items()
         }
-        packing = settle_packing(store, corpora, to_learn_from, options.holdout or 0.0, train, reporter.say)
+        tokens = settle_packing(store, corpora, to_learn_from, options.holdout or 0.0, train, reporter.say)
+        packing = tokens if options.pack else None
+    mixed = ""
+    if options.production:
+        mixed = settle_mixture(store, modality, corpora, parts, mixing, tokens, in_session(session, run))
+        corpora = Mixture(store, modality).applied(corpora)
+        parts = {corpus.name: list(corpus.parts()) for corpus in corpora}
     shards = _digest({name: [(m.shard.sha256, n) for m, n in each] for name, each in parts.items()})
     measured = {name: state.held_from for name, state in states.items() if state and state.held_from is not None}
     fingerprint = _fingerprint(shards, options, packing, measured)
@@ -107,14 +116,15 @@ def combine(
         return _with(others, [file for file in old.files if not file.is_production and not file.is_held_out])
     if not options.production:
         old = records_of.load(store.state_folder, modality, production=False)
+    notes = "; ".join(filter(None, (mixed, others)))
     if media_there and old is not None and old.fingerprint == fingerprint and old.is_there(store.root):
-        return _with(others, list(old.files))
+        return _with(notes, list(old.files))
     work = store.state_folder / "combine" / modality / fingerprint[:16]
     _start_over(work)
     with session():
         job = _Job(store, modality, corpora, parts, options, packing, work, run, reporter)
         files = job.write(old)
-    packed = packing.as_json() if packing else {}
+    packed = tokens.as_json() if tokens else {}
     records_of.save(
         store.state_folder,
         modality,
@@ -127,7 +137,7 @@ def combine(
     )
     job.places.ledger.save()
     shutil.rmtree(work, ignore_errors=True)
-    return _with(others, files)
+    return _with(notes, files)
 
 
 def _with(note: str, files: list[Combined]) -> list[Combined]:
@@ -143,7 +153,9 @@ def _has_all_media(store: Store, modality: str, parts: Parts) -> bool:
     if not FORMATS[modality].has_media:
         return True
     for corpus, each in parts.items():
-        for manifest, _ in each:
+        for manifest, take in each:
+            if not take:
+                continue
             marker = media.Marker.load(_marker_of(store, modality, corpus, manifest.unit))
             if marker is None or not marker.holds(store.root):
                 return False
@@ -276,7 +288,8 @@ class _Job:
             for manifest, take in self.parts[corpus.name]:
                 marker = _marker_of(self.store, self.modality, corpus.name, manifest.unit)
                 held = _is_held(state, manifest.unit)
-                pieces.append(Piece(corpus.name, corpus.storage, manifest, take, row, str(marker), by_clip, held))
+                if take:
+                    pieces.append(Piece(corpus.name, corpus.storage, manifest, take, row, str(marker), by_clip, held))
                 row += take
         return pieces
 

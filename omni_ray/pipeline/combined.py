@@ -49,7 +49,7 @@ class Record:
         shards: digest of the shards they were made of.
         files: the files.
         times: when each was written, in ns.
-        packing: tokenizer and ctx_len that lines were packed with; empty where they were not.
+        packing: tokenizer and ctx_len that lines were packed, or corpora mixed with; empty where they were not.
         holdout: the share held out, or None.
     """
 
@@ -114,8 +114,8 @@ def save(
     write_atomic(_path(state_folder, modality, production), json.dumps(value, indent=1).encode())
 
 
-def packed_with(state_folder: Path, root: Path) -> str:
-    """The digest of the tokenizer that the text to train on, as it lies there, was packed with; "" where it was not."""
+def measured_with(state_folder: Path, root: Path) -> str:
+    """The digest of the tokenizer that the text to train on, as it lies there, was packed or mixed with; "" where it was not."""
     record = load(state_folder, "text")
     if record is None or not all(record.is_untouched(root, file) for file in record.files if file.is_production):
         return ""

@@ -108,6 +108,7 @@ class Summary:
         unread_units: units nobody read because the limit was reached, and nobody has counted; their records are
             in none of the sums.
         samples: training examples that materialize will write.
+        beyond_share: samples that do not belong into the mixture (``combine --weight``); they are not among ``samples``.
         faults: the part of ``quarantined`` that should have been usable (``Reason.fault``).
         files: the files of the source, read and not read.
     """
@@ -119,6 +120,7 @@ class Summary:
     quarantined: int = 0
     beyond: int = 0
     samples: int = 0
+    beyond_share: int = 0
     faults: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     stats: Counter[str] = field(default_factory=Counter)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from omni_ray.pipeline.corpus_folder import CorpusFolder, corpus_names
 from omni_ray.pipeline.corpus_state import CORPUS_FILE, CorpusState, Summary, add_unit
 from omni_ray.pipeline.lease import claim, lease, new_run
 from omni_ray.pipeline.manifest import Manifest, Written, part_name, parts_of
+from omni_ray.pipeline.share import Share
 from omni_ray.pipeline.strangers import refuse_strangers
 from omni_ray.storage import Storage, local_folder, remove_temporaries
 from omni_ray.unread import Files
@@ -36,7 +37,13 @@ class NotCommitted(OmniError):
 
 
 class CorpusStore:
-    """The shards of one corpus. Manifests are read once, and again where their files have another size."""
+    """The shards of one corpus. Manifests are read once, and again where their files have another size.
+
+    Attributes:
+        share: how much of it counts where corpora are mixed; None for all of it.
+    """
+
+    share: Share | None = None
 
     def __init__(self, storage: CorpusFolder, modality: str, name: str) -> None:
         self.storage = storage
@@ -147,8 +154,13 @@ class CorpusStore:
     def parts(self) -> Iterator[tuple[Manifest, int]]:
         """The shards that count, in canonical order, each with the number of its samples to take.
 
-        Raises NotCommitted where a needed unit is not.
+        Raises NotCommitted where a needed unit is not, and OmniError where its share was settled for other shards.
         """
+        parts = self._all_parts()
+        return parts if self.share is None else self.share.cut(list(parts), self.state(), self.modality)
+
+    def _all_parts(self) -> Iterator[tuple[Manifest, int]]:
+        """The same, whatever its share in a mixture is."""
         state = self.state()
         if state is None:
             return
@@ -167,6 +179,14 @@ class CorpusStore:
 
     def summary(self) -> Summary:
         """The corpus in numbers, from manifests alone."""
+        total = self._whole_summary()
+        if self.share is not None:
+            with suppress(OmniError):  # whatever is not settled, or not there, is another one's to say
+                whole = list(self._all_parts())
+                self.share.take_from(total, whole, list(self.share.cut(whole, self.state(), self.modality)))
+        return total
+
+    def _whole_summary(self) -> Summary:
         total = Summary(self.name, self.modality)
         state = self.state()
         if state is None:

@@ -22,6 +22,7 @@ from omni_ray.errors import OmniError
 from omni_ray.pipeline.corpus_folder import CorpusFolder, corpus_names
 from omni_ray.pipeline.corpus_state import CorpusState, Summary
 from omni_ray.pipeline.manifest import Manifest
+from omni_ray.pipeline.mixture import Mixture
 from omni_ray.pipeline.store import MODALITIES, CorpusStore, NotCommitted, Store
 from omni_ray.quality.preset import RuleFile, Settings
 
@@ -146,7 +147,7 @@ class CleanedCorpus(CorpusStore):
         units = state.required if state.cut is None else state.cut.unit + 1
         return replace(state, units=units, required=units, cut=None, fingerprints="")
 
-    def parts(self) -> Iterator[tuple[Manifest, int]]:
+    def _all_parts(self) -> Iterator[tuple[Manifest, int]]:
         """The cleaned shards in canonical order, each with the number of its samples.
 
         Raises OmniError where they are not those of the committed shards.
@@ -174,7 +175,7 @@ class CleanedCorpus(CorpusStore):
     def _units(self) -> list[Manifest]:
         return [manifest for unit, manifest in sorted(self.committed().items()) if unit < self._required]
 
-    def summary(self) -> Summary:
+    def _whole_summary(self) -> Summary:
         """The corpus in numbers: records as committed, samples and sums as cleaned."""
         total = self.prepared.summary()
         try:
@@ -209,12 +210,18 @@ class CleanedCorpus(CorpusStore):
 
 
 def training_corpora(store: Store, modality: str | None = None) -> list[CorpusStore]:
-    """Every prepared corpus as training reads it: cleaned, where the modality is cleaned. By modality and then name."""
+    """Every prepared corpus as training reads it: cleaned, where the modality is cleaned, and as much of it as belongs into
+    the mixture, where corpora are mixed. By modality and then name."""
     found: list[CorpusStore] = []
     for each in MODALITIES if modality is None else (modality,):
-        cleaning = Cleaning(store, each)
-        found += store.corpora(each) if cleaning.settings is None else cleaning.corpora()
+        found += Mixture(store, each).applied(whole_corpora(store, each))
     return found
+
+
+def whole_corpora(store: Store, modality: str) -> list[CorpusStore]:
+    """Every prepared corpus, cleaned where the modality is cleaned, and all of it whether or not corpora are mixed."""
+    cleaning = Cleaning(store, modality)
+    return [*store.corpora(modality)] if cleaning.settings is None else [*cleaning.corpora()]
 
 
 def digest(value: Any) -> str:

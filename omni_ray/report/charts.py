@@ -46,13 +46,16 @@ def flow(summary: Summary) -> list[Bar]:
 
 
 def cleaning(summary: Summary) -> list[Bar]:
-    """The same for the samples that cleaning removed."""
+    """The same for samples: what cleaning removed, and what does not belong into the mixture."""
     removed = summary.removed
     steps = [
         ("cleaned", code, number, QUALITY_REASONS[code].meaning if code in QUALITY_REASONS else "")
         for code, number in sorted(removed.items(), key=lambda item: -item[1])
     ]
-    return _waterfall("samples", summary.samples + sum(removed.values()), steps, summary.samples) if removed else []
+    if summary.beyond_share:
+        steps.append(("beyond", "beyond its share", summary.beyond_share, "not in the mixture that was asked for"))
+    total = summary.samples + sum(number for _, _, number, _ in steps)
+    return _waterfall("samples", total, steps, summary.samples) if steps else []
 
 
 def _waterfall(label: str, total: int, steps: Sequence[tuple[str, str, int, str]], left: int) -> list[Bar]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.combined import packed_with
+from omni_ray.pipeline.combined import measured_with
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.lease import lease
 from omni_ray.pipeline.store import Store
@@ -131,7 +131,7 @@ class _Work:
     ) -> None:
         self.root, self.options, self.data = root, options, data
         self.shards_of = committed_shards(store)
-        self.packed_with = packed_with(store.state_folder, root)
+        self.measured_with = measured_with(store.state_folder, root)
         self.reporter, self.report = reporter, report
         self.configs: dict[str, Config] = {}
         self.broken: dict[str, list[str]] = {}
@@ -226,9 +226,9 @@ class _Work:
 
     def _tokenizer_text(self) -> Source | None:
         source = text_to_train_on(self.root, self.shards_of, self.configs, self.data)
-        is_packed = source is not None and source.path == str((self.root / PRODUCTION["text"]).absolute())
-        if is_packed and self.packed_with and self.packed_with == digest(self._tokenizer_there()):
-            # Another one would give these lines other lengths; `combine --pack` trains it when the shards change.
+        is_combined = source is not None and source.path == str((self.root / PRODUCTION["text"]).absolute())
+        if is_combined and self.measured_with and self.measured_with == digest(self._tokenizer_there()):
+            # Another one would give these lines other lengths; `combine` trains it when the shards change.
             return None
         return source
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.corpus_state import CORPUS_FILE, CorpusState
 from omni_ray.pipeline.manifest import Manifest, part_name
+from omni_ray.pipeline.mixture import Mixture
 from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.quality.cleaned import CleanedCorpus, Cleaning
 from omni_ray.storage import Storage
@@ -86,6 +87,8 @@ class CorpusCheck(FileCheck):
         if len(manifests) == state.required:
             samples = sum(manifest.samples for manifest in manifests)
             self.samples = samples if state.max_samples is None else min(samples, state.max_samples)
+            if self._corpus.share is not None:
+                self.samples -= self._corpus.summary().beyond_share
         return [manifest for manifest in manifests if self._is_there(manifest, there)]
 
     def _size_of(self, state: CorpusState) -> None:
@@ -144,8 +147,9 @@ class ShardHash(Piece):
 
 
 def corpora_of(store: Store, modality: str) -> list[CorpusStore]:
-    """Every corpus of ``modality`` with a corpus.json, readable or not, by name; cleaned, where the modality is."""
+    """Every corpus of ``modality`` with a corpus.json, readable or not, by name; cleaned and mixed, where the modality is."""
     corpora = [store.corpus(modality, name) for name in store.names(modality)]
     prepared = [corpus for corpus in corpora if CORPUS_FILE in corpus.storage.files()]
     cleaning = Cleaning(store, modality)
-    return prepared if cleaning.settings is None else [CleanedCorpus(corpus, cleaning) for corpus in prepared]
+    found = prepared if cleaning.settings is None else [CleanedCorpus(corpus, cleaning) for corpus in prepared]
+    return Mixture(store, modality).applied(found)

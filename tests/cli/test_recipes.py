@@ -222,26 +222,33 @@ def everything(root: Path) -> dict[str, str]:
     }
 
 
+def hash_of(number: int) -> str:
+    """Words that no other number has."""
+    digits = hashlib.sha256(str(number).encode()).hexdigest()
+    return " ".join(digits[start : start + 4] for start in range(0, 40, 4))
+
+
 def test_a_recipe_makes_the_same_bytes_as_the_flags(ray_here: None, tmp_path: Path) -> None:
     for name, word in {"one": "river", "two": "mountain"}.items():
-        (tmp_path / f"{name}.txt").write_text("".join(f"Line {i} about a {word} {i}.\n" for i in range(80)), "utf-8")
+        (tmp_path / f"{name}.txt").write_text("".join(f"A {word} {hash_of(i)}.\n" for i in range(80)), "utf-8")
     flags, recipes = tmp_path / "flags" / "project", tmp_path / "recipe" / "project"
     lines = [
         f"prepare text --dataset text_files --source {tmp_path}/one.txt --name one --max-samples 50",
         f"prepare text --dataset text_files --source {tmp_path}/two.txt --name two",
         "clean text --preset default",
-        "combine --holdout 0.1 --seed 7",
+        "combine --holdout 0.1 --seed 7 --weight one=0.3 --target-tokens two=400",
         "verify",
         "export hf OUT",
     ]
     for line in lines:
-        assert call(*shlex.split(line.replace("OUT", f"{flags}/out")), "--root", str(flags))[0] == 0
+        done = call(*shlex.split(line.replace("OUT", f"{flags}/out")), "--root", str(flags))
+        assert done[0] == 0, (line, done)
     file = recipe(
         tmp_path,
         "prepare:\n"
         f"- {{modality: text, dataset: text_files, source: {tmp_path}/one.txt, name: one, max_samples: 50}}\n"
         f"- {{modality: text, dataset: text_files, source: {tmp_path}/two.txt, name: two}}\n"
-        "clean: {modality: text, preset: default}\ncombine: {holdout: 0.1, seed: 7}\nverify:\n"
+        "clean: {modality: text, preset: default}\ncombine:\n  {holdout: 0.1, seed: 7, weight: {one: 0.3}, target_tokens: {two: 400}}\nverify:\n"
         f"export: {{hf: {{dir: {recipes}/out}}}}\n",
     )
     code, said, _ = call("run", str(file), "--root", str(recipes), "--json")

@@ -84,7 +84,7 @@ def test_the_card_says_what_cleaning_removed(tmp_path: Path) -> None:
     clean_shards(Store(tmp_path / "p"), "text", Settings("off", {}, ("document",)), run=inline)
     api.export(tmp_path / "p", "hf", tmp_path / "out")
     card = DatasetCard.load(tmp_path / "out" / "README.md").text
-    assert "| text-books | 10 | 10 | 0 | 0 |  | 3 | 7 | `duplicate_document` 7 |" in card
+    assert "| text-books | 10 | 10 | 0 | 0 |  | 3 | 0 | 7 | `duplicate_document` 7 |" in card
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 14, 15, 16, 17, 29, 30])

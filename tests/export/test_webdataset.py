@@ -74,7 +74,7 @@ def test_files_are_as_long_as_asked_for_and_indexed(exported: Path) -> None:
             assert len({name.partition(".")[0] for name in tar.getnames()}) == shard["nsamples"] == sizes[shard["url"]]
     [corpus] = [each for each in index["corpora"] if each["modality"] == "images"]
     assert (corpus["tar_samples"], corpus["samples"]) == (10, 30)
-    assert corpus["records"] == {"in": 31, "kept": 30, "quarantined": 1, "beyond": 0}
+    assert corpus["records"] == {"in": 31, "kept": 30, "quarantined": 1, "beyond": 0, "beyond_share": 0}
 
 
 def test_the_index_says_what_cleaning_removed(tmp_path: Path) -> None:
