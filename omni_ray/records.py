@@ -41,6 +41,11 @@ CHATS = "a conversation"
 """Among the names to look for: a corpus whose texts may be conversations, or questions with their answers."""
 
 
+EXTRA = "extra"
+"""The role, and the column of raw rows and of shards, for what a record has beyond those that are read, as JSON: where the user
+asks to keep it."""
+
+
 @dataclass(frozen=True)
 class UnitDraft:
     """A slice of a corpus that becomes exactly one shard, as the index describes it.
@@ -94,6 +99,7 @@ class Options:
         encoding: the codec of the source's text files, where the user knows; "" finds out file by file.
         chat_template: how the turns of conversations are written: "plain", "roles" or "chatml".
         header: whether the first row of CSV and TSV files names the columns; where not, columns are called by number.
+        keep_columns: keep columns that fill no role, as JSON in the column ``extra`` of shards.
         media_root: the folder that paths in tables are relative to; None for the table's own folder and the source.
         follow_links: follow links that lead out of the source, too.
         fetched: the folder for what a corpus fetches record by record; "" where nothing may be fetched.
@@ -111,6 +117,7 @@ class Options:
     encoding: str = ""
     chat_template: str = "plain"
     header: bool = True
+    keep_columns: bool = False
     media_root: str | None = None
     follow_links: bool = False
     fetched: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,15 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip("the real corpora (../shared/data) are not here")
     return path
+
+
+@pytest.fixture
+def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would be tasks of Ray runs in this process, one after the other: for tests of what is made, not of how."""
+    from omni_ray.api import cluster
+    from omni_ray.pipeline import engine, prepare
+
+    monkeypatch.setattr(cluster, "ray_session", lambda *args, **more: nullcontext())
+    monkeypatch.setattr(cluster, "is_connected", lambda: True)
+    monkeypatch.setattr(engine, "on_ray", lambda function, items, **more: engine.inline(function, items))
+    monkeypatch.setattr(prepare, "acknowledgements", lambda stage, items, shape: enumerate(map(stage.make, items)))

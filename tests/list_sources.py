@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from omni_ray.corpora.base import Corpus, Options, Rejected
 from omni_ray.corpora.locate import locate
 
@@ -33,7 +35,8 @@ class Source:
         found = locate(corpus, self._tmp_path, str(self.folder), options, cache=self._tmp_path / "index")
         rows = []
         for draft in found.drafts:
-            part = list(found.reader.read(found.tree, json.loads(json.dumps(draft.payload))))
+            items = found.reader.read(found.tree, json.loads(json.dumps(draft.payload)))
+            part = [row for item in items for row in (item.to_pylist() if isinstance(item, pa.Table) else [item])]
             records = sum(r.records if isinstance(r, Rejected) else r.get("records", 1) for r in part)
             assert draft.records is None or draft.records <= records
             rows += part

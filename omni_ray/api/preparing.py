@@ -373,6 +373,7 @@ def _request(
         "versions": [corpus.version, kind.version],
         "params": params.as_json(),
         "columns": dict(want.options.columns),
+        **({"keep_columns": True} if want.options.keep_columns else {}),
     }
     drafts = TrainingFirst(found.drafts, evaluation, lambda some: together(some, found.tree, want.options))
     units = number_units(iter(drafts), found.tree, salt)
@@ -385,7 +386,9 @@ def _request(
     refuse_overlap(store, corpus.modality, name, found.tree.spec())
     if not want.reset:
         refuse_replacement(corpus_store, store.root, sources, choice(want.options), units)
-    job = Job(name, Together(found.reader), found.tree.spec(), kind, params, corpus_store.storage)
+    job = Job(
+        name, Together(found.reader), found.tree.spec(), kind, params, corpus_store.storage, want.options.keep_columns
+    )
     place, of = found.tree.location, identities(store.root, sources)
     request = Request(
         job,

@@ -37,7 +37,8 @@ def dataset(
             out is asked for where nothing is.
     """
     from omni_ray.export.samples import Samples, Slice
-    from omni_ray.pipeline.parts import training_parts
+    from omni_ray.pipeline.parts import columns_of, training_parts
+    from omni_ray.records import EXTRA
 
     if split not in ("train", "heldout"):
         raise OmniError(f"split={split!r}: there are train and heldout")
@@ -46,9 +47,11 @@ def dataset(
     modality = chosen[0].modality
     share = _share(store, modality, holdout, split)
     slices = []
-    for corpus in chosen:
+    by_corpus = [(corpus, list(training_parts(corpus))) for corpus in chosen]
+    has_extra = any(EXTRA in columns_of(parts[0]) for _, parts in by_corpus if parts)
+    for corpus, parts in by_corpus:
         by_clip = bool(share) and modality == "audio" and _is_one_speaker(corpus)
-        slices += [Slice(corpus.name, part, share, by_clip, split) for part in training_parts(corpus)]
+        slices += [Slice(corpus.name, part, share, by_clip, split, has_extra) for part in parts]
     if not slices:
         raise OmniError(f"{what}: not a single sample was kept, so that there is nothing to read")
     return Samples(what, modality, tuple(slices), store.state_folder / "hf")

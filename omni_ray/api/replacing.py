@@ -28,10 +28,12 @@ def _identity(root: Path, source: str) -> str:
 
 
 def choice(options: Options) -> dict[str, list[str]]:
-    """The options that choose among the records of a source, as they are noted with a corpus."""
+    """The options that choose among the records of a source, or what they say, as they are noted with a corpus."""
     chosen = {"--split": sorted(options.splits), "--language": sorted(options.languages)}
     if options.evaluation == "drop":
         chosen["--evaluation"] = [options.evaluation]
+    if options.keep_columns:
+        chosen["--keep-columns"] = [""]
     return {option: values for option, values in chosen.items() if values}
 
 
@@ -57,7 +59,7 @@ def refuse_replacement(
         return
     if not is_other:
         raise SourceError(
-            f"{store.name} was made with {_said(state.chosen, narrowed)}, and with {_said(chosen, narrowed)} records of it would "
+            f"{store.name} was made with {_said(state.chosen, narrowed)}, and with {_said(chosen, narrowed)} some of it would "
             "be left out: give the choice that it was made with, give this one a --name of its own, or start over with "
             "--reset"
         )
@@ -69,13 +71,15 @@ def refuse_replacement(
 
 
 def _narrowed(before: Mapping[str, Sequence[str]], now: Mapping[str, Sequence[str]]) -> str:
-    """The first option that may leave out records which were in; "" where none does."""
-    for option in ("--split", "--language", "--evaluation"):
+    """The first option that may leave out what was in; "" where none does."""
+    for option in ("--split", "--language", "--evaluation", "--keep-columns"):
         old, new = set(before.get(option, ())), set(now.get(option, ()))
         if option == "--evaluation":
             is_wider = new <= old
         elif option == "--language":
             is_wider = not new or (bool(old) and old <= new)
+        elif option == "--keep-columns":
+            is_wider = old <= new
         else:  # without --split it is a corpus's own, which need not be all of them
             is_wider = old == new or (bool(old) and old < new)
         if not is_wider:
@@ -84,7 +88,7 @@ def _narrowed(before: Mapping[str, Sequence[str]], now: Mapping[str, Sequence[st
 
 
 def _said(chosen: Mapping[str, Sequence[str]], option: str) -> str:
-    return " ".join(f"{option} {value}" for value in chosen.get(option, ())) or f"no {option}"
+    return " ".join(f"{option} {value}".rstrip() for value in chosen.get(option, ())) or f"no {option}"
 
 
 def _of_state(state: CorpusState, root: Path) -> tuple[str, ...]:

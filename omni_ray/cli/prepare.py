@@ -105,6 +105,14 @@ def prepare(
             rich_help_panel=opt.SOURCE,
         ),
     ] = "",
+    keep_columns: Annotated[
+        bool,
+        typer.Option(
+            "--keep-columns",
+            help="Keep what else a table or list says of each record, as JSON in a column `extra` of shards and exports.",
+            rich_help_panel=opt.SOURCE,
+        ),
+    ] = False,
     media_root: Annotated[
         Path | None,
         typer.Option(help="The folder in which the media are that tables name by a path.", rich_help_panel=opt.SOURCE),
@@ -261,6 +269,7 @@ def prepare(
         encoding=named(encoding) if encoding else "",
         chat_template=chat_template,
         header=not no_header,
+        keep_columns=keep_columns,
         media_root=None if media_root is None else str(media_root.absolute()),
         follow_links=follow_links,
         retry_failed=retry_failed,

@@ -11,7 +11,9 @@ from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.stems import paired_units, sidecar_text
 from omni_ray.media_names import media_file
+from omni_ray.records import EXTRA
 from omni_ray.sources.endings import AUDIO
+from omni_ray.sources.extra import extra_text, rest_of
 from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.tree import Tree
 
@@ -37,6 +39,7 @@ class AudioFiles(Corpus):
         "in seconds"
     )
     in_all = False
+    keeps_columns = True
     columns = {
         "audio": ("audio", "wav", "audio_filepath", "file_name", "filename", "path", "file", "clip"),
         "text": ("text", "transcript", "transcription", "sentence", "normalized_text", "raw_text"),
@@ -55,10 +58,10 @@ class AudioFiles(Corpus):
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         for name, sidecar in payload["files"]:
-            ident, speaker = name.rpartition(".")[0], None
+            ident, speaker, extra = name.rpartition(".")[0], None, None
             text = sidecar_text(tree, sidecar, ident, name, encoding=payload.get("encoding", ""))
             if isinstance(text, str) and str(sidecar).endswith(".json"):
-                text, speaker = _of_json(text, self.columns, str(sidecar), ident, name)
+                text, speaker, extra = _of_json(text, self.columns, str(sidecar), ident, name)
             elif isinstance(text, str):
                 text = _transcript(text, str(sidecar), ident, name)
             audio = fetch(tree, name, ident, name)
@@ -68,7 +71,8 @@ class AudioFiles(Corpus):
                 yield audio
             else:
                 path = media_file(name, ".flac")
-                yield {"id": ident, "where": name, "audio": audio, "path": path, "text": text, "speaker": speaker}
+                row = {"id": ident, "where": name, "audio": audio, "path": path, "text": text, "speaker": speaker}
+                yield {**row, EXTRA: extra} if "keeps_columns" in payload else row
 
     def why_unread(self, name: str) -> str:
         return "no_media" if name.endswith(_TEXTS[:3]) and not is_documentation(name.rpartition("/")[2]) else ""
@@ -96,15 +100,15 @@ def _transcript(text: str, sidecar: str, ident: str, where: str) -> str | Reject
 
 def _of_json(
     content: str, columns: Mapping[str, tuple[str, ...]], sidecar: str, ident: str, where: str
-) -> tuple[str | Rejected, str | None]:
-    """Text and speaker of one object, as WebDataset's shards have it beside a clip."""
+) -> tuple[str | Rejected, str | None, str | None]:
+    """Text and speaker of one object, as WebDataset's shards have it beside a clip, and what else it says."""
     try:
         value = json.loads(content)
     except (ValueError, RecursionError) as error:
-        return Rejected(ident, where, "bad_row", f"{sidecar}: no JSON ({str(error)[:80]})"), None
+        return Rejected(ident, where, "bad_row", f"{sidecar}: no JSON ({str(error)[:80]})"), None, None
     there = value if isinstance(value, dict) else {}
-    found = {role: next((there[name] for name in names if name in there), None) for role, names in columns.items()}
-    text, speaker = found["text"], found["speaker"]
+    names = {role: next((name for name in columns[role] if name in there), "") for role in ("text", "speaker")}
+    text, speaker = there.get(names["text"]), there.get(names["speaker"])
     if not isinstance(text, str):
-        return Rejected(ident, where, "missing_text", f"{sidecar}: none of {', '.join(columns['text'])}"), None
-    return text, None if speaker is None else str(speaker)
+        return Rejected(ident, where, "missing_text", f"{sidecar}: none of {', '.join(columns['text'])}"), None, None
+    return text, None if speaker is None else str(speaker), extra_text(rest_of(there, names.values()))

@@ -50,6 +50,8 @@ class Corpus(ABC):
     """Raised when the same source gives other units or records than before; it makes every shard stale."""
     has_languages: ClassVar[bool] = False
     """Whether it has a folder for each language, from which ``--language`` chooses."""
+    keeps_columns: ClassVar[bool] = False
+    """Whether its records have ``extra`` where ``Options.keep_columns`` asks for it; as tables those of all corpora do."""
     in_all: ClassVar[bool] = True
     """Whether ``--dataset all`` and the corpus's categories take it; generic corpora are named explicitly."""
 

@@ -33,7 +33,7 @@ def caption_texts(value: Any) -> tuple[list[str], list[Fault]]:
             return [], [("bad_encoding", "half a surrogate pair is in the caption")]
         return [value], []
     if isinstance(value, Mapping):
-        key = next((key for key in TEXT_KEYS if isinstance(value.get(key), str | list | tuple)), None)
+        key = caption_key(value)
         if key is None:
             return [], [("bad_row", f"the caption is an object without {', '.join(TEXT_KEYS[:4])}")]
         return caption_texts(value[key])
@@ -42,6 +42,11 @@ def caption_texts(value: Any) -> tuple[list[str], list[Fault]]:
     if value is None:
         return [], [("empty_text", "the caption is null")]
     return [], [("bad_row", f"the caption is {_kind(value)}, not a text")]
+
+
+def caption_key(value: Mapping[str, Any]) -> str | None:
+    """Where a structure that stands for a caption keeps its text; None where it has none."""
+    return next((key for key in TEXT_KEYS if isinstance(value.get(key), str | list | tuple)), None)
 
 
 def _of_all(values: Iterable[Any]) -> tuple[list[str], list[Fault]]:

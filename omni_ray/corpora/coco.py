@@ -10,7 +10,7 @@ from typing import Any
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.corpora.caption_values import caption_texts
 from omni_ray.corpora.evaluation import splits_in
-from omni_ray.corpora.listed_pictures import Listed, read_json, read_listed, units_of_lists
+from omni_ray.corpora.listed_pictures import Listed, kept, read_json, read_listed, units_of_lists
 from omni_ray.errors import SourceError
 from omni_ray.sources.archives import archive_kind
 from omni_ray.sources.tree import Tree
@@ -34,6 +34,7 @@ class Coco(Corpus):
         "captions"
     )
     version = 2
+    keeps_columns = True
     columns = {
         "image": ("image",),
         "captions": ("captions", "sentences", "caption", "sentences_raw"),
@@ -49,7 +50,7 @@ class Coco(Corpus):
         found, folders = _find(tree)
         splits = {split.lower() for split in options.splits}
         wanted = {split: name for split, name in found.items() if not splits or split.lower() in splits}
-        lists = (_listed(tree, split, name) for split, name in sorted(wanted.items()))
+        lists = (_listed(tree, split, name, options.keep_columns) for split, name in sorted(wanted.items()))
         return units_of_lists(tree, folders, lists, "coco", options)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
@@ -83,7 +84,7 @@ def _find(tree: Tree) -> tuple[dict[str, str], list[str]]:
     return lists, places
 
 
-def _listed(tree: Tree, split: str, name: str) -> Listed:
+def _listed(tree: Tree, split: str, name: str, keeps_columns: bool) -> Listed:
     content = read_json(tree, name)
     images, annotations = (content.get(key) if isinstance(content, dict) else None for key in ("images", "annotations"))
     if not isinstance(images, list) or not isinstance(annotations, list):
@@ -94,6 +95,7 @@ def _listed(tree: Tree, split: str, name: str) -> Listed:
     lost: list[list[str]] = []
     captions: dict[str, list[str]] = {}
     rows: list[list[Any]] = []
+    licences = _licences(content) if keeps_columns else {}
     for number, image in enumerate(images):
         file = image.get("file_name") if isinstance(image, dict) else None
         if not isinstance(file, str) or not file or image.get("id") is None:
@@ -101,10 +103,27 @@ def _listed(tree: Tree, split: str, name: str) -> Listed:
             continue
         key = _key(image["id"])
         problem = "duplicate_id" if key in captions else ""
-        rows.append([file, [] if problem else captions.setdefault(key, []), problem])
+        rest = _attribution(image, licences) if keeps_columns else None
+        rows.append([file, [] if problem else captions.setdefault(key, []), problem, *kept(rest)])
     for number, annotation in sorted(enumerate(annotations), key=_by_id):
         lost += _add_captions(number, annotation, captions)
     return Listed(name, split, sorted(rows, key=lambda row: (row[0], row[2])), lost, splits_in([f"{split}/"]))
+
+
+def _licences(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The list's licences, by id."""
+    listed = content.get("licenses")
+    each = listed if isinstance(listed, list) else []
+    return {_key(licence["id"]): licence for licence in each if isinstance(licence, dict) and "id" in licence}
+
+
+def _attribution(image: Mapping[str, Any], licences: Mapping[str, Any]) -> dict[str, Any]:
+    """What a list says of a picture but for its file: its licence by name and address, its page, who took it."""
+    said = {key: value for key, value in image.items() if key != "file_name"}
+    licence = licences.get(_key(said["license"])) if "license" in said else None
+    if licence is not None:
+        said |= {"license": licence.get("name"), "license_url": licence.get("url")}
+    return said
 
 
 def _add_captions(number: int, annotation: Any, captions: dict[str, list[str]]) -> list[list[str]]:

@@ -11,6 +11,8 @@ from omni_ray.corpora.bounds import Cut, media_weight
 from omni_ray.corpora.evaluation import TRAIN, splits_in
 from omni_ray.corpora.media import fetch
 from omni_ray.errors import SourceError
+from omni_ray.records import EXTRA
+from omni_ray.sources.extra import extra_text, rest_of
 from omni_ray.sources.lists import MAX_LINE_BYTES, Seen, line_ranges, read_range
 from omni_ray.sources.tables import is_of_split
 from omni_ray.sources.tree import Tree
@@ -34,6 +36,7 @@ class CommonVoice(Corpus):
     version = 2
     manual = "Download a language's release from commonvoice.mozilla.org/datasets (it asks for an e-mail address)."
     has_languages = True
+    keeps_columns = True
     columns = {
         "audio": ("audio", "path"),
         "text": ("sentence", "text", "transcription"),
@@ -103,7 +106,12 @@ class CommonVoice(Corpus):
         name, columns = payload["list"], payload["columns"]
         for number, line in read_range(tree, name, *payload["span"]):
             if line.strip() and number not in payload.get("elsewhere", ()):
-                yield _record(tree, name, columns, f"{name}:{number}", line, number in payload["again"])
+                row = _record(tree, name, columns, f"{name}:{number}", line, number in payload["again"])
+                yield (
+                    {**row, EXTRA: _rest(payload["header"], line)}
+                    if isinstance(row, dict) and "header" in payload
+                    else row
+                )
 
     def why_unread(self, name: str) -> str:
         """A release has several lists, and the clips of all of them."""
@@ -144,10 +152,14 @@ class _Measured:
         return self._of.get(clip, "")
 
 
+def _header(tree: Tree, name: str) -> list[str]:
+    with tree.open(name) as file:
+        return file.readline(MAX_LINE_BYTES).decode("utf-8-sig", "replace").rstrip("\r\n").split("\t")
+
+
 def _columns(tree: Tree, name: str) -> dict[str, int]:
     """The places of the columns of a list. Raises SourceError where one is missing."""
-    with tree.open(name) as file:
-        header = file.readline(MAX_LINE_BYTES).decode("utf-8-sig", "replace").rstrip("\r\n").split("\t")
+    header = _header(tree, name)
     missing = {"path", "sentence"} - set(header)
     if missing:
         raise SourceError(
@@ -181,6 +193,8 @@ def _units_of_list(tree: Tree, name: str, options: Options, seen: Seen, measured
         again = [number for number, clip in clips if clip and seen.again(_ident(clip, language).encode())]
         files = tuple(f"{clips_folder}/{clip}" for _, clip in clips if clip)
         payload = {"list": name, "columns": columns, "span": span, "again": again}
+        if options.keep_columns:
+            payload["header"] = _header(tree, name)
         if elsewhere:
             payload["elsewhere"] = elsewhere
         yield UnitDraft(payload, (name, *files), len(clips), len(clips), evaluation=tuple(of))
@@ -206,6 +220,12 @@ def _ident(clip: str, language: str) -> str:
     """The clip's name without its ending, and with its language, which it usually holds already."""
     stem = clip.rpartition(".")[0]
     return stem if not language or f"_{language}_" in stem else f"{language}/{stem}"
+
+
+def _rest(header: list[str], line: bytes) -> str | None:
+    """What else a list says of a clip: age, gender, accents, votes, ..."""
+    fields = [field.decode("utf-8", "replace").strip() or None for field in line.split(b"\t")]
+    return extra_text(rest_of(dict(zip(header, fields, strict=False)), ("path", "sentence", "client_id")))
 
 
 def _record(

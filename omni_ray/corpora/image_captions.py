@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
-from omni_ray.corpora.caption_values import Fault, caption_texts, rejected
+from omni_ray.corpora.caption_values import Fault, caption_key, caption_texts, rejected
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.stems import paired_units, sidecar_text
 from omni_ray.corpora.word_boxes import is_labels
 from omni_ray.media_names import media_file
+from omni_ray.records import EXTRA
+from omni_ray.sources.extra import extra_text, rest_of
 from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.kinds import PICTURES
 from omni_ray.sources.tree import Tree
@@ -34,6 +36,7 @@ class ImageCaptions(Corpus):
         "pictures with <stem>.txt (a caption a line) or <stem>.json beside them"
     )
     in_all = False
+    keeps_columns = True
     columns = {
         "image": ("image", "file_name", "filename", "image_path", "path", "img", "file"),
         "captions": ("captions", "caption", "text", "sentences", "sentence", "description"),
@@ -51,7 +54,7 @@ class ImageCaptions(Corpus):
             if isinstance(text, Rejected):
                 yield text
                 continue
-            captions, faults = _captions(name, str(sidecar), text)
+            captions, faults, extra = _captions(name, str(sidecar), text, "keeps_columns" in payload)
             yield from rejected(faults, ident, name)
             if not captions:
                 if not faults:
@@ -70,21 +73,25 @@ class ImageCaptions(Corpus):
                 "path": media_file(name, ".jpg"),
                 "captions": captions,
                 "category": None,
+                EXTRA: extra,
             }
 
     def why_unread(self, name: str) -> str:
         return "no_media" if name.endswith(_TEXTS) and not is_documentation(name.rpartition("/")[2]) else ""
 
 
-def _captions(name: str, sidecar: str, text: str) -> tuple[list[str], list[Fault]]:
-    """The captions of a text file: one a line; of JSON, as WebDataset and img2dataset write it, its caption."""
+def _captions(name: str, sidecar: str, text: str, keeps_columns: bool) -> tuple[list[str], list[Fault], str | None]:
+    """The captions of a text file: one a line; of JSON, as WebDataset and img2dataset write it, its caption, and what else it
+    says where that is kept."""
     if sidecar.lower().endswith(".json"):
         try:
-            return caption_texts(json.loads(text))
+            value = json.loads(text)
+            captions, faults = caption_texts(value)
         except (ValueError, RecursionError):
-            return [], [("bad_row", f"{sidecar} is not JSON")]
+            return [], [("bad_row", f"{sidecar} is not JSON")], None
+        is_more = keeps_columns and isinstance(value, dict)
+        return captions, faults, extra_text(rest_of(value, [caption_key(value) or ""])) if is_more else None
     if is_labels(text):
-        return [], [
-            ("bad_row", f"{sidecar}: boxes of numbers (a detector's labels, such as YOLO's), not a caption of {name}")
-        ]
-    return [line for line in re.split(r"\r\n|\r|\n", text) if line.strip()], []
+        what = f"{sidecar}: boxes of numbers (a detector's labels, such as YOLO's), not a caption of {name}"
+        return [], [("bad_row", what)], None
+    return [line for line in re.split(r"\r\n|\r|\n", text) if line.strip()], [], None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.caption_values import caption_texts, rejected
 from omni_ray.errors import SourceError
+from omni_ray.records import EXTRA
 from omni_ray.sources.tables import read_table_unit, table_format, table_units
 from omni_ray.sources.tree import Tree
 
@@ -41,6 +42,7 @@ class ImageUrls(Corpus):
     layout = "a table (CSV, TSV, JSONL, Parquet) with a column of URLs and one of captions, such as CC3M's or LAION's"
     manual = "Get a list of addresses and captions."
     in_all = False
+    keeps_columns = True
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         if not any(table_format(name) for name in tree.names()):
@@ -96,6 +98,7 @@ class ImageUrls(Corpus):
                 "path": f"{ident.replace(':', '/')}.jpg",
                 "captions": captions,
                 "category": None,
+                EXTRA: row.get(EXTRA),
             }
 
 

@@ -10,6 +10,7 @@ from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.evaluation import TRAIN, is_evaluation
 from omni_ray.corpora.listed_pictures import Listed, lists_in, read_json, read_listed, units_of_lists
 from omni_ray.errors import SourceError
+from omni_ray.sources.extra import rest_of
 from omni_ray.sources.tree import Tree
 
 _LIST = re.compile(r"dataset(?:_\w+)?\.json", re.IGNORECASE)
@@ -27,6 +28,7 @@ class Karpathy(Corpus):
     layout = "dataset_coco.json (or _flickr8k, _flickr30k) beside the folders of pictures that it names"
     manual = "Get caption_datasets.zip at the homepage, and the pictures from their own."
     in_all = False
+    keeps_columns = True
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         lists, folders = lists_in(tree, _LIST)
@@ -58,5 +60,6 @@ def _listed(tree: Tree, name: str, options: Options) -> list[Listed]:
                 listed.evaluation = (*listed.evaluation, split)
             file, folder = image.get("filename"), image.get("filepath")
             place = f"{folder}/{file}" if isinstance(folder, str) and folder and isinstance(file, str) else file
-            listed.add(what, place, image.get("sentences", []))
+            rest = rest_of(image, ("sentences", "filename", "filepath")) if options.keep_columns else None
+            listed.add(what, place, image.get("sentences", []), rest)
     return [sides[0], *(side for side in sides[1:] if side.images or side.lost)]

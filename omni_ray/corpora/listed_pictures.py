@@ -15,6 +15,8 @@ from omni_ray.corpora.media import fetch
 from omni_ray.corpora.picture_places import Places, find_places
 from omni_ray.errors import SourceError
 from omni_ray.media_names import is_safe_name
+from omni_ray.records import EXTRA
+from omni_ray.sources.extra import extra_text
 from omni_ray.sources.tree import MemberDamaged, MemberTooLarge, Tree
 
 _IMAGES_PER_UNIT = 256
@@ -28,7 +30,8 @@ class Listed:
     Attributes:
         name: the list's file.
         split: what its pictures are called together: the first part of their ids and paths.
-        images: [file, captions, problem] each, in order; the problem is a reason code, or "".
+        images: [file, captions, problem] each, in order; the problem is a reason code, or "". What else the list says of a
+            picture follows, as JSON, where it is to be kept.
         lost: [what, reason, detail] for each record that is none.
         evaluation: the splits to measure on that some of its pictures are of.
     """
@@ -39,15 +42,21 @@ class Listed:
     lost: list[list[str]] = field(default_factory=list)
     evaluation: tuple[str, ...] = ()
 
-    def add(self, what: str, file: Any, value: Any) -> None:
-        """A picture and what the list has for its captions; ``what`` names the record in messages."""
+    def add(self, what: str, file: Any, value: Any, rest: Mapping[str, Any] | None = None) -> None:
+        """A picture and what the list has for its captions; ``what`` names the record in messages, ``rest`` is what else to
+        keep."""
         if not isinstance(file, str) or not file.strip():
             self.lost.append([what, "missing_media", f"{what} names no picture"])
             return
         captions, faults = caption_texts(value)
         self.lost += [[what, reason, f"{what}, {file}: {detail}"] for reason, detail in faults]
         if captions or not faults:
-            self.images.append([file, captions, ""])
+            self.images.append([file, captions, "", *kept(rest)])
+
+
+def kept(rest: Mapping[str, Any] | None) -> list[str | None]:
+    """What else of a list's picture is to be kept, at the end of its entry; nothing where that was not asked for."""
+    return [] if rest is None else [extra_text(rest)]
 
 
 def lists_in(tree: Tree, pattern: re.Pattern[str]) -> tuple[list[str], list[str]]:
@@ -94,7 +103,7 @@ def units_of_lists(
 
 def places_of(tree: Tree, folders: Sequence[str], listed: Listed) -> Places | None:
     """Where the pictures of a list are; None where none of them is anywhere."""
-    return find_places(tree, folders, listed.split, [file for file, _, problem in listed.images if not problem])
+    return find_places(tree, folders, listed.split, [file for file, _, problem, *_ in listed.images if not problem])
 
 
 def listed_units(tree: Tree, listed: Listed, places: Places, options: Options) -> Iterator[UnitDraft]:
@@ -111,9 +120,9 @@ def listed_units(tree: Tree, listed: Listed, places: Places, options: Options) -
             "images": part,
             "lost": lost,
         }
-        captions = sum(len(each) for _, each, _ in part)
-        records = sum(max(1, len(each)) for _, each, _ in part) + len(lost)
-        inputs = tuple(filter(is_safe_name, (places.find(tree, file) for file, _, _ in part)))
+        captions = sum(len(each) for _, each, *_ in part)
+        records = sum(max(1, len(each)) for _, each, *_ in part) + len(lost)
+        inputs = tuple(filter(is_safe_name, (places.find(tree, file) for file, *_ in part)))
         yield UnitDraft(payload, inputs, records, captions, (listed.name,), listed.evaluation)
 
 
@@ -123,7 +132,7 @@ def read_listed(tree: Tree, payload: Mapping[str, Any], category: str | None) ->
     places = Places(tuple(payload["folders"]))
     for what, reason, detail in payload["lost"]:
         yield Rejected(f"{split}/{what}", where, reason, detail)
-    for file, captions, problem in payload["images"]:
+    for file, captions, problem, *extra in payload["images"]:
         shown = _within(split, file)
         ident = f"{split}/{shown.rpartition('.')[0] or shown}"
         records = max(1, len(captions))
@@ -144,6 +153,7 @@ def read_listed(tree: Tree, payload: Mapping[str, Any], category: str | None) ->
             "path": f"{split}/{shown}",
             "captions": captions,
             "category": category,
+            EXTRA: extra[0] if extra else None,
         }
 
 

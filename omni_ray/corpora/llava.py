@@ -8,6 +8,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.listed_pictures import Listed, lists_in, read_json, read_listed, units_of_lists
+from omni_ray.sources.extra import rest_of
 from omni_ray.sources.tree import Tree
 
 _LIST = re.compile(r".*\.json", re.IGNORECASE)
@@ -27,11 +28,12 @@ class Llava(Corpus):
     layout = "a .json list of {id, image, conversations: [{from, value}]} beside the folder of pictures that it names"
     manual = "Get the list and images.zip of liuhaotian/LLaVA-Pretrain."
     in_all = False
+    keeps_columns = True
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         names, folders = lists_in(tree, _LIST)
         read = (
-            _listed(tree, name)
+            _listed(tree, name, options.keep_columns)
             for name in names
             if not options.splits or name.rpartition("/")[2][:-5] in options.splits
         )
@@ -41,7 +43,7 @@ class Llava(Corpus):
         return read_listed(tree, payload, None)
 
 
-def _listed(tree: Tree, name: str) -> Listed | None:
+def _listed(tree: Tree, name: str, keeps_columns: bool) -> Listed | None:
     """None for JSON of another shape."""
     content = read_json(tree, name)
     if not isinstance(content, list) or not any(isinstance(each, dict) and "conversations" in each for each in content):
@@ -58,7 +60,8 @@ def _listed(tree: Tree, name: str) -> Listed | None:
             detail = f"{what} of {name} is a conversation of {len(answers)} answers, not a caption"
             listed.lost.append([what, "bad_row", detail])
         else:
-            listed.add(what, each.get("image"), answers)
+            rest = {**rest_of(each, ("image", "conversations")), "questions": questions} if keeps_columns else None
+            listed.add(what, each.get("image"), answers, rest)
     return listed
 
 

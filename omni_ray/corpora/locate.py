@@ -265,6 +265,10 @@ def _index(corpus: Corpus, tree: Tree, options: Options) -> Found | None:
     """The corpus in its native layout, else as a table; None where the tree holds neither."""
     native = _peek(corpus.units(tree, options))
     if native is not None:
+        if options.keep_columns and not corpus.keeps_columns:
+            raise SourceError(
+                f"{corpus.name}: as it is laid out here it has no further columns to keep; leave out --keep-columns"
+            )
         return Found(tree, native, corpus, options.splits, options.evaluation)
     if corpus.columns:
         table = AsTable(corpus)

@@ -49,7 +49,8 @@ def paired_units(
     texts_found = sum(text is not None for _, text in pairs)
     if not texts_found or _table_is_meant(tree, table, options, texts_found):
         return
-    more = {"encoding": options.encoding} if options.encoding else {}
+    more: dict[str, Any] = {"encoding": options.encoding} if options.encoding else {}
+    more |= {"keeps_columns": True} if options.keep_columns else {}
     for draft in pair_units(tree, pairs, options, per_unit):
         yield replace(draft, payload={**draft.payload, **more})
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,7 @@ def set_repeats_aside(tree: Tree, roles: Roles, options: Options, role: str | No
     Returns:
         table -> numbers of the rows, media and all, that a table before it has; only of tables that hold their media.
     """
+    options = replace(options, keep_columns=False)  # what else they say makes them no others
     if role is None and not _may_repeat(tree, {name: tree.size(name) for name in tree.names() if table_format(name)}):
         return {}
     drafts: dict[str, list[UnitDraft]] = {}

@@ -16,7 +16,9 @@ from omni_ray.corpora.base import Rejected
 from omni_ray.corpora.caption_values import caption_texts, rejected
 from omni_ray.corpora.media import fetch
 from omni_ray.media_names import is_safe_name, media_file
+from omni_ray.records import EXTRA
 from omni_ray.sources.archives import archive_kind
+from omni_ray.sources.extra import joined
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -204,6 +206,7 @@ def _clip(row: Mapping[str, Any], data: bytes, name: str) -> dict[str, Any]:
         "text": row["text"],
         "speaker": row.get("speaker"),
         "channel": row.get("channel"),
+        EXTRA: row.get(EXTRA),
     }
 
 
@@ -215,6 +218,7 @@ def _word(row: Mapping[str, Any], data: bytes, name: str) -> dict[str, Any]:
         "path": media_file(name, ".jpg"),
         "words": [{"id": row["id"], "text": row["text"], "quad": None}],
         "source": None,
+        EXTRA: row.get(EXTRA),
     }
 
 
@@ -243,10 +247,11 @@ def _pictures(tree: Tree, file: str, items: Iterable[pa.Table | Rejected]) -> It
                 yield _picture(tree, file, row, captions)
             elif path in by_path:
                 by_path[path]["captions"] += captions
+                by_path[path]["extras"].append(row.get(EXTRA))
             else:
-                by_path[path] = {**row, "captions": list(captions)}
+                by_path[path] = {**row, "captions": list(captions), "extras": [row.get(EXTRA)]}
     for row in by_path.values():
-        yield _picture(tree, file, row, row["captions"])
+        yield _picture(tree, file, {**row, EXTRA: joined(row["extras"])}, row["captions"])
 
 
 def _picture(tree: Tree, file: str, row: Mapping[str, Any], captions: list[str]) -> Record:
@@ -262,4 +267,5 @@ def _picture(tree: Tree, file: str, row: Mapping[str, Any], captions: list[str])
         "path": media_file(name, ".jpg"),
         "captions": captions,
         "category": row.get("category"),
+        EXTRA: row.get(EXTRA),
     }

@@ -17,6 +17,7 @@ from omni_ray.corpora.bounds import BYTES_A_SECOND, EXPANSION, Cut, media_weight
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.errors import SourceError
 from omni_ray.media_names import is_safe_name
+from omni_ray.records import EXTRA
 from omni_ray.sources.lists import Seen
 from omni_ray.sources.tables import media_are_inside, read_table_unit, table_units
 from omni_ray.sources.tree import Tree
@@ -149,7 +150,7 @@ def _windows(tree: Tree, draft: UnitDraft, options: Options, modality: str, seen
                 yield _window(draft, start, row, names, again, shared)
                 start, names, again, shared = row, {}, [], []
             if modality == "audio" and name is not None:
-                said = {key: each for key, each in whole.items() if key not in ("id", role)}
+                said = {key: each for key, each in whole.items() if key not in ("id", role, EXTRA)}
                 is_again = seen.again(f"row {name} {said}".encode("utf-8", "replace"))
                 is_shared = is_own_id and bool(ident) and seen.again(f"id {ident}".encode())
                 if is_again or is_shared:

@@ -48,6 +48,7 @@ class TextFiles(Corpus):
     }
     version = 2
     in_all = False
+    keeps_columns = True
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         """Byte ranges of line files, then slices of tables."""

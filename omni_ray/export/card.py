@@ -16,7 +16,9 @@ import pyarrow.parquet as pq
 
 from omni_ray import __version__
 from omni_ray.export.parts import CorpusParts
+from omni_ray.modalities.base import schema_for
 from omni_ray.modalities.registry import modality as modality_of
+from omni_ray.pipeline.parts import columns_of
 from omni_ray.storage import write_atomic
 
 _LICENCES = {
@@ -106,7 +108,9 @@ def _front_matter(title: str, configs: Sequence[Config], corpora: Sequence[Corpu
         for name, split in config.splits.items():
             splits.add(SplitInfo(name, split.plain_bytes, split.rows))
         infos[config.name] = DatasetInfo(
-            features=Features.from_arrow_schema(modality_of(config.modality).schema),
+            features=Features.from_arrow_schema(
+                schema_for(modality_of(config.modality).schema, _columns(config, corpora))
+            ),
             splits=splits,
             download_size=config.sum("file_bytes"),
             dataset_size=config.sum("plain_bytes"),
@@ -119,6 +123,12 @@ def _front_matter(title: str, configs: Sequence[Config], corpora: Sequence[Corpu
     infos.to_dataset_card_data(card)
     places.to_dataset_card_data(card)
     return card.to_yaml()
+
+
+def _columns(config: Config, corpora: Sequence[CorpusParts]) -> set[str]:
+    """The columns of a configuration's files, all together."""
+    members = (corpus for corpus in corpora if config.name in (corpus.name, corpus.state.modality))
+    return {column for corpus in members for column in columns_of(corpus.parts[0])}
 
 
 def licence_ids(licences: Iterable[str]) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from omni_ray.export.parts import CorpusParts
 from omni_ray.pipeline.parts import Part, read_rows
+from omni_ray.records import EXTRA
 
 _ROWS_AT_ONCE = 64
 """Rows whose bytes are Python objects at a time."""
@@ -33,6 +35,12 @@ class FileTask:
             for table in read_rows(part, start, stop):
                 for batch in table.to_batches(max_chunksize=_ROWS_AT_ONCE):
                     yield from batch.to_pylist()
+
+
+def more_of(row: Mapping[str, Any], *without: str) -> dict[str, Any]:
+    """What of a row has no member or column of its own, but for nulls; what ``extra`` holds as an object."""
+    more = {key: value for key, value in row.items() if key not in without and value is not None}
+    return {**more, EXTRA: json.loads(more[EXTRA])} if EXTRA in more else more
 
 
 def file_tasks(corpus: CorpusParts, path: str, samples: int | None, size: int, bytes_beside: int) -> list[FileTask]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from omni_ray.errors import OmniError
-from omni_ray.export.files import FileTask, file_tasks
+from omni_ray.export.files import FileTask, file_tasks, more_of
 from omni_ray.export.parts import CorpusParts
 from omni_ray.pipeline.engine import Runner
 from omni_ray.progress.reporter import Reporter
@@ -107,8 +107,7 @@ def write_file(task: FileTask) -> int:
 
 def _sample(row: Mapping[str, Any], modality: str) -> bytes:
     columns = _COLUMNS[modality]
-    more = {key: value for key, value in row.items() if key not in columns and value is not None}
-    values = [_encoded({**row, "more": more}[name], encoding) for name, encoding in columns.items()]
+    values = [_encoded({**row, "more": more_of(row, *columns)}[name], encoding) for name, encoding in columns.items()]
     return np.array([len(value) for value in values], "<u4").tobytes() + b"".join(values)
 
 

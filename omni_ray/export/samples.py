@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from omni_ray.errors import OmniError
+from omni_ray.modalities.base import in_schema, with_extra
 from omni_ray.modalities.documents import whole_documents
 from omni_ray.modalities.hold_out import HOLD_VERSION, held_out_rows
 from omni_ray.modalities.registry import modality as modality_of
@@ -44,6 +45,7 @@ class Slice:
         holdout: the share that is held out; 0 for nothing.
         by_clip: whether clips, rather than speakers, are held out.
         split: the side that is wanted.
+        has_extra: whether what else the records have is a column, since some corpus has it.
     """
 
     corpus: str
@@ -51,6 +53,13 @@ class Slice:
     holdout: float
     by_clip: bool
     split: Split
+    has_extra: bool = False
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns."""
+        schema = modality_of(self.part.modality).schema
+        return with_extra(schema) if self.has_extra else schema
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows in canonical order, a table for each row group; empty ones are left out.
@@ -69,7 +78,7 @@ class Slice:
         for rows in whole_documents(tables) if self.holdout and part.modality == "text" else tables:
             wanted = self._of_split(rows)
             if wanted.num_rows:
-                yield wanted.cast(modality_of(part.modality).schema)
+                yield in_schema(wanted, self.schema)
 
     def _of_split(self, rows: pa.Table) -> pa.Table:
         if not self.holdout:
@@ -82,7 +91,7 @@ class Slice:
         """All that the rows depend on, as a JSON value."""
         part = self.part
         holdout = self.holdout and [HOLD_VERSION, self.holdout]
-        return [self.corpus, part.sha256, part.rows, part.over, holdout, self.by_clip, self.split]
+        return [self.corpus, part.sha256, part.rows, part.over, holdout, self.by_clip, self.split, self.has_extra]
 
 
 @dataclass(frozen=True)
@@ -106,7 +115,7 @@ class Samples:
     @property
     def schema(self) -> pa.Schema:
         """Names and types of the columns."""
-        return modality_of(self.modality).schema
+        return self.slices[0].schema
 
     def tables(self) -> Iterator[pa.Table]:
         """All rows, some at a time. Raises OmniError where a shard is not the one that was committed."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from omni_ray.export.files import FileTask, file_tasks
+from omni_ray.export.files import FileTask, file_tasks, more_of
 from omni_ray.export.names import sample_key
 from omni_ray.export.parts import CorpusParts
 from omni_ray.pipeline.engine import Runner
@@ -118,8 +118,7 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 def _json(row: Mapping[str, Any], *without: str) -> bytes:
     """Everything of the row but media and what has a member of its own; nulls are left out."""
-    kept = {key: value for key, value in row.items() if key not in without and value is not None}
-    return json.dumps(kept, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")
+    return json.dumps(more_of(row, *without), ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")
 
 
 def _media(value: Mapping[str, Any]) -> tuple[str, bytes]:

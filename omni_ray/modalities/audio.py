@@ -13,9 +13,9 @@ import pyarrow as pa
 from omni_ray.errors import OmniError
 from omni_ray.media_names import safe_name
 from omni_ray.modalities import waveform
-from omni_ray.modalities.base import Modality, Params, Transformed
+from omni_ray.modalities.base import Modality, Params, Transformed, schema_for
 from omni_ray.modalities.lines import one_line
-from omni_ray.records import Rejected
+from omni_ray.records import EXTRA, Rejected
 from omni_ray.sources.endings import AUDIO
 
 SAMPLING_RATE = 16_000
@@ -154,7 +154,8 @@ class Audio(Modality[AudioParams]):
                 rows.append(kept)
                 _count(stats, clip, kept["text"])
         stats["seconds"] = round(stats["seconds"], 6)
-        return Transformed(pa.Table.from_pylist(rows, schema=self.schema), rejected, stats)
+        schema = schema_for(self.schema, raw.column_names)
+        return Transformed(pa.Table.from_pylist(rows, schema=schema), rejected, stats)
 
     def warnings(self, samples: int, stats: Mapping[str, float], params: AudioParams) -> list[str]:
         """Clips that train, but not well."""
@@ -210,6 +211,7 @@ def _clip(row: Mapping[str, Any], corpus: str, params: AudioParams) -> tuple[wav
         "num_samples": clip.num_samples,
         "duration": seconds,
         "source_sampling_rate": clip.source_rate,
+        EXTRA: row.get(EXTRA),
     }
 
 

@@ -5,12 +5,13 @@ Plain functions on Arrow tables: no Ray here, so every transform can be called a
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from omni_ray.records import Rejected
+from omni_ray.records import EXTRA, Rejected
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,12 +34,38 @@ class Params:
 P = TypeVar("P", bound=Params)
 
 
+def with_extra(schema: pa.Schema) -> pa.Schema:
+    """A schema of raw rows or of shards, with the column :data:`EXTRA`."""
+    import pyarrow as pa
+
+    metadata = dict(schema.metadata or {})
+    if b"huggingface" in metadata:
+        said = json.loads(metadata[b"huggingface"])
+        said["info"]["features"][EXTRA] = {"dtype": "string", "_type": "Value"}
+        metadata[b"huggingface"] = json.dumps(said).encode()
+    return schema.append(pa.field(EXTRA, pa.string())).with_metadata(metadata)
+
+
+def schema_for(schema: pa.Schema, columns: Collection[str]) -> pa.Schema:
+    """``schema``, with :data:`EXTRA` where that is among ``columns``."""
+    return with_extra(schema) if EXTRA in columns else schema
+
+
+def in_schema(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Rows with the columns of ``schema``; null for the one that only some corpora have."""
+    import pyarrow as pa
+
+    if EXTRA in schema.names and EXTRA not in rows.column_names:
+        rows = rows.append_column(EXTRA, pa.nulls(rows.num_rows, pa.string()))
+    return rows.select(schema.names).cast(schema)
+
+
 @dataclass
 class Transformed:
     """What a transform makes of a batch.
 
     Attributes:
-        kept: rows with exactly the columns of ``Modality.schema``, in input order.
+        kept: rows with exactly the columns of ``Modality.schema``, and :data:`EXTRA` where the raw rows have it, in input order.
         rejected: what was not kept, and why. ``records_per_row`` summed over ``kept``, plus ``records`` summed
             over ``rejected``, equals the sum of the input's ``records`` column: the pipeline checks this.
         stats: sums over the batch that the manifest should hold (seconds of audio, say); added up over batches.

@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 from omni_ray.errors import OmniError
 from omni_ray.media_names import safe_name
 from omni_ray.modalities import pixels
-from omni_ray.modalities.base import Modality, Params, Transformed
+from omni_ray.modalities.base import Modality, Params, Transformed, schema_for
 from omni_ray.modalities.lines import one_line
 from omni_ray.modalities.picture_engine import ENGINES, Cut, CutUp, Decode, engine, use_threads
-from omni_ray.records import Rejected
+from omni_ray.records import EXTRA, Rejected
 
 MAX_TEXT_CHARS = 131_072
 _ROWS_AT_ONCE = 64
@@ -132,7 +132,8 @@ class Images(Modality[ImageParams]):
     def transform(self, raw: pa.Table, corpus: str, params: ImageParams) -> Transformed:
         """Decode, resize, encode; clean the captions."""
         rows, rejected = params.make(raw, partial(_cut_up, corpus=corpus, params=params))
-        return Transformed(pa.Table.from_pylist(rows, schema=self.schema), rejected)
+        schema = schema_for(self.schema, raw.column_names)
+        return Transformed(pa.Table.from_pylist(rows, schema=schema), rejected)
 
     def use_threads(self, threads: int) -> None:
         """How many decode and encode beside a GPU."""
@@ -209,6 +210,7 @@ def _cut_up(row: Mapping[str, Any], decode: Decode, corpus: str, params: ImagePa
             "category": row["category"],
             "source_width": width,
             "source_height": height,
+            EXTRA: row.get(EXTRA),
         }
 
     yield Cut(picture, finish)

@@ -15,11 +15,11 @@ import pyarrow as pa
 
 from omni_ray.media_names import safe_name, word_name
 from omni_ray.modalities import pixels, word_frames
-from omni_ray.modalities.base import Modality, Transformed
+from omni_ray.modalities.base import Modality, Transformed, schema_for
 from omni_ray.modalities.images import IMAGE_TYPE, MAX_TEXT_CHARS, ImageParams, media_path, seen
 from omni_ray.modalities.lines import one_line
 from omni_ray.modalities.picture_engine import Cut, Decode, use_threads
-from omni_ray.records import Rejected
+from omni_ray.records import EXTRA, Rejected
 
 ILLEGIBLE = frozenset({".", "###", "#"})
 """What annotators write for a word that cannot be read: TextOCR, ICDAR."""
@@ -88,7 +88,8 @@ class Ocr(Modality[OcrParams]):
     def transform(self, raw: pa.Table, corpus: str, params: OcrParams) -> Transformed:
         """Decode, cut out and straighten each word, resize, encode."""
         rows, rejected = params.make(raw, partial(_cut_up, corpus=corpus, params=params))
-        return Transformed(pa.Table.from_pylist(rows, schema=self.schema), rejected)
+        schema = schema_for(self.schema, raw.column_names)
+        return Transformed(pa.Table.from_pylist(rows, schema=schema), rejected)
 
     def use_threads(self, threads: int) -> None:
         """How many decode and encode beside a GPU."""
@@ -162,6 +163,7 @@ def _word(
             "source": row["source"],
             "source_width": size[0],
             "source_height": size[1],
+            EXTRA: row.get(EXTRA),
         }
 
     return Cut(crop, finish)

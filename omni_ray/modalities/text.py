@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omni_ray.errors import OmniError
-from omni_ray.modalities.base import Modality, Params, Transformed
+from omni_ray.modalities.base import Modality, Params, Transformed, schema_for
 from omni_ray.modalities.lines import one_line_array, split_line
-from omni_ray.records import Rejected
+from omni_ray.records import EXTRA, Rejected
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,8 +104,9 @@ class Text(Modality[TextParams]):
             parts.append(kept)
             rejected += empty
             start = end
-        kept = pa.concat_tables(parts) if parts else _SCHEMA.empty_table()
-        return Transformed(kept.replace_schema_metadata(self.schema.metadata), rejected, _counted(raw))
+        schema = schema_for(self.schema, raw.column_names)
+        kept = pa.concat_tables(parts) if parts else schema.empty_table()
+        return Transformed(kept.replace_schema_metadata(schema.metadata), rejected, _counted(raw))
 
     def warnings(self, samples: int, stats: Mapping[str, float], params: TextParams) -> list[str]:
         """What of the markup of wikis had to be guessed, or was lost."""
@@ -165,9 +166,11 @@ def _lines(raw: pa.Table, corpus: str, params: TextParams) -> tuple[pa.Table, li
         "text": text,
         **{name: _short(_column(raw, name)).take(of) for name in _NAMES},
     }
+    if EXTRA in raw.column_names:
+        columns[EXTRA] = _column(raw, EXTRA).take(of)
     empty = np.ones(raw.num_rows, dtype=bool)
     empty[parent] = False
-    return pa.table(columns, schema=_SCHEMA), _empty(raw.filter(pa.array(empty)))
+    return pa.table(columns, schema=schema_for(_SCHEMA, raw.column_names)), _empty(raw.filter(pa.array(empty)))
 
 
 def _split_long(

@@ -71,6 +71,12 @@ def _part(corpus: CorpusStore, manifest: Manifest, take: int) -> Part:
     )  # fmt: skip
 
 
+def columns_of(part: Part) -> list[str]:
+    """The columns of a shard."""
+    with part.storage.open(part.file) as file:
+        return list(pq.read_schema(file).names)
+
+
 def read_rows(
     part: Part, start: int = 0, stop: int | None = None, *, columns: Sequence[str] | None = None
 ) -> Iterator[pa.Table]:

@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 
 from omni_ray.corpora.base import Corpus
 from omni_ray.errors import SourceError
-from omni_ray.modalities.base import Modality, Params
+from omni_ray.modalities.base import Modality, Params, with_extra
 from omni_ray.pipeline.apart import kept_apart
 from omni_ray.pipeline.manifest import Manifest, Written, part_name
 from omni_ray.pipeline.units import Unit
-from omni_ray.records import Rejected
+from omni_ray.records import EXTRA, Rejected
 from omni_ray.storage import Storage
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Job:
         tree: the source, as :func:`omni_ray.sources.open_spec` takes it.
         modality, params: turn raw rows into shard rows.
         storage: where the shards go.
+        keeps_columns: whether shards have what else the records have, as a column ``extra``.
     """
 
     name: str
@@ -65,6 +66,18 @@ class Job:
     modality: Modality[Any]
     params: Params
     storage: Storage
+    keeps_columns: bool = False
+
+    @property
+    def raw_schema(self) -> pa.Schema:
+        """Columns of the rows that its corpus yields."""
+        schema = self.modality.raw_schema
+        return with_extra(schema) if self.keeps_columns else schema
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns of its shards."""
+        return with_extra(self.modality.schema) if self.keeps_columns else self.modality.schema
 
 
 @dataclass(frozen=True)
@@ -107,7 +120,7 @@ def read_unit(
     try:
         tree: Tree = open_spec(job.tree)
         found = islice(iter(job.corpus.read(tree, json.loads(unit.payload))), items)
-        yield from batches(_told(found, tell) if tell else found, job.modality.raw_schema, rows_at_once)
+        yield from batches(_told(found, tell) if tell else found, job.raw_schema, rows_at_once)
         if tree.stamp(unit.inputs) != unit.stamp:
             raise SourceError(
                 f"{job.name}: files of unit {unit.index} changed or vanished while it was read; "
@@ -266,7 +279,7 @@ def commit_unit(made: Making) -> Manifest:
         AssertionError: records went missing on the way; a bug, never a matter of data.
     """
     job, unit = made.job, made.unit
-    schema = job.modality.schema
+    schema = job.schema
     tables = [table.select(schema.names).cast(schema) for table in made.kept] or [schema.empty_table()]
     kept = kept_apart(pa.concat_tables(tables))
     reasons: Counter[str] = Counter()
@@ -326,7 +339,9 @@ def _parquet(table: pa.Table) -> memoryview:
     sink = pa.BufferOutputStream()  # what Python's BytesIO holds is copied once more
     # Dictionaries help columns that repeat themselves; for media and text they only cost.
     repeating = [
-        f.name for f in table.schema if f.name in {"corpus", "speaker", "category", "title", "url", "lang", "source"}
+        f.name
+        for f in table.schema
+        if f.name in {"corpus", "speaker", "category", "title", "url", "lang", "source", EXTRA}
     ]
     with pq.ParquetWriter(sink, table.schema, compression="zstd", use_dictionary=repeating) as writer:
         for group in _row_groups(table):

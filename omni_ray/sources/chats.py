@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from omni_ray.records import EXTRA
 from omni_ray.sources.cells import as_text, member
+from omni_ray.sources.extra import REST
 
 PLAIN = "plain"
 TEMPLATES = (PLAIN, "roles", "chatml")
@@ -82,9 +84,16 @@ def expression_of(column: str) -> Expression | None:
 
 
 def parts_of(column: str, there: Sequence[str]) -> tuple[str, ...]:
-    """The names of the columns of a file that a column is made of: itself, where it is called so."""
+    """The names of the columns of a file that a column is made of: itself, where it is called so; all for the rest of them."""
+    if column == REST:
+        return tuple(there)
     found = None if column in there else expression_of(column)
     return (column,) if found is None else tuple(part for part in found.columns if part.partition(".")[0] in there)
+
+
+def used(columns: Mapping[str, str], there: Sequence[str]) -> list[str]:
+    """The names of the columns of a file that fill roles; the rest of them, as ``extra``, fills none."""
+    return [part for role, column in columns.items() if role != EXTRA for part in parts_of(column, there)]
 
 
 def chosen(there: Sequence[str], named: str | None, template: str) -> str | None:

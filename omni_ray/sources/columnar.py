@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from omni_ray.errors import NoColumn, SourceError
-from omni_ray.records import Options, Rejected
+from omni_ray.records import EXTRA, Options, Rejected
 from omni_ray.sources.cells import as_role, member
-from omni_ray.sources.chats import expression_of, parts_of
+from omni_ray.sources.chats import expression_of, parts_of, used
+from omni_ray.sources.extra import extra_text, rest_of
 from omni_ray.sources.roles import BYTES_OR_TEXT, LISTS, NOT_STRINGS, by_role, choose_columns, is_text_type
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _first_line(error: BaseException) -> str:
 def _choose(name: str, schema: pa.Schema, roles: Mapping[str, tuple[str, ...]], options: Options) -> dict[str, str]:
     there = [path for field in schema for path in _paths(field)]
     columns = choose_columns(name, there, roles, options)
-    for role, column in list(columns.items()):
+    for role, column in [each for each in columns.items() if each[0] != EXTRA]:
         kind = _type_of(schema, column)
         if kind is not None and not _can_fill(role, kind):
             if role in _DISPENSABLE and role not in options.columns:
@@ -284,7 +285,9 @@ def _rows(
                 continue
             batch = batch.slice(max(0, rows.start - first), min(rows.end, first + count) - max(rows.start, first))
             faults: dict[int, tuple[str, str]] = {}
-            table = {role: _values(batch, role, column, faults) for role, column in columns.items()}
+            table = {role: _values(batch, role, column, faults) for role, column in columns.items() if role != EXTRA}
+            if EXTRA in columns:
+                table[EXTRA] = _rest(batch, columns)
             places = pa.array(np.arange(max(first, rows.start), max(first, rows.start) + batch.num_rows))
             found = list(by_role(name, "row", table, places, columns, faults))
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -315,6 +318,14 @@ def _values(batch: pa.RecordBatch, role: str, column: str, faults: dict[int, tup
             made.append([] if role in LISTS else "")
             faults[row] = ("bad_row", f"column {column} holds {error}")
     return pa.array(made, pa.list_(pa.string()) if role in LISTS else pa.large_string())
+
+
+def _rest(batch: pa.RecordBatch, columns: Mapping[str, str]) -> pa.Array:
+    """What fills no role."""
+    others = used(columns, batch.schema.names)
+    rest = batch.select([name for name in batch.schema.names if name not in others])
+    rest.validate(full=True)
+    return pa.array([extra_text(rest_of(values, others)) for values in rest.to_pylist()], pa.large_string())
 
 
 def _made(batch: pa.RecordBatch, column: str, faults: dict[int, tuple[str, str]]) -> pa.Array:

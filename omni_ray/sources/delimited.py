@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
 
-from omni_ray.records import Options, Rejected
+from omni_ray.records import EXTRA, Options, Rejected
 from omni_ray.sources.cells import SURROGATE
 from omni_ray.sources.chats import parts_of
 from omni_ray.sources.dialect import QUOTED, Dialect, is_whole, next_row, reader
@@ -51,8 +51,7 @@ def read_table(
     tree: Tree, name: str, span: Range, dialect: Dialect, columns: Mapping[str, str], form: Form
 ) -> Iterator[pa.Table | Rejected]:
     """The rows of a range of a CSV or TSV file, by role. A row must have as many fields as the header."""
-    needed = {part for column in columns.values() for part in parts_of(column, dialect.header)}
-    wanted = [(column, dialect.header.index(column)) for column in needed]
+    wanted = _fields(dialect.header, columns)
 
     def rows(file: BinaryIO) -> Iterator[Row | Rejected]:
         for row in _table_rows(name, lines(file, name, span, form), dialect, form, from_start=span[0] == 0):
@@ -64,6 +63,13 @@ def read_table(
 
     with tree.open(name) as file:
         yield from columns_of(name, "byte", rows(file), columns)
+
+
+def _fields(header: Sequence[str], columns: Mapping[str, str]) -> list[tuple[str, int]]:
+    """The fields that are wanted; where all are, the later ones of columns that share a name are called by number, too."""
+    needed = {part for column in columns.values() for part in parts_of(column, header)}
+    again = [(f"{name} ({n + 1})", n) for n, name in enumerate(header) if EXTRA in columns and name in header[:n]]
+    return [*((column, header.index(column)) for column in needed), *again]
 
 
 def _first_record(tree: Tree, name: str, dialect: Dialect, form: Form) -> int:

@@ -13,6 +13,7 @@ from omni_ray.records import Rejected
 from omni_ray.sources.cells import member
 from omni_ray.sources.chats import expression_of
 from omni_ray.sources.encoding import HINT
+from omni_ray.sources.extra import REST
 from omni_ray.sources.form import Form, plain_chunks
 from omni_ray.sources.json_shapes import as_row, rows
 from omni_ray.sources.json_values import Broken, Values
@@ -54,7 +55,7 @@ def _line_rows(name: str, source: Iterable[Line | Rejected], wanted: tuple[str, 
         except ValueError:
             yield from _odd_line(name, line)
             continue
-        if type(row) is dict and not any(type(member(row, column)[0]) is float for column in wanted):
+        if type(row) is dict and not any(column == REST or type(member(row, column)[0]) is float for column in wanted):
             yield line[0], row
         else:
             # A number beyond 64 bits becomes a float there; else it is no object.

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omni_ray.errors import NoColumn, SourceError
-from omni_ray.records import CHATS, Options, Rejected
+from omni_ray.records import CHATS, EXTRA, Options, Rejected
 from omni_ray.sources.chats import chosen as chosen_chat
 from omni_ray.sources.dialect import looks_like_data
+from omni_ray.sources.extra import REST
 
 REQUIRED = {
     "text": "missing_text",
@@ -55,7 +56,7 @@ def choose_columns(
         name: the file, for messages.
         there: the columns of the file.
         roles: role -> names to look for, best first; case matters only where both spellings are there.
-        options: ``columns`` names a role's column outright.
+        options: ``columns`` names a role's column outright; ``keep_columns`` asks for those that fill none, as ``extra``.
 
     Raises:
         SourceError: a required role has no column, or the user named one that is not there.
@@ -80,6 +81,8 @@ def choose_columns(
             del chosen[role]
     if "offset" in chosen and "duration" in there:
         chosen.setdefault("duration", "duration")
+    if options.keep_columns:
+        chosen[EXTRA] = REST
     return chosen
 
 

@@ -7,9 +7,10 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from omni_ray.records import Rejected
+from omni_ray.records import EXTRA, Rejected
 from omni_ray.sources.cells import as_role, member
-from omni_ray.sources.chats import expression_of
+from omni_ray.sources.chats import expression_of, used
+from omni_ray.sources.extra import extra_text, rest_of
 from omni_ray.sources.form import Form
 from omni_ray.sources.line_blocks import line_blocks
 from omni_ray.sources.roles import LISTS, REQUIRED, by_role
@@ -55,13 +56,16 @@ def columns_of(
     places: list[int] = []
     values: dict[str, list[Any]] = {role: [] for role in columns}
     held = 0
+    others = {role: column for role, column in columns.items() if role != EXTRA}
     for row in rows:
         if isinstance(row, Rejected):
             yield row
             continue
         place, by_column = row
         try:
-            found = {role: _value(role, column, by_column) for role, column in columns.items()}
+            found = {role: _value(role, column, by_column) for role, column in others.items()}
+            if EXTRA in columns:
+                found[EXTRA] = extra_text(rest_of(by_column, used(others, list(by_column))))
         except ValueError as error:
             yield rejected(name, unit, place, "bad_row", str(error))
             continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.errors import NoColumn, SourceError
@@ -41,6 +42,8 @@ _VERSION = 2
 _EMPTY = "an empty file"
 _MOST_TEXTS = 64
 """Where there are more .txt files than this, they are texts, not lists."""
+_LINES_PER_DOCUMENT = 8
+"""A document's further columns stand in the row of each of its lines: units are so many times smaller with them."""
 _BYTES_PER_ROW = 400
 """Bytes of CSV or JSON Lines to a row; only an expectation."""
 
@@ -70,6 +73,8 @@ def table_units(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Opt
     Raises:
         SourceError: no table has the columns that are needed (the nearest is named), or a file is not what its name says.
     """
+    if options.keep_columns and not {"audio", "image"} & set(columns):
+        options = replace(options, unit_scale=options.unit_scale / _LINES_PER_DOCUMENT)
     lacking: list[NoColumn] = []
     is_any = False
     for name, kind in _tables(tree, columns, options):
