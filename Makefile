@@ -9,7 +9,7 @@ PIP    := install --quiet --disable-pip-version-check --constraint constraints.t
 PACKAGES := import sysconfig; print(sysconfig.get_path("purelib"))
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-extras test-fast lint types imports format bench faults crash-points clean
+.PHONY: help install dev demo test test-extras test-fast lint types imports format bench docs faults crash-points clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -41,6 +41,7 @@ test-extras: .venv-extras/.installed ## the tests that need a cluster's head, or
 
 .venv-extras/.installed: EXTRA := cluster,oracle
 .venv-bench/.installed: EXTRA := bench
+.venv-docs/.installed: EXTRA := docs
 
 .venv-%/.installed: $(DEV)
 	$(PYTHON) -m venv .venv-$*
@@ -55,6 +56,9 @@ bench: .venv-bench/.installed ## ours, the peers and the limits, interleaved: ma
 	@test -n "$(DATA)" || { echo "make bench DATA=FOLDER: a folder of corpora in their native layouts; omni-ray list says which"; exit 2; }
 	.venv-bench/bin/pip $(PIP) --no-deps img2dataset daft
 	.venv-bench/bin/python -m benchmarks --data $(DATA) --output benchmarks/latest.json
+
+docs: .venv-docs/.installed ## the documentation as a site, in site/
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build --quiet --strict
 
 faults: $(DEV) ## fifty seeded kills, and the table of docs/reliability.md
 	nice -n 10 $(BIN)/python -m tests.faults.storms
@@ -77,4 +81,4 @@ format: $(DEV) ## reformat
 	$(BIN)/ruff check --fix .
 
 clean: ## remove the environment and the demo's output
-	rm -rf $(VENV) .venv-extras .venv-bench demo .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .venv-extras .venv-bench .venv-docs demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -1,4 +1,4 @@
-"""Every command of the documentation runs as it is printed, and prints what is printed there."""
+"""The guides say what their commands print, the reference what the code says, and links lead somewhere."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from omni_ray.pipeline.session import ray_session
+from tests.docs.generated import PAGES
 from tests.docs.made import GUIDES
 from tests.docs.transcripts import DOCS, commands, steady
 
@@ -30,6 +31,11 @@ def test_a_guide_says_what_its_commands_print(name: str, tmp_path: Path) -> None
 
 def test_every_guide_is_tried_and_listed() -> None:
     assert {file.name for file in (DOCS / "guides").glob("*.md")} == set(GUIDES)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_reference_says_what_the_code_says(name: str) -> None:
+    assert (DOCS / "reference" / name).read_text("utf-8") == PAGES[name](), "python -m tests.docs.generated writes it"
 
 
 @pytest.mark.parametrize("page", [*DOCS.rglob("*.md"), DOCS.parent / "README.md"], ids=lambda path: path.name)
