@@ -1,23 +1,34 @@
 """Photographs on a GPU: ours with it, ours on every core of the same machine, and what the GPU could do at most.
 
-    python -m benchmarks.gpu [--images FOLDER] [--count 49152] [--rounds 3] [--device cuda] [--json]
+    python -m benchmarks.gpu [--images FOLDER] [--count 49152] [--settings 12:2:128 8:2:256]
+                             [--widths 500 1000 2000 3000 4500] [--device cuda] [--json]
 
 From files to committed shards through one warm Ray: with the GPU decoding (nvJPEG, where torchvision is installed) and
-resizing, with it resizing alone, and without it. A GPU takes seconds to get ready, however few the photographs; so
-each side makes a sixth of them and then all, and the difference is what it does once it is warm. Then the limits:
-nvJPEG alone, from bytes in memory to pixels on the GPU; and resizing alone, on the GPU with both copies, and on one
-core. ``--device cpu`` runs the same code without a GPU, to see that it runs.
+resizing, as the product lays the work out and once for each setting (actors:threads:rows a batch), and without it. A GPU takes
+seconds to get ready, however few the photographs; so the rate is that of the middle two thirds of the shards, by the times at
+which they were written. Then the same for photographs of other widths; and the limits: nvJPEG alone, from bytes in memory to
+pixels on the GPU, resizing alone, and a pool on all cores from memory. ``--device cpu`` runs the same code without a GPU, to
+see that it runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
+from unittest.mock import patch
+
+from PIL import Image
 
 from benchmarks import photos
 from benchmarks.rounds import Row, compare, show
@@ -25,105 +36,183 @@ from omni_ray import api
 from omni_ray.errors import OmniError
 from omni_ray.modalities import pixels
 from omni_ray.modalities.picture_engine import gpu_engine
-from omni_ray.pipeline.actors import require_gpus
+from omni_ray.pipeline import prepare
+from omni_ray.pipeline.actors import Pool, require_gpus
 from omni_ray.pipeline.session import ray_session
 
 SIZE = 224
+QUALITY = 92
+DISTINCT = 2048
+"""Photographs that are files of their own; the others are further names of them."""
 IN_MEMORY = 512
 """Photographs of a round of the limits."""
-BUDGET = 3.0
+BUDGET = 2.6
+PIXELS_OF_A_WIDTH = 10e9
+"""Of all photographs of one width: some seconds of work."""
 
 
-def to_shards(files: Sequence[Path], rounds: int, device: str) -> list[Row]:
-    """From files to committed shards: all in, and once warm."""
-    folder = files[0].parent
-    few = folder.with_name("few")
-    few.mkdir()
-    for file in files[: len(files) // 6]:
-        os.link(file, few / file.name)
-        os.link(file.with_suffix(".txt"), few / file.with_suffix(".txt").name)
-    gpus = 1 if device == "cuda" else 0
-    best, resizing = (gpu_engine(), "cuda") if gpus else ("torch-cpu", "torch-cpu")
-    cores = f"all {len(os.sched_getaffinity(0))} cores"
-    engines = {"ours": (best, gpus), "GPU resizes only": (resizing, gpus), cores: ("cpu", 0)}
-    if resizing == best:
-        del engines["GPU resizes only"]
-    all_in = {side: Row("photos to shards", side, len(files), "images") for side in engines}
-    budgets = {cores: BUDGET}
-    more = len(files) - len(files) // 6
-    warm = {
-        side: Row("photos to shards, once warm", side, more, "images", budget=budgets.get(side)) for side in engines
-    }
-    with ray_session(num_gpus=gpus):
-        _prepare(few, len(files) // 6, "cpu", 0)  # starts Ray's workers
-        for _ in range(rounds):
-            for side, engine in engines.items():
-                start = _prepare(few, len(files) // 6, *engine)
-                whole = _prepare(folder, len(files), *engine)
-                all_in[side].seconds.append(whole)
-                warm[side].seconds.append(whole - start)
-    return [*all_in.values(), *warm.values()]
+@dataclass(frozen=True)
+class Setting:
+    """How the work lies on one GPU: actors, threads beside each, and pictures that it gets at a time."""
+
+    actors: int
+    threads: int
+    rows: int
+
+    @classmethod
+    def parsed(cls, text: str) -> Setting:
+        """Of ``actors:threads:rows``."""
+        return cls(*map(int, text.split(":")))
+
+    @property
+    def name(self) -> str:
+        return f"{self.actors} actors, {self.threads} threads, {self.rows} a batch"
+
+    def pool(self, gpus: int) -> Pool:
+        cpus = len(os.sched_getaffinity(0)) / self.actors
+        share = 1 / self.actors if gpus else 0.0
+        return Pool(self.actors, float(int(cpus)) if cpus >= 1 else cpus, share, self.threads, self.rows)
 
 
-def _prepare(folder: Path, amount: int, engine: str, gpus: int) -> float:
-    """Seconds it takes to make shards of every photograph in a folder.
+@contextmanager
+def laid_out(setting: Setting | None) -> Iterator[None]:
+    """For the block, actors are as a setting has them; None for what the product would choose."""
+    if setting is None:
+        yield
+        return
+    with patch.object(prepare, "pool_here", setting.pool):
+        yield
 
-    Raises:
-        SystemExit: there are fewer or more pictures in the shards.
-    """
-    with tempfile.TemporaryDirectory(dir=folder.parent) as root:
-        started = time.perf_counter()
-        report = api.prepare(
-            *(root, "images"),
-            dataset="image_captions",
-            source=str(folder),
-            params={"images": {"engine": engine}},
-            max_samples=None,
-            cluster=api.Cluster(gpus=gpus),
-        )
-        seconds = time.perf_counter() - started
-    if report.summaries[0].kept != amount:
-        raise SystemExit(f"{report.summaries[0].kept} pictures came out of {amount}")
-    return seconds
+
+class Machine:
+    """What makes shards of folders of photographs here, with a GPU and without."""
+
+    def __init__(self, device: str) -> None:
+        self.gpus = 1 if device == "cuda" else 0
+        self._engine = gpu_engine() if self.gpus else "torch-cpu"
+        self.cores = f"all {len(os.sched_getaffinity(0))} cores"
+
+    def with_gpu(self, task: str, folder: Path, amount: int, setting: Setting | None = None) -> list[Row]:
+        """All in, and once warm."""
+        with laid_out(setting):
+            return self._made(
+                task, "ours" if setting is None else f"ours, {setting.name}", folder, amount, self._engine
+            )
+
+    def without(self, task: str, folder: Path, amount: int) -> list[Row]:
+        """The same on all cores."""
+        return self._made(task, self.cores, folder, amount, "cpu", budget=BUDGET)
+
+    def _made(
+        self, task: str, side: str, folder: Path, amount: int, engine: str, budget: float | None = None
+    ) -> list[Row]:
+        with tempfile.TemporaryDirectory(dir=folder.parent) as root:
+            started = time.perf_counter()
+            report = api.prepare(
+                *(root, "images"),
+                dataset="image_captions",
+                source=str(folder),
+                params={"images": {"engine": engine, "quality": QUALITY}},
+                max_samples=None,
+                cluster=api.Cluster(gpus=0 if engine == "cpu" else self.gpus),
+            )
+            seconds = time.perf_counter() - started
+            rate = _warm_rate(Path(root), amount)
+        if report.summaries[0].kept != amount:
+            raise SystemExit(f"{report.summaries[0].kept} pictures came out of {amount}")
+        rows = [
+            Row(f"{task}, all in", side, amount, "images", [seconds]),
+            Row(f"{task}, once warm", side, amount, "images", [amount / rate], budget=budget),
+        ]
+        for row in rows:
+            print(f"{row.task}: {row.side}: {row.rate:,.0f} images/s", file=sys.stderr, flush=True)
+        return rows
+
+
+def _warm_rate(root: Path, amount: int) -> float:
+    """Photographs a second, by when the middle two thirds of the shards were written."""
+    times = sorted(shard.stat().st_mtime for shard in root.rglob("part-?????.parquet"))
+    first, last = len(times) // 6, len(times) - 1 - len(times) // 6
+    return amount / len(times) * (last - first) / max(times[last] - times[first], 1e-9)
+
+
+def to_shards(machine: Machine, folder: Path, amount: int, settings: Sequence[Setting]) -> list[Row]:
+    """From files to committed shards, with the GPU laid out in every way."""
+    task = "photos to shards"
+    found = machine.with_gpu(task, folder, amount)
+    for setting in settings:
+        found += machine.with_gpu(task, folder, amount, setting)
+    return found + machine.without(task, folder, amount)
+
+
+def by_width(
+    machine: Machine, originals: list[Image.Image], widths: Sequence[int], most: int, where: Path
+) -> list[Row]:
+    """The same of photographs of other widths."""
+    found = []
+    for width in widths:
+        amount = min(most, 32768, int(max(PIXELS_OF_A_WIDTH / (width * width * 2 / 3), 2048))) // 256 * 256
+        folder = where / f"wide-{width}"
+        files = photos.write(folder, photos.mosaics(originals[:16], width), min(amount, 64))
+        size = sum(file.stat().st_size for file in files) / len(files) / 1000
+        photos.write_again(files, amount)
+        task = f"{width} wide, {size:,.0f} kB"
+        found += machine.with_gpu(task, folder, amount) + machine.without(task, folder, amount)
+        shutil.rmtree(folder)
+    return found
+
+
+def _from_memory(data: list[bytes]) -> int:
+    return sum(
+        len(pixels.encode(pixels.resize(pixels.decode(each, SIZE)[0], SIZE, "squash"), "jpeg", QUALITY))
+        for each in data
+    )
 
 
 def limits(files: Sequence[Path], rounds: int, device: str) -> list[Row]:
-    """In one process, from memory."""
+    """From memory: in one process, and by a bare pool on all cores."""
     from omni_ray.modalities.torch_pixels import Resizer, nvjpeg_decoder
 
     data = [path.read_bytes() for path in files]
     decoded = [pixels.decode(each)[0] for each in data]
     resizer = Resizer(device)
-    found = compare(
-        "resizing alone",
-        len(data),
-        "images",
-        {
-            "ours": lambda: resizer(decoded, SIZE, "squash"),
-            "one core": lambda: [None for each in decoded if pixels.resize(each, SIZE, "squash") is None],
-        },
-        rounds=rounds,
-    )
+    cores = len(os.sched_getaffinity(0))
+    with ProcessPoolExecutor(cores, get_context("spawn")) as workers:
+        everything = {"all cores": lambda: list(workers.map(_from_memory, [data[:64]] * cores * 4))}
+        found = compare("all of it from memory", 64 * cores * 4, "images", everything, rounds=rounds)
+    sides = {
+        "ours": lambda: resizer(decoded, SIZE, "squash"),
+        "one core": lambda: [None for each in decoded if pixels.resize(each, SIZE, "squash") is None],
+    }
+    found += compare("resizing alone", len(data), "images", sides, rounds=rounds)
     if device == "cuda" and find_spec("torchvision"):
         import torch
 
         decoder = nvjpeg_decoder(device)
 
-        def nvjpeg() -> None:
-            for start in range(0, len(data), 64):
-                decoder(data[start : start + 64])
+        def nvjpeg(at_once: int) -> None:
+            for start in range(0, len(data), at_once):
+                decoder(data[start : start + at_once])
             torch.cuda.synchronize()
 
-        sides = {"nvJPEG": nvjpeg, "one core": lambda: [None for each in data if pixels.decode(each, SIZE) is None]}
-        found += compare("decoding alone", len(data), "images", sides, rounds=rounds)
+        decoding = {
+            f"nvJPEG, {at_once} a call": (lambda at_once=at_once: nvjpeg(at_once)) for at_once in (64, 128, 256)
+        }
+        found += compare("decoding alone", len(data), "images", decoding, rounds=rounds)
     return found
 
 
-def rows(folder: Path | None, *, rounds: int = 3, amount: int = 49152, device: str = "cuda") -> list[Row]:
+def rows(
+    folder: Path | None, *, settings: Sequence[Setting] = (), widths: Sequence[int] = (), rounds: int = 2,
+    amount: int = 49152, device: str = "cuda",
+) -> list[Row]:  # fmt: skip
     """Every comparison, on photographs of up to 700 pixels.
 
     Args:
         folder: of photographs; None makes some up.
+        settings: in which work is laid out on the GPU, beside the default.
+        widths: of photographs that are compared, too.
+        rounds: of the limits.
         amount: how many become shards.
         device: "cuda", or "cpu" to try the code.
     """
@@ -131,8 +220,14 @@ def rows(folder: Path | None, *, rounds: int = 3, amount: int = 49152, device: s
         require_gpus(1)
     with tempfile.TemporaryDirectory() as where:
         here = Path(where) / "photos"
-        files = photos.write(here, photos.by_size(photos.originals(folder), 700)["photos"], amount)
-        return to_shards(files, rounds, device) + limits(files[:IN_MEMORY], rounds, device)
+        originals = photos.by_size(photos.originals(folder), 700)["photos"]
+        files = photos.write_again(photos.write(here, originals, min(amount, DISTINCT)), amount)
+        machine = Machine(device)
+        found = limits(files[:IN_MEMORY], rounds, device)
+        with ray_session(num_gpus=machine.gpus):
+            found += to_shards(machine, here, amount, settings)
+            found += by_width(machine, originals, widths, amount, Path(where))
+        return found
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -140,14 +235,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path)
     parser.add_argument("--count", type=int, default=49152)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--settings", type=Setting.parsed, nargs="*", default=[], help="actors:threads:rows a batch")
+    parser.add_argument("--widths", type=int, nargs="*", default=[])
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
     try:
-        show(rows(args.images, rounds=args.rounds, amount=args.count, device=args.device), as_json=args.json)
+        found = rows(
+            args.images,
+            settings=args.settings,
+            widths=args.widths,
+            rounds=args.rounds,
+            amount=args.count,
+            device=args.device,
+        )
     except OmniError as error:
         raise SystemExit(str(error)) from error
+    show(found, as_json=args.json)
 
 
 if __name__ == "__main__":

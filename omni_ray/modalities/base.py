@@ -104,8 +104,10 @@ class Modality(ABC, Generic[P]):
     def transform(self, raw: pa.Table, corpus: str, params: P) -> Transformed:
         """Raw rows to shard rows. One bad row costs one row: it is rejected, and nothing is raised for data."""
 
-    def use_threads(self, threads: int) -> None:
-        """How many threads ``transform`` may use; told to an actor before its first rows. Plain tasks have one."""
+    def use_threads(self, threads: int, rows: int) -> None:
+        """How many threads ``transform`` may use, and how many rows it gives a device at a time; told to an actor before
+        its first rows. Plain tasks have one thread.
+        """
 
     def records_per_row(self, rows: pa.Table) -> list[int]:
         """How many input records each shard row stands for. Default: one."""

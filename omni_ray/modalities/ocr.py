@@ -91,9 +91,9 @@ class Ocr(Modality[OcrParams]):
         schema = schema_for(self.schema, raw.column_names)
         return Transformed(pa.Table.from_pylist(rows, schema=schema), rejected)
 
-    def use_threads(self, threads: int) -> None:
-        """How many decode and encode beside a GPU."""
-        use_threads(threads)
+    def use_threads(self, threads: int, rows: int) -> None:
+        """How many decode and encode beside a GPU, which gets so many rows at a time."""
+        use_threads(threads, rows)
 
 
 def _cut_up(row: Mapping[str, Any], decode: Decode, corpus: str, params: OcrParams) -> Iterator[Cut | Rejected]:

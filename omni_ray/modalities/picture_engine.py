@@ -21,8 +21,6 @@ from omni_ray.records import Rejected
 
 ENGINES = ("cpu", "cuda", "cuda-nvjpeg", "torch-cpu")
 """The processor; CPU decoding and GPU resizing; both on the GPU; the GPU's code on the processor, to try it."""
-_ROWS_AT_ONCE = 128
-"""Rows that are decoded together: enough for the device to be worth a call, few enough to be held decoded twice."""
 
 Decode = Callable[[bytes, int | None], tuple[Any, tuple[int, int]]]
 """As :func:`omni_ray.modalities.pixels.decode`; the pixels may also be a tensor of that shape on the GPU."""
@@ -76,6 +74,7 @@ class Batched(Engine):
     Args:
         resize: many pictures, a size and a fit to as many uint8 arrays of (size, size, 3).
         threads: how many decode and encode.
+        at_once: rows that are decoded together.
         predecode: encoded files to tensors, None for each that the CPU should decode.
     """
 
@@ -83,10 +82,12 @@ class Batched(Engine):
         self,
         resize: Callable[[Sequence[Any], int, str], list[pixels.Pixels]],
         threads: int,
+        at_once: int,
         predecode: Callable[[Sequence[bytes]], list[Any | None]] | None = None,
     ) -> None:
         self._resize = resize
         self._predecode = predecode
+        self._at_once = at_once
         self._threads = ThreadPoolExecutor(threads)
         self._ahead = ThreadPoolExecutor(1)
 
@@ -108,7 +109,7 @@ class Batched(Engine):
         yield from map(_result, encoding)
 
     def _start(self, waiting: Iterator[Mapping[str, Any]], cut_up: CutUp) -> Future[list[Future[Parts]]] | None:
-        rows = list(islice(waiting, _ROWS_AT_ONCE))
+        rows = list(islice(waiting, self._at_once))
         return self._ahead.submit(self._decode, rows, cut_up) if rows else None
 
     def _decode(self, rows: list[Mapping[str, Any]], cut_up: CutUp) -> list[Future[Parts]]:
@@ -141,13 +142,15 @@ def gpu_engine() -> str:
     return "cuda-nvjpeg" if find_spec("torchvision") else "cuda"
 
 
-_threads = 1
+_threads, _at_once = 1, 128
 
 
-def use_threads(threads: int) -> None:
-    """How many threads a GPU engine of this process may use; said before its first picture."""
-    global _threads
-    _threads = max(1, threads)
+def use_threads(threads: int, at_once: int) -> None:
+    """How many threads a GPU engine of this process may use, and how many rows it takes at a time; said before its first
+    picture.
+    """
+    global _threads, _at_once
+    _threads, _at_once = max(1, threads), max(1, at_once)
 
 
 @cache
@@ -162,7 +165,7 @@ def engine(name: str) -> Engine:
     from omni_ray.modalities import torch_pixels
 
     if name == "torch-cpu":
-        return Batched(torch_pixels.Resizer("cpu"), _threads)
+        return Batched(torch_pixels.Resizer("cpu"), _threads, _at_once)
     if name not in ENGINES:
         raise OmniError(f"no picture engine {name}; there are {', '.join(ENGINES)}")
     import torch
@@ -170,4 +173,4 @@ def engine(name: str) -> Engine:
     if not torch.cuda.is_available():
         raise OmniError("these shards are made on a GPU, and this machine has none that torch can use")
     nvjpeg = torch_pixels.nvjpeg_decoder("cuda") if name == "cuda-nvjpeg" else None
-    return Batched(torch_pixels.Resizer("cuda"), _threads, nvjpeg)
+    return Batched(torch_pixels.Resizer("cuda"), _threads, _at_once, nvjpeg)

@@ -21,11 +21,15 @@ class Pool:
     Attributes:
         actors: how many.
         cpus, gpus: what each reserves.
+        threads: each has beside its own.
+        rows: each gives its device at a time: enough for it to be worth a call, few enough to be held decoded twice.
     """
 
     actors: int
     cpus: float
     gpus: float
+    threads: int = 1
+    rows: int = 128
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def pool(gpus: int, cpus_beside: float) -> Pool:
     """
     per_gpu = max(1, int(cpus_beside // _CPUS_PER_ACTOR))
     cpus = max(1.0, float(int(cpus_beside // per_gpu))) if cpus_beside >= 1 else cpus_beside
-    return Pool(per_gpu * max(1, gpus), cpus, 1 / per_gpu if gpus else 0.0)
+    return Pool(per_gpu * max(1, gpus), cpus, 1 / per_gpu if gpus else 0.0, max(1, int(cpus)))
 
 
 def pool_here(gpus: int) -> Pool:

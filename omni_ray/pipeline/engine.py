@@ -77,8 +77,10 @@ class Stage(ABC, Generic[Item, Result]):
     def keep(self) -> None:
         """Have all that was made survive a power failure; called before it is acknowledged, once for several items."""
 
-    def use_threads(self, threads: int) -> None:
-        """How many threads an actor has; told before its first item. A task has one."""
+    def use_threads(self, threads: int, rows: int) -> None:
+        """How many threads an actor has, and how many rows its device gets at a time; told before its first item. A task
+        has one thread, and no device.
+        """
 
     def where(self, item: Item) -> str:
         """The item in an error message, such as `` (unit 3 of books)``; empty where that would not help."""
@@ -306,11 +308,8 @@ class Worker:
 class _ActorWorker:
     """A :class:`Worker` in a process that lives as long as the run, with threads of its own."""
 
-    def __init__(self, worker: Worker) -> None:
-        import ray
-
-        has: dict[str, float] = ray.get_runtime_context().get_assigned_resources()  # type: ignore[no-untyped-call]
-        worker.stage.use_threads(max(1, int(has.get("CPU", 1))))
+    def __init__(self, worker: Worker, threads: int, rows: int) -> None:
+        worker.stage.use_threads(threads, rows)
         self._worker = worker
 
     def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
@@ -323,7 +322,7 @@ def _for_actors(worker: Worker, size: Pool, retries: int) -> dict[str, Any]:
 
     return {
         "fn": _ActorWorker,
-        "fn_constructor_args": (worker,),
+        "fn_constructor_args": (worker, size.threads, size.rows),
         "compute": ray.data.ActorPoolStrategy(size=size.actors, max_tasks_in_flight_per_actor=2),
         "batch_size": 1,  # Ray Data demands a number where GPUs are asked for; every list is one row
         "batch_format": "pyarrow",

@@ -37,11 +37,11 @@ class MakeUnits(Stage[Place, Manifest]):
         self._has_threads = False
         self._unkept: set[int] = set()
 
-    def use_threads(self, threads: int) -> None:
+    def use_threads(self, threads: int, rows: int) -> None:
         """An actor reads and commits beside the transform, which may use so many threads itself."""
         self._has_threads = True
         for kind in {type(job.modality): job.modality for job in self._jobs}.values():
-            kind.use_threads(threads)
+            kind.use_threads(threads, rows)
 
     def make(self, item: Place) -> Manifest:
         """In this process."""

@@ -124,7 +124,7 @@ def test_nvjpeg_gets_plain_jpegs_and_everything_else_is_decoded_here(
     assert [tensor is not None for tensor in predecode(files)] == [True, *[False] * 5, True, False]
     assert asked == [3, 1, 1, 1]  # one bad file: each is tried by itself
 
-    engine = picture_engine.Batched(torch_pixels.Resizer("cpu"), 2, predecode)
+    engine = picture_engine.Batched(torch_pixels.Resizer("cpu"), 2, 128, predecode)
     monkeypatch.setattr("omni_ray.modalities.images.engine", lambda name: engine)
     done = Images().transform(raw_rows(*({"image": file} for file in files)), "x", ImageParams(image_format="png"))
     assert done.kept.num_rows == 6 and len(done.rejected) == 2
