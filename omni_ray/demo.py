@@ -17,7 +17,7 @@ from omni_ray.errors import OmniError
 from omni_ray.media_names import flat_name
 from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.pipeline.store import MODALITIES
-from omni_ray.progress.reporter import Reporter
+from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.storage import TEMPORARY, remove_temporaries, write_atomic
 from omni_ray.visible import visible
 
@@ -136,7 +136,7 @@ def run_demo(
     from omni_ray.verify import verify
 
     started = time.monotonic()
-    told = reporter or Reporter(quiet=True)
+    told = reporter or usual()
     report = DemoReport(Path(root))
     told.say("making small corpora in their native layouts")
     with (cluster or api.Cluster()).session(), told.together():

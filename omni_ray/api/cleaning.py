@@ -13,7 +13,7 @@ from omni_ray.api.notebook import summaries_html
 from omni_ray.errors import DONE, FALLS_SHORT, OmniError
 from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.pipeline.store import MODALITIES, Store
-from omni_ray.progress.reporter import Reporter
+from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.cleaned import Cleaning, training_corpora
 from omni_ray.quality.preset import Settings
 
@@ -103,7 +103,7 @@ def clean(
     if not wanted:
         raise OmniError(f"{store.storage.shown}: nothing is prepared here; run `omni-ray prepare` first")
     report = CleanReport()
-    reporter = reporter or Reporter(quiet=True)
+    reporter = reporter or usual()
     with store.lease("omni-ray clean"), reporter.together(), ExitStack() as stack:
         cluster = cluster or Cluster()
         session = Once(stack, cluster)

@@ -11,7 +11,7 @@ from omni_ray.api.cleaning import clean_one
 from omni_ray.api.cluster import Cluster, Once
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.store import MODALITIES, Store
-from omni_ray.progress.reporter import Reporter
+from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.cleaned import Cleaning
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def combine(
     how = writing(wanted, seed, pack, holdout, replace=replace)
     how = with_mixing(how, store, wanted, weights, target_tokens)
     files = []
-    reporter = reporter or Reporter(quiet=True)
+    reporter = reporter or usual()
     with store.lease("omni-ray combine"), reporter.together(), ExitStack() as stack:
         cluster = cluster or Cluster()
         session = Once(stack, cluster)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from omni_ray.api.cluster import Cluster
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.store import Store
-from omni_ray.progress.reporter import Reporter
+from omni_ray.progress.reporter import Reporter, usual
 
 if TYPE_CHECKING:
     from omni_ray.export.run import ExportReport
@@ -81,4 +81,4 @@ def push(folder: str | Path, name: str, *, private: bool = False, reporter: Repo
     mark = Mark.load(Path(folder))
     if mark is None or mark.form != "hf":
         raise OmniError(f"{folder}: holds no export for Hugging Face; run `omni-ray export hf {folder}` first")
-    return send(Path(folder), name, private=private, say=(reporter or Reporter(quiet=True)).say)
+    return send(Path(folder), name, private=private, say=(reporter or usual()).say)

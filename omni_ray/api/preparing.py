@@ -21,7 +21,7 @@ from omni_ray.errors import DONE, FALLS_SHORT, OmniError, SourceError
 from omni_ray.media_names import flat_name
 from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.pipeline.store import Store
-from omni_ray.progress.reporter import Reporter
+from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.cleaned import training_corpora
 from omni_ray.quality.preset import PRESETS, Settings
 
@@ -161,7 +161,7 @@ def prepare(
     modalities = [modality] if isinstance(modality, str) else list(modality)
     store = Store(root, shards)
     cluster = cluster or Cluster()
-    reporter = reporter or Reporter(quiet=True)
+    reporter = reporter or usual()
     report = PrepareReport(max_quarantine=max_quarantine)
     if max_samples is not None and max_samples < 1:
         raise OmniError("--max-samples must be at least 1")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from omni_ray.api.cluster import Cluster
 from omni_ray.api.combining import DEFAULT_SEED
 from omni_ray.pipeline.store import Store
-from omni_ray.progress.reporter import Reporter
+from omni_ray.progress.reporter import Reporter, usual
 
 if TYPE_CHECKING:
     from omni_ray.synth.native_task import Expected
@@ -38,7 +38,7 @@ def synthesize(
     from omni_ray.pipeline.engine import on_ray
     from omni_ray.synth.tiny import synthesize_tiny
 
-    told = reporter or Reporter(quiet=True)
+    told = reporter or usual()
 
     def run(function: Callable[[Any], int], chunks: Iterable[Any]) -> Iterator[int]:
         todo = list(chunks)
@@ -57,6 +57,7 @@ def synthesize_native(
     folder: str | Path,
     *,
     seed: int = DEFAULT_SEED,
+    scale: float = 1.0,
     cluster: Cluster | None = None,
     reporter: Reporter | None = None,
 ) -> dict[str, Expected]:
@@ -65,6 +66,7 @@ def synthesize_native(
     Args:
         folder: an empty folder, or one with corpora that this function wrote.
         seed: the same seed gives the same bytes.
+        scale: multiplies the number of records, some hundreds to a thousand for each modality.
         cluster, reporter: as for :func:`prepare`.
 
     Returns:
@@ -77,7 +79,7 @@ def synthesize_native(
     from omni_ray.synth.native import write_native
     from omni_ray.synth.native_task import Task
 
-    told = reporter or Reporter(quiet=True)
+    told = reporter or usual()
 
     def run(write: Callable[[Task], list[Expected]], tasks: Iterable[Task]) -> Iterator[list[Expected]]:
         todo = list(tasks)
@@ -88,4 +90,4 @@ def synthesize_native(
             yield made
 
     with (cluster or Cluster()).session(), told.together():
-        return write_native(folder, seed, run=run)
+        return write_native(folder, seed, scale, run=run)

@@ -16,7 +16,7 @@ from omni_ray.export.folder import Mark, is_current, making
 from omni_ray.export.parts import CorpusParts, chosen_corpora, in_sides
 from omni_ray.pipeline.engine import Runner, in_session, inline, on_ray
 from omni_ray.pipeline.store import Store
-from omni_ray.progress.reporter import Reporter
+from omni_ray.progress.reporter import Reporter, usual
 
 FORMS = ("hf", "webdataset", "mds")
 VERSION = 2
@@ -94,7 +94,7 @@ def export(
     if "://" in str(folder):
         raise OmniError(f"{folder}: an export is written to a local or shared folder; copy it to a store afterwards")
     target = Path(folder).absolute().resolve()
-    told = reporter or Reporter(quiet=True)
+    told = reporter or usual()
     corpora = chosen_corpora(store, modalities, names)
     fingerprint = _fingerprint(form, store.root, corpora, samples_per_shard, shard_bytes)
     was_there = is_current(target, form, fingerprint)
@@ -108,8 +108,8 @@ def export(
 
                 write_hf(work, corpora, _title(store), mapped, told)
             else:
-                write, usual = _writer(form)
-                write(work, in_sides(corpora), samples_per_shard, shard_bytes or usual, mapped, told)
+                write, usual_bytes = _writer(form)
+                write(work, in_sides(corpora), samples_per_shard, shard_bytes or usual_bytes, mapped, told)
     mark = Mark.load(target)
     assert mark is not None
     return ExportReport(

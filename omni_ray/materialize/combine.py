@@ -36,7 +36,7 @@ from omni_ray.pipeline.engine import Runner, in_session, on_ray
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.mixture import Mixture
 from omni_ray.pipeline.store import CorpusStore, Store
-from omni_ray.progress.reporter import Reporter
+from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.cleaned import whole_corpora
 from omni_ray.storage import remove_temporaries
 
@@ -88,7 +88,7 @@ def combine(
         )
     states = {corpus.name: corpus.state() for corpus in corpora}
     options = options.for_modality(modality)
-    reporter = reporter or Reporter(quiet=True)
+    reporter = reporter or usual()
     packing = tokens = None
     mixing = options.mixing.of(parts, is_text=modality == "text")
     if options.pack or (mixing and modality == "text"):

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, TextIO
 
 from omni_ray.progress.task import Task
@@ -152,6 +153,21 @@ def stop_showing() -> None:
     """Leave every live table as it is and give the cursor back, before a command says why it ended."""
     for reporter in list(_shown):
         reporter.stop()
+
+
+def usual() -> Reporter:
+    """Whom functions tell that were given nobody: nobody, but in a notebook who looks at it.
+
+    There it is a live table where ipywidgets is installed, else plain lines.
+    """
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if type(shell).__name__ != "ZMQInteractiveShell":
+        return Reporter(quiet=True)
+    if find_spec("ipywidgets") is None:
+        return Reporter()
+    from rich.console import Console
+
+    return Reporter(console=Console(force_jupyter=True))
 
 
 def _is_terminal(stream: TextIO) -> bool:

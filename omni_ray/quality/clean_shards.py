@@ -26,7 +26,7 @@ from omni_ray.pipeline.parts import Part, read_rows, training_parts
 from omni_ray.pipeline.stages import write_shard
 from omni_ray.pipeline.store import Store
 from omni_ray.pipeline.whole import check_whole, is_whole
-from omni_ray.progress.reporter import Reporter
+from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.clean import clean_table, rules_of
 from omni_ray.quality.clean_media import with_captions
 from omni_ray.quality.cleaned import Cleaning, digest
@@ -83,7 +83,7 @@ def clean_shards(
     if cleaning.settings == settings and cleaning.is_fresh:
         return False
     cleaning.save(settings)
-    reporter = reporter or Reporter(quiet=True)
+    reporter = reporter or usual()
     shards = list(_shards(cleaning, settings, sources))
     with session():
         cleaning.sweep({(shard.corpus, shard.unit) for shard in shards})

@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 from omni_ray.errors import OmniError
 from omni_ray.modalities.documents import document_starts
 from omni_ray.pipeline.engine import Runner, inline
-from omni_ray.progress.reporter import Reporter
+from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.components import components, unique_edges, write_edges
 from omni_ray.quality.entries import KINDS, kinds_of
 from omni_ray.quality.found import ROW_BITS, Duplicates, Shard
@@ -86,7 +86,7 @@ def find_duplicates(
     per_block = max(1, -(-len(shards) // _BLOCKS))
     titles = tuple(shard.title for shard in shards)
     found = Duplicates(scratch.child("found"), "", titles, per_block, tuple(wanted), ("",) * len(shards))
-    told = reporter or Reporter(quiet=True)
+    told = reporter or usual()
     for number, kind in enumerate(wanted if shards else ()):
         search = _Search(shards, kind, number, counts[KINDS[kind].unit], slices, scratch, run, told, modality)
         found = search.run(found)

@@ -14,7 +14,7 @@ from omni_ray.pipeline.combined import measured_with
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.lease import lease
 from omni_ray.pipeline.store import Store
-from omni_ray.progress.reporter import Reporter
+from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.storage import Storage
 from omni_ray.training import configs as config_files
 from omni_ray.training import vocabulary as tokenizers
@@ -102,7 +102,7 @@ def plan(
     with ExitStack() as stack:
         if not dry_run:
             stack.enter_context(lease(store.state_folder, "omni-ray plan"))
-        work = _Work(root, store, options, data, reporter or Reporter(quiet=True), report)
+        work = _Work(root, store, options, data, reporter or usual(), report)
         work.read(names)
         if work.is_hopeless():
             return report
