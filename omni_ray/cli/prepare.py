@@ -10,7 +10,15 @@ import typer
 
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo, echo_lines
-from omni_ray.cli.tables import SUMMARY_HEADER, cleaned_line, file_lines, render, summary_row, unread_lines
+from omni_ray.cli.tables import (
+    SUMMARY_HEADER,
+    cleaned_line,
+    file_lines,
+    render,
+    repeat_lines,
+    summary_row,
+    unread_lines,
+)
 from omni_ray.errors import OmniError, SourceError
 
 _UNREAD_SHOWN = 8
@@ -338,7 +346,7 @@ def show(report: Any) -> None:
             reasons = ", ".join(f"{code} {count:,}" for code, count in sorted(summary.reasons.items()))
             echo(f"{summary.name}: quarantined: {reasons}")
     for summary in report.summaries:
-        for line in unread_lines(summary, _UNREAD_SHOWN):
+        for line in (*unread_lines(summary, _UNREAD_SHOWN), *repeat_lines(summary)):
             echo(line)
     for summary in report.summaries:
         if summary.removed or summary.mended:

@@ -9,7 +9,7 @@ import typer
 
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo, echo_lines
-from omni_ray.cli.tables import SUMMARY_HEADER, cleaned_line, render, summary_row, unread_lines
+from omni_ray.cli.tables import SUMMARY_HEADER, cleaned_line, render, repeat_lines, summary_row, unread_lines
 
 _UNREAD_SHOWN = 3
 """Kinds of files that were not read, of each corpus."""
@@ -63,7 +63,8 @@ def status(
         )
     )
     for summary in summaries:
-        for line in unread_lines(summary, len(summary.files.unread) if unread else _UNREAD_SHOWN):
+        most = len(summary.files.unread) if unread else _UNREAD_SHOWN
+        for line in (*unread_lines(summary, most), *repeat_lines(summary)):
             echo(line)
     for summary in summaries:
         if summary.removed or summary.mended:

@@ -58,6 +58,24 @@ def unread_lines(summary: Summary, most: int) -> list[str]:
     return lines
 
 
+_REPEATS_SHOWN = 3
+_DUPLICATES = {"text": "document", "audio": "clip", "images": "picture"}
+
+
+def repeat_lines(summary: Summary) -> list[str]:
+    """Which files of a corpus's source say the same, and what to do."""
+    found = summary.doubled
+    if not found:
+        return []
+    name = f"{summary.modality}/{summary.name}"
+    lines = [f"{name}: read more than once: {each.sentence}" for each in found[:_REPEATS_SHOWN]]
+    if len(found) > _REPEATS_SHOWN:
+        lines.append(f"{name}: read more than once: what {len(found) - _REPEATS_SHOWN:,} other pairs of files share")
+    kind = _DUPLICATES.get(summary.modality)
+    clean = f"; `omni-ray clean {summary.modality} --duplicates {kind}` removes what is double" if kind else ""
+    return [*lines, f"{name}: if that is not meant, leave one of such files out of --source{clean}"]
+
+
 def cleaned_line(summary: Summary) -> str:
     """What cleaning did to a corpus, in a sentence."""
     before = summary.samples + summary.beyond_share + sum(summary.removed.values())

@@ -147,7 +147,7 @@ def read_listed(tree: Tree, payload: Mapping[str, Any], category: str | None) ->
             continue
         yield {
             "id": ident,
-            "where": name,
+            "where": f"{where}: {name}",
             "records": records,
             "image": image,
             "path": f"{split}/{shown}",

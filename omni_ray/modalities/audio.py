@@ -110,6 +110,7 @@ class Audio(Modality[AudioParams]):
     name = "audio"
     params_type = AudioParams
     version = 2
+    raw_media = "audio"
 
     @property
     def raw_schema(self) -> pa.Schema:

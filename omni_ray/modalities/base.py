@@ -89,6 +89,10 @@ class Modality(ABC, Generic[P]):
     """Raised when the same raw row gives other bytes than before; it makes every shard of the modality stale."""
     counting_columns: ClassVar[tuple[str, ...]] = ("id",)
     """The columns that ``records_per_row`` and ``samples_per_row`` need; never the media."""
+    raw_media: ClassVar[str] = ""
+    """The raw column that holds media; "" where there are none."""
+    raw_said: ClassVar[str] = "text"
+    """The raw column that says what is in them: a text, captions, words."""
 
     @property
     @abstractmethod

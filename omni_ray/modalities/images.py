@@ -108,6 +108,8 @@ class Images(Modality[ImageParams]):
     params_type = ImageParams
     version = 3
     counting_columns = ("captions",)
+    raw_media = "image"
+    raw_said = "captions"
 
     @property
     def raw_schema(self) -> pa.Schema:

@@ -57,6 +57,8 @@ class Ocr(Modality[OcrParams]):
     name = "ocr"
     params_type = OcrParams
     version = 4
+    raw_media = "image"
+    raw_said = "words"
 
     @property
     def raw_schema(self) -> pa.Schema:

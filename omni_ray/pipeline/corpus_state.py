@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omni_ray.pipeline.manifest import FORMAT, Manifest
 from omni_ray.reasons import is_fault
 from omni_ray.unread import Files
+
+if TYPE_CHECKING:
+    from omni_ray.pipeline.repeats import Repeats
 
 CORPUS_FILE = "corpus.json"
 FINGERPRINT = 16
@@ -111,6 +114,7 @@ class Summary:
         beyond_share: samples that do not belong into the mixture (``combine --weight``); they are not among ``samples``.
         faults: the part of ``quarantined`` that should have been usable (``Reason.fault``).
         files: the files of the source, read and not read.
+        repeats: what of those that are read says the same, and is read more than once.
     """
 
     name: str
@@ -129,11 +133,17 @@ class Summary:
     unread_units: int = 0
     bytes: int = 0
     files: Files = field(default_factory=Files)
+    repeats: list[Repeats] = field(default_factory=list)
 
     @property
     def removed(self) -> dict[str, int]:
         """Samples that cleaning removed, by reason; they are not among ``samples``."""
         return self._sums("removed.")
+
+    @property
+    def doubled(self) -> list[Repeats]:
+        """``repeats``, unless cleaning took what is double away."""
+        return [] if any("duplicate" in reason for reason in self.removed) else self.repeats
 
     @property
     def mended(self) -> dict[str, int]:

@@ -35,6 +35,7 @@ class Manifest:
         records: input records by outcome: ``in`` = ``kept`` + ``quarantined``.
         reasons: quarantined records by reason code.
         stats: additive sums the modality reports (seconds of audio, say).
+        marks: what tells its records from others, as :meth:`omni_ray.pipeline.marks.Marks.as_json` gives it.
     """
 
     unit: int
@@ -45,6 +46,7 @@ class Manifest:
     records: Mapping[str, int]
     reasons: Mapping[str, int]
     stats: Mapping[str, float] = field(default_factory=dict)
+    marks: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> bytes:
         """The manifest file's bytes; deterministic."""

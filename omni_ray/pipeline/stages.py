@@ -20,6 +20,7 @@ from omni_ray.errors import SourceError
 from omni_ray.modalities.base import Modality, Params, with_extra
 from omni_ray.pipeline.apart import kept_apart
 from omni_ray.pipeline.manifest import Manifest, Written, part_name
+from omni_ray.pipeline.marks import Marks
 from omni_ray.pipeline.units import Unit
 from omni_ray.records import EXTRA, Rejected
 from omni_ray.storage import Storage
@@ -226,12 +227,14 @@ class Making:
         self.rejected: list[Rejected] = []
         self.records = 0
         self.stats: Counter[str] = Counter()
+        self.marks = Marks(job.modality.raw_media, job.modality.raw_said)
 
     def add(self, batch: Batch) -> None:
         """Transform a batch."""
         rows = batch.rows
         if rows is not None and rows.num_rows:
             self.records += pc.sum(rows["records"]).as_py()
+            self.marks.add(rows)
             stays = np.array([self.rows + n not in self._left_out.rows for n in range(rows.num_rows)])
             self.rows += rows.num_rows
             harmful = [] if stays.all() else rows.filter(pa.array(~stays)).select(_NAMES).to_pylist()
@@ -308,6 +311,7 @@ def commit_unit(made: Making) -> Manifest:
         records=counts,
         reasons=dict(sorted(reasons.items())),
         stats=dict(sorted(made.stats.items())),
+        marks=made.marks.as_json(),
     )
     job.storage.write(f"{part}.json", manifest.as_json(), sync_name=False)
     return manifest

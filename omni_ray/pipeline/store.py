@@ -193,6 +193,7 @@ class CorpusStore:
             return total
         total.files = state.files or Files()
         committed = self.committed()
+        marks: list[Mapping[str, Any]] = []
         for unit in range(state.units):
             manifest = committed.get(unit)
             if unit >= state.required:
@@ -206,6 +207,12 @@ class CorpusStore:
             total.units_done += 1
             total.bytes += manifest.shard.bytes
             add_unit(total, manifest, state.cut)
+            if manifest.marks and (state.cut is None or unit <= state.cut.unit):
+                marks.append(manifest.marks)
+        if marks:
+            from omni_ray.pipeline.repeats import repeats
+
+            total.repeats = repeats(marks)
         if state.unread_records is not None:
             total.records_in += state.unread_records
             total.beyond += state.unread_records

@@ -1,0 +1,208 @@
+"""What the records of a unit are, in six bytes each: by that, files of a source that hold the same are found out.
+
+A record's mark is made of what it says, a text or the media and their text, and of nothing else: the same record has the
+same mark in whatever file it stands. A unit keeps the marks of its records, of many those below a limit, which is a half, a
+quarter, ... of all: so two files can be held against each other by the marks that both of their limits let pass. They are
+part of its manifest, and depend on the records alone, not on how many are read at once.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Numbers = npt.NDArray[np.uint64]
+
+MARK_BITS = 48
+_ENOUGH = 64
+"""Marks that a unit keeps, at least half of them, where it has as many."""
+MAX_LEVEL = 9
+"""A unit keeps one mark of 2**9 at least: a small file is to be found in a large one."""
+_EXACT = (1 << 32) - 1
+"""The bits of a mark that are a hash of the whole. The others are of a few of its bytes, so that most need no hash."""
+_GLANCE_BITS = 16
+_STIR = np.uint64(0x9E3779B97F4A7C15)
+_NONE = np.uint64((1 << 64) - 1)
+_WINDOWS, _WINDOW_BYTES = 16, 512
+"""Of media, so much is looked at, spread evenly, and their length."""
+_PLACE = re.compile(r"(?::\d+|, [^,:]*\d)(?:: |$)|: ")
+"""Where in ``where`` a file's name ends and a place in it begins."""
+
+
+def source_of(where: str) -> str:
+    """The file that a record stands in, with others; or, with a slash at its end, the folder of a file that is the record."""
+    place = _PLACE.search(where)
+    return where[: place.start()] if place else where[: where.rfind("/") + 1] or "/"
+
+
+class Marks:
+    """The marks of a unit's records.
+
+    Args:
+        media, said: the columns of raw rows that hold media ("" for none), and what is said: a text, captions, words.
+    """
+
+    def __init__(self, media: str, said: str) -> None:
+        self._media = media
+        self._said = said
+        self._level = 0
+        self._of: dict[str, Counter[int]] = {}
+        self._count = 0
+
+    def add(self, rows: pa.Table) -> None:
+        """Mark raw rows."""
+        found = self._of_media(rows) if self._media else self._of_texts(rows)
+        for where, marks in found:
+            low = [mark for mark in marks if mark >> (MARK_BITS - self._level) == 0]
+            if low and where:
+                self._keep(source_of(where), low)
+
+    def as_json(self) -> dict[str, Any]:
+        """``level``, how often the number of all marks was halved, and ``of``: file or folder -> its marks, as base64."""
+        packed = {name: _packed(sorted(marks.elements())) for name, marks in sorted(self._of.items()) if marks}
+        return {"level": self._level, "of": packed} if packed else {}
+
+    def _keep(self, name: str, marks: Iterable[int]) -> None:
+        """A file that says something twice counts once, two files of a folder that say the same count twice."""
+        kept = self._of.setdefault(name, Counter())
+        for mark in marks:
+            if name.endswith("/") or mark not in kept:
+                kept[mark] += 1
+                self._count += 1
+        while self._count > _ENOUGH and self._level < MAX_LEVEL:
+            self._rise(self._level + 1)
+
+    def _rise(self, level: int) -> None:
+        self._level = level
+        for each, counts in self._of.items():
+            self._of[each] = Counter({m: n for m, n in counts.items() if m >> (MARK_BITS - level) == 0})
+        self._count = sum(counts.total() for counts in self._of.values())
+
+    def _of_texts(self, rows: pa.Table) -> Iterator[tuple[str, list[int]]]:
+        text, starts, ends = _texts(rows[self._said])
+        quick = _quick(text, starts, ends)
+        quick[ends <= starts] = _NONE
+        self._rise(self._least_level(quick))
+        chosen = np.flatnonzero(quick < _limit(self._level))
+        places = rows["where"].take(pa.array(chosen)).to_pylist()
+        for row, where in zip(chosen.tolist(), places, strict=True):
+            exact = blake2b(text[starts[row] : ends[row]].tobytes(), digest_size=4).digest()
+            yield where, [int(quick[row]) >> 16 & ~_EXACT | int.from_bytes(exact, "little")]
+
+    def _least_level(self, quick: Numbers) -> int:
+        """The level that these alone will come to: texts above it need not be hashed."""
+        for level in range(MAX_LEVEL, self._level, -1):
+            if len(np.unique(quick[quick < _limit(level - 1)])) > _ENOUGH:
+                return level
+        return self._level
+
+    def _of_media(self, rows: pa.Table) -> Iterator[tuple[str, list[int]]]:
+        for row, media in enumerate(rows[self._media]):
+            data = media.as_buffer()
+            if data is None or (glance := _glance(memoryview(data))) >> (_GLANCE_BITS - self._level):
+                continue
+            start = _windows(memoryview(data))
+            texts = {_plain(each) for each in _listed(rows[self._said][row].as_py())}
+            yield rows["where"][row].as_py(), [glance << 32 | _exact(start, text) for text in sorted(texts)]
+
+
+def _texts(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The bytes of texts, and where each begins and ends, without the line end."""
+    whole = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    chunk = pc.fill_null(whole.cast(pa.large_string()), "")
+    _, offsets, data = chunk.buffers()
+    ends = np.frombuffer(offsets, np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
+    text = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
+    if len(text) < 8:
+        text = np.concatenate([text, np.zeros(8, np.uint8)])
+    starts, ends = ends[:-1], ends[1:].copy()
+    for sign in b"\n\r":
+        ends -= (ends > starts) & (text[np.maximum(ends, 1) - 1] == sign)
+    return text, starts, ends
+
+
+def _quick(text: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> Numbers:
+    """A number for each text, of its length and of eight bytes each at three places."""
+    eights: Numbers = np.ndarray((len(text) - 7,), np.dtype("<u8"), text, strides=(1,))
+    lengths = ends - starts
+    third = np.maximum(lengths - 8, 0) // np.int64(3)
+    place = np.minimum(starts, len(eights) - 1) + third
+    numbers = _stirred(lengths.astype(np.uint64) ^ eights[place])
+    place += third
+    numbers = _stirred(numbers ^ eights[place])
+    numbers = _stirred(numbers ^ eights[np.maximum(ends - 8, 0)])
+    short = np.flatnonzero(lengths < 8)
+    if len(short):
+        # The eight bytes go on behind such a text, or begin before it where all texts end.
+        at = np.minimum(starts[short], len(eights) - 1)
+        head = eights[at] >> ((starts[short] - at) * 8).clip(0, 63).astype(np.uint64)
+        head <<= ((8 - lengths[short]).clip(0, 7) * 8).astype(np.uint64)
+        numbers[short] = _stirred(_stirred(head) + lengths[short].astype(np.uint64))
+    return numbers
+
+
+def _stirred(numbers: Numbers) -> Numbers:
+    numbers = numbers * _STIR
+    numbers ^= numbers >> np.uint64(29)
+    return numbers
+
+
+def _glance(view: memoryview) -> int:
+    """16 bits of media's length, and of some bytes before and in their middle."""
+    third = len(view) // 3
+    told = blake2b(view[third : third + 32], digest_size=2, salt=len(view).to_bytes(8, "little"))
+    told.update(view[2 * third : 2 * third + 32])
+    return int.from_bytes(told.digest(), "little")
+
+
+def _windows(view: memoryview) -> Any:
+    """A hash that has been told of the media."""
+    told = blake2b(len(view).to_bytes(8, "little"), digest_size=4)
+    if len(view) <= _WINDOWS * _WINDOW_BYTES:
+        told.update(view)
+    else:
+        for number in range(_WINDOWS):
+            place = (len(view) - _WINDOW_BYTES) * number // (_WINDOWS - 1)
+            told.update(view[place : place + _WINDOW_BYTES])
+    return told
+
+
+def _limit(level: int) -> np.uint64:
+    """Of 64 bits."""
+    return np.uint64((1 << (64 - level)) - 1)
+
+
+def _listed(said: Any) -> list[Any]:
+    return said if isinstance(said, list) else [said]
+
+
+def _plain(said: Any) -> str:
+    """What is said, whatever its white space, or what a word and its place are, whatever it is called."""
+    if isinstance(said, Mapping):
+        return repr(sorted((key, _plain(value)) for key, value in said.items() if key != "id"))
+    return " ".join(str(said).split())
+
+
+def _exact(start: Any, text: str) -> int:
+    told = start.copy()
+    told.update(text.encode("utf-8", "backslashreplace"))
+    return int.from_bytes(told.digest(), "little")
+
+
+def _packed(marks: list[int]) -> str:
+    return b64encode(np.array(marks, "<u8").view(np.uint8).reshape(-1, 8)[:, :6].tobytes()).decode()
+
+
+def unpacked(text: str) -> Numbers:
+    """The marks of a file or folder, in ascending order. Raises ValueError where ``text`` is none of :meth:`Marks.as_json`."""
+    six = np.frombuffer(b64decode(text, validate=True), np.uint8).reshape(-1, 6)
+    return np.hstack([six, np.zeros((len(six), 2), np.uint8)]).view("<u8").ravel()

@@ -1,0 +1,167 @@
+"""Files of one source that hold the same records, told from the marks of its units.
+
+``train.csv`` beside ``all.csv``, two versions of a list, loose files beside a table that embeds them: each is read, as it was
+asked for, and so whatever they share is read twice. Nobody may learn that from the trained model. A mark that is in several
+files belongs to the first of them, in the order of units, and is a repeat in each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from omni_ray.pipeline.marks import MARK_BITS, Numbers, unpacked
+
+_MATERIAL = 0.05
+"""The share of the smaller one's records from which on two files are worth a word."""
+_FEWEST = 2
+_FEWEST_OF_SOME = 3
+"""Records in common that are no chance; where only some of the records are looked at, more."""
+_SHOWN = 3
+_MOST = 1 << 20
+"""Marks that are held at once."""
+
+Groups = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Records that two files of a source have in common.
+
+    Attributes:
+        one, other: the files; or folders, with a slash at their end, "/" for the whole source. The same twice: what the
+            files in it share with each other.
+        records: how many of the smaller one's are in both; of one folder, how many came before.
+        of: how many the smaller one has.
+        is_estimate: whether those are told from some of the records, and only their ratio counts.
+    """
+
+    one: str
+    other: str
+    records: int
+    of: int
+    is_estimate: bool
+
+    @property
+    def sentence(self) -> str:
+        """For people, such as ``4 of the 10 records of b.csv are in a.csv, too``."""
+        share = (
+            f"about {100 * self.records / self.of:.0f} % of" if self.is_estimate else f"{self.records:,} of {self.of:,}"
+        )
+        one, other = ("the source" if name == "/" else name for name in (self.one, self.other))
+        where = "others of its files" if self.one == self.other else one
+        return f"{share} records of {other} are in {where}, too"
+
+
+def repeats(units: Iterable[Mapping[str, Any]]) -> list[Repeats]:
+    """What files share, the greatest share of records first; the fewest lines that say most of it.
+
+    Args:
+        units: the marks of each unit, as :meth:`omni_ray.pipeline.marks.Marks.as_json` gives them, in canonical order.
+    """
+    held = _Held()
+    for unit in units:
+        held.add(unit)
+    if len(held.names) < 2 and not any(name.endswith("/") for name in held.names):
+        return []
+    names, levels, groups, marks = held.sorted()
+    finest: list[Repeats] = []
+    while len(groups):
+        found = _material(names, levels, groups, marks)
+        finest = finest or found
+        if found and 2 * sum(each.records for each in found[:_SHOWN]) >= sum(each.records for each in found):
+            return found
+        above = [_folder_of(name) for name in names]
+        if above == names:
+            break
+        names, levels, groups = _gathered(above, levels, groups)
+    return finest
+
+
+class _Held:
+    """Marks of all units, thinned out evenly where there are very many."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, int] = {}
+        self._levels: list[int] = []
+        self._groups: list[Groups] = []
+        self._marks: list[Numbers] = []
+        self._level = 0
+        self._count = 0
+
+    def add(self, unit: Mapping[str, Any]) -> None:
+        for name, packed in unit.get("of", {}).items():
+            number = self.names.setdefault(name, len(self.names))
+            if number == len(self._levels):
+                self._levels.append(0)
+            self._levels[number] = max(self._levels[number], unit["level"])
+            marks = unpacked(packed)
+            self._marks.append(marks[marks < np.uint64(_limit(self._level))])
+            self._groups.append(np.full(len(self._marks[-1]), number))
+            self._count += len(self._marks[-1])
+        while self._count > _MOST:
+            self._level += 1
+            marks, groups = np.concatenate(self._marks), np.concatenate(self._groups)
+            stays = marks < np.uint64(_limit(self._level))
+            self._marks, self._groups, self._count = [marks[stays]], [groups[stays]], int(stays.sum())
+
+    def sorted(self) -> tuple[list[str], list[int], Groups, Numbers]:
+        """Names of groups, their levels, and the marks with the number of each one's group, by mark and then group: of a
+        file each mark once."""
+        names, levels = list(self.names), [max(level, self._level) for level in self._levels]
+        if not self._marks:
+            return names, levels, np.zeros(0, np.int64), np.zeros(0, np.uint64)
+        marks, groups = np.concatenate(self._marks), np.concatenate(self._groups)
+        order = np.lexsort((groups, marks))
+        marks, groups = marks[order], groups[order]
+        is_file = np.array([not name.endswith("/") for name in names])
+        again = np.r_[False, (marks[1:] == marks[:-1]) & (groups[1:] == groups[:-1]) & is_file[groups[1:]]]
+        return names, levels, groups[~again], marks[~again]
+
+
+def _limit(level: int) -> int:
+    return 1 << (MARK_BITS - level)
+
+
+def _folder_of(name: str) -> str:
+    return name.rstrip("/").rpartition("/")[0] + "/"
+
+
+def _gathered(above: Sequence[str], levels: Sequence[int], groups: Groups) -> tuple[list[str], list[int], Groups]:
+    """Groups as the folders they are in: each with the strictest level among them."""
+    numbers: dict[str, int] = {}
+    to = np.array([numbers.setdefault(name, len(numbers)) for name in above])
+    strictest = [0] * len(numbers)
+    for number, level in zip(to.tolist(), levels, strict=True):
+        strictest[number] = max(strictest[number], level)
+    return list(numbers), strictest, to[groups]
+
+
+def _material(names: Sequence[str], levels: Sequence[int], groups: Groups, marks: Numbers) -> list[Repeats]:
+    """The pairs of groups that share what is worth a word; ``marks`` ascend."""
+    limits = np.array([_limit(level) for level in levels], np.uint64)
+    stays = marks < limits[groups]
+    groups, marks = groups[stays], marks[stays]
+    starts = np.r_[True, marks[1:] != marks[:-1]]
+    firsts = groups[np.maximum.accumulate(np.where(starts, np.arange(len(marks)), 0))]
+    pairs = np.stack([firsts[~starts], groups[~starts]], axis=1)
+    found, hits = np.unique(pairs, axis=0, return_counts=True)
+    order = np.argsort(groups, kind="stable")
+    marks = marks[order]
+    ends = np.searchsorted(groups[order], np.arange(len(names) + 1))
+    repeats = []
+    for (one, other), shared in zip(found.tolist(), hits.tolist(), strict=True):
+        level = max(levels[one], levels[other])
+        sizes = [
+            int(np.searchsorted(marks[ends[group] : ends[group + 1]], np.uint64(_limit(level))))
+            for group in (one, other)
+        ]
+        least = _FEWEST_OF_SOME if level else _FEWEST
+        if shared >= least and shared >= _MATERIAL * min(sizes):
+            larger, smaller = (one, other) if sizes[0] >= sizes[1] else (other, one)
+            repeats.append(Repeats(names[larger], names[smaller], shared, min(sizes), level > 0))
+    return sorted(repeats, key=lambda each: (-each.records / each.of, -each.records))
