@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
-from omni_ray.corpora.caption_values import caption_texts
 from omni_ray.corpora.evaluation import splits_in
 from omni_ray.corpora.listed_pictures import Listed, kept, read_json, read_listed, units_of_lists
 from omni_ray.errors import SourceError
 from omni_ray.sources.archives import archive_kind
+from omni_ray.sources.captions import caption_texts
 from omni_ray.sources.tree import Tree
 
 _MAX_JSON_BYTES = 2 << 30
@@ -33,7 +33,7 @@ class Coco(Corpus):
         "annotations/captions_<split>.json beside <split>/*.jpg, the zip files of them, or a table with columns image and "
         "captions"
     )
-    version = 2
+    version = 3
     keeps_columns = True
     columns = {
         "image": ("image",),

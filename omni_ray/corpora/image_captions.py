@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
-from omni_ray.corpora.caption_values import Fault, caption_key, caption_texts, rejected
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.stems import paired_units, sidecar_text
 from omni_ray.corpora.word_boxes import is_labels
 from omni_ray.media_names import media_file
 from omni_ray.records import EXTRA
+from omni_ray.sources.captions import Fault, caption_key, caption_texts, rejected
 from omni_ray.sources.extra import extra_text, rest_of
 from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.kinds import PICTURES
@@ -36,6 +36,7 @@ class ImageCaptions(Corpus):
         "pictures with <stem>.txt (a caption a line) or <stem>.json beside them"
     )
     in_all = False
+    version = 2
     keeps_columns = True
     columns = {
         "image": ("image", "file_name", "filename", "image_path", "path", "img", "file"),

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
-from omni_ray.corpora.caption_values import caption_texts, rejected
 from omni_ray.errors import SourceError
 from omni_ray.records import EXTRA
+from omni_ray.sources.captions import captions_of
 from omni_ray.sources.tables import read_table_unit, table_format, table_units
 from omni_ray.sources.tree import Tree
 
@@ -81,11 +81,9 @@ class ImageUrls(Corpus):
         entries = fetched.complete([row["url"] or "" for row in rows], web.get, payload["round"])
         for row, entry in zip(rows, entries, strict=True):
             ident, where = row["id"], row["where"]
-            captions, faults = caption_texts(row["captions"])
-            yield from rejected(faults, ident, where)
+            captions, lost = captions_of(row)
+            yield from lost
             if not captions:
-                if not faults:
-                    yield Rejected(ident, where, "missing_text", "an empty list of captions")
                 continue
             if entry.reason:
                 yield Rejected(ident, where, entry.reason, entry.detail, len(captions))

@@ -10,12 +10,12 @@ from typing import Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
-from omni_ray.corpora.caption_values import caption_texts
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.picture_places import Places, find_places
 from omni_ray.errors import SourceError
 from omni_ray.media_names import is_safe_name
 from omni_ray.records import EXTRA
+from omni_ray.sources.captions import caption_texts
 from omni_ray.sources.extra import extra_text
 from omni_ray.sources.tree import MemberDamaged, MemberTooLarge, Tree
 

@@ -21,7 +21,6 @@ from omni_ray.errors import OmniError
 _MACHINERY = {
     "base",
     "bounds",
-    "caption_values",
     "label_lists",
     "label_lmdb",
     "listed_pictures",

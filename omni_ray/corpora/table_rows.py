@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Rejected
-from omni_ray.corpora.caption_values import caption_texts, rejected
 from omni_ray.corpora.media import fetch
 from omni_ray.media_names import is_safe_name, media_file
 from omni_ray.records import EXTRA
 from omni_ray.sources.archives import archive_kind
+from omni_ray.sources.captions import captions_of
 from omni_ray.sources.extra import joined
 
 if TYPE_CHECKING:
@@ -236,11 +236,9 @@ def _pictures(tree: Tree, file: str, items: Iterable[pa.Table | Rejected]) -> It
             yield item
             continue
         for row in (row for batch in item.to_batches(max_chunksize=64) for row in batch.to_pylist()):
-            captions, faults = caption_texts(row["captions"])
-            yield from rejected(faults, row["id"], row["where"])
+            captions, lost = captions_of(row)
+            yield from lost
             if not captions:
-                if not faults:
-                    yield Rejected(row["id"], row["where"], "missing_text", "an empty list of captions")
                 continue
             path = row["image"] if isinstance(row["image"], str) else None
             if path is None:

@@ -1,4 +1,4 @@
-"""What a value of a table means as text, as captions or as media, whatever shape its author gave it."""
+"""What a value of a table means as text or as media, whatever shape its author gave it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 SURROGATE = re.compile("[\ud800-\udfff]")
 _TURN = ("content", "value", "text")
 """Keys under which a turn of a conversation, or a part of it, has its words."""
-_CAPTION = ("raw", "caption", "text", "sentence")
 _METADATA = ("title", "url", "lang")
 """Roles that a record can do without: of another type than text, they are left empty."""
 
@@ -31,34 +30,12 @@ def as_text(value: Any) -> str | None:
     raise ValueError(f"a value of type {type(value).__name__}")
 
 
-def as_captions(value: Any) -> list[str] | None:
-    """The captions of a picture: text, a list of texts, or objects that hold them.
-
-    Raises:
-        ValueError: it is something else.
-    """
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return [encodable(value)]
-    if isinstance(value, Mapping):
-        return as_captions(_member(value, _CAPTION))
-    if isinstance(value, list):
-        found = [caption for part in value for caption in _captions_of(part)]
-        return found or None
-    raise ValueError(f"a value of type {type(value).__name__}")
-
-
 def as_role(role: str, value: Any) -> Any:
-    """A value as its role needs it: captions as a list, media as bytes or a path, all else as text; None for null.
+    """A value as its role needs it: media as a path, all else as text; None for null.
 
     Raises:
         ValueError: the role cannot be filled with it; the message says of which type it is.
     """
-    if role == "captions":
-        return as_captions(value)
-    if role == "words":
-        return as_captions(value) if isinstance(value, str | list) or value is None else _no(value)
     if role in ("audio", "image"):
         return _as_media(value)
     if role == "text":
@@ -102,14 +79,6 @@ def _paragraph(part: Any) -> str | None:
         inside = _member(part, _TURN)
         return as_text(inside) if isinstance(inside, str | list) or inside is None else _no(part)
     return as_text(part)
-
-
-def _captions_of(part: Any) -> list[str]:
-    if isinstance(part, str):
-        return [encodable(part)]
-    if isinstance(part, Mapping):
-        return as_captions(part) or []
-    return _no(part) if part is not None else []
 
 
 def _member(value: Mapping[str, Any], keys: tuple[str, ...]) -> Any:

@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 
 from omni_ray.errors import NoColumn, SourceError
 from omni_ray.records import EXTRA, Options, Rejected
+from omni_ray.sources.captions import caption_columns
 from omni_ray.sources.cells import as_role, member
 from omni_ray.sources.chats import expression_of, parts_of, used
 from omni_ray.sources.extra import extra_text, rest_of
-from omni_ray.sources.roles import BYTES_OR_TEXT, LISTS, NOT_STRINGS, by_role, choose_columns, is_text_type
+from omni_ray.sources.roles import BYTES_OR_TEXT, NOT_STRINGS, by_role, choose_columns, is_text_type, is_valid
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
@@ -202,7 +203,7 @@ def _can_fill(role: str, kind: pa.DataType) -> bool:
     if role in ("audio", "image"):
         names = {field.name for field in kind} if pa.types.is_struct(kind) else set()
         return bool(names & {"bytes", "path"} or pa.types.is_null(kind) or kind in BYTES_OR_TEXT)
-    if role in LISTS:
+    if role == "captions":
         return bool(kind in BYTES_OR_TEXT or _is_list(kind) or pa.types.is_struct(kind) or pa.types.is_null(kind))
     return bool(is_text_type(kind) or (role == "text" and _is_list(kind)))
 
@@ -285,7 +286,10 @@ def _rows(
                 continue
             batch = batch.slice(max(0, rows.start - first), min(rows.end, first + count) - max(rows.start, first))
             faults: dict[int, tuple[str, str]] = {}
-            table = {role: _values(batch, role, column, faults) for role, column in columns.items() if role != EXTRA}
+            others = {role: column for role, column in columns.items() if role not in ("captions", EXTRA)}
+            table = {role: _values(batch, role, column, faults) for role, column in others.items()}
+            if "captions" in columns:
+                table |= caption_columns(_captions(batch, columns["captions"], faults))
             if EXTRA in columns:
                 table[EXTRA] = _rest(batch, columns)
             places = pa.array(np.arange(max(first, rows.start), max(first, rows.start) + batch.num_rows))
@@ -301,11 +305,7 @@ def _values(batch: pa.RecordBatch, role: str, column: str, faults: dict[int, tup
     """The values of a column for a role; ``faults`` gets those that cannot be any."""
     if role == "text" and column not in batch.schema.names and expression_of(column) is not None:
         return _made(batch, column, faults)
-    first = column if column in batch.schema.names else column.partition(".")[0]
-    values = batch.column(first)
-    keys = [] if first == column else column.split(".")[1:]
-    while keys and pa.types.is_struct(values.type):
-        values = pc.struct_field(values, keys.pop(0))
+    values, keys = _column(batch, column)
     if not keys and (role in NOT_STRINGS or not pa.types.is_nested(values.type)):
         return values
     values.validate(full=True)
@@ -315,9 +315,35 @@ def _values(batch: pa.RecordBatch, role: str, column: str, faults: dict[int, tup
         try:
             made.append(as_role(role, inside))
         except ValueError as error:
-            made.append([] if role in LISTS else "")
+            made.append("")
             faults[row] = ("bad_row", f"column {column} holds {error}")
-    return pa.array(made, pa.list_(pa.string()) if role in LISTS else pa.large_string())
+    return pa.array(made, pa.large_string())
+
+
+def _column(batch: pa.RecordBatch, column: str) -> tuple[pa.Array, list[str]]:
+    """A column, or what is within one, and the keys that are left: those within the items of lists."""
+    first = column if column in batch.schema.names else column.partition(".")[0]
+    values = batch.column(first)
+    keys = [] if first == column else column.split(".")[1:]
+    while keys and pa.types.is_struct(values.type):
+        values = pc.struct_field(values, keys.pop(0))
+    return values, keys
+
+
+def _captions(batch: pa.RecordBatch, column: str, faults: dict[int, tuple[str, str]]) -> Iterator[Any]:
+    """What stands in each row of a column of captions; None, and a fault, where it is not UTF-8."""
+    values, keys = _column(batch, column)
+    there = (
+        iter(values.to_pylist()) if is_valid(values) else (_or_none(values.slice(row, 1)) for row in range(len(values)))
+    )
+    for row, value in enumerate(there):
+        if value is None and values[row].is_valid:
+            faults[row] = ("bad_encoding", f"column {column} is not valid UTF-8")
+        yield member({"": value}, ".".join(["", *keys]))[0] if keys else value
+
+
+def _or_none(one: pa.Array) -> Any:
+    return one.to_pylist()[0] if is_valid(one) else None
 
 
 def _rest(batch: pa.RecordBatch, columns: Mapping[str, str]) -> pa.Array:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from omni_ray.errors import NoColumn, SourceError
 from omni_ray.records import CHATS, EXTRA, Options, Rejected
+from omni_ray.sources.captions import LOST
 from omni_ray.sources.chats import chosen as chosen_chat
 from omni_ray.sources.dialect import looks_like_data
 from omni_ray.sources.extra import REST
@@ -20,14 +21,11 @@ from omni_ray.sources.extra import REST
 REQUIRED = {
     "text": "missing_text",
     "captions": "missing_text",
-    "words": "missing_text",
     "audio": "missing_media",
     "image": "missing_media",
 }
 """Roles that every row must fill, and the reason code of a row that does not; the other roles are optional."""
-LISTS = frozenset({"captions", "words"})
-"""Roles whose values are lists of strings."""
-NOT_STRINGS = frozenset({"audio", "image", "captions", "words"})
+NOT_STRINGS = frozenset({"audio", "image", "captions", LOST})
 """Roles whose values pass through as they are; those of all other roles become strings."""
 
 _ONLY_WITH = {"offset": ("audio", "audio_filepath")}
@@ -165,9 +163,9 @@ def by_role(
     for role, values in table.items():
         if role not in NOT_STRINGS:
             values = _as_strings(values, role, faults)
-        elif not _is_valid(values):
+        elif not is_valid(values):
             for row in range(len(values)):
-                if not _is_valid(values.slice(row, 1)):
+                if not is_valid(values.slice(row, 1)):
                     faults.setdefault(row, ("bad_encoding", f"column {columns[role]} is not valid UTF-8"))
         if role in REQUIRED:
             for row in np.flatnonzero(_is_missing(values)).tolist():
@@ -223,7 +221,8 @@ def _as_strings(values: pa.Array, role: str, faults: dict[int, tuple[str, str]])
     return pa.array(decoded, wanted)
 
 
-def _is_valid(values: pa.Array) -> bool:
+def is_valid(values: pa.Array) -> bool:
+    """Whether an array from a file is what its type says, text in UTF-8."""
     try:
         values.validate(full=True)
     except pa.ArrowInvalid:

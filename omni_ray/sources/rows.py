@@ -8,12 +8,13 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from omni_ray.records import EXTRA, Rejected
+from omni_ray.sources.captions import caption_columns
 from omni_ray.sources.cells import as_role, member
 from omni_ray.sources.chats import expression_of, used
 from omni_ray.sources.extra import extra_text, rest_of
 from omni_ray.sources.form import Form
 from omni_ray.sources.line_blocks import line_blocks
-from omni_ray.sources.roles import LISTS, REQUIRED, by_role
+from omni_ray.sources.roles import REQUIRED, by_role
 
 _ROWS_AT_ONCE = 4096
 _BYTES_AT_ONCE = 8 << 20
@@ -80,7 +81,7 @@ def columns_of(
 
 
 def _value(role: str, column: str, row: Mapping[str, Any]) -> Any:
-    """A row's value for a role: a string, None, or for captions and words a list of strings."""
+    """A row's value for a role: a string or None; of captions, what stands there."""
     value, is_there = member(row, column)
     made = expression_of(column) if role == "text" and not is_there else None
     if made is not None:
@@ -88,11 +89,11 @@ def _value(role: str, column: str, row: Mapping[str, Any]) -> Any:
     if not is_there and role in REQUIRED:
         raise ValueError(f"no column {column}")
     try:
-        return as_role(role, value)
+        return value if role == "captions" else as_role(role, value)
     except ValueError as error:
         raise ValueError(f"column {column} holds {error}") from None
 
 
 def _arrays(values: Mapping[str, list[Any]]) -> dict[str, pa.Array]:
-    kinds = {role: pa.list_(pa.string()) if role in LISTS else pa.large_string() for role in values}
-    return {role: pa.array(column, kinds[role]) for role, column in values.items()}
+    arrays = {role: pa.array(column, pa.large_string()) for role, column in values.items() if role != "captions"}
+    return arrays | (caption_columns(values["captions"]) if "captions" in values else {})

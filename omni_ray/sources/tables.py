@@ -37,7 +37,7 @@ _NOT_DATA = re.compile(
     r"(?:dataset_infos?|dataset_dict|state|config|package|.*_metadata|metadata)\.json|cache-.*\.arrow",
     re.IGNORECASE,
 )
-_VERSION = 2
+_VERSION = 3
 """Raised when the same table gives other rows than before; it makes every shard made of tables stale."""
 _EMPTY = "an empty file"
 _MOST_TEXTS = 64
@@ -63,7 +63,7 @@ def table_units(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Opt
 
     Args:
         tree: the source.
-        columns: role -> column names to look for, best first. The roles text, audio, image, captions and words
+        columns: role -> column names to look for, best first. The roles text, audio, image and captions
             must have a column; the others may.
         options: ``columns`` overrides the choice; ``splits`` keeps the files whose folder or name is of a split.
 
@@ -211,7 +211,8 @@ def read_table_unit(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table
     """The rows of one slice.
 
     Yields tables with ``id`` (the role's column, else ``<file>:<row or byte>``), ``where``, and one column for each
-    role that the file has: ``text`` large_string, other strings string, ``captions`` list<string>; ``audio`` and
+    role that the file has: ``text`` large_string, other strings string, ``captions`` list<string>, and what is none beside them
+    (:mod:`omni_ray.sources.captions`); ``audio`` and
     ``image`` as they are: bytes, a path, or a struct of both. A row that cannot be parsed (``bad_row``), is not
     UTF-8 (``bad_encoding``), or has null where a role is required (``missing_text``, ``missing_media``) is a
     :class:`Rejected`, and costs only itself.

@@ -444,8 +444,9 @@ def test_captions_are_lists(tmp_path: Path) -> None:
         '{"file_name": "3.jpg", "caption": null}\n{"file_name": "4.jpg", "caption": 4}\n'
     )
     rows, rejected = read(tmp_path, roles)
-    assert [(row["image"], row["captions"]) for row in rows] == [("1.jpg", ["a dog"]), ("2.jpg", ["b", "c"])]
-    assert sorted(r.reason for r in rejected) == ["bad_row", "missing_text"]
+    found = [(row["image"], row["captions"], [each["reason"] for each in row["captions_lost"]]) for row in rows]
+    assert found == [("1.jpg", ["a dog"], []), ("2.jpg", ["b", "c"], []), ("4.jpg", [], ["bad_row"])]
+    assert [r.reason for r in rejected] == ["missing_text"]
 
 
 def test_splits_choose_files(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from omni_ray.corpora.caption_values import caption_texts
 from omni_ray.corpora.image_captions import ImageCaptions
+from omni_ray.sources.captions import caption_texts
 from tests.list_sources import Source, kept, lost
 from tests.made_store import picture
 
@@ -53,6 +54,49 @@ def test_a_table_of_structures_and_of_lists_in_cells(tmp_path: Path) -> None:
     rows = source.rows(ImageCaptions())
     assert [row["captions"] for row in kept(rows)] == [["A lamp."], ["Two cups."]]
     assert [reason for _, reason in lost(rows)] == ["bad_row"]
+
+
+ODD: list[tuple[Any, list[str], list[str]]] = [
+    ("a lamp", ["a lamp"], []),
+    (["one", {"raw": "two"}, None, {"mask": "1"}, ""], ["one", "two", ""], ["empty_text", "bad_row"]),
+    ({"caption": "in a structure"}, ["in a structure"], []),
+    ({"mask": "1"}, [], ["bad_row"]),
+    ("['in', 'a cell']", ["in", "a cell"], []),
+    ([], [], ["missing_text"]),
+    (None, [], ["missing_text"]),
+    ([None], [], ["empty_text"]),
+    ("half \ud83d", ["half "], []),
+]
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+@pytest.mark.parametrize("value, texts, reasons", ODD)
+def test_what_is_no_caption_costs_itself(
+    tmp_path: Path, form: str, value: Any, texts: list[str], reasons: list[str]
+) -> None:
+    source = Source(tmp_path)
+    source.put("1.jpg", picture(1))
+    source.put("2.jpg", picture(2))
+    rows = [{"image": "1.jpg", "captions": value}, {"image": "2.jpg", "captions": "the next"}]
+    source.put(f"t.{form}", json.dumps(rows) if form == "json" else "\n".join(map(json.dumps, rows)))
+    found = source.rows(ImageCaptions())
+    assert [row["captions"] for row in kept(found)] == [*([texts] if texts else []), ["the next"]]
+    assert [reason for _, reason in lost(found)] == reasons
+
+
+def test_captions_of_parquet_are_read_as_those_of_json(tmp_path: Path) -> None:
+    source = Source(tmp_path)
+    source.folder.mkdir()
+    for name, column in (
+        ("lists", [["one", None, "two"], ["three"]]),
+        ("structures", [[{"raw": "one"}, {"raw": None}, {"raw": "two"}], [{"raw": "three"}]]),
+        ("bytes", [b"one", b"caf\xe9"]),
+    ):
+        pq.write_table(pa.table({"image": [picture(0), picture(1)], "captions": column}), source.folder / "t.parquet")
+        found = source.rows(ImageCaptions())
+        wanted = [["one"]] if name == "bytes" else [["one", "two"], ["three"]]
+        assert [row["captions"] for row in kept(found)] == wanted, name
+        assert len(lost(found)) == 1, name
 
 
 def test_texts_beside_pictures(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""What lists and tables hold where a caption should be: a text, several, a structure with the text in it, or none."""
+"""What lists and tables hold where a caption should be: a text, several, a structure with the text in it, or none.
+
+One reader for all of them: what is no caption costs itself, whatever format it comes in, and its neighbours are kept.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,20 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from omni_ray.corpora.base import Rejected
+import pyarrow as pa
+
+from omni_ray.records import Rejected
+from omni_ray.sources.cells import encodable
+from omni_ray.sources.json_values import BAD_BYTE
 
 TEXT_KEYS = ("raw", "caption", "text", "sentence", "value", "content")
 """Where a structure that stands for a caption keeps its text, best first."""
 _LOOKS_LIST = re.compile(r"""\s*\[\s*(?:"|'|\{|None\b|null\b|\])""")
 _LONGEST_LIST = 1 << 20
+
+LOST = "captions_lost"
+"""The column beside ``captions``: what stands there and is no caption."""
+_LOST_TYPE = pa.list_(pa.struct([("reason", pa.string()), ("detail", pa.string())]))
 
 Fault = tuple[str, str]
 """A reason code of omni_ray.reasons, and what was seen."""
@@ -29,9 +40,15 @@ def caption_texts(value: Any) -> tuple[list[str], list[Fault]]:
         inside = _list_in(value)
         if inside is not None:
             return _of_all(inside)
-        if not _is_unicode(value):
-            return [], [("bad_encoding", "half a surrogate pair is in the caption")]
-        return [value], []
+        whole = encodable(value)
+        if whole is not value and BAD_BYTE.search(value):
+            return [], [("bad_encoding", "the caption is not UTF-8")]
+        return [whole], []
+    if isinstance(value, bytes):
+        try:
+            return caption_texts(value.decode())
+        except UnicodeDecodeError:
+            return [], [("bad_encoding", "the caption is not UTF-8")]
     if isinstance(value, Mapping):
         key = caption_key(value)
         if key is None:
@@ -72,16 +89,28 @@ def _list_in(text: str) -> Sequence[Any] | None:
     return None
 
 
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _kind(value: Any) -> str:
     return "a number" if isinstance(value, int | float) and not isinstance(value, bool) else f"a {type(value).__name__}"
+
+
+def caption_columns(values: Iterable[Any]) -> dict[str, pa.Array]:
+    """A table's column of captions as two: ``captions`` list<string>, null where nothing is, and :data:`LOST`."""
+    texts: list[list[str] | None] = []
+    lost: list[list[dict[str, str]]] = []
+    for value in values:
+        found, faults = ([], []) if value is None else caption_texts(value)
+        texts.append(None if value is None else found)
+        lost.append([{"reason": reason, "detail": detail} for reason, detail in faults])
+    return {"captions": pa.array(texts, pa.list_(pa.string())), LOST: pa.array(lost, _LOST_TYPE)}
+
+
+def captions_of(row: Mapping[str, Any]) -> tuple[list[str], list[Rejected]]:
+    """The captions of a row of such a table, and a rejection for each thing that is none."""
+    ident, where = row["id"], row["where"]
+    lost = rejected(((fault["reason"], fault["detail"]) for fault in row[LOST]), ident, where)
+    if not row["captions"] and not lost:
+        lost = [Rejected(ident, where, "missing_text", "an empty list of captions")]
+    return row["captions"], lost
 
 
 def rejected(faults: Iterable[Fault], ident: str, where: str) -> list[Rejected]:
