@@ -41,12 +41,13 @@ from omni_ray import api
 from omni_ray.corpora.audio_files import AudioFiles
 from omni_ray.corpora.base import Options
 from omni_ray.modalities import waveform
-from omni_ray.modalities.audio import SAMPLING_RATE, Audio, AudioParams
+from omni_ray.modalities.audio import Audio, AudioParams
 from omni_ray.pipeline.session import ray_session
 from omni_ray.pipeline.stages import Job, Making, make_unit, raw_table, read_unit
 from omni_ray.pipeline.units import Unit, number_units
 from omni_ray.sources.tree import FolderTree
 from omni_ray.storage import Storage
+from omni_ray.trainers.speech import SAMPLING_RATE
 
 PROCESSES = 2
 IN_FUNCTION = 96

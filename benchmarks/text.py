@@ -31,10 +31,11 @@ from omni_ray.corpora.base import Options
 from omni_ray.corpora.books import Books
 from omni_ray.corpora.wikipedia import Wikipedia
 from omni_ray.modalities.lines import one_line, split_line
-from omni_ray.modalities.text import MAX_LINE_BYTES, Text, TextParams
+from omni_ray.modalities.text import Text, TextParams
 from omni_ray.sources.bz2_blocks import read_blocks
 from omni_ray.sources.tree import FolderTree
 from omni_ray.sources.wikitext import Wiki, paragraphs
+from omni_ray.trainers.lines import MAX_LINE_BYTES
 
 TEXT = Text()
 PARAMS = TextParams()

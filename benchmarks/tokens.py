@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.rounds import Row, compare, show
-from omni_ray.training.counts import Source, split_lines
+from omni_ray.trainers.lines import split_lines
+from omni_ray.training.counts import Source
 from omni_ray.training.tokenizer import Request, train
 from omni_ray.training.tokens import TokenCounter
 

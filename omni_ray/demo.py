@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray import api
 from omni_ray.errors import OmniError
-from omni_ray.media_names import flat_name
 from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.pipeline.store import MODALITIES
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.storage import TEMPORARY, remove_temporaries, write_atomic
+from omni_ray.trainers.files import files_of
 from omni_ray.visible import visible
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 MAX_SAMPLES = 1_500
 """Low enough that some corpora go beyond it, so that the table shows what that looks like."""
 _MARK = ".omni-demo"
-_PER_CORPUS = {"text": "{}.txt", "audio": "{}_asr.csv", "images": "{}_annotations.json", "ocr": "{}_ocr.csv"}
 
 
 @dataclass
@@ -75,7 +74,7 @@ class DemoReport:
                 s.quarantined,
                 s.beyond,
                 s.samples,
-                f"data/{s.modality}/{_PER_CORPUS[s.modality].format(flat_name(s.name))}",
+                f"data/{s.modality}/{files_of(s.modality)[0].of(s.name)}",
                 f"{seconds:.1f}",
             ]
             for s, seconds in self.summaries
@@ -150,7 +149,7 @@ def run_demo(
         now = {(each.modality, each.name): each for each in cleaned.summaries}
         report.summaries = [(now[each.modality, each.name], seconds) for each, seconds in report.summaries]
         for file in api.combine(root, reporter=told):
-            if "production_" in file.path:
+            if file.is_production:
                 report.files[file.path] = file.records
         told.say("reading everything back as the trainers do")
         report.verified = verify(root, run=on_ray)

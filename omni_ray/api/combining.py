@@ -13,6 +13,7 @@ from omni_ray.errors import OmniError
 from omni_ray.pipeline.store import MODALITIES, Store
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.cleaned import Cleaning
+from omni_ray.trainers.files import is_held_out
 
 if TYPE_CHECKING:
     from omni_ray.materialize.options import Options as Writing
@@ -124,7 +125,7 @@ def check_places(store: Store, modality: str, how: Writing, names: Sequence[str]
     from omni_ray.materialize.places import Places
 
     form = FORMATS[modality]
-    shared = [name for name in form.shared_places() if "heldout_" not in name or how.holdout]
+    shared = [name for name in form.shared_places() if not is_held_out(name) or how.holdout]
     corpora = [place for name in names for place in form.corpus_places(name)]
     Places.of(store, modality).check([*corpora, *(shared if how.production else ())])
 

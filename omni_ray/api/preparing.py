@@ -24,6 +24,7 @@ from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.cleaned import training_corpora
 from omni_ray.quality.preset import PRESETS, Settings
+from omni_ray.trainers.files import SHARED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -205,7 +206,7 @@ def _check_name(name: str) -> None:
     """A name is part of the names of shards and files, beside those of the files of all corpora. Raises OmniError."""
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,99}", name):
         raise OmniError(f"--name {name}: use letters, digits, '_', '-' and '.', starting with a letter or a digit")
-    if re.match(r"(production|heldout|tiny)(_|$)", name):
+    if f"{name}_".startswith(SHARED):
         raise OmniError(f"--name {name}: files of all corpora begin with that; choose another name")
     if flat_name("common_voice") == name.lower():
         raise OmniError(f"--name {name}: the files of common_voice are called so; choose another name")

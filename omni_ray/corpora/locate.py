@@ -15,6 +15,7 @@ from omni_ray.corpora.wanted import Agree, agreed, wanted
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.sources.census import Claims, account
 from omni_ray.sources.furniture import is_documentation, is_furniture
+from omni_ray.trainers.files import PRODUCTION
 from omni_ray.unread import Files
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ def _project(corpus: Corpus, root: Path, source: str) -> str | None:
     folder = Path(source.removeprefix("file://")).expanduser()
     for data in (folder / "data", folder):
         place = data / corpus.modality
-        is_made = (data / ".omni").is_dir() and any(place.glob("production_*"))
+        is_made = (data / ".omni").is_dir() and any(place.glob(f"{PRODUCTION}*"))
         if is_made and not corpus.in_all and data.resolve() != (root / "data").resolve():
             return str(place)
     return None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from omni_ray.corpora.base import Corpus, Options, UnitDraft
 from omni_ray.corpora.bounds import BYTES_A_SECOND, in_a_unit
 from omni_ray.errors import SourceError
+from omni_ray.trainers.speech import SAMPLING_RATE
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
@@ -106,10 +107,10 @@ class SyntheticAudio(_Synthetic):
         return {"speech": engine()}
 
     def sample(self, payload: Mapping[str, Any], i: int) -> dict[str, Any]:
-        from omni_ray.synth.clips import SAMPLE_RATE, encoded, make_clip
+        from omni_ray.synth.clips import encoded, make_clip
 
         clip = make_clip(payload["seed"], i, payload["speech"])
-        audio = encoded(clip.pcm, SAMPLE_RATE, "FLAC")
+        audio = encoded(clip.pcm, SAMPLING_RATE, "FLAC")
         return {"audio": audio, "path": _media_path(payload, i, "flac"), "text": clip.text, "speaker": clip.speaker}
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from omni_ray.corpora.base import CHATS, Corpus, Options, Rejected, UnitDraft
 from omni_ray.errors import SourceError
+from omni_ray.trainers.files import FILES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
 _LINE_FILE = re.compile(r"\.(?:txt|text)(?:\.(?:gz|bz2|xz|zst))?$", re.IGNORECASE)
-_WHOLE, _HELD_OUT = "production_corpus.txt", "heldout_corpus.txt"
+_WHOLE, _HELD_OUT = FILES["text"].production, FILES["text"].held_out
 _BYTES_PER_LINE = 200
 """Only an expectation."""
 

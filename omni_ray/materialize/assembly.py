@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from omni_ray.materialize import fragments, shuffle
-from omni_ray.materialize.formats import FORMATS, FlatFile
+from omni_ray.materialize.formats import FORMATS
 from omni_ray.materialize.pieces import SIDES, Group, Made, Plan
 from omni_ray.materialize.placing import Bucket, Copy, Slot, neighbours, place, write_at
 from omni_ray.pipeline.engine import Runner
 from omni_ray.storage import atomic_writer
+from omni_ray.trainers.files import FlatFile
 
 BUCKET_BYTES = 128 << 20
 """Records that are sorted at once; a worker holds them some three times."""
@@ -93,7 +94,7 @@ class Assembly:
     def in_order(self, path: Path, form: FlatFile, groups: Iterable[int], side: int) -> int:
         """Plan a file of the records of some groups in corpus order. Returns its size in bytes."""
         parts = [
-            (f"{self._groups[number].stem}.{form.key}{SIDES[side]}", self._made[number].sizes[form.key, side])
+            (f"{self._groups[number].stem}.{form.kind}{SIDES[side]}", self._made[number].sizes[form.kind, side])
             for number in groups
         ]
         return self._planned(_File(path, form, sum(size for _, size in parts), parts=parts))
@@ -169,7 +170,7 @@ class Assembly:
             for place_, file in enumerate(files):
                 assert file.slot is not None
                 number, side = file.slot
-                slots.append(Slot(file.form.key, bool(side), paths[file.path], ends[place_]))
+                slots.append(Slot(file.form.kind, bool(side), paths[file.path], ends[place_]))
                 ends[place_] += int(self._by_range[side, number, first:end].sum())
             size = int(self._by_range[:, :, first:end].sum())
             # A single range may be more than a bucket should hold, where shards shrank by more than was reckoned with.

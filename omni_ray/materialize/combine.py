@@ -261,7 +261,7 @@ class _Job:
         files = FORMATS[self.modality].files
         seed = self.options.seed if self.options.production else None
         everything = self.options.production and seed is None
-        in_order = tuple(file.key for file in files if everything or file.per_corpus is not None)
+        in_order = tuple(file.kind for file in files if everything or file.per_corpus is not None)
         size = len(files) * sum(_serialized(self.modality, m, take) for each in self.parts.values() for m, take in each)
         bits = shuffle.range_bits(size)
         root, work = str(self.store.root), str(self.work)

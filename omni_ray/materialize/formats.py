@@ -5,12 +5,7 @@ Every byte that a trainer reads is made here. See docs/formats.md for the rules 
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 import pyarrow as pa
@@ -18,44 +13,20 @@ import pyarrow.compute as pc
 
 from omni_ray.media_names import flat_name
 from omni_ray.storage import TEMPORARY
+from omni_ray.trainers.files import FlatFile, files_of
 
 
-@dataclass(frozen=True)
-class FlatFile:
-    """One flat file of a modality.
-
-    Attributes:
-        key: names it among the modality's files.
-        production: the combined file's name.
-        per_corpus: the name of a single corpus's file, with ``{corpus}`` in it; None where there is none.
-        head, separator, tail: bytes before the first record, between two, and after the last.
-    """
-
-    key: str
-    production: str
-    per_corpus: str | None
-    head: bytes = b""
-    separator: bytes = b""
-    tail: bytes = b""
-
-    def of(self, corpus: str) -> str:
-        """The name of a single corpus's file. Raises ValueError where there is none."""
-        if self.per_corpus is None:
-            raise ValueError(f"{self.production} has no files of single corpora")
-        return self.per_corpus.format(corpus=flat_name(corpus))
-
-    @property
-    def held_out(self) -> str:
-        """The name of the file beside the combined one that has what is held out."""
-        return self.production.replace("production_", "heldout_", 1)
-
-
-class Format(ABC):
+class Format:
     """Turns shard rows into the records of flat files, and into media files."""
 
     modality: ClassVar[str]
-    files: ClassVar[tuple[FlatFile, ...]]
     has_media: ClassVar[bool] = True
+    media_column: ClassVar[str] = ""
+
+    @property
+    def files(self) -> tuple[FlatFile, ...]:
+        """The flat files, the one with texts first."""
+        return files_of(self.modality)
 
     @property
     def folder(self) -> str:
@@ -76,9 +47,14 @@ class Format(ABC):
         """Where the files of all corpora go, relative to the project root."""
         return tuple(f"{self.folder}/{name}" for file in self.files for name in (file.production, file.held_out))
 
-    @abstractmethod
     def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
-        """Serialized records by file key, one for each sample, in order, each with the file's separator after it."""
+        """Serialized records by the kind of file, one for each sample, in order, each with the file's separator after it."""
+        media, texts = self._media_as_listed(rows, corpus), rows["text"].to_pylist()
+        return {file.kind: pa.array(map(file.record, media, texts), pa.large_binary()) for file in self.files}
+
+    def _media_as_listed(self, rows: pa.Table, corpus: str) -> list[str]:
+        folder = f"{self.folder}/{flat_name(corpus)}".removeprefix(f"{self.files[0].media_root}/")
+        return [f"{folder}/{path}" for path in pc.struct_field(rows[self.media_column], "path").to_pylist()]
 
     def media(self, rows: pa.Table, corpus: str) -> Iterator[tuple[str, bytes]]:
         """Media files of the rows: (path relative to the project root, bytes)."""
@@ -86,29 +62,11 @@ class Format(ABC):
         for value in column:
             yield f"{self.folder}/{flat_name(corpus)}/{value['path'].as_py()}", value["bytes"].as_py()
 
-    media_column: ClassVar[str] = ""
-
-
-def _rows_as_csv(*columns: list[str]) -> pa.LargeBinaryArray:
-    """CSV rows: comma, minimal quoting, doubled quotes, LF."""
-    lines = []
-    for fields in zip(*columns, strict=True):
-        buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="\n").writerow(fields)
-        lines.append(buffer.getvalue().encode())
-    return pa.array(lines, pa.large_binary())
-
-
-def _paths(rows: pa.Table, column: str) -> list[str]:
-    paths: list[str] = pc.struct_field(rows[column], "path").to_pylist()
-    return paths
-
 
 class TextFormat(Format):
     """``production_corpus.txt``: one sample a line."""
 
     modality = "text"
-    files = (FlatFile("text", "production_corpus.txt", "{corpus}.txt"),)
     has_media = False
 
     def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
@@ -124,16 +82,7 @@ class AudioFormat(Format):
     """
 
     modality = "audio"
-    files = (
-        FlatFile("asr", "production_asr.csv", "{corpus}_asr.csv", head=b"wav,text\n"),
-        FlatFile("tts", "production_tts.csv", None, head=b"text,wav\n"),
-    )
     media_column = "audio"
-
-    def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
-        wavs = [f"{self.folder}/{flat_name(corpus)}/{path}" for path in _paths(rows, "audio")]
-        texts = rows["text"].to_pylist()
-        return {"asr": _rows_as_csv(wavs, texts), "tts": _rows_as_csv(texts, wavs)}
 
 
 class ImagesFormat(Format):
@@ -143,40 +92,29 @@ class ImagesFormat(Format):
     """
 
     modality = "images"
-    files = (
-        FlatFile(
-            "annotations",
-            "production_annotations.json",
-            "{corpus}_annotations.json",
-            b"[\n",
-            b",\n",
-            b"\n]\n",
-        ),
-    )
     media_column = "image"
 
     def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
-        objects = []
-        categories = rows["category"].to_pylist()
-        for path, captions, category in zip(
-            _paths(rows, "image"), rows["captions"].to_pylist(), categories, strict=True
-        ):
-            for caption in captions:
-                entry = {"image": f"{flat_name(corpus)}/{path}", "caption": caption, "category": category or corpus}
-                objects.append(json.dumps(entry, ensure_ascii=False).encode() + self.files[0].separator)
-        return {"annotations": pa.array(objects, pa.large_binary())}
+        [file] = self.files
+        rows_of = zip(
+            self._media_as_listed(rows, corpus),
+            rows["captions"].to_pylist(),
+            rows["category"].to_pylist(),
+            strict=True,
+        )
+        entries = [
+            file.record(image, caption, category or corpus) + file.separator
+            for image, captions, category in rows_of
+            for caption in captions
+        ]
+        return {file.kind: pa.array(entries, pa.large_binary())}
 
 
 class OcrFormat(Format):
     """``production_ocr.csv`` (image,text); ``image`` is relative to ``data/ocr``, the trainer's ``image_root``."""
 
     modality = "ocr"
-    files = (FlatFile("ocr", "production_ocr.csv", "{corpus}_ocr.csv", head=b"image,text\n"),)
     media_column = "image"
-
-    def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
-        images = [f"{flat_name(corpus)}/{path}" for path in _paths(rows, "image")]
-        return {"ocr": _rows_as_csv(images, rows["text"].to_pylist())}
 
 
 FORMATS: dict[str, Format] = {f.modality: f for f in (TextFormat(), AudioFormat(), ImagesFormat(), OcrFormat())}

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from omni_ray.materialize import media, shuffle
-from omni_ray.materialize.formats import FORMATS, FlatFile, Format
+from omni_ray.materialize.formats import FORMATS, Format
 from omni_ray.materialize.fragments import HELD, KEY, bytes_by_range, end_to_end, sorted_by_key, write_fragment
 from omni_ray.materialize.options import Packing
 from omni_ray.materialize.pack import Counter, pack_rows
@@ -28,6 +28,7 @@ from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.whole import check_whole, opened
 from omni_ray.storage import Storage, atomic_writer
+from omni_ray.trainers.files import FlatFile
 from omni_ray.training.tokens import TokenCounter
 
 Ints = npt.NDArray[np.int64]
@@ -234,7 +235,7 @@ class _Shuffled:
         for side, which in enumerate((~records.held, records.held)):
             if which.any():
                 for number, file in enumerate(self.files):
-                    self.by_range[side, number] += bytes_by_range(keys[which], records.side(file.key, side), plan.bits)
+                    self.by_range[side, number] += bytes_by_range(keys[which], records.side(file.kind, side), plan.bits)
         held = {HELD: pa.array(records.held)} if plan.parts else {}
         # A fragment is far from 2 GiB, and of short lines the offsets are a good part.
         values = {key: each.cast(pa.binary()) for key, each in records.values.items()}

@@ -14,6 +14,7 @@ from omni_ray.materialize.formats import FORMATS
 from omni_ray.ours import Identity, Ledger, is_remnant, put_aside, refuse_links
 from omni_ray.pipeline import combined as records_of
 from omni_ray.pipeline.store import Store
+from omni_ray.trainers.files import SHARED
 
 _WAYS_IN = {
     "text": "text_files",
@@ -93,7 +94,7 @@ class Places:
     def _is_of_a_corpus(self, path: str) -> bool:
         name = path.rpartition("/")[2]
         endings = [file.per_corpus.format(corpus="") for file in FORMATS[self.modality].files if file.per_corpus]
-        return name.endswith(tuple(endings)) and not name.startswith(("production_", "heldout_", "tiny_", "."))
+        return name.endswith(tuple(endings)) and not name.startswith((*SHARED, "."))
 
     def others(self, sources: Collection[str]) -> str:
         """A sentence about files of others that lie among ours and look like them, with the command that brings the first

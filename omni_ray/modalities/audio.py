@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -17,12 +16,9 @@ from omni_ray.modalities.base import Modality, Params, Transformed, schema_for
 from omni_ray.modalities.lines import one_line
 from omni_ray.records import EXTRA, Rejected
 from omni_ray.sources.endings import AUDIO
+from omni_ray.trainers.files import MAX_FIELD_CHARS
+from omni_ray.trainers.speech import MIN_SAMPLES, SAMPLING_RATE, ctc_frames, ctc_needed
 
-SAMPLING_RATE = 16_000
-MIN_SAMPLES = 513
-"""The trainers' mel transform pads by reflection and needs more than 512 samples."""
-MAX_TEXT_CHARS = 131_072
-"""Python's csv module refuses longer fields, and ends the trainer."""
 _STATS = ("seconds", "outside_1_10s", "ctc_infeasible", "overdriven", "rescaled")
 _USUAL_SECONDS = (1.0, 10.0)
 
@@ -70,20 +66,6 @@ def channel_number(name: str) -> int | None:
     if number < 1:
         raise ValueError(name)
     return number
-
-
-def ctc_frames(num_samples: int, downsampling: int = 8) -> int:
-    """Output frames of the audio encoder for a clip at 16 kHz: mel frames every 160 samples, downsampled in time."""
-    return (1 + num_samples // 160) // downsampling
-
-
-def ctc_needed(text: str) -> int:
-    """Frames that CTC needs for ``text``: one a character, and a blank between two equal neighbours.
-
-    Graves et al., "Connectionist temporal classification", 2006: a path must visit every label, and cannot merge
-    equal neighbours without a blank between them.
-    """
-    return len(text) + sum(a == b for a, b in pairwise(text))
 
 
 _AUDIO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -189,7 +171,7 @@ def _clip(row: Mapping[str, Any], corpus: str, params: AudioParams) -> tuple[wav
     text = one_line(row["text"] or "")
     if not text:
         raise waveform.Unusable("empty_text", "no transcript is left after cleaning")
-    if len(text) > MAX_TEXT_CHARS:
+    if len(text) > MAX_FIELD_CHARS:
         raise waveform.Unusable("text_too_long", f"{len(text):,} characters")
     path = _path(row["path"], params.audio_format)
     if not row["audio"]:

@@ -18,8 +18,8 @@ from omni_ray.modalities.base import Modality, Params, Transformed, schema_for
 from omni_ray.modalities.lines import one_line
 from omni_ray.modalities.picture_engine import ENGINES, Cut, CutUp, Decode, engine, use_threads
 from omni_ray.records import EXTRA, Rejected
+from omni_ray.trainers.files import MAX_FIELD_CHARS
 
-MAX_TEXT_CHARS = 131_072
 _ROWS_AT_ONCE = 64
 """Rows whose bytes are Python objects at a time."""
 IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -170,7 +170,7 @@ def clean_captions(row: Mapping[str, Any]) -> tuple[list[str], list[Rejected]]:
                     row["id"], row["where"], "empty_text", seen(row, f"caption {number + 1} of {len(given)} is empty")
                 )
             )
-        elif len(text) > MAX_TEXT_CHARS:
+        elif len(text) > MAX_FIELD_CHARS:
             lost.append(
                 Rejected(
                     row["id"],

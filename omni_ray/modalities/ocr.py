@@ -16,10 +16,11 @@ import pyarrow as pa
 from omni_ray.media_names import safe_name, word_name
 from omni_ray.modalities import pixels, word_frames
 from omni_ray.modalities.base import Modality, Transformed, schema_for
-from omni_ray.modalities.images import IMAGE_TYPE, MAX_TEXT_CHARS, ImageParams, media_path, seen
+from omni_ray.modalities.images import IMAGE_TYPE, ImageParams, media_path, seen
 from omni_ray.modalities.lines import one_line
 from omni_ray.modalities.picture_engine import Cut, Decode, use_threads
 from omni_ray.records import EXTRA, Rejected
+from omni_ray.trainers.files import MAX_FIELD_CHARS
 
 ILLEGIBLE = frozenset({".", "###", "#"})
 """What annotators write for a word that cannot be read: TextOCR, ICDAR."""
@@ -135,7 +136,7 @@ def _unusable_label(text: str) -> str:
         return "empty_text"
     if text in ILLEGIBLE:
         return "illegible"
-    return "text_too_long" if len(text) > MAX_TEXT_CHARS else ""
+    return "text_too_long" if len(text) > MAX_FIELD_CHARS else ""
 
 
 def _word(

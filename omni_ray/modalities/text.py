@@ -20,12 +20,11 @@ from omni_ray.errors import OmniError
 from omni_ray.modalities.base import Modality, Params, Transformed, schema_for
 from omni_ray.modalities.lines import one_line_array, split_line
 from omni_ray.records import EXTRA, Rejected
+from omni_ray.trainers.lines import MAX_LINE_BYTES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MAX_LINE_BYTES = 100_000
-"""SentencePiece leaves longer lines out of the tokenizer's training."""
 MAX_NAME_BYTES = 4096
 """A longer title or URL is an accident or an attack, and would stand in every line's row: it is left out."""
 _SLICE_BYTES = 8 << 20

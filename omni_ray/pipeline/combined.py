@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.storage import write_atomic
+from omni_ray.trainers.files import is_held_out, is_production
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,12 @@ class Combined:
     @property
     def is_production(self) -> bool:
         """Whether it is a file of all corpora, to train on."""
-        return Path(self.path).name.startswith("production_")
+        return is_production(self.path)
 
     @property
     def is_held_out(self) -> bool:
         """Whether it holds what is not to be trained on."""
-        return Path(self.path).name.startswith("heldout_")
+        return is_held_out(self.path)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omni_ray.modalities.audio import SAMPLING_RATE, ctc_frames, ctc_needed
 from omni_ray.quality.rules import Change, Rule, Values
+from omni_ray.trainers.speech import SAMPLING_RATE, ctc_frames, ctc_needed
 
 Samples = npt.NDArray[np.float32]
 

@@ -5,13 +5,12 @@ Media are read for the shown samples alone; everything else comes from manifests
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import OmniError
+from omni_ray.pipeline import combined
 from omni_ray.pipeline.corpus_state import CorpusState, Summary
 from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.pipeline.parts import training_parts
@@ -113,16 +112,10 @@ def training_files(store: Store) -> list[TrainingFile]:
     """The files that ``combine`` wrote, to train on and held out, and that are still there with the size they had."""
     found = []
     for modality in MODALITIES:
-        for each in _combined(store.state_folder / "combine" / f"{modality}.json"):
-            path = store.root / each["path"]
-            is_shown = "/production_" in each["path"] or "/heldout_" in each["path"]
-            if is_shown and path.is_file() and path.stat().st_size == each["bytes"]:
-                found.append(TrainingFile(each["path"], each["records"], each["bytes"]))
+        record = combined.load(store.state_folder, modality)
+        for each in record.files if record is not None else ():
+            path = store.root / each.path
+            is_shown = each.is_production or each.is_held_out
+            if is_shown and path.is_file() and path.stat().st_size == each.bytes:
+                found.append(TrainingFile(each.path, each.records, each.bytes))
     return found
-
-
-def _combined(record: Path) -> Sequence[dict[str, Any]]:
-    try:
-        return json.loads(record.read_bytes())["files"]  # type: ignore[no-any-return]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.errors import OmniError
+from omni_ray.trainers.files import FILES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +42,7 @@ def cheap_plan(root: Path, shards: str | None) -> PlanReport | None:
     """A dry run of the plan, where it takes seconds: it was made before, or there is little text. Else None."""
     from omni_ray.training.plan import CACHE, plan
 
-    text = root / "data" / "text" / "production_corpus.txt"
+    text = root / FILES["text"].production_path
     was_counted = (root / "data" / ".omni" / CACHE).is_file()
     if not (root / "configs").is_dir() or not (
         was_counted or not text.is_file() or text.stat().st_size <= _CHEAP_BYTES

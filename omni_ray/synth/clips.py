@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 from contextlib import AbstractContextManager, nullcontext
-from itertools import pairwise
 from random import Random
 from typing import Literal, NamedTuple, Protocol
 
@@ -20,15 +19,12 @@ from omni_ray.synth import espeak, tones
 from omni_ray.synth.espeak import Speaker
 from omni_ray.synth.seeds import stream
 from omni_ray.synth.utterances import utterance
+from omni_ray.trainers.speech import DOWNSAMPLING, MEL_HOP, SAMPLING_RATE, ctc_frames, ctc_needed
 
 Engine = Literal["espeak-ng", "tones"]
 
-SAMPLE_RATE = 16_000
-"""Hz, of the clips that :func:`make_clip` returns."""
 SHORTEST, LONGEST = 1.0, 4.0
 """Seconds."""
-_MEL_HOP = 160
-_FRAMES_PER_OUTPUT = 8
 _LONGEST_TEXT = 40
 _RATES = (85, 112)
 """Words a minute, to begin with."""
@@ -66,19 +62,9 @@ def opened(kind: Engine) -> AbstractContextManager[Voice]:
     return espeak.fresh() if kind == "espeak-ng" else nullcontext(tones)
 
 
-def frames_needed(text: str) -> int:
-    """Output frames that the transcript needs: its characters, and one for every pair of equal neighbours."""
-    return len(text) + sum(a == b for a, b in pairwise(text))
-
-
-def frames_given(samples: int) -> int:
-    """Output frames of a clip of ``samples`` at 16,000 Hz: a mel frame every 160 samples, eight to an output."""
-    return (1 + samples // _MEL_HOP) // _FRAMES_PER_OUTPUT
-
-
 def is_learnable(text: str, samples: int) -> bool:
     """Whether the transcript fits the clip."""
-    return frames_needed(text) <= frames_given(samples)
+    return ctc_needed(text) <= ctc_frames(samples)
 
 
 def say(voice: Voice, text: str, speaker: Speaker, rate: int) -> NDArray[np.int16]:
@@ -91,7 +77,7 @@ def say(voice: Voice, text: str, speaker: Speaker, rate: int) -> NDArray[np.int1
     while True:
         spoken = voice.speak(text, speaker, rate, gap)
         # One frame fewer than there are: resampling may round the length down.
-        if is_learnable(text, len(spoken) * SAMPLE_RATE // espeak.SAMPLE_RATE - _MEL_HOP * _FRAMES_PER_OUTPUT):
+        if is_learnable(text, len(spoken) * SAMPLING_RATE // espeak.SAMPLE_RATE - MEL_HOP * DOWNSAMPLING[0]):
             return spoken
         if rate > _SLOWEST:
             rate = max(_SLOWEST, rate - 12)
@@ -128,8 +114,8 @@ def encoded(pcm: NDArray[np.int16], rate: int, file_format: str) -> bytes:
 
 def _padded(pcm: NDArray[np.int16], r: Random) -> NDArray[np.int16]:
     """A little silence at both ends, and enough of it to reach the shortest length."""
-    before, after = r.randint(0, SAMPLE_RATE // 10), r.randint(0, SAMPLE_RATE // 10)
-    after += max(0, int(SHORTEST * SAMPLE_RATE) - len(pcm) - before - after)
+    before, after = r.randint(0, SAMPLING_RATE // 10), r.randint(0, SAMPLING_RATE // 10)
+    after += max(0, int(SHORTEST * SAMPLING_RATE) - len(pcm) - before - after)
     return np.pad(pcm, (before, after))
 
 
@@ -154,7 +140,7 @@ def make_clip(seed: int, i: int, kind: Engine | None = None) -> Clip:
         while True:
             text = utterance(r, longest).lower()
             spoken = say(voice, text, speaker, rate)
-            pcm = _padded(resampled(spoken, SAMPLE_RATE, r.uniform(0.35, 0.9)), r)
-            if len(pcm) <= LONGEST * SAMPLE_RATE:
+            pcm = _padded(resampled(spoken, SAMPLING_RATE, r.uniform(0.35, 0.9)), r)
+            if len(pcm) <= LONGEST * SAMPLING_RATE:
                 return Clip(pcm, text, speaker.id)
             longest -= 2

@@ -19,6 +19,7 @@ from omni_ray.synth.native_task import Expected, Task
 from omni_ray.synth.numerals import in_words
 from omni_ray.synth.seeds import stream
 from omni_ray.synth.utterances import utterance
+from omni_ray.trainers.speech import SAMPLING_RATE
 
 _RATES = (90, 115)
 """Words a minute, to begin with."""
@@ -66,7 +67,7 @@ def _librispeech_split(
                 r = stream(task.seed, f"librispeech {name}", n)
                 text = _read_aloud(r)
                 lines.append(f"{name}-{n:04d} {text}\n")
-                yield f"{folder}/{name}-{n:04d}.flac", _spoken(task, text.lower(), speaker, r, 16_000, "FLAC")
+                yield f"{folder}/{name}-{n:04d}.flac", _spoken(task, text.lower(), speaker, r, SAMPLING_RATE, "FLAC")
             yield f"{folder}/{name}.trans.txt", "".join(lines).encode()
 
 

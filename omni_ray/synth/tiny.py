@@ -8,8 +8,6 @@ end the lists become the training files.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,10 +26,12 @@ from omni_ray.ours import (
     refuse_strangers,
 )
 from omni_ray.storage import remove_temporaries, write_atomic
-from omni_ray.synth.clips import SAMPLE_RATE, Engine, encoded, engine, make_clip
+from omni_ray.synth.clips import Engine, encoded, engine, make_clip
 from omni_ray.synth.pictures import make_picture
 from omni_ray.synth.sentences import make_text
 from omni_ray.synth.word_images import make_word_image
+from omni_ray.trainers.files import FILES, FlatFile, files_of
+from omni_ray.trainers.speech import SAMPLING_RATE
 
 KINDS = ("text", "audio", "images", "ocr")
 DEFAULT_SAMPLES = {"text": 8_600, "audio": 300, "images": 3_700, "ocr": 2_000}
@@ -118,7 +118,7 @@ def _text(chunk: Chunk) -> Iterator[Row]:
 def _audio(chunk: Chunk) -> Iterator[Row]:
     for i in range(chunk.start, chunk.stop):
         clip = make_clip(chunk.seed, i, chunk.speech)
-        file = {"path": f"data/audio/synthetic/{i:06d}.flac", "data": encoded(clip.pcm, SAMPLE_RATE, "FLAC")}
+        file = {"path": f"data/audio/synthetic/{i:06d}.flac", "data": encoded(clip.pcm, SAMPLING_RATE, "FLAC")}
         yield {**file, "text": clip.text, "speaker": clip.speaker, "samples": len(clip.pcm)}
 
 
@@ -225,63 +225,25 @@ def chunks(root: str | Path, samples: int | None, seed: int, kinds: Sequence[str
     ]
 
 
-def _csv_row(*fields: str) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(fields)
-    return buffer.getvalue().encode()
-
-
-def _caption(row: Row) -> bytes:
-    image = row["path"].removeprefix("data/images/")
-    return json.dumps({"image": image, "caption": row["text"], "category": "synthetic"}, ensure_ascii=False).encode()
-
-
-@dataclass(frozen=True)
-class _Flat:
-    """A training file: its name, what stands before, between and after the records, and how a row becomes one."""
-
-    path: str
-    record: Callable[[Row], bytes]
-    head: bytes = b""
-    separator: bytes = b""
-    tail: bytes = b""
-
-
-_FLAT: dict[str, tuple[_Flat, ...]] = {
-    "text": (_Flat("data/text/tiny_corpus.txt", lambda row: row["text"].encode() + b"\n"),),
-    "audio": (
-        _Flat("data/audio/asr.csv", lambda row: _csv_row(row["path"], row["text"]), b"wav,text\n"),
-        _Flat("data/audio/tts.csv", lambda row: _csv_row(row["text"], row["path"]), b"text,wav\n"),
-    ),
-    "images": (_Flat("data/images/annotations.json", _caption, b"[\n", b",\n", b"\n]\n"),),
-    "ocr": (
-        _Flat(
-            "data/ocr/ocr_train.csv",
-            lambda row: _csv_row(row["path"].removeprefix("data/ocr/"), row["text"]),
-            b"image,text\n",
-        ),
-    ),
-}
-
-
-def _assemble(ledger: Ledger, flat: _Flat, parts: Iterable[Chunk]) -> TinyFile:
+def _assemble(ledger: Ledger, flat: FlatFile, parts: Iterable[Chunk]) -> TinyFile:
     """The lists of one kind, in order, as a training file."""
     count = 0
-    with own_writer(ledger, flat.path) as file:
+    with own_writer(ledger, flat.synthetic_path) as file:
         file.write(flat.head)
         for part in parts:
             for row in _listed(part.list_path)[1]:
                 if count:
                     file.write(flat.separator)
-                file.write(flat.record(row))
+                media = row.get("path", "").removeprefix(f"{flat.media_root}/")
+                file.write(flat.record(media, row["text"], "synthetic"))
                 count += 1
         file.write(flat.tail)
-    return TinyFile(flat.path, count)
+    return TinyFile(flat.synthetic_path, count)
 
 
 def _look_at_places(ledger: Ledger, kinds: Sequence[str]) -> None:
     """Raise OmniError where another's file, or a link, is in the way, before anything is made."""
-    names = [flat.path for kind in kinds for flat in _FLAT[kind]]
+    names = [flat.synthetic_path for kind in kinds for flat in files_of(kind)]
     refuse_strangers(ledger, names)
     for name in names:
         refuse_links(ledger.root, (ledger.root / name).parent / "synthetic")
@@ -289,7 +251,7 @@ def _look_at_places(ledger: Ledger, kinds: Sequence[str]) -> None:
 
 def _remove_leftovers(root: Path, todo: Iterable[Chunk]) -> None:
     """What killed writers left half, wherever a run writes."""
-    flat = [(root / each.path).parent for files in _FLAT.values() for each in files]
+    flat = [root / each.folder for each in FILES.values()]
     media = [folder / "synthetic" for folder in flat]
     for folder in {root / _LISTS, *flat, *media, *(chunk.list_path.parent for chunk in todo)}:
         remove_temporaries(folder)
@@ -339,7 +301,7 @@ def synthesize_tiny(
     try:
         for kind in (kind for kind in KINDS if kind in kinds):
             parts = [chunk for chunk in todo if chunk.kind == kind]
-            report.files += [_assemble(ledger, flat, parts) for flat in _FLAT[kind]]
+            report.files += [_assemble(ledger, flat, parts) for flat in files_of(kind)]
     except OSError as error:
         raise OmniError(f"{error.filename or root}: cannot be written ({error.strerror})") from error
     return report

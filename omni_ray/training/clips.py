@@ -10,25 +10,21 @@ import csv
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from omni_ray.errors import OmniError
 from omni_ray.storage import Storage
-from omni_ray.training.flat_files import TRANSCRIPT, WAV, open_csv
+from omni_ray.trainers.files import TRANSCRIPT, WAV
+from omni_ray.trainers.reading import open_csv
+from omni_ray.trainers.speech import DOWNSAMPLING, MIN_SAMPLES, SAMPLING_RATE, ctc_frames, ctc_needed
 from omni_ray.training.gaps import Gap, gap
 
 SAMPLE = 2000
 """At least half as many rows are looked at, and at most so many."""
-SAMPLE_RATE = 16_000
-MIN_SAMPLES = 513
-DOWNSAMPLING = (8, 4, 2)
-"""What the encoder's ``downsample_time`` can be."""
 CTC_SHARE = 0.01
 """Share of clips that may be spoken too fast before it is worth changing or saying something."""
-_MEL_HOP = 160
 
 
 @dataclass(frozen=True)
@@ -94,14 +90,14 @@ def look_at(unit: ClipsUnit) -> Clips:
             first_missing = first_missing or path
             continue
         samples, rate = found
-        heard = samples * SAMPLE_RATE // rate
+        heard = samples * SAMPLING_RATE // rate
         frames.append(heard)
         if heard < MIN_SAMPLES:
             too_short += 1
             dropped.append(number)
-        other_rate += rate != SAMPLE_RATE
+        other_rate += rate != SAMPLING_RATE
         for factor in DOWNSAMPLING:
-            infeasible[factor] += needed_frames(text) > (1 + heard // _MEL_HOP) // factor
+            infeasible[factor] += ctc_needed(text) > ctc_frames(heard, factor)
     is_all = len(sample) == rows
     gaps = gap(np.array(dropped, np.int64), dropped[-1] + 1) if dropped and is_all else ()
     return Clips(
@@ -132,11 +128,6 @@ def downsampling(clips: Clips, now: int) -> int:
     """
     lost, at_four = (clips.infeasible.get(factor, 0) for factor in (8, 4))
     return 4 if now == 8 and lost > CTC_SHARE * clips.looked_at and at_four < lost else now
-
-
-def needed_frames(text: str) -> int:
-    """Output frames CTC needs for ``text``: one a character, and a blank between equal neighbours."""
-    return len(text) + sum(a == b for a, b in pairwise(text))
 
 
 def even_sample(path: str, limit: int) -> tuple[int, list[tuple[int, str, str]]]:

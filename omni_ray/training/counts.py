@@ -25,14 +25,13 @@ import numpy as np
 
 from omni_ray.errors import OmniError
 from omni_ray.storage import Storage
-from omni_ray.training.flat_files import IMAGE, TRANSCRIPT, json_list, open_csv, row_starts
+from omni_ray.trainers.files import IMAGE, TRANSCRIPT
+from omni_ray.trainers.lines import RANGE_BYTES, read_lines, split_lines
+from omni_ray.trainers.reading import json_list, open_csv, row_starts
 from omni_ray.training.gaps import Gap, gap, moved
 from omni_ray.training.tokens import TokenCounter
 
-RANGE_BYTES = 16 << 20
-_MAX_LINE_BYTES = 64 << 20
 _BATCH = 20_000
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -224,41 +223,6 @@ def _tally(unit: Unit, texts: Iterable[str], *, characters: bool) -> Counts:
 
 
 # --- text ---
-
-
-def read_lines(path: str, start: int, end: int) -> bytes:
-    """The bytes of all lines that begin in ``[start, end)`` of a file.
-
-    Raises OmniError for a line of more than 64 MiB, OSError where the file cannot be read.
-    """
-    with open(path, "rb") as file:
-        if start:
-            # A line begins at ``start`` only if the byte before it ends one.
-            file.seek(start - 1)
-            while (piece := file.readline(_BLOCK)) and not piece.endswith(b"\n"):
-                if file.tell() >= end:
-                    return b""
-        position = file.tell()
-        if position >= end:
-            return b""
-        data = file.read(end - position)
-        if data.endswith(b"\n"):
-            return data
-        rest = file.readline(_MAX_LINE_BYTES)
-        if len(rest) == _MAX_LINE_BYTES:
-            raise OmniError(f"{path}: the line at byte {end:,} is over 64 MiB long; this is no corpus of lines")
-        return data + rest
-
-
-def split_lines(data: bytes) -> list[str]:
-    """Lines as the trainers see them: LF, CR and CRLF end one, undecodable bytes vanish."""
-    text = data.decode("utf-8", "ignore")
-    if "\r" in text:  # only now: a CR and an LF may have stood apart by bytes that vanished
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    lines = text.split("\n")
-    if lines and not lines[-1]:
-        lines.pop()
-    return lines
 
 
 def _count_text(unit: Unit) -> Outcome:

@@ -15,29 +15,15 @@ from omni_ray.errors import OmniError
 from omni_ray.pipeline.store import Store
 from omni_ray.quality.cleaned import training_corpora
 from omni_ray.storage import Storage
+from omni_ray.trainers.files import FILES, IMAGE
+from omni_ray.trainers.reading import json_list, open_csv
 from omni_ray.training.configs import Config
 from omni_ray.training.counts import Source, is_file
-from omni_ray.training.flat_files import IMAGE, LABEL, TRANSCRIPT, WAV, json_list, open_csv
 
 Choice = Literal["auto", "production", "synthetic"]
 Shards = tuple[tuple[Storage, str, str, int], ...]
 ShardsOf = Callable[[str], Shards]
 
-PRODUCTION: Mapping[str, str] = {
-    "text": "data/text/production_corpus.txt",
-    "images": "data/images/production_annotations.json",
-    "asr": "data/audio/production_asr.csv",
-    "tts": "data/audio/production_tts.csv",
-    "ocr": "data/ocr/production_ocr.csv",
-}
-SYNTHETIC: Mapping[str, str] = {
-    "text": "data/text/tiny_corpus.txt",
-    "images": "data/images/annotations.json",
-    "asr": "data/audio/asr.csv",
-    "tts": "data/audio/tts.csv",
-    "ocr": "data/ocr/ocr_train.csv",
-}
-MODALITY: Mapping[str, str] = {"text": "text", "images": "images", "asr": "audio", "tts": "audio", "ocr": "ocr"}
 KEYS: Mapping[str, Mapping[str, str]] = {
     "thinker": {"text": "train_text"},
     "audio_enc": {"asr": "train_csv"},
@@ -94,22 +80,22 @@ def choose(root: Path, shards_of: ShardsOf, config: Config, dataset: str, choice
     """
     configured = str(config.get(KEYS[config.name][dataset], ""))
     candidates = {
-        "auto": [("production", PRODUCTION[dataset]), ("synthetic", SYNTHETIC[dataset])],
-        "production": [("production", PRODUCTION[dataset])],
-        "synthetic": [("synthetic", SYNTHETIC[dataset])],
+        "auto": [("production", FILES[dataset].production_path), ("synthetic", FILES[dataset].synthetic_path)],
+        "production": [("production", FILES[dataset].production_path)],
+        "synthetic": [("synthetic", FILES[dataset].synthetic_path)],
     }[choice]
     for origin, path in candidates:
         if is_file(root / path):
             return _file(root, config, dataset, path, origin)
     if choice != "synthetic":
-        shards = shards_of(MODALITY[dataset])
+        shards = shards_of(FILES[dataset].modality)
         if shards:
-            path = PRODUCTION[dataset]
-            source = Source("shards", str(root / path), shards=shards, modality=MODALITY[dataset])
-            return DataFile(dataset, path, "shards", source, _default_root(dataset))
+            path = FILES[dataset].production_path
+            source = Source("shards", str(root / path), shards=shards, modality=FILES[dataset].modality)
+            return DataFile(dataset, path, "shards", source, FILES[dataset].media_root)
     if choice == "auto" and configured and is_file(root / configured):
         return _file(root, config, dataset, configured, "configured")
-    modality = MODALITY[dataset]
+    modality = FILES[dataset].modality
     how = "`omni-ray synth`" if choice == "synthetic" else f"`omni-ray prepare {modality} --combine`"
     raise OmniError(f"no data: {candidates[0][1]} is not there, or is empty; run {how} first")
 
@@ -131,14 +117,10 @@ def _file(root: Path, config: Config, dataset: str, path: str, origin: str) -> D
     if dataset == "text":
         return DataFile(dataset, path, origin, Source("text", absolute))
     if dataset in ("asr", "tts"):
-        source = Source("csv", absolute, TRANSCRIPT if dataset == "asr" else (), WAV)
-        return DataFile(dataset, path, origin, source)
-    source = Source("json", absolute) if dataset == "images" else Source("csv", absolute, LABEL, IMAGE)
+        return DataFile(dataset, path, origin, Source("csv", absolute, FILES[dataset].text, FILES[dataset].media))
+    is_list = dataset == "images"
+    source = Source("json", absolute) if is_list else Source("csv", absolute, FILES[dataset].text, FILES[dataset].media)
     return DataFile(dataset, path, origin, source, _image_root(root, config, dataset, path))
-
-
-def _default_root(dataset: str) -> str:
-    return f"data/{MODALITY[dataset]}" if dataset in ("images", "ocr") else ""
 
 
 def committed_shards(store: Store) -> ShardsOf:
@@ -164,7 +146,13 @@ def _image_root(root: Path, config: Config, dataset: str, path: str) -> str:
     """
     own = Path(path).parent
     configured = str(config.get(ROOT_KEYS[config.name][dataset], ""))
-    folders = [_default_root(dataset), configured, own.as_posix(), (own / "images").as_posix(), own.parent.as_posix()]
+    folders = [
+        FILES[dataset].media_root,
+        configured,
+        own.as_posix(),
+        (own / "images").as_posix(),
+        own.parent.as_posix(),
+    ]
     names = _first_images(root / path, dataset)
     if not names:
         raise OmniError(f"{path}: names no image; prepare it again")

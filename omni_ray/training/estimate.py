@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from omni_ray.trainers.split import batches, rows_by_worker
 from omni_ray.training import schedule
 from omni_ray.training.advice import MAX_LABEL, stops, warnings
 from omni_ray.training.clips import Clips
@@ -28,7 +29,6 @@ from omni_ray.training.model_sizes import (
 )
 from omni_ray.training.planned import ConfigPlan, Inputs, blank_plan
 from omni_ray.training.schedule import Figure
-from omni_ray.training.split import batches, rows_by_worker
 from omni_ray.training.vocabulary import share
 
 EFFECTIVE_BATCH = {

@@ -16,13 +16,14 @@ from omni_ray.pipeline.lease import lease
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.storage import Storage
+from omni_ray.trainers.files import FILES
 from omni_ray.training import configs as config_files
 from omni_ray.training import vocabulary as tokenizers
 from omni_ray.training.cache import CountCache
 from omni_ray.training.clips import Clips, ClipsUnit, downsampling, longest_in, look_at
 from omni_ray.training.configs import NAMES, Config, file_name
 from omni_ray.training.counts import Counts, Outcome, Source, Unit, count, cut
-from omni_ray.training.data import KEYS, PRODUCTION, Choice, DataFile, choose, committed_shards, text_to_train_on
+from omni_ray.training.data import KEYS, Choice, DataFile, choose, committed_shards, text_to_train_on
 from omni_ray.training.estimate import estimate
 from omni_ray.training.planned import ConfigPlan, Inputs, Options, blank_plan
 from omni_ray.training.report import DataSet, PlanReport
@@ -226,7 +227,7 @@ class _Work:
 
     def _tokenizer_text(self) -> Source | None:
         source = text_to_train_on(self.root, self.shards_of, self.configs, self.data)
-        is_combined = source is not None and source.path == str((self.root / PRODUCTION["text"]).absolute())
+        is_combined = source is not None and source.path == str((self.root / FILES["text"].production_path).absolute())
         if is_combined and self.measured_with and self.measured_with == digest(self._tokenizer_there()):
             # Another one would give these lines other lengths; `combine` trains it when the shards change.
             return None

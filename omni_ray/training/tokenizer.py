@@ -24,15 +24,14 @@ from omni_ray.modalities.documents import whole_documents
 from omni_ray.modalities.hold_out import held_out_rows
 from omni_ray.ours import keep_copy
 from omni_ray.storage import Storage, remove_temporaries, write_atomic
-from omni_ray.training.counts import Source, read_lines, shard_texts, split_lines
-from omni_ray.training.flat_files import json_list
+from omni_ray.trainers.lines import MAX_LINE_BYTES, read_lines, split_lines
+from omni_ray.trainers.reading import json_list
+from omni_ray.training.counts import Source, shard_texts
 from omni_ray.training.tokens import digest, load
 
 SAMPLE_BYTES = 128 << 20
 """Text a tokenizer is trained on, at most. More changes the pieces hardly, and costs memory (about six times as much)
 and time (about 0.1 s a megabyte)."""
-MAX_SENTENCE_BYTES = 100_000
-"""Longer lines are left out of training, as the trainers do."""
 MODEL, VOCABULARY, RECORD = "tokenizer.model", "tokenizer.vocab", "tokenizer.json"
 _BLOCK = 1 << 20
 _TOO_HIGH = re.compile(r"value <= (\d+)")
@@ -197,7 +196,7 @@ def _train(text: Callable[[], Iterator[str]], vocab_size: int, where: str) -> tu
             vocab_size=vocab_size,
             model_type="bpe",
             character_coverage=1.0,
-            max_sentence_length=MAX_SENTENCE_BYTES,
+            max_sentence_length=MAX_LINE_BYTES,
             minloglevel=2,
         )
     except RuntimeError as error:
@@ -231,7 +230,7 @@ def sentences(request: Request) -> Iterator[str]:
     """The lines to train on, blank and over-long ones left out."""
     for line in _lines(request.source, request.sample_bytes):
         text = line.strip().replace("\0", "")
-        if text and len(text.encode()) <= MAX_SENTENCE_BYTES:
+        if text and len(text.encode()) <= MAX_LINE_BYTES:
             yield text
 
 

@@ -1,13 +1,7 @@
-"""The caption manifest: one JSON list, streamed element by element.
-
-Elements are decoded by ``json`` itself, which is what the trainers use, so that what passes here passes there: it
-knows NaN, refuses raw control characters, and keeps half surrogate pairs, as other streaming parsers do not.
-"""
+"""The caption manifest: one JSON list, streamed element by element, and the images that it names."""
 
 from __future__ import annotations
 
-import codecs
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -15,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from omni_ray.trainers.reading import BOM, Elements, NotAList
 from omni_ray.verify.characters import is_blank, odd_characters
 from omni_ray.verify.media import path_flaws
 from omni_ray.verify.pictures import PictureJudge
@@ -24,91 +19,9 @@ from omni_ray.verify.seen import Seen
 from omni_ray.verify.tables import Pick
 
 ELEMENTS_PER_PIECE = 256
-MAX_ELEMENT = 16 << 20
-"""Characters of one element at most; a larger one is taken for a broken file."""
 MAX_BROKEN = 250_000
 """Broken images that are remembered, to find the other elements that name them."""
-_BLOCK = 1 << 20
-_SPACE = re.compile(r"[ \t\r\n]*")
-_SCAN = json.JSONDecoder().raw_decode
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-class NotAList(ValueError):
-    """The top level is something else than a list."""
-
-
-class Elements:
-    """The elements of a JSON list in a file.
-
-    Attributes:
-        offset: bytes read so far.
-    """
-
-    def __init__(self, path: Path, *, block: int = _BLOCK) -> None:
-        self._path = path
-        self._block = block
-        self.offset = 0
-
-    def __iter__(self) -> Iterator[Any]:
-        """Raises ValueError where the file is not valid JSON, NotAList where it is no list."""
-        with open(self._path, "rb") as file:
-            self._file = file
-            self._decode = codecs.getincrementaldecoder("utf-8")().decode
-            self._text, self._at, self._is_end, self.offset = "", 0, False, 0
-            if self._peek() != "[":
-                raise NotAList(f"it begins with {self._text[self._at : self._at + 20]!r}")
-            self._at += 1
-            if self._peek() != "]":
-                yield self._value()
-                while self._peek() == ",":
-                    self._at += 1
-                    yield self._value()
-            mark = self._peek()
-            if mark != "]":
-                raise ValueError(f"{mark!r} where a comma should be" if mark else "it ends in the middle")
-            self._at += 1
-            if self._peek():
-                raise ValueError("something follows the list")
-
-    def _more(self) -> bool:
-        """Read on; False at the end of the file."""
-        if self._is_end:
-            return False
-        data = self._file.read(self._block)
-        self.offset += len(data)
-        self._is_end = not data
-        self._text = self._text[self._at :] + self._decode(data, self._is_end)
-        self._at = 0
-        return True
-
-    def _peek(self) -> str:
-        """The next character that is not white space; "" at the end."""
-        while True:
-            match = _SPACE.match(self._text, self._at)
-            assert match is not None  # it matches the empty string
-            self._at = match.end()
-            if self._at < len(self._text):
-                return self._text[self._at]
-            if not self._more():
-                return ""
-
-    def _value(self) -> Any:
-        self._peek()
-        while True:
-            try:
-                found, end = _SCAN(self._text, self._at)
-            except RecursionError:
-                raise ValueError("it is nested too deeply") from None
-            except json.JSONDecodeError as error:
-                # The text read so far may only end too early.
-                if len(self._text) - self._at > MAX_ELEMENT or not self._more():
-                    raise ValueError(error.msg) from None
-                continue
-            # A number may go on: "1" was read of "1.5e+3", or "1.5" of it, as long as "e+3" is not there to see.
-            if len(self._text) - end > 3 or not self._more():
-                self._at = end
-                return found
 
 
 class AnnotationsCheck(FileCheck):
@@ -131,12 +44,14 @@ class AnnotationsCheck(FileCheck):
 
     def pieces(self) -> Iterator[Piece]:
         with open(self._path, "rb") as file:
-            has_bom = file.read(3) == codecs.BOM_UTF8
-        if has_bom:
-            self.notes.add("bom")
-            return
+            if file.read(len(BOM)) == BOM:
+                self.notes.add("bom")
+                return
+            file.seek(0)
+            yield from self._pieces_of(Elements(file))
+
+    def _pieces_of(self, elements: Elements) -> Iterator[Piece]:
         size = os.stat(self._path).st_size
-        elements = Elements(self._path)
         seen = Seen()
         first, batch = 0, []
         try:
@@ -181,16 +96,17 @@ class AnnotationsCheck(FileCheck):
     def _count_others(self) -> None:
         """Every caption of a broken image is lost; so far, only the first one was counted."""
         met: set[str] = set()
-        for element in Elements(self._path):
-            path = _image_of(element)
-            codes = self._broken.get(path)
-            if codes is not None and path in met:
-                self.notes.counts.update(codes)
-                # Where the caption is flawed as well, the element was counted as lost already.
-                is_lost = any(is_loss("images", each) for each in caption_flaws(element))
-                self.report.lost += not is_lost and any(is_loss("images", each) for each in codes)
-            if codes is not None:
-                met.add(path)
+        with open(self._path, "rb") as file:
+            for element in Elements(file):
+                path = _image_of(element)
+                codes = self._broken.get(path)
+                if codes is not None and path in met:
+                    self.notes.counts.update(codes)
+                    # Where the caption is flawed as well, the element was counted as lost already.
+                    is_lost = any(is_loss("images", each) for each in caption_flaws(element))
+                    self.report.lost += not is_lost and any(is_loss("images", each) for each in codes)
+                if codes is not None:
+                    met.add(path)
 
 
 def _image_of(element: Any) -> str:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO, ClassVar
 
+from omni_ray.trainers.speech import MIN_SAMPLES, SAMPLING_RATE, ctc_frames, ctc_needed
 from omni_ray.verify.media import Flaw, Judge, Verdict
 
-RATE = 16_000
-MIN_SAMPLES = 513
-"""The mel transform reflects half of its 1,024-sample window at either end."""
 MAX_SECONDS = 4 * 3600
-_MEL_HOP = 160
-_DOWNSAMPLE = 8
 _BLOCK = 1 << 18
 _CHUNK = struct.Struct("<4sI")
 _UNKNOWN_SIZES = {0, 0xFFFFFFFF}
@@ -50,25 +45,18 @@ class ClipJudge(Judge):
             flaws.append(("clip_truncated", f"{frames:,} samples are there"))
         if not is_finite:
             flaws.append(("clip_not_finite", ""))
-        if rate != RATE:
+        if rate != SAMPLING_RATE:
             flaws.append(("clip_rate", f"{rate:,} Hz"))
         if channels != 1:
             flaws.append(("clip_channels", f"{channels} channels"))
-        samples = frames * RATE // rate
+        samples = frames * SAMPLING_RATE // rate
         if samples < MIN_SAMPLES:
             flaws.append(("clip_short", f"{samples} samples"))
-        elif not flaws and is_infeasible(text.strip(), samples):
-            flaws.append(("ctc_infeasible", f"{len(text.strip())} characters in {samples / RATE:.2f} s"))
+        elif not flaws and ctc_needed(text.strip()) > ctc_frames(samples):
+            flaws.append(("ctc_infeasible", f"{len(text.strip())} characters in {samples / SAMPLING_RATE:.2f} s"))
         if form not in ("FLAC PCM_16", "WAV PCM_16", "WAVEX PCM_16", "FLAC PCM_S8", "FLAC PCM_24"):
             flaws.append(("clip_format", form))
         return Verdict(flaws, True, {"samples": samples})
-
-
-def is_infeasible(text: str, samples: int) -> bool:
-    """Whether CTC cannot align ``text`` with a clip of ``samples`` at 16 kHz: it needs one output frame a character,
-    and one more between equal neighbours; there are ``floor((1 + floor(samples / 160)) / 8)``."""
-    needed = len(text) + sum(a == b for a, b in pairwise(text))
-    return needed > (1 + samples // _MEL_HOP) // _DOWNSAMPLE
 
 
 def _wav_is_cut(path: Path) -> bool:

@@ -16,13 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from omni_ray.trainers.lines import MAX_LINE_BYTES, RANGE_BYTES, lines_in
+from omni_ray.trainers.reading import BOM
 from omni_ray.verify.characters import INVISIBLE, INVISIBLE_BMP
 from omni_ray.verify.pieces import FileCheck, Part, Piece
 from omni_ray.verify.report import EXAMPLES, Notes
 
-RANGE_BYTES = 16 << 20
-MAX_LINE_BYTES = 100_000
-"""SentencePiece's max_sentence_length: longer lines take no part in tokenizer training."""
 TOKENS_UP_TO = 64 << 20
 """Bytes of a corpus whose lines are tokenized; counting the tokens of a larger one is not a quick check."""
 _MARGIN = MAX_LINE_BYTES + 4
@@ -98,57 +97,34 @@ class LineRange(Piece):
         return 1 + (self.end - self.start >> 20) * (500 if self.tokenizer else 5)
 
     def check(self) -> Part:
-        before = 1 if self.start else 0
-        with open(self.path, "rb") as file:
-            file.seek(self.start - before)
-            data = file.read(before + self.end - self.start + _MARGIN)
+        data, is_whole = lines_in(self.path, self.start, self.end, _MARGIN)
         part = Part(self.key, Notes("text"), progress=self.end / self.size)
-        own = memoryview(data)[before:]
-        is_line_start = not before or data[0] == _LF
-        if self.start == 0 and data.startswith(b"\xef\xbb\xbf"):
+        if self.start == 0 and data.startswith(BOM):
             part.notes.add("bom", line=1)
-        reaches_end = self.start + len(own) >= self.size
-        _Scan(own, self.end - self.start, is_line_start, reaches_end, part).run(self.tokenizer)
+        _Scan(data, is_whole, part).run(self.tokenizer)
         return part
 
 
 class _Scan:
-    """The lines that begin in the first ``own`` bytes of ``data``, judged into ``part``.
+    """Lines, judged into ``part`` and numbered from 1; of one that goes on beyond ``data`` only that it is over-long."""
 
-    Lines are numbered by the line ends before them in ``data``, from 1.
-    """
-
-    def __init__(self, data: memoryview, own: int, is_line_start: bool, reaches_end: bool, part: Part) -> None:
+    def __init__(self, data: bytes, is_whole: bool, part: Part) -> None:
         self.part = part
-        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _LF)
-        part.lines = int(np.searchsorted(ends, own))
-        bounds = np.concatenate([[-1] if is_line_start else np.zeros(0, np.int64), ends])
-        starts = bounds + 1
-        count = int(np.searchsorted(starts, min(own, len(data))))
-        starts = starts[:count]
-        line_ends = bounds[1 : count + 1]
-        if len(line_ends) < count:
+        line_ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _LF)
+        if data and not data.endswith(b"\n"):
             line_ends = np.append(line_ends, len(data))
-        # A line that goes on beyond the margin is over-long; only its length is judged.
-        is_open = count > 0 and line_ends[-1] == len(data) and not reaches_end
-        self.first_line = 1 if is_line_start else 2
-        self.starts: Places = starts
         self.ends: Places = line_ends
-        self.lost = np.zeros(count, bool)
-        self.long = (line_ends - starts) > MAX_LINE_BYTES
-        self.whole = count - int(is_open)
-        first = int(starts[0]) if count else 0
-        stop = min(int(line_ends[self.whole - 1]) + 1, len(data)) if self.whole else first
-        self.data = data[first:stop]
-        self.starts = starts - first
-        self.ends = line_ends - first
-        self.at_file_end = reaches_end and stop == len(data)
+        self.starts: Places = np.concatenate([np.zeros(1, np.int64), line_ends + 1])[: len(line_ends)]
+        part.rows = part.lines = len(line_ends)
+        self.lost = np.zeros(part.lines, bool)
+        self.long = self.ends - self.starts > MAX_LINE_BYTES
+        self.whole = part.lines - (not is_whole)
+        self.data = memoryview(data)[: len(data) if is_whole else int(self.starts[-1])]
         self.bytes: Bytes = np.frombuffer(self.data, np.uint8)
 
     def run(self, tokenizer: Tokenizer | None) -> None:
         """Judge everything."""
         part = self.part
-        part.rows = len(self.starts)
         self._note_lines("long_line", np.flatnonzero(self.long))
         self._returns()
         self._controls()
@@ -163,7 +139,7 @@ class _Scan:
         if len(lines) == 0:
             return
         for number in lines[:EXAMPLES].tolist():
-            self.part.notes.add(code, self._shown(number), line=self.first_line + number)
+            self.part.notes.add(code, self._shown(number), line=1 + number)
         self.part.notes.counts[code] += len(lines) - min(len(lines), EXAMPLES)
         if is_loss:
             self.lost[lines] = True
@@ -181,7 +157,7 @@ class _Scan:
         places = np.flatnonzero(self.bytes == _CR)
         if len(places) == 0:
             return
-        following = np.append(self.bytes, _LF if self.at_file_end else 0)[places + 1]
+        following = np.append(self.bytes, _LF)[places + 1]
         is_lone = following != _LF
         self._note_places("cr", places[is_lone])
         self._note_places("line_ends", places[~is_lone], is_loss=False)

@@ -22,7 +22,7 @@ class Part:
         key: of the piece's file.
         notes: what is wrong; lines count from the piece's own first.
         rows, lost, decoded: as in :class:`FileReport`, of this piece.
-        lines: line ends in the piece.
+        lines: how many begin in the piece.
         progress: how far into its file the piece reaches, from 0 to 1.
         broken: for images that later elements may name too: path and codes.
         sums: what :attr:`FileReport.facts` are made of.

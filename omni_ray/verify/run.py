@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from omni_ray.errors import OmniError
-from omni_ray.media_names import flat_name
 from omni_ray.pipeline.store import MODALITIES, Store
 from omni_ray.quality.cleaned import training_corpora
+from omni_ray.trainers.files import FILES, files_of
 from omni_ray.verify.annotations import AnnotationsCheck
 from omni_ray.verify.clips import ClipJudge
 from omni_ray.verify.expected import Expected
@@ -26,28 +26,10 @@ from omni_ray.verify.shards import CorpusCheck, Promised, corpora_of
 from omni_ray.verify.sides import in_common
 from omni_ray.verify.tables import Pick, TableCheck
 
-_PRODUCTION = {
-    "text": "data/text/production_corpus.txt",
-    "asr": "data/audio/production_asr.csv",
-    "tts": "data/audio/production_tts.csv",
-    "images": "data/images/production_annotations.json",
-    "ocr": "data/ocr/production_ocr.csv",
+_PATHS = {
+    "production": {kind: file.production_path for kind, file in FILES.items()},
+    "synthetic": {kind: file.synthetic_path for kind, file in FILES.items()},
 }
-_SYNTHETIC = {
-    "text": "data/text/tiny_corpus.txt",
-    "asr": "data/audio/asr.csv",
-    "tts": "data/audio/tts.csv",
-    "images": "data/images/annotations.json",
-    "ocr": "data/ocr/ocr_train.csv",
-}
-_PER_CORPUS = {
-    "text": "data/text/{}.txt",
-    "asr": "data/audio/{}_asr.csv",
-    "images": "data/images/{}_annotations.json",
-    "ocr": "data/ocr/{}_ocr.csv",
-}
-_KINDS = {"text": ("text",), "audio": ("asr", "tts"), "images": ("images",), "ocr": ("ocr",)}
-FILES = {"production": _PRODUCTION, "synthetic": _SYNTHETIC}
 """The files the trainers read, by kind, relative to the project folder."""
 _SAMPLED_ROWS = 1 << 20
 _MIN_ROW_BYTES = 8
@@ -126,17 +108,17 @@ class _Project:
 
     def checks(self, modalities: Sequence[str] | None) -> list[FileCheck]:
         """One check for each file, and for each corpus of shards."""
-        if self.data not in FILES:
-            raise OmniError(f"--data {self.data}: there are {' and '.join(FILES)}")
+        if self.data not in _PATHS:
+            raise OmniError(f"--data {self.data}: there are {' and '.join(_PATHS)}")
         for each in modalities or ():
             if each not in MODALITIES:
                 raise OmniError(f"there is no modality {each}; there are {', '.join(MODALITIES)}")
         wanted = [m for m in MODALITIES if m in (modalities or MODALITIES)]
-        names = FILES[self.data]
-        there = {m: [k for k in _KINDS[m] if (self.root / names[k]).is_file()] for m in wanted}
+        names = _PATHS[self.data]
+        there = {m: [k for k in _kinds(m) if (self.root / names[k]).is_file()] for m in wanted}
         for each in modalities or ():
             if not there[each]:
-                raise OmniError(f"{self.root / names[_KINDS[each][0]]} is not there; {self._advice(each)}")
+                raise OmniError(f"{self.root / names[_kinds(each)[0]]} is not there; {self._advice(each)}")
         if not any(there.values()):
             raise OmniError(f"there is no {self.data} file under {self.root / 'data'}; {self._advice('text')}")
         checks: list[FileCheck] = []
@@ -162,15 +144,16 @@ class _Project:
                     promised.sizes[name] = corpus.size
         checks: list[FileCheck] = [*corpora]
         expected = Expected(self.store, modality, promised.total)
-        for kind in _KINDS[modality]:
+        for kind in _kinds(modality):
             if kind in there:
-                each = self._check(kind, FILES[self.data][kind], promised, there)
+                each = self._check(kind, _PATHS[self.data][kind], promised, there)
                 each.report.expected = expected.rows(each.key, promised.total)
                 checks.append(each)
             elif there or promised.total:
-                checks.append(_Missing(FILES[self.data][kind], kind, promised.total))
-            for name, samples in promised.samples.items() if kind in _PER_CORPUS else ():
-                path = _PER_CORPUS[kind].format(flat_name(name))
+                checks.append(_Missing(_PATHS[self.data][kind], kind, promised.total))
+            file = FILES[kind]
+            for name, samples in promised.samples.items() if file.per_corpus else ():
+                path = f"{file.folder}/{file.of(name)}"
                 rows = expected.rows(path, samples)
                 if (self.root / path).is_file() and not expected.is_empty(path):
                     each = self._check(kind, path, promised, there, media=False)
@@ -180,8 +163,8 @@ class _Project:
 
     def _held_out(self, modality: str, promised: Promised, expected: Expected) -> Iterator[FileCheck]:
         """What is held out of the production files, judged as they are."""
-        names = {kind: _held_out_name(path) for kind, path in _PRODUCTION.items()}
-        there = [k for k in _KINDS[modality] if self.data == "production" and (self.root / names[k]).is_file()]
+        names = {kind: file.held_out_path for kind, file in FILES.items()}
+        there = [k for k in _kinds(modality) if self.data == "production" and (self.root / names[k]).is_file()]
         for kind in there:
             if not expected.is_empty(names[kind]):
                 each = self._check(kind, names[kind], promised, there, asr=names["asr"])
@@ -214,13 +197,17 @@ class _Project:
         pick = self._pick(path)
         root = str(self.root)
         if kind == "images":
-            judge = PictureJudge(root, "data/images", promised.sizes) if media else None
+            judge = PictureJudge(root, FILES[kind].media_root, promised.sizes) if media else None
             return AnnotationsCheck(key, path, judge=judge, pick=pick, count_all=self.sample is None)
         if kind == "ocr":
             return TableCheck(
-                key, path, kind, judge=PictureJudge(root, "data/ocr", promised.sizes) if media else None, pick=pick
+                key,
+                path,
+                kind,
+                judge=PictureJudge(root, FILES[kind].media_root, promised.sizes) if media else None,
+                pick=pick,
             )
-        twin = self.root / (asr or FILES[self.data]["asr"]) if kind == "tts" and "asr" in there else None
+        twin = self.root / (asr or _PATHS[self.data]["asr"]) if kind == "tts" and "asr" in there else None
         return TableCheck(
             key, path, kind, judge=ClipJudge(root, "") if media and twin is None else None, pick=pick, twin=twin
         )
@@ -233,8 +220,8 @@ class _Project:
         return _every if share >= 1 else _Even(share)
 
 
-def _held_out_name(production: str) -> str:
-    return production.replace("/production_", "/heldout_")
+def _kinds(modality: str) -> list[str]:
+    return [file.kind for file in files_of(modality)]
 
 
 def _every(row: int) -> bool:

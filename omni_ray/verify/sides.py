@@ -12,13 +12,7 @@ import pyarrow.parquet as pq
 
 from omni_ray.media_names import flat_name
 from omni_ray.pipeline.store import CorpusStore
-
-_FILES = {
-    "audio": ("data/audio/{}_asr.csv", "wav", ""),
-    "images": ("data/images/{}_annotations.json", "image", "data/images/"),
-    "ocr": ("data/ocr/{}_ocr.csv", "image", "data/ocr/"),
-}
-"""By modality: the flat file, its column of media, and what their paths are relative to."""
+from omni_ray.trainers.files import FILES, FlatFile, files_of
 
 
 def in_common(root: Path, modality: str, corpora: list[CorpusStore], *, with_bytes: bool) -> Iterator[str]:
@@ -30,9 +24,10 @@ def in_common(root: Path, modality: str, corpora: list[CorpusStore], *, with_byt
         corpora: the shards, which know the speakers.
         with_bytes: whether to look for equal files of different names, too.
     """
-    if modality not in _FILES:
+    file = files_of(modality)[0]
+    if not file.media:
         return
-    trained, held = (set(_media(root, modality, side)) for side in ("production", "heldout"))
+    trained, held = (set(_media(root, file, path)) for path in (file.production_path, file.held_out_path))
     both = sorted(trained & held)
     yield from (f"{path} is on both sides" for path in both)
     if with_bytes:
@@ -42,15 +37,15 @@ def in_common(root: Path, modality: str, corpora: list[CorpusStore], *, with_byt
             yield from _speakers(corpus, trained, held)
 
 
-def _media(root: Path, modality: str, side: str) -> Iterator[str]:
+def _media(root: Path, form: FlatFile, path: str) -> Iterator[str]:
     """Paths of media relative to the root. What cannot be read is another check's."""
-    name, column, base = _FILES[modality]
+    base = f"{form.media_root}/" if form.media_root else ""
     try:
-        with open(root / name.format(side), encoding="utf-8", errors="replace", newline="") as file:
-            rows = json.load(file) if name.endswith(".json") else csv.DictReader(file)
+        with open(root / path, encoding="utf-8", errors="replace", newline="") as file:
+            rows = csv.DictReader(file) if form.header else json.load(file)
             for row in rows:
-                if isinstance(row, dict) and isinstance(row.get(column), str):
-                    yield base + row[column]
+                if isinstance(row, dict) and isinstance(row.get(form.media[0]), str):
+                    yield base + row[form.media[0]]
     except (OSError, ValueError, csv.Error):
         return
 
@@ -84,7 +79,7 @@ def _digest(path: Path) -> str:
 
 def _speakers(corpus: CorpusStore, trained: set[str], held: set[str]) -> Iterator[str]:
     """Speakers of a corpus of several: one alone is held out by clip."""
-    folder = f"data/audio/{flat_name(corpus.name)}"
+    folder = f"{FILES['asr'].folder}/{flat_name(corpus.name)}"
     sides: dict[str, set[str]] = {}
     for manifest, _ in corpus.parts():
         with corpus.storage.open(manifest.shard.file) as file:

@@ -10,12 +10,15 @@ import csv
 import io
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
+from omni_ray.trainers.files import FILES, MAX_FIELD_CHARS, TRANSCRIPT
+from omni_ray.trainers.reading import place_of
+from omni_ray.trainers.speech import SAMPLING_RATE
 from omni_ray.verify.characters import is_blank, odd_characters
 from omni_ray.verify.media import Judge, path_flaws
 from omni_ray.verify.pieces import FileCheck, Part, Piece
@@ -23,20 +26,11 @@ from omni_ray.verify.report import Notes, is_loss
 from omni_ray.verify.seen import Seen
 
 ROWS_PER_PIECE = 256
-MAX_LINE_BYTES = 16 << 20
-"""A longer line would hold a field over csv's limit of 131,072 characters, or a million fields."""
-_BOM = b"\xef\xbb\xbf"
-_HEADERS = {"asr": ("wav", "text"), "tts": ("text", "wav"), "ocr": ("image", "text")}
+MAX_LINE_BYTES = 128 * MAX_FIELD_CHARS
+"""A longer line would hold a field over csv's limit, or a million fields."""
 _FIELD = '(?:"(?:[^"]++|"")*+"|[^",\n]*+)'
 _PLAIN = re.compile(f"{_FIELD}(?:,{_FIELD})*+\n?")
 """A record whose quotes stand around whole fields and are doubled inside; a sieve before csv's strict mode."""
-_NAMES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "asr": (("wav",), ("text",)),
-    "tts": (("wav",), ()),
-    "ocr": (("image", "img"), ("text", "label", "text_label")),
-}
-"""By kind: the names the media column may have, and those of the text column, which train_talker does not read."""
-
 Pick = Callable[[int], bool]
 """Whether the media of a row, given by its number, are to be decoded."""
 
@@ -109,7 +103,7 @@ class Table:
 
     def __init__(self, path: Path, kind: str, notes: Notes) -> None:
         self._lines = _Lines(path)
-        self._kind = kind
+        self._form = FILES[kind]
         self._notes = notes
         self.rows = 0
 
@@ -123,9 +117,7 @@ class Table:
         header, flaws = self._header(reader)
         for code in flaws:
             notes.add(code, repr(",".join(header))[:80], line=1)
-        media, text = (_place(header, names) for names in _NAMES[self._kind])
-        if self._kind == "tts":
-            text = _place(header, ("text",))
+        media, text = (place_of(header, names) for names in (self._form.media, self._form.text or TRANSCRIPT))
         while True:
             first = lines.line + 1
             lines.forget()
@@ -156,9 +148,9 @@ class Table:
         if header and header[0].startswith("\ufeff"):
             flaws.append("bom")
             header = [header[0].removeprefix("\ufeff"), *header[1:]]
-        if any(_place(header, names) < 0 for names in _NAMES[self._kind] if names):
+        if any(place_of(header, names) < 0 for names in (self._form.media, self._form.text) if names):
             flaws.append("header")
-        elif tuple(header) != _HEADERS[self._kind]:
+        elif tuple(header) != self._form.header:
             flaws.append("header_form")
         if self._lines.has_returns:
             flaws.append("line_ends")
@@ -191,10 +183,6 @@ def _is_strict(raw: list[str]) -> bool:
 
 def _at(fields: list[str], place: int) -> str | None:
     return fields[place] if 0 <= place < len(fields) else None
-
-
-def _place(header: list[str], names: tuple[str, ...]) -> int:
-    return next((header.index(name) for name in names if name in header), -1)
 
 
 class TableCheck(FileCheck):
@@ -278,7 +266,7 @@ class TableCheck(FileCheck):
         super().finish()
         facts, sums = self.report.facts, self.sums
         if self.report.decoded and self.report.kind != "ocr":
-            facts["hours"] = round(sums["samples"] / 16_000 / 3600, 3)
+            facts["hours"] = round(sums["samples"] / SAMPLING_RATE / 3600, 3)
             facts["ctc_infeasible_share"] = round(self.notes.counts["ctc_infeasible"] / self.report.decoded, 4)
 
 

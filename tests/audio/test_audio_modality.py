@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 from omni_ray.errors import OmniError
 from omni_ray.media_names import is_safe_name
-from omni_ray.modalities.audio import MAX_TEXT_CHARS, MIN_SAMPLES, Audio, AudioParams, ctc_frames, ctc_needed
+from omni_ray.modalities.audio import Audio, AudioParams
+from omni_ray.trainers.files import MAX_FIELD_CHARS
+from omni_ray.trainers.speech import MIN_SAMPLES, ctc_frames, ctc_needed
 
 AUDIO = Audio()
 CLIP = encoded(sine(440, 22_050), 22_050)
@@ -72,7 +74,7 @@ def test_transcripts_keep_their_alphabet_and_case() -> None:
 
 
 def test_transcripts_that_no_trainer_could_read() -> None:
-    rows = [{"text": text} for text in ("", "  \n ", None, "x" * (MAX_TEXT_CHARS + 1), "x" * MAX_TEXT_CHARS)]
+    rows = [{"text": text} for text in ("", "  \n ", None, "x" * (MAX_FIELD_CHARS + 1), "x" * MAX_FIELD_CHARS)]
     done = transform(*rows)
     assert [r.reason for r in done.rejected] == ["empty_text", "empty_text", "empty_text", "text_too_long"]
     assert done.kept.num_rows == 1
@@ -181,7 +183,7 @@ def test_ctc_needs_a_frame_a_character_and_a_blank_between_equals() -> None:
     assert ctc_needed("") == 0
     assert ctc_needed("abc") == 3
     assert ctc_needed("aabb") == 6
-    assert ctc_frames(16_000) == (1 + 100) // 8
+    assert [ctc_frames(n) for n in (0, 1_119, 1_120, 16_000)] == [0, 0, 1, 12]
 
 
 def test_librispeech_passes_unchanged(shared_data: Path) -> None:

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from omni_ray.cli.commands import app
 from omni_ray.demo import DemoReport, run_demo
 from omni_ray.errors import OmniError
-from omni_ray.training.clips import CTC_SHARE, needed_frames
+from omni_ray.trainers.speech import ctc_frames, ctc_needed
+from omni_ray.training.clips import CTC_SHARE
 from omni_ray.training.configs import NAMES
 from omni_ray.training.planned import blank_plan
 from omni_ray.training.report import PlanReport
@@ -113,8 +114,6 @@ def test_the_demos_configurations_suit_the_trainers(demo: tuple[Path, DemoReport
     assert written["vision"]["use_thinker_for_text"] is False
     # Speech that CTC can learn at the encoder's rate.
     factor = written["audio_enc"]["downsample_time"]
-    lost = sum(
-        needed_frames(row["text"]) > (1 + soundfile.info(root / row["wav"]).frames // 160) // factor for row in speech
-    )
+    lost = sum(ctc_needed(row["text"]) > ctc_frames(soundfile.info(root / row["wav"]).frames, factor) for row in speech)
     assert lost <= CTC_SHARE * len(speech)
     assert written["audio_enc"]["max_text_len"] == max(len(row["text"]) for row in speech)

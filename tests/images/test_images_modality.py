@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from picture_files import encoded, raw_rows
 from PIL import Image
 
-from omni_ray.modalities.images import MAX_TEXT_CHARS, ImageParams, Images, media_path
+from omni_ray.modalities.images import ImageParams, Images, media_path
+from omni_ray.trainers.files import MAX_FIELD_CHARS
 
 PICTURE = encoded(Image.new("RGB", (60, 40), "navy"), "JPEG")
 IMAGES = Images()
@@ -37,7 +38,7 @@ def test_every_caption_of_a_picture_is_a_sample() -> None:
 
 
 def test_captions_are_one_line_each_and_empty_ones_are_counted() -> None:
-    captions = ["  two\nlines\t here ", "", "\u200b\ufeff ", None, "x" * (MAX_TEXT_CHARS + 1), "é"]
+    captions = ["  two\nlines\t here ", "", "\u200b\ufeff ", None, "x" * (MAX_FIELD_CHARS + 1), "é"]
     done = transform({"image": PICTURE, "captions": captions})
     assert done.kept["captions"].to_pylist() == [["two lines here", "é"]]
     assert [r.reason for r in done.rejected] == ["empty_text"] * 3 + ["text_too_long"]

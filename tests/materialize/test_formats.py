@@ -10,8 +10,9 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_ray.materialize.formats import FORMATS, FlatFile
+from omni_ray.materialize.formats import FORMATS
 from omni_ray.modalities.lines import one_line
+from omni_ray.trainers.files import FlatFile
 
 lines = st.lists(st.text().map(one_line).filter(bool), min_size=1, max_size=8)
 names = st.lists(st.text(alphabet="abc,\"' é/_-.0", min_size=1, max_size=12), min_size=8, max_size=8)
@@ -42,7 +43,7 @@ def test_csv_rows_come_back_in_both_column_orders(texts: list[str], paths: list[
     form = FORMATS["audio"]
     records = form.records(rows, "lj")
     for file in form.files:
-        read = list(csv.DictReader(as_trainers_open(written(file, records[file.key]))))
+        read = list(csv.DictReader(as_trainers_open(written(file, records[file.kind]))))
         assert [row["text"] for row in read] == texts
         assert [row["wav"] for row in read] == [f"data/audio/lj/{p}" for p in paths]
     assert written(form.files[0], records["asr"]).startswith(b"wav,text\n")
@@ -59,7 +60,7 @@ def test_each_caption_is_an_object_of_one_list(captions: list[list[str]]) -> Non
         }
     )
     form = FORMATS["images"]
-    data = written(form.files[0], form.records(rows, "coco")["annotations"])
+    data = written(form.files[0], form.records(rows, "coco")["images"])
     expected = [
         {"image": f"coco/{i}.jpg", "caption": caption, "category": "coco"}
         for i, each in enumerate(captions)

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from omni_ray.modalities.images import MAX_TEXT_CHARS
 from omni_ray.modalities.ocr import Ocr, OcrParams
 from omni_ray.modalities.word_frames import placing
 from omni_ray.quality.clean import clean_table
+from omni_ray.trainers.files import MAX_FIELD_CHARS
 
 OCR = Ocr()
 
@@ -95,7 +95,7 @@ def test_a_word_without_corners_is_the_whole_image() -> None:
         (None, "empty_text"),
         (".", "illegible"),
         ("###", "illegible"),
-        ("x" * (MAX_TEXT_CHARS + 1), "text_too_long"),
+        ("x" * (MAX_FIELD_CHARS + 1), "text_too_long"),
     ],
 )
 def test_words_without_a_label_are_counted(text: str | None, reason: str) -> None:

@@ -13,11 +13,11 @@ import pytest
 import soundfile
 from PIL import Image, ImageDraw
 
-from omni_ray.modalities.audio import ctc_frames, ctc_needed
 from omni_ray.quality import audio_rules
 from omni_ray.quality.clean import clean_table, rules_of
 from omni_ray.quality.reasons import QUALITY_REASONS
 from omni_ray.quality.rules import Rule
+from omni_ray.trainers.speech import ctc_frames, ctc_needed
 
 RATE = 16_000
 RANDOM = np.random.default_rng(3)

@@ -18,8 +18,6 @@ from omni_ray.synth.clips import (
     Clip,
     Engine,
     encoded,
-    frames_given,
-    frames_needed,
     is_learnable,
     make_clip,
     resampled,
@@ -150,11 +148,6 @@ def test_equal_letters_in_a_row_are_two_sounds() -> None:
     count = int(espeak.SAMPLE_RATE * 60 / 600)
     middle = espeak.SAMPLE_RATE // 10 + count
     assert samples[middle - 20 : middle + 20].max() < 0.05 * samples.max()
-
-
-def test_frames_are_counted_as_the_recogniser_counts_them() -> None:
-    assert [frames_needed(text) for text in ("", "a", "aa", "hello", "aaa")] == [0, 1, 3, 6, 5]
-    assert [frames_given(n) for n in (0, 1_119, 1_120, 16_000)] == [0, 0, 1, 12]
 
 
 def test_resampled_speech_keeps_its_length_and_peak() -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from omni_ray.errors import OmniError
 from omni_ray.modalities.lines import one_line
-from omni_ray.modalities.text import MAX_LINE_BYTES, Text, TextParams
+from omni_ray.modalities.text import Text, TextParams
+from omni_ray.trainers.lines import MAX_LINE_BYTES
 
 TEXT = Text()
 COMMON = "ab .!?\n\r\t\xa0é\u200b\x00"

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from made_project import write_csv
 
 from omni_ray.errors import OmniError
+from omni_ray.trainers.files import IMAGE, LABEL, TRANSCRIPT, WAV
+from omni_ray.trainers.lines import read_lines, split_lines
 from omni_ray.training import counts as module
 from omni_ray.training.cache import CountCache
-from omni_ray.training.clips import ClipsUnit, even_sample, look_at, needed_frames
-from omni_ray.training.counts import Counts, Source, count, read_lines, split_lines, units_of
-from omni_ray.training.flat_files import IMAGE, LABEL, TRANSCRIPT, WAV
+from omni_ray.training.clips import ClipsUnit, even_sample, look_at
+from omni_ray.training.counts import Counts, Source, count, units_of
 from omni_ray.training.gaps import numbers_in
 from omni_ray.training.tokenizer import Request, train
 from omni_ray.training.tokens import TokenCounter
@@ -203,7 +204,7 @@ def test_a_file_that_vanishes(tmp_path: Path) -> None:
 
 
 def test_an_endless_line_is_no_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr("omni_ray.trainers.lines._MAX_READ_BYTES", 1000)
     path = tmp_path / "a.txt"
     path.write_bytes(b"x" * 5000)
     with pytest.raises(OmniError, match="no corpus of lines"):
@@ -318,10 +319,6 @@ def test_clips_are_looked_at_by_their_headers(project: Path) -> None:
     assert (clips.longest, clips.is_longest_of_all) == (16_000, True)
     assert [list(numbers) for numbers in numbers_in(clips.dropped)] == [[2]]
     assert clips.percentile(95) == 16_000
-
-
-def test_frames_that_ctc_needs() -> None:
-    assert [needed_frames(text) for text in ("", "a", "ab", "aa", "hello")] == [0, 1, 2, 3, 6]
 
 
 @given(st.lists(st.booleans(), max_size=300), st.integers(2, 40))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_ray.training.split import batches, held_out, rows_by_worker
+from omni_ray.trainers.split import batches, held_out, rows_by_worker
 
 SEEDS = st.one_of(st.just(42), st.integers(-(2**70), 2**70))
 

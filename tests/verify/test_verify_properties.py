@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 from sample_project import Project, make_project, rows_as_csv
 
 from omni_ray.modalities.lines import one_line
+from omni_ray.trainers.reading import Elements, NotAList
 from omni_ray.verify import verify
-from omni_ray.verify.annotations import Elements, NotAList
 from omni_ray.verify.characters import is_blank
 from omni_ray.verify.lines import LinesCheck
 from omni_ray.verify.pieces import FileCheck
@@ -99,32 +100,28 @@ JSON = st.recursive(
     block=st.integers(1, 20),
 )
 def test_json_is_read_as_json_reads_it(
-    value: object, indent: int | None, cut: tuple[int, str] | None, block: int, tmp_path: Path
+    value: object, indent: int | None, cut: tuple[int, str] | None, block: int
 ) -> None:
     text = json.dumps(value, indent=indent, ensure_ascii=cut is None)
     if cut is not None:
         text = text[: cut[0]] + cut[1] + text[cut[0] + 1 :]
-    path = tmp_path / "annotations.json"
-    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    data = text.encode("utf-8", "surrogatepass")
     try:
-        with open(path, encoding="utf-8") as file:
-            theirs = json.load(file)
+        theirs = json.loads(data.decode())
     except ValueError:
         with pytest.raises(ValueError):
-            list(Elements(path, block=block))
+            list(Elements(io.BytesIO(data), block=block))
         return
     if not isinstance(theirs, list):
         with pytest.raises(NotAList):
-            list(Elements(path, block=block))
+            list(Elements(io.BytesIO(data), block=block))
     else:
-        assert repr(list(Elements(path, block=block))) == repr(theirs)
+        assert repr(list(Elements(io.BytesIO(data), block=block))) == repr(theirs)
 
 
-def test_json_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "annotations.json"
-    path.write_bytes(b"[" * 200_000)
+def test_json_that_is_nested_too_deeply_is_refused() -> None:
     with pytest.raises(ValueError):
-        list(Elements(path))
+        list(Elements(io.BytesIO(b"[" * 200_000)))
 
 
 @pytest.fixture(scope="module")
