@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.api.cluster import Cluster, Once
+from omni_ray.api.decontaminating import read_benchmark
 from omni_ray.api.notebook import summaries_html
 from omni_ray.errors import DONE, FALLS_SHORT, OmniError
 from omni_ray.pipeline.corpus_state import Summary
@@ -73,6 +74,7 @@ def clean(
     rules: Mapping[str, Any] | None = None,
     duplicates: Sequence[str] | None = None,
     files: Sequence[str | Path] = (),
+    decontaminate: Sequence[str] = (),
     cluster: Cluster | None = None,
     shards: str | None = None,
     reporter: Reporter | None = None,
@@ -88,6 +90,8 @@ def clean(
         rules: rule name -> False, True, a limit or [low, high]; a rule goes to the modalities that have it.
         duplicates: kinds to look for; empty for none; None for those chosen before, or the usual ones. Without a preset,
             rules and kinds are added to what was chosen before, and modalities that none of them concerns stay as they were.
+        decontaminate: benchmarks whose text training must not have seen: files, folders or datasets on the hub. Documents,
+            clips and pictures go whose text shares a run of 13 words with one.
         files: Python files with rules of your own, or names of installed ones; see docs/quality.md.
         cluster, shards, reporter: as for :func:`prepare`.
 
@@ -111,12 +115,23 @@ def clean(
             for each in wanted:
                 Cleaning(store, each).forget_unreadable()
         before = {each: Cleaning(store, each).settings for each in wanted}
-        for each, settings in settings_of(before, preset, rules, duplicates, sources).items():
+        known = [read_benchmark(store, each, reporter.say) for each in decontaminate]
+        for each, settings in settings_of(before, preset, rules, duplicates, sources, known).items():
             if clean_one(store, each, settings, session, cluster.run, reporter):
                 report.changed.append(each)
             report.settings[each] = None if settings.is_off else settings
+        if decontaminate or any(had is not None and had.benchmarks for had in before.values()):
+            _forget_benchmarks(store)
     report.summaries = [corpus.summary() for each in wanted for corpus in training_corpora(store, each)]
     return report
+
+
+def _forget_benchmarks(store: Store) -> None:
+    """Remove what is kept of benchmarks that nothing is cleaned with any more."""
+    from omni_ray.quality.benchmarks import benchmarks_of, forget_others
+
+    settings = [Cleaning(store, modality).settings for modality in MODALITIES]
+    forget_others(benchmarks_of(store), [each for had in settings if had is not None for each in had.benchmarks])
 
 
 def clean_one(

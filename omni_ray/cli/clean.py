@@ -39,6 +39,14 @@ def clean(
         list[str] | None,
         typer.Option("--rule-file", metavar="FILE", help="A Python file with rules of your own; may be repeated."),
     ] = None,
+    decontaminate: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--decontaminate",
+            metavar="SOURCE",
+            help="A benchmark (file, folder, hf://...): what shares 13 words in a row with it goes; may be repeated.",
+        ),
+    ] = None,
     list_: Annotated[bool, typer.Option("--list", help="Show every rule and kind of duplicates.")] = False,
     root: opt.Root = Path(),
     store: opt.Shards = None,
@@ -68,6 +76,7 @@ def clean(
         rules=rules,
         duplicates=_kinds(duplicates),
         files=rule_file or (),
+        decontaminate=decontaminate or (),
         cluster=api.Cluster(address, cpus, cpus_per_task),
         shards=store,
         reporter=Reporter(quiet=quiet or json_),

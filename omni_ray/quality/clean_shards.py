@@ -27,6 +27,7 @@ from omni_ray.pipeline.stages import write_shard
 from omni_ray.pipeline.store import Store
 from omni_ray.pipeline.whole import check_whole, is_whole
 from omni_ray.progress.reporter import Reporter, usual
+from omni_ray.quality.benchmarks import benchmarks_of, overlap_rule
 from omni_ray.quality.clean import clean_table, rules_of
 from omni_ray.quality.clean_media import with_captions
 from omni_ray.quality.cleaned import Cleaning, digest
@@ -117,6 +118,7 @@ class _Shard:
     storage: CorpusFolder
     settings: Settings
     sources: tuple[Source, ...]
+    known: Storage
     fingerprint: str
 
     @property
@@ -136,7 +138,8 @@ def _shards(cleaning: Cleaning, settings: Settings, sources: tuple[Source, ...])
             fingerprint = digest([rules, manifest.shard.sha256, take])
             part = parts.get(manifest.shard.file)
             yield _Shard(
-                corpus.name, cleaning.modality, manifest.unit, part, corpus.storage, settings, sources, fingerprint
+                corpus.name, cleaning.modality, manifest.unit, part, corpus.storage, settings, sources,
+                benchmarks_of(cleaning.store), fingerprint
             )  # fmt: skip
 
 
@@ -192,8 +195,9 @@ def _rule_shard(shard: _Shard) -> Manifest:
     tables = list(read_rows(part)) if part is not None else []
     rows = pa.concat_tables(tables) if tables else schema.empty_table()
     own, ours = own_rules(shard.sources, shard.modality, shard.settings.rules)
+    known = [overlap_rule(shard.known, benchmark, shard.modality) for benchmark in shard.settings.benchmarks]
     cleaned = clean_table(rows, shard.modality, shard.settings.preset, ours, shard.title)
-    cleaned = judged(cleaned, own, shard.modality, shard.title)
+    cleaned = judged(cleaned, [*own, *known], shard.modality, shard.title)
     return _commit(shard, shard.rules_file, cleaned, shard.fingerprint)
 
 

@@ -24,7 +24,7 @@ from omni_ray.pipeline.corpus_state import CorpusState, Summary
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.mixture import Mixture
 from omni_ray.pipeline.store import MODALITIES, CorpusStore, NotCommitted, Store
-from omni_ray.quality.preset import RuleFile, Settings
+from omni_ray.quality.preset import Benchmark, RuleFile, Settings
 
 _FOLDER, _FILE = "cleaned", "cleaning.json"
 _MADE_HERE = re.compile(r"part-(\d{5,})(\.rules)?(\.removed)?\.(parquet|json)")
@@ -232,4 +232,5 @@ def digest(value: Any) -> str:
 def _settings(value: Mapping[str, Any]) -> Settings:
     kinds = value["duplicates"]
     files = tuple(RuleFile(**file) for file in value.get("files", ()))
-    return Settings(value["preset"], dict(value["rules"]), None if kinds is None else tuple(kinds), files)
+    benchmarks = tuple(Benchmark(**each) for each in value.get("benchmarks", ()))
+    return Settings(value["preset"], dict(value["rules"]), None if kinds is None else tuple(kinds), files, benchmarks)

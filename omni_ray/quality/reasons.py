@@ -31,6 +31,7 @@ _ALL = (
     Reason("few_full_stops", "too few lines of the document end as sentences do", fault=False),
     Reason("short_lines", "too many lines of the document are short", fault=False),
     Reason("list", "the document has too many line ends for its words", fault=False),
+    Reason("benchmark", "it shares a run of 13 words with a benchmark", fault=False),
     Reason("duplicate_line", "an earlier line says the same", fault=False),
     Reason("duplicate_document", "an earlier document is the same", fault=False),
     Reason("near_duplicate", "an earlier document, clip or picture is nearly the same", fault=False),

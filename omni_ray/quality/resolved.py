@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from omni_ray.quality import entries
+from omni_ray.quality.benchmarks import RUN
 from omni_ray.quality.clean import rules_of
 from omni_ray.quality.minhash import MinHash
 from omni_ray.quality.preset import Settings
@@ -40,7 +41,8 @@ def resolved_rules(modality: str, settings: Settings) -> dict[str, Any]:
         for step in steps.values()
     ]
     own = {"files": [file.sha256 for file in settings.files]} if settings.files else {}
-    return {"version": VERSION, "rules": listed, "settings": more, **own}
+    known = {"benchmarks": [[RUN, each.sha256] for each in settings.benchmarks]} if settings.benchmarks else {}
+    return {"version": VERSION, "rules": listed, "settings": more, **own, **known}
 
 
 def _duplicates(modality: str, settings: Settings) -> dict[str, Any]:

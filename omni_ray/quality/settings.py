@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omni_ray.errors import OmniError
+from omni_ray.quality.benchmarks import MODALITIES
 from omni_ray.quality.clean import rules_of
 from omni_ray.quality.clean_text import SETTINGS as TEXT_SETTINGS
 from omni_ray.quality.entries import KINDS
 from omni_ray.quality.own import Source, again
-from omni_ray.quality.preset import RuleFile, Settings
+from omni_ray.quality.preset import Benchmark, RuleFile, Settings
 
 _WORDS = {"on": True, "true": True, "off": False, "false": False}
 
@@ -21,6 +22,7 @@ def settings_of(
     rules: Mapping[str, Any] | None,
     duplicates: Sequence[str] | None,
     files: Sequence[Source] = (),
+    benchmarks: Sequence[Benchmark] = (),
 ) -> dict[str, Settings]:
     """The settings of each modality in ``before``.
 
@@ -31,12 +33,14 @@ def settings_of(
     Args:
         before: of each modality what was chosen last; None where it is not cleaned.
         preset, rules, duplicates: as for :func:`omni_ray.api.clean`.
+        benchmarks: for the modalities that have :data:`~omni_ray.quality.benchmarks.MODALITIES`; one goes instead of one of
+            the same name.
         files: rules of the user's own; one goes to the modalities that it has rules for, instead of one of the same path.
 
     Raises:
         OmniError: a rule or kind that none of the modalities has, or a file without rules for any of them.
     """
-    if preset is None and not rules and duplicates is None and not files:
+    if preset is None and not rules and duplicates is None and not files and not benchmarks:
         return {modality: settings or Settings() for modality, settings in before.items()}
     own_files = {modality: _files(modality, None if preset else had, files) for modality, had in before.items()}
     names = {modality: names_of(modality) + _own_names(modality, own_files[modality], files) for modality in before}
@@ -46,17 +50,27 @@ def settings_of(
             raise OmniError(f"{source.file.path}: has no rule for {' or '.join(before)}")
     _refuse_strangers("rule", rules or {}, names)
     _refuse_strangers("kind of duplicates", duplicates or (), kinds)
+    if benchmarks and not MODALITIES & before.keys():
+        raise OmniError(f"--decontaminate: {' and '.join(before)} has no text that a benchmark could have")
     found: dict[str, Settings] = {}
     for modality, had in before.items():
         own = {name: value for name, value in (rules or {}).items() if name in names[modality]}
         looked_for = None if duplicates is None else tuple(kind for kind in kinds[modality] if kind in duplicates)
         if preset is not None:
-            found[modality] = Settings(preset, dict(sorted(own.items())), looked_for, own_files[modality])
-        elif own or looked_for or (duplicates is not None and not duplicates) or _concern(files, modality):
+            known = tuple(benchmarks) if modality in MODALITIES else ()
+            found[modality] = Settings(preset, dict(sorted(own.items())), looked_for, own_files[modality], known)
+        elif (
+            own
+            or looked_for
+            or (duplicates is not None and not duplicates)
+            or _concern(files, modality)
+            or (benchmarks and modality in MODALITIES)
+        ):
             base = had or Settings()
+            known = _benchmarks(base, benchmarks) if modality in MODALITIES else ()
             merged = dict(sorted({**base.rules, **own}.items()))
             kinds_of_it = base.duplicates if looked_for is None else looked_for
-            found[modality] = Settings(base.preset, merged, kinds_of_it, own_files[modality])
+            found[modality] = Settings(base.preset, merged, kinds_of_it, own_files[modality], known)
         else:
             found[modality] = had or Settings("off")
     return found
@@ -70,6 +84,10 @@ def _files(modality: str, had: Settings | None, given: Sequence[Source]) -> tupl
     """The rule files of a modality: those it had, and those given that have rules for it."""
     new = {source.file.path: source.file for source in given if source.rules(modality)}
     return tuple({**{file.path: file for file in (had.files if had else ())}, **new}.values())
+
+
+def _benchmarks(had: Settings, given: Sequence[Benchmark]) -> tuple[Benchmark, ...]:
+    return tuple({each.source: each for each in (*had.benchmarks, *given)}.values())
 
 
 def _own_names(modality: str, files: Sequence[RuleFile], given: Sequence[Source]) -> list[str]:

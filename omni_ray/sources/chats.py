@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from omni_ray.records import EXTRA
-from omni_ray.sources.cells import as_text, member
+from omni_ray.sources.cells import as_text, encodable, member
 from omni_ray.sources.extra import REST
 
 PLAIN = "plain"
@@ -55,6 +55,8 @@ class Expression:
         Raises:
             ValueError: a column is not there, or holds something else than text or turns.
         """
+        if self.columns == (REST,):
+            return "\n".join(map(encodable, _strings(list(row.values())))) or None
         turns: list[tuple[str, str]] = []
         for column in self.columns:
             value, is_there = member(row, column)
@@ -75,6 +77,8 @@ class Expression:
 @lru_cache(maxsize=256)
 def expression_of(column: str) -> Expression | None:
     """A column that is an expression; None for a plain name."""
+    if column == REST:
+        return Expression((REST,))
     match = _EXPRESSION.fullmatch(column)
     if match is None:
         return None
@@ -84,7 +88,7 @@ def expression_of(column: str) -> Expression | None:
 
 
 def parts_of(column: str, there: Sequence[str]) -> tuple[str, ...]:
-    """The names of the columns of a file that a column is made of: itself, where it is called so; all for the rest of them."""
+    """The names of the columns of a file that a column is made of: itself, where it is called so; all for :data:`REST`."""
     if column == REST:
         return tuple(there)
     found = None if column in there else expression_of(column)
@@ -104,6 +108,8 @@ def chosen(there: Sequence[str], named: str | None, template: str) -> str | None
         named: what the user called; else they are found by their names.
         template: one of :data:`TEMPLATES`.
     """
+    if named == REST and REST not in there:
+        return REST
     if named is None:
         column = next((each for each in _CONVERSATIONS if _holds_turns(each, there)), None)
         if column is not None:
@@ -119,6 +125,15 @@ def chosen(there: Sequence[str], named: str | None, template: str) -> str | None
             return None
     joined = "+".join(columns)
     return joined if template == PLAIN or not joined else f"{template}({joined})"
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """All text in a value, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for inside in value.values() if isinstance(value, Mapping) else value:
+            yield from _strings(inside)
 
 
 def are_turns(value: Any) -> bool:

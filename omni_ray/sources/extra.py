@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 REST = "*"
-"""As the column that fills the role ``extra``: all that fill no other."""
+"""As the column that fills the role ``extra``: all that fill no other; as that of ``text``: all text of a row."""
 
 
 def extra_text(values: Mapping[str, Any]) -> str | None:
