@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from omni_ray.sources.cells import as_role, member
 from omni_ray.sources.chats import expression_of, parts_of, used
 from omni_ray.sources.extra import extra_text, rest_of
 from omni_ray.sources.roles import BYTES_OR_TEXT, NOT_STRINGS, by_role, choose_columns, is_text_type, is_valid
+from omni_ray.sources.unpacked import at_any_place
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
@@ -88,7 +90,7 @@ def arrow_slices(tree: Tree, name: str, columns: Mapping[str, str], options: Opt
             wanted = sorted({part.partition(".")[0] for part in parts} | parts)
             there = [column for column in wanted if column in batch.schema.names]
             sizes.append((batch.num_rows, batch.select(there).get_total_buffer_size()))
-    if sum(count for count, _ in sizes) > _MAX_ROWS_PER_BYTE * tree.size(name):
+    if sum(count for count, _ in sizes) > _MAX_ROWS_PER_BYTE * at_any_place(tree, name)[1]:
         raise SourceError(f"{name}: says it has more rows than a file of its size can hold; it is not read")
     yield from _slices(sizes, options)
 
@@ -118,10 +120,10 @@ def read_arrow(tree: Tree, name: str, columns: Mapping[str, str], rows: Slice) -
 
 
 def _parquet(tree: Tree, name: str) -> pq.ParquetFile:
-    path = tree.local_path(name)
     try:
-        file = pq.ParquetFile(path if path is not None else tree.open(name), pre_buffer=False)
-        _check_footer(file.metadata, tree.size(name))
+        place, size = at_any_place(tree, name)
+        file = pq.ParquetFile(place, pre_buffer=False)
+        _check_footer(file.metadata, size)
     except (pa.ArrowException, ValueError, OSError) as error:
         if isinstance(error, FileNotFoundError | PermissionError):
             raise
@@ -248,9 +250,9 @@ def _slices(sizes: list[tuple[int, int]], options: Options) -> Iterator[Slice]:
 
 def _batches(tree: Tree, name: str) -> Iterator[Any]:
     """The schema, then the record batches, of an Arrow file or stream."""
-    path = tree.local_path(name)
     try:
-        source = pa.memory_map(str(path)) if path is not None else pa.PythonFile(tree.open(name), "r")
+        place, _ = at_any_place(tree, name)
+        source = pa.memory_map(str(place)) if isinstance(place, Path) else pa.PythonFile(place, "r")
         try:
             reader = pa.ipc.open_file(source)
         except pa.ArrowInvalid:

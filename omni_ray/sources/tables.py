@@ -30,7 +30,6 @@ _FORMATS = {
     "json": ("json",),
     "delimited": ("csv", "tsv", "tab"),
 }
-_PACKABLE = ("lines", "json", "delimited")
 _SUFFIX = re.compile(r"\.([a-z]+)(?:\.(gz|bz2|xz|zst))?$", re.IGNORECASE)
 _NOT_DATA = re.compile(
     # What the datasets library writes beside a dataset, and what it caches there.
@@ -54,8 +53,7 @@ def table_format(name: str) -> str | None:
     suffix = _SUFFIX.search(base)
     if suffix is None or _NOT_DATA.fullmatch(base):
         return None
-    kind = next((kind for kind, endings in _FORMATS.items() if suffix[1].lower() in endings), None)
-    return None if suffix[2] and kind not in _PACKABLE else kind
+    return next((kind for kind, endings in _FORMATS.items() if suffix[1].lower() in endings), None)
 
 
 def table_units(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Options) -> Iterator[UnitDraft]:
@@ -119,11 +117,9 @@ def _instead(tree: Tree, name: str, kind: str) -> str:
     from omni_ray.sources.form import head
     from omni_ray.sources.signatures import named
 
-    if kind in ("parquet", "arrow"):
-        with tree.open(name) as file:
-            data = file.read(1 << 10)
-        return "" if data.startswith((b"PAR1", b"ARROW1")) else named(data)
     data = head(tree, name)
+    if kind in ("parquet", "arrow"):
+        return "" if data.startswith((b"PAR1", b"ARROW1")) else named(data)
     if not data.strip():
         return _EMPTY
     own = ("a text file",) if kind == "delimited" else ("a JSON file",)

@@ -470,7 +470,7 @@ def test_other_files_are_no_tables(tmp_path: Path) -> None:
     (tmp_path / "annotations.json").write_text('{"images": [], "annotations": []}')
     (tmp_path / "empty.csv").write_text("")
     assert list(table_units(FolderTree(tmp_path), ROLES, Options())) == []
-    assert table_format("a/b.JSONL.gz") == "lines" and table_format("b.parquet.gz") is None
+    assert table_format("a/b.JSONL.gz") == "lines" and table_format("b.parquet.gz") == "parquet"
 
 
 def test_rubbish_is_refused_in_one_line(tmp_path: Path) -> None:
