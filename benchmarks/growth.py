@@ -44,7 +44,7 @@ _SMALLER = (
     (shuffle, "_RANGE_BYTES"),
     (duplicates, "_SLICE_ENTRIES"),
     (duplicates, "_FILE_ENTRIES"),
-    (duplicates, "_PIECE_TIES"),
+    (slices, "PIECE_ENTRIES"),
     (slices, "MOST_READS"),
     (slices, "_CHUNK_BYTES"),
 )

@@ -41,15 +41,16 @@ def verify(
     from omni_ray.verify.on_ray import on_ray_when_many
 
     progress = _Progress(Reporter(quiet=quiet or json_))
-    report = verify_files(
-        root,
-        modalities=modalities or None,
-        data=data,
-        sample=_sample(sample),
-        run=on_ray_when_many(lambda: ray_session(address, num_cpus=cpus)),
-        shards=store,
-        tell=progress,
-    )
+    with on_ray_when_many(lambda: ray_session(address, num_cpus=cpus)) as run:
+        report = verify_files(
+            root,
+            modalities=modalities or None,
+            data=data,
+            sample=_sample(sample),
+            run=run,
+            shards=store,
+            tell=progress,
+        )
     progress.end()
     if json_:
         opt.print_json(report.as_dict())

@@ -55,16 +55,21 @@ def held_out_rows(
 def _keys(rows: pa.Table, modality: str, by_clip: bool) -> pa.Array | pa.ChunkedArray:
     if modality == "text":
         return _documents(rows)
-    if modality == "images":
-        return _contents(rows, "image")
-    if modality == "ocr":
-        return pc.coalesce(_within(rows, _photographs(rows)), _contents(rows, "image"))
-    if modality != "audio":
+    if modality not in ("audio", "images", "ocr"):
         raise OmniError(f"{modality}: no such modality; there are text, audio, images and ocr")
-    clips = _contents(rows, "audio")
-    if by_clip:
-        return clips
-    return pc.coalesce(_within(rows, known_speakers(rows["speaker"])), _within(rows, _recordings(rows)), clips)
+    contents = _contents(rows, "audio" if modality == "audio" else "image")
+    if by_clip or modality == "images":
+        return contents
+    return pc.coalesce(_within(rows, group_names(rows, modality)), contents)
+
+
+def group_names(rows: pa.Table, modality: str) -> pa.Array | pa.ChunkedArray:
+    """What joins several media of a corpus: audio its speaker, or the recording a clip was cut from; ocr the photograph.
+    Null where it is nothing but the medium's own bytes, which are not needed here.
+    """
+    if modality == "ocr":
+        return _photographs(rows)
+    return pc.coalesce(known_speakers(rows["speaker"]), _recordings(rows))
 
 
 def _within(rows: pa.Table, names: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:

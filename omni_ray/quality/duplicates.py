@@ -35,15 +35,13 @@ from omni_ray.quality.components import components, unique_edges, write_edges
 from omni_ray.quality.entries import KINDS, kinds_of
 from omni_ray.quality.found import ROW_BITS, Duplicates, Shard
 from omni_ray.quality.hashing import Hashes
-from omni_ray.quality.slices import merged, read_slice, slice_of, write_slices
+from omni_ray.quality.slices import Pieces, in_one, merged, read_slice, slice_of, write_slices
 from omni_ray.storage import Storage
 
 _SLICE_ENTRIES = 4 << 20
 """Entries a slice should hold: 100 MB, and some 400 MB while they are sorted."""
 _FILE_ENTRIES = 1 << 20
 """Entries of neighbouring shards that share a file: a task opens each file once, and there are a quarter as many slices."""
-_PIECE_TIES = 1 << 20
-"""Ties that a task holds before it writes them."""
 _BLOCKS = 1024
 """Files that the sorted ties are spread over at most, each with those of neighbouring shards."""
 MAX_SHARDS = 1 << 31
@@ -245,7 +243,7 @@ def _write_entries(step: _Step, group: tuple[str, list[tuple[int, Shard]]]) -> i
         items = places[found.row.astype(np.int64)]
         compared += len(np.unique(items))
         parts.append((found.key, found.check, items))
-    key, check, item = _joined(parts, 3)
+    key, check, item = in_one(parts, 3)
     columns = {"key": key, "check": check, "item": item}
     write_slices(step.work, name, columns, slice_of(key, step.slices), step.slices)
     return compared
@@ -257,37 +255,7 @@ def _left(rows: pa.Table, modality: str, gone: npt.NDArray[np.int64]) -> npt.NDA
     return ~np.repeat(np.isin(starts, gone), np.diff(np.append(starts, rows.num_rows)))
 
 
-def _joined(parts: Sequence[Columns], width: int) -> Columns:
-    return tuple(np.concatenate([np.zeros(0, np.uint64), *(part[n] for part in parts)]) for n in range(width))
-
-
-class _Pieces:
-    """Files of ties, written as they fill up, so that a task holds few of however many it finds."""
-
-    def __init__(self, stem: str, width: int, write: Callable[[str, Columns], None]) -> None:
-        self.names: list[str] = []
-        self._stem = stem
-        self._width = width
-        self._write = write
-        self._parts: list[Columns] = []
-        self._size = 0
-
-    def add(self, *columns: Hashes) -> None:
-        self._parts.append(columns)
-        self._size += len(columns[0])
-        if self._size >= _PIECE_TIES:
-            self.close()
-
-    def close(self) -> list[str]:
-        """Write what is left; the names of all files."""
-        if self._size:
-            self.names.append(f"{self._stem}-{len(self.names):04d}")
-            self._write(self.names[-1], _joined(self._parts, self._width))
-        self._parts, self._size = [], 0
-        return self.names
-
-
-def _found_pieces(step: _Step, slice_number: int) -> _Pieces:
+def _found_pieces(step: _Step, slice_number: int) -> Pieces:
     """Ties (item, kept, kind) as they are to be sorted by shards."""
 
     def write(name: str, columns: Columns) -> None:
@@ -295,10 +263,10 @@ def _found_pieces(step: _Step, slice_number: int) -> _Pieces:
         block = (item >> np.uint64(ROW_BITS)).astype(np.int64) // step.found.per_block
         write_slices(step.found.storage, name, {"item": item, "kept": kept, "kind": kind}, block, step.blocks)
 
-    return _Pieces(f"ties-{step.number}-{slice_number:05d}", 3, write)
+    return Pieces(f"ties-{step.number}-{slice_number:05d}", 3, write)
 
 
-def _held_pieces(step: _Step, slice_number: int) -> _Pieces:
+def _held_pieces(step: _Step, slice_number: int) -> Pieces:
     """Ties (item, kept) where the next kind will look for what is kept."""
 
     def write(name: str, columns: Columns) -> None:
@@ -306,16 +274,16 @@ def _held_pieces(step: _Step, slice_number: int) -> _Pieces:
         place = slice_of(kept, step.slices)
         write_slices(step.found.storage, name, {"item": item, "kept": kept}, place, step.slices)
 
-    return _Pieces(f"held-{slice_number:05d}", 2, write)
+    return Pieces(f"held-{slice_number:05d}", 2, write)
 
 
-def _edge_pieces(step: _Step, slice_number: int) -> _Pieces:
+def _edge_pieces(step: _Step, slice_number: int) -> Pieces:
     """Ties of which the components are to be found."""
 
     def write(name: str, columns: Columns) -> None:
         write_edges(step.work, name, unique_edges(*columns), step.slices)
 
-    return _Pieces(f"links-{slice_number:05d}", 2, write)
+    return Pieces(f"links-{slice_number:05d}", 2, write)
 
 
 def _pieces_of(storage: Storage, stem: str) -> list[str]:
@@ -346,10 +314,10 @@ def _meet(step: _Step, number: int) -> list[str]:
         parts.append((part["key"], part["check"], part["item"]))
         size += len(part["key"])
         if size > limit:
-            parts = [_first_of_equal(_joined(parts, 3), tie)]
+            parts = [_first_of_equal(in_one(parts, 3), tie)]
             size = len(parts[0][0])
             limit = max(_SLICE_ENTRIES, 2 * size)
-    key, check, item = _first_of_equal(_joined(parts, 3), tie)
+    key, check, item = _first_of_equal(in_one(parts, 3), tie)
     if kind.distance:
         _tie_close(key, check, item, kind.distance, tie)
     held.close()
@@ -427,7 +395,7 @@ def _sort(step: _Step, names: tuple[str, ...], stem: str, block: int) -> tuple[i
         if found.marks[number]:
             ties = found.ties(number)
             parts.append(tuple(ties[name] for name in fields))
-    item, kept, kind = _joined(parts, 3)
+    item, kept, kind = in_one(parts, 3)
     order = np.argsort(item)
     item, kept, kind = item[order], kept[order], kind[order]
     shard = (item >> np.uint64(ROW_BITS)).astype(np.int64) - first

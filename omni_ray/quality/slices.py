@@ -7,7 +7,7 @@ would be too many such reads, files are merged first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +26,9 @@ FAN_IN = 64
 """Files that are merged into one."""
 _CHUNK_BYTES = 128 << 20
 """Entries that a merge holds at once: of each file it reads 2 MiB."""
+
+PIECE_ENTRIES = 1 << 20
+"""Entries that are held before they are written."""
 
 Columns = dict[str, Hashes]
 Ends = npt.NDArray[np.int64]
@@ -160,3 +163,40 @@ def _merge(storage: Storage, slices: int, names: list[str]) -> str:
     for name in names:
         storage.delete(name)
     return target
+
+
+def in_one(parts: Sequence[tuple[Hashes, ...]], width: int) -> tuple[Hashes, ...]:
+    """Columns of ``width`` one after the other; empty ones where there are no parts."""
+    return tuple(np.concatenate([np.zeros(0, np.uint64), *(part[n] for part in parts)]) for n in range(width))
+
+
+class Pieces:
+    """Files of entries, written as they fill up, so that a task holds few of however many it finds.
+
+    Args:
+        stem: how their names begin; a number follows.
+        width: columns of an entry.
+        write: writes a file of columns.
+    """
+
+    def __init__(self, stem: str, width: int, write: Callable[[str, tuple[Hashes, ...]], None]) -> None:
+        self.names: list[str] = []
+        self._stem = stem
+        self._width = width
+        self._write = write
+        self._parts: list[tuple[Hashes, ...]] = []
+        self._size = 0
+
+    def add(self, *columns: Hashes) -> None:
+        self._parts.append(columns)
+        self._size += len(columns[0])
+        if self._size >= PIECE_ENTRIES:
+            self.close()
+
+    def close(self) -> list[str]:
+        """Write what is left; the names of all files."""
+        if self._size:
+            self.names.append(f"{self._stem}-{len(self.names):04d}")
+            self._write(self.names[-1], in_one(self._parts, self._width))
+        self._parts, self._size = [], 0
+        return self.names

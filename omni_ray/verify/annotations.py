@@ -11,7 +11,7 @@ from typing import Any
 
 from omni_ray.trainers.reading import BOM, Elements, NotAList
 from omni_ray.verify.characters import is_blank, odd_characters
-from omni_ray.verify.media import path_flaws
+from omni_ray.verify.media import path_flaws, sightings_of
 from omni_ray.verify.pictures import PictureJudge
 from omni_ray.verify.pieces import FileCheck, Part, Piece
 from omni_ray.verify.report import Notes, is_loss
@@ -77,11 +77,11 @@ class AnnotationsCheck(FileCheck):
             self.notes.add("empty")
 
     def _piece(self, first: int, batch: list[Any], seen: Seen, progress: float) -> Piece:
-        paths = [_image_of(element) for element in batch]
+        paths = [image_of(element) for element in batch]
         picked = [i for i, path in enumerate(paths) if path and self._judge and self._pick(first + i)]
         fresh = seen.add([paths[i] for i in picked])
         decode = frozenset(i for i, is_new in zip(picked, fresh, strict=True) if is_new)
-        return Captions(self.key, first, tuple(batch), decode, self._judge, progress)
+        return Captions(self.key, first, tuple(batch), decode, self._judge, progress, self.side)
 
     def absorb(self, part: Part) -> None:
         super().absorb(part)
@@ -98,7 +98,7 @@ class AnnotationsCheck(FileCheck):
         met: set[str] = set()
         with open(self._path, "rb") as file:
             for element in Elements(file):
-                path = _image_of(element)
+                path = image_of(element)
                 codes = self._broken.get(path)
                 if codes is not None and path in met:
                     self.notes.counts.update(codes)
@@ -109,7 +109,8 @@ class AnnotationsCheck(FileCheck):
                     met.add(path)
 
 
-def _image_of(element: Any) -> str:
+def image_of(element: Any) -> str:
+    """The path that an element names; "" where it names none."""
     image = element.get("image") if isinstance(element, dict) else None
     return image if isinstance(image, str) else ""
 
@@ -143,6 +144,7 @@ class Captions(Piece):
     decode: frozenset[int]
     judge: PictureJudge | None
     progress: float
+    side: int = 0
 
     @property
     def weight(self) -> int:
@@ -154,6 +156,10 @@ class Captions(Piece):
         for i, element in enumerate(self.elements):
             codes = [*self._check_element(i, element, part)]
             part.lost += any(is_loss("images", code) for code in codes)
+        if self.side and self.judge is not None:
+            paths = map(image_of, self.elements)
+            media = [(self.first + i, path, i in self.decode) for i, path in enumerate(paths) if path]
+            part.sightings = sightings_of(self.judge, self.side, media)
         return part
 
     def _check_element(self, i: int, element: Any, part: Part) -> Iterator[str]:
@@ -166,7 +172,7 @@ class Captions(Piece):
         if not isinstance(element, dict):
             yield note("bad_element", repr(element)[:40])
             return
-        path = _image_of(element)
+        path = image_of(element)
         for code in caption_flaws(element):
             yield note(code, path)
         if not path.strip():

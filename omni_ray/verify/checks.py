@@ -373,6 +373,18 @@ def _picture_checks() -> Iterator[Check]:
         )  # fmt: skip
 
 
+_GROUPS = {
+    "text": "a document",
+    "asr": "a speaker, or a recording that clips are cut from,",
+    "images": "a picture",
+    "ocr": "a photograph",
+}
+_LEAK = (
+    "what is measured on it is not what it seems: `omni-ray clean` removes what stands twice, `omni-ray combine --replace` "
+    "parts both files again"
+)
+
+
 def _file_checks() -> Iterator[Check]:
     nothing = {
         "text": "tokenizer training stops",
@@ -388,10 +400,13 @@ def _file_checks() -> Iterator[Check]:
             kind, "count_mismatch", "loss", trainers, "the file has not the number of samples that the shards have",
             "samples are missing, or stand in it twice: run `omni-ray combine` again",
         )  # fmt: skip
-        if kind in ("asr", "images", "ocr"):
+        sample = "a line" if kind == "text" else "a medium"
+        if kind != "tts":
+            yield Check(kind, "both_sides", "loss", trainers, f"{sample} that is held out is trained on, too", _LEAK)
+        if kind in _GROUPS:
             yield Check(
-                kind, "both_sides", "loss", trainers, "a medium or a speaker is both held out and trained on",
-                "what is measured on it is not what it seems: `omni-ray combine --holdout` makes both files again",
+                kind, "group_both_sides", "loss", trainers,
+                f"{_GROUPS[kind]} is on both sides: held out, and trained on", _LEAK,
             )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from omni_ray.trainers.reading import BOM
 from omni_ray.verify.characters import INVISIBLE, INVISIBLE_BMP
 from omni_ray.verify.pieces import FileCheck, Part, Piece
 from omni_ray.verify.report import EXAMPLES, Notes
+from omni_ray.verify.sightings import Sightings, in_file, keys_of
 
 TOKENS_UP_TO = 64 << 20
 """Bytes of a corpus whose lines are tokenized; counting the tokens of a larger one is not a quick check."""
@@ -65,10 +66,11 @@ class LinesCheck(FileCheck):
         tokenizer = self._tokenizer if size <= TOKENS_UP_TO else None
         for start in range(0, size, self._range_bytes):
             end = min(start + self._range_bytes, size)
-            yield LineRange(self.key, str(self._path), start, end, size, tokenizer)
+            yield LineRange(self.key, str(self._path), start, end, size, tokenizer, self.side)
 
     def absorb(self, part: Part) -> None:
         self.notes.merge(part.notes, lines=self._lines)
+        part.sightings = {what: seen.moved(self._lines) for what, seen in part.sightings.items()}
         self._lines += part.lines
         self.report.rows += part.rows
         self.report.lost += part.lost
@@ -90,6 +92,7 @@ class LineRange(Piece):
     end: int
     size: int
     tokenizer: Tokenizer | None = None
+    side: int = 0
 
     @property
     def weight(self) -> int:
@@ -101,7 +104,10 @@ class LineRange(Piece):
         part = Part(self.key, Notes("text"), progress=self.end / self.size)
         if self.start == 0 and data.startswith(BOM):
             part.notes.add("bom", line=1)
-        _Scan(data, is_whole, part).run(self.tokenizer)
+        scan = _Scan(data, is_whole, part)
+        scan.run(self.tokenizer)
+        if self.side:
+            part.sightings["sample"] = scan.sightings(self.side)
         return part
 
 
@@ -133,6 +139,12 @@ class _Scan:
         if tokenizer is not None:
             self._tokens(tokenizer)
         part.lost = int(self.lost.sum())
+
+    def sightings(self, side: int) -> Sightings:
+        """The lines, but for blank ones; places count them from 0."""
+        lines = [line.strip() for line in bytes(self.data).split(b"\n")[: self.whole]]
+        said = np.flatnonzero(np.array([line != b"" for line in lines], bool))
+        return in_file(keys_of(lines)[said], side, said)
 
     def _note_lines(self, code: str, lines: Places, *, is_loss: bool = True) -> None:
         """Note ``code`` for lines given by their numbers in this scan, sorted, each once."""

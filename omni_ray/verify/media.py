@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
+
+import numpy as np
+
+from omni_ray.verify.sightings import Sightings, in_file, key_of_file, keys_of
 
 Flaw = tuple[str, str]
 """A code, and what was seen."""
@@ -68,6 +72,10 @@ class Judge(ABC):
         found = None if path.startswith("/") else self._elsewhere(path)
         return Verdict([("wrong_root", f"it is at {found}") if found else (self.missing, problem)])
 
+    def from_root(self, path: str) -> str:
+        """The same path from the project folder."""
+        return f"{self.folder}/{path}" if self.folder else path
+
     @abstractmethod
     def judge(self, path: Path, text: str) -> Verdict:
         """The same for a regular file."""
@@ -90,3 +98,20 @@ def _why_no_file(path: Path) -> str | None:
     if stat.S_ISREG(mode):
         return None
     return "it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file"
+
+
+def sightings_of(judge: Judge, side: int, media: Sequence[tuple[int, str, bool]]) -> dict[str, Sightings]:
+    """The media that a piece of a file names, on the side that it is of, by path and by content.
+
+    Args:
+        judge: knows where they are.
+        side: of the file.
+        media: row, path, and whether the content is looked at.
+    """
+    rows = [row for row, _, _ in media]
+    keys = keys_of(judge.from_root(path).encode("utf-8", "surrogatepass") for _, path, _ in media)
+    files = [key_of_file(Path(judge.project, judge.folder, path)) if look else 0 for _, path, look in media]
+    contents = np.array(files, np.uint64)
+    there = contents != 0
+    by_content = in_file(contents[there], side, np.array(rows, np.int64)[there], keys[there])
+    return {"sample": in_file(keys, side, rows), "content": by_content}

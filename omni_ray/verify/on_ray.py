@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import chain
 
 from omni_ray.verify.pieces import Part, Piece
@@ -13,24 +13,30 @@ SMALL = 2000
 """Up to this weight, starting Ray (2-3 s) takes longer than the work: about a millisecond for a clip or image."""
 
 
-def on_ray_when_many(session: Callable[[], AbstractContextManager[None]], small: int = SMALL) -> Run:
-    """A mapper that connects to Ray, by ``session``, once the pieces are known to be worth it."""
+@contextmanager
+def on_ray_when_many(session: Callable[[], AbstractContextManager[None]], small: int = SMALL) -> Iterator[Run]:
+    """A mapper that connects to Ray, by ``session``, once pieces are known to be worth it, and until the block ends."""
+    with ExitStack() as stack:
+        is_connected = False
 
-    def run(function: Callable[[Piece], Part], items: Iterable[Piece]) -> Iterator[Part]:
-        rest = iter(items)
-        first: list[Piece] = []
-        weight = 0
-        for piece in rest:
-            first.append(piece)
-            weight += piece.weight
-            if weight > small:
-                break
-        else:
-            yield from map(function, first)
-            return
-        from omni_ray.pipeline.engine import on_ray
+        def run(function: Callable[[Piece], Part], items: Iterable[Piece]) -> Iterator[Part]:
+            nonlocal is_connected
+            rest = iter(items)
+            first: list[Piece] = []
+            weight = 0
+            for piece in rest:
+                first.append(piece)
+                weight += piece.weight
+                if weight > small:
+                    break
+            else:
+                yield from map(function, first)
+                return
+            from omni_ray.pipeline.engine import on_ray
 
-        with session():
+            if not is_connected:
+                stack.enter_context(session())
+                is_connected = True
             yield from on_ray(function, chain(first, rest))
 
-    return run
+        yield run

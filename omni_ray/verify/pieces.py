@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from omni_ray.verify.report import FileReport, Notes
+from omni_ray.verify.sightings import Sightings
 
 
 @dataclass
@@ -26,6 +27,8 @@ class Part:
         progress: how far into its file the piece reaches, from 0 to 1.
         broken: for images that later elements may name too: path and codes.
         sums: what :attr:`FileReport.facts` are made of.
+        sightings: what is to be on one side only, and was seen here; see :mod:`omni_ray.verify.sightings`.
+        examples: of what is on both sides: what kind of thing, and its places held out and trained on.
     """
 
     key: str
@@ -37,6 +40,8 @@ class Part:
     progress: float = 1.0
     broken: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     sums: Counter[str] = field(default_factory=Counter)
+    sightings: dict[str, Sightings] = field(default_factory=dict)
+    examples: list[tuple[str, int, int]] = field(default_factory=list)
 
 
 class Piece(ABC):
@@ -58,9 +63,14 @@ def check(piece: Piece) -> Part:
 
 
 class FileCheck(ABC):
-    """One file under examination, in the process that leads."""
+    """One file under examination, in the process that leads.
+
+    Attributes:
+        side: of :mod:`omni_ray.verify.sightings`, where the file is held against one of the other side; else 0.
+    """
 
     def __init__(self, key: str, kind: str) -> None:
+        self.side = 0
         self.report = FileReport(key, kind)
         self.notes = Notes(kind)
         self.sums: Counter[str] = Counter()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from math import floor
 from pathlib import Path
@@ -12,18 +13,23 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from omni_ray.errors import OmniError
+from omni_ray.materialize.speakers import groups_of
+from omni_ray.pipeline import combined as records_of
+from omni_ray.pipeline.parts import training_parts
 from omni_ray.pipeline.store import MODALITIES, Store
 from omni_ray.quality.cleaned import training_corpora
 from omni_ray.trainers.files import FILES, files_of
 from omni_ray.verify.annotations import AnnotationsCheck
 from omni_ray.verify.clips import ClipJudge
 from omni_ray.verify.expected import Expected
+from omni_ray.verify.groups import GROUPED, Source
 from omni_ray.verify.lines import LinesCheck, Tokenizer
 from omni_ray.verify.pictures import PictureJudge
 from omni_ray.verify.pieces import FileCheck, Part, Piece, check
 from omni_ray.verify.report import VerifyReport
+from omni_ray.verify.scratch import scratch_folder
 from omni_ray.verify.shards import CorpusCheck, Promised, corpora_of
-from omni_ray.verify.sides import in_common
+from omni_ray.verify.sides import BothSides
 from omni_ray.verify.tables import Pick, TableCheck
 
 _PATHS = {
@@ -84,17 +90,42 @@ def verify(
         raise OmniError(f"--sample {sample}: give a number of at least 1, or a share between 0 and 1")
     project = _Project(Path(root).absolute(), Store(root, shards), data, sample)
     checks = project.checks(modalities)
-    by_key = {each.key: each for each in checks}
-    for part in (run or inline)(check, (piece for each in checks for piece in each.pieces())):
-        each = by_key[part.key]
-        each.absorb(part)
-        tell(part.key, part.progress, each.report.rows, each.report.lost)
-    report = VerifyReport(sample=sample)
+    with ExitStack() as stack:
+        sides = list(project.both_sides(checks, stack))
+        _look(checks, sides, run or inline, tell)
+        report = VerifyReport(sample=sample)
+        for each in checks:
+            each.finish()
+        for pair in sides:
+            pair.finish()
     for each in checks:
-        each.finish()
         report.files.append(each.report)
         report.findings += each.notes.findings(each.key)
     return report
+
+
+def _look(
+    checks: Sequence[FileCheck], sides: Sequence[BothSides], run: Run, tell: Callable[[str, float, int, int], None]
+) -> None:
+    """All pieces; then, where there are two sides, what they saw, and then what that tells of groups."""
+    by_key = {each.key: each for each in checks}
+
+    def look(pieces: Iterable[Piece]) -> None:
+        for part in run(check, pieces):
+            each = by_key.get(part.key)
+            if each is not None:
+                each.absorb(part)
+            for pair in sides:
+                pair.take_in(part)
+            report = each.report if each is not None else None
+            tell(part.key, part.progress, report.rows if report else 0, report.lost if report else 0)
+
+    everything: list[FileCheck | BothSides] = [*checks, *sides]
+    look(piece for each in everything for piece in each.pieces())
+    for what in (("sample", "content"), ("group",)):
+        meetings = [piece for pair in sides for piece in pair.meetings(*what)]
+        if meetings:
+            look(meetings)
 
 
 @dataclass
@@ -169,17 +200,33 @@ class _Project:
             if not expected.is_empty(names[kind]):
                 each = self._check(kind, names[kind], promised, there, asr=names["asr"])
                 each.report.expected = expected.rows(names[kind], None)
-                if kind != "tts":
-                    self._look_at_both_sides(each, modality)
                 yield each
 
-    def _look_at_both_sides(self, held: FileCheck, modality: str) -> None:
+    def both_sides(self, checks: Sequence[FileCheck], stack: ExitStack) -> Iterator[BothSides]:
+        """What is held out beside what is trained on; ``stack`` keeps a folder for what is compared."""
+        there = {each.key: each for each in checks if not isinstance(each, _Missing)}
+        for file in FILES.values() if self.data == "production" else ():
+            trained, held = there.get(file.production_path), there.get(file.held_out_path)
+            if file.kind != "tts" and trained is not None and held is not None:
+                scratch = stack.enter_context(scratch_folder(self.store.state_folder))
+                about = sum(_rows_about(self.root / each.key) for each in (trained, held))
+                yield BothSides(self.root, trained, held, self._sources(file.modality), scratch, round(about))
+
+    def _sources(self, modality: str) -> list[Source]:
+        """The shards that say what belongs together."""
+        if modality not in GROUPED:
+            return []
+        record = records_of.load(self.store.state_folder, modality)
+        holdout = (record.holdout if record is not None else None) or 0.0
+        found = []
         try:
-            corpora = training_corpora(self.store, modality)
-            for sentence in in_common(self.root, modality, corpora, with_bytes=self.sample is None):
-                held.notes.add("both_sides", sentence)
+            for corpus in training_corpora(self.store, modality):
+                # A single speaker is held out by clip.
+                if modality != "audio" or groups_of(corpus, corpus.parts()) != "one speaker":
+                    found += [Source(corpus.name, part, holdout) for part in training_parts(corpus)]
         except (OmniError, OSError, pa.ArrowException):
-            return  # shards that cannot be read are a finding of their own
+            return []  # shards that cannot be read are a finding of their own
+        return found
 
     def _check(
         self,

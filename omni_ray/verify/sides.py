@@ -1,93 +1,187 @@
-"""What is to be trained on and what is held out must have nothing in common: no medium, and no speaker."""
+"""What is to be trained on and what is held out must have nothing in common: no line, medium, document or speaker.
+
+Both files are read once, with everything else that is verified; what their pieces saw, and what the shards say belongs
+together, are sightings (:mod:`omni_ray.verify.sightings`), spread over slices of keys in files. Then lines, paths and contents
+meet slice by slice, and last what they tell of the groups that they are of. Whatever the corpus, a piece holds a shard
+or a slice, and the process that leads a million sightings.
+"""
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-import pyarrow.parquet as pq
+import pyarrow as pa
 
-from omni_ray.media_names import flat_name
-from omni_ray.pipeline.store import CorpusStore
-from omni_ray.trainers.files import FILES, FlatFile, files_of
+from omni_ray.errors import OmniError
+from omni_ray.quality.hashing import Hashes
+from omni_ray.quality.slices import Pieces, read_slice, slice_of, write_slices
+from omni_ray.storage import Storage
+from omni_ray.trainers.reading import Elements
+from omni_ray.verify import groups
+from omni_ray.verify.annotations import image_of
+from omni_ray.verify.pieces import FileCheck, Part, Piece
+from omni_ray.verify.report import EXAMPLES, Notes
+from omni_ray.verify.sightings import (
+    HELD,
+    TRAINED,
+    Sightings,
+    common_contents,
+    common_groups,
+    common_samples,
+)
+from omni_ray.verify.tables import Table
+
+SLICE_SIGHTINGS = 2 << 20
+"""Sightings that meet at once, about: 50 MB, and some 200 MB while they are sorted."""
 
 
-def in_common(root: Path, modality: str, corpora: list[CorpusStore], *, with_bytes: bool) -> Iterator[str]:
-    """A sentence for each medium and each speaker that is on both sides.
+@dataclass(frozen=True)
+class InShard(Piece):
+    """A shard to be looked through."""
+
+    key: str
+    source: groups.Source
+    number: int
+    progress: float
+
+    @property
+    def weight(self) -> int:
+        """A thousand lines take about as long as a clip."""
+        return 1 + (self.source.part.rows >> 10)
+
+    def check(self) -> Part:
+        part = Part(self.key, Notes("shards"), progress=self.progress)
+        # Shards that cannot be read are a finding of their own.
+        with suppress(OmniError, OSError, pa.ArrowException):
+            part.sightings["sample"] = self.source.sightings(self.number)
+        return part
+
+
+@dataclass(frozen=True)
+class Meeting(Piece):
+    """A slice of sightings: of lines or paths ("sample"), of contents, or of groups."""
+
+    key: str
+    storage: Storage
+    what: str
+    files: int
+    number: int
+    progress: float
+    weight = SLICE_SIGHTINGS >> 11
+
+    def check(self) -> Part:
+        names = [f"{self.what}-{number:04d}" for number in range(self.files)]
+        seen = Sightings(**read_slice(self.storage, names, self.number))
+        part = Part(self.key, Notes("shards"), progress=self.progress)
+        if self.what == "sample":
+            common, part.sightings["group"] = common_samples(seen, EXAMPLES)
+        elif self.what == "content":
+            common = common_contents(seen, EXAMPLES)
+        else:
+            common = common_groups(seen, EXAMPLES)
+        part.sums = Counter({self.what: common.number, "apart": common.apart})
+        part.examples = [(self.what, *places) for places in common.examples]
+        return part
+
+
+class BothSides:
+    """The two files of a modality, held against each other; what is found is noted of the one that is held out.
 
     Args:
         root: the project folder.
-        modality: audio, images or ocr; of others nothing is said.
-        corpora: the shards, which know the speakers.
-        with_bytes: whether to look for equal files of different names, too.
+        trained, held: the files.
+        sources: the shards that they were made of; none where there are no groups to look at.
+        scratch: an empty folder that all workers reach.
+        about: how many samples there are.
     """
-    file = files_of(modality)[0]
-    if not file.media:
-        return
-    trained, held = (set(_media(root, file, path)) for path in (file.production_path, file.held_out_path))
-    both = sorted(trained & held)
-    yield from (f"{path} is on both sides" for path in both)
-    if with_bytes:
-        yield from _equal(root, trained - held, held - trained)
-    if modality == "audio":
-        for corpus in corpora:
-            yield from _speakers(corpus, trained, held)
 
+    def __init__(
+        self,
+        root: Path,
+        trained: FileCheck,
+        held: FileCheck,
+        sources: Sequence[groups.Source],
+        scratch: Path,
+        about: int,
+    ) -> None:
+        self.key = f"{held.key}, against {Path(trained.key).name}"
+        self._root = root
+        self._trained, self._held = trained, held
+        self._sources = sources
+        self._storage = Storage(scratch)
+        self._slices = 1 + 2 * about // SLICE_SIGHTINGS
+        self._spread = {what: Pieces(what, 3, self._write) for what in ("sample", "content", "group")}
+        self._examples: list[tuple[str, int, int]] = []
+        self._sums: Counter[str] = Counter()
+        trained.side, held.side = TRAINED, HELD
 
-def _media(root: Path, form: FlatFile, path: str) -> Iterator[str]:
-    """Paths of media relative to the root. What cannot be read is another check's."""
-    base = f"{form.media_root}/" if form.media_root else ""
-    try:
-        with open(root / path, encoding="utf-8", errors="replace", newline="") as file:
-            rows = csv.DictReader(file) if form.header else json.load(file)
-            for row in rows:
-                if isinstance(row, dict) and isinstance(row.get(form.media[0]), str):
-                    yield base + row[form.media[0]]
-    except (OSError, ValueError, csv.Error):
-        return
+    def _write(self, name: str, columns: tuple[Hashes, ...]) -> None:
+        seen = Sightings(*columns).once()
+        write_slices(self._storage, name, seen._asdict(), slice_of(seen.key, self._slices), self._slices)
 
+    def pieces(self) -> Iterator[Piece]:
+        """The shards."""
+        for number, source in enumerate(self._sources):
+            yield InShard(self.key, source, number, (number + 1) / len(self._sources) / 2)
 
-def _equal(root: Path, trained: set[str], held: set[str]) -> Iterator[str]:
-    by_size: dict[int, list[str]] = {}
-    for path in sorted(held):
-        by_size.setdefault(_size(root / path), []).append(path)
-    by_size.pop(-1, None)
-    digests: dict[int, dict[str, str]] = {}
-    for path in sorted(trained):
-        size = _size(root / path)
-        if size in by_size:
-            if size not in digests:
-                digests[size] = {_digest(root / each): each for each in by_size[size]}
-            twin = digests[size].get(_digest(root / path))
-            if twin is not None:
-                yield f"{twin}, held out, has the bytes of {path}"
+    def meetings(self, *what: str) -> Iterator[Piece]:
+        """What was seen so far of "sample", "content" or "group", slice by slice."""
+        for each in what:
+            files = len(self._spread[each].close())
+            for number in range(self._slices if files else 0):
+                yield Meeting(self.key, self._storage, each, files, number, 0.9 if each == "group" else 0.75)
 
+    def take_in(self, part: Part) -> None:
+        """What was seen in a piece of one of the files, or of the shards, or found where they met."""
+        for what, seen in part.sightings.items():
+            self._spread[what].add(*seen)
+        if part.key == self.key:
+            self._sums += part.sums
+            self._examples += part.examples
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except (OSError, ValueError):
-        return -1
+    def finish(self) -> None:
+        """Note what is on both sides."""
+        notes = self._held.notes
+        found = {
+            what: sorted(each[1:] for each in self._examples if each[0] == what)[:EXAMPLES] for what in self._spread
+        }
+        if self._held.report.kind == "text":
+            for held, _ in found["sample"]:
+                notes.add("both_sides", self._line(held), line=held + 1)
+        else:
+            mine = self._paths(self._held, {held for held, _ in found["sample"] + found["content"]})
+            others = self._paths(self._trained, {trained for _, trained in found["content"]})
+            for held, _ in found["sample"]:
+                notes.add("both_sides", f"{mine.get(held, '')} is on both sides", row=held)
+            for held, trained in found["content"]:
+                notes.add("both_sides", f"{mine.get(held, '')} has the bytes of {others.get(trained, '')}", row=held)
+        for places in found["group"]:
+            rows = (self._sources[at >> groups.ROW_BITS].row(at & (1 << groups.ROW_BITS) - 1) for at in places)
+            notes.add("group_both_sides", groups.said(*rows))
+        for what, examples in found.items():
+            if more := self._sums[what] - len(examples):
+                notes.counts["group_both_sides" if what == "group" else "both_sides"] += more
+        if self._sums["apart"]:
+            self._held.report.facts["lines_of_both_sides"] = self._sums["apart"]
 
+    def _line(self, number: int) -> str:
+        """A line of the held-out file, counted from 0, for people."""
+        with open(self._root / self._held.key, "rb") as file:
+            return repr(next(islice(file, number, None), b"").decode("utf-8", "replace").strip()[:60])
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _speakers(corpus: CorpusStore, trained: set[str], held: set[str]) -> Iterator[str]:
-    """Speakers of a corpus of several: one alone is held out by clip."""
-    folder = f"{FILES['asr'].folder}/{flat_name(corpus.name)}"
-    sides: dict[str, set[str]] = {}
-    for manifest, _ in corpus.parts():
-        with corpus.storage.open(manifest.shard.file) as file:
-            rows = pq.ParquetFile(file).read(columns=["speaker", "audio.path"])
-        paths = (f"{folder}/{audio['path']}" for audio in rows["audio"].to_pylist())
-        for speaker, path in zip(rows["speaker"].to_pylist(), paths, strict=True):
-            if speaker and speaker.strip():
-                side = "trained" if path in trained else "held" if path in held else ""
-                sides.setdefault(speaker, set()).add(side)
-    if len(sides) > 1:
-        yield from (f"speaker {name} of {corpus.name}" for name, where in sides.items() if {"trained", "held"} <= where)
+    def _paths(self, check: FileCheck, rows: set[int]) -> dict[int, str]:
+        """The media that rows of a file name."""
+        path, kind = self._root / check.key, check.report.kind
+        if not rows:
+            return {}
+        with open(path, "rb") as file:
+            numbered = enumerate(map(image_of, Elements(file)))
+            if kind != "images":
+                numbered = enumerate(row.media or "" for row in Table(path, kind, Notes(kind)))
+            wanted = islice(numbered, max(rows) + 1)
+            return {number: media for number, media in wanted if number in rows}

@@ -20,7 +20,7 @@ from omni_ray.trainers.files import FILES, MAX_FIELD_CHARS, TRANSCRIPT
 from omni_ray.trainers.reading import place_of
 from omni_ray.trainers.speech import SAMPLING_RATE
 from omni_ray.verify.characters import is_blank, odd_characters
-from omni_ray.verify.media import Judge, path_flaws
+from omni_ray.verify.media import Judge, path_flaws, sightings_of
 from omni_ray.verify.pieces import FileCheck, Part, Piece
 from omni_ray.verify.report import Notes, is_loss
 from omni_ray.verify.seen import Seen
@@ -235,7 +235,7 @@ class TableCheck(FileCheck):
                     batch[i] = row = row._replace(flaws=(*row.flaws, "duplicate_media"))
                 if not self._pick(row.number):
                     batch[i] = row._replace(decode=False)
-        return Rows(self.key, self.report.kind, tuple(batch), judge, progress)
+        return Rows(self.key, self.report.kind, tuple(batch), judge, progress, self.side)
 
     def _unlike(self, table: Table, twin: Path) -> Iterator[Row]:
         """Rows of this TTS file that need a look: as records, or because the ASR file has others in their place."""
@@ -279,6 +279,7 @@ class Rows(Piece):
     rows: tuple[Row, ...]
     judge: Judge | None
     progress: float
+    side: int = 0
 
     @property
     def weight(self) -> int:
@@ -290,6 +291,9 @@ class Rows(Piece):
         for row in self.rows:
             codes = self._check_row(row, part)
             part.lost += any(is_loss(self.kind, code) for code in codes)
+        if self.side and self.judge is not None:
+            media = [(row.number, row.media, row.decode) for row in self.rows if row.media]
+            part.sightings = sightings_of(self.judge, self.side, media)
         return part
 
     def _check_row(self, row: Row, part: Part) -> list[str]:

@@ -295,6 +295,12 @@ def test_verify_accepts_packed_lines_and_misses_one_that_is_gone(project: Path) 
     report = verify(project, modalities=["text"])
     assert report.ok, report.findings
     assert {file.file for file in report.files if "heldout" in file.file} == {"data/text/heldout_corpus.txt"}
+    held = project / "data/text/heldout_corpus.txt"
+    whole, packed = held.read_bytes(), max(lines_of(project), key=len)
+    held.write_bytes(whole.partition(b"\n")[2] + f"{packed}\n".encode())
+    [finding] = verify(project, modalities=["text"]).findings
+    assert (finding.code, finding.count, finding.examples[0].detail) == ("both_sides", 1, repr(packed[:60]))
+    held.write_bytes(whole)
     for name in (CORPUS, Path("data/text/heldout_corpus.txt")):
         whole = (project / name).read_bytes()
         (project / name).write_bytes(whole.partition(b"\n")[2])

@@ -194,8 +194,9 @@ def test_a_line_that_everybody_says_is_held_once(tmp_path: Path, monkeypatch: py
         held.append(len(entries[0]))
         return real(entries, tie)
 
-    for name, size in {"_SLICE_ENTRIES": 50, "_FILE_ENTRIES": 20, "_PIECE_TIES": 30}.items():
+    for name, size in {"_SLICE_ENTRIES": 50, "_FILE_ENTRIES": 20}.items():
         monkeypatch.setattr(duplicates, name, size)
+    monkeypatch.setattr(slices, "PIECE_ENTRIES", 30)
     monkeypatch.setattr(duplicates, "_first_of_equal", watched)
     table = text_table([["All rights reserved by the owners.", f"Only document {n} says this."] for n in range(200)])
     shards = store(tmp_path / "s", [table.slice(n, 20) for n in range(0, 400, 20)])
@@ -284,9 +285,9 @@ def test_parallelism_and_slices_never_show(tmp_path: Path, planted: list[str], m
     documents = [[t] for t in planted[:120]] + [[t] for t in planted[:40:3]]
     shards = store(tmp_path / "s", [text_table(documents[n : n + 30]) for n in range(0, len(documents), 30)])
     plain = find_duplicates(shards, "text", Storage(tmp_path / "a"))
-    for name, size in {"_FILE_ENTRIES": 500, "_PIECE_TIES": 5, "_BLOCKS": 2}.items():
+    for name, size in {"_FILE_ENTRIES": 500, "_BLOCKS": 2}.items():
         monkeypatch.setattr(duplicates, name, size)
-    for name, size in {"MOST_READS": 10, "FAN_IN": 3, "_CHUNK_BYTES": 200}.items():
+    for name, size in {"PIECE_ENTRIES": 5, "MOST_READS": 10, "FAN_IN": 3, "_CHUNK_BYTES": 200}.items():
         monkeypatch.setattr(slices, name, size)
     many = find_duplicates(shards, "text", Storage(tmp_path / "b"), run=shuffled, slices=7)
     assert rows(plain) == rows(many) and plain.marks == many.marks
