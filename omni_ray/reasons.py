@@ -47,7 +47,7 @@ _ALL = (
     Reason("text_too_long", "the transcript, caption or label is longer than a CSV field may be"),
     Reason(
         "duplicate_id",
-        "an earlier record of the corpus is the same, or has the same id in a layout where ids name media",
+        "an earlier record of the corpus is the same, or an earlier picture of the list has the same id",
     ),
     Reason("wrong_header", "the book has no recognisable start of text"),
     Reason("redirect", "the page only redirects to another", fault=False),

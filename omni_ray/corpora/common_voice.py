@@ -10,10 +10,11 @@ from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import Cut, media_weight
 from omni_ray.corpora.evaluation import TRAIN, splits_in
 from omni_ray.corpora.media import fetch
+from omni_ray.corpora.named_again import Firsts, apart
 from omni_ray.errors import SourceError
 from omni_ray.records import EXTRA
 from omni_ray.sources.extra import extra_text, rest_of
-from omni_ray.sources.lists import MAX_LINE_BYTES, Seen, line_ranges, read_range
+from omni_ray.sources.lists import MAX_LINE_BYTES, line_ranges, read_range
 from omni_ray.sources.tables import is_of_split
 from omni_ray.sources.tree import Tree
 
@@ -45,7 +46,7 @@ class CommonVoice(Corpus):
     }
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
-        seen = Seen()
+        firsts = Firsts()
         there: set[str] = set()
         languages: set[str] = set()
         is_empty = True
@@ -65,7 +66,7 @@ class CommonVoice(Corpus):
                 chosen += [split for split in measured.splits if split not in chosen]
             for split in chosen:
                 is_empty = False
-                yield from _units_of_list(tree, f"{folder}/{split}.tsv".lstrip("/"), options, seen, measured)
+                yield from _units_of_list(tree, f"{folder}/{split}.tsv".lstrip("/"), options, firsts, measured)
         if languages and not there:
             raise SourceError(
                 f"common_voice: {tree.location} has no language {' or '.join(options.languages)}; "
@@ -104,9 +105,10 @@ class CommonVoice(Corpus):
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         name, columns = payload["list"], payload["columns"]
+        again = dict(payload["again"])
         for number, line in read_range(tree, name, *payload["span"]):
             if line.strip() and number not in payload.get("elsewhere", ()):
-                row = _record(tree, name, columns, f"{name}:{number}", line, number in payload["again"])
+                row = _record(tree, name, columns, f"{name}:{number}", line, again.get(number))
                 yield (
                     {**row, EXTRA: _rest(payload["header"], line)}
                     if isinstance(row, dict) and "header" in payload
@@ -168,7 +170,7 @@ def _columns(tree: Tree, name: str) -> dict[str, int]:
     return {key: header.index(key) for key in ("path", "sentence", "client_id") if key in header}
 
 
-def _units_of_list(tree: Tree, name: str, options: Options, seen: Seen, measured: _Measured) -> Iterator[UnitDraft]:
+def _units_of_list(tree: Tree, name: str, options: Options, firsts: Firsts, measured: _Measured) -> Iterator[UnitDraft]:
     """Units of a list; those of ``validated.tsv`` without the clips to measure on, where these are not trained on."""
     columns = _columns(tree, name)
     clips_folder, language = _place(name)
@@ -190,8 +192,14 @@ def _units_of_list(tree: Tree, name: str, options: Options, seen: Seen, measured
             clips, of = [(number, clip) for number, clip in clips if not measured.split_of(clip)], {}
         if not clips:
             continue
-        again = [number for number, clip in clips if clip and seen.again(_ident(clip, language).encode())]
+        said = {number: _field(fields, columns["sentence"]) for number, fields in rows}
+        again: list[tuple[int, str]] = []
+        for number, clip in clips:
+            first = firsts.before(_ident(clip, language), said[number], f"{clips_folder}/") if clip else None
+            if first is not None:
+                again.append((number, first and first + clip))
         files = tuple(f"{clips_folder}/{clip}" for _, clip in clips if clip)
+        files += tuple(dict.fromkeys(before for _, before in again if before and before not in files))
         payload = {"list": name, "columns": columns, "span": span, "again": again}
         if options.keep_columns:
             payload["header"] = _header(tree, name)
@@ -229,7 +237,7 @@ def _rest(header: list[str], line: bytes) -> str | None:
 
 
 def _record(
-    tree: Tree, name: str, columns: Mapping[str, int], where: str, line: bytes, is_again: bool
+    tree: Tree, name: str, columns: Mapping[str, int], where: str, line: bytes, before: str | None
 ) -> dict[str, Any] | Rejected:
     # No quoting: sentences hold unbalanced quotation marks.
     fields = line.split(b"\t")
@@ -238,8 +246,6 @@ def _record(
     if not clip or len(fields) <= columns["sentence"]:
         return Rejected(clip or where, where, "bad_row", f"{len(fields)} columns")
     ident = _ident(clip, language)
-    if is_again:
-        return Rejected(ident, where, "duplicate_id")
     try:
         text = _field(fields, columns["sentence"]).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -250,7 +256,7 @@ def _record(
     if isinstance(audio, Rejected):
         return audio
     speaker = _field(fields, columns["client_id"]).decode("utf-8", "replace") if "client_id" in columns else ""
-    return {
+    row = {
         "id": ident,
         "where": where,
         "audio": audio,
@@ -258,3 +264,4 @@ def _record(
         "text": text,
         "speaker": speaker or None,
     }
+    return row if before is None else apart(tree, row, f"{clips_folder}/{clip}", before)

@@ -10,8 +10,8 @@ from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import Cut, media_weight, runs
 from omni_ray.corpora.evaluation import TRAIN, splits_in
 from omni_ray.corpora.media import fetch
+from omni_ray.corpora.named_again import Firsts, apart
 from omni_ray.errors import SourceError
-from omni_ray.sources.lists import Seen
 from omni_ray.sources.tree import Tree
 
 _CLIPS_PER_UNIT = 128
@@ -31,6 +31,7 @@ class LibriSpeech(Corpus):
     size = "train 60 GB, 281,241 clips, 960 h (train-clean-100 6.4 GB, 28,539 clips); dev-clean 338 MB, 2,703 clips"
     layout = "LibriSpeech/<split>/<speaker>/<chapter>/*.flac with a *.trans.txt, or archives of it"
     hub_id = "openslr/librispeech_asr"
+    version = 2
     downloads = (
         Download(f"{_HOST}/train-clean-100.tar.gz", "train-clean-100.tar.gz", 6387309499, "md5:2a93770f6d5c6c964bc36631d331a522", split="train-clean-100", samples=28539),
         Download(f"{_HOST}/train-clean-360.tar.gz", "train-clean-360.tar.gz", None, "md5:c0e676e450a7ff2f54aeade5171606fa", split="train-clean-360", samples=104014, about=23_000_000_000),
@@ -56,7 +57,7 @@ class LibriSpeech(Corpus):
         cut, is_full = Cut(options, _CLIPS_PER_UNIT), False
         is_librispeech = False
         splits: set[str] = set()
-        seen = Seen()
+        firsts = Firsts()
         for folder, _, files in tree.walk():
             place = folder.split("/")
             transcripts = [f"{folder}/{file}".lstrip("/") for file in files if file.endswith(".trans.txt")]
@@ -69,7 +70,8 @@ class LibriSpeech(Corpus):
             if options.evaluation != TRAIN and chapters and _splits([[folder]]) != _splits(chapters[-1:]):
                 ended, chapters, is_full = [*ended, chapters], [], False
             is_librispeech = is_librispeech or bool(transcripts)
-            again = [file for file in audio if seen.again(file.encode("utf-8", "surrogateescape"))]
+            before = {file: firsts.before(file, b"", f"{folder}/") for file in audio}
+            again = [[file, (first + file).lstrip("/")] for file, first in before.items() if first]
             for part, weight in _parts(tree, options, [folder, transcripts, audio, again]):
                 chapters.append(part)
                 is_full = cut.after(len(part[2]), weight) or is_full
@@ -91,9 +93,9 @@ class LibriSpeech(Corpus):
         for chapter in payload["chapters"]:
             folder, _, audio, again = chapter[:4]
             unspoken = dict.fromkeys(audio)
-            seen = {file.removesuffix(".flac") for file in again}
+            before, said = dict(again), dict[str, bytes]()
             for line in _lines(tree, chapter):
-                yield line if isinstance(line, Rejected) else _record(tree, folder, *line, seen, unspoken)
+                yield line if isinstance(line, Rejected) else _record(tree, folder, *line, before, said, unspoken)
             for file in unspoken:
                 clip = file.removesuffix(".flac")
                 where = f"{folder}/{file}".lstrip("/")
@@ -139,6 +141,8 @@ def _lines(tree: Tree, chapter: list[Any]) -> Iterator[tuple[bytes, str] | Rejec
 
 def _draft(tree: Tree, chapters: list[list[Any]]) -> UnitDraft:
     names = [f"{folder}/{clip}".lstrip("/") for folder, _, audio, *_ in chapters for clip in audio]
+    others = dict.fromkeys(first for *_, again in (each[:4] for each in chapters) for _, first in again)
+    names += [name for name in others if name not in names]
     transcripts = [name for _, each, *_ in chapters for name in each]
     # Reading transcripts out of a compressed archive would decompress all of it, on every run.
     is_cheap = all(tree.local_path(name) is not None for name in transcripts)
@@ -146,7 +150,7 @@ def _draft(tree: Tree, chapters: list[list[Any]]) -> UnitDraft:
         {"chapters": chapters},
         (*transcripts, *names),
         sum(_count(tree, chapter) for chapter in chapters) if is_cheap else None,
-        len(names),
+        sum(len(each[2]) for each in chapters),
         evaluation=_splits(chapters),
     )
 
@@ -169,27 +173,35 @@ def _clip_and_text(line: bytes) -> tuple[bytes, bytes]:
 
 
 def _record(
-    tree: Tree, folder: str, line: bytes, where: str, seen: set[str], unspoken: dict[str, None]
+    tree: Tree,
+    folder: str,
+    line: bytes,
+    where: str,
+    before: Mapping[str, str],
+    said: dict[str, bytes],
+    unspoken: dict[str, None],
 ) -> dict[str, Any] | Rejected:
-    """What one line of a transcript stands for; the clip joins ``seen`` and leaves ``unspoken``."""
+    """What one line of a transcript stands for; the clip joins those ``said`` and leaves ``unspoken``."""
     named, spoken = _clip_and_text(line)
     clip = named.decode("utf-8", "surrogateescape")
+    file = f"{folder}/{clip}.flac".lstrip("/")
     unspoken.pop(f"{clip}.flac", None)
-    if clip in seen:
-        return Rejected(clip, where, "duplicate_id")
-    seen.add(clip)
+    first = before.get(f"{clip}.flac")
+    if clip in said:
+        first = file if said[clip] == spoken else ""
+    said[clip] = spoken
     try:
         text = spoken.decode("utf-8").strip()
     except UnicodeDecodeError as error:
         return Rejected(clip, where, "bad_encoding", str(error))
-    audio = fetch(tree, f"{folder}/{clip}.flac".lstrip("/"), clip, where)
+    audio = fetch(tree, file, clip, where)
     if isinstance(audio, Rejected):
         return audio
     if not text:
         return Rejected(clip, where, "missing_text", "the transcript's line holds an id only")
     place = folder.split("/")
     found = _CLIP.match(clip)
-    return {
+    row = {
         "id": clip,
         "where": where,
         "audio": audio,
@@ -197,3 +209,4 @@ def _record(
         "text": text,
         "speaker": found["speaker"] if found else (place[-2] if len(place) >= 2 else None),
     }
+    return row if first is None else apart(tree, row, file, first)

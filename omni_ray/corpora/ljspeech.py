@@ -9,8 +9,9 @@ from typing import Any
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import Cut, media_weight
 from omni_ray.corpora.media import fetch
+from omni_ray.corpora.named_again import Firsts, apart
 from omni_ray.errors import SourceError
-from omni_ray.sources.lists import Seen, line_ranges, read_range
+from omni_ray.sources.lists import line_ranges, read_range
 from omni_ray.sources.tree import Tree
 
 _CLIPS_PER_UNIT = 128
@@ -44,32 +45,41 @@ class LJSpeech(Corpus):
     }
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
-        seen = Seen()
+        firsts = Firsts()
         for folder, folders, files in tree.walk():
             if "metadata.csv" not in files or "wavs" not in folders:
                 continue
             folders.remove("wavs")  # the list names the clips
-            yield from _units_of_list(tree, f"{folder}/" if folder else "", options, seen)
+            yield from _units_of_list(tree, f"{folder}/" if folder else "", options, firsts)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         metadata = payload["list"]
         prefix = metadata.removesuffix("metadata.csv")
+        again = dict(payload["again"])
         for number, line in read_range(tree, metadata, *payload["span"]):
             if line.strip():
-                yield _record(tree, prefix, f"{metadata}:{number}", line, number in payload["again"], payload["text"])
+                yield _record(tree, prefix, f"{metadata}:{number}", line, again.get(number), payload["text"])
 
 
-def _units_of_list(tree: Tree, prefix: str, options: Options, seen: Seen) -> Iterator[UnitDraft]:
+def _units_of_list(tree: Tree, prefix: str, options: Options, firsts: Firsts) -> Iterator[UnitDraft]:
     metadata = f"{prefix}metadata.csv"
     column = _text_column(tree, metadata)
     cut = Cut(options, _CLIPS_PER_UNIT)
     for part in line_ranges(tree, metadata, lambda line: cut.before(media_weight(tree, _clip(prefix, line)))):
         span = (part.start, part.end, part.first)
         rows = [(number, row) for number, row in read_range(tree, metadata, *span) if row.strip()]
-        again = [number for number, row in rows if seen.again(_clip_name(row))]
         clips = tuple(_clip(prefix, row) for _, row in rows)
+        again = [(number, before) for number, row in rows if (before := _before(firsts, prefix, row)) is not None]
         payload = {"list": metadata, "span": span, "again": again, "text": column}
-        yield UnitDraft(payload, (metadata, *clips), len(rows), len(rows))
+        others = dict.fromkeys(before for _, before in again if before and before not in clips)
+        yield UnitDraft(payload, (metadata, *clips, *others), len(rows), len(rows))
+
+
+def _before(firsts: Firsts, prefix: str, line: bytes) -> str | None:
+    """The same clip where it came before with the same texts, "" where with others; None where it is new."""
+    name, texts = _clip("", line), line.partition(b"|")[2].strip()
+    first = firsts.before(name, texts, prefix or "./")
+    return first and (first.removeprefix("./") + name)
 
 
 def _clip_name(line: bytes) -> bytes:
@@ -116,10 +126,10 @@ def _is_same(raw: str, normalized: str) -> bool:
     return 4 * len(here & there) >= max(len(here), len(there))
 
 
-def _record(tree: Tree, prefix: str, where: str, line: bytes, is_again: bool, column: str) -> dict[str, Any] | Rejected:
+def _record(
+    tree: Tree, prefix: str, where: str, line: bytes, before: str | None, column: str
+) -> dict[str, Any] | Rejected:
     clip = _clip_name(line).decode("utf-8", "replace")
-    if is_again:
-        return Rejected(clip, where, "duplicate_id")
     try:
         # No quoting: a quotation mark is a character of the transcript.
         _, *texts = line.decode("utf-8").split("|")
@@ -134,4 +144,5 @@ def _record(tree: Tree, prefix: str, where: str, line: bytes, is_again: bool, co
     audio = fetch(tree, f"{prefix}wavs/{clip}.wav", clip, where)
     if isinstance(audio, Rejected):
         return audio
-    return {"id": clip, "where": where, "audio": audio, "path": f"wavs/{clip}.wav", "text": text, "speaker": "LJ"}
+    row = {"id": clip, "where": where, "audio": audio, "path": f"wavs/{clip}.wav", "text": text, "speaker": "LJ"}
+    return row if before is None else apart(tree, row, f"{prefix}wavs/{clip}.wav", before)
