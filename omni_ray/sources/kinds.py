@@ -78,7 +78,7 @@ _NOT_READ = {
         "HTML": ".html .htm .xhtml .mhtml",
         "marked-up text": ".md .markdown .rst .adoc .org .textile",
         "a word processor's format": ".doc .docx .odt .rtf .pages",
-        "a web archive": ".warc .wet .wat .arc",
+        "a web archive (WET files: --dataset wet)": ".warc .wet .wat .arc",
         "an e-book": ".epub .mobi .azw3 .fb2",
         "TeX": ".tex .latex",
         "PDF": ".pdf",

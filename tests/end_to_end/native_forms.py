@@ -19,6 +19,7 @@ from tests.list_sources import Source
 from tests.made_store import clip, picture
 from tests.ocr.test_label_lmdb import samples, written
 from tests.sources.test_speech_corpora import talk
+from tests.text.test_wet import INFO, record
 
 WORDS = ["HELLO", "简单", "Straße"]
 SAID = ["It rains today.", "Es regnet heute.", "今天下雨。"]
@@ -353,6 +354,12 @@ CONTAINERS: dict[str, Callable[[], bytes]] = {
 for _ending, _data in CONTAINERS.items():
     for _packing in PACKINGS:
         form("text", "text_files", SAID, f"{_ending}.{_packing}")(packed(_ending, _packing, _data))
+
+
+@form("text", "wet", SAID)
+def wet(source: Source) -> None:
+    pages = [record("conversion", text.encode(), n) for n, text in enumerate(SAID)]
+    source.put("CC-MAIN-00000.warc.wet.gz", b"".join(map(gzip.compress, [INFO, *pages])))
 
 
 def tarred(members: dict[str, bytes]) -> bytes:

@@ -24,7 +24,7 @@ from tests.made_store import clip, picture
 Put = Callable[[str, Any], None]
 COUNT = 3
 N = range(COUNT)
-BY_BYTES = {"text/text_files", "text/wikipedia"}
+BY_BYTES = {"text/text_files", "text/wet", "text/wikipedia"}
 """A record is a line, or a page: ranges of bytes are units, however large the file is."""
 FETCHED = {"images/image_urls"}
 """Sizes are not known before pictures are fetched; a picture has 16 MiB at most, and a unit some ten."""
