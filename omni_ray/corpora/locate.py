@@ -227,12 +227,11 @@ def _places(corpus: Corpus, source: str) -> Iterator[str]:
 
 def _by_name(corpus: Corpus, source: str) -> tuple[list[str], list[str]]:
     """The folders in a source that are called by the corpus, and what else is there."""
-    from omni_ray.sources import open_tree
-    from omni_ray.sources.remote import is_remote
+    from omni_ray.sources.remote import RemoteTree, is_remote
 
     folder = Path(source.removeprefix("file://")).expanduser()
     if is_remote(source):
-        folders, files = open_tree(source).children("")
+        folders, files = RemoteTree(source).children("")  # archives as they lie: a folder within one is no place
     elif folder.is_dir():
         try:
             with os.scandir(folder) as entries:

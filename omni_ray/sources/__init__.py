@@ -7,10 +7,13 @@ import tempfile
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omni_ray.errors import SourceError
 from omni_ray.sources.tree import FileTree, FolderTree, Tree
+
+if TYPE_CHECKING:
+    from omni_ray.sources.remote import RemoteTree
 
 
 def open_tree(location: str | Path, cache: Path | None = None, *, follow_links: bool = False) -> Tree:
@@ -31,21 +34,34 @@ def open_tree(location: str | Path, cache: Path | None = None, *, follow_links: 
     from omni_ray.sources.remote import RemoteTree, is_remote
     from omni_ray.sources.union import UnionTree, archives_in
 
+    cache = cache or Path(tempfile.gettempdir()) / "omni_ray-index"
     if is_remote(str(location)):
-        return RemoteTree(str(location))
+        return _remote(RemoteTree(str(location)), cache)
     path = Path(str(location).removeprefix("file://")).expanduser()
     try:
         if not path.exists():
             raise SourceError(f"{location}: no such file or folder; give --source an existing one")
-        cache = cache or Path(tempfile.gettempdir()) / "omni_ray-index"
         if path.is_file():
             return open_archive(path, cache) if archive_kind(path) else FileTree(path, follow_links)
-        path = snapshot_of(path)
-        if archives_in(path):
-            return UnionTree(path, cache, follow_links=follow_links)
-        return FolderTree(path, follow_links)
+        folder = FolderTree(snapshot_of(path), follow_links)
+        archives = archives_in(folder)
+        return UnionTree(folder, archives, cache) if archives else folder
     except PermissionError as error:
         raise SourceError(f"{error.filename or location}: no permission to read it") from error
+
+
+def _remote(tree: RemoteTree, cache: Path) -> Tree:
+    """A place on an object store, with its archives looked into where they are."""
+    from omni_ray.sources.archive_file import RemoteFile
+    from omni_ray.sources.archives import archive_kind
+    from omni_ray.sources.open_archive import open_archive
+    from omni_ray.sources.union import UnionTree, archives_in
+
+    if tree.is_file:
+        name = next(tree.names())
+        return open_archive(RemoteFile(tree, name), cache) if archive_kind(name) else tree
+    archives = archives_in(tree)
+    return UnionTree(tree, archives, cache) if archives else tree
 
 
 def is_missing(location: str) -> bool:
@@ -72,6 +88,7 @@ def open_spec(spec: Mapping[str, Any]) -> Tree:
 
 @lru_cache(maxsize=16)
 def _opened(spec: str) -> Tree:
+    from omni_ray.sources.archive_file import file_of
     from omni_ray.sources.many import ManyTree
     from omni_ray.sources.open_archive import open_archive
     from omni_ray.sources.remote import RemoteTree
@@ -83,7 +100,7 @@ def _opened(spec: str) -> Tree:
         case "file":
             return FileTree(value["path"], value["follow_links"])
         case "archive":
-            return open_archive(value["path"], Path(value["cache"]))
+            return open_archive(file_of(value), Path(value["cache"]))
         case "many":
             return ManyTree([open_spec(each) for each in value["trees"]])
         case "remote":
@@ -91,6 +108,8 @@ def _opened(spec: str) -> Tree:
         case "rooted":
             return with_media_root(open_spec(value["tree"]), value["media"]["root"], value["media"]["follow_links"])
         case "union":
-            return UnionTree(value["root"], Path(value["cache"]), Settled(**value["settled"]), value["follow_links"])
+            folder = open_spec(value["tree"])
+            assert isinstance(folder, FolderTree | RemoteTree)
+            return UnionTree(folder, value["names"], Path(value["cache"]), Settled(**value["settled"]))
         case _:
             return FolderTree(value["root"], value["follow_links"])

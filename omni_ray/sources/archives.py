@@ -10,24 +10,23 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
 import json
-import os
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.media_names import is_safe_name
 from omni_ray.sources import listing
+from omni_ray.sources.archive_file import ArchiveFile, Broken
 from omni_ray.sources.furniture import is_furniture
 from omni_ray.sources.links import forms_of
 from omni_ray.sources.listing import Listing, Member
-from omni_ray.sources.tree import Entries, MemberDamaged, Refused, Tree
+from omni_ray.sources.tree import Entries, Refused, Tree
 from omni_ray.storage import write_atomic
 
 ENDINGS = {
@@ -66,33 +65,28 @@ def archive_stem(name: str) -> str:
     )
 
 
-class Broken(Exception):
-    """An archive is not whole, or none at all; the text says what is wrong, without the path."""
-
-
 class ArchiveTree(Tree):
-    """An archive on the local disk.
+    """An archive.
 
     Attributes:
-        path: where it is.
+        file: where it is.
         kind: one of the values of ``ENDINGS``.
         size_and_time: bytes and modification time (ns) it had when it was opened.
     """
 
-    def __init__(self, path: str | Path, cache: Path) -> None:
-        self.path = Path(path)
-        self.location = str(path)
-        kind = archive_kind(path)
+    def __init__(self, file: ArchiveFile, cache: Path) -> None:
+        self.file = file
+        self.location = file.location
+        kind = archive_kind(file.name)
         if kind is None:
-            raise SourceError(f"{path}: not an archive; known are {', '.join(ENDINGS)}")
+            raise SourceError(f"{self.location}: not an archive; known are {', '.join(ENDINGS)}")
         self.kind = kind
         try:
-            status = self.path.stat()
+            self.size_and_time = file.size_and_time()
         except OSError as error:
-            raise SourceError(f"{path}: {(error.strerror or 'unreadable').lower()}") from error
-        self.size_and_time = (status.st_size, status.st_mtime_ns)
+            raise SourceError(f"{self.location}: {(error.strerror or 'unreadable').lower()}") from error
         self._cache = cache
-        self._place = f"{self.path.name[:80]}-{_digest(os.fspath(self.path.absolute()))}-"
+        self._place = f"{file.name[:80]}-{_digest(file.identity)}-"
         self._key = self._place + _digest(str((listing.VERSION, *self.size_and_time)))
         if not self._is_sealed():
             self._index()
@@ -129,7 +123,7 @@ class ArchiveTree(Tree):
     def spec(self) -> dict[str, Any]:
         return {
             "kind": "archive",
-            "path": str(self.path.absolute()),
+            **self.file.spec(),
             "cache": str(self._cache.absolute()),
             "stamp": list(self.size_and_time),
         }
@@ -140,20 +134,20 @@ class ArchiveTree(Tree):
             refused = Refused()
             kept = listing.write(self._kept(".arrow"), self._members(refused), refused)
         except Broken as error:
-            raise SourceError(f"{self.path}: {error}; fetch it again") from error
+            raise SourceError(f"{self.location}: {error}; fetch it again") from error
         except OSError as error:
-            if isinstance(error, PermissionError) and str(error.filename) == str(self.path):
-                raise SourceError(f"{self.path}: no permission to read this archive") from error
+            if isinstance(error, PermissionError) and str(error.filename) == self.location:
+                raise SourceError(f"{self.location}: no permission to read this archive") from error
             if error.errno in _FULL:
                 raise OmniError(
-                    f"{self._cache}: the listing of {self.path.name} cannot be kept here "
+                    f"{self._cache}: the listing of {self.file.name} cannot be kept here "
                     f"({(error.strerror or '').lower()}); make room, or choose another --root"
                 ) from error
-            raise SourceError(f"{self.path}: {(error.strerror or str(error)).lower()}") from error
+            raise SourceError(f"{self.location}: {(error.strerror or str(error)).lower()}") from error
         if not kept:
             self._kept(".arrow").unlink()
             why = f"; {refused.count} members are refused, such as {refused.examples[0][1:]}" if refused.count else ""
-            raise SourceError(f"{self.path}: the archive is empty{why}")
+            raise SourceError(f"{self.location}: the archive is empty{why}")
         for old in self._cache.glob(f"{_escape(self._place)}*"):
             if not old.name.startswith(self._key):  # of an earlier version of the archive
                 with suppress(OSError):
@@ -186,7 +180,7 @@ class ArchiveTree(Tree):
     def _member(self, name: str) -> Member:
         member = self._find(name)
         if member is None:
-            raise FileNotFoundError(2, "no such member", f"{self.path}/{name}")
+            raise FileNotFoundError(2, "no such member", f"{self.location}/{name}")
         return member
 
     def look(self, folder: str) -> Entries:
@@ -207,8 +201,8 @@ class ArchiveTree(Tree):
     def stamp(self, names: Iterable[str]) -> str:
         """Of the archive as a whole: whoever changes a member writes all of it anew."""
         try:
-            status = self.path.stat()
-            return f"{status.st_size}:{status.st_mtime_ns}"
+            size, time = self.file.size_and_time()
+            return f"{size}:{time}"
         except OSError:
             return "missing"
 
@@ -229,61 +223,6 @@ def safe_member(name: str, refused: Refused) -> str | None:
         refused.add(name, why, "name")
         return None
     return "/".join(part for part in name.split("/") if part not in {"", "."}) or None
-
-
-class ByteSource(Protocol):
-    """Bytes that can be read at any place, from any thread."""
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        """At most ``size`` bytes from ``offset``; fewer only at the end. Raises Broken."""
-        ...
-
-
-class FileBytes:
-    """A plain file as a byte source."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - open as long as the tree
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        parts = []
-        while size > 0 and (part := os.pread(self._file.fileno(), min(size, 1 << 30), offset)):
-            parts.append(part)
-            offset, size = offset + len(part), size - len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-class Span(io.RawIOBase):
-    """Part of a byte source, as a seekable file. Raises MemberDamaged where the source ends before it."""
-
-    def __init__(self, source: ByteSource, name: str, start: int, size: int) -> None:
-        self._source, self._name, self._start, self._size, self._at = source, name, start, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        wanted = min(len(buffer), max(0, self._size - self._at))
-        try:
-            data = self._source.read_at(self._start + self._at, wanted) if wanted else b""
-        except Broken as error:
-            raise MemberDamaged(f"{self._name}: {error}; fetch it again") from error
-        if wanted and not data:
-            raise MemberDamaged(f"{self._name}: ends after {self._at:,} of {self._size:,} bytes; fetch it again")
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
 
 
 def _digest(text: str) -> str:

@@ -1,7 +1,6 @@
 """A folder or a file on an object store as a tree: S3, GCS, the Hugging Face hub and whatever else pyarrow knows.
 
-Whoever lists folders gets one recursive listing, made once; workers, who read files by name, ask for just those. Archives
-on an object store are files like others: they are not looked into.
+Whoever lists folders gets one recursive listing, made once; workers, who read files by name, ask for just those.
 """
 
 from __future__ import annotations
@@ -131,15 +130,31 @@ class RemoteTree(Tree):
     def exists(self, name: str) -> bool:
         return self._find(name) is not None
 
+    @property
+    def is_file(self) -> bool:
+        """Whether one file is meant."""
+        return bool(self._only)
+
+    def is_folder(self, name: str) -> bool:
+        """Whether there is something below ``name``."""
+        return name in self._folders
+
     def size(self, name: str) -> int:
+        return self.size_and_time(name)[0]
+
+    def size_and_time(self, name: str) -> tuple[int, int]:
+        """Bytes, and when it was changed, in whole seconds. Raises FileNotFoundError."""
         found = self._find(name)
         if found is None:
             raise FileNotFoundError(2, "no such file", f"{self.location}/{name}")
-        return found[0]
+        return found
 
     def open(self, name: str) -> BinaryIO:
-        file = self._filesystem.open_input_file(self._path(name))
-        return cast(BinaryIO, io.BufferedReader(_Raw(file), _BUFFER))
+        return cast(BinaryIO, io.BufferedReader(_Raw(self.open_native(name)), _BUFFER))
+
+    def open_native(self, name: str) -> Any:
+        """A file as pyarrow has it, which any thread may read at any place. Raises OSError."""
+        return self._filesystem.open_input_file(self._path(name))
 
     def stamp(self, names: Iterable[str]) -> str:
         digest = blake2b(digest_size=16)

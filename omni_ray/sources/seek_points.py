@@ -19,7 +19,7 @@ from weakref import WeakSet
 import numpy as np
 
 from omni_ray.sources import bz2_blocks
-from omni_ray.sources.archives import Broken, FileBytes
+from omni_ray.sources.archive_file import ArchiveFile, Broken, LocalFile
 from omni_ray.storage import atomic_writer
 
 _MAGIC = {"tar.gz": b"\x1f\x8b", "tar.bz2": b"BZh"}
@@ -39,15 +39,16 @@ def _close_files() -> None:
         file.close()
 
 
-def _open(path: Path, kind: str, threads: int) -> Any:
+def _open(archive: ArchiveFile, kind: str, threads: int) -> Any:
     import rapidgzip
 
-    with open(path, "rb") as plain:  # rapidgzip's own errors do not say what is wrong with a file
+    with archive.open() as plain:  # rapidgzip's own errors do not say what is wrong with a file
         if plain.read(3)[: len(_MAGIC[kind])] != _MAGIC[kind]:
             raise Broken(f"not {'gzip' if kind == 'tar.gz' else 'bzip2'} data")
     make = rapidgzip.RapidgzipFile if kind == "tar.gz" else rapidgzip.IndexedBzip2File
     try:
-        file = make(str(path), parallelization=threads)
+        source = archive.identity if isinstance(archive, LocalFile) else archive.open()
+        file = make(source, parallelization=threads)
     except _FAULTS as error:
         raise Broken("cannot be decompressed") from error
     _open_files.add(file)
@@ -87,13 +88,13 @@ def _as_broken(file: Any) -> Iterator[None]:
 
 
 @contextmanager
-def listing_stream(path: Path, kind: str, points: Path) -> Iterator[BinaryIO]:
+def listing_stream(archive: ArchiveFile, kind: str, points: Path) -> Iterator[BinaryIO]:
     """The decompressed bytes, to be read to the end; when the block ends well, the seek points are in ``points``.
 
     Raises:
         Broken: when it is read.
     """
-    file = _open(path, kind, min(_MAX_THREADS, len(os.sched_getaffinity(0))))
+    file = _open(archive, kind, min(_MAX_THREADS, len(os.sched_getaffinity(0))))
     try:
         yield io.BufferedReader(_Stream(file), 1 << 20)
         with atomic_writer(points) as out:
@@ -108,9 +109,9 @@ def listing_stream(path: Path, kind: str, points: Path) -> Iterator[BinaryIO]:
 class GzipBytes:
     """What a gzip file holds, as bytes that can be read at any place; ``points`` are its saved seek points."""
 
-    def __init__(self, path: Path, points: Path) -> None:
+    def __init__(self, archive: ArchiveFile, points: Path) -> None:
         self._lock = threading.Lock()
-        self._file = _open(path, "tar.gz", 1)
+        self._file = _open(archive, "tar.gz", 1)
         with _as_broken(self._file):
             self._file.import_index(str(points))
 
@@ -132,9 +133,9 @@ class Bzip2Bytes:
     by itself, and the last ones are kept, for members that lie in the same block or close by.
     """
 
-    def __init__(self, path: Path, points: Path) -> None:
+    def __init__(self, archive: ArchiveFile, points: Path) -> None:
         self._lock = threading.Lock()
-        self._file = FileBytes(path)
+        self._file = archive.bytes()
         # Where each block begins, in compressed bits and in plain bytes; ends of streams are blocks of no bytes.
         pairs = np.frombuffer(points.read_bytes(), dtype="<i8").reshape(-1, 2)
         self._bits, self._starts = pairs[:, 0], pairs[:, 1]
@@ -177,6 +178,6 @@ class Bzip2Bytes:
         return data
 
 
-def open_packed(path: Path, kind: str, points: Path) -> GzipBytes | Bzip2Bytes:
+def open_packed(archive: ArchiveFile, kind: str, points: Path) -> GzipBytes | Bzip2Bytes:
     """The content of a compressed tar, with the seek points that :func:`listing_stream` saved."""
-    return GzipBytes(path, points) if kind == "tar.gz" else Bzip2Bytes(path, points)
+    return GzipBytes(archive, points) if kind == "tar.gz" else Bzip2Bytes(archive, points)

@@ -14,6 +14,7 @@ import numpy as np
 
 from omni_ray.sources.archives import ArchiveTree, archive_kind, archive_stem
 from omni_ray.sources.furniture import is_documentation
+from omni_ray.sources.remote import RemoteTree
 from omni_ray.sources.tree import FolderTree, MemberDamaged, Tree
 
 _COMPARED_BYTES = 256 << 20
@@ -42,7 +43,7 @@ class Settled:
     replaced: list[str] = field(default_factory=list)
 
 
-def settle(folder: FolderTree, archives: Archives) -> Settled:
+def settle(folder: FolderTree | RemoteTree, archives: Archives) -> Settled:
     """Which archives are copies of what is there, which are unpacked in part, and which have to be folders of their own."""
     settled = Settled()
     meeting_loose: set[str] = set()
@@ -93,7 +94,7 @@ class _Laid:
         return (bool(self.same) or self.surely_cut) and there >= len(self.other)
 
 
-def _lay(folder: FolderTree, place: str, tree: ArchiveTree) -> _Laid:
+def _lay(folder: FolderTree | RemoteTree, place: str, tree: ArchiveTree) -> _Laid:
     laid = _Laid()
     for inside, folders, files in tree.walk():
         here = place + (f"{inside}/" if inside else "")
@@ -120,7 +121,7 @@ def _lay(folder: FolderTree, place: str, tree: ArchiveTree) -> _Laid:
     return laid
 
 
-def _compare(folder: FolderTree, loose: str, tree: ArchiveTree, member: str, laid: _Laid) -> None:
+def _compare(folder: FolderTree | RemoteTree, loose: str, tree: ArchiveTree, member: str, laid: _Laid) -> None:
     """By size; of a shorter file also whether it is the beginning."""
     size, whole = folder.size(loose), tree.size(member)
     if size == whole:
@@ -132,7 +133,7 @@ def _compare(folder: FolderTree, loose: str, tree: ArchiveTree, member: str, lai
         laid.other.append(loose)
 
 
-def _repeated(folder: FolderTree, archives: Archives) -> Iterator[str]:
+def _repeated(folder: FolderTree | RemoteTree, archives: Archives) -> Iterator[str]:
     """Archives that hold what one before them holds, whatever they are called. One in another folder counts where nothing
     lies beside it that could need it."""
     known: dict[tuple[int, int], list[str]] = {}
@@ -150,7 +151,7 @@ def _repeated(folder: FolderTree, archives: Archives) -> Iterator[str]:
             alike.append(name)
 
 
-def _is_alone(folder: FolderTree, prefix: str) -> bool:
+def _is_alone(folder: FolderTree | RemoteTree, prefix: str) -> bool:
     """Whether a folder has nothing but archives and documentation."""
     there = folder.look(prefix.rstrip("/"))
     return not there.folders and all(archive_kind(name) or is_documentation(name) for name in there.files)

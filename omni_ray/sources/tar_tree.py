@@ -10,18 +10,14 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import BinaryIO
 
 from omni_ray.errors import SourceError
+from omni_ray.sources.archive_file import ArchiveFile, Broken, ByteSource, LocalFile, Span
 from omni_ray.sources.archives import (
     MAX_RATIO,
     RATIO_FLOOR,
     ArchiveTree,
-    Broken,
-    ByteSource,
-    FileBytes,
-    Span,
     safe_member,
 )
 from omni_ray.sources.listing import Member
@@ -44,7 +40,7 @@ _WITHOUT_DATA = frozenset(b"123456")
 
 
 class TarTree(ArchiveTree):
-    """A tar archive on the local disk.
+    """A tar archive.
 
     gzip and bzip2 are entered at the points that the listing pass saved. xz and zstd cannot be entered midway, as
     their programs write them: such an archive is unpacked to a tar in the cache.
@@ -59,18 +55,18 @@ class TarTree(ArchiveTree):
         if not self.size_and_time[0]:
             raise Broken("an empty file")
         if self.kind in SEEKABLE:
-            with listing_stream(self.path, self.kind, self._kept(".seek")) as stream:
+            with listing_stream(self.file, self.kind, self._kept(".seek")) as stream:
                 yield from self._headers(stream, refused)
                 self._finish(stream)
             return
         if self.kind != "tar":
             self._unpack()
-        with open(self._tar, "rb") as file:
+        with self._tar.open() as file:
             yield from self._headers(file, refused)
 
     @property
-    def _tar(self) -> Path:
-        return self.path if self.kind == "tar" else self._kept(".tar")
+    def _tar(self) -> ArchiveFile:
+        return self.file if self.kind == "tar" else LocalFile(self._kept(".tar"))
 
     def _headers(self, stream: BinaryIO, refused: Refused) -> Iterator[Member]:
         for entry in read_headers(stream):
@@ -87,12 +83,14 @@ class TarTree(ArchiveTree):
 
     def _check_ratio(self, unpacked: int) -> None:
         if self.kind != "tar" and unpacked > max(RATIO_FLOOR, MAX_RATIO * self.size_and_time[0]):
-            raise SourceError(f"{self.path}: expands more than {MAX_RATIO:,} times; refused as a decompression bomb")
+            raise SourceError(
+                f"{self.location}: expands more than {MAX_RATIO:,} times; refused as a decompression bomb"
+            )
 
     def _unpack(self) -> None:
         done = 0
         try:
-            with open(self.path, "rb") as file, atomic_writer(self._tar) as out:
+            with self.file.open() as file, atomic_writer(self._kept(".tar")) as out:
                 for chunk in unpack(file, f".{self.kind.removeprefix('tar.')}"):
                     done += len(chunk)
                     self._check_ratio(done)
@@ -106,24 +104,24 @@ class TarTree(ArchiveTree):
     @cached_property
     def _bytes(self) -> ByteSource:
         if self.kind in SEEKABLE:
-            return open_packed(self.path, self.kind, self._kept(".seek"))
-        return FileBytes(self._tar)
+            return open_packed(self.file, self.kind, self._kept(".seek"))
+        return self._tar.bytes()
 
     def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
         member = self._member(name)
         if member.size > limit:
-            raise MemberTooLarge(f"{self.path}: {name} declares {member.size:,} bytes, over {limit:,}")
+            raise MemberTooLarge(f"{self.location}: {name} declares {member.size:,} bytes, over {limit:,}")
         try:
             data = self._bytes.read_at(member.offset, member.size)
         except Broken as error:
-            raise MemberDamaged(f"{self.path}: {name}: {error}; fetch it again") from error
+            raise MemberDamaged(f"{self.location}: {name}: {error}; fetch it again") from error
         if len(data) != member.size:
-            raise MemberDamaged(f"{self.path}: {name} has {len(data):,} of {member.size:,} bytes; fetch it again")
+            raise MemberDamaged(f"{self.location}: {name} has {len(data):,} of {member.size:,} bytes; fetch it again")
         return data
 
     def open(self, name: str) -> BinaryIO:
         member = self._member(name)
-        return io.BufferedReader(Span(self._bytes, f"{self.path}: {name}", member.offset, member.size), 1 << 16)
+        return io.BufferedReader(Span(self._bytes, f"{self.location}: {name}", member.offset, member.size), 1 << 16)
 
 
 @dataclass(frozen=True, slots=True)

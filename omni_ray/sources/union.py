@@ -10,13 +10,15 @@ files lie, and each of them once.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from omni_ray.sources.archive_file import ArchiveFile, LocalFile, RemoteFile
 from omni_ray.sources.archives import ArchiveTree, archive_kind
 from omni_ray.sources.furniture import is_documentation, is_furniture
 from omni_ray.sources.open_archive import open_archive
+from omni_ray.sources.remote import RemoteTree
 from omni_ray.sources.settling import Settled, settle
 from omni_ray.sources.tree import Entries, FolderTree, Refused, Tree
 
@@ -28,21 +30,22 @@ class UnionTree(Tree):
     """A folder and the archives in it.
 
     Args:
-        root: the folder.
+        folder: the folder, on the local disk or on an object store.
+        names: its archives, as :func:`archives_in` has them.
         cache: folder for listings of archives.
         settled: as :func:`settle` found it; None to find it now.
-        follow_links: follow links that lead out of the folder, too.
     """
 
     def __init__(
-        self, root: str | Path, cache: Path, settled: Settled | None = None, follow_links: bool = False
+        self, folder: FolderTree | RemoteTree, names: Sequence[str], cache: Path, settled: Settled | None = None
     ) -> None:
-        self.location = str(root)
-        self.folder = FolderTree(root, follow_links)
+        self.location = folder.location
+        self.folder = folder
         self._cache = cache
         found = {
-            path.relative_to(self.folder.root).as_posix(): (prefix, open_archive(path, cache))
-            for prefix, path in archives_in(Path(root))
+            name: (f"{parent}/" if parent else "", open_archive(_file(folder, name), cache))
+            for name in names
+            for parent in (name.rpartition("/")[0],)
         }
         self.settled = settle(self.folder, found) if settled is None else settled
         self._cut, self._replaced = set(self.settled.cut), set(self.settled.replaced)
@@ -64,18 +67,24 @@ class UnionTree(Tree):
 
     def spec(self) -> dict[str, Any]:
         return {
-            **self.folder.spec(),
             "kind": "union",
+            "tree": self.folder.spec(),
+            "names": list(self._archives),
             "cache": str(self._cache.absolute()),
             "settled": {"places": self.settled.places, "cut": self.settled.cut},
         }
 
     def _layers(self, name: str) -> Iterable[tuple[Tree, str]]:
-        if name not in self._archives and name not in self._cut:
-            yield self.folder, name
-        for prefix, tree in self._mounts:
-            if name.startswith(prefix):
-                yield tree, name[len(prefix) :]
+        """Where ``name`` may be. Looking into a listing is cheaper than asking an object store; where a loose file and a
+        member have the name, they are the same, unless the file replaces it."""
+        loose = [(self.folder, name)] if name not in self._archives and name not in self._cut else []
+        members = ((tree, name[len(prefix) :]) for prefix, tree in self._mounts if name.startswith(prefix))
+        if isinstance(self.folder, RemoteTree) and name not in self._replaced:
+            yield from members
+            yield from loose
+        else:
+            yield from loose
+            yield from members
 
     def _holder(self, name: str) -> tuple[Tree, str]:
         for tree, inner in self._layers(name):
@@ -143,32 +152,37 @@ class UnionTree(Tree):
 
     def stamp(self, names: Iterable[str]) -> str:
         in_folder: list[str] = []
-        archives: set[str] = set()
+        archives: dict[int, ArchiveTree] = {}
         for name in names:
             holder = next((tree for tree, inner in self._layers(name) if tree.exists(inner)), self.folder)
             if isinstance(holder, ArchiveTree):
-                archives.add(f"{holder.path.name}={holder.stamp(())}")
+                archives[id(holder)] = holder
             else:
                 in_folder.append(name)
-        return ";".join([self.folder.stamp(in_folder), *sorted(archives)])
+        stamps = {f"{holder.file.name}={holder.stamp(())}" for holder in archives.values()}
+        return ";".join([self.folder.stamp(in_folder), *sorted(stamps)])
 
 
-def archives_in(root: Path) -> list[tuple[str, Path]]:
-    """Archives of a folder, and where their members would unpack: (prefix, path), in order of depth and name."""
-    found: list[tuple[str, Path]] = []
-    folders = [("", root)]
+def _file(folder: FolderTree | RemoteTree, name: str) -> ArchiveFile:
+    return RemoteFile(folder, name) if isinstance(folder, RemoteTree) else LocalFile(folder.root / name)
+
+
+def archives_in(folder: FolderTree | RemoteTree) -> list[str]:
+    """Names of the archives of a folder, by depth and name."""
+    if isinstance(folder, RemoteTree):
+        names = [name for name in folder.names() if name.count("/") <= _DEPTH and archive_kind(name)]
+        return sorted(names, key=lambda name: (name.count("/"), name))
+    found: list[str] = []
+    waiting = [""]
     for depth in range(_DEPTH + 1):
-        below: list[tuple[str, Path]] = []
-        for prefix, folder in folders:
+        below: list[str] = []
+        for prefix in waiting:
             # A folder may hold millions of media: only what counts is kept and sorted.
-            with os.scandir(folder) as entries:
+            with os.scandir(folder.root / prefix) as entries:
                 seen = sorted((entry.name, entry.is_dir()) for entry in entries if _is_folder_or_archive(entry))
             for name, is_folder in seen:
-                if is_folder:
-                    below.append((f"{prefix}{name}/", folder / name))
-                else:
-                    found.append((prefix, folder / name))
-        folders = below if depth < _DEPTH else []
+                (below if is_folder else found).append(f"{prefix}{name}/" if is_folder else f"{prefix}{name}")
+        waiting = below if depth < _DEPTH else []
     return found
 
 

@@ -7,7 +7,6 @@ here a directory of a million members passes through.
 from __future__ import annotations
 
 import io
-import mmap
 import os
 import stat
 import struct
@@ -17,13 +16,11 @@ from functools import cached_property
 from typing import Any, BinaryIO
 
 from omni_ray.errors import SourceError
+from omni_ray.sources.archive_file import Broken, ByteSource, Span
 from omni_ray.sources.archives import (
     MAX_RATIO,
     RATIO_FLOOR,
     ArchiveTree,
-    Broken,
-    FileBytes,
-    Span,
     safe_member,
 )
 from omni_ray.sources.listing import Member
@@ -41,24 +38,25 @@ _NOT_HERE = 0xFFFFFFFF
 """The value of a 32-bit field whose real value is in the zip64 extra field."""
 _IN_MEMORY = 8 << 20
 """Members up to this size are unpacked at once; larger ones as they are read."""
+_PAGES = 1 << 20
+"""Bytes of a directory that are read at once."""
 
 
 class ZipTree(ArchiveTree):
-    """A zip archive on the local disk. Stored and deflated members are read in place."""
+    """A zip archive. Stored and deflated members are read in place."""
 
     def _members(self, refused: Refused) -> Iterator[Member]:
         size = self.size_and_time[0]
         if not size:
             raise Broken("an empty file")
         packed = 0
-        with open(self.path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            for member in self._entries(data, refused):
-                packed += member.packed
-                if packed > size:
-                    raise SourceError(f"{self.path}: its members overlap; refused as a decompression bomb")
-                yield member
+        for member in self._entries(_Pages(self._bytes, size), refused):
+            packed += member.packed
+            if packed > size:
+                raise SourceError(f"{self.location}: its members overlap; refused as a decompression bomb")
+            yield member
 
-    def _entries(self, data: mmap.mmap, refused: Refused) -> Iterator[Member]:
+    def _entries(self, data: _Pages, refused: Refused) -> Iterator[Member]:
         at, end, shift = _directory(data)
         while at < end:
             fields = _unpack(_ENTRY, data, at, b"PK\1\2", "its directory is damaged")
@@ -66,8 +64,8 @@ class ZipTree(ArchiveTree):
             crc, packed, size, name_length, extra_length, comment_length = fields[7:13]
             attributes, offset = fields[15], fields[16]
             at += _ENTRY.size
-            raw = data[at : at + name_length]
-            extra = data[at + name_length : at + name_length + extra_length]
+            raw = data.at(at, name_length)
+            extra = data.at(at + name_length, extra_length)
             at += name_length + extra_length + comment_length
             size, packed, offset = _zip64(extra, size, packed, offset)
             shown = _name(raw, bool(flags & _UTF8))
@@ -82,22 +80,22 @@ class ZipTree(ArchiveTree):
             if name is None:
                 continue
             if flags & _ENCRYPTED:
-                raise SourceError(f"{self.path}: {name} is encrypted; unpack the archive with its password")
+                raise SourceError(f"{self.location}: {name} is encrypted; unpack the archive with its password")
             if method not in {_STORED, _DEFLATED}:
                 raise SourceError(
-                    f"{self.path}: {name} is compressed by method {method}, which is not read in place; unpack the archive"
+                    f"{self.location}: {name} is compressed by method {method}, which is not read in place; unpack the archive"
                 )
             yield Member(name, offset + shift, size, packed, method, crc)
 
     @cached_property
-    def _bytes(self) -> FileBytes:
-        return FileBytes(self.path)
+    def _bytes(self) -> ByteSource:
+        return self.file.bytes()
 
     def _data_start(self, member: Member) -> int:
         """Behind the local header, whose lengths may differ from the directory's."""
         header = self._bytes.read_at(member.offset, _LOCAL.size)
         if len(header) < _LOCAL.size or not header.startswith(b"PK\3\4"):
-            raise MemberDamaged(f"{self.path}: no member where {member.name} should be; fetch it again")
+            raise MemberDamaged(f"{self.location}: no member where {member.name} should be; fetch it again")
         *_, name_length, extra_length = _LOCAL.unpack(header)
         return int(member.offset + _LOCAL.size + name_length + extra_length)
 
@@ -105,14 +103,14 @@ class ZipTree(ArchiveTree):
         could_be = member.packed if member.method == _STORED else max(RATIO_FLOOR, MAX_RATIO * member.packed)
         if member.size > could_be:
             raise MemberDamaged(
-                f"{self.path}: {member.name} declares {member.size:,} bytes, which {member.packed:,} cannot hold"
+                f"{self.location}: {member.name} declares {member.size:,} bytes, which {member.packed:,} cannot hold"
             )
 
     def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
         member = self._member(name)
         self._check_size(member)
         if member.size > limit:
-            raise MemberTooLarge(f"{self.path}: {name} declares {member.size:,} bytes, over {limit:,}")
+            raise MemberTooLarge(f"{self.location}: {name} declares {member.size:,} bytes, over {limit:,}")
         # Deflate never makes data longer than its stored form, a few bytes in 16 KB.
         most = member.size + member.size // 1000 + 1024
         data = self._bytes.read_at(self._data_start(member), min(member.packed, most))
@@ -120,9 +118,9 @@ class ZipTree(ArchiveTree):
             try:
                 data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, member.size + 1)
             except zlib.error as error:
-                raise MemberDamaged(f"{self.path}: {name} cannot be unpacked ({error}); fetch it again") from error
+                raise MemberDamaged(f"{self.location}: {name} cannot be unpacked ({error}); fetch it again") from error
         if len(data) != member.size or zlib.crc32(data) != member.crc:
-            raise MemberDamaged(f"{self.path}: {name} is not the bytes the archive declares; fetch it again")
+            raise MemberDamaged(f"{self.location}: {name} is not the bytes the archive declares; fetch it again")
         return data
 
     def open(self, name: str) -> BinaryIO:
@@ -132,9 +130,9 @@ class ZipTree(ArchiveTree):
         self._check_size(member)
         start = self._data_start(member)
         if member.method == _STORED:
-            return io.BufferedReader(Span(self._bytes, f"{self.path}: {name}", start, member.size), 1 << 16)
-        packed = Span(self._bytes, f"{self.path}: {name}", start, member.packed)
-        return io.BufferedReader(_Inflated(packed, f"{self.path}: {name}", member), 1 << 16)
+            return io.BufferedReader(Span(self._bytes, f"{self.location}: {name}", start, member.size), 1 << 16)
+        packed = Span(self._bytes, f"{self.location}: {name}", start, member.packed)
+        return io.BufferedReader(_Inflated(packed, f"{self.location}: {name}", member), 1 << 16)
 
 
 def _name(raw: bytes, is_utf8: bool) -> str:
@@ -199,23 +197,41 @@ class _Inflated(io.RawIOBase):
         return data
 
 
-def _unpack(form: struct.Struct, data: mmap.mmap, at: int, mark: bytes, otherwise: str) -> tuple[Any, ...]:
-    if at < 0 or at + form.size > len(data) or data[at : at + len(mark)] != mark:
+class _Pages:
+    """A byte source of ``size`` bytes that is read in order, by small pieces: the pages around the last one are kept."""
+
+    def __init__(self, source: ByteSource, size: int) -> None:
+        self._source, self.size = source, size
+        self._start, self._kept = 0, b""
+
+    def at(self, offset: int, length: int) -> bytes:
+        """At most ``length`` bytes from ``offset``; fewer only at the end."""
+        if not self._start <= offset <= offset + length <= self._start + len(self._kept):
+            self._start, self._kept = offset, self._source.read_at(offset, max(length, _PAGES))
+        return self._kept[offset - self._start : offset - self._start + length]
+
+
+def _unpack(form: struct.Struct, data: _Pages, at: int, mark: bytes, otherwise: str) -> tuple[Any, ...]:
+    raw = data.at(at, form.size) if at >= 0 else b""
+    if len(raw) < form.size or not raw.startswith(mark):
         raise Broken(otherwise)
-    return form.unpack_from(data, at)
+    return form.unpack(raw)
 
 
-def _directory(data: mmap.mmap) -> tuple[int, int, int]:
+def _directory(data: _Pages) -> tuple[int, int, int]:
     """Where the directory begins and ends, and what to add to its offsets (something may stand before the zip)."""
-    at = data.rfind(b"PK\5\6", max(0, len(data) - _END.size - 0xFFFF))
+    first = max(0, data.size - _END.size - 0xFFFF)
+    at = data.at(first, data.size - first).rfind(b"PK\5\6")
     if at < 0:
-        is_begun = data[:4] == b"PK\3\4"
+        is_begun = data.at(0, 4) == b"PK\3\4"
         raise Broken("the archive ends early: half of a download?" if is_begun else "not a zip archive")
+    at += first
     _, disk, first_disk, _, _, size, offset, _ = _unpack(_END, data, at, b"PK\5\6", "its end is damaged")
-    if data[max(0, at - _END64_PLACE.size) :][:4] == b"PK\6\7":
-        place = _END64_PLACE.unpack_from(data, at - _END64_PLACE.size)[2]
+    locator = data.at(max(0, at - _END64_PLACE.size), _END64_PLACE.size)
+    if locator[:4] == b"PK\6\7" and len(locator) == _END64_PLACE.size:
+        place = _END64_PLACE.unpack(locator)[2]
         # As declared, or, where something stands before the zip, right before its locator.
-        at = place if data[place : place + 4] == b"PK\6\6" else at - _END64_PLACE.size - _END64.size
+        at = place if data.at(place, 4) == b"PK\6\6" else at - _END64_PLACE.size - _END64.size
         fields = _unpack(_END64, data, at, b"PK\6\6", "its end is damaged")
         disk, first_disk, size, offset = fields[4], fields[5], fields[8], fields[9]
     if disk or first_disk:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,32 @@ def test_the_same_shards_from_a_bucket(shared_data: Path, bucket: str, tmp_path:
     assert shards(tmp_path / "bucket") == shards(tmp_path / "disk")
     again = api.prepare(tmp_path / "bucket", "audio", dataset="librispeech", source=everything)
     assert again.units_made == 0
+
+
+def packed(folder: Path, target: Path) -> None:
+    """LibriSpeech's split as tar.gz, COCO's folders as zips, LJSpeech as tar.bz2, MJSynth as a plain tar."""
+    target.mkdir()
+    shutil.make_archive(str(target / "train"), "gztar", folder / "librispeech")
+    for part in (each for each in (folder / "coco").iterdir() if each.is_dir()):
+        shutil.make_archive(str(target / part.name), "zip", folder / "coco", part.name)
+    shutil.make_archive(str(target / "lj"), "bztar", folder / "ljspeech")
+    shutil.make_archive(str(target / "words"), "tar", folder / "mjsynth")
+
+
+def test_archives_are_read_in_place(shared_data: Path, bucket: str, tmp_path: Path) -> None:
+    packed(shared_data, tmp_path / "packed")
+    everything = upload(tmp_path / "packed", bucket, "packed")
+    for modality, name in (("audio", "librispeech"), ("images", "coco"), ("audio", "ljspeech"), ("ocr", "mjsynth")):
+        api.prepare(tmp_path / "disk", modality, dataset=name, source=str(tmp_path / "packed"))
+        api.prepare(tmp_path / "bucket", modality, dataset=name, source=everything)
+    assert shards(tmp_path / "bucket") == shards(tmp_path / "disk")
+    assert not list((tmp_path / "bucket").rglob("*.zip"))
+    base, question, options = everything.partition("?")
+    one = api.prepare(
+        tmp_path / "one", "audio", dataset="librispeech", source=f"{base}/train.tar.gz{question}{options}"
+    )
+    assert one.summaries[0].kept
+    assert api.prepare(tmp_path / "bucket", "images", dataset="coco", source=everything).units_made == 0
 
 
 def test_one_file_and_a_list_with_its_media(shared_data: Path, bucket: str, tmp_path: Path) -> None:

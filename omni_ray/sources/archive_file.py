@@ -1,0 +1,204 @@
+"""The file that an archive is, on the local disk or on an object store, and its bytes by place."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from omni_ray.sources.tree import MemberDamaged
+
+if TYPE_CHECKING:
+    from omni_ray.sources.remote import RemoteTree
+
+_AHEAD = 1 << 20
+"""Bytes that are asked for at least at once on an object store: members are mostly read one after the other."""
+
+
+class Broken(Exception):
+    """An archive is not whole, or none at all; the text says what is wrong, without the path."""
+
+
+class ArchiveFile(Protocol):
+    """Where an archive lies.
+
+    Attributes:
+        name: its last part.
+        location: for people.
+        identity: tells it from all others, in text.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def location(self) -> str: ...
+    @property
+    def identity(self) -> str: ...
+
+    def size_and_time(self) -> tuple[int, int]:
+        """Bytes, and when it was changed. Raises OSError."""
+        ...
+
+    def open(self) -> BinaryIO:
+        """All of it, seekable. Raises OSError."""
+        ...
+
+    def bytes(self) -> ByteSource:
+        """Its bytes by place. Raises OSError."""
+        ...
+
+    def spec(self) -> dict[str, Any]:
+        """What :func:`file_of` makes it from."""
+        ...
+
+
+class ByteSource(Protocol):
+    """Bytes that can be read at any place, from any thread."""
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """At most ``size`` bytes from ``offset``; fewer only at the end. Raises Broken."""
+        ...
+
+
+class FileBytes:
+    """A plain file as a byte source."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - open as long as the tree
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        parts = []
+        while size > 0 and (part := os.pread(self._file.fileno(), min(size, 1 << 30), offset)):
+            parts.append(part)
+            offset, size = offset + len(part), size - len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+class Span(io.RawIOBase):
+    """Part of a byte source, as a seekable file. Raises MemberDamaged where the source ends before it."""
+
+    def __init__(self, source: ByteSource, name: str, start: int, size: int) -> None:
+        self._source, self._name, self._start, self._size, self._at = source, name, start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        wanted = min(len(buffer), max(0, self._size - self._at))
+        try:
+            data = self._source.read_at(self._start + self._at, wanted) if wanted else b""
+        except Broken as error:
+            raise MemberDamaged(f"{self._name}: {error}; fetch it again") from error
+        if wanted and not data:
+            raise MemberDamaged(f"{self._name}: ends after {self._at:,} of {self._size:,} bytes; fetch it again")
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+class RemoteBytes:
+    """A file of an object store as a byte source, at least a megabyte at a time."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file  # a pyarrow NativeFile: any thread may read it at any place
+        self._lock = threading.Lock()
+        self._start, self._kept = 0, b""
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """At most ``size`` bytes from ``offset``; fewer only at the end. Raises OSError."""
+        with self._lock:
+            start, kept = self._start, self._kept
+        if not start <= offset <= offset + size <= start + len(kept):
+            start, kept = offset, self._file.read_at(max(size, _AHEAD), offset)
+            if size <= _AHEAD:
+                with self._lock:
+                    self._start, self._kept = start, kept
+        return bytes(memoryview(kept)[offset - start : offset - start + size])
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """An archive on the local disk."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def location(self) -> str:
+        return str(self.path)
+
+    @property
+    def identity(self) -> str:
+        return os.fspath(self.path.absolute())
+
+    def size_and_time(self) -> tuple[int, int]:
+        status = self.path.stat()
+        return status.st_size, status.st_mtime_ns
+
+    def open(self) -> BinaryIO:
+        return open(self.path, "rb")
+
+    def bytes(self) -> ByteSource:
+        return FileBytes(self.path)
+
+    def spec(self) -> dict[str, Any]:
+        return {"path": self.identity}
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """An archive on an object store, read in place."""
+
+    tree: RemoteTree
+    path: str
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    @property
+    def location(self) -> str:
+        return self.tree.location if self.tree.is_file else f"{self.tree.location}/{self.path}"
+
+    @property
+    def identity(self) -> str:
+        return self.location
+
+    def size_and_time(self) -> tuple[int, int]:
+        return self.tree.size_and_time(self.path)
+
+    def open(self) -> BinaryIO:
+        return self.tree.open(self.path)
+
+    def bytes(self) -> ByteSource:
+        return RemoteBytes(self.tree.open_native(self.path))
+
+    def spec(self) -> dict[str, Any]:
+        return {"remote": self.tree.spec(), "path": self.path}
+
+
+def file_of(spec: Mapping[str, Any]) -> ArchiveFile:
+    """The file that ``ArchiveFile.spec`` described."""
+    if "remote" not in spec:
+        return LocalFile(Path(spec["path"]))
+    from omni_ray.sources.remote import RemoteTree
+
+    return RemoteFile(RemoteTree(spec["remote"]["uri"], spec["remote"]["only"]), spec["path"])
