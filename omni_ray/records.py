@@ -24,6 +24,8 @@ class Download:
         samples: in it, where a limit may make it unnecessary.
         about: bytes, roughly, where no exact size is published: for saying what fetching it takes.
         by_default: whether it is fetched where nobody asks for its split.
+        pause_s: seconds to wait before the next file of its server, one at a time, where the server asks for that.
+        may_lack: whether its list may name it without its being there: it is then noted and left out.
     """
 
     url: str
@@ -35,6 +37,8 @@ class Download:
     samples: int | None = None
     about: int = 0
     by_default: bool = True
+    pause_s: float = 0.0
+    may_lack: bool = False
 
 
 CHATS = "a conversation"

@@ -16,7 +16,7 @@ from omni_ray.api.notebook import summaries_html
 from omni_ray.api.overlaps import refuse_double, refuse_overlap
 from omni_ray.corpora.base import Corpus, Options
 from omni_ray.corpora.evaluation import DROP, HELD_OUT, TRAIN, check_mode
-from omni_ray.corpora.wanted import Agree, wanted
+from omni_ray.corpora.wanted import Agree, as_mini, published, wanted
 from omni_ray.errors import DONE, FALLS_SHORT, OmniError, SourceError
 from omni_ray.media_names import flat_name
 from omni_ray.pipeline.corpus_state import Summary
@@ -355,16 +355,19 @@ def _request(
     kind, evaluation = modality_of(corpus.modality), want.options.evaluation
     params = _parameters(kind.params_type, want.params.get(corpus.modality, {}))
     name = want.name or corpus.name
+    options, limit = (
+        (want.options, want.max_samples) if want.sources else as_mini(corpus, want.options, want.max_samples)
+    )
     found, sources = locate_all(
         corpus,
         store.root,
         want.sources,
-        want.options,
+        options,
         all_of_them=is_alone,
         cache=store.state_folder / "index",
         download=want.download,
         redownload=want.redownload,
-        limit=want.max_samples,
+        limit=limit,
         agree=want.agree,
         say=reporter.say,
     )
@@ -397,7 +400,7 @@ def _request(
         corpus_store,
         place,
         found.files(),
-        want.max_samples,
+        limit,
         want.reset,
         of,
         drafts.held_from,
@@ -441,7 +444,8 @@ def download(
         for corpus in select(modality, dataset):
             folder = downloads_folder(store.root, corpus)
             if corpus.downloads:
-                fetch(wanted(corpus, (), max_samples), folder, again=again, say=say)
+                files = published(corpus, folder, (), again=again, say=say)
+                fetch(wanted(corpus, (), max_samples, files), folder, again=again, say=say)
                 lines.append(f"{corpus.name}: fetched into {folder}")
             else:
                 lines.append(f"{corpus.name}: {corpus.manual} Put it into {folder}")

@@ -88,9 +88,9 @@ def _of_corpus(
 def _is_begun(corpus: Corpus, root: Path) -> bool:
     """Whether some of the corpus was fetched: then what is missing would be, too."""
     from omni_ray.corpora.locate import downloads_folder
-    from omni_ray.sources.download import is_begun
+    from omni_ray.corpora.wanted import is_begun_of
 
-    return any(is_begun(each, downloads_folder(root, corpus)) for each in corpus.downloads)
+    return is_begun_of(corpus, downloads_folder(root, corpus))
 
 
 def _of_download(
@@ -98,11 +98,17 @@ def _of_download(
 ) -> list[str]:
     """What would be fetched; nothing where that is not possible, or not meant."""
     from omni_ray.corpora.locate import downloads_folder
-    from omni_ray.corpora.wanted import cost, wanted
-    from omni_ray.sources.download import is_there
+    from omni_ray.corpora.wanted import as_mini, catalogue_folder, cost, published, wanted
+    from omni_ray.sources.download import is_begun, is_there
 
     folder = downloads_folder(root, corpus)
     if source or not download or not corpus.downloads:
         return []
-    missing = [each for each in wanted(corpus, options.splits, limit) if not is_there(each, folder)]
+    options, limit = as_mini(corpus, options, limit)
+    if corpus.catalogue is not None and not is_there(corpus.catalogue, catalogue_folder(folder)):
+        known = [each for each in corpus.downloads if each.split in options.splits or is_begun(each, folder)]
+        if not known:
+            return [f"would fetch its list, {corpus.catalogue.url}, and as many of the files in it as the samples need"]
+    files = published(corpus, folder, options.splits)
+    missing = [each for each in wanted(corpus, options.splits, limit, files) if not is_there(each, folder)]
     return [f"would fetch {cost(missing, folder)[1]}"] if missing else []

@@ -55,7 +55,9 @@ def list_corpora(
                 f"{downloads_folder(root, c)}"
             )
             if splits := [d.split for d in c.downloads if d.split]:
-                echo(f"           in parts: --split {', '.join(splits)}; by default those to train on")
+                parts = ", ".join(dict.fromkeys(splits))
+                echo(f"           in parts: --split {parts}; by default those to train on")
+            echo("           for a first try: --split mini")
         elif c.manual:
             echo(f"  get it:  {c.manual} Put it into {downloads_folder(root, c)}")
         if c.hub_id:

@@ -95,7 +95,12 @@ def prepare(
         ),
     ] = "",
     splits: Annotated[
-        list[str] | None, typer.Option("--split", help="Only this split; may be repeated.", rich_help_panel=opt.SOURCE)
+        list[str] | None,
+        typer.Option(
+            "--split",
+            help="Only this split; may be repeated. Of what is fetched, mini is enough for a first try.",
+            rich_help_panel=opt.SOURCE,
+        ),
     ] = None,
     languages: Annotated[
         list[str] | None,

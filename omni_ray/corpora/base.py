@@ -7,7 +7,7 @@ the modality's work), and it knows nothing of Ray (that is the pipeline's).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from omni_ray.records import CHATS, Download, Options, Rejected, UnitDraft
@@ -40,6 +40,10 @@ class Corpus(ABC):
     """One line that tells a user what the source must look like."""
     categories: ClassVar[tuple[str, ...]] = ("general",)
     downloads: ClassVar[tuple[Download, ...]] = ()
+    catalogue: ClassVar[Download | None] = None
+    """A published list of the files that there are to fetch, for :meth:`listed`; ``downloads`` are then those that need none."""
+    mini: ClassVar[tuple[tuple[str, ...], int | None]] = ((), 500)
+    """What ``--split mini`` means: the splits to fetch, none for the usual ones, and how many samples of them."""
     manual: ClassVar[str] = ""
     """How to get it by hand, where nothing can be downloaded: one sentence, without the folder to put it in."""
     hub_id: ClassVar[str] = ""
@@ -78,6 +82,10 @@ class Corpus(ABC):
             SourceError: none of those that are there.
         """
         return options
+
+    def listed(self, catalogue: bytes) -> Sequence[Download]:
+        """The files that the catalogue lists, in the order in which the corpus is read; none where it is of no use."""
+        return ()
 
     def why_unread(self, name: str) -> str:
         """Why a file of the source is not read, as a code of :data:`omni_ray.unread.REASONS`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
 
 _BOOKS_PER_UNIT = 32
 _LINES_PER_BOOK = 1000
+_BYTES_PER_BOOK = 400_000
 _BYTES_PER_LINE = 70
-"""Both only expectations."""
+"""All only expectations."""
+_HOST = "https://www.gutenberg.org"
+_PAUSE_S = 2.0
 _MAX_BOOK_BYTES = 64 << 20
 
 _LINE_FILE = re.compile(r"books_large[^/]*\.txt(?:\.(?:gz|bz2|xz|zst))?$", re.IGNORECASE)
@@ -52,18 +56,22 @@ class Books(Corpus):
     title = "Books: Project Gutenberg, BookCorpus"
     licence = "Public domain in the US (Project Gutenberg); BookCorpus: each author's own"
     homepage = "https://www.gutenberg.org"
-    size = "75,000 books, 30 GB of text; 56 classics (45 MB) are downloaded"
+    size = (
+        "75,000 books, 30 GB of text; those in English are downloaded, one every two seconds, as many as --max-samples needs; "
+        "--split classics takes 56 of them (45 MB)"
+    )
     layout = (
         "Project Gutenberg's <number>.txt, <number>-0.txt, <number>-8.txt, pg<number>.txt or PG<number>_text.txt in any folders, "
         "other books as a .txt file each, BookCorpus's books_large_p*.txt or epubtxt/*.txt, or Parquet, JSONL or CSV files with a column called text"
     )
     categories = ("general",)
     version = 2
-    # Project Gutenberg asks robots to stay away from its pages and to mirror with rsync: a few books, and no more.
     downloads = tuple(
-        Download(f"https://www.gutenberg.org/cache/epub/{number}/pg{number}.txt", f"pg{number}.txt")
+        Download(f"{_HOST}/cache/epub/{number}/pg{number}.txt", f"pg{number}.txt", split="classics", by_default=False)
         for number in _CLASSICS
     )
+    catalogue = Download(f"{_HOST}/cache/epub/feeds/pg_catalog.csv", "pg_catalog.csv")
+    mini = (("classics",), None)
     manual = (
         "For all books, mirror them as https://www.gutenberg.org/help/mirroring.html says "
         "(rsync -av --include '*/' --include '*.txt' --exclude '*' aleph.gutenberg.org::gutenberg FOLDER)."
@@ -75,6 +83,28 @@ class Books(Corpus):
         "url": ("url",),
         "lang": ("lang", "language"),
     }
+
+    def listed(self, catalogue: bytes) -> list[Download]:
+        """The texts in English, by number; the robots' rule of the site is two seconds between files."""
+        import csv
+
+        rows = csv.DictReader(io.StringIO(catalogue.decode("utf-8-sig", "replace")))
+        numbers = {
+            int(row["Text#"])
+            for row in rows
+            if row.get("Type") == "Text" and row.get("Language") == "en" and str(row.get("Text#")).isdecimal()
+        }
+        return [
+            Download(
+                f"{_HOST}/cache/epub/{number}/pg{number}.txt",
+                f"pg{number}.txt",
+                samples=_LINES_PER_BOOK,
+                about=_BYTES_PER_BOOK,
+                pause_s=_PAUSE_S,
+                may_lack=True,
+            )
+            for number in sorted(numbers)
+        ]
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         """Byte ranges of the line files, by name; then groups of books: numbered ones by number, others by name."""

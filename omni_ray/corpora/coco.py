@@ -46,6 +46,8 @@ class Coco(Corpus):
         Download(f"{_HOST}/annotations/annotations_trainval2017.zip", "annotations_trainval2017.zip", 252907541),
     )
 
+    mini = (("val2017",), 2500)
+
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         found, folders = _find(tree)
         splits = {split.lower() for split in options.splits}

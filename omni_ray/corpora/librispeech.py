@@ -43,6 +43,7 @@ class LibriSpeech(Corpus):
         Download(f"{_MINI}/train-clean-5.tar.gz", "train-clean-5.tar.gz", split="train-clean-5", about=332_000_000, by_default=False),
         Download(f"{_MINI}/dev-clean-2.tar.gz", "dev-clean-2.tar.gz", split="dev-clean-2", about=126_000_000, by_default=False),
     )  # fmt: skip
+    mini = (("dev-clean-2",), None)
     columns = {
         "audio": ("audio", "file"),
         "text": ("text", "transcription"),

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft, Wrapped
+from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft, Wrapped
 from omni_ray.corpora.evaluation import DROP, TRAIN, splits_in
-from omni_ray.corpora.wanted import Agree, agreed, wanted
+from omni_ray.corpora.wanted import Agree, agreed, is_begun_of, published, wanted
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.sources.census import Claims, account
 from omni_ray.sources.furniture import is_documentation, is_furniture
@@ -152,11 +152,15 @@ def locate(
             if found is not None:
                 return found
         return _wrong_layout(corpus, open_tree(source, cache, follow_links=options.follow_links))
-    from omni_ray.sources.download import fetch, is_begun, is_there
+    from omni_ray.sources.download import fetch, is_there
 
     folder = downloads_folder(root, corpus)
-    is_any = any(is_begun(each, folder) for each in corpus.downloads)
-    needed = wanted(corpus, options.splits, limit) if download and (redownload or is_any) else []
+
+    def to_fetch() -> list[Download]:
+        files = published(corpus, folder, options.splits, again=redownload, say=say)
+        return wanted(corpus, options.splits, limit, files)
+
+    needed = to_fetch() if download and (redownload or is_begun_of(corpus, folder)) else []
     if redownload and needed:
         agreed(corpus, needed, folder, agree, say)
         fetch(needed, folder, again=True, say=say)
@@ -182,7 +186,7 @@ def locate(
         )
     if not download:
         raise SourceError(f"{corpus.name}: not found in {folder}, and downloading is switched off")
-    needed = wanted(corpus, options.splits, limit)
+    needed = to_fetch()
     agreed(corpus, [each for each in needed if not is_there(each, folder)], folder, agree, say)
     fetch(needed, folder, say=say)
     tree = open_tree(folder, cache, follow_links=options.follow_links)

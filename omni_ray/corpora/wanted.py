@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from omni_ray.corpora.base import Corpus, Download
+from omni_ray.corpora.base import Corpus, Download, Options
 from omni_ray.corpora.evaluation import is_evaluation
 from omni_ray.errors import OmniError, SourceError
 
+MINI = "mini"
+"""The split that every corpus has: enough of it for a first try."""
 ASK_BYTES = 1_000_000_000
 """Whoever fetches more is asked first."""
 _TRIED_FROM = 100_000_000
@@ -18,27 +21,92 @@ Agree = Callable[[str, int], bool]
 """Told what fetching costs, in a sentence and in bytes: whether to go on."""
 
 
-def wanted(corpus: Corpus, splits: Sequence[str], limit: int | None) -> list[Download]:
+def published(
+    corpus: Corpus,
+    folder: Path,
+    splits: Sequence[str],
+    *,
+    again: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> Sequence[Download]:
+    """The files that there are to fetch of a corpus. Its catalogue is fetched where they are those that it lists, and kept:
+    later runs take more of the same list.
+
+    Args:
+        corpus: whose.
+        folder: where its downloads go.
+        splits: as the user named them.
+        again: fetch the catalogue though it is there.
+        say: told how it goes.
+
+    Raises:
+        OmniError: the catalogue cannot be had.
+    """
+    from omni_ray.ours import put_aside
+    from omni_ray.sources.download import fetch, is_begun, is_there
+
+    known = corpus.downloads
+    is_whole = any(is_begun(each, folder) for each in known if each.by_default)
+    if corpus.catalogue is None or is_whole or any(each.split in splits for each in known if each.split):
+        return known
+    place = catalogue_folder(folder)
+    before = corpus.listed((place / corpus.catalogue.path).read_bytes()) if is_there(corpus.catalogue, place) else ()
+    [file] = fetch([corpus.catalogue], place, again=again, say=say)
+    listed = corpus.listed(file.read_bytes())
+    for path in {each.path for each in before} - {each.path for each in listed}:
+        if (folder / path).exists():
+            say(f"{path} is not listed any more: it is kept as {put_aside(folder / path).name}")
+    return listed or known
+
+
+def catalogue_folder(folder: Path) -> Path:
+    """Where a corpus's catalogue is kept: not among the files that it reads."""
+    return folder.with_name(f"{folder.name}-catalogue")
+
+
+def is_begun_of(corpus: Corpus, folder: Path) -> bool:
+    """Whether something of a corpus was fetched: then it is gone on with."""
+    from omni_ray.sources.download import is_begun, is_there
+
+    if corpus.catalogue is not None and is_there(corpus.catalogue, catalogue_folder(folder)):
+        return True
+    return any(is_begun(each, folder) for each in corpus.downloads)
+
+
+def as_mini(corpus: Corpus, options: Options, limit: int | None) -> tuple[Options, int | None]:
+    """What ``--split mini`` stands for: the corpus's smallest splits, and no more samples of them than make a first try."""
+    if MINI not in options.splits:
+        return options, limit
+    splits, most = corpus.mini
+    limits = [each for each in (limit, most) if each is not None]
+    return replace(options, splits=splits), min(limits, default=None)
+
+
+def wanted(
+    corpus: Corpus, splits: Sequence[str], limit: int | None, files: Sequence[Download] | None = None
+) -> list[Download]:
     """The files to fetch, in order: of the splits asked for, or those to train on; no more parts than the limit needs.
 
     Args:
         corpus: whose.
         splits: as the user named them; none for those to train on.
         limit: how many samples are wanted; None for all.
+        files: what there is; None for what is known without a catalogue.
 
     Raises:
         SourceError: it can be fetched by splits, and has none of those.
     """
-    parts = {each.split for each in corpus.downloads if each.split}
+    files = corpus.downloads if files is None else files
+    parts = {each.split for each in files if each.split}
     if splits and parts and not parts & set(splits):
         raise SourceError(
             f"{corpus.name}: no split {' or '.join(splits)} to fetch; there are {', '.join(sorted(parts))}"
         )
     chosen = []
     left = limit
-    for each in corpus.downloads:
-        if each.split:
-            is_meant = each.split in splits if splits else not is_evaluation(each.split) and each.by_default
+    for each in files:
+        if each.split or each.samples is not None:
+            is_meant = each.split in splits if splits and parts else not is_evaluation(each.split) and each.by_default
             if not is_meant or (left is not None and left < 0):
                 continue
             # One sample more than is wanted: some of a part may be no use.
@@ -55,9 +123,12 @@ def cost(missing: Sequence[Download], folder: Path) -> tuple[int, str]:
     there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
     free = shutil.disk_usage(there).free
     files = f"{len(missing)} file{'s' if len(missing) > 1 else ''}"
+    pause = sum(each.pause_s for each in missing)
     is_known = all(each.size is not None for each in missing)
     size = f"{'' if is_known else 'about '}{_size(need)}, " if need else ""
     sentence = f"{files} into {folder}: {size}{_size(free)} free on the disk"
+    if pause > 60:
+        sentence += f", at least {_time(pause)} at the pace that the server asks for"
     if need > free:
         raise OmniError(f"{sentence}, which is too little; --max-samples or --split fetches less")
     return need, sentence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
@@ -18,6 +19,12 @@ _HOST = "https://dumps.wikimedia.org"
 _BYTES_PER_SAMPLE = {"bz2": 140, "gz": 170, "xz": 130, "zst": 170}
 _BYTES_PER_PLAIN_SAMPLE = 600
 """Bytes of dump to a line of text, from English Wikipedia; only an expectation."""
+_PART = re.compile(
+    r"^(?P<sha1>[0-9a-f]{40})  (?P<name>(?P<wiki>\w+)-(?P<date>\d{8})-pages-articles\d+\.xml-p(?P<first>\d+)p\d+\.bz2)$",
+    re.MULTILINE,
+)
+_SAMPLES_PER_PART, _BYTES_PER_PART = 1_000_000, 350_000_000
+"""Of a part of English Wikipedia, at least, and about."""
 _ARTICLES = 0
 _SHOWING_NO_TEXT = (-2, 6, 14)  # Media, File, Category
 # What wikis put behind the name of a page that lists the pages sharing it.
@@ -43,7 +50,9 @@ class Wikipedia(Corpus):
     title = "Wikipedia, articles as plain paragraphs"
     licence = "CC BY-SA 4.0"
     homepage = _HOST
-    size = "24 GB compressed, 7 million articles (English)"
+    size = (
+        "24 GB compressed, 7 million articles (English), in some 70 parts, of which --max-samples fetches what it needs"
+    )
     layout = "*-pages-articles*.xml.bz2 (or .xml, .xml.gz, .xml-p1p41242.bz2), or Parquet, JSONL or CSV files with a column called text"
     categories = ("general",)
     downloads = (
@@ -54,6 +63,8 @@ class Wikipedia(Corpus):
             about=24_000_000_000,
         ),
     )
+    catalogue = Download(f"{_HOST}/enwiki/latest/enwiki-latest-sha1sums.txt", "enwiki-latest-sha1sums.txt")
+    mini = ((), 20_000)
     manual = "Any wiki's *-pages-articles.xml.bz2 from https://dumps.wikimedia.org does."
     hub_id = "hf://datasets/wikimedia/wikipedia/20231101.en"
     columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -63,6 +74,20 @@ class Wikipedia(Corpus):
         "url": ("url",),
         "lang": ("lang", "language"),
     }
+
+    def listed(self, catalogue: bytes) -> list[Download]:
+        """The parts of the articles of a dump, as the list of its checksums has them, in the order of their pages."""
+        parts = sorted((int(found["first"]), found) for found in _PART.finditer(catalogue.decode("ascii", "replace")))
+        return [
+            Download(
+                f"{_HOST}/{found['wiki']}/{found['date']}/{found['name']}",
+                f"{number:03d}-{found['name'].replace(found['date'], 'latest')}",
+                checksum=f"sha1:{found['sha1']}",
+                samples=_SAMPLES_PER_PART,
+                about=_BYTES_PER_PART,
+            )
+            for number, (_, found) in enumerate(parts, 1)
+        ]
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         """Byte ranges of every dump in the tree, in the order of their names."""

@@ -20,7 +20,6 @@ import tarfile
 import threading
 import time
 import zipfile
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from contextlib import suppress
@@ -53,6 +52,7 @@ _SAY_EVERY_S = 5.0
 _LOOK_BYTES = 1024
 _DIGESTS = {32: "md5", 40: "sha1", 64: "sha256"}
 """Kinds of checksums by how many hexadecimal digits they have."""
+_GONE = frozenset({404, 410})
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 USER_AGENT = f"omni_ray/{__version__} (training data preparation)"
 
@@ -67,6 +67,10 @@ class _Again(Exception):
 
 class _Wrong(_Again):
     """The whole file came, and is not what was published."""
+
+
+class _Lacking(Exception):
+    """The server has no such file, and need not have."""
 
 
 class _Stopped(Exception):
@@ -91,9 +95,17 @@ class _State:
 
 
 def is_there(download: Download, folder: Path) -> bool:
-    """Whether a file was fetched whole, or put there by hand: it has its name, and the size that is published."""
+    """Whether a file was fetched whole, or put there by hand: it has its name, and the size that is published. Or the server
+    was asked for it, and has none."""
     target = folder / download.path
+    if download.may_lack and not target.exists():
+        return _lacking(download, folder).exists()
     return target.exists() and download.size in {None, target.stat().st_size}
+
+
+def _lacking(download: Download, folder: Path) -> Path:
+    """What notes that the server has no such file, though its list names it."""
+    return folder.parent / ".fetched" / folder.name / f"{download.path}.lacking"
 
 
 def is_begun(download: Download, folder: Path) -> bool:
@@ -170,7 +182,10 @@ def fetch(
         if not is_safe_name(each.path):
             raise OmniError(f"{each.url}: would be written outside {folder}")
         remove_temporaries((folder / each.path).parent)
-    gates: dict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(_PER_HOST))
+    gates = {
+        (urlsplit(each.url).netloc, bool(each.pause_s)): threading.Semaphore(1 if each.pause_s else _PER_HOST)
+        for each in downloads
+    }
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
     limits = httpx.Timeout(30.0, read=20.0)  # Ctrl-C waits so long for a server that says nothing any more
     stop = threading.Event()
@@ -185,8 +200,14 @@ def fetch(
                     f"{folder / download.path} is not what {download.url} publishes (another size), and is not written "
                     "over: move it away, or read what is there with --skip-download"
                 )
-            with gates[urlsplit(download.url).netloc]:
-                return _Fetcher(session, download, folder, say, wait or stop.wait, stop).run()
+            place = urlsplit(download.url).netloc
+            with gates[place, bool(download.pause_s)]:
+                if stop.is_set():
+                    raise _Stopped
+                path = _Fetcher(session, download, folder, say, wait or stop.wait, stop).run()
+                if download.pause_s:
+                    (wait or stop.wait)(download.pause_s)
+                return path
 
         with futures.ThreadPoolExecutor(max_workers=4) as pool:
             try:
@@ -229,6 +250,10 @@ class _Fetcher:
                 self._check()
                 self._appear()
                 self.state_file.unlink(missing_ok=True)
+                return self.target
+            except _Lacking:
+                write_atomic(_lacking(self.download, self.folder), self.download.url.encode())
+                self.say(f"{self.download.path}: {self.download.url} is not there; it is left out")
                 return self.target
             except _Again as error:
                 wrong += isinstance(error, _Wrong)
@@ -293,6 +318,8 @@ class _Fetcher:
             raise _Again("the server has another file than the one begun")
         if status in _TRANSIENT:
             raise _Again(f"the server says {status}", _retry_after(response))
+        if status in _GONE and self.download.may_lack:
+            raise _Lacking
         if status not in {200, 206}:
             raise self._give_up(f"the server says {status} {response.reason_phrase}".strip())
         begin, whole = (0, _length(response)) if status == 200 else _content_range(response)

@@ -16,13 +16,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from omni_ray import api
 from omni_ray.api.rehearsing import rehearse
 from omni_ray.cli.consent import consent
 from omni_ray.corpora.base import Corpus, Download, Options
 from omni_ray.corpora.locate import Found, downloads_folder, locate
 from omni_ray.corpora.registry import all_corpora
-from omni_ray.corpora.wanted import agreed, wanted
+from omni_ray.corpora.wanted import agreed, as_mini, cost, wanted
 from omni_ray.errors import OmniError, SourceError
+from omni_ray.sources.download import fetch
 
 CORPORA = {corpus.name: corpus for corpus in all_corpora() if corpus.downloads}
 XML = b"""<mediawiki xml:lang="en"><siteinfo><base>https://en.wikipedia.org/wiki/Main_Page</base></siteinfo>
@@ -118,6 +120,35 @@ def of_loopback(corpus: Corpus, server: Any) -> tuple[Download, ...]:
     return tuple(made)
 
 
+LISTS = {
+    "books": b"Text#,Type,Issued,Title,Language\r\n10,Text,x,B,en\r\n9,Text,x,\"A,\nB\",en\r\n7,Sound,x,C,en\r\n8,Text,x,D,de\r\n11,Text,x,E,en\r\n",
+    "wikipedia": "".join(
+        f"{hashlib.sha1(bz2.compress(XML)).hexdigest()}  enwiki-20261101-{name}\n"
+        for name in ("pages-articles10.xml-p900p2000.bz2", "pages-articles1.xml-p1p41.bz2", "pages-articles2.xml-p42p899.bz2",
+                     "pages-articles-multistream1.xml-p1p41.bz2", "pages-articles.xml.bz2", "abstract.xml.gz")
+    ).encode(),
+}  # fmt: skip
+"""What the corpora with a catalogue are listed as."""
+
+
+def on_loopback(corpus: Corpus, server: Any, monkeypatch: pytest.MonkeyPatch) -> list[Download]:
+    """Have a corpus come from the server of the test. Returns what is fetched of it by default."""
+    monkeypatch.setattr(type(corpus), "downloads", of_loopback(corpus, server))
+    if corpus.catalogue is None:
+        return wanted(corpus, (), None)
+    kind, download = server
+    module = type(corpus).__module__
+    monkeypatch.setattr(f"{module}._HOST", download("").url.rstrip("/"))
+    if corpus.name == "books":
+        monkeypatch.setattr(f"{module}._PAUSE_S", 0)
+    monkeypatch.setattr(type(corpus), "catalogue", replace(download("list"), path=corpus.catalogue.path))
+    kind.contents["list"] = LISTS[corpus.name]
+    listed = corpus.listed(LISTS[corpus.name])
+    for each in listed:
+        kind.contents[urlsplit(each.url).path.lstrip("/")] = TINY[corpus.name](each.path)
+    return wanted(corpus, (), None, listed)
+
+
 def find(corpus: Corpus, root: Path, **more: Any) -> Found:
     return locate(corpus, root, None, Options(), cache=root / "cache", **more)
 
@@ -129,11 +160,10 @@ def test_an_interrupted_download_is_gone_on_with_before_the_corpus_is_read(
 ) -> None:
     kind, _ = server
     corpus = CORPORA[name]
-    monkeypatch.setattr(type(corpus), "downloads", of_loopback(corpus, server))
+    needed = on_loopback(corpus, server, monkeypatch)
     whole = list(find(corpus, tmp_path / "undisturbed").drafts)
-    needed = wanted(corpus, (), None)
-    kind.plans[urlsplit(needed[broken].url).path.lstrip("/")] = ["cut", 404]
-    with pytest.raises(OmniError, match="404"):
+    kind.plans[urlsplit(needed[broken].url).path.lstrip("/")] = ["cut", 403]
+    with pytest.raises(OmniError, match="403"):
         find(corpus, tmp_path / "root")
     folder = downloads_folder(tmp_path / "root", corpus)
     assert list(folder.iterdir()) and not (folder / needed[broken].path).exists()
@@ -247,3 +277,92 @@ def test_a_rehearsal_says_what_would_be_fetched_and_read_and_writes_nothing(tmp_
     with pytest.raises(SourceError, match="write hf://datasets/some/thing"):
         rehearse(root, ["text"], dataset="wikipedia", source=["some/thing"])
     assert [path.name for path in tmp_path.iterdir()] == ["dev-clean.tar.gz"]
+
+
+def test_parts_are_those_of_the_list_in_the_order_in_which_they_are_read(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = CORPORA["wikipedia"]
+    on_loopback(corpus, server, monkeypatch)
+    found = find(corpus, tmp_path, limit=100)
+    folder = downloads_folder(tmp_path, corpus)
+    first = "001-enwiki-latest-pages-articles1.xml-p1p41.bz2"
+    assert [each.name for each in folder.iterdir()] == [first]
+    some = list(found.drafts)
+    asked = len(server[0].requests)
+    assert list(find(corpus, tmp_path, limit=100).drafts) == some and len(server[0].requests) == asked, "all is there"
+    more = list(find(corpus, tmp_path).drafts)
+    names = [
+        first,
+        "002-enwiki-latest-pages-articles2.xml-p42p899.bz2",
+        "003-enwiki-latest-pages-articles10.xml-p900p2000.bz2",
+    ]
+    assert more[: len(some)] == some and [each.inputs[0] for each in more] == names
+    assert all(
+        each.checksum and each.url.endswith(".bz2") and "/enwiki/20261101/" in each.url
+        for each in corpus.listed(LISTS["wikipedia"])
+    )
+    # Another dump cuts its parts elsewhere: those of the one before are no more read beside them.
+    server[0].contents["list"] = (
+        LISTS["wikipedia"].replace(b"p900p2000", b"p900p2001").replace(b"20261101", b"20261201")
+    )
+    for each in corpus.listed(server[0].contents["list"]):
+        server[0].contents[urlsplit(each.url).path.lstrip("/")] = TINY["wikipedia"](each.path)
+    said: list[str] = []
+    again = list(find(corpus, tmp_path, redownload=True, say=said.append).drafts)
+    assert [each.inputs[0] for each in again] == [*names[:2], names[2].replace("p2000", "p2001")]
+    assert any("p900p2000.bz2 is not listed any more: it is kept as" in each for each in said)
+
+
+def test_a_dump_that_is_there_whole_is_not_fetched_in_parts(tmp_path: Path) -> None:
+    corpus = CORPORA["wikipedia"]
+    folder = downloads_folder(tmp_path, corpus)
+    folder.mkdir(parents=True)
+    (folder / "enwiki-latest-pages-articles.xml.bz2").write_bytes(bz2.compress(XML))
+    assert len(list(find(corpus, tmp_path).drafts)) == 1
+
+
+def test_books_come_by_the_catalogue_as_many_as_are_needed(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = CORPORA["books"]
+    on_loopback(corpus, server, monkeypatch)
+    find(corpus, tmp_path, limit=1_500)
+    folder = downloads_folder(tmp_path, corpus)
+    assert sorted(each.name for each in folder.iterdir()) == ["pg10.txt", "pg9.txt"]
+    server[0].plans["cache/epub/11/pg11.txt"] = [404]
+    said: list[str] = []
+    [draft] = find(corpus, tmp_path, say=said.append).drafts
+    assert [book for book, _ in draft.payload["books"]] == ["9", "10"]
+    assert any("pg11.txt is not there; it is left out" in each for each in said)
+    asked = len(server[0].requests)
+    assert list(find(corpus, tmp_path).drafts) and len(server[0].requests) == asked, "nor is it asked for again"
+
+
+def test_a_server_that_asks_for_pauses_gets_them(server: Any, tmp_path: Path) -> None:
+    download = server[1]
+    pauses: list[float] = []
+    files = [download(f"{number}.bin", pause_s=2.0) for number in range(3)]
+    fetch(files, tmp_path / "d" / "books", wait=pauses.append)
+    assert pauses == [2.0] * 3
+    _, sentence = cost([replace(files[0], pause_s=2.0)] * 100, tmp_path)
+    assert "at least 3 min at the pace that the server asks for" in sentence
+
+
+def test_a_first_try_takes_the_smallest_part(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = Options(splits=("mini",))
+    meant = {name: as_mini(corpus, options, 1_000_000) for name, corpus in CORPORA.items()}
+    of = {name: [each.path for each in wanted(CORPORA[name], small.splits, n)] for name, (small, n) in meant.items()}
+    assert of["librispeech"] == ["dev-clean-2.tar.gz"] and of["coco"][0] == "val2017.zip"
+    assert len(of["books"]) == 56 and meant["coco"][1] == 2500 and meant["ljspeech"][1] == 500
+    assert as_mini(CORPORA["ljspeech"], options, 7)[1] == 7
+    assert as_mini(CORPORA["coco"], Options(), None) == (Options(), None)
+    corpus = CORPORA["books"]
+    on_loopback(corpus, server, monkeypatch)
+    [line] = rehearse(tmp_path, ["text"], dataset="books", options=options)
+    assert "would fetch 56 files" in line
+    [line] = rehearse(tmp_path, ["text"], dataset="books")
+    assert "would fetch its list, http://127.0.0.1" in line and not server[0].requests
+    monkeypatch.setattr("omni_ray.api.preparing._run", lambda *_: None)
+    api.prepare(tmp_path, "text", dataset="books", options=options)
+    assert len(list(downloads_folder(tmp_path, corpus).iterdir())) == 56
