@@ -30,6 +30,10 @@ REASONS = {
     "split": Why("of a split that is not read", fault=False),
     "evaluation": Why("of a split to measure on; --evaluation train or heldout reads it", fault=False),
     "copy": Why("another form of what is read (packed, unpacked, or a link to it)", fault=False),
+    "alike": Why(
+        "taken for a copy of what is read: names and sizes are all the same, but of the contents a part was compared",
+        fault=False,
+    ),
     "superseded": Why("a member of an archive that a later one, or a loose file, of its name replaces"),
     "link": Why("a link that leads out of the source; --follow-links reads it"),
     "lost_link": Why("a link that leads nowhere (git annex get, dvc pull or git lfs pull may bring the file)"),

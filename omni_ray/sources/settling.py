@@ -36,11 +36,13 @@ class Settled:
         places: of archives that are not shown where they lie.
         cut: loose files that are the beginnings of members, which are shown instead.
         replaced: names under which a loose file is shown, and no member.
+        alike: archives of which copies were told by a part of their contents.
     """
 
     places: Places = field(default_factory=dict)
     cut: list[str] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
+    alike: list[str] = field(default_factory=list)
 
 
 def settle(folder: FolderTree | RemoteTree, archives: Archives) -> Settled:
@@ -54,11 +56,13 @@ def settle(folder: FolderTree | RemoteTree, archives: Archives) -> Settled:
                 settled.places[name] = None if laid.is_all else place
                 settled.cut += laid.cut
                 settled.replaced += [] if laid.is_all else laid.other
+                settled.alike += [name] if laid.is_sampled else []
                 break
             if place == prefix and (laid.other or laid.cut):
                 meeting_loose.add(name)
-    for name in _repeated(folder, {name: each for name, each in archives.items() if _is_shown(settled, name)}):
+    for name, is_sampled in _repeated(folder, {n: each for n, each in archives.items() if _is_shown(settled, n)}):
         settled.places[name] = None
+        settled.alike += [name] if is_sampled else []
     left = [(name, settled.places.get(name, prefix) or "", tree) for name, (prefix, tree) in archives.items()]
     left = [each for each in left if _is_shown(settled, each[0])]
     meeting = _meeting([_keys(prefix, tree) for _, prefix, tree in left]) if len(left) > 1 else set()
@@ -81,6 +85,7 @@ class _Laid:
     other: list[str] = field(default_factory=list)
     lacking: int = 0
     surely_cut: bool = False
+    is_sampled: bool = False
 
     @property
     def is_all(self) -> bool:
@@ -114,7 +119,10 @@ def _lay(folder: FolderTree | RemoteTree, place: str, tree: ArchiveTree) -> _Lai
             else:
                 laid.lacking += not is_documentation(name)
     pairs = [(place + name, name) for name in laid.same]
-    if not _agree(folder, tree, _spread(tree, pairs)):
+    some = _spread(tree, pairs)
+    if _agree(folder, tree, some):
+        laid.is_sampled = len(some) < len(pairs)
+    else:
         same = {loose for loose, name in pairs if _are_equal(folder, loose, tree, name)}
         laid.other += [loose for loose, _ in pairs if loose not in same]
         laid.same = [name for loose, name in pairs if loose in same]
@@ -133,9 +141,9 @@ def _compare(folder: FolderTree | RemoteTree, loose: str, tree: ArchiveTree, mem
         laid.other.append(loose)
 
 
-def _repeated(folder: FolderTree | RemoteTree, archives: Archives) -> Iterator[str]:
-    """Archives that hold what one before them holds, whatever they are called. One in another folder counts where nothing
-    lies beside it that could need it."""
+def _repeated(folder: FolderTree | RemoteTree, archives: Archives) -> Iterator[tuple[str, bool]]:
+    """Archives that hold what one before them holds, whatever they are called, and whether some of it was compared, not all.
+    One in another folder counts where nothing lies beside it that could need it."""
     known: dict[tuple[int, int], list[str]] = {}
     for name in sorted(archives, key=lambda name: (name.count("/"), len(name), name)):
         prefix, tree = archives[name]
@@ -144,8 +152,9 @@ def _repeated(folder: FolderTree | RemoteTree, archives: Archives) -> Iterator[s
         for other in alike:
             if not is_free and archives[other][0] != prefix:
                 continue
-            if _same_members(archives[other][1], tree):
-                yield name
+            compared = _same_members(archives[other][1], tree)
+            if compared is not None:
+                yield name, compared
                 break
         else:
             alike.append(name)
@@ -157,19 +166,21 @@ def _is_alone(folder: FolderTree | RemoteTree, prefix: str) -> bool:
     return not there.folders and all(archive_kind(name) or is_documentation(name) for name in there.files)
 
 
-def _same_members(one: ArchiveTree, other: ArchiveTree) -> bool:
+def _same_members(one: ArchiveTree, other: ArchiveTree) -> bool | None:
+    """Whether some of two archives that hold the same was compared, not all; None where they do not."""
     if len(one.listing) != len(other.listing):
-        return False
+        return None
     pairs = []
     for mine, theirs in zip(one.names(), other.names(), strict=False):
         if mine != theirs or one.size(mine) != other.size(theirs):
-            return False
+            return None
         sums = (one.crc(mine), other.crc(mine))
         if None in sums:
             pairs.append((mine, mine))
         elif sums[0] != sums[1]:
-            return False
-    return _agree(one, other, _spread(other, pairs))
+            return None
+    some = _spread(other, pairs)
+    return len(some) < len(pairs) if _agree(one, other, some) else None
 
 
 def _spread(tree: ArchiveTree, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -51,14 +51,14 @@ class UnionTree(Tree):
         self._cut, self._replaced = set(self.settled.cut), set(self.settled.replaced)
         self._archives = found.keys()
         self._mounts = [
-            (prefix, tree)
+            (prefix, tree, "alike" if name in self.settled.alike else "copy")
             for name, (usual, tree) in found.items()
             if (prefix := self.settled.places.get(name, usual)) is not None
         ]
 
     @property
     def refused(self) -> Refused:
-        return sum((tree.refused for _, tree in self._mounts), Refused())
+        return sum((tree.refused for _, tree, _ in self._mounts), Refused())
 
     @property
     def copies(self) -> list[str]:
@@ -71,14 +71,14 @@ class UnionTree(Tree):
             "tree": self.folder.spec(),
             "names": list(self._archives),
             "cache": str(self._cache.absolute()),
-            "settled": {"places": self.settled.places, "cut": self.settled.cut},
+            "settled": {"places": self.settled.places, "cut": self.settled.cut, "alike": self.settled.alike},
         }
 
     def _layers(self, name: str) -> Iterable[tuple[Tree, str]]:
         """Where ``name`` may be. Looking into a listing is cheaper than asking an object store; where a loose file and a
         member have the name, they are the same, unless the file replaces it."""
         loose = [(self.folder, name)] if name not in self._archives and name not in self._cut else []
-        members = ((tree, name[len(prefix) :]) for prefix, tree in self._mounts if name.startswith(prefix))
+        members = ((tree, name[len(prefix) :]) for prefix, tree, _ in self._mounts if name.startswith(prefix))
         if isinstance(self.folder, RemoteTree) and name not in self._replaced:
             yield from members
             yield from loose
@@ -101,25 +101,31 @@ class UnionTree(Tree):
         loose = {name for name in own.files if inside + name not in self._archives and inside + name not in self._cut}
         files = set(loose)
         left_out = own.left_out + [(name, "copy") for name in own.files if inside + name in self._cut]
-        for prefix, tree in self._mounts:
+        for prefix, tree, copy in self._mounts:
             if inside.startswith(prefix):
                 there = tree.look(inside[len(prefix) :].rstrip("/"))
                 folders.update(there.folders)
                 left_out += there.left_out
                 left_out += [
-                    (name, self._why_hidden(inside, name, name in loose)) for name in there.files if name in files
+                    (name, self._why_hidden(inside, name, copy if name in loose else ""))
+                    for name in there.files
+                    if name in files
                 ]
                 files.update(there.files)
             elif prefix.startswith(inside):  # an archive that is a folder, or lies in one
                 folders.add(prefix[len(inside) :].partition("/")[0])
-        left_out += [(name[len(inside) :], "copy") for name in self.copies if name.rpartition("/")[0] == folder]
+        left_out += [
+            (name[len(inside) :], "alike" if name in self.settled.alike else "copy")
+            for name in self.copies
+            if name.rpartition("/")[0] == folder
+        ]
         return Entries(sorted(folders), sorted(files - folders), own.linked, left_out)
 
-    def _why_hidden(self, inside: str, name: str, is_loose: bool) -> str:
-        """Why a member is not shown whose name a loose file has, or another member."""
+    def _why_hidden(self, inside: str, name: str, copy: str) -> str:
+        """Why a member is not shown whose name another member has, or a loose file, of which it is a ``copy``."""
         if is_documentation(name):
             return "documentation"
-        return "copy" if is_loose and inside + name not in self._replaced else "superseded"
+        return copy if copy and inside + name not in self._replaced else "superseded"
 
     def exists(self, name: str) -> bool:
         return any(tree.exists(inner) for tree, inner in self._layers(name))

@@ -16,7 +16,7 @@ from omni_ray.corpora.base import Corpus, Options, Rejected
 from omni_ray.corpora.coco import Coco
 from omni_ray.corpora.image_captions import ImageCaptions
 from omni_ray.corpora.locate import locate
-from omni_ray.sources import open_spec, open_tree
+from omni_ray.sources import open_spec, open_tree, settling
 from omni_ray.sources.census import Claims, account
 from omni_ray.sources.tree import Tree
 from tests.made_store import clip, picture
@@ -195,3 +195,21 @@ def test_archives_that_hold_the_same_are_read_once_whatever_they_are_called(tmp_
     tree = opened(tmp_path)
     assert list(tree.names()) == ["other.tar/1.flac", "other.tar/1.txt", "x.zip/1.flac", "x.zip/1.txt"]
     assert unread(tmp_path) == {"copy": 3}
+
+
+@pytest.mark.parametrize("beside", ["unpacked", "in part", "packed"])
+def test_copies_that_were_compared_in_part_are_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: str
+) -> None:
+    files = {f"{n}.raw": bytes([n]) * 1000 for n in range(8)}
+    pack(tmp_path / "source/x.tar", files)
+    changed = files | {"1.raw": b"\1" * 999 + b"?"}  # one that is not looked at
+    if beside == "packed":
+        pack(tmp_path / "source/y.tar", changed)
+    else:
+        for name in [*changed][: 8 if beside == "unpacked" else 6]:
+            put(tmp_path / "source" / name, changed[name])
+    monkeypatch.setattr(settling, "_COMPARED_BYTES", 2000)
+    assert len(list(opened(tmp_path).names())) == 8
+    assert {reason for _, reason in opened(tmp_path).look("").left_out} == {"alike"}
+    assert set(unread(tmp_path)) == {"alike", "format"}
