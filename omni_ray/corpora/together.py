@@ -31,13 +31,17 @@ class Together(Wrapped):
 
 
 def together(drafts: Iterator[UnitDraft], tree: Tree, options: Options) -> Iterator[UnitDraft]:
-    """The same units, but for neighbours of a file each that are one unit as long as they are small."""
+    """The same units, but for neighbours of a file each that are one unit as long as they are small.
+
+    Slices of one file stay apart: whoever cut it knows what is in them; the file may be but a list of what they read.
+    """
     limit = int(_UNIT_BYTES * options.unit_scale)
     held: list[UnitDraft] = []
     size = 0
     for draft in drafts:
         more = tree.size(draft.inputs[0]) if len(draft.inputs) == 1 else limit + 1
-        if held and (size + more > limit or len(held) == _UNIT_PARTS):
+        is_slice = bool(held) and held[-1].inputs == draft.inputs
+        if held and (is_slice or size + more > limit or len(held) == _UNIT_PARTS):
             yield _joined(held)
             held, size = [], 0
         held.append(draft)

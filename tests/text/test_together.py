@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from omni_ray.corpora import together as module
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import Options, UnitDraft
 from omni_ray.corpora.text_files import TextFiles
 from omni_ray.corpora.together import Together, together
 from omni_ray.pipeline.units import number_units
-from omni_ray.sources.tree import FolderTree
+from omni_ray.sources.tree import FolderTree, Tree
 
 
 @pytest.fixture
@@ -63,3 +64,16 @@ def test_large_files_stay_units_of_their_own(tmp_path: Path, monkeypatch: pytest
     tree = FolderTree(tmp_path)
     drafts = list(together(TextFiles().units(tree, Options()), tree, Options()))
     assert [draft.inputs for draft in drafts] == [("a.txt",), ("b.txt",), ("c.txt", "d.txt")]
+
+
+def test_slices_of_one_file_stay_units_of_their_own(tmp_path: Path) -> None:
+    class Listed(TextFiles):
+        def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+            for number in range(3):  # of much that a small file names
+                yield UnitDraft({"number": number}, ("list.txt",), 20_000, 20_000)
+
+    (tmp_path / "list.txt").write_text("somewhere/else.bin\n")
+    tree = FolderTree(tmp_path)
+    assert [draft.payload for draft in together(Listed().units(tree, Options()), tree, Options())] == [
+        {"number": number} for number in range(3)
+    ]
