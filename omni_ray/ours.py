@@ -39,12 +39,9 @@ def identity_of(path: Path) -> Identity | None:
     """What the file at ``path`` is now; None where there is none, or a link, or no regular file."""
     if not is_regular(path):
         return None
-    digest, size = hashlib.sha256(), 0
-    with open(path, "rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-            size += len(block)
-    return size, digest.hexdigest()[:_DIGITS]
+    with open(path, "rb", buffering=0) as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return file.tell(), digest[:_DIGITS]
 
 
 def is_regular(path: Path) -> bool:

@@ -22,6 +22,8 @@ class Format:
     modality: ClassVar[str]
     has_media: ClassVar[bool] = True
     media_column: ClassVar[str] = ""
+    columns: ClassVar[tuple[str, ...]]
+    """Of shard rows, those that records and media are made from."""
 
     @property
     def files(self) -> tuple[FlatFile, ...]:
@@ -68,6 +70,7 @@ class TextFormat(Format):
 
     modality = "text"
     has_media = False
+    columns = ("text",)
 
     def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
         end, nothing = pa.scalar("\n", pa.large_string()), pa.scalar("", pa.large_string())
@@ -82,6 +85,7 @@ class AudioFormat(Format):
     """
 
     modality = "audio"
+    columns = ("audio", "text")
     media_column = "audio"
 
 
@@ -92,6 +96,7 @@ class ImagesFormat(Format):
     """
 
     modality = "images"
+    columns = ("image", "captions", "category")
     media_column = "image"
 
     def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
@@ -114,6 +119,7 @@ class OcrFormat(Format):
     """``production_ocr.csv`` (image,text); ``image`` is relative to ``data/ocr``, the trainer's ``image_root``."""
 
     modality = "ocr"
+    columns = ("image", "text")
     media_column = "image"
 
 

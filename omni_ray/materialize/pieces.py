@@ -286,7 +286,8 @@ def _records_of(piece: Piece, plan: Plan, form: Format, aside: list[str]) -> Ite
     if with_media or not form.has_media or plan.replace:
         check_whole(*shard)
     with opened(*shard) as file:
-        tables = _tables(piece, plan.modality, pq.ParquetFile(file), with_media=with_media)
+        rows_of = pq.ParquetFile(file)
+        tables = _tables(piece, plan.modality, rows_of, _columns(plan, form, rows_of.schema_arrow, with_media))
         if not form.has_media and (plan.packing is not None or plan.holdout > 0):
             tables = ((rows, np.ones(rows.num_rows, np.int64)) for rows in whole_documents(rows for rows, _ in tables))
         for rows, samples in tables:
@@ -299,9 +300,8 @@ def _records_of(piece: Piece, plan: Plan, form: Format, aside: list[str]) -> Ite
         aside += writer.aside
 
 
-def _tables(piece: Piece, modality: str, shard: pq.ParquetFile, *, with_media: bool) -> Iterator[tuple[pa.Table, Ints]]:
+def _tables(piece: Piece, modality: str, shard: pq.ParquetFile, columns: list[str]) -> Iterator[tuple[pa.Table, Ints]]:
     """The rows that count, by row group, and the samples of each; of the last one perhaps not all."""
-    columns = None if with_media else _without_bytes(shard.schema_arrow)
     kind = modality_of(modality)
     left = piece.take
     for group in range(shard.num_row_groups):
@@ -348,9 +348,12 @@ def _learnt(model: str, digest: str) -> TokenCounter:
     return TokenCounter(Path(model).read_bytes())
 
 
-def _without_bytes(schema: pa.Schema) -> list[str]:
-    """Every column, but of media only the path."""
-    return [f"{f.name}.path" if pa.types.is_struct(f.type) else f.name for f in schema]
+def _columns(plan: Plan, form: Format, schema: pa.Schema, with_media: bool) -> list[str]:
+    """What has to be read of a shard: of media only the path, unless their bytes are wanted; documents and speakers only
+    where lines are joined or held out by them.
+    """
+    fields = schema if plan.packing is not None or plan.holdout else [schema.field(name) for name in form.columns]
+    return [f.name if with_media or not pa.types.is_struct(f.type) else f"{f.name}.path" for f in fields]
 
 
 def _has_media(piece: Piece, plan: Plan, form: Format) -> bool:

@@ -19,7 +19,7 @@ def is_whole(storage: Storage, file: Written) -> bool:
     digest = hashlib.sha256()
     try:
         with storage.open(file.file) as opened:
-            while block := opened.read(_BLOCK):
+            while len(block := opened.read_buffer(_BLOCK)):  # of a mapped file no copy
                 digest.update(block)
     except OSError:
         return False
