@@ -28,8 +28,8 @@ GOLDEN = {
     "production_tts.csv": "2934a3f726f3e71d",
     "production_annotations.json": "460a077ea36eb89a",
     "production_ocr.csv": "9763fcc503e70956",
-    "held out: production_corpus.txt": "e576ae3e5730a0c4",
-    "held out: heldout_corpus.txt": "c4bcebde844c81ae",
+    "held out: production_corpus.txt": "3284b167b7a3c7da",
+    "held out: heldout_corpus.txt": "4f44b6cff6662c92",
 }
 
 
