@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from omni_ray.api.cleaning import CleanReport, clean
 from omni_ray.api.cluster import Cluster
 from omni_ray.api.combining import DEFAULT_SEED, combine
-from omni_ray.api.exporting import export, push
+from omni_ray.api.exporting import export, publish, push
 from omni_ray.api.overview import quarantine, removed, status
 from omni_ray.api.preparing import (
     DEFAULT_MAX_QUARANTINE,
@@ -54,6 +54,7 @@ __all__ = [
     "export",
     "plan",
     "prepare",
+    "publish",
     "push",
     "quarantine",
     "removed",

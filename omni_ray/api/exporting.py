@@ -12,6 +12,7 @@ from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
 
 if TYPE_CHECKING:
+    from omni_ray.export.publish import PublishReport
     from omni_ray.export.run import ExportReport
 
 
@@ -82,3 +83,33 @@ def push(folder: str | Path, name: str, *, private: bool = False, reporter: Repo
     if mark is None or mark.form != "hf":
         raise OmniError(f"{folder}: holds no export for Hugging Face; run `omni-ray export hf {folder}` first")
     return send(Path(folder), name, private=private, say=(reporter or usual()).say)
+
+
+def publish(
+    root: str | Path,
+    place: str,
+    *,
+    modalities: Sequence[str] = (),
+    cluster: Cluster | None = None,
+    shards: str | None = None,
+    reporter: Reporter | None = None,
+) -> PublishReport:
+    """Send the training files, their media and the configs to another place, as they lie in the project.
+
+    Args:
+        root: the project folder.
+        place: a folder, or a place on an object store, such as ``s3://bucket/prefix``, that training jobs mount. What an
+            earlier call sent there is replaced where it changed; nothing else is touched.
+        modalities: only these; none for all that were combined.
+        cluster, shards, reporter: as for :func:`prepare`.
+
+    Raises:
+        OmniError: nothing is combined, a file is not as ``combine`` wrote it, the place holds something else, or cannot be
+            written.
+    """
+    from omni_ray.export.publish import publish as send
+    from omni_ray.pipeline.engine import on_ray
+
+    store = Store(root, shards)
+    with store.lease("omni-ray export files"):
+        return send(store, place, modalities, (cluster or Cluster()).session, on_ray, reporter or usual())

@@ -102,6 +102,37 @@ def mds(
     )
 
 
+@app.command("files", cls=Command)
+@opt.step
+def files(
+    place: Annotated[str, typer.Argument(metavar="PLACE", help="A folder, or s3://bucket/prefix.")],
+    modalities: Modalities = None,
+    root: opt.Root = Path(),
+    store: opt.Shards = None,
+    address: opt.Address = None,
+    cpus: opt.Cpus = None,
+    json_: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """The training files themselves, with media and configs: for jobs that mount the place."""
+    from omni_ray import api
+    from omni_ray.progress.reporter import Reporter
+
+    report = api.publish(
+        root,
+        place,
+        modalities=modalities or (),
+        cluster=api.Cluster(address, cpus),
+        shards=store,
+        reporter=Reporter(quiet=quiet or json_),
+    )
+    if json_:
+        opt.print_json(report.as_dict())
+        return
+    removed = f", {report.removed:,} old ones removed" if report.removed else ""
+    echo(f"{report.place}: {report.files:,} files and {report.media:,} media; {report.sent:,} sent{removed}")
+
+
 def _export(
     form: str,
     folder: str,

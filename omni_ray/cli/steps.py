@@ -28,6 +28,7 @@ ORDER = (
     "export hf",
     "export webdataset",
     "export mds",
+    "export files",
 )
 """The commands that a recipe may have, in the order in which they run, however the file has them."""
 WHERE_PANEL = "Where to run"

@@ -75,9 +75,13 @@ def test_every_option_of_every_command_goes_through_a_recipe(
         "omni_ray.cli.steps._check", lambda *_, **__: None
     )  # strangers together: here it is about words
     param = options_of(command(name))[key]
-    needed = {"prepare": ["images"], "export hf": ["-d"], "export webdataset": ["-d"], "export mds": ["-d"]}.get(
-        name, []
-    )
+    needed = {
+        "prepare": ["images"],
+        "export hf": ["-d"],
+        "export webdataset": ["-d"],
+        "export mds": ["-d"],
+        "export files": ["-d"],
+    }.get(name, [])
     words = [] if param.param_type_name == "argument" else tried(name, param)
     arguments = needed or (["x"] if key == "names" else ["text"] if param.param_type_name == "argument" else [])
     words += ["--", *arguments] if arguments else []

@@ -1,0 +1,74 @@
+"""Training files, media and configs in another place: whole, as they are here, and sent once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from omni_ray import api
+from omni_ray.errors import OmniError
+from omni_ray.sources.remote import RemoteTree
+from omni_ray.storage import Storage
+from tests.made_store import clip, picture
+
+pytestmark = pytest.mark.usefixtures("no_ray")
+
+
+def project(folder: Path, clips: int = 4) -> Path:
+    source = folder / "source"
+    source.mkdir(parents=True, exist_ok=True)
+    for number in range(clips):
+        (source / f"{number}.flac").write_bytes(clip(number))
+        (source / f"{number}.jpg").write_bytes(picture(number))
+        (source / f"{number}.txt").write_text(f"What is said in number {number}.")
+    root = folder / "project"
+    api.prepare(root, "audio", dataset="audio_files", source=str(source), combine=True, max_quarantine=1)
+    api.prepare(root, "images", dataset="image_captions", source=str(source), combine=True, max_quarantine=1)
+    (root / "configs").mkdir(exist_ok=True)
+    (root / "configs/audio_enc_tiny.json").write_text("{}")
+    return root
+
+
+def here(root: Path) -> dict[str, bytes]:
+    wanted = [*(root / "data/audio").rglob("*"), *(root / "data/images").rglob("*"), *(root / "configs").rglob("*")]
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in wanted if path.is_file()}
+
+
+def there(place: str) -> dict[str, bytes]:
+    tree = RemoteTree(place)
+    return {name: tree.read(name) for name in tree._listing if not name.startswith(".omni/")}
+
+
+def test_a_bucket_has_what_the_project_has(tmp_path: Path, bucket: str) -> None:
+    root, place = project(tmp_path), Storage(bucket).child("training").uri
+    first = api.publish(root, place)
+    assert there(place) == here(root)
+    assert (first.media, first.sent, first.removed) == (8, 8 + first.files, 0)
+    assert api.publish(root, place).sent == 0
+    project(tmp_path, clips=6)
+    api.prepare(root, "audio", dataset="audio_files", source=str(tmp_path / "source"), max_samples=2, max_quarantine=1)
+    api.combine(root)
+    again = api.publish(root, place)
+    assert there(place) == here(root)
+    assert again.removed
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    root, place = project(tmp_path), tmp_path / "theirs"
+    place.mkdir()
+    (place / "notes.txt").write_text("mine")
+    with pytest.raises(OmniError, match=r"notes\.txt"):
+        api.publish(root, str(place))
+    assert [path.name for path in place.rglob("*")] == ["notes.txt"]
+
+
+def test_what_was_changed_since_is_not_sent(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    media = next((root / "data/audio").rglob("*.flac"))
+    media.write_bytes(media.read_bytes()[:-1])
+    with pytest.raises(OmniError, match="omni-ray combine"):
+        api.publish(root, str(tmp_path / "place"))
+    (root / "data/audio/production_asr.csv").write_text("mine")
+    with pytest.raises(OmniError, match="omni-ray combine"):
+        api.publish(root, str(tmp_path / "other"))
