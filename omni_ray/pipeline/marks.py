@@ -186,10 +186,11 @@ def _listed(said: Any) -> list[Any]:
 
 
 def _plain(said: Any) -> str:
-    """What is said, whatever its white space, or what a word and its place are, whatever it is called."""
+    """What is said, whatever its case and signs: annotations come in versions. Of a word its place, too, not what it is called."""
     if isinstance(said, Mapping):
-        return repr(sorted((key, _plain(value)) for key, value in said.items() if key != "id"))
-    return " ".join(str(said).split())
+        place = [number and f"{number:.0f}" for number in said["quad"] or ()]
+        return f"{_plain(said['text'])} {place}"
+    return "".join(filter(str.isalnum, str(said).casefold())) or str(said)
 
 
 def _exact(start: Any, text: str) -> int:

@@ -16,11 +16,9 @@ import numpy.typing as npt
 
 from omni_ray.pipeline.marks import MARK_BITS, Numbers, unpacked
 
-_MATERIAL = 0.05
-"""The share of the smaller one's records from which on two files are worth a word."""
-_FEWEST = 2
-_FEWEST_OF_SOME = 3
-"""Records in common that are no chance; where only some of the records are looked at, more."""
+_SHARE_OF_MEDIA, _SHARE_OF_TEXTS, _SHARE_OF_MANY_TEXTS = 0.01, 0.05, 0.1
+"""The share of the smaller one's records from which on two files are worth a word. Lines may be alike by chance: a twentieth of
+those of an encyclopedia are in the rest of it, too (headings, notes, entries of lists)."""
 _SHOWN = 3
 _MOST = 1 << 20
 """Marks that are held at once."""
@@ -54,14 +52,16 @@ class Repeats:
         )
         one, other = ("the source" if name == "/" else name for name in (self.one, self.other))
         where = "others of its files" if self.one == self.other else one
-        return f"{share} records of {other} are in {where}, too"
+        are = "is" if self.records == 1 and not self.is_estimate else "are"
+        return f"{share} records of {other} {are} in {where}, too"
 
 
-def repeats(units: Iterable[Mapping[str, Any]]) -> list[Repeats]:
+def repeats(units: Iterable[Mapping[str, Any]], has_media: bool) -> list[Repeats]:
     """What files share, the greatest share of records first; the fewest lines that say most of it.
 
     Args:
         units: the marks of each unit, as :meth:`omni_ray.pipeline.marks.Marks.as_json` gives them, in canonical order.
+        has_media: whether records are more than lines.
     """
     held = _Held()
     for unit in units:
@@ -71,7 +71,7 @@ def repeats(units: Iterable[Mapping[str, Any]]) -> list[Repeats]:
     names, levels, groups, marks = held.sorted()
     finest: list[Repeats] = []
     while len(groups):
-        found = _material(names, levels, groups, marks)
+        found = [each for each in _shared(names, levels, groups, marks) if _is_worth_a_word(each, has_media)]
         finest = finest or found
         if found and 2 * sum(each.records for each in found[:_SHOWN]) >= sum(each.records for each in found):
             return found
@@ -141,8 +141,16 @@ def _gathered(above: Sequence[str], levels: Sequence[int], groups: Groups) -> tu
     return list(numbers), strictest, to[groups]
 
 
-def _material(names: Sequence[str], levels: Sequence[int], groups: Groups, marks: Numbers) -> list[Repeats]:
-    """The pairs of groups that share what is worth a word; ``marks`` ascend."""
+def _is_worth_a_word(found: Repeats, has_media: bool) -> bool:
+    fewest = 2 - has_media + found.is_estimate
+    is_all = found.records == found.of and not found.is_estimate
+    of_texts = _SHARE_OF_MANY_TEXTS if found.is_estimate else _SHARE_OF_TEXTS
+    share = _SHARE_OF_MEDIA if has_media else of_texts
+    return (found.records >= fewest or is_all) and found.records >= share * found.of
+
+
+def _shared(names: Sequence[str], levels: Sequence[int], groups: Groups, marks: Numbers) -> list[Repeats]:
+    """What pairs of groups share, the greatest share first; ``marks`` ascend."""
     limits = np.array([_limit(level) for level in levels], np.uint64)
     stays = marks < limits[groups]
     groups, marks = groups[stays], marks[stays]
@@ -160,8 +168,6 @@ def _material(names: Sequence[str], levels: Sequence[int], groups: Groups, marks
             int(np.searchsorted(marks[ends[group] : ends[group + 1]], np.uint64(_limit(level))))
             for group in (one, other)
         ]
-        least = _FEWEST_OF_SOME if level else _FEWEST
-        if shared >= least and shared >= _MATERIAL * min(sizes):
-            larger, smaller = (one, other) if sizes[0] >= sizes[1] else (other, one)
-            repeats.append(Repeats(names[larger], names[smaller], shared, min(sizes), level > 0))
+        larger, smaller = (one, other) if sizes[0] >= sizes[1] else (other, one)
+        repeats.append(Repeats(names[larger], names[smaller], shared, min(sizes), level > 0))
     return sorted(repeats, key=lambda each: (-each.records / each.of, -each.records))

@@ -212,7 +212,7 @@ class CorpusStore:
         if marks:
             from omni_ray.pipeline.repeats import repeats
 
-            total.repeats = repeats(marks)
+            total.repeats = repeats(marks, has_media=self.modality != "text")
         if state.unread_records is not None:
             total.records_in += state.unread_records
             total.beyond += state.unread_records

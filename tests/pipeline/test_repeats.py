@@ -15,7 +15,7 @@ import pytest
 
 from omni_ray.cli.tables import repeat_lines
 from omni_ray.corpora.base import Options
-from omni_ray.corpora.locate import locate
+from omni_ray.corpora.many import locate_all
 from omni_ray.corpora.registry import select
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.corpus_state import Cut, Summary
@@ -28,12 +28,13 @@ from omni_ray.storage import Storage
 from tests.made_store import clip, commit, picture, text_row
 
 
-def said(modality: str, dataset: str, source: Path, options: Options | None = None) -> list[str]:
-    """What is said of the source: its units are made without Ray, and their marks compared."""
+def said(modality: str, dataset: str, *sources: Path) -> list[str]:
+    """What is said of the sources: their units are made without Ray, and their marks compared."""
     (corpus,) = select(modality, dataset)
-    found = locate(corpus, source.parent, str(source), options or Options(), cache=source.parent / "index")
+    root = sources[0].parent
+    found, _ = locate_all(corpus, root, [*map(str, sources)], Options(), all_of_them=True, cache=root / "index")
     kind = modality_of(modality)
-    storage = Storage(source.parent / "out")
+    storage = Storage(root / "out")
     job = Job(dataset, found.reader, found.tree.spec(), kind, kind.params_type(), storage)
     marks = []
     for unit in number_units(iter(found.drafts), found.tree, {}):
@@ -41,7 +42,7 @@ def said(modality: str, dataset: str, source: Path, options: Options | None = No
         for batch in read_unit(job, unit):
             making.add(batch)
         marks.append(making.commit().marks)
-    return [each.sentence for each in repeats(marks)]
+    return [each.sentence for each in repeats(marks, bool(kind.raw_media))]
 
 
 def lines(*numbers: int) -> str:
@@ -68,7 +69,7 @@ def table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     else:
         with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), delimiter="|" if path.suffix == ".psv" else ",")
+            writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
 
@@ -103,6 +104,20 @@ def test_lines_beside_a_table(tmp_path: Path) -> None:
     write(tmp_path / "in", notes__txt=lines(5))
     table(tmp_path / "in/notes.csv", texts(0, 12))
     assert said("text", "text_files", tmp_path / "in") == ["5 of 5 records of notes.txt are in notes.csv, too"]
+
+
+def test_chance_is_no_word(tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", a__txt="Chapter 1\n" + lines(9), b__txt="Chapter 1\n" + lines(9, 18))
+    assert said("text", "text_files", folder) == []
+    write(folder, c__txt=lines(3, 4))
+    assert said("text", "text_files", folder) == ["1 of 1 records of c.txt is in a.txt, too"]
+
+
+def test_sources_that_overlap(tmp_path: Path) -> None:
+    write(tmp_path / "in/old", train__txt=lines(10))
+    write(tmp_path / "in/new", train__txt=lines(5, 20))
+    found = said("text", "text_files", tmp_path / "in/old", tmp_path / "in/new")
+    assert found == ["5 of 10 records of train.txt are in new-2/train.txt, too"]
 
 
 def test_a_text_under_two_names(tmp_path: Path) -> None:
@@ -154,7 +169,7 @@ def test_a_list_beside_a_table_that_embeds_its_media(
     tmp_path: Path, modality: str, dataset: str, ending: str, media: Media, role: str
 ) -> None:
     write(tmp_path / "in/media", **{f"{n}__{ending}": media(n) for n in range(5)})
-    table(tmp_path / "in/metadata.csv", [{role: f"media/{n}.{ending}", "text": f"words of {n} "} for n in range(5)])
+    table(tmp_path / "in/metadata.csv", [{role: f"media/{n}.{ending}", "text": f"Words of {n}. "} for n in range(5)])
     inside = [{role: {"bytes": media(n), "path": f"{n}"}, "text": f"words of {n}"} for n in range(3, 9)]
     table(tmp_path / "in/data/train.parquet", inside)
     (told,) = said(modality, dataset, tmp_path / "in")
@@ -166,6 +181,14 @@ def test_pictures_of_two_folders(tmp_path: Path) -> None:
         for n in numbers:
             write(tmp_path / "in" / folder, **{f"{folder}{n}__jpg": picture(n), f"{folder}{n}__txt": f"words {n}"})
     assert said("images", "image_captions", tmp_path / "in") == ["4 of 8 records of two/ are in one/, too"]
+
+
+def test_one_picture_under_two_names(tmp_path: Path) -> None:
+    for n in range(9):
+        write(tmp_path / "in", **{f"{n}__jpg": picture(n % 8), f"{n}__txt": f"words {n % 8}"})
+    assert said("images", "image_captions", tmp_path / "in") == [
+        "1 of 9 records of the source is in others of its files, too"
+    ]
 
 
 def test_two_versions_of_annotations(tmp_path: Path) -> None:
@@ -207,7 +230,7 @@ def test_marks_do_not_depend_on_how_many_rows_come_at_once() -> None:
 
 def test_large_files_are_compared_by_some_of_their_records() -> None:
     files = {"all.txt": range(40_000), "small.txt": range(5_000, 9_000), "half.txt": range(30_000, 50_000)}
-    found = {each.other: each for each in repeats(units_of(files))}
+    found = {each.other: each for each in repeats(units_of(files), False)}
     assert set(found) == {"small.txt", "half.txt"} and all(each.is_estimate for each in found.values())
     assert found["small.txt"].sentence == "about 100 % of records of small.txt are in all.txt, too"
     assert 0.35 < found["half.txt"].records / found["half.txt"].of < 0.65
@@ -215,7 +238,9 @@ def test_large_files_are_compared_by_some_of_their_records() -> None:
 
 def test_many_small_files_are_told_by_their_folders() -> None:
     files = {f"{copy}/{n}.trans.txt": range(9 * n, 9 * n + 9) for copy in ("one", "two") for n in range(20)}
-    assert [each.sentence for each in repeats(units_of(files))] == ["180 of 180 records of two/ are in one/, too"]
+    assert [each.sentence for each in repeats(units_of(files), False)] == [
+        "180 of 180 records of two/ are in one/, too"
+    ]
 
 
 def test_short_texts_are_told_apart_wherever_they_stand() -> None:
@@ -252,7 +277,7 @@ def test_the_file_of_a_record(where: str, source: str) -> None:
 
 
 def test_what_status_and_prepare_print() -> None:
-    found = repeats(units_of({name: range(9) for name in "abcdef"}))
+    found = repeats(units_of({name: range(9) for name in "abcdef"}), False)
     told = repeat_lines(Summary("mine", "text", repeats=found))
     assert told[0] == "text/mine: read more than once: 9 of 9 records of b are in a, too"
     assert "2 other pairs" in told[3] and "omni-ray clean text --duplicates document" in told[4]
