@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from omni_ray.machine import memory, usable_cpus
+
 _REQUIRED = (
     "ray", "torch", "torchaudio", "datasets", "pyarrow", "Pillow", "soundfile", "soxr", "sentencepiece",
     "rapidgzip", "huggingface_hub",
@@ -79,13 +81,12 @@ def _cluster_extra() -> Check:
 
 
 def _cpus() -> Check:
-    count = len(os.sched_getaffinity(0))
+    count = usable_cpus()
     return Check("CPUs", count >= 1, str(count))
 
 
 def _memory() -> Check:
-    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    total, available = memory()
     found = f"{total / _GIB:.1f} GiB, {available / _GIB:.1f} GiB free"
     return Check("memory", total >= _MIN_MEMORY, found, "Ray and two workers want about 3 GiB")
 

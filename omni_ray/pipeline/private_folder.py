@@ -11,6 +11,7 @@ import fcntl
 import os
 import shutil
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from omni_ray.errors import OmniError
 _PREFIX = "omni-ray-"
 _MARK, _INSIDE = "driver", "r"
 """In the private folder: the mark, and the folder for Ray, which opens to everybody what it is told to use."""
-_SOCKET_BYTES = 107
+_SOCKET_BYTES = 103 if sys.platform == "darwin" else 107
 """What the kernel takes as the path of a socket."""
 _BELOW = len(f"/{_INSIDE}/session_2026-01-31_12-00-00_123456_1234567/sockets/plasma_store")
 """What Ray puts between its folder and the longest of its sockets' names."""

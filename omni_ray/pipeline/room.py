@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from omni_ray.errors import FALLS_SHORT, OmniError
+from omni_ray.machine import memory
 
 _MIB = 1 << 20
 _ADDRESS_SPACE = 6 << 30
@@ -51,9 +52,7 @@ def _too_little(why: str) -> OmniError:
 
 def _free_memory() -> Iterator[int]:
     """Bytes that are free under each limit there is."""
-    with suppress(OSError, ValueError, StopIteration):
-        line = next(each for each in Path("/proc/meminfo").read_text().splitlines() if each.startswith("MemAvailable:"))
-        yield int(line.split()[1]) << 10
+    yield memory()[1]
     for limit, used, statistics, kept in (
         ("memory.max", "memory.current", "memory.stat", "inactive_file"),
         ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.stat", "total_inactive_file"),
@@ -77,12 +76,12 @@ def _free_threads() -> Iterator[int]:
 
 
 def _threads_of(user: int) -> int:
-    count = 0
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if process.stat().st_uid == user:
-                count += len(os.listdir(process / "task"))
-    return count
+    import psutil
+
+    processes = psutil.process_iter(["uids", "num_threads"])
+    return sum(
+        each.info["num_threads"] or 0 for each in processes if each.info["uids"] and each.info["uids"].real == user
+    )
 
 
 def _own_groups(controller: str) -> Iterator[Path]:

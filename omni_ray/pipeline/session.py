@@ -21,6 +21,7 @@ from unittest.mock import patch
 
 from omni_ray import interrupts
 from omni_ray.errors import FALLS_SHORT, OmniError
+from omni_ray.machine import usable_cpus
 from omni_ray.pipeline import lean
 from omni_ray.pipeline.private_folder import mark_of, private_folder
 from omni_ray.pipeline.processes import identity, is_dead
@@ -109,7 +110,7 @@ class Connection:
             try:
                 if self.address == "local":
                     end_orphans()
-                    require_room(self._size[0] or _usable_cpus())
+                    require_room(self._size[0] or usable_cpus())
                     folder = stack.enter_context(private_folder(identity(os.getpid())))
                     self.core = _start_local(*self._size, folder)
                 else:
@@ -274,7 +275,7 @@ def _start_local(num_cpus: int | None, num_gpus: int | None, folder: Path) -> Ca
             ray.init(
                 address="local",
                 _temp_dir=str(folder),
-                num_cpus=num_cpus or _usable_cpus(),
+                num_cpus=num_cpus or usable_cpus(),
                 num_gpus=num_gpus or 0,
                 include_dashboard=False,
                 **_logging(),
@@ -292,10 +293,6 @@ def _start_local(num_cpus: int | None, num_gpus: int | None, folder: Path) -> Ca
             return start()
     finally:
         del os.environ[_DRIVER]
-
-
-def _usable_cpus() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def _why_unreachable(address: str, error: BaseException) -> str:

@@ -18,6 +18,7 @@ from weakref import WeakSet
 
 import numpy as np
 
+from omni_ray.machine import usable_cpus
 from omni_ray.sources import bz2_blocks
 from omni_ray.sources.archive_file import ArchiveFile, Broken, LocalFile
 from omni_ray.storage import atomic_writer
@@ -94,7 +95,7 @@ def listing_stream(archive: ArchiveFile, kind: str, points: Path) -> Iterator[Bi
     Raises:
         Broken: when it is read.
     """
-    file = _open(archive, kind, min(_MAX_THREADS, len(os.sched_getaffinity(0))))
+    file = _open(archive, kind, min(_MAX_THREADS, usable_cpus()))
     try:
         yield io.BufferedReader(_Stream(file), 1 << 20)
         with atomic_writer(points) as out:
