@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -22,6 +22,7 @@ from omni_ray.sources.rows import Line, Range, Row, columns_of, lines, rejected
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
+_GREAT = float(1 << 62)
 _SEPARATORS = b" \t\r\n,\x1e\0"
 
 
@@ -29,10 +30,9 @@ def read_lines(
     tree: Tree, name: str, span: Range, columns: Mapping[str, str], form: Form
 ) -> Iterator[pa.Table | Rejected]:
     """The rows of a range of a JSON Lines file, by role."""
-    made = {column: expression_of(column) for column in columns.values()}
-    wanted = tuple({part: None for column, each in made.items() for part in (column, *(each.columns if each else ()))})
     with tree.open(name) as file:
-        yield from columns_of(name, "byte", _line_rows(name, lines(file, name, span, form), wanted), columns)
+        rows = _line_rows(name, lines(file, name, span, form), _exactness(columns))
+        yield from columns_of(name, "byte", rows, columns)
 
 
 def read_shape(
@@ -41,11 +41,35 @@ def read_shape(
     """The rows of a file of another shape, by role."""
     # Several arrays of one file have rows of the same numbers.
     place = ":".join([name, *path])
-    items = rows(shape, path, plain_chunks(tree, name, form))
+    items = rows(shape, path, plain_chunks(tree, name, form), _exactness(columns))
     yield from columns_of(place, "row", _numbered(place, items), columns)
 
 
-def _line_rows(name: str, source: Iterable[Line | Rejected], wanted: tuple[str, ...]) -> Iterator[Row | Rejected]:
+def _exactness(columns: Mapping[str, str]) -> Callable[[Any], bool] | None:
+    """Whether what orjson made of a row is right where it is read: it makes floats of numbers beyond 64 bits. None where
+    all columns are."""
+    if REST in columns.values():
+        return None
+    made = {column: expression_of(column) for column in columns.values()}
+    wanted = tuple({part: None for column, each in made.items() for part in (column, *(each.columns if each else ()))})
+
+    def is_exact(row: Any) -> bool:
+        if type(row) is not dict:
+            return True
+        for column in wanted:
+            value = row.get(column)
+            if value is None and "." in column:
+                value, _ = member(row, column)
+            if type(value) is float and not -_GREAT < value < _GREAT:
+                return False
+        return True
+
+    return is_exact
+
+
+def _line_rows(
+    name: str, source: Iterable[Line | Rejected], is_exact: Callable[[Any], bool] | None
+) -> Iterator[Row | Rejected]:
     for line in source:
         if isinstance(line, Rejected):
             yield line
@@ -55,10 +79,9 @@ def _line_rows(name: str, source: Iterable[Line | Rejected], wanted: tuple[str, 
         except ValueError:
             yield from _odd_line(name, line)
             continue
-        if type(row) is dict and not any(column == REST or type(member(row, column)[0]) is float for column in wanted):
+        if type(row) is dict and is_exact is not None and is_exact(row):
             yield line[0], row
         else:
-            # A number beyond 64 bits becomes a float there; else it is no object.
             yield from _odd_line(name, line)
 
 

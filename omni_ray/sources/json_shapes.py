@@ -72,12 +72,17 @@ def shapes(name: str, head: bytes, whole: Callable[[], Iterator[bytes]], is_line
     return []
 
 
-def rows(shape: str, path: Sequence[str], chunks: Iterator[bytes]) -> Iterator[Any]:
-    """The rows of a file of any shape but lines. A :class:`Broken` for each that is no JSON, or not UTF-8."""
+def rows(
+    shape: str, path: Sequence[str], chunks: Iterator[bytes], is_exact: Callable[[Any], bool] | None = None
+) -> Iterator[Any]:
+    """The rows of a file of any shape but lines. A :class:`Broken` for each that is no JSON, or not UTF-8.
+
+    ``is_exact`` is that of :class:`~omni_ray.sources.json_values.Values`.
+    """
     if shape == "values":
-        yield from map(as_row, Values(chunks).items())
+        yield from map(as_row, Values(chunks, is_exact).items())
     elif shape == "member" and len(path) == 1:
-        values = Values(chunks)
+        values = Values(chunks, is_exact)
         for key, is_array in values.members():
             if is_array and key == path[0]:
                 yield from map(as_row, values.array())
@@ -181,7 +186,7 @@ def _held(chunks: Iterator[bytes]) -> bytes | None:
 
 def _arrays_of_stream(chunks: Iterator[bytes], fits: Chooses) -> Iterator[Shape]:
     """The arrays of rows of an object that is large, or broken, most likely in one of its rows."""
-    values = Values(chunks)
+    values = Values(chunks, lambda item: True)  # whose columns are wanted, not what is in them
     try:
         for key, is_array in values.members():
             if is_array:

@@ -1,16 +1,21 @@
-"""JSON values that stand behind each other, in an array or bare, read one by one: a broken one costs itself only."""
+"""JSON values that stand behind each other, in an array or bare, read one by one: a broken one costs itself only.
+
+Items of an array that stand behind each other as the first two do are read many at a time (:mod:`omni_ray.sources.json_ahead`);
+a stretch that is not sound is read again item by item.
+"""
 
 from __future__ import annotations
 
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from omni_ray.sources.json_ahead import Ahead
 from omni_ray.sources.line_blocks import MAX_LINE_BYTES
-from omni_ray.sources.packed import BrokenStream
+from omni_ray.sources.packed import CHUNK_BYTES
 
 _DECODE = json.JSONDecoder().raw_decode
 _BETWEEN = re.compile(r"[\s,\x1e]*")
@@ -26,6 +31,10 @@ BAD_BYTE = re.compile("[\udc80-\udcff]")
 """What a byte that is not UTF-8 becomes here."""
 _LONGEST_LITERAL = 20
 """Characters of -Infinity, or of an escape: an error so near to the end of what is there may be the end's."""
+_BEHIND = re.compile(r'\s*,\s*(?:\{\s*"(?:[^"\\]|\\.)*"|\[)')
+"""What stands between an item and the next one, and what that one begins with."""
+_PIECE_BYTES = 1 << 14
+"""What is decoded at a time where only some items are read one by one."""
 _USED_CHARS = 1 << 20
 """When so much of the text is behind us, it is forgotten."""
 
@@ -50,14 +59,22 @@ class _Malformed(Exception):
 class Values:
     """The values of a file. What comes between them (commas, line ends, record separators) does not matter."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        """``chunks`` are UTF-8, with bytes here and there that are not."""
-        self._chunks = chunks
+    def __init__(self, chunks: Iterator[bytes], is_exact: Callable[[Any], bool] | None = None) -> None:
+        """
+        Args:
+            chunks: UTF-8, with bytes here and there that are not.
+            is_exact: whether an item is what matters of it, though orjson makes floats of numbers beyond 64 bits. None where
+                all of it matters.
+        """
+        self._ahead = Ahead(chunks)
+        self._is_exact = is_exact
+        self._piece = CHUNK_BYTES if is_exact is None else _PIECE_BYTES
+        self._seam = b""
+        self._one_by_one = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._text = ""
         self._at = 0
         self._ended = False
-        self._fault = ""
         self._is_dirty = False
         self._is_cut = False
         self._arrays = 0
@@ -71,21 +88,45 @@ class Values:
             yield from self.array()
         while self._peek():
             yield self._one()
-        if self._fault and not self._is_cut:
-            yield Broken(self._fault, "the rest of the file cannot be unpacked")
+        if self._ahead.fault and not self._is_cut:
+            yield Broken(self._ahead.fault, "the rest of the file cannot be unpacked")
 
     def array(self) -> Iterator[Any]:
         """The items of the array that stands here, and no more."""
         self._arrays += 1
         self._at += 1
+        self._seam, self._one_by_one = b"", 0
         while (character := self._peek()) != "]":
             if not character:
                 if not self._is_cut:
-                    yield Broken(self._fault or "truncated", "the array is not closed: the file is cut")
-                self._is_cut, self._fault = True, ""
+                    yield Broken(self._ahead.fault or "truncated", "the array is not closed: the file is cut")
+                self._is_cut, self._ahead.fault = True, ""
                 return
-            yield self._one()
+            value = self._one()
+            if not self._seam and self._is_exact is not None and type(value) in (dict, list):
+                behind = _BEHIND.match(self._text, self._at)
+                self._seam = (
+                    (self._text[self._at - 1] + behind[0]).encode("utf-8", "surrogateescape") if behind else b""
+                )
+            yield value
+            if self._seam and self._one_by_one <= 0:
+                yield from self._sound(self._seam)
         self._at += 1
+
+    def _sound(self, seam: bytes) -> Iterator[Any]:
+        """The items that come now, as long as they are sound."""
+        assert self._is_exact is not None
+        if not self._peek():
+            return
+        self._ahead.give_back(self._text[self._at :].encode("utf-8", "surrogateescape") + self._decoder.getstate()[0])
+        self._decoder.reset()
+        self._text, self._at, self._ended = "", 0, False
+        while True:
+            found, self._one_by_one = self._ahead.items(seam, self._is_exact)
+            if not found:
+                return
+            self._note(found[-1])
+            yield from found
 
     def members(self) -> Iterator[tuple[str, bool]]:
         """The keys of an object, and whether an array stands there, which :meth:`array` reads.
@@ -135,10 +176,14 @@ class Values:
             return self._pass_over(str(error))
         if self._is_dirty and BAD_BYTE.search(self._text, start, self._at):
             return Broken("bad_encoding", "not UTF-8")
+        self._note(value)
+        return value
+
+    def _note(self, value: Any) -> None:
+        """Remember what values are like."""
         self._kind = type(value) if type(value) in _NEXT else self._kind
         if isinstance(value, dict):
             self._keys = set(value)
-        return value
 
     def _value(self) -> Any:
         """The value that begins here; afterwards we are behind it. Raises _Malformed."""
@@ -153,6 +198,7 @@ class Values:
                 fault, is_cut = str(error), False
             else:
                 if end < len(self._text) or self._ended:
+                    self._one_by_one -= end - self._at
                     self._at = end
                     return value
                 fault, is_cut = "", True  # a number may go on
@@ -196,21 +242,25 @@ class Values:
         return not isinstance(value, dict) or 2 * len(self._keys & set(value)) >= len(self._keys)
 
     def _fill(self) -> None:
-        """As much more text as there is from here on, or a chunk."""
+        """As much more text as there is from here on, or a piece."""
         wanted = len(self._text) - self._at
         parts = [self._text]
         size = 0
         while size <= wanted and not self._ended:
-            try:
-                chunk = next(self._chunks, None)
-            except BrokenStream as broken:
-                chunk, self._fault = None, broken.reason
-            self._ended = chunk is None
-            text = self._decoder.decode(chunk or b"", self._ended)
-            self._is_dirty = self._is_dirty or BAD_BYTE.search(text) is not None
+            piece = self._ahead.take(max(self._piece, wanted))
+            self._ended = not piece
+            text = self._decoder.decode(piece, self._ended)
+            self._is_dirty = self._is_dirty or not _is_unicode(text)
             parts.append(text)
             size += len(text) + 1
         self._text = "".join(parts)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 _BROKEN = {

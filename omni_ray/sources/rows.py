@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 
 from omni_ray.records import EXTRA, Rejected
 from omni_ray.sources.captions import caption_columns
-from omni_ray.sources.cells import as_role, member
+from omni_ray.sources.cells import as_role, encodable, member
 from omni_ray.sources.chats import expression_of, used
 from omni_ray.sources.extra import extra_text, rest_of
 from omni_ray.sources.form import Form
@@ -55,29 +55,37 @@ def columns_of(
 ) -> Iterator[pa.Table | Rejected]:
     """Rows as tables with their columns named by role, as :func:`omni_ray.sources.roles.by_role` gives them."""
     places: list[int] = []
-    values: dict[str, list[Any]] = {role: [] for role in columns}
+    kept: list[list[Any]] = []
     held = 0
-    others = {role: column for role, column in columns.items() if role != EXTRA}
+    others = [(role, column) for role, column in columns.items() if role != EXTRA]
+    roles = [role for role, _ in others] + [EXTRA] * (EXTRA in columns)
+
+    def flushed() -> Iterator[pa.Table | Rejected]:
+        arrays = _arrays(roles, kept)
+        yield from by_role(name, unit, arrays, pa.array(places, pa.int64()), columns)
+
     for row in rows:
         if isinstance(row, Rejected):
             yield row
             continue
         place, by_column = row
+        found: list[Any] = []
         try:
-            found = {role: _value(role, column, by_column) for role, column in others.items()}
+            for role, column in others:
+                value = by_column.get(column)
+                found.append(value if type(value) is str else _value(role, column, by_column))
             if EXTRA in columns:
-                found[EXTRA] = extra_text(rest_of(by_column, used(others, list(by_column))))
+                found.append(extra_text(rest_of(by_column, used(columns, list(by_column)))))
         except ValueError as error:
             yield rejected(name, unit, place, "bad_row", str(error))
             continue
         places.append(place)
-        for role, value in found.items():
-            values[role].append(value)
-            held += len(value) if isinstance(value, str) else 16
+        kept.append(found)
+        held += sum([len(value) if type(value) is str else 16 for value in found])
         if len(places) >= _ROWS_AT_ONCE or held >= _BYTES_AT_ONCE:
-            yield from by_role(name, unit, _arrays(values), pa.array(places, pa.int64()), columns)
-            places, values, held = [], {role: [] for role in columns}, 0
-    yield from by_role(name, unit, _arrays(values), pa.array(places, pa.int64()), columns)
+            yield from flushed()
+            places, kept, held = [], [], 0
+    yield from flushed()
 
 
 def _value(role: str, column: str, row: Mapping[str, Any]) -> Any:
@@ -94,6 +102,21 @@ def _value(role: str, column: str, row: Mapping[str, Any]) -> Any:
         raise ValueError(f"column {column} holds {error}") from None
 
 
-def _arrays(values: Mapping[str, list[Any]]) -> dict[str, pa.Array]:
-    arrays = {role: pa.array(column, pa.large_string()) for role, column in values.items() if role != "captions"}
-    return arrays | (caption_columns(values["captions"]) if "captions" in values else {})
+def _arrays(roles: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, pa.Array]:
+    """Values of rows, in the order of ``roles``, as columns."""
+    arrays: dict[str, pa.Array] = {}
+    for number, role in enumerate(roles):
+        values = [row[number] for row in rows]
+        if role == "captions":
+            arrays |= caption_columns(values)
+            continue
+        arrays[role] = pa.array(_encoded(values), pa.large_binary()).view(pa.large_string())
+    return arrays
+
+
+def _encoded(values: Sequence[str | None]) -> list[bytes | None]:
+    """In UTF-8: Arrow would keep what it encodes with the strings, which takes three times as long."""
+    try:
+        return [None if value is None else value.encode() for value in values]
+    except UnicodeEncodeError:
+        return [None if value is None else encodable(value).encode() for value in values]

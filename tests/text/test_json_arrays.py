@@ -1,0 +1,100 @@
+"""Arrays of JSON: many items at a time where they are sound, and the same items as one by one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from omni_ray.corpora.base import Options, Rejected
+from omni_ray.sources import json_values
+from omni_ray.sources.json_values import Broken, Values
+from omni_ray.sources.tables import read_table_unit, table_units
+from omni_ray.sources.tree import FolderTree
+
+ODD = [
+    '{"id": 7, "text": NaN}',
+    '{"id": 7, "text": "half \\ud83d"}',
+    '{"id": 18446744073709551616, "text": "great"}',
+    '{"id": 7, "text": "latin \udce9"}',
+    '{"id": 7, "text": "open}',
+    '{"id": 7, "text": 1e999}',
+    '["id", 7]',
+    '{"text": "another key first", "id": 7}',
+    "7",
+]
+
+
+def item(r: Random, n: int) -> str:
+    text = "".join(r.choice(['"', "}, {", '}, {"id": ', "]", "é", "\\", "word "]) for _ in range(r.randint(0, 40)))
+    inside = [{"id": k, "text": text} for k in range(r.randint(0, 3))]
+    return json.dumps({"id": n, "text": text, "inside": inside}, ensure_ascii=r.random() < 0.5)
+
+
+def chunked(data: bytes, r: Random) -> Iterator[bytes]:
+    while data:
+        cut = r.choice([1, 100, 5_000, 200_000])
+        yield data[:cut]
+        data = data[cut:]
+
+
+def is_exact(value: Any) -> bool:
+    return not isinstance(value, dict) or not isinstance(value.get("id"), float)
+
+
+def shown(values: Iterator[Any]) -> list[str]:
+    return [f"{value.reason}: {value.detail}" if isinstance(value, Broken) else json.dumps(value) for value in values]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_items_are_the_same_many_at_a_time_and_one_by_one(seed: int) -> None:
+    r = Random(seed)
+    odd = r.choice([0.0, 0.002, 0.2])
+    items = [r.choice(ODD) if r.random() < odd else item(r, n) for n in range(1500)]
+    seam = r.choice([", ", ",", ",\n  "])
+    data = f"[{seam.join(items)}]".encode("utf-8", "surrogateescape")
+    if seed % 3 == 0:
+        data = data[: r.randrange(len(data))]
+    if seed % 4 == 0:
+        data += b'\n[{"id": 1, "text": "of another array"}, {"id": 2, "text": ""}]'
+    fast = shown(Values(chunked(data, r), is_exact).items())
+    assert fast == shown(Values(chunked(data, r)).items())
+
+
+def test_an_array_is_not_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ten thousand items some ten are read alone: the first two, and one that is odd with those near it."""
+    rows = [{"id": n, "text": "word " * 20} for n in range(10_000)]
+    texts = list(map(json.dumps, rows))
+    texts[5000] = '{"id": 5000, "text": NaN}'
+    data = f"[{', '.join(texts)}]".encode()
+    alone: list[Any] = []
+    one = Values._value
+
+    def counted(self: Values) -> Any:
+        alone.append(0)
+        return one(self)
+
+    monkeypatch.setattr(json_values.Values, "_value", counted)
+    found = list(Values(iter([data]), is_exact).items())
+    assert [row["id"] for row in found] == list(range(10_000))
+    assert len(alone) < 1200
+
+
+@pytest.mark.parametrize("name", ["rows.json", "rows.jsonl"])
+def test_numbers_beyond_64_bits_are_right_where_they_are_read(tmp_path: Path, name: str) -> None:
+    rows = [{"id": 2**64 + n, "text": f"text {n}", "score": 0.5} for n in range(300)]
+    whole = json.dumps(rows) if name == "rows.json" else "\n".join(map(json.dumps, rows))
+    (tmp_path / name).write_text(whole)
+    tree = FolderTree(tmp_path)
+    roles = {"text": ("text",), "id": ("id",), "title": ("score",)}
+    ids: list[str] = []
+    for draft in table_units(tree, roles, Options()):
+        for part in read_table_unit(tree, draft.payload):
+            assert not isinstance(part, Rejected)
+            ids += part["id"].to_pylist()
+            assert set(part["title"].to_pylist()) == {"0.5"}
+    assert ids == [str(2**64 + n) for n in range(300)]
