@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray import api
 from omni_ray.errors import OmniError
+from omni_ray.pipeline import engine
 from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.pipeline.store import MODALITIES
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.storage import TEMPORARY, remove_temporaries, write_atomic
+from omni_ray.synth import native
 from omni_ray.trainers.files import files_of
 from omni_ray.visible import visible
 
@@ -128,11 +130,6 @@ def run_demo(
         OmniError: the folder holds something else, or cannot be written.
     """
     _begin(Path(root))
-    from omni_ray.pipeline.engine import on_ray
-    from omni_ray.report.page import write_report
-    from omni_ray.synth.native import write_native
-    from omni_ray.training.plan import plan
-    from omni_ray.verify import verify
 
     started = time.monotonic()
     told = reporter or usual()
@@ -140,7 +137,7 @@ def run_demo(
     told.say("making small corpora in their native layouts")
     with (cluster or api.Cluster()).session(), told.together():
         sources = Path(root) / "sources"
-        for name, expected in write_native(sources, seed, run=on_ray).items():
+        for name, expected in native.write_native(sources, seed, run=engine.on_ray).items():
             made = _prepare(root, name, sources, expected, told)
             report.summaries.append(made)
             report.surprises += _surprise(made[0], expected)
@@ -152,10 +149,10 @@ def run_demo(
             if file.is_production:
                 report.files[file.path] = file.records
         told.say("reading everything back as the trainers do")
-        report.verified = verify(root, run=on_ray)
+        report.verified = api.verify(root, run=engine.on_ray)
         told.say("counting tokens, sizing models, writing configs")
-        report.plan = plan(root)
-        report.page = write_report(root, run=on_ray, plan=report.plan)
+        report.plan = api.plan(root)
+        report.page = api.write_report(root, run=engine.on_ray, plan=report.plan)
     report.seconds = time.monotonic() - started
     return report
 

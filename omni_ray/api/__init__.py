@@ -7,37 +7,57 @@ Everything the command line does can be done from here::
     print(report.summaries[0].kept)
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from omni_ray.api.cleaning import CleanReport, clean
-from omni_ray.api.cluster import Cluster
-from omni_ray.api.combining import DEFAULT_SEED, combine
-from omni_ray.api.exporting import export, publish, push
-from omni_ray.api.overview import quarantine, removed, status
-from omni_ray.api.preparing import (
-    DEFAULT_MAX_QUARANTINE,
-    DEFAULT_MAX_SAMPLES,
-    PrepareReport,
-    download,
-    prepare,
-)
-from omni_ray.api.reading import dataset
-from omni_ray.api.synthesis import synthesize, synthesize_native
+from omni_ray.later import later
 
 if TYPE_CHECKING:
+    from omni_ray.api.cleaning import CleanReport, clean
+    from omni_ray.api.cluster import Cluster
+    from omni_ray.api.combining import DEFAULT_SEED, combine
+    from omni_ray.api.exporting import export, publish, push
+    from omni_ray.api.overview import quarantine, removed, status
+    from omni_ray.api.preparing import (
+        DEFAULT_MAX_QUARANTINE,
+        DEFAULT_MAX_SAMPLES,
+        PrepareReport,
+        download,
+        prepare,
+    )
+    from omni_ray.api.reading import dataset
+    from omni_ray.api.rehearsing import rehearse
+    from omni_ray.api.synthesis import synthesize, synthesize_native
+    from omni_ray.quality.listed import rules
     from omni_ray.report.page import write_report
     from omni_ray.training.plan import plan
+    from omni_ray.training.vocabulary import train_tokenizer
     from omni_ray.verify import verify
 
-_LATER = {"plan": "omni_ray.training.plan", "verify": "omni_ray.verify", "write_report": "omni_ray.report.page"}
-"""Functions that bring much along, and are imported when they are asked for."""
+_HOMES = {
+    "omni_ray.api.cleaning": ("CleanReport", "clean"),
+    "omni_ray.api.cluster": ("Cluster",),
+    "omni_ray.api.combining": ("DEFAULT_SEED", "combine"),
+    "omni_ray.api.exporting": ("export", "publish", "push"),
+    "omni_ray.api.overview": ("quarantine", "removed", "status"),
+    "omni_ray.api.preparing": (
+        "DEFAULT_MAX_QUARANTINE",
+        "DEFAULT_MAX_SAMPLES",
+        "PrepareReport",
+        "download",
+        "prepare",
+    ),
+    "omni_ray.api.reading": ("dataset",),
+    "omni_ray.api.rehearsing": ("rehearse",),
+    "omni_ray.api.synthesis": ("synthesize", "synthesize_native"),
+    "omni_ray.quality.listed": ("rules",),
+    "omni_ray.report.page": ("write_report",),
+    "omni_ray.training.plan": ("plan",),
+    "omni_ray.training.vocabulary": ("train_tokenizer",),
+    "omni_ray.verify": ("verify",),
+}
+"""Where each name lies. The command line imports this package at once, and with its help and lists nothing heavy."""
 
-
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = later(__name__, _HOMES)
 
 
 __all__ = [
@@ -57,10 +77,13 @@ __all__ = [
     "publish",
     "push",
     "quarantine",
+    "rehearse",
     "removed",
+    "rules",
     "status",
     "synthesize",
     "synthesize_native",
+    "train_tokenizer",
     "verify",
     "write_report",
 ]

@@ -6,20 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omni_ray.api.cluster import Cluster, Once
 from omni_ray.api.decontaminating import read_benchmark
 from omni_ray.api.notebook import summaries_html
 from omni_ray.errors import DONE, FALLS_SHORT, OmniError
 from omni_ray.pipeline.corpus_state import Summary
+from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.store import MODALITIES, Store
 from omni_ray.progress.reporter import Reporter, usual
+from omni_ray.quality.benchmarks import benchmarks_of, forget_others
+from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.cleaned import Cleaning, training_corpora
+from omni_ray.quality.own import read
 from omni_ray.quality.preset import Settings
-
-if TYPE_CHECKING:
-    from omni_ray.pipeline.engine import Runner
+from omni_ray.quality.settings import settings_of
 
 
 @dataclass
@@ -98,9 +100,6 @@ def clean(
     Raises:
         OmniError: nothing is prepared, a run is not finished, or an unknown preset, rule or kind.
     """
-    from omni_ray.quality.own import read
-    from omni_ray.quality.settings import settings_of
-
     store = Store(root, shards)
     sources = [read(str(file)) for file in files]
     wanted = list(modalities) or [m for m in MODALITIES if store.corpora(m)]
@@ -128,8 +127,6 @@ def clean(
 
 def _forget_benchmarks(store: Store) -> None:
     """Remove what is kept of benchmarks that nothing is cleaned with any more."""
-    from omni_ray.quality.benchmarks import benchmarks_of, forget_others
-
     settings = [Cleaning(store, modality).settings for modality in MODALITIES]
     forget_others(benchmarks_of(store), [each for had in settings if had is not None for each in had.benchmarks])
 
@@ -143,6 +140,4 @@ def clean_one(
     reporter: Reporter | None,
 ) -> bool:
     """One modality, within a lease. Returns whether there was anything to do."""
-    from omni_ray.quality.clean_shards import clean_shards
-
     return clean_shards(store, modality, settings, session=session, run=run, reporter=reporter)

@@ -7,6 +7,9 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from omni_ray.modalities.picture_engine import gpu_engine
+from omni_ray.pipeline import engine
+from omni_ray.pipeline.actors import require_gpus
 from omni_ray.pipeline.session import Connection, is_connected, is_remote, ray_session
 
 
@@ -32,9 +35,7 @@ class Cluster:
 
     def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """Map ``function`` over ``items`` as tasks of the connected Ray, results in order."""
-        from omni_ray.pipeline.engine import on_ray
-
-        return on_ray(function, items, num_cpus=self.cpus_per_task)
+        return engine.on_ray(function, items, num_cpus=self.cpus_per_task)
 
     def picture_engine(self) -> str:
         """Who makes pictures here: a parameter of their shards.
@@ -42,9 +43,6 @@ class Cluster:
         Raises:
             OmniError: GPUs are asked of this machine, and it has too few.
         """
-        from omni_ray.modalities.picture_engine import gpu_engine
-        from omni_ray.pipeline.actors import require_gpus
-
         if not self.gpus:
             return "cpu"
         if not is_remote(self.address):

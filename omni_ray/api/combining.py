@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from omni_ray.api.cleaning import clean_one
 from omni_ray.api.cluster import Cluster, Once
 from omni_ray.errors import OmniError
+from omni_ray.materialize.combine import combine as write_files
+from omni_ray.materialize.formats import FORMATS
+from omni_ray.materialize.options import Mixing
+from omni_ray.materialize.options import Options as Writing
+from omni_ray.materialize.places import Places
+from omni_ray.pipeline.combined import Combined
+from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.store import MODALITIES, Store
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.cleaned import Cleaning
 from omni_ray.trainers.files import is_held_out
-
-if TYPE_CHECKING:
-    from omni_ray.materialize.options import Options as Writing
-    from omni_ray.pipeline.combined import Combined
-    from omni_ray.pipeline.engine import Runner
 
 DEFAULT_SEED = 42
 
@@ -82,8 +83,6 @@ def with_mixing(
     """The same, corpora mixed. Raises OmniError for a corpus that is not there, or that has no tokens."""
     from dataclasses import replace
 
-    from omni_ray.materialize.options import Mixing
-
     mixing = Mixing.parse(weights, target_tokens)
     names = {name for each in modalities for name in store.names(each)}
     texts = set(store.names("text")) if "text" in modalities else set()
@@ -107,13 +106,11 @@ def combine_one(
     reporter: Reporter | None,
 ) -> list[Combined]:
     """The files of one modality, within a lease; what is not clean any more is cleaned first."""
-    from omni_ray.materialize.combine import combine
-
     settings = Cleaning(store, modality).settings
     if settings is not None:
         # What came or changed since it was cleaned is cleaned now: the files are never of yesterday's shards.
         clean_one(store, modality, settings, session, run, reporter)
-    return combine(store, modality, how, session=session, run=run, reporter=reporter)
+    return write_files(store, modality, how, session=session, run=run, reporter=reporter)
 
 
 def check_places(store: Store, modality: str, how: Writing, names: Sequence[str]) -> None:
@@ -121,9 +118,6 @@ def check_places(store: Store, modality: str, how: Writing, names: Sequence[str]
 
     It saves a user from waiting for what must be refused in the end.
     """
-    from omni_ray.materialize.formats import FORMATS
-    from omni_ray.materialize.places import Places
-
     form = FORMATS[modality]
     shared = [name for name in form.shared_places() if not is_held_out(name) or how.holdout]
     corpora = [place for name in names for place in form.corpus_places(name)]
@@ -140,8 +134,6 @@ def writing(
     replace: bool = False,
 ) -> Writing:
     """How to write, checked against what is to be written. Raises OmniError."""
-    from omni_ray.materialize.options import Options as Writing
-
     if pack and "text" not in modalities:
         raise OmniError(f"--pack joins lines of text, which is not among {', '.join(modalities)}")
     return Writing(seed, pack, holdout, production, replace)

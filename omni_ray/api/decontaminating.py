@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from omni_ray.corpora.base import Options, Rejected
 from omni_ray.pipeline.store import Store
+from omni_ray.sources.extra import REST
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,10 +39,8 @@ def _texts(store: Store, source: str, lost: list[str], say: Callable[[str], None
     """All text, some records at a time; ``lost`` gets where what cannot be read is."""
     import pyarrow as pa
 
-    from omni_ray.corpora.base import Options, Rejected
     from omni_ray.corpora.locate import locate
     from omni_ray.corpora.text_files import TextFiles
-    from omni_ray.sources.extra import REST
 
     options = Options(columns={"text": REST})
     found = locate(TextFiles(), store.root, source, options, cache=store.state_folder / "index", say=say)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from omni_ray.api.cluster import Cluster
 from omni_ray.errors import OmniError
+from omni_ray.export.folder import Mark
+from omni_ray.export.publish import PublishReport
+from omni_ray.export.publish import publish as write_files
+from omni_ray.export.push import push as send
+from omni_ray.export.run import ExportReport
+from omni_ray.export.run import export as run
+from omni_ray.pipeline import engine
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
-
-if TYPE_CHECKING:
-    from omni_ray.export.publish import PublishReport
-    from omni_ray.export.run import ExportReport
 
 
 def export(
@@ -42,8 +44,6 @@ def export(
     Raises:
         OmniError: wrong options, nothing to export, or a folder that holds something else.
     """
-    from omni_ray.export.run import export as run
-
     store = Store(root, shards)
     if not store.corpora():
         raise OmniError(f"{store.storage.shown}: nothing is prepared here; run `omni-ray prepare` first")
@@ -76,9 +76,6 @@ def push(folder: str | Path, name: str, *, private: bool = False, reporter: Repo
     Raises:
         OmniError: no export is there, no token or no right to write, or the hub is out of reach.
     """
-    from omni_ray.export.folder import Mark
-    from omni_ray.export.push import push as send
-
     mark = Mark.load(Path(folder))
     if mark is None or mark.form != "hf":
         raise OmniError(f"{folder}: holds no export for Hugging Face; run `omni-ray export hf {folder}` first")
@@ -107,9 +104,6 @@ def publish(
         OmniError: nothing is combined, a file is not as ``combine`` wrote it, the place holds something else, or cannot be
             written.
     """
-    from omni_ray.export.publish import publish as send
-    from omni_ray.pipeline.engine import on_ray
-
     store = Store(root, shards)
     with store.lease("omni-ray export files"):
-        return send(store, place, modalities, (cluster or Cluster()).session, on_ray, reporter or usual())
+        return write_files(store, place, modalities, (cluster or Cluster()).session, engine.on_ray, reporter or usual())

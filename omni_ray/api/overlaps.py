@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omni_ray.errors import SourceError
+from omni_ray.materialize.formats import FORMATS
 from omni_ray.pipeline.store import Store
 
 
 def refuse_overlap(store: Store, modality: str, name: str, tree: Mapping[str, Any]) -> None:
     """Raise SourceError where the source that ``tree`` specifies holds, or lies in, a place that corpus ``name`` takes."""
-    from omni_ray.materialize.formats import FORMATS
-
     form = FORMATS[modality]
     shards = store.corpus(modality, name).storage.local_root
     own = [store.root / place for place in form.corpus_places(name)] + ([shards] if shards else [])

@@ -14,25 +14,35 @@ from omni_ray.api.cluster import Cluster, Once
 from omni_ray.api.combining import DEFAULT_SEED, check_places, combine_one, writing
 from omni_ray.api.notebook import summaries_html
 from omni_ray.api.overlaps import refuse_double, refuse_overlap
+from omni_ray.api.replacing import choice, identities, refuse_replacement
 from omni_ray.corpora.base import Corpus, Options
-from omni_ray.corpora.evaluation import DROP, HELD_OUT, TRAIN, check_mode
+from omni_ray.corpora.evaluation import DROP, HELD_OUT, TRAIN, TrainingFirst, check_mode
+from omni_ray.corpora.locate import downloads_folder
+from omni_ray.corpora.many import locate_all
+from omni_ray.corpora.registry import own_modules, select
+from omni_ray.corpora.together import Together, together
 from omni_ray.corpora.wanted import Agree, as_mini, published, wanted
 from omni_ray.errors import DONE, FALLS_SHORT, OmniError, SourceError
 from omni_ray.media_names import flat_name
+from omni_ray.modalities.base import Params
+from omni_ray.modalities.registry import modality as modality_of
+from omni_ray.pipeline.combined import Combined
 from omni_ray.pipeline.corpus_state import Summary
+from omni_ray.pipeline.engine import travel_by_value
+from omni_ray.pipeline.prepare import Request, run_requests
+from omni_ray.pipeline.stages import Job
 from omni_ray.pipeline.store import Store
+from omni_ray.pipeline.units import number_units
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.cleaned import training_corpora
 from omni_ray.quality.preset import PRESETS, Settings
+from omni_ray.sources.download import fetch
 from omni_ray.trainers.files import SHARED
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from omni_ray.modalities.base import Params
-    from omni_ray.pipeline.combined import Combined
-    from omni_ray.pipeline.prepare import Request
 
 DEFAULT_MAX_SAMPLES = 1_000_000
 DEFAULT_MAX_QUARANTINE = 0.05
@@ -239,9 +249,6 @@ class _Want:
 
 def _is_new(store: Store, modality: str, want: _Want) -> bool:
     """Whether something is there, of which nothing was made yet: Ray will be needed."""
-    from omni_ray.corpora.locate import downloads_folder
-    from omni_ray.corpora.registry import select
-
     for corpus in select(modality, want.dataset):
         places = [Path(each) for each in want.sources] or [downloads_folder(store.root, corpus)]
         if any(place.exists() for place in places) and (
@@ -252,8 +259,6 @@ def _is_new(store: Store, modality: str, want: _Want) -> bool:
 
 
 def _index(store: Store, modality: str, want: _Want, reporter: Reporter, report: PrepareReport) -> list[Request]:
-    from omni_ray.corpora.registry import select
-
     corpora = select(modality, want.dataset)
     if want.name is not None and len(corpora) != 1:
         raise OmniError(f"--name goes with a single corpus; --dataset {want.dataset} is {len(corpora)} of them")
@@ -284,13 +289,8 @@ def _run(
     report: PrepareReport,
     options: Options,
 ) -> None:
-    from omni_ray.pipeline.prepare import run_requests
-
     @contextmanager
     def session_with_user_corpora() -> Iterator[None]:
-        from omni_ray.corpora.registry import own_modules
-        from omni_ray.pipeline.engine import travel_by_value
-
         with session():
             travel_by_value(own_modules())
             yield
@@ -343,15 +343,6 @@ def _request(
     store: Store, corpus: Corpus, want: _Want, reporter: Reporter, *, is_alone: bool
 ) -> tuple[Request, NDArray[np.int64]]:
     """One corpus, found and indexed, and numbers for the files that it reads."""
-    from omni_ray.api.replacing import choice, identities, refuse_replacement
-    from omni_ray.corpora.evaluation import TrainingFirst
-    from omni_ray.corpora.many import locate_all
-    from omni_ray.corpora.together import Together, together
-    from omni_ray.modalities.registry import modality as modality_of
-    from omni_ray.pipeline.prepare import Request
-    from omni_ray.pipeline.stages import Job
-    from omni_ray.pipeline.units import number_units
-
     kind, evaluation = modality_of(corpus.modality), want.options.evaluation
     params = _parameters(kind.params_type, want.params.get(corpus.modality, {}))
     name = want.name or corpus.name
@@ -434,10 +425,6 @@ def download(
     Raises:
         OmniError: another run is at work, the network is out of reach, or a download is not what it should be.
     """
-    from omni_ray.corpora.locate import downloads_folder
-    from omni_ray.corpora.registry import select
-    from omni_ray.sources.download import fetch
-
     lines = []
     store = Store(root)
     with store.lease("a download"):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from omni_ray.errors import OmniError
+from omni_ray.export.samples import Samples, Slice
+from omni_ray.materialize.options import Options
+from omni_ray.materialize.speakers import groups_of
+from omni_ray.pipeline import combined
+from omni_ray.pipeline.parts import columns_of, training_parts
 from omni_ray.pipeline.store import MODALITIES, CorpusStore, Store
-
-if TYPE_CHECKING:
-    from omni_ray.export.samples import Samples
+from omni_ray.quality.cleaned import training_corpora
+from omni_ray.records import EXTRA
 
 
 def dataset(
@@ -36,10 +40,6 @@ def dataset(
         OmniError: nothing of that name is prepared, a run is not finished, what is cleaned is not fresh, or the part held
             out is asked for where nothing is.
     """
-    from omni_ray.export.samples import Samples, Slice
-    from omni_ray.pipeline.parts import columns_of, training_parts
-    from omni_ray.records import EXTRA
-
     if split not in ("train", "heldout"):
         raise OmniError(f"split={split!r}: there are train and heldout")
     store = Store(root, shards)
@@ -59,8 +59,6 @@ def dataset(
 
 def _chosen(store: Store, what: str) -> list[CorpusStore]:
     """The corpora that ``what`` names, all of one modality."""
-    from omni_ray.quality.cleaned import training_corpora
-
     if what in MODALITIES:
         found = training_corpora(store, what)
     else:
@@ -76,9 +74,6 @@ def _chosen(store: Store, what: str) -> list[CorpusStore]:
 
 
 def _share(store: Store, modality: str, holdout: float | None, split: str) -> float:
-    from omni_ray.materialize.options import Options
-    from omni_ray.pipeline import combined
-
     if holdout is None:
         last = combined.load(store.state_folder, modality)
         holdout = last.holdout if last is not None else None
@@ -91,6 +86,4 @@ def _share(store: Store, modality: str, holdout: float | None, split: str) -> fl
 
 
 def _is_one_speaker(corpus: CorpusStore) -> bool:
-    from omni_ray.materialize.speakers import groups_of
-
     return groups_of(corpus, corpus.parts()) == "one speaker"

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from omni_ray.corpora.base import Corpus, Options
+from omni_ray.corpora.evaluation import TrainingFirst
+from omni_ray.corpora.locate import downloads_folder
+from omni_ray.corpora.many import locate_all
+from omni_ray.corpora.registry import select
+from omni_ray.corpora.together import together
+from omni_ray.corpora.wanted import as_mini, catalogue_folder, cost, is_begun_of, published, wanted
 from omni_ray.errors import SourceError
+from omni_ray.pipeline.units import number_units, prefixes
+from omni_ray.sources.download import is_begun, is_there
+from omni_ray.sources.huggingface import looks_like_hub_id
 
 
 def rehearse(
@@ -30,9 +39,6 @@ def rehearse(
         OmniError: wrong input.
         SourceError: a hub dataset by its plain name, of which an index needs the files.
     """
-    from omni_ray.corpora.registry import select
-    from omni_ray.sources.huggingface import looks_like_hub_id
-
     for each in source:
         if looks_like_hub_id(each) and not each.startswith("hf://"):
             raise SourceError(f"{each}: to look into it without fetching it, write hf://datasets/{each}")
@@ -65,11 +71,6 @@ def _of_corpus(
     is_alone: bool,
 ) -> list[str]:
     """What is there. Raises SourceError where nothing is."""
-    from omni_ray.corpora.evaluation import TrainingFirst
-    from omni_ray.corpora.many import locate_all
-    from omni_ray.corpora.together import together
-    from omni_ray.pipeline.units import number_units, prefixes
-
     found, _ = locate_all(corpus, root, source, options, all_of_them=is_alone, cache=cache, download=False)
     drafts = TrainingFirst(found.drafts, options.evaluation, lambda some: together(some, found.tree, options))
     units = number_units(iter(drafts), found.tree, {})
@@ -87,9 +88,6 @@ def _of_corpus(
 
 def _is_begun(corpus: Corpus, root: Path) -> bool:
     """Whether some of the corpus was fetched: then what is missing would be, too."""
-    from omni_ray.corpora.locate import downloads_folder
-    from omni_ray.corpora.wanted import is_begun_of
-
     return is_begun_of(corpus, downloads_folder(root, corpus))
 
 
@@ -97,10 +95,6 @@ def _of_download(
     corpus: Corpus, root: Path, source: Sequence[str], limit: int | None, options: Options, download: bool
 ) -> list[str]:
     """What would be fetched; nothing where that is not possible, or not meant."""
-    from omni_ray.corpora.locate import downloads_folder
-    from omni_ray.corpora.wanted import as_mini, catalogue_folder, cost, published, wanted
-    from omni_ray.sources.download import is_begun, is_there
-
     folder = downloads_folder(root, corpus)
     if source or not download or not corpus.downloads:
         return []

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omni_ray.api.cluster import Cluster
 from omni_ray.api.combining import DEFAULT_SEED
+from omni_ray.pipeline import engine
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
-
-if TYPE_CHECKING:
-    from omni_ray.synth.native_task import Expected
-    from omni_ray.synth.tiny import TinyReport
+from omni_ray.synth import native
+from omni_ray.synth.native_task import Expected, Task
+from omni_ray.synth.tiny import TinyReport, synthesize_tiny
 
 
 def synthesize(
@@ -35,16 +35,13 @@ def synthesize(
     Raises:
         OmniError: a file cannot be written.
     """
-    from omni_ray.pipeline.engine import on_ray
-    from omni_ray.synth.tiny import synthesize_tiny
-
     told = reporter or usual()
 
     def run(function: Callable[[Any], int], chunks: Iterable[Any]) -> Iterator[int]:
         todo = list(chunks)
         with (cluster or Cluster()).session():
             told.begin("synthetic", len(todo), stage="synth")
-            for chunk, made in zip(todo, on_ray(function, todo), strict=True):
+            for chunk, made in zip(todo, engine.on_ray(function, todo), strict=True):
                 told.advance("synthetic", kept=chunk.stop - chunk.start)
                 yield made
             told.end()
@@ -75,19 +72,15 @@ def synthesize_native(
     Raises:
         OmniError: a folder holds something else, or cannot be written.
     """
-    from omni_ray.pipeline.engine import on_ray
-    from omni_ray.synth.native import write_native
-    from omni_ray.synth.native_task import Task
-
     told = reporter or usual()
 
     def run(write: Callable[[Task], list[Expected]], tasks: Iterable[Task]) -> Iterator[list[Expected]]:
         todo = list(tasks)
         for task in todo:
             told.begin(task.name, 1, stage="synth")
-        for task, made in zip(todo, on_ray(write, todo), strict=True):
+        for task, made in zip(todo, engine.on_ray(write, todo), strict=True):
             told.advance(task.name, kept=sum(each.records for each in made))
             yield made
 
     with (cluster or Cluster()).session(), told.together():
-        return write_native(folder, seed, scale, run=run)
+        return native.write_native(folder, seed, scale, run=run)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
+from omni_ray import api
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import cleaned_line, render
+from omni_ray.errors import OmniError
+from omni_ray.progress.reporter import Reporter
+
+_WORDS = {"on": True, "true": True, "off": False, "false": False}
 
 
 def clean(
@@ -60,10 +65,6 @@ def clean(
     if list_:
         _show_rules(modalities or list(opt.Modality), rule_file or (), json_)
         return
-    from omni_ray import api
-    from omni_ray.progress.reporter import Reporter
-    from omni_ray.quality.settings import parse_rules
-
     rules: dict[str, Any] = parse_rules(rule or ())
     if language:
         rules["languages"] = list(language)
@@ -103,34 +104,35 @@ def _kinds(text: str | None) -> list[str] | None:
 
 
 def _show_rules(modalities: Sequence[str], files: Sequence[str], json_: bool) -> None:
-    from omni_ray.quality.own import installed, read
-
-    own = [read(file) for file in (*installed(), *files)]
-    rows = []
-    for modality in modalities:
-        rows += [*_rules(modality), *_duplicates(modality)]
-        for rule in (rule for source in own for rule in source.rules(modality)):
-            rows.append([modality, rule.name, rule.unit, rule.limits, rule.reason, "", f"{rule.says} ({rule.source})"])
-    header = ("modality", "name", "judges", "kept", "reason", "on in", "measures")
+    rows = api.rules(modalities, files)
     if json_:
-        opt.print_json([dict(zip(header, row, strict=True)) for row in rows])
+        opt.print_json(rows)
     else:
-        echo_lines(render(header, rows, left=len(header)))
+        echo_lines(render(tuple(rows[0]), [list(row.values()) for row in rows], left=len(rows[0])))
 
 
-def _rules(modality: str) -> Iterator[list[str]]:
-    from omni_ray.quality.clean import rules_of
-    from omni_ray.quality.rules import Rule
+def parse_rules(texts: Sequence[str]) -> dict[str, Any]:
+    """``NAME=VALUE`` as users write it: on, off, a number, or two with ``..`` between (either may be left out).
 
-    for rule in rules_of(modality):
-        kind = [rule.unit, rule.limits, rule.reason] if isinstance(rule, Rule) else ["changes", "", ""]
-        yield [modality, rule.name, *kind, " ".join(rule.presets), f"{rule.says} ({rule.source})"]
+    Raises:
+        OmniError: something else.
+    """
+    rules: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        try:
+            rules[name] = _value(value) if equals else True
+        except ValueError:
+            raise OmniError(f"--rule {text}: write NAME=on, NAME=off, NAME=5 or NAME=0.5..30") from None
+        if not name:
+            raise OmniError(f"--rule {text}: write NAME=on, NAME=off, NAME=5 or NAME=0.5..30")
+    return rules
 
 
-def _duplicates(modality: str) -> Iterator[list[str]]:
-    from omni_ray.quality.entries import KINDS
-
-    for name, kind in KINDS.items():
-        if kind.modality == modality:
-            presets = "default strict" if kind.usual else ""
-            yield [modality, name, "duplicates", "the first", kind.reason, presets, kind.says]
+def _value(text: str) -> Any:
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    low, dots, high = text.partition("..")
+    if dots:
+        return [float(low) if low else None, float(high) if high else None]
+    return float(text)

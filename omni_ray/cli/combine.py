@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from omni_ray import api
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo
 from omni_ray.cli.tables import file_lines
+from omni_ray.progress.reporter import Reporter
 
 
 def combine(
@@ -52,9 +54,6 @@ def combine(
     quiet: opt.Quiet = False,
 ) -> None:
     """Write production_* files and their media from committed shards."""
-    from omni_ray import api
-    from omni_ray.progress.reporter import Reporter
-
     files = api.combine(
         root,
         modalities or (),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
-from omni_ray.corpora.wanted import Agree
+if TYPE_CHECKING:
+    from omni_ray.corpora.wanted import Agree
 
 
 def consent(yes: bool, quiet: bool) -> Agree:

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from omni_ray import api
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import render
 from omni_ray.errors import FALLS_SHORT
+from omni_ray.progress.reporter import Reporter
 from omni_ray.storage import local_folder
 
 
@@ -25,11 +27,9 @@ def demo(
     quiet: opt.Quiet = False,
 ) -> None:
     """Make small corpora in their native layouts, prepare, combine, verify and plan them."""
-    from omni_ray.api import Cluster
-    from omni_ray.demo import run_demo
-    from omni_ray.progress.reporter import Reporter
+    from omni_ray.demo import run_demo  # brings everything along
 
-    report = run_demo(root, seed=seed, cluster=Cluster(address, cpus), reporter=Reporter(quiet=quiet or json_))
+    report = run_demo(root, seed=seed, cluster=api.Cluster(address, cpus), reporter=Reporter(quiet=quiet or json_))
     if json_:
         opt.print_json(report.as_dict())
     else:

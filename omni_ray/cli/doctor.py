@@ -8,13 +8,12 @@ import typer
 
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo
+from omni_ray.doctor import examine
 from omni_ray.errors import FALLS_SHORT
 
 
 def doctor(root: opt.Root = Path(), json_: opt.Json = False) -> None:
     """Check Python, packages, decoders, disk and memory, and say what to do about what is missing."""
-    from omni_ray.doctor import examine
-
     checks = examine(root)
     if json_:
         opt.print_json([vars(check) for check in checks])

@@ -10,9 +10,13 @@ from typing import Annotated
 
 import typer
 
+from omni_ray import api
 from omni_ray.cli import options as opt
+from omni_ray.cli.prepare import show
 from omni_ray.cli.printing import echo
 from omni_ray.cli.running import run_script
+from omni_ray.corpora.base import Options
+from omni_ray.progress.reporter import Reporter
 
 
 def main(modality: str) -> None:
@@ -54,11 +58,6 @@ def main(modality: str) -> None:
         json_: opt.Json = False,
         quiet: opt.Quiet = False,
     ) -> None:
-        from omni_ray import api
-        from omni_ray.cli.prepare import show
-        from omni_ray.corpora.base import Options
-        from omni_ray.progress.reporter import Reporter
-
         reporter = Reporter(quiet=quiet or json_)
         if skip_convert:
             lines = api.download(

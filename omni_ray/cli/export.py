@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from omni_ray import api
 from omni_ray.cli import options as opt
 from omni_ray.cli.help import Command, Group
 from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import render
+from omni_ray.export.push import check_name
+from omni_ray.progress.reporter import Reporter
 
 app = typer.Typer(help="What is prepared, as a dataset that other tools read.", no_args_is_help=True, cls=Group)
 
@@ -43,14 +46,9 @@ def hf(
 ) -> None:
     """Parquet files and a dataset card: datasets.load_dataset(DIR), load_dataset(DIR, "audio-librispeech")."""
     if push is not None:
-        from omni_ray.export.push import check_name
-
         check_name(push)
     _export("hf", folder, modalities, datasets, None, None, root, store, address, cpus, json_, quiet)
     if push is not None:
-        from omni_ray import api
-        from omni_ray.progress.reporter import Reporter
-
         place = api.push(folder, push, private=private, reporter=Reporter(quiet=quiet or json_))
         echo(place, err=json_)
 
@@ -115,9 +113,6 @@ def files(
     quiet: opt.Quiet = False,
 ) -> None:
     """The training files themselves, with media and configs: for jobs that mount the place."""
-    from omni_ray import api
-    from omni_ray.progress.reporter import Reporter
-
     report = api.publish(
         root,
         place,
@@ -147,9 +142,6 @@ def _export(
     json_: bool,
     quiet: bool,
 ) -> None:
-    from omni_ray import api
-    from omni_ray.progress.reporter import Reporter
-
     report = api.export(
         root,
         form,

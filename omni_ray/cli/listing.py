@@ -9,6 +9,8 @@ import typer
 
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo
+from omni_ray.corpora.base import downloads_folder
+from omni_ray.corpora.registry import all_corpora
 
 
 def list_corpora(
@@ -17,9 +19,6 @@ def list_corpora(
     json_: opt.Json = False,
 ) -> None:
     """List the corpora: licence, size, layout, and how to get each. Never starts Ray."""
-    from omni_ray.corpora.locate import downloads_folder
-    from omni_ray.corpora.registry import all_corpora
-
     corpora = all_corpora(modality)
     if json_:
         opt.print_json(

@@ -8,9 +8,13 @@ from typing import Annotated
 
 import typer
 
+from omni_ray import api
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.running import run_script
+from omni_ray.errors import OmniError
+from omni_ray.progress.reporter import Reporter
+from omni_ray.training.report_text import render, render_changes
 
 
 class Data(StrEnum):
@@ -58,14 +62,9 @@ def plan(
     quiet: opt.Quiet = False,
 ) -> None:
     """Count the data, size the models, schedule the training runs, and rewrite configs/*.json."""
-    from omni_ray.errors import OmniError
-    from omni_ray.progress.reporter import Reporter
-    from omni_ray.training.plan import plan as make_plan
-    from omni_ray.training.report_text import render, render_changes
-
     if names and not config:
         raise OmniError(f"{names[0]}: name configurations as --config {' '.join(names)}")
-    report = make_plan(
+    report = api.plan(
         root,
         configs=[*(config or ()), *(names or ())] or None,
         data=data.value,

@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from omni_ray import api
 from omni_ray.cli import options as opt
+from omni_ray.cli.consent import consent
 from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import (
     SUMMARY_HEADER,
@@ -19,7 +21,12 @@ from omni_ray.cli.tables import (
     summary_row,
     unread_lines,
 )
+from omni_ray.corpora.base import Options
+from omni_ray.corpora.registry import add_file, select
 from omni_ray.errors import OmniError, SourceError
+from omni_ray.progress.reporter import Reporter
+from omni_ray.sources import is_missing
+from omni_ray.sources.encoding import named
 
 _UNREAD_SHOWN = 8
 _PICTURES = ("size", "fit", "image_format", "quality")
@@ -48,10 +55,6 @@ def check(
             mistake, not something to ignore.
         SourceError: none of the sources is there.
     """
-    from omni_ray.corpora.registry import add_file, select
-    from omni_ray.sources import is_missing
-    from omni_ray.sources.encoding import named
-
     if corpus_file is not None:
         add_file(corpus_file)
     for each in modalities:
@@ -268,11 +271,6 @@ def prepare(
 ) -> None:
     """Turn corpora into committed shards; with --combine, into training files."""
     params = check(**locals())
-    from omni_ray import api
-    from omni_ray.cli.consent import consent
-    from omni_ray.corpora.base import Options
-    from omni_ray.progress.reporter import Reporter
-    from omni_ray.sources.encoding import named
 
     options = Options(
         columns=_columns(columns),
@@ -290,9 +288,7 @@ def prepare(
         evaluation=evaluation,
     )
     if dry_run:
-        from omni_ray.api.rehearsing import rehearse
-
-        lines = rehearse(
+        lines = api.rehearse(
             root,
             list(params),
             dataset=dataset or "all",

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from omni_ray import api
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo
 from omni_ray.errors import OmniError
+from omni_ray.pipeline import engine
 from omni_ray.storage import is_uri, shown
 
 _MANY = 500_000
@@ -33,13 +35,9 @@ def report(
     json_: opt.Json = False,
 ) -> None:
     """Write one self-contained HTML page: counts, histograms, samples to look at and listen to, quarantine, plan."""
-    from omni_ray import api
-    from omni_ray.pipeline.engine import in_session, inline, on_ray
-    from omni_ray.report.page import write_report
-
     is_small = sum(summary.samples for summary in api.status(root, shards=store)) <= _MANY
-    run = inline if is_small else in_session(api.Cluster(address, cpus).session, on_ray)
-    page = write_report(root, out, shards=store, run=run)
+    run = engine.inline if is_small else engine.in_session(api.Cluster(address, cpus).session, engine.on_ray)
+    page = api.write_report(root, out, shards=store, run=run)
     if json_:
         opt.print_json({"page": str(page), "bytes": page.stat().st_size})
     else:

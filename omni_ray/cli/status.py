@@ -7,9 +7,13 @@ from typing import Annotated
 
 import typer
 
+from omni_ray import api
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import SUMMARY_HEADER, cleaned_line, render, repeat_lines, summary_row, unread_lines
+from omni_ray.quality.reasons import QUALITY_REASONS
+from omni_ray.reasons import REASONS
+from omni_ray.unread import REASONS as UNREAD
 
 _UNREAD_SHOWN = 3
 """Kinds of files that were not read, of each corpus."""
@@ -25,11 +29,6 @@ def status(
     json_: opt.Json = False,
 ) -> None:
     """Show every prepared corpus in numbers. Never starts Ray."""
-    from omni_ray import api
-    from omni_ray.quality.reasons import QUALITY_REASONS
-    from omni_ray.reasons import REASONS
-    from omni_ray.unread import REASONS as UNREAD
-
     if reasons:
         if json_:
             opt.print_json({code: vars(reason) for code, reason in (REASONS | QUALITY_REASONS).items()})

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from omni_ray.cli.printing import echo_piece
+from omni_ray.errors import OmniError
+from omni_ray.submit import submit as run
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -26,9 +28,6 @@ def submit(
 
     Streams its output and returns its exit code; Ctrl-C stops the job.
     """
-    from omni_ray.errors import OmniError
-    from omni_ray.submit import submit as run
-
     if not context.args:
         raise OmniError("say what to run, e.g. `omni-ray submit prepare text --dataset all --root /mnt/omni`")
 

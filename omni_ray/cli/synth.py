@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 
+from omni_ray import api
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo
+from omni_ray.progress.reporter import Reporter
 
 
 def synth(
@@ -31,18 +33,15 @@ def synth(
     quiet: opt.Quiet = False,
 ) -> None:
     """Write tiny_corpus.txt, asr.csv, tts.csv, annotations.json and ocr_train.csv, usable by every trainer."""
-    from omni_ray.api import Cluster, synthesize, synthesize_native
-    from omni_ray.progress.reporter import Reporter
-
     reporter = Reporter(quiet=quiet or json_)
     if native is not None:
-        made = synthesize_native(native, seed=seed, cluster=Cluster(address, cpus), reporter=reporter)
+        made = api.synthesize_native(native, seed=seed, cluster=api.Cluster(address, cpus), reporter=reporter)
         if json_:
             opt.print_json({name: vars(each) for name, each in made.items()})
         else:
             echo(f"{len(made)} corpora in {native}: {', '.join(made)}")
         return
-    report = synthesize(root, samples=samples, seed=seed, cluster=Cluster(address, cpus), reporter=reporter)
+    report = api.synthesize(root, samples=samples, seed=seed, cluster=api.Cluster(address, cpus), reporter=reporter)
     if json_:
         opt.print_json(asdict(report))
         return

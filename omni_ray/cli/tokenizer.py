@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from omni_ray import api
 from omni_ray.cli import options as opt
 from omni_ray.cli.help import Command, Group
 from omni_ray.cli.plan import Data
@@ -38,9 +39,7 @@ def train(
     json_: opt.Json = False,
 ) -> None:
     """Train the tokenizer on the corpus, put it where the trainers look, and set vocab_size."""
-    from omni_ray.training.vocabulary import train_tokenizer
-
-    made = train_tokenizer(
+    made = api.train_tokenizer(
         root,
         vocab_size=vocab_size,
         sample_bytes=sample_mb << 20,

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from omni_ray import api
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import render
+from omni_ray.errors import OmniError
+from omni_ray.pipeline.session import ray_session
+from omni_ray.progress.reporter import Reporter
+from omni_ray.verify.checks import CHECKS, SEVERITIES
+from omni_ray.verify.on_ray import on_ray_when_many
 
 if TYPE_CHECKING:
-    from omni_ray.progress.reporter import Reporter
     from omni_ray.verify import Finding, VerifyReport
 
 
@@ -35,14 +40,9 @@ def verify(
     if list_:
         _print_checks(json_)
         return
-    from omni_ray.pipeline.session import ray_session
-    from omni_ray.progress.reporter import Reporter
-    from omni_ray.verify import verify as verify_files
-    from omni_ray.verify.on_ray import on_ray_when_many
-
     progress = _Progress(Reporter(quiet=quiet or json_))
     with on_ray_when_many(lambda: ray_session(address, num_cpus=cpus)) as run:
-        report = verify_files(
+        report = api.verify(
             root,
             modalities=modalities or None,
             data=data,
@@ -60,8 +60,6 @@ def verify(
 
 
 def _sample(given: str | None) -> int | float | None:
-    from omni_ray.errors import OmniError
-
     if given is None:
         return None
     try:
@@ -92,8 +90,6 @@ class _Progress:
 
 
 def _print_checks(as_json: bool) -> None:
-    from omni_ray.verify.checks import CHECKS, SEVERITIES
-
     if as_json:
         opt.print_json([check.as_dict() for check in CHECKS.values()])
         return

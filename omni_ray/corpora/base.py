@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from omni_ray.records import CHATS, Download, Options, Rejected, UnitDraft
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
 
-__all__ = ["CHATS", "Corpus", "Download", "Options", "Rejected", "UnitDraft", "Wrapped"]
+__all__ = ["CHATS", "Corpus", "Download", "Options", "Rejected", "UnitDraft", "Wrapped", "downloads_folder"]
 
 
 class Corpus(ABC):
@@ -93,6 +94,11 @@ class Corpus(ABC):
         Asked for files that no draft names. "" where the layout has nothing to say: its ending then tells.
         """
         return ""
+
+
+def downloads_folder(root: Path, corpus: Corpus) -> Path:
+    """Where downloads of ``corpus`` go, and where a user puts files fetched by hand: printed, written and read."""
+    return root / "data" / "downloads" / corpus.name
 
 
 class Wrapped(Corpus):

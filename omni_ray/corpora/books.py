@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import runs
+from omni_ray.sources import gutenberg
+from omni_ray.sources.copies import names_once
 from omni_ray.sources.encoding import HINT
 from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.kinds import kind_of
+from omni_ray.sources.line_blocks import line_ranges, read_lines
+from omni_ray.sources.tables import table_format
+from omni_ray.sources.tree import MemberTooLarge
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,10 +113,6 @@ class Books(Corpus):
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         """Byte ranges of the line files, by name; then groups of books: numbered ones by number, others by name."""
-        from omni_ray.sources.copies import names_once
-        from omni_ray.sources.line_blocks import line_ranges
-        from omni_ray.sources.tables import table_format
-
         books: dict[str, list[str]] = {}
         others: dict[str, list[str]] = {}
         for name in names_once(tree):
@@ -139,8 +140,6 @@ class Books(Corpus):
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:
         """The lines of a range, or the books of a group."""
         if "file" in payload:
-            from omni_ray.sources.line_blocks import read_lines
-
             yield from read_lines(tree, payload)
             return
         for book, names in payload["books"]:
@@ -226,9 +225,6 @@ def _rank(name: str) -> tuple[bool, int, str]:
 
 
 def _read(tree: Tree, book: str, name: str, encoding: str) -> dict[str, Any] | Rejected:
-    from omni_ray.sources import gutenberg
-    from omni_ray.sources.tree import MemberTooLarge
-
     try:
         data = tree.read(name, _MAX_BOOK_BYTES)
     except MemberTooLarge as error:

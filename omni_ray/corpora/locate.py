@@ -9,12 +9,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft, Wrapped
+from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft, Wrapped, downloads_folder
 from omni_ray.corpora.evaluation import DROP, TRAIN, splits_in
+from omni_ray.corpora.registry import all_corpora
+from omni_ray.corpora.table_repeats import set_repeats_aside
+from omni_ray.corpora.table_rows import rows_of
+from omni_ray.corpora.table_slices import ROLES, media_units, read_slice
 from omni_ray.corpora.wanted import Agree, agreed, is_begun_of, published, wanted
 from omni_ray.errors import OmniError, SourceError
+from omni_ray.sources import huggingface, open_tree, with_media_root
 from omni_ray.sources.census import Claims, account
+from omni_ray.sources.download import fetch, is_there
 from omni_ray.sources.furniture import is_documentation, is_furniture
+from omni_ray.sources.remote import RemoteTree, is_remote
+from omni_ray.sources.tables import is_of_split, table_format, table_units
 from omni_ray.trainers.files import PRODUCTION
 from omni_ray.unread import Files
 
@@ -84,11 +92,6 @@ class Found:
         return account(self.tree, self._claims, self.reader.modality, self._why_unread, bool(self.splits))
 
 
-def downloads_folder(root: Path, corpus: Corpus) -> Path:
-    """Where downloads of ``corpus`` go, and where a user puts files fetched by hand: printed, written and read."""
-    return root / "data" / "downloads" / corpus.name
-
-
 def fetched_folder(root: Path, corpus: Corpus) -> Path:
     """Where a corpus keeps what it fetches record by record: not among the files that it reads."""
     return root / "data" / "downloads" / f"{corpus.name}-fetched"
@@ -126,7 +129,6 @@ def locate(
     """
     if options.languages and not corpus.has_languages:
         raise SourceError(f"{corpus.name}: has no folders of languages to choose from with --language")
-    from omni_ray.sources import huggingface, open_tree
 
     if options.configuration and not (source and huggingface.looks_like_hub_id(source)):
         where = source or f"the download of {corpus.name}"
@@ -152,7 +154,6 @@ def locate(
             if found is not None:
                 return found
         return _wrong_layout(corpus, open_tree(source, cache, follow_links=options.follow_links))
-    from omni_ray.sources.download import fetch, is_there
 
     folder = downloads_folder(root, corpus)
 
@@ -195,8 +196,6 @@ def locate(
 
 def _still_to_choose(tree: Tree, splits: tuple[str, ...]) -> tuple[str, ...]:
     """The splits, where names tell them; none, where the dataset's card told which of its files they are."""
-    from omni_ray.sources.tables import is_of_split, table_format
-
     tables = [name for name in tree.names() if table_format(name)]
     return splits if all(any(is_of_split(name, split) for split in splits) for name in tables) else ()
 
@@ -221,8 +220,6 @@ def _places(corpus: Corpus, source: str) -> Iterator[str]:
     A folder of many corpora holds each in a folder of its name, and that one is meant first. Beside other things than
     corpora (a library with folders books, essays and letters) it is a part, and the whole is meant.
     """
-    from omni_ray.sources.remote import is_remote
-
     named, others = _by_name(corpus, source)
     base, question, options = source.partition("?") if is_remote(source) else (source, "", "")
     inside = [f"{base.rstrip('/')}/{name}{question}{options}" for name in named]
@@ -231,8 +228,6 @@ def _places(corpus: Corpus, source: str) -> Iterator[str]:
 
 def _by_name(corpus: Corpus, source: str) -> tuple[list[str], list[str]]:
     """The folders in a source that are called by the corpus, and what else is there."""
-    from omni_ray.sources.remote import RemoteTree, is_remote
-
     folder = Path(source.removeprefix("file://")).expanduser()
     if is_remote(source):
         folders, files = RemoteTree(source).children("")  # archives as they lie: a folder within one is no place
@@ -255,8 +250,6 @@ def _is_data(name: str) -> bool:
 
 def _are_corpora(names: Iterable[str]) -> bool:
     """Whether one of these is called by a corpus, or a modality."""
-    from omni_ray.corpora.registry import all_corpora
-
     known = {_plain(name) for corpus in all_corpora() for name in (corpus.name, corpus.modality)}
     return any(_plain(name) in known for name in names)
 
@@ -277,8 +270,6 @@ def _index(corpus: Corpus, tree: Tree, options: Options) -> Found | None:
     if corpus.columns:
         table = AsTable(corpus)
         if options.media_root is not None:
-            from omni_ray.sources import with_media_root
-
             tree = with_media_root(tree, options.media_root, options.follow_links)
         rows = _peek(table.units(tree, options))
         if rows is not None:
@@ -301,10 +292,6 @@ class AsTable(Wrapped):
     """A corpus whose records are the rows of a table (Parquet, JSONL, CSV, Hugging Face), columns named by role."""
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
-        from omni_ray.corpora.table_repeats import set_repeats_aside
-        from omni_ray.corpora.table_slices import ROLES, media_units
-        from omni_ray.sources.tables import table_format, table_units
-
         options = self.corpus.table_options([name for name in tree.names() if table_format(name)], options)
         repeated = set_repeats_aside(tree, self.corpus.columns, options, ROLES.get(self.modality))
         if self.modality == "text":
@@ -314,9 +301,6 @@ class AsTable(Wrapped):
         return (replace(draft, evaluation=splits_in(draft.inputs[:1])) for draft in drafts)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:
-        from omni_ray.corpora.table_rows import rows_of
-        from omni_ray.corpora.table_slices import read_slice
-
         return rows_of(tree, payload["table"]["file"], read_slice(tree, payload), self.modality)
 
     def why_unread(self, name: str) -> str:

@@ -10,6 +10,7 @@ from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.evaluation import by_side, splits_in
 from omni_ray.corpora.media import fetch
+from omni_ray.corpora.table_slices import media_units
 from omni_ray.errors import SourceError
 from omni_ray.media_names import media_file
 from omni_ray.sources.encoding import HINT, decode
@@ -79,8 +80,6 @@ def read_pairs(tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any
 
 def _table_is_meant(tree: Tree, table: Table, options: Options, texts: int) -> bool:
     """Whether a table lists the media, so that text files beside some of them are strays, or say the same."""
-    from omni_ray.corpora.table_slices import media_units
-
     columns, modality = table
     try:
         drafts = list(media_units(tree, columns, options, modality))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from omni_ray.corpora.base import Corpus, Options, UnitDraft
 from omni_ray.corpora.bounds import BYTES_A_SECOND, in_a_unit
 from omni_ray.errors import SourceError
+from omni_ray.synth.clips import encoded, engine, make_clip
+from omni_ray.synth.sentences import make_text
 from omni_ray.trainers.speech import SAMPLING_RATE
 
 if TYPE_CHECKING:
@@ -89,8 +91,6 @@ class SyntheticText(_Synthetic):
     sample_bytes = 1 << 12
 
     def sample(self, payload: Mapping[str, Any], i: int) -> dict[str, Any]:
-        from omni_ray.synth.sentences import make_text
-
         return {"text": make_text(payload["seed"], i, i + 1)[0], "title": None, "url": None, "lang": "en"}
 
 
@@ -102,13 +102,9 @@ class SyntheticAudio(_Synthetic):
     sample_bytes = 10 * BYTES_A_SECOND
 
     def settings(self) -> dict[str, str]:
-        from omni_ray.synth.clips import engine
-
         return {"speech": engine()}
 
     def sample(self, payload: Mapping[str, Any], i: int) -> dict[str, Any]:
-        from omni_ray.synth.clips import encoded, make_clip
-
         clip = make_clip(payload["seed"], i, payload["speech"])
         audio = encoded(clip.pcm, SAMPLING_RATE, "FLAC")
         return {"audio": audio, "path": _media_path(payload, i, "flac"), "text": clip.text, "speaker": clip.speaker}

@@ -19,6 +19,7 @@ from omni_ray.records import EXTRA
 from omni_ray.sources.archives import archive_kind
 from omni_ray.sources.captions import captions_of
 from omni_ray.sources.extra import joined
+from omni_ray.sources.rooted import RootedTree
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -121,8 +122,6 @@ def media_name(tree: Tree, file: str, value: str) -> str:
     folder, and not out of the tree; an absolute path may lead into it, and one of trainers' own lists may begin further up
     (``data/audio/a.wav`` in ``data/audio``); Windows writes backslashes. What is found nowhere
     else is looked for in the folder of ``--media-root``. Where several have it, a name that says so, which no file has."""
-    from omni_ray.sources.rooted import RootedTree
-
     name = value.strip().removeprefix("./")
     folder = file.rpartition("/")[0]
     spellings = [name, name.replace("\\", "/").removeprefix("./")] if "\\" in name else [name]

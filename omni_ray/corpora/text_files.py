@@ -7,7 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from omni_ray.corpora.base import CHATS, Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.table_repeats import set_repeats_aside
 from omni_ray.errors import SourceError
+from omni_ray.sources.copies import names_once
+from omni_ray.sources.line_blocks import line_ranges, read_lines
+from omni_ray.sources.nameless import content_of
+from omni_ray.sources.tables import read_table_unit, table_units
 from omni_ray.trainers.files import FILES
 
 if TYPE_CHECKING:
@@ -53,12 +58,6 @@ class TextFiles(Corpus):
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         """Byte ranges of line files, then slices of tables."""
-        from omni_ray.corpora.table_repeats import set_repeats_aside
-        from omni_ray.sources.copies import names_once
-        from omni_ray.sources.line_blocks import line_ranges
-        from omni_ray.sources.nameless import content_of
-        from omni_ray.sources.tables import table_units
-
         names = [name for name in names_once(tree) if _LINE_FILE.search(name) or content_of(tree, name) == "text"]
         again = _said_again(tree, names)
         for name in names:
@@ -74,10 +73,7 @@ class TextFiles(Corpus):
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:
         """The lines of a range, or the rows of a slice."""
         if "table" in payload:
-            from omni_ray.sources.tables import read_table_unit
-
             return read_table_unit(tree, payload)
-        from omni_ray.sources.line_blocks import read_lines
 
         return read_lines(tree, payload)
 

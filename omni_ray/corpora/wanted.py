@@ -10,6 +10,8 @@ from pathlib import Path
 from omni_ray.corpora.base import Corpus, Download, Options
 from omni_ray.corpora.evaluation import is_evaluation
 from omni_ray.errors import OmniError, SourceError
+from omni_ray.ours import put_aside
+from omni_ray.sources.download import fetch, is_begun, is_there, left, rate_of
 
 MINI = "mini"
 """The split that every corpus has: enough of it for a first try."""
@@ -42,9 +44,6 @@ def published(
     Raises:
         OmniError: the catalogue cannot be had.
     """
-    from omni_ray.ours import put_aside
-    from omni_ray.sources.download import fetch, is_begun, is_there
-
     known = corpus.downloads
     is_whole = any(is_begun(each, folder) for each in known if each.by_default)
     if corpus.catalogue is None or is_whole or any(each.split in splits for each in known if each.split):
@@ -66,8 +65,6 @@ def catalogue_folder(folder: Path) -> Path:
 
 def is_begun_of(corpus: Corpus, folder: Path) -> bool:
     """Whether something of a corpus was fetched: then it is gone on with."""
-    from omni_ray.sources.download import is_begun, is_there
-
     if corpus.catalogue is not None and is_there(corpus.catalogue, catalogue_folder(folder)):
         return True
     return any(is_begun(each, folder) for each in corpus.downloads)
@@ -117,8 +114,6 @@ def wanted(
 
 def cost(missing: Sequence[Download], folder: Path) -> tuple[int, str]:
     """What fetching takes: bytes, about, and files and bytes in words; raises OmniError where the disk has no room."""
-    from omni_ray.sources.download import left
-
     need = sum(left(each, folder) for each in missing)
     there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
     free = shutil.disk_usage(there).free
@@ -140,8 +135,6 @@ def agreed(corpus: Corpus, missing: Sequence[Download], folder: Path, agree: Agr
     Raises:
         OmniError: it is not, or the disk has no room for it.
     """
-    from omni_ray.sources.download import left, rate_of
-
     if not missing:
         return
     need, sentence = cost(missing, folder)

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+from omni_ray.sources import mediawiki
+from omni_ray.sources.copies import names_once
+from omni_ray.sources.mediawiki import Page, read_pages
+from omni_ray.sources.wikitext import Wiki, is_redirect, render
 
 if TYPE_CHECKING:
-    from omni_ray.sources.mediawiki import Page
     from omni_ray.sources.tree import Tree
-    from omni_ray.sources.wikitext import Rendered, Wiki
+    from omni_ray.sources.wikitext import Rendered
 
 _HOST = "https://dumps.wikimedia.org"
 _BYTES_PER_SAMPLE = {"bz2": 140, "gz": 170, "xz": 130, "zst": 170}
@@ -91,9 +94,6 @@ class Wikipedia(Corpus):
 
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         """Byte ranges of every dump in the tree, in the order of their names."""
-        from omni_ray.sources import mediawiki
-        from omni_ray.sources.copies import names_once
-
         exports = [name for name in names_once(tree) if mediawiki.is_export(name)]
         twice = mediawiki.told_twice(exports)
         for name in exports:
@@ -116,9 +116,6 @@ class Wikipedia(Corpus):
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         """The pages that begin in one slice."""
-        from omni_ray.sources.mediawiki import Page, read_pages
-        from omni_ray.sources.wikitext import Wiki
-
         wiki = Wiki(payload["lang"], payload["media"])
         for page in read_pages(tree, payload):
             if not isinstance(page, Page):
@@ -146,8 +143,6 @@ class Wikipedia(Corpus):
 
 def _article(page: Page, wiki: Wiki) -> Rendered | str:
     """The page as text, or the reason code of why it is no article."""
-    from omni_ray.sources.wikitext import is_redirect, render
-
     if page.namespace != _ARTICLES or page.model != "wikitext":
         return "other_namespace"
     if page.is_redirect or is_redirect(page.text):

@@ -12,7 +12,9 @@ from typing import Any
 
 from omni_ray import __version__
 from omni_ray.errors import OmniError
+from omni_ray.export import mds, webdataset
 from omni_ray.export.folder import Mark, is_current, making
+from omni_ray.export.hf import can_link, write_hf
 from omni_ray.export.parts import CorpusParts, chosen_corpora, in_sides
 from omni_ray.pipeline.engine import Runner, in_session, inline, on_ray
 from omni_ray.pipeline.store import Store
@@ -104,8 +106,6 @@ def export(
             is_small = _bytes_to_write(form, corpora, work) <= _SMALL_BYTES
             mapped = inline if is_small else in_session(session, run)
             if form == "hf":
-                from omni_ray.export.hf import write_hf
-
                 write_hf(work, corpora, _title(store), mapped, told)
             else:
                 write, usual_bytes = _writer(form)
@@ -124,8 +124,6 @@ def export(
 
 def _writer(form: str) -> tuple[Callable[..., None], int]:
     """What writes files of a length of their own, and the length that they have unless another is asked for."""
-    from omni_ray.export import mds, webdataset
-
     if form == "mds":
         return mds.write_mds, mds.SHARD_BYTES
     return webdataset.write_webdataset, webdataset.SHARD_BYTES
@@ -157,7 +155,5 @@ def _fingerprint(
 def _bytes_to_write(form: str, corpora: Sequence[CorpusParts], work: Path) -> int:
     """Bytes that are not there already in another place of the same disk."""
     if form == "hf":
-        from omni_ray.export.hf import can_link
-
         return sum(part.bytes for corpus in corpora for part in corpus.parts if not can_link(part, work))
     return sum(part.bytes for corpus in corpora for part in corpus.parts)

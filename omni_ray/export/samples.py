@@ -22,6 +22,7 @@ from omni_ray.modalities.hold_out import HOLD_VERSION, held_out_rows
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.manifest import Written
 from omni_ray.pipeline.parts import Part, read_rows
+from omni_ray.pipeline.reading import read_in_order
 from omni_ray.pipeline.whole import is_whole
 from omni_ray.storage import atomic_writer
 
@@ -129,8 +130,6 @@ class Samples:
 
     def as_ray(self) -> ray.data.Dataset:
         """A dataset of the Ray that is connected, or that Ray Data starts, with a read task for each shard."""
-        from omni_ray.pipeline.reading import read_in_order
-
         return read_in_order(
             [each.tables for each in self.slices], [each.part.bytes for each in self.slices], self.schema
         )

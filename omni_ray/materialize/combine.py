@@ -25,8 +25,10 @@ from omni_ray.materialize.assembly import Assembly
 from omni_ray.materialize.formats import FORMATS
 from omni_ray.materialize.mixing import settle_mixture
 from omni_ray.materialize.options import DEFAULT_SEED, Options, Packing
+from omni_ray.materialize.packing import keep_a_copy, settle_packing
 from omni_ray.materialize.pieces import Group, Piece, Plan, Tallies, Tally, in_groups, write_group
 from omni_ray.materialize.places import Places
+from omni_ray.materialize.speakers import groups_of
 from omni_ray.modalities.hold_out import HOLD_VERSION
 from omni_ray.ours import identity_of, refuse_links
 from omni_ray.pipeline import combined as records_of
@@ -92,8 +94,6 @@ def combine(
     packing = tokens = None
     mixing = options.mixing.of(parts, is_text=modality == "text")
     if options.pack or (mixing and modality == "text"):
-        from omni_ray.materialize.packing import settle_packing
-
         train = in_session(session, run)
         to_learn_from = {
             name: [(m, n) for m, n in each if not _is_held(states[name], m.unit)] for name, each in parts.items()
@@ -255,8 +255,6 @@ class _Job:
     def _plan(self) -> Plan:
         packing = self.packing
         if packing is not None:
-            from omni_ray.materialize.packing import keep_a_copy
-
             packing = keep_a_copy(packing, self.work)
         files = FORMATS[self.modality].files
         seed = self.options.seed if self.options.production else None
@@ -374,7 +372,6 @@ class _Job:
         """How the clips of each corpus are held out; empty where none are."""
         if not self.options.holdout or self.modality != "audio":
             return {}
-        from omni_ray.materialize.speakers import groups_of
 
         return {corpus.name: groups_of(corpus, self.parts[corpus.name]) for corpus in self.corpora}
 

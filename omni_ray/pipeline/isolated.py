@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from omni_ray.errors import FALLS_SHORT, OmniError
+from omni_ray.pipeline.failures import in_one_line
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.stages import ROWS_AT_ONCE, Job, LeftOut, Making, read_unit
 from omni_ray.pipeline.units import Unit
@@ -140,7 +141,6 @@ def _obey() -> None:
     sys.path = pickle.load(sys.stdin.buffer)  # before what is found by it
     order: _Order = pickle.load(sys.stdin.buffer)
     threading.Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True).start()
-    from omni_ray.pipeline.failures import in_one_line
 
     try:
         say((_carry_out(order, say),))

@@ -23,6 +23,7 @@ from omni_ray.pipeline.manifest import Manifest, Written, part_name
 from omni_ray.pipeline.marks import Marks
 from omni_ray.pipeline.units import Unit
 from omni_ray.records import EXTRA, Rejected
+from omni_ray.sources import open_spec
 from omni_ray.storage import Storage
 
 if TYPE_CHECKING:
@@ -116,8 +117,6 @@ def read_unit(
     Raises:
         SourceError: a file of the source vanished, or cannot be read any more.
     """
-    from omni_ray.sources import open_spec
-
     try:
         tree: Tree = open_spec(job.tree)
         found = islice(iter(job.corpus.read(tree, json.loads(unit.payload))), items)

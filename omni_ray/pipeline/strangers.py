@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Mapping
 
 from omni_ray.errors import OmniError
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.storage import Storage
 
 _OF_A_MANIFEST = {"format", "unit", "fingerprint", "shard", "records"}
@@ -57,8 +58,6 @@ def _manifest(storage: Storage, name: str, size: int) -> Collection[str]:
 def _is_table(storage: Storage, modality: str, name: str, size: int) -> bool:
     import pyarrow as pa
     import pyarrow.parquet as pq
-
-    from omni_ray.modalities.registry import modality as modality_of
 
     wanted = _QUARANTINE if name.endswith(".quarantine.parquet") else set(modality_of(modality).schema.names)
     try:

@@ -12,8 +12,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from omni_ray.errors import OmniError
+from omni_ray.quality.audio_rules import pcm, samples_of
 from omni_ray.quality.documents import Documents
-from omni_ray.quality.hashing import Hashes
+from omni_ray.quality.hashing import Hashes, mix
+from omni_ray.quality.minhash import MinHash, band_keys, signatures
+from omni_ray.quality.picture_hash import picture_hashes
 
 MAX_DISTANCE = 4
 """Bits of 64 in which the hashes of near-duplicate pictures may differ."""
@@ -89,8 +92,6 @@ def _lines(rows: pa.Table) -> Entries:
 
 
 def _near(rows: pa.Table) -> Entries:
-    from omni_ray.quality.minhash import MinHash, band_keys, signatures
-
     parameters = MinHash()
     docs = Documents.of_table(rows)
     found, having = signatures(docs, parameters)
@@ -103,8 +104,6 @@ def _near(rows: pa.Table) -> Entries:
 
 
 def _clips(rows: pa.Table) -> Entries:
-    from omni_ray.quality.audio_rules import pcm, samples_of
-
     files = rows["audio"].combine_chunks().field("bytes")
     return _digests((pcm(samples_of(data.as_py())).tobytes() for data in files), np.arange(len(rows)))
 
@@ -115,9 +114,6 @@ def _pictures(rows: pa.Table) -> Entries:
     Single blocks of five would do as well, but 13 bits are too few to keep pictures apart: among a hundred million, each would
     be compared with tens of thousands.
     """
-    from omni_ray.quality.hashing import mix
-    from omni_ray.quality.picture_hash import picture_hashes
-
     hashes = picture_hashes(rows["image"].combine_chunks().field("bytes"))
     edges = np.linspace(0, 64, _BLOCKS + 1).astype(int).tolist()
     blocks = [((1 << high) - 1) ^ ((1 << low) - 1) for low, high in pairwise(edges)]

@@ -13,8 +13,6 @@ from omni_ray.quality.entries import KINDS
 from omni_ray.quality.own import Source, again
 from omni_ray.quality.preset import Benchmark, RuleFile, Settings
 
-_WORDS = {"on": True, "true": True, "off": False, "false": False}
-
 
 def settings_of(
     before: Mapping[str, Settings | None],
@@ -109,30 +107,3 @@ def _refuse_strangers(what: str, given: Sequence[str] | Mapping[str, Any], known
             raise OmniError(
                 f"{' and '.join(known)}: no {what} named {name}; `omni-ray clean --list` shows what there is"
             )
-
-
-def parse_rules(texts: Sequence[str]) -> dict[str, Any]:
-    """``NAME=VALUE`` as users write it: on, off, a number, or two with ``..`` between (either may be left out).
-
-    Raises:
-        OmniError: something else.
-    """
-    rules: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        try:
-            rules[name] = _value(value) if equals else True
-        except ValueError:
-            raise OmniError(f"--rule {text}: write NAME=on, NAME=off, NAME=5 or NAME=0.5..30") from None
-        if not name:
-            raise OmniError(f"--rule {text}: write NAME=on, NAME=off, NAME=5 or NAME=0.5..30")
-    return rules
-
-
-def _value(text: str) -> Any:
-    if text.lower() in _WORDS:
-        return _WORDS[text.lower()]
-    low, dots, high = text.partition("..")
-    if dots:
-        return [float(low) if low else None, float(high) if high else None]
-    return float(text)

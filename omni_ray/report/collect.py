@@ -19,6 +19,9 @@ from omni_ray.quality.cleaned import CleanedCorpus, training_corpora
 from omni_ray.report.count import Counted, Shard, count
 from omni_ray.report.samples import samples_of
 from omni_ray.storage import Storage
+from omni_ray.training import configs
+from omni_ray.training.tokenizer import find
+from omni_ray.training.vocabulary import folders
 
 _MOST_CHARACTERS = 40
 
@@ -97,10 +100,6 @@ def _losses(corpus: CorpusStore) -> list[tuple[tuple[Storage, str], ...]]:
 
 def find_tokenizer(root: Path) -> bytes:
     """The model of the tokenizer that the project's trainers share; empty where there is none."""
-    from omni_ray.training import configs
-    from omni_ray.training.tokenizer import find
-    from omni_ray.training.vocabulary import folders
-
     try:
         found = find(root / folders({"thinker": configs.read(root, "thinker")})["thinker"])
     except OmniError:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from omni_ray.pipeline.parts import Part, read_rows
 from omni_ray.report.histogram import Histogram, linear, logarithmic
 from omni_ray.storage import Storage
+from omni_ray.training.tokens import TokenCounter
 
 EXAMPLES_PER_REASON = 3
 _MOST_TOKENIZED = 20_000
@@ -141,8 +142,6 @@ _COUNTERS: Mapping[str, tuple[list[str], Callable[[Counted, pa.Table], None]]] =
 
 
 def _count_tokens(histogram: Histogram, part: Part, tokenizer: bytes) -> None:
-    from omni_ray.training.tokens import TokenCounter
-
     counter = TokenCounter(tokenizer)
     step = -(-part.rows // _MOST_TOKENIZED)
     first = 0

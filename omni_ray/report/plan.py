@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray.errors import OmniError
 from omni_ray.trainers.files import FILES
+from omni_ray.training.plan import CACHE, plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,8 +41,6 @@ def plan_rows(report: PlanReport) -> list[dict[str, Any]]:
 
 def cheap_plan(root: Path, shards: str | None) -> PlanReport | None:
     """A dry run of the plan, where it takes seconds: it was made before, or there is little text. Else None."""
-    from omni_ray.training.plan import CACHE, plan
-
     text = root / FILES["text"].production_path
     was_counted = (root / "data" / ".omni" / CACHE).is_file()
     if not (root / "configs").is_dir() or not (

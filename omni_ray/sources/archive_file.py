@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
+from omni_ray.sources.remote import RemoteTree
 from omni_ray.sources.tree import MemberDamaged
 
 if TYPE_CHECKING:
@@ -199,6 +200,5 @@ def file_of(spec: Mapping[str, Any]) -> ArchiveFile:
     """The file that ``ArchiveFile.spec`` described."""
     if "remote" not in spec:
         return LocalFile(Path(spec["path"]))
-    from omni_ray.sources.remote import RemoteTree
 
     return RemoteFile(RemoteTree(spec["remote"]["uri"], spec["remote"]["only"]), spec["path"])

@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray.errors import NoColumn, SourceError
 from omni_ray.records import Options, Rejected, UnitDraft
+from omni_ray.sources import columnar, delimited, json_rows
+from omni_ray.sources.columnar import Slice, read_arrow, read_parquet
 from omni_ray.sources.copies import names_once
+from omni_ray.sources.delimited import table_ranges
+from omni_ray.sources.dialect import dialect_in, dialect_of
+from omni_ray.sources.form import form_in, form_of, head, plain_chunks, start_of
+from omni_ray.sources.json_shapes import shapes
+from omni_ray.sources.line_blocks import byte_ranges
+from omni_ray.sources.nameless import content_of
+from omni_ray.sources.packed import is_packed
+from omni_ray.sources.roles import check_roles, choose_columns, fits, no_header
+from omni_ray.sources.signatures import named
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -114,9 +125,6 @@ def _no_table(tree: Tree, name: str, what: str) -> NoColumn:
 
 def _instead(tree: Tree, name: str, kind: str) -> str:
     """What a file is that could not be read as a table of this kind; "" where its first bytes say nothing else."""
-    from omni_ray.sources.form import head
-    from omni_ray.sources.signatures import named
-
     data = head(tree, name)
     if kind in ("parquet", "arrow"):
         return "" if data.startswith((b"PAR1", b"ARROW1")) else named(data)
@@ -129,8 +137,6 @@ def _instead(tree: Tree, name: str, kind: str) -> str:
 
 def _tables(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Options) -> Iterator[tuple[str, str]]:
     """The tables of a tree, and their formats. Lists of media are also called .txt: those have a header that names them."""
-    from omni_ray.sources.nameless import content_of
-
     texts: list[str] = []
     saved: dict[str, frozenset[str] | None] = {}
     for name in names_once(tree):
@@ -178,17 +184,12 @@ def _is_list(tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], option
         _, dialect = _opened(tree, name, roles, options)
     except SourceError:
         return False
-    from omni_ray.sources.roles import fits
 
     return len(dialect.header) > 1 and fits(list(dialect.header), roles, options)
 
 
 def _opened(tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: Options) -> tuple[Form, Dialect]:
     """How a CSV or TSV file is written. Raises SourceError where that cannot be told."""
-    from omni_ray.sources.dialect import dialect_of
-    from omni_ray.sources.form import form_of, head, start_of
-    from omni_ray.sources.roles import fits
-
     data = head(tree, name)
     form = form_of(data, options.encoding)
     text = start_of(data, form).decode("utf-8", "replace")
@@ -197,8 +198,6 @@ def _opened(tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options
 
 def media_are_inside(tree: Tree, payload: Mapping[str, Any], role: str) -> bool:
     """Whether a Parquet or Arrow table holds the media of ``role``, rather than their paths."""
-    from omni_ray.sources import columnar
-
     table = payload["table"]
     return not columnar.holds_strings(tree, table["file"], table["format"], table["columns"][role])
 
@@ -216,14 +215,9 @@ def read_table_unit(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table
     table = payload["table"]
     name, kind, columns = table["file"], table["format"], table["columns"]
     if kind in ("parquet", "arrow"):
-        from omni_ray.sources.columnar import Slice, read_arrow, read_parquet
-
         read = read_parquet if kind == "parquet" else read_arrow
         yield from read(tree, name, columns, Slice(table["start"], table["end"]))
         return
-    from omni_ray.sources import delimited, json_rows
-    from omni_ray.sources.dialect import dialect_in
-    from omni_ray.sources.form import form_in
 
     form = form_in(table)
     if kind == "json":
@@ -259,9 +253,6 @@ def _slices(
 def _delimited_slices(
     tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: Options
 ) -> Iterator[tuple[dict[str, Any], int, int | None]]:
-    from omni_ray.sources.delimited import table_ranges
-    from omni_ray.sources.roles import choose_columns, no_header
-
     form, dialect = _opened(tree, name, roles, options)
     try:
         columns = choose_columns(name, list(dialect.header), roles, options)
@@ -276,12 +267,6 @@ def _delimited_slices(
 def _json_slices(
     tree: Tree, name: str, kind: str, roles: Mapping[str, tuple[str, ...]], options: Options
 ) -> Iterator[tuple[dict[str, Any], int, int | None]]:
-    from omni_ray.sources.form import form_of, head, plain_chunks, start_of
-    from omni_ray.sources.json_shapes import shapes
-    from omni_ray.sources.line_blocks import byte_ranges
-    from omni_ray.sources.packed import is_packed
-    from omni_ray.sources.roles import check_roles, choose_columns, fits
-
     check_roles(roles, options)
     size = tree.size(name)
     data = head(tree, name)
@@ -306,8 +291,6 @@ def _json_slices(
 def _columnar_slices(
     tree: Tree, name: str, kind: str, roles: Mapping[str, tuple[str, ...]], options: Options
 ) -> Iterator[tuple[dict[str, Any], int, int | None]]:
-    from omni_ray.sources import columnar
-
     choose, cut = (
         (columnar.parquet_columns, columnar.parquet_slices)
         if kind == "parquet"

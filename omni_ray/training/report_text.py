@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from omni_ray.training.memory import GIB
-from omni_ray.training.planned import ConfigPlan
-from omni_ray.training.report import DataSet, PlanReport
+
+if TYPE_CHECKING:
+    from omni_ray.training.planned import ConfigPlan
+    from omni_ray.training.report import DataSet, PlanReport
 
 _SECTIONS = (("Text", ("text",)), ("Image", ("images",)), ("Audio", ("asr", "tts")), ("OCR", ("ocr",)))
 _SAMPLES = {

@@ -6,8 +6,22 @@ for finding in report.findings:
     print(finding.file, finding.line, finding.message, finding.trainers, finding.consequence)
 """
 
-from omni_ray.verify.checks import CHECKS, Check
-from omni_ray.verify.report import Example, FileReport, Finding, VerifyReport
-from omni_ray.verify.run import verify
+from typing import TYPE_CHECKING
+
+from omni_ray.later import later
+
+if TYPE_CHECKING:
+    from omni_ray.verify.checks import CHECKS, Check
+    from omni_ray.verify.report import Example, FileReport, Finding, VerifyReport
+    from omni_ray.verify.run import verify
 
 __all__ = ["CHECKS", "Check", "Example", "FileReport", "Finding", "VerifyReport", "verify"]
+
+__getattr__ = later(
+    __name__,
+    {
+        "omni_ray.verify.checks": ("CHECKS", "Check"),
+        "omni_ray.verify.report": ("Example", "FileReport", "Finding", "VerifyReport"),
+        "omni_ray.verify.run": ("verify",),
+    },
+)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import chain
+from typing import TYPE_CHECKING
 
-from omni_ray.verify.pieces import Part, Piece
-from omni_ray.verify.run import Run
+from omni_ray.pipeline import engine
+
+if TYPE_CHECKING:
+    from omni_ray.verify.pieces import Part, Piece
+    from omni_ray.verify.run import Run
 
 SMALL = 2000
 """Up to this weight, starting Ray (2-3 s) takes longer than the work: about a millisecond for a clip or image."""
@@ -32,11 +36,9 @@ def on_ray_when_many(session: Callable[[], AbstractContextManager[None]], small:
             else:
                 yield from map(function, first)
                 return
-            from omni_ray.pipeline.engine import on_ray
-
             if not is_connected:
                 stack.enter_context(session())
                 is_connected = True
-            yield from on_ray(function, chain(first, rest))
+            yield from engine.on_ray(function, chain(first, rest))
 
         yield run

@@ -30,7 +30,8 @@ def test_common_voice_is_called_as_specified_in_old_projects_too(
 ) -> None:
     commit(tmp_path, "audio", "common_voice", [[audio_row(n) for n in range(4)]])
     with monkeypatch.context() as earlier:
-        earlier.setattr("omni_ray.materialize.formats.flat_name", lambda corpus: corpus)
+        for module in ("materialize.formats", "trainers.files"):
+            earlier.setattr(f"omni_ray.{module}.flat_name", lambda corpus: corpus)
         earlier.setattr("omni_ray.materialize.combine.FORMAT_VERSION", 1)
         combine(Store(tmp_path), "audio", Options(), run=inline)
     assert (tmp_path / "data/audio/common_voice_asr.csv").exists()

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from omni_ray import api
+from omni_ray.cli.clean import parse_rules
 from omni_ray.errors import OmniError
 from omni_ray.export.parts import chosen_corpora
 from omni_ray.materialize.combine import combine
@@ -21,7 +22,7 @@ from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.cleaned import Cleaning, training_corpora
 from omni_ray.quality.entries import KINDS
 from omni_ray.quality.preset import Settings
-from omni_ray.quality.settings import parse_rules, settings_of
+from omni_ray.quality.settings import settings_of
 from omni_ray.report.page import write_report
 from omni_ray.verify import verify
 from tests.made_store import ROWS, audio_row, commit, image_row, text_row, word_row

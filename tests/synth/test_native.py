@@ -21,7 +21,7 @@ from PIL import Image
 
 from omni_ray.errors import OmniError
 from omni_ray.reasons import REASONS, is_fault
-from omni_ray.synth import native_text
+from omni_ray.synth import native, native_text
 from omni_ray.synth.clips import is_learnable
 from omni_ray.synth.native import write_corpus, write_native
 from omni_ray.synth.native_task import Expected, Task
@@ -302,7 +302,7 @@ def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path, monkeypatch: pyt
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(native_text, "jsonl", killed)
+        patch.setitem(native._WRITERS, "text_jsonl", killed)
         write_corpus(Task("text_jsonl", str(tmp_path), 7, 0.01, "tones"))
     [left] = tmp_path.iterdir()
     (left / "half").write_text("half")
