@@ -14,6 +14,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -46,6 +47,9 @@ __all__ = ["DEFAULT_SEED", "Combined", "Options", "combine"]
 
 FORMAT_VERSION = 2
 """Raised when the same shards give other flat files; it makes every production file stale."""
+
+_LOOKS = 8
+"""Shards whose media are looked for at once: most of it is the file system's work."""
 
 Parts = dict[str, list[tuple[Manifest, int]]]
 _KEPT, _HELD = 0, 1
@@ -152,14 +156,22 @@ def _has_all_media(store: Store, modality: str, parts: Parts) -> bool:
     """Whether every media file is there with its size."""
     if not FORMATS[modality].has_media:
         return True
-    for corpus, each in parts.items():
-        for manifest, take in each:
-            if not take:
-                continue
-            marker = media.Marker.load(_marker_of(store, modality, corpus, manifest.unit))
-            if marker is None or not marker.holds(store.root):
-                return False
-    return True
+
+    def holds(marker: Path) -> bool:
+        found = media.Marker.load(marker)
+        return found is not None and found.holds(store.root)
+
+    markers = [
+        _marker_of(store, modality, corpus, manifest.unit)
+        for corpus, each in parts.items()
+        for manifest, take in each
+        if take
+    ]
+    with ThreadPoolExecutor(_LOOKS) as pool:
+        try:
+            return all(pool.map(holds, markers))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _fingerprint(shards: str, options: Options, packing: Packing | None, measured: Mapping[str, int]) -> str:
