@@ -68,9 +68,9 @@ def repeat_lines(summary: Summary) -> list[str]:
     if not found:
         return []
     name = f"{summary.modality}/{summary.name}"
-    lines = [f"{name}: read more than once: {each.sentence}" for each in found[:_REPEATS_SHOWN]]
+    lines = [f"{name}: read twice: {each.sentence}" for each in found[:_REPEATS_SHOWN]]
     if len(found) > _REPEATS_SHOWN:
-        lines.append(f"{name}: read more than once: what {len(found) - _REPEATS_SHOWN:,} other pairs of files share")
+        lines.append(f"{name}: read twice: what {len(found) - _REPEATS_SHOWN:,} other pairs of files share")
     kind = _DUPLICATES.get(summary.modality)
     clean = f"; `omni-ray clean {summary.modality} --duplicates {kind}` removes what is double" if kind else ""
     return [*lines, f"{name}: if that is not meant, leave one of such files out of --source{clean}"]

@@ -13,18 +13,21 @@ from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Numbers = npt.NDArray[np.uint64]
 
 MARK_BITS = 48
-_ENOUGH = 64
-"""Marks that a unit keeps, at least half of them, where it has as many."""
+FEWEST, _MOST = 64, 256
+"""Marks that a unit keeps, or up to half as many, where it has more: of a large corpus, and of a small one."""
+_ALL = 1 << 14
+"""Marks of all units, about, below which each may keep more than the fewest."""
 MAX_LEVEL = 9
 """A unit keeps one mark of 2**9 at least: a small file is to be found in a large one."""
 _EXACT = (1 << 32) - 1
@@ -44,16 +47,23 @@ def source_of(where: str) -> str:
     return where[: place.start()] if place else where[: where.rfind("/") + 1] or "/"
 
 
+def enough_of(units: int) -> int:
+    """How many marks each of so many units keeps: by halves, since more units may come."""
+    return max(FEWEST, min(_MOST, _ALL >> max(0, units - 1).bit_length()))
+
+
 class Marks:
     """The marks of a unit's records.
 
     Args:
         media, said: the columns of raw rows that hold media ("" for none), and what is said: a text, captions, words.
+        enough: how many are kept.
     """
 
-    def __init__(self, media: str, said: str) -> None:
+    def __init__(self, media: str, said: str, enough: int) -> None:
         self._media = media
         self._said = said
+        self._enough = enough
         self._level = 0
         self._of: dict[str, Counter[int]] = {}
         self._count = 0
@@ -63,7 +73,7 @@ class Marks:
         found = self._of_media(rows) if self._media else self._of_texts(rows)
         for where, marks in found:
             low = [mark for mark in marks if mark >> (MARK_BITS - self._level) == 0]
-            if low and where:
+            if low and where is not None:
                 self._keep(source_of(where), low)
 
     def as_json(self) -> dict[str, Any]:
@@ -78,7 +88,7 @@ class Marks:
             if name.endswith("/") or mark not in kept:
                 kept[mark] += 1
                 self._count += 1
-        while self._count > _ENOUGH and self._level < MAX_LEVEL:
+        while self._count > self._enough and self._level < MAX_LEVEL:
             self._rise(self._level + 1)
 
     def _rise(self, level: int) -> None:
@@ -91,9 +101,11 @@ class Marks:
         text, starts, ends = _texts(rows[self._said])
         quick = _quick(text, starts, ends)
         quick[ends <= starts] = _NONE
+        if rows["where"].null_count:
+            quick[rows["where"].is_null().to_numpy()] = _NONE
         self._rise(self._least_level(quick))
         chosen = np.flatnonzero(quick < _limit(self._level))
-        places = rows["where"].take(pa.array(chosen)).to_pylist()
+        places = rows["where"].take(chosen).to_pylist()
         for row, where in zip(chosen.tolist(), places, strict=True):
             exact = blake2b(text[starts[row] : ends[row]].tobytes(), digest_size=4).digest()
             yield where, [int(quick[row]) >> 16 & ~_EXACT | int.from_bytes(exact, "little")]
@@ -101,7 +113,7 @@ class Marks:
     def _least_level(self, quick: Numbers) -> int:
         """The level that these alone will come to: texts above it need not be hashed."""
         for level in range(MAX_LEVEL, self._level, -1):
-            if len(np.unique(quick[quick < _limit(level - 1)])) > _ENOUGH:
+            if len(np.unique(quick[quick < _limit(level - 1)])) > self._enough:
                 return level
         return self._level
 
@@ -117,6 +129,9 @@ class Marks:
 
 def _texts(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """The bytes of texts, and where each begins and ends, without the line end."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     whole = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     chunk = pc.fill_null(whole.cast(pa.large_string()), "")
     _, offsets, data = chunk.buffers()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow.parquet as pq
 
@@ -13,6 +13,7 @@ from omni_ray.pipeline.actors import Shape, pool_here
 from omni_ray.pipeline.corpus_state import FINGERPRINT, CorpusState, Cut
 from omni_ray.pipeline.engine import acknowledgements
 from omni_ray.pipeline.manifest import Manifest
+from omni_ray.pipeline.marks import enough_of
 from omni_ray.pipeline.stages import Job
 from omni_ray.pipeline.store import CorpusStore
 from omni_ray.pipeline.unit_stage import MakeUnits
@@ -185,7 +186,7 @@ def _make(work: Sequence[tuple[Request, list[Unit]]], reporter: Reporter, cpus_p
     device = work[0][0].job.params.device
     pool = pool_here(gpus if device == "cuda" else 0) if device else None
     places = [(number, unit) for number, (_, missing) in enumerate(work) for unit in missing]
-    stage = MakeUnits([request.job for request, _ in work])
+    stage = MakeUnits([replace(request.job, marks=enough_of(len(request.units))) for request, _ in work])
     for place, manifest in acknowledgements(stage, places, Shape(cpus_per_task, pool)):
         request = work[places[place][0]][0]
         request.finished(manifest)

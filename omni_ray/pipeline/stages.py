@@ -20,7 +20,7 @@ from omni_ray.errors import SourceError
 from omni_ray.modalities.base import Modality, Params, with_extra
 from omni_ray.pipeline.apart import kept_apart
 from omni_ray.pipeline.manifest import Manifest, Written, part_name
-from omni_ray.pipeline.marks import Marks
+from omni_ray.pipeline.marks import FEWEST, Marks
 from omni_ray.pipeline.units import Unit
 from omni_ray.records import EXTRA, Rejected
 from omni_ray.sources import open_spec
@@ -60,6 +60,7 @@ class Job:
         modality, params: turn raw rows into shard rows.
         storage: where the shards go.
         keeps_columns: whether shards have what else the records have, as a column ``extra``.
+        marks: how many marks of records a manifest keeps.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Job:
     params: Params
     storage: Storage
     keeps_columns: bool = False
+    marks: int = FEWEST
 
     @property
     def raw_schema(self) -> pa.Schema:
@@ -226,7 +228,7 @@ class Making:
         self.rejected: list[Rejected] = []
         self.records = 0
         self.stats: Counter[str] = Counter()
-        self.marks = Marks(job.modality.raw_media, job.modality.raw_said)
+        self.marks = Marks(job.modality.raw_media, job.modality.raw_said, job.marks)
 
     def add(self, batch: Batch) -> None:
         """Transform a batch."""
