@@ -143,9 +143,11 @@ def test_nvjpeg_without_torchvision_is_one_sentence(monkeypatch: pytest.MonkeyPa
         torch_pixels.nvjpeg_decoder("cuda")
 
 
-@given(st.integers(0, 8), st.integers(1, 64))
-def test_actors_share_the_cpus_beside_their_gpu(gpus: int, beside: int) -> None:
-    made = pool(gpus, beside)
+@given(st.integers(0, 8), st.integers(1, 64), st.integers(1, 200))
+def test_actors_share_the_cpus_and_the_memory_of_their_gpu(gpus: int, beside: int, gigabytes: int) -> None:
+    made = pool(gpus, beside, gigabytes << 30)
+    if gpus:
+        assert made.actors // gpus <= max(1, gigabytes // 2)
     assert made.actors >= max(1, gpus) and made.cpus >= 1
     assert made.actors * made.cpus <= beside * max(1, gpus)
     assert made.gpus * made.actors == pytest.approx(gpus)
