@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.api.cleaning import clean_one
 from omni_ray.api.cluster import Cluster, Once
 from omni_ray.api.combining import DEFAULT_SEED, check_places, combine_one, writing
-from omni_ray.api.notebook import summaries_html
 from omni_ray.api.overlaps import refuse_double, refuse_overlap
+from omni_ray.api.prepare_report import DEFAULT_MAX_QUARANTINE, PrepareReport
 from omni_ray.api.replacing import choice, identities, refuse_replacement
 from omni_ray.corpora.base import Corpus, Options
 from omni_ray.corpora.evaluation import DROP, HELD_OUT, TRAIN, TrainingFirst, check_mode
@@ -22,11 +22,10 @@ from omni_ray.corpora.many import locate_all
 from omni_ray.corpora.registry import own_modules, select
 from omni_ray.corpora.together import Together, together
 from omni_ray.corpora.wanted import Agree, as_mini, published, wanted
-from omni_ray.errors import DONE, FALLS_SHORT, OmniError, SourceError
+from omni_ray.errors import OmniError, SourceError
 from omni_ray.media_names import flat_name
 from omni_ray.modalities.base import Params
 from omni_ray.modalities.registry import modality as modality_of
-from omni_ray.pipeline.combined import Combined
 from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.pipeline.engine import travel_by_value
 from omni_ray.pipeline.prepare import Request, run_requests
@@ -45,71 +44,6 @@ if TYPE_CHECKING:
 
 
 DEFAULT_MAX_SAMPLES = 1_000_000
-DEFAULT_MAX_QUARANTINE = 0.05
-
-
-@dataclass
-class PrepareReport:
-    """What ``prepare`` did.
-
-    Attributes:
-        summaries: each corpus in numbers.
-        skipped: corpora that ``--dataset`` named but whose source is not there, with the reason.
-        files: flat files written, where ``combine`` was asked for.
-        warnings: sentences a user should read.
-        units_made: units of work done in this run; 0 where everything was there already.
-        max_quarantine: the share of faulty records a corpus may have.
-    """
-
-    summaries: list[Summary] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)
-    files: list[Combined] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    units_made: int = 0
-    max_quarantine: float = DEFAULT_MAX_QUARANTINE
-
-    @property
-    def shortfalls(self) -> list[str]:
-        """Sentences about corpora that are not what they should be; empty when all is well."""
-        found = []
-        for summary in self.summaries:
-            if summary.fault_share > self.max_quarantine:
-                found.append(
-                    f"{summary.name}: {summary.faults:,} of {summary.kept + summary.quarantined:,} records are faulty "
-                    f"({summary.fault_share:.1%}, over --max-quarantine {self.max_quarantine:.1%}); "
-                    f"see `omni-ray status --quarantine`"
-                )
-            elif summary.records_in and not summary.samples:
-                found.append(f"{summary.name}: none of {summary.records_in:,} records was kept")
-            files = summary.files
-            if files.fault_share > self.max_quarantine:
-                found.append(
-                    f"{summary.name}: {files.faults:,} of {files.read + files.faults:,} files of the source look like "
-                    f"{summary.modality} and are not read ({files.fault_share:.1%}, over --max-quarantine "
-                    f"{self.max_quarantine:.1%}), first: {files.unread[0].sentence}"
-                )
-        return found
-
-    @property
-    def exit_code(self) -> int:
-        """0, or 1 where a corpus falls short."""
-        return FALLS_SHORT if self.shortfalls else DONE
-
-    def _repr_html_(self) -> str:
-        """For notebooks."""
-        return summaries_html(self.summaries, self.shortfalls)
-
-    def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
-        return {
-            "corpora": [summary.as_dict() for summary in self.summaries],
-            "skipped": self.skipped,
-            "files": [vars(file) for file in self.files],
-            "warnings": self.warnings,
-            "units_made": self.units_made,
-            "shortfalls": self.shortfalls,
-            "exit_code": self.exit_code,
-        }
 
 
 def prepare(
@@ -174,19 +108,11 @@ def prepare(
     cluster = cluster or Cluster()
     reporter = reporter or usual()
     report = PrepareReport(max_quarantine=max_quarantine)
-    if max_samples is not None and max_samples < 1:
-        raise OmniError("--max-samples must be at least 1")
-    if name is not None:
-        _check_name(name)
-    if not combine and (pack or holdout is not None):
-        raise OmniError("--pack and --holdout are about the training files; give --combine too")
-    how = writing(modalities, seed, pack, holdout, production=combine)
     options = options or Options()
-    check_mode(options.evaluation)
-    if corpus_files and not combine and options.evaluation == HELD_OUT:
-        raise OmniError("--evaluation heldout is about the training files; give --combine too")
-    if clean is not None and clean not in PRESETS:
-        raise OmniError(f"--clean {clean}: there are {', '.join(PRESETS)}")
+    _check(
+        name, max_samples, options, clean, combine=combine, corpus_files=corpus_files, asks=pack or holdout is not None
+    )
+    how = writing(modalities, seed, pack, holdout, production=combine)
     if cluster.gpus:
         params = _on_gpus(modalities, params or {}, cluster.picture_engine())
     with store.lease("omni-ray prepare"), reporter.together(), ExitStack() as stack:
@@ -210,6 +136,30 @@ def prepare(
             if combine or corpus_files:
                 report.files += combine_one(store, each, how, session, cluster.run, reporter)
     return report
+
+
+def _check(
+    name: str | None,
+    max_samples: int | None,
+    options: Options,
+    clean: str | None,
+    *,
+    combine: bool,
+    corpus_files: bool,
+    asks: bool,
+) -> None:
+    """What is wrong whatever the sources are. ``asks``: for what only training files have. Raises OmniError."""
+    if max_samples is not None and max_samples < 1:
+        raise OmniError("--max-samples must be at least 1")
+    if name is not None:
+        _check_name(name)
+    if not combine and asks:
+        raise OmniError("--pack and --holdout are about the training files; give --combine too")
+    check_mode(options.evaluation)
+    if corpus_files and not combine and options.evaluation == HELD_OUT:
+        raise OmniError("--evaluation heldout is about the training files; give --combine too")
+    if clean is not None and clean not in PRESETS:
+        raise OmniError(f"--clean {clean}: there are {', '.join(PRESETS)}")
 
 
 def _check_name(name: str) -> None:
@@ -339,6 +289,18 @@ def _parameters(kind: type[Params], given: Mapping[str, Any]) -> Params:
         raise OmniError(f"wrong parameter: {error}") from error
 
 
+def _salt(corpus: Corpus, version: int, name: str, params: Params, options: Options) -> dict[str, Any]:
+    """What shards depend on beside their units' inputs; ``version`` is the modality's."""
+    return {
+        "corpus": corpus.name,
+        "name": name,
+        "versions": [corpus.version, version],
+        "params": params.as_json(),
+        "columns": dict(options.columns),
+        **({"keep_columns": True} if options.keep_columns else {}),
+    }
+
+
 def _request(
     store: Store, corpus: Corpus, want: _Want, reporter: Reporter, *, is_alone: bool
 ) -> tuple[Request, NDArray[np.int64]]:
@@ -362,16 +324,8 @@ def _request(
         agree=want.agree,
         say=reporter.say,
     )
-    salt = {
-        "corpus": corpus.name,
-        "name": name,
-        "versions": [corpus.version, kind.version],
-        "params": params.as_json(),
-        "columns": dict(want.options.columns),
-        **({"keep_columns": True} if want.options.keep_columns else {}),
-    }
     drafts = TrainingFirst(found.drafts, evaluation, lambda some: together(some, found.tree, want.options))
-    units = number_units(iter(drafts), found.tree, salt)
+    units = number_units(iter(drafts), found.tree, _salt(corpus, kind.version, name, params, want.options))
     if found.measured() and not units:
         raise SourceError(
             f"{name}: {found.tree.location} holds nothing but splits to measure on ({', '.join(found.measured())}), and "

@@ -288,19 +288,7 @@ def prepare(
         evaluation=evaluation,
     )
     if dry_run:
-        lines = api.rehearse(
-            root,
-            list(params),
-            dataset=dataset or "all",
-            source=source or (),
-            max_samples=max_samples or None,
-            options=options,
-            download=not skip_download,
-        )
-        if json_:
-            opt.print_json(lines)
-        else:
-            echo_lines("\n".join(lines))
+        _rehearse(root, list(params), dataset, source, max_samples, options, skip_download, json_)
         return
     report = api.prepare(
         root,
@@ -330,6 +318,31 @@ def prepare(
     else:
         show(report)
     raise typer.Exit(report.exit_code)
+
+
+def _rehearse(
+    root: Path,
+    modalities: list[str],
+    dataset: list[str] | None,
+    source: list[str] | None,
+    max_samples: int,
+    options: Options,
+    skip_download: bool,
+    json_: bool,
+) -> None:
+    lines = api.rehearse(
+        root,
+        modalities,
+        dataset=dataset or "all",
+        source=source or (),
+        max_samples=max_samples or None,
+        options=options,
+        download=not skip_download,
+    )
+    if json_:
+        opt.print_json(lines)
+    else:
+        echo_lines("\n".join(lines))
 
 
 def _columns(text: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from omni_ray.cli import options
 from omni_ray.cli.help import Command
 from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.errors import FALLS_SHORT, INTERRUPTED, WRONG_INPUT, OmniError, missing_package, of_system
-from omni_ray.pipeline.session import end_own
+from omni_ray.pipeline.own_processes import end_own
 from omni_ray.progress.reporter import stop_showing
 from omni_ray.verbosity import is_verbose
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,23 +31,10 @@ def status(
 ) -> None:
     """Show every prepared corpus in numbers. Never starts Ray."""
     if reasons:
-        if json_:
-            opt.print_json({code: vars(reason) for code, reason in (REASONS | QUALITY_REASONS).items()})
-        else:
-            rows = [[r.code, "fault" if r.fault else "by design", r.meaning] for r in REASONS.values()]
-            rows += [[r.code, "cleaning", r.meaning] for r in QUALITY_REASONS.values()]
-            rows += [[code, "file not read", why.meaning] for code, why in UNREAD.items()]
-            echo_lines(render(("reason", "kind", "meaning"), rows, left=3))
+        _show_reasons(json_)
         return
     if quarantine or removed:
-        records = api.removed(root, shards=store) if removed else api.quarantine(root, shards=store)
-        if json_:
-            opt.print_json(list(records))
-            return
-        for row in records:
-            said = row["detail"].removeprefix(f"{row['where']}: ") if row["detail"] else ""
-            detail = f" ({said})" if said else ""
-            echo(f"{row['modality']}/{row['corpus']}  {row['reason']}  {row['id']}  {row['where']}{detail}")
+        _show_records(api.removed(root, shards=store) if removed else api.quarantine(root, shards=store), json_)
         return
     summaries = api.status(root, shards=store)
     if json_:
@@ -70,3 +58,23 @@ def status(
             echo(cleaned_line(summary))
     if any(s.units_left for s in summaries):
         echo("run the same prepare command again to finish what is left")
+
+
+def _show_reasons(json_: bool) -> None:
+    if json_:
+        opt.print_json({code: vars(reason) for code, reason in (REASONS | QUALITY_REASONS).items()})
+        return
+    rows = [[r.code, "fault" if r.fault else "by design", r.meaning] for r in REASONS.values()]
+    rows += [[r.code, "cleaning", r.meaning] for r in QUALITY_REASONS.values()]
+    rows += [[code, "file not read", why.meaning] for code, why in UNREAD.items()]
+    echo_lines(render(("reason", "kind", "meaning"), rows, left=3))
+
+
+def _show_records(records: Iterator[dict[str, Any]], json_: bool) -> None:
+    if json_:
+        opt.print_json(list(records))
+        return
+    for row in records:
+        said = row["detail"].removeprefix(f"{row['where']}: ") if row["detail"] else ""
+        detail = f" ({said})" if said else ""
+        echo(f"{row['modality']}/{row['corpus']}  {row['reason']}  {row['id']}  {row['where']}{detail}")

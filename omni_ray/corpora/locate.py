@@ -138,23 +138,42 @@ def locate(
     if download:
         options = replace(options, fetched=str(fetched_folder(root, corpus).absolute()))
     if source is not None:
-        if huggingface.looks_like_hub_id(source):
-            tree = huggingface.resolve(
-                source,
-                folder=root / "data" / "downloads" / "hf",
-                configuration=options.configuration,
-                splits=options.splits,
-                say=say,
-            )
-            options = replace(options, splits=_still_to_choose(tree, options.splits))
-            return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
-        project = _project(corpus, root, source)
-        for place in [project] if project else _places(corpus, source):
-            found = _index(corpus, open_tree(place, cache, follow_links=options.follow_links), options)
-            if found is not None:
-                return found
-        return _wrong_layout(corpus, open_tree(source, cache, follow_links=options.follow_links))
+        return _in_source(corpus, root, source, options, cache, say)
+    return _in_downloads(corpus, root, options, cache, download, redownload, limit, agree, say)
 
+
+def _in_source(
+    corpus: Corpus, root: Path, source: str, options: Options, cache: Path, say: Callable[[str], None]
+) -> Found:
+    if huggingface.looks_like_hub_id(source):
+        tree = huggingface.resolve(
+            source,
+            folder=root / "data" / "downloads" / "hf",
+            configuration=options.configuration,
+            splits=options.splits,
+            say=say,
+        )
+        options = replace(options, splits=_still_to_choose(tree, options.splits))
+        return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
+    project = _project(corpus, root, source)
+    for place in [project] if project else _places(corpus, source):
+        found = _index(corpus, open_tree(place, cache, follow_links=options.follow_links), options)
+        if found is not None:
+            return found
+    return _wrong_layout(corpus, open_tree(source, cache, follow_links=options.follow_links))
+
+
+def _in_downloads(
+    corpus: Corpus,
+    root: Path,
+    options: Options,
+    cache: Path,
+    download: bool,
+    redownload: bool,
+    limit: int | None,
+    agree: Agree,
+    say: Callable[[str], None],
+) -> Found:
     folder = downloads_folder(root, corpus)
 
     def to_fetch() -> list[Download]:

@@ -190,6 +190,21 @@ def _body(title: str, configs: Sequence[Config], corpora: Sequence[CorpusParts])
         "",
         "Audio is 16 kHz mono; pictures are square 8-bit RGB. `corpus` names the corpus, `id` never changes for the same source.",
         "",
+    ]
+    lines += _where_records_went(corpora)
+    lines += ["", "## Provenance and licences", ""]
+    for corpus in corpora:
+        lines.append(f"- **{corpus.name}**: {_provenance(corpus)}")
+    lines += [
+        "",
+        "Check each corpus's licence before you pass the data on: the strictest one counts for the whole.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _where_records_went(corpora: Sequence[CorpusParts]) -> list[str]:
+    lines = [
         "## Where the records went",
         "",
         "Records in = kept + quarantined + beyond the limit. A record that is kept gives one or more samples; cleaning removed "
@@ -204,15 +219,7 @@ def _body(title: str, configs: Sequence[Config], corpora: Sequence[CorpusParts])
             f"| {corpus.name} | {s.records_in:,} | {s.kept:,} | {s.quarantined:,} | {s.beyond:,} | {_counts(s.reasons)} "
             f"| {s.samples:,} | {s.beyond_share:,} | {sum(s.removed.values()):,} | {_counts(s.removed)} |"
         )
-    lines += ["", "## Provenance and licences", ""]
-    for corpus in corpora:
-        lines.append(f"- **{corpus.name}**: {_provenance(corpus)}")
-    lines += [
-        "",
-        "Check each corpus's licence before you pass the data on: the strictest one counts for the whole.",
-        "",
-    ]
-    return "\n".join(lines)
+    return lines
 
 
 def _counts(reasons: Mapping[str, int]) -> str:

@@ -95,18 +95,15 @@ def combine(
     states = {corpus.name: corpus.state() for corpus in corpora}
     options = options.for_modality(modality)
     reporter = reporter or usual()
-    packing = tokens = None
     mixing = options.mixing.of(parts, is_text=modality == "text")
+    train = in_session(session, run)
+    tokens = None
     if options.pack or (mixing and modality == "text"):
-        train = in_session(session, run)
-        to_learn_from = {
-            name: [(m, n) for m, n in each if not _is_held(states[name], m.unit)] for name, each in parts.items()
-        }
-        tokens = settle_packing(store, corpora, to_learn_from, options.holdout or 0.0, train, reporter.say)
-        packing = tokens if options.pack else None
+        tokens = _tokenizer(store, corpora, parts, options.holdout or 0.0, train, reporter)
+    packing = tokens if options.pack else None
     mixed = ""
     if options.production:
-        mixed = settle_mixture(store, modality, corpora, parts, mixing, tokens, in_session(session, run))
+        mixed = settle_mixture(store, modality, corpora, parts, mixing, tokens, train)
         corpora = Mixture(store, modality).applied(corpora)
         parts = {corpus.name: list(corpus.parts()) for corpus in corpora}
     shards = _digest({name: [(m.shard.sha256, n) for m, n in each] for name, each in parts.items()})
@@ -129,19 +126,20 @@ def combine(
         job = _Job(store, modality, corpora, parts, options, packing, work, run, reporter)
         files = job.write(old)
     packed = tokens.as_json() if tokens else {}
-    records_of.save(
-        store.state_folder,
-        modality,
-        store.root,
-        (fingerprint, shards),
-        files,
-        packed,
-        options.holdout,
-        options.production,
-    )
+    digests, root = (fingerprint, shards), store.root
+    records_of.save(store.state_folder, modality, root, digests, files, packed, options.holdout, options.production)
     job.places.ledger.save()
     shutil.rmtree(work, ignore_errors=True)
     return _with(notes, files)
+
+
+def _tokenizer(
+    store: Store, corpora: Sequence[CorpusStore], parts: Parts, holdout: float, run: Runner, reporter: Reporter
+) -> Packing:
+    """The tokenizer to count with, trained where there is none on what is not held out."""
+    states = {corpus.name: corpus.state() for corpus in corpora}
+    learn = {name: [(m, n) for m, n in each if not _is_held(states[name], m.unit)] for name, each in parts.items()}
+    return settle_packing(store, corpora, learn, holdout, run, reporter.say)
 
 
 def _with(note: str, files: list[Combined]) -> list[Combined]:

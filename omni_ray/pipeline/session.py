@@ -13,8 +13,8 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -23,8 +23,9 @@ from omni_ray import interrupts
 from omni_ray.errors import FALLS_SHORT, OmniError
 from omni_ray.machine import usable_cpus
 from omni_ray.pipeline import lean
-from omni_ray.pipeline.private_folder import mark_of, private_folder
-from omni_ray.pipeline.processes import identity, is_dead
+from omni_ray.pipeline.own_processes import DRIVER, core, end_orphans, end_own
+from omni_ray.pipeline.private_folder import private_folder
+from omni_ray.pipeline.processes import identity
 from omni_ray.pipeline.reach import require_reachable
 from omni_ray.pipeline.room import require_room
 from omni_ray.pipeline.watch import watched
@@ -37,12 +38,6 @@ RETRIES = 5
 """How often a task whose worker or node died is started again. By itself Ray would go on for ever with a unit that
 kills its worker each time."""
 _LIMITS_SECONDS = 0.05
-_DRIVER = "OMNI_RAY_OWNER"
-"""Environment variable that every process of a local Ray inherits: which driver it belongs to. The driver itself has it
-only while it starts them: what else it starts is none of them."""
-_INSTALLED = b"-packages/ray/"
-_TITLE = b"ray::"
-_CORE = ("gcs_server", "raylet")
 
 
 def _local_environment() -> None:
@@ -260,18 +255,18 @@ def is_connected() -> bool:
 
 
 def _start_local(num_cpus: int | None, num_gpus: int | None, folder: Path) -> Callable[[], Mapping[int, str]]:
-    """Start it; returns what finds its :func:`_core`, and none of an earlier one's."""
+    """Start it; returns what finds its :func:`core`, and none of an earlier one's."""
     import ray
 
-    os.environ[_DRIVER] = identity(os.getpid())
+    os.environ[DRIVER] = identity(os.getpid())
 
     def start() -> Callable[[], Mapping[int, str]]:
-        earlier = _core()
+        earlier = core()
 
-        def core() -> Mapping[int, str]:
-            return {pid: name for pid, name in _core().items() if pid not in earlier}
+        def started() -> Mapping[int, str]:
+            return {pid: name for pid, name in core().items() if pid not in earlier}
 
-        with watched(core, end_own):
+        with watched(started, end_own):
             ray.init(
                 address="local",
                 _temp_dir=str(folder),
@@ -282,7 +277,7 @@ def _start_local(num_cpus: int | None, num_gpus: int | None, folder: Path) -> Ca
                 # Beside a GPU, blocks travel between stages: Ray's own share of the memory.
                 object_store_memory=None if num_gpus else _OBJECT_STORE_BYTES,
             )
-        return core
+        return started
 
     try:
         try:
@@ -292,7 +287,7 @@ def _start_local(num_cpus: int | None, num_gpus: int | None, folder: Path) -> Ca
             ray.shutdown()
             return start()
     finally:
-        del os.environ[_DRIVER]
+        del os.environ[DRIVER]
 
 
 def _why_unreachable(address: str, error: BaseException) -> str:
@@ -379,74 +374,3 @@ def _take_sigterm_back() -> None:
     handler = signal.getsignal(signal.SIGTERM)
     if threading.current_thread() is threading.main_thread() and callable(handler):
         signal.signal(signal.SIGTERM, handler)
-
-
-def end_orphans() -> int:
-    """End processes of local Rays whose driver is dead; returns how many there were.
-
-    A killed driver's Ray ends by itself, but its agents take up to a minute. They are known by the driver they belong
-    to, so that nobody else's Ray is touched, and by what they run, so that nothing but Ray is: a program that a task
-    started has inherited the driver's name. Whether a driver of another container lives cannot be seen from here: its
-    processes are left to it. Does nothing where there is no ``/proc``.
-    """
-    return _kill(process for process, driver in _processes() if is_dead(driver))
-
-
-def end_own() -> int:
-    """End the processes of this process's own local Ray, where it cannot end in order; returns how many there were."""
-    return _kill(_own())
-
-
-def _own() -> Iterator[Path]:
-    own = identity(os.getpid())
-    return (process for process, driver in _processes() if driver == own)
-
-
-def _core() -> dict[int, str]:
-    """The processes without which this process's local Ray is nothing, and their names; also those that just died."""
-    found = {}
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            # Not by what they run or were started with: a dead child has nothing left but its name and its parent.
-            name, _, rest = (process / "stat").read_text().partition("(")[2].rpartition(") ")
-            if name in _CORE and int(rest.split()[1]) == os.getpid():
-                found[int(process.name)] = name
-    return found
-
-
-def _processes() -> Iterator[tuple[Path, str]]:
-    """The user's other processes that may be of a local Ray of ours, with the identity of its driver."""
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if int(process.name) != os.getpid() and process.stat().st_uid == os.geteuid():
-                yield process, _driver_of(process)
-
-
-def _kill(processes: Iterable[Path]) -> int:
-    ended = 0
-    for process in processes:
-        with suppress(OSError):
-            os.kill(int(process.name), signal.SIGKILL)
-            ended += 1
-    return ended
-
-
-def _driver_of(process: Path) -> str:
-    """The identity of the driver whose local Ray a process (``/proc/PID``) is part of; empty if of none of ours.
-
-    Ray's agents write their title over the environment they were started with. They are known by the folder of their
-    Ray, below which they keep their logs.
-    """
-    command = (process / "cmdline").read_bytes()
-    if not command.startswith(_TITLE) and not any(part in command for part in (_INSTALLED, lean.STAND_IN.encode())):
-        return ""
-    variables = (process / "environ").read_bytes().split(b"\0")
-    named = next((v.partition(b"=")[2] for v in variables if v.startswith(f"{_DRIVER}=".encode())), b"")
-    if named or not command.startswith(_TITLE):
-        return named.decode()
-    for opened in (process / "fd").iterdir():
-        with suppress(OSError):
-            log = Path(os.readlink(opened))
-            if log.parent.name == "logs":
-                return mark_of(log.parents[2])
-    return ""

@@ -8,18 +8,13 @@ the integrity of its container were looked at. Ctrl-C, and an error that ends al
 
 from __future__ import annotations
 
-import bz2
-import codecs
-import gzip
 import hashlib
 import json
 import os
 import random
 import re
-import tarfile
 import threading
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from contextlib import suppress
@@ -32,7 +27,7 @@ from omni_ray import __version__
 from omni_ray.errors import OmniError
 from omni_ray.media_names import is_safe_name
 from omni_ray.ours import Ledger, identity_of, put_aside
-from omni_ray.sources.archives import archive_kind
+from omni_ray.sources.soundness import content_problem
 from omni_ray.storage import remove_temporaries, write_atomic
 
 if TYPE_CHECKING:
@@ -49,7 +44,6 @@ _PER_HOST = 2
 """Connections to one host at a time: these are other people's servers."""
 _TRIAL_BYTES, _TRIAL_S = 8 << 20, 2.0
 _SAY_EVERY_S = 5.0
-_LOOK_BYTES = 1024
 _DIGESTS = {32: "md5", 40: "sha1", 64: "sha256"}
 """Kinds of checksums by how many hexadecimal digits they have."""
 _GONE = frozenset({404, 410})
@@ -380,7 +374,7 @@ class _Fetcher:
                 found = hashlib.file_digest(file, kind).hexdigest()
             if found != wanted:
                 return f"its {kind} is {found}, not {wanted}"
-        return _content_problem(self.part, self.download.path)
+        return content_problem(self.part, self.download.path)
 
     def _listed_checksum(self) -> str | None:
         """What a list that is published beside the file says; None where it cannot be had, or does not name the file."""
@@ -404,41 +398,6 @@ class _Fetcher:
 def _undated(name: str) -> str:
     """A dump's name without its date: lists name the dated file that "latest" stands for."""
     return re.sub(r"-(\d{8}|latest)-", "-", name)
-
-
-def _content_problem(path: Path, name: str) -> str | None:
-    """What a quick look says: a zip's directory, a tar's first member, a dump's first byte, the ends of a JSON text.
-
-    An error page is none of these, and no plain text either.
-    """
-    kind = archive_kind(name)
-    try:
-        if kind == "zip":
-            with zipfile.ZipFile(path):
-                return None
-        if kind is not None:
-            with tarfile.open(path, f"r:{kind.removeprefix('tar').removeprefix('.')}") as tar:  # type: ignore[call-overload]
-                return None if tar.next() is not None else "it is an empty archive"
-        if name.endswith((".bz2", ".gz")):
-            with (bz2 if name.endswith(".bz2") else gzip).open(path) as file:
-                file.read(1)
-        elif name.endswith((".txt", ".json")):
-            return _text_problem(path, name)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as error:
-        return f"it is no {kind or name.rpartition('.')[2]} ({error})"
-    return None
-
-
-def _text_problem(path: Path, name: str) -> str | None:
-    with open(path, "rb") as file:
-        begin = file.read(_LOOK_BYTES).removeprefix(codecs.BOM_UTF8).lstrip()
-        file.seek(-min(_LOOK_BYTES, path.stat().st_size), os.SEEK_END)
-        end = file.read().rstrip()
-    if begin[:9].lower().startswith((b"<!doctype", b"<html")):
-        return "it is a web page"
-    if name.endswith(".json") and (begin[:1], end[-1:]) not in {(b"{", b"}"), (b"[", b"]")}:
-        return "it is no JSON, or not all of it"
-    return None
 
 
 def _is_unknown_host(error: Exception) -> bool:

@@ -67,45 +67,37 @@ def line_blocks(
     if position:
         file.seek(position)
     stream = form.plain(unpack(file, name))
-    while True:
-        try:
-            chunk = next(stream, b"")
-        except BrokenStream as broken:
-            if broken.is_whole and rest:
-                yield position, rest
+    try:
+        while (end is None or position < end) and (chunk := next(stream, b"")):
+            data, rest = rest + chunk, b""
+            if position == 0 and data.startswith(_BOM):
+                data, position = data[len(_BOM) :], len(_BOM)
+            if not inside:
+                at = data.find(b"\n") + 1
+                position += at or len(data)
+                data = data[at:] if at else b""
+                inside = at > 0
+            if not data or (end is not None and position >= end):
+                continue
+            last = -1 if end is None else data.find(b"\n", max(0, end - 1 - position))
+            done = last >= 0
+            cut = (last if done else data.rfind(b"\n")) + 1
+            if cut:
+                yield position, data[:cut]
+            if done:
+                return
+            position += cut
+            rest = data[cut:]
+            if len(rest) > MAX_LINE_BYTES:
+                yield _rejected(name, position, "too_large", f"a line of more than {MAX_LINE_BYTES} bytes")
                 position += len(rest)
-            yield _rejected(name, position, broken.reason, broken.detail)
-            return
-        if not chunk:
-            break
-        data, rest = rest + chunk, b""
-        if position == 0 and data.startswith(_BOM):
-            data, position = data[len(_BOM) :], len(_BOM)
-        if not inside:
-            at = data.find(b"\n") + 1
-            position += at or len(data)
-            data = data[at:] if at else b""
-            inside = at > 0
-            if end is not None and position >= end:
-                return
-        if not data:
-            continue
-        last = -1 if end is None else data.find(b"\n", max(0, end - 1 - position))
-        done = last >= 0
-        cut = (last if done else data.rfind(b"\n")) + 1
-        if cut:
-            yield position, data[:cut]
-        if done:
-            return
-        position += cut
-        rest = data[cut:]
-        if len(rest) > MAX_LINE_BYTES:
-            yield _rejected(name, position, "too_large", f"a line of more than {MAX_LINE_BYTES} bytes")
+                rest, inside = b"", False
+    except BrokenStream as broken:
+        if broken.is_whole and rest:
+            yield position, rest
             position += len(rest)
-            rest = b""
-            inside = False
-            if end is not None and position >= end:
-                return
+        yield _rejected(name, position, broken.reason, broken.detail)
+        return
     if rest:
         yield position, rest
 

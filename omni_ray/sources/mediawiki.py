@@ -200,11 +200,9 @@ def _page_chunks(pieces: Iterable[_Piece]) -> Iterator[tuple[bytes | Rejected, s
     where = ""
     for piece in pieces:
         if piece.fault:
-            if begun is not None:
-                yield _lost(data, where, piece.fault), where
+            yield from _at_fault(piece, data if begun is not None else None, where)
             if not piece.own:
                 return
-            yield Rejected(piece.where, piece.where, piece.fault, "the pages that begin here are lost"), piece.where
             data, owned, begun = b"", 0, None
             continue
         scanned = max(0 if begun is None else len(_OPEN), len(data) - len(_CLOSE) + 1)
@@ -230,6 +228,14 @@ def _page_chunks(pieces: Iterable[_Piece]) -> Iterator[tuple[bytes | Rejected, s
             return
     if begun is not None:
         yield _lost(data, where, "truncated"), where
+
+
+def _at_fault(piece: _Piece, begun: bytes | None, where: str) -> Iterator[tuple[Rejected, str]]:
+    """What is lost where reading breaks: the page that has begun, and those that would begin in an own piece."""
+    if begun is not None:
+        yield _lost(begun, where, piece.fault), where
+    if piece.own:
+        yield Rejected(piece.where, piece.where, piece.fault, "the pages that begin here are lost"), piece.where
 
 
 def _checked(chunk: bytes, where: str) -> bytes | Rejected:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from omni_ray.trainers.split import batches, rows_by_worker
 from omni_ray.training import schedule
 from omni_ray.training.advice import MAX_LABEL, stops, warnings
@@ -178,87 +181,141 @@ def _size_figures(size: ModelSize) -> dict[str, Figure]:
 # --- batch ---
 
 
-def _batch(
+@dataclass(frozen=True)
+class _Fit:
+    """How large a batch can be.
+
+    Attributes:
+        wanted: the effective batch.
+        fitting: as far as memory goes.
+        trainable: as far as training rows fill one.
+        batch: as far as validation rows do, too, if they can.
+        one: activations of one sample.
+        used: memory of a batch.
+        train, val: rows of each worker (int64, one a worker).
+        drop_last: whether batches must be full.
+    """
+
+    wanted: int
+    fitting: int
+    trainable: int
+    batch: int
+    one: int
+    used: Memory
+    train: NDArray[np.int64]
+    val: NDArray[np.int64]
+    drop_last: bool
+
+
+def _fit(
     plan: ConfigPlan, config: Config, inputs: Inputs, size: ModelSize, lengths: Lengths, samples: _Samples
-) -> None:
-    """Batch size and accumulation: the effective batch, as far as memory and rows allow."""
-    options, wanted = inputs.options, EFFECTIVE_BATCH[plan.name]
-    vram = int(options.vram_gib * GIB)
+) -> _Fit:
+    wanted = EFFECTIVE_BATCH[plan.name]
+    vram = int(inputs.options.vram_gib * GIB)
     one = activations(plan.name, config.values, lengths, inputs.others)
 
     def needs(batch: int) -> Memory:
         return memory(size, one * batch, all_have_gradients=plan.name == "omni_sft")
 
     fitting = largest_batch(wanted, lambda many: needs(many).total <= vram)
-    seed, val_split = int(config.get("seed", 42)), float(config.get("val_split", 0.1))
-    workers, drop_last = int(config.get("num_workers", 2)), bool(config.get("drop_last", True))
+    drop_last = bool(config.get("drop_last", True))
     train, val = rows_by_worker(
-        samples.rows, seed=seed, val_split=val_split, num_workers=workers, without=numbers_in(samples.gaps)
-    )
+        samples.rows, seed=int(config.get("seed", 42)), val_split=float(config.get("val_split", 0.1)),
+        num_workers=int(config.get("num_workers", 2)), without=numbers_in(samples.gaps),
+    )  # fmt: skip
     trainable = largest_batch(fitting, lambda many: batches(train, many, drop_last) > 0)
     batch = largest_batch(trainable, lambda many: batches(val, many, drop_last) > 0)
     if not batches(val, batch, drop_last):
         batch = trainable  # there is no validation at any size
-    if not batches(train, batch, drop_last):
+    return _Fit(wanted, fitting, trainable, batch, one, needs(batch), train, val, drop_last)
+
+
+def _batch(
+    plan: ConfigPlan, config: Config, inputs: Inputs, size: ModelSize, lengths: Lengths, samples: _Samples
+) -> None:
+    """Batch size and accumulation: the effective batch, as far as memory and rows allow."""
+    fit = _fit(plan, config, inputs, size, lengths, samples)
+    if not batches(fit.train, fit.batch, fit.drop_last):
         plan.problems.append(f"{plan.file}: {samples.count:,} rows leave none for training; prepare more data")
         return
-    accumulation = 1
-    if options.allow_accumulation:
-        accumulation = min(wanted // batch, batches(train, batch, drop_last))
-    used = needs(batch)
+    plan.figures |= _row_figures(plan, config, inputs, samples, fit) | _batch_figures(plan, inputs, size, lengths, fit)
+    plan.warnings += _shortages(fit, inputs.options.vram_gib)
+
+
+def _row_figures(plan: ConfigPlan, config: Config, inputs: Inputs, samples: _Samples, fit: _Fit) -> dict[str, Figure]:
+    workers = int(config.get("num_workers", 2))
     dealt = {
-        "rows": samples.rows, "samples": samples.count, "seed": seed, "val_split": val_split, "num_workers": workers,
+        "rows": samples.rows, "samples": samples.count, "seed": int(config.get("seed", 42)),
+        "val_split": float(config.get("val_split", 0.1)), "num_workers": workers,
     }  # fmt: skip
-    dealt_out = {"batch_size": batch, "num_workers": workers, "drop_last": drop_last}
-    plan.figures |= {
+    dealt_out = {"batch_size": fit.batch, "num_workers": workers, "drop_last": fit.drop_last}
+    return {
         "rows": Figure(
             samples.count,
             "rows that become samples; of several data sets, those of the longest",
             {dataset: _samples(plan.name, each, inputs.clips).count for dataset, each in inputs.counts.items()},
         ),
-        "train_rows": Figure(int(train.sum()), "samples whose rows are not held out", dealt),
+        "train_rows": Figure(int(fit.train.sum()), "samples whose rows are not held out", dealt),
         "val_rows": Figure(
-            int(val.sum()), "samples whose rows have hash((row, seed)) % 100 < val_split * 100", dealt
+            int(fit.val.sum()), "samples whose rows have hash((row, seed)) % 100 < val_split * 100", dealt
         ),
         "train_batches": Figure(
-            batches(train, batch, drop_last), "each worker's rows in batches",
-            {"rows_by_worker": train.tolist(), **dealt_out},
+            batches(fit.train, fit.batch, fit.drop_last), "each worker's rows in batches",
+            {"rows_by_worker": fit.train.tolist(), **dealt_out},
         ),
         "val_batches": Figure(
-            batches(val, batch, drop_last), "each worker's rows in batches",
-            {"rows_by_worker": val.tolist(), **dealt_out},
+            batches(fit.val, fit.batch, fit.drop_last), "each worker's rows in batches",
+            {"rows_by_worker": fit.val.tolist(), **dealt_out},
         ),
+    }  # fmt: skip
+
+
+def _batch_figures(plan: ConfigPlan, inputs: Inputs, size: ModelSize, lengths: Lengths, fit: _Fit) -> dict[str, Figure]:
+    options, accumulation = inputs.options, 1
+    if options.allow_accumulation:
+        accumulation = min(fit.wanted // fit.batch, batches(fit.train, fit.batch, fit.drop_last))
+    return {
         "batch_size": Figure(
-            batch,
+            fit.batch,
             "effective batch, halved until it fits the card, until training rows fill one, and until validation rows "
             "do if they can",
-            {"effective": wanted, "fits_memory": fitting, "fills_training": trainable, "vram_gib": options.vram_gib},
+            {
+                "effective": fit.wanted, "fits_memory": fit.fitting, "fills_training": fit.trainable,
+                "vram_gib": options.vram_gib,
+            },
         ),
         "gradient_accumulation_steps": Figure(
             accumulation,
             "effective // batch_size" if options.allow_accumulation else "1: the trainers do not learn at any other",
-            {"effective": wanted, "batch_size": batch},
+            {"effective": fit.wanted, "batch_size": fit.batch},
         ),
         "memory_bytes": Figure(
-            used.total,
+            fit.used.total,
             "4 B * resident + 4 B * gradients + 8 B * trained (AdamW) + activations_of_one * batch_size + reserve",
             {
-                **vars(used), "resident_parameters": size.resident, "trained_parameters": size.trained,
-                "batch_size": batch, "activations_of_one": one,
+                **vars(fit.used), "resident_parameters": size.resident, "trained_parameters": size.trained,
+                "batch_size": fit.batch, "activations_of_one": fit.one,
                 **{name: getattr(lengths, name) for name in LENGTHS_OF[plan.name]},
             },
         ),
     }  # fmt: skip
-    if used.total > vram:
-        plan.warnings.append(
-            f"needs about {used.total / GIB:.1f} GiB even at batch size {batch}; --vram is {options.vram_gib:g}"
+
+
+def _shortages(fit: _Fit, vram_gib: float) -> list[str]:
+    """What a user should know of a batch that is smaller than wanted."""
+    found = []
+    if fit.used.total > int(vram_gib * GIB):
+        found.append(
+            f"needs about {fit.used.total / GIB:.1f} GiB even at batch size {fit.batch}; --vram is {vram_gib:g}"
         )
-    elif fitting < wanted:
-        plan.warnings.append(f"batch size {fitting} instead of {wanted}, to fit into {options.vram_gib:g} GiB")
-    if batch < fitting:
-        few = "training" if batch == trainable else "validation"
-        count = int((train if batch == trainable else val).sum())
-        plan.warnings.append(f"batch size {batch} instead of {fitting}: {count:,} {few} rows would not fill more")
+    elif fit.fitting < fit.wanted:
+        found.append(f"batch size {fit.fitting} instead of {fit.wanted}, to fit into {vram_gib:g} GiB")
+    if fit.batch < fit.fitting:
+        few, rows = ("training", fit.train) if fit.batch == fit.trainable else ("validation", fit.val)
+        found.append(
+            f"batch size {fit.batch} instead of {fit.fitting}: {int(rows.sum()):,} {few} rows would not fill more"
+        )
+    return found
 
 
 # --- steps ---

@@ -128,7 +128,7 @@ def test_nothing_of_a_killed_driver_outlives_the_next_start(tmp_path: Path) -> N
 
 
 def test_another_driver_s_ray_is_left_alone() -> None:
-    from omni_ray.pipeline.session import end_orphans
+    from omni_ray.pipeline.own_processes import end_orphans
 
     process, below = start_work()
     end_orphans()

@@ -14,8 +14,9 @@ import pytest
 
 from omni_ray.errors import OmniError
 from omni_ray.pipeline import session
+from omni_ray.pipeline.own_processes import end_orphans
 from omni_ray.pipeline.processes import here
-from omni_ray.pipeline.session import end_orphans, ray_session
+from omni_ray.pipeline.session import ray_session
 
 SCRIPT = """
 import json, os

@@ -1,0 +1,77 @@
+"""What ``prepare`` did, for people, notebooks and machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omni_ray.api.notebook import summaries_html
+from omni_ray.errors import DONE, FALLS_SHORT
+from omni_ray.pipeline.combined import Combined
+from omni_ray.pipeline.corpus_state import Summary
+
+DEFAULT_MAX_QUARANTINE = 0.05
+
+
+@dataclass
+class PrepareReport:
+    """What ``prepare`` did.
+
+    Attributes:
+        summaries: each corpus in numbers.
+        skipped: corpora that ``--dataset`` named but whose source is not there, with the reason.
+        files: flat files written, where ``combine`` was asked for.
+        warnings: sentences a user should read.
+        units_made: units of work done in this run; 0 where everything was there already.
+        max_quarantine: the share of faulty records a corpus may have.
+    """
+
+    summaries: list[Summary] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    files: list[Combined] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    units_made: int = 0
+    max_quarantine: float = DEFAULT_MAX_QUARANTINE
+
+    @property
+    def shortfalls(self) -> list[str]:
+        """Sentences about corpora that are not what they should be; empty when all is well."""
+        found = []
+        for summary in self.summaries:
+            if summary.fault_share > self.max_quarantine:
+                found.append(
+                    f"{summary.name}: {summary.faults:,} of {summary.kept + summary.quarantined:,} records are faulty "
+                    f"({summary.fault_share:.1%}, over --max-quarantine {self.max_quarantine:.1%}); "
+                    f"see `omni-ray status --quarantine`"
+                )
+            elif summary.records_in and not summary.samples:
+                found.append(f"{summary.name}: none of {summary.records_in:,} records was kept")
+            files = summary.files
+            if files.fault_share > self.max_quarantine:
+                found.append(
+                    f"{summary.name}: {files.faults:,} of {files.read + files.faults:,} files of the source look like "
+                    f"{summary.modality} and are not read ({files.fault_share:.1%}, over --max-quarantine "
+                    f"{self.max_quarantine:.1%}), first: {files.unread[0].sentence}"
+                )
+        return found
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 where a corpus falls short."""
+        return FALLS_SHORT if self.shortfalls else DONE
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return summaries_html(self.summaries, self.shortfalls)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "corpora": [summary.as_dict() for summary in self.summaries],
+            "skipped": self.skipped,
+            "files": [vars(file) for file in self.files],
+            "warnings": self.warnings,
+            "units_made": self.units_made,
+            "shortfalls": self.shortfalls,
+            "exit_code": self.exit_code,
+        }
