@@ -104,7 +104,7 @@ class Options:
         chat_template: how the turns of conversations are written: "plain", "roles" or "chatml".
         header: whether the first row of CSV and TSV files names the columns; where not, columns are called by number.
         keep_columns: keep columns that fill no role, as JSON in the column ``extra`` of shards.
-        media_root: the folder that paths in tables are relative to; None for the table's own folder and the source.
+        media_root: a folder in which media that lists and tables name are looked for, too; None for the source alone.
         follow_links: follow links that lead out of the source, too.
         fetched: the folder for what a corpus fetches record by record; "" where nothing may be fetched.
         retry_failed: fetch again what failed for a reason that may have passed.

@@ -131,7 +131,7 @@ def prepare(
     ] = False,
     media_root: Annotated[
         Path | None,
-        typer.Option(help="The folder in which the media are that tables name by a path.", rich_help_panel=opt.SOURCE),
+        typer.Option(help="The folder in which the media are that lists and tables name.", rich_help_panel=opt.SOURCE),
     ] = None,
     no_header: Annotated[
         bool,

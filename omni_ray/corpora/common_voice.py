@@ -15,6 +15,7 @@ from omni_ray.errors import SourceError
 from omni_ray.records import EXTRA
 from omni_ray.sources.extra import extra_text, rest_of
 from omni_ray.sources.lists import MAX_LINE_BYTES, line_ranges, read_range
+from omni_ray.sources.rooted import RootedTree
 from omni_ray.sources.tables import is_of_split
 from omni_ray.sources.tree import Tree
 
@@ -52,9 +53,10 @@ class CommonVoice(Corpus):
         is_empty = True
         for folder, folders, files in tree.walk():
             lists = {name.removesuffix(".tsv") for name in files if name.endswith(".tsv")}
-            if "clips" not in folders or not lists:
+            is_elsewhere = isinstance(tree, RootedTree) and bool(lists & {"validated", "train"})
+            if not lists or not ("clips" in folders or is_elsewhere):
                 continue
-            folders.remove("clips")  # millions of files that nobody needs to list
+            folders[:] = [name for name in folders if name != "clips"]  # millions of files that nobody needs to list
             language = folder.rpartition("/")[2] or tree.location.rstrip("/").rpartition("/")[2]
             languages.add(language)
             if not options.is_wanted_language(language):

@@ -14,11 +14,11 @@ from typing import Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import Cut, media_weight, runs
-from omni_ray.corpora.media import fetch
+from omni_ray.corpora.media import fetch, is_input
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.corpora.textocr import quad_of
 from omni_ray.errors import SourceError
-from omni_ray.media_names import is_safe_name, media_file
+from omni_ray.media_names import media_file
 from omni_ray.sources.encoding import HINT, decode
 from omni_ray.sources.kinds import PICTURES
 from omni_ray.sources.lists import line_ranges, read_range
@@ -165,8 +165,11 @@ def _line_units(tree: Tree, name: str, options: Options) -> Iterator[UnitDraft]:
     skip = 1 if _EASYOCR_HEADER.match(head) else 0
     lines = [line for line in head.splitlines()[skip : skip + _PROBES] if line.strip()]
     separator = _separator(lines, options.encoding)
-    strip = None if separator is None else _strip(tree, name, lines, separator, options.encoding)
-    if separator is None or strip is None:
+    if separator is None:
+        return
+    strip = _strip(tree, name, lines, separator, options.encoding)
+    if strip is None:
+        tree.set_aside(name, "no_media")
         return
     payload: dict[str, Any] = {"list": name, "separator": separator, "strip": strip}
     if options.encoding:
@@ -185,7 +188,13 @@ def _line_units(tree: Tree, name: str, options: Options) -> Iterator[UnitDraft]:
         parsed = [_line(raw, separator, options.encoding) for _, raw in read_range(tree, name, *span)]
         files = [file for line in parsed for file in files_of(line)]
         expected = len(files) + sum(isinstance(line, str) for line in parsed)
-        yield UnitDraft({**payload, "span": span}, tuple(filter(is_safe_name, files)), None, expected, reads=(name,))
+        yield UnitDraft(
+            {**payload, "span": span},
+            tuple(file for file in files if is_input(tree, file)),
+            None,
+            expected,
+            reads=(name,),
+        )
 
 
 def _separator(lines: list[bytes], encoding: str) -> str | None:
@@ -241,7 +250,7 @@ def _data_units(tree: Tree, name: str, options: Options) -> Iterator[UnitDraft]:
     for part in runs(enumerate(items), options, _LINES_PER_UNIT, lambda each: media_weight(tree, file_of(each[1]))):
         files = [file for _, item in part if (file := file_of(item))]
         payload = {"list": name, "data": part, "strip": strip}
-        yield UnitDraft(payload, tuple(filter(is_safe_name, files)), None, len(part), reads=(name,))
+        yield UnitDraft(payload, tuple(file for file in files if is_input(tree, file)), None, len(part), reads=(name,))
 
 
 def _data_item(tree: Tree, name: str, strip: int, number: int, item: Any) -> Iterator[dict[str, Any] | Rejected]:

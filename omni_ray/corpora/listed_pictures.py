@@ -10,10 +10,9 @@ from typing import Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
-from omni_ray.corpora.media import fetch
+from omni_ray.corpora.media import fetch, is_input
 from omni_ray.corpora.picture_places import Places, find_places
 from omni_ray.errors import SourceError
-from omni_ray.media_names import is_safe_name
 from omni_ray.records import EXTRA
 from omni_ray.sources.captions import caption_texts
 from omni_ray.sources.extra import extra_text
@@ -97,7 +96,7 @@ def units_of_lists(
     if missing and not found:
         raise SourceError(
             f"{corpus}: {tree.location} has {', '.join(dict.fromkeys(missing))}, but the pictures named there are in no "
-            "folder beside; put them there"
+            "folder beside; put them there, or say where they are: --media-root FOLDER"
         )
 
 
@@ -122,7 +121,7 @@ def listed_units(tree: Tree, listed: Listed, places: Places, options: Options) -
         }
         captions = sum(len(each) for _, each, *_ in part)
         records = sum(max(1, len(each)) for _, each, *_ in part) + len(lost)
-        inputs = tuple(filter(is_safe_name, (places.find(tree, file) for file, *_ in part)))
+        inputs = tuple(name for file, *_ in part if is_input(tree, name := places.find(tree, file)))
         yield UnitDraft(payload, inputs, records, captions, (listed.name,), listed.evaluation)
 
 

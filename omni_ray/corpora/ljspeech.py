@@ -12,6 +12,7 @@ from omni_ray.corpora.media import fetch
 from omni_ray.corpora.named_again import Firsts, apart
 from omni_ray.errors import SourceError
 from omni_ray.sources.lists import line_ranges, read_range
+from omni_ray.sources.rooted import RootedTree
 from omni_ray.sources.tree import Tree
 
 _CLIPS_PER_UNIT = 128
@@ -47,9 +48,9 @@ class LJSpeech(Corpus):
     def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
         firsts = Firsts()
         for folder, folders, files in tree.walk():
-            if "metadata.csv" not in files or "wavs" not in folders:
+            if "metadata.csv" not in files or not ("wavs" in folders or isinstance(tree, RootedTree)):
                 continue
-            folders.remove("wavs")  # the list names the clips
+            folders[:] = [name for name in folders if name != "wavs"]  # the list names the clips
             yield from _units_of_list(tree, f"{folder}/" if folder else "", options, firsts)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:

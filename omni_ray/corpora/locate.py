@@ -157,10 +157,12 @@ def _in_source(
         return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
     project = _project(corpus, root, source)
     for place in [project] if project else _places(corpus, source):
-        found = _index(corpus, open_tree(place, cache, follow_links=options.follow_links), options)
+        tree = open_tree(place, cache, follow_links=options.follow_links)
+        found = _index(corpus, tree, options)
         if found is not None:
             return found
-    return _wrong_layout(corpus, open_tree(source, cache, follow_links=options.follow_links))
+    is_whole = str(place) == str(source)
+    return _wrong_layout(corpus, tree if is_whole else open_tree(source, cache, follow_links=options.follow_links))
 
 
 def _in_downloads(
@@ -279,6 +281,8 @@ def _plain(name: str) -> str:
 
 def _index(corpus: Corpus, tree: Tree, options: Options) -> Found | None:
     """The corpus in its native layout, else as a table; None where the tree holds neither."""
+    if options.media_root is not None:
+        tree = with_media_root(tree, options.media_root, options.follow_links)
     native = _peek(corpus.units(tree, options))
     if native is not None:
         if options.keep_columns and not corpus.keeps_columns:
@@ -288,8 +292,6 @@ def _index(corpus: Corpus, tree: Tree, options: Options) -> Found | None:
         return Found(tree, native, corpus, options.splits, options.evaluation)
     if corpus.columns:
         table = AsTable(corpus)
-        if options.media_root is not None:
-            tree = with_media_root(tree, options.media_root, options.follow_links)
         rows = _peek(table.units(tree, options))
         if rows is not None:
             return Found(tree, rows, table, options.splits, options.evaluation)
@@ -304,6 +306,8 @@ def _peek(drafts: Iterator[UnitDraft]) -> Iterator[UnitDraft] | None:
 def _wrong_layout(corpus: Corpus, tree: Tree) -> Found:
     there = account(tree, Claims(), corpus.modality, corpus.why_unread).unread[:_MOST_SHOWN]
     what = f"; not read there: {'; '.join(group.sentence for group in there)}" if there else ""
+    if any(group.reason == "no_media" for group in there):
+        what += "; --media-root FOLDER says where media are that lie elsewhere"
     raise SourceError(f"{corpus.name}: {tree.location} does not hold it; looked for {corpus.layout}{what}")
 
 

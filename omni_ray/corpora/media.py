@@ -12,6 +12,11 @@ MAX_MEDIA_BYTES = 512 << 20
 """No clip or picture that is worth training on is larger."""
 
 
+def is_input(tree: Tree, name: str) -> bool:
+    """Whether a medium's name can be that of a file whose change makes a shard stale, be the file there or not."""
+    return is_safe_name(name) or tree.exists(name)
+
+
 def fetch(
     tree: Tree,
     name: str,

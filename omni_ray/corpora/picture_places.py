@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from omni_ray.media_names import is_safe_name
+from omni_ray.sources.rooted import RootedTree
 from omni_ray.sources.tree import Tree
 
 _PROBES = 32
@@ -28,7 +29,8 @@ class Places:
         for name in self._names(file):
             if is_safe_name(name) and tree.exists(name):
                 return name
-        return self.likely(file)
+        found = tree.find(file) if isinstance(tree, RootedTree) else None
+        return found or self.likely(file)
 
     def _names(self, file: str) -> list[str]:
         return [_joined(folder, form) for folder in self.folders for form in _forms(file)]
@@ -45,6 +47,8 @@ def find_places(tree: Tree, folders: Sequence[str], split: str, files: Sequence[
     """
     probes = [files[i * len(files) // min(len(files), _PROBES)] for i in range(min(len(files), _PROBES))]
     candidates = [*folders, *(_joined(folder, folder.rpartition("/")[2]) for folder in folders if folder)]
+    if isinstance(tree, RootedTree):
+        candidates.append(split)  # the folder of that name beside the tree
     found = []
     for order, folder in enumerate(candidates):
         here = Places((folder,))

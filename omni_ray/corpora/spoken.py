@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import BYTES_A_SECOND, Cut, media_weight, runs
 from omni_ray.corpora.evaluation import splits_in
-from omni_ray.corpora.media import fetch
+from omni_ray.corpora.media import fetch, is_input
 from omni_ray.corpora.table_rows import fetch_stretch
-from omni_ray.media_names import is_safe_name, media_file
+from omni_ray.media_names import media_file
 from omni_ray.sources.lists import Seen, line_ranges, read_range
 from omni_ray.sources.tree import Tree
 
@@ -86,7 +86,7 @@ def spoken_units(tree: Tree, items: Iterable[Parsed], options: Options, inputs: 
     """
     for run in runs(items, options, CLIPS_PER_UNIT, lambda item: weight(tree, item)):
         listed = [["" if isinstance(item, Spoken) else "rejected", *astuple(item)] for item in run]
-        files = dict.fromkeys(item.file for item in run if isinstance(item, Spoken) and is_safe_name(item.file))
+        files = dict.fromkeys(item.file for item in run if isinstance(item, Spoken) and is_input(tree, item.file))
         yield UnitDraft({"utterances": listed}, (*files,), len(run), len(run), inputs, splits_in(inputs))
 
 
@@ -111,7 +111,7 @@ def list_units(
         span = (part.start, part.end, part.first)
         items = [(n, parse(n, line)) for n, line in read_range(tree, name, *span) if line.strip()]
         again = [n for n, item in items if isinstance(item, Spoken) and seen.again(f"{item.file} {item.text}".encode())]
-        files = (item.file for _, item in items if isinstance(item, Spoken) and is_safe_name(item.file))
+        files = (item.file for _, item in items if isinstance(item, Spoken) and is_input(tree, item.file))
         whole = {"list": name, "span": span, "again": again, **payload}
         if items:
             yield UnitDraft(whole, (name, *dict.fromkeys(files)), len(items), len(items), (), splits_in([name]))

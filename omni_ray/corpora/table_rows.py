@@ -125,10 +125,11 @@ def media_name(tree: Tree, file: str, value: str) -> str:
     name = value.strip().removeprefix("./")
     folder = file.rpartition("/")[0]
     spellings = [name, name.replace("\\", "/").removeprefix("./")] if "\\" in name else [name]
+    rooted = tree if isinstance(tree, RootedTree) else None
     for each in spellings:
-        found = _within(tree, folder, each)
-        if found is None and isinstance(tree, RootedTree):
-            found = tree.find(each)
+        found = _within(rooted.tree if rooted else tree, folder, each)
+        if found is None and rooted:
+            found = rooted.find(each)
         if found is not None:
             return found
     return name

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import BYTES_A_SECOND, EXPANSION, Cut, media_weight
+from omni_ray.corpora.media import is_input
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.errors import SourceError
-from omni_ray.media_names import is_safe_name
 from omni_ray.records import EXTRA
 from omni_ray.sources.lists import Seen
 from omni_ray.sources.tables import media_are_inside, read_table_unit, table_units
@@ -155,7 +155,7 @@ def _windows(tree: Tree, draft: UnitDraft, options: Options, modality: str, seen
                 is_shared = is_own_id and bool(ident) and seen.again(f"id {ident}".encode())
                 if is_again or is_shared:
                     (again if is_again else shared).append(row)
-            if name is not None and (is_safe_name(name) or tree.exists(name)):
+            if name is not None and is_input(tree, name):
                 names[name] = None
             row += 1
     if row > start:

@@ -11,10 +11,9 @@ from typing import Any
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.evaluation import splits_in
-from omni_ray.corpora.media import fetch
+from omni_ray.corpora.media import fetch, is_input
 from omni_ray.corpora.picture_places import Places, find_places
 from omni_ray.errors import SourceError
-from omni_ray.media_names import is_safe_name
 from omni_ray.sources.tree import MemberDamaged, MemberTooLarge, Tree
 
 _PHOTOS_PER_UNIT = 32
@@ -108,7 +107,7 @@ def _units_of_list(tree: Tree, name: str, folders: list[str], options: Options) 
     for number, part in enumerate(parts or [[]]):
         part_lost = lost if number == 0 else []
         words = sum(len(each) for *_, each in part)
-        files = tuple(filter(is_safe_name, (places.find(tree, file) for _, file, _, _ in part)))
+        files = tuple(name for _, file, _, _ in part if is_input(tree, name := places.find(tree, file)))
         payload = {"list": name, "folders": places.folders, "photos": part, "lost": part_lost}
         yield UnitDraft(payload, files, words + len(part_lost), words, (name,), splits_in([name]))
 

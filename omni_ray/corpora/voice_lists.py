@@ -8,6 +8,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.spoken import Parse, Parsed, Spoken, list_records, list_units, text_of
+from omni_ray.corpora.table_rows import media_name
 from omni_ray.errors import SourceError
 from omni_ray.sources.endings import AUDIO
 from omni_ray.sources.tree import Tree
@@ -54,20 +55,23 @@ def _layout(tree: Tree, name: str) -> dict[str, Any] | None:
     rows = [line.split("|") for line in head.splitlines() if line.strip()]
     if not rows or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
         return None
-    place = _place(tree, name, rows[0][0].strip())
+    first = rows[0][0].strip()
+    place = _place(tree, name, first)
     if place is None:
+        if first.lower().endswith(AUDIO):
+            tree.set_aside(name, "no_media")
         return None
     text, speaker = _columns(name, rows)
     return {"folder": place[0], "ending": place[1], "width": len(rows[0]), "text": text, "speaker": speaker}
 
 
-def _place(tree: Tree, name: str, first: str) -> tuple[str, str] | None:
+def _place(tree: Tree, name: str, first: str) -> tuple[str | None, str] | None:
+    """What comes before the name of a list's clip and behind it; None before it where it is a path, as tables have them."""
     beside = f"{name.rpartition('/')[0]}/".lstrip("/")
     endings = ("",) if first.lower().endswith(AUDIO) else (".wav", ".flac", ".mp3", ".ogg")
     tops = [*(beside + folder for folder in _FOLDERS), *_FOLDERS]
-    return next(
-        ((top, end) for top in tops for end in endings if tree.exists(f"{top}{first.removeprefix('./')}{end}")), None
-    )
+    places = ((top, end) for top in tops for end in endings if tree.exists(f"{top}{first.removeprefix('./')}{end}"))
+    return next(places, (None, "") if tree.exists(media_name(tree, name, first)) else None)
 
 
 def _columns(name: str, rows: list[list[str]]) -> tuple[int, int | None]:
@@ -99,7 +103,10 @@ def _parser(tree: Tree, name: str, layout: Mapping[str, Any]) -> Parse:
             return Rejected(
                 fields[0] or where, where, "bad_row", f"{len(fields)} columns; the first line has {layout['width']}"
             )
-        file = layout["folder"] + fields[0].removeprefix("./") + layout["ending"]
+        if layout["folder"] is None:
+            file = media_name(tree, name, fields[0])
+        else:
+            file = layout["folder"] + fields[0].removeprefix("./") + layout["ending"]
         speaker = None if layout["speaker"] is None else fields[layout["speaker"]]
         return Spoken(fields[0], where, file, fields[layout["text"]], speaker or None)
 

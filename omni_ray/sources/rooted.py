@@ -1,4 +1,4 @@
-"""A source whose lists name media in another folder."""
+"""A source whose lists name media in another folder, whatever corpus it is read as."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 
 from omni_ray.media_names import is_safe_name
 from omni_ray.sources.delegating import DelegatingTree
+from omni_ray.sources.endings import AUDIO
+from omni_ray.sources.kinds import PICTURES
 from omni_ray.sources.tree import Entries, FolderTree, Refused, Tree
 
+_ENDINGS = (*AUDIO, *PICTURES)
 _MEDIA = "/media-root/"
 """What the names of files in that folder begin with, and no name in a tree does."""
 
@@ -53,7 +56,19 @@ class RootedTree(DelegatingTree):
     def look(self, folder: str) -> Entries:
         return self.tree.look(folder)
 
+    def folders_in(self, folder: str) -> list[str]:
+        return self.tree.folders_in(folder)
+
+    def canonical(self, name: str) -> str:
+        tree, inner = self._of(name)
+        return self.tree.canonical(inner) if tree is self.tree else name
+
     def _of(self, name: str) -> tuple[Tree, str]:
+        """Media that are not in the tree are looked for in the folder by the names that they should have in the tree, too."""
+        if not name.startswith(_MEDIA):
+            if not name.lower().endswith(_ENDINGS) or self.tree.exists(name):
+                return self.tree, name
+            name = self.find(name) or name
         return (self.media, name.removeprefix(_MEDIA)) if name.startswith(_MEDIA) else (self.tree, name)
 
     def stamp(self, names: Iterable[str]) -> str:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
+from omni_ray.cli.commands import app
 from omni_ray.corpora.audio_files import AudioFiles
 from omni_ray.corpora.base import Corpus, Options, Rejected
+from omni_ray.corpora.coco import Coco
+from omni_ray.corpora.common_voice import CommonVoice
+from omni_ray.corpora.flickr import Flickr8k
+from omni_ray.corpora.iam import Iam
 from omni_ray.corpora.image_captions import ImageCaptions
+from omni_ray.corpora.kaldi import Kaldi
+from omni_ray.corpora.ljspeech import LJSpeech
 from omni_ray.corpora.locate import locate
+from omni_ray.corpora.ocr_images import OcrImages
+from omni_ray.corpora.voice_lists import VoiceLists
 from omni_ray.errors import SourceError
 from omni_ray.sources import open_spec
 from omni_ray.sources.columnar import Slice, read_parquet
@@ -119,6 +130,97 @@ def test_media_in_another_folder(tmp_path: Path) -> None:
     assert [row["text"] for row in made if isinstance(row, dict)] == ["Clip 0.", "Clip 1.", "Clip 2."]
     assert [row["audio"] for row in made if isinstance(row, dict)][1] == clip(ord("b"))
     assert [row.reason for row in made if isinstance(row, Rejected)] == ["bad_path"]
+
+
+SAID = "It rains on {} days."
+LISTS: dict[str, tuple[Corpus, str, str]] = {
+    "CSV": (AudioFiles(), "a.csv", "audio,text\n" + "".join(f"/old/sounds/{n}.flac,{SAID.format(n)}\n" for n in "01")),
+    "CSV, above": (AudioFiles(), "a.csv", "audio,text\n" + "".join(f"../sounds/{n}.flac,{SAID}\n" for n in "01")),
+    "JSON": (
+        ImageCaptions(),
+        "a.json",
+        json.dumps([{"image": f"/old/pictures/{n}.jpg", "caption": SAID.format(n)} for n in range(2)]),
+    ),
+    "labels": (OcrImages(), "gt.txt", "".join(f"/old/pictures/{n}.jpg\tword{n}\n" for n in range(2))),
+    "labels, above": (OcrImages(), "gt.txt", "".join(f"../../pictures/{n}.jpg\tword{n}\n" for n in range(2))),
+    "voices": (VoiceLists(), "train.txt", "".join(f"/old/sounds/{n}.flac|{SAID.format(n)}\n" for n in range(2))),
+    "voices, above": (VoiceLists(), "train.txt", "".join(f"../sounds/{n}.flac|{SAID.format(n)}\n" for n in range(2))),
+    "Kaldi": (Kaldi(), "wav.scp", "".join(f"u{n} /old/sounds/{n}.flac\n" for n in range(2))),
+    "COCO": (
+        Coco(),
+        "captions_pictures.json",
+        json.dumps(
+            {
+                "images": [{"id": n, "file_name": f"{n}.jpg"} for n in range(2)],
+                "annotations": [{"id": n, "image_id": n, "caption": SAID.format(n)} for n in range(2)],
+            }
+        ),
+    ),
+    "Flickr8k": (Flickr8k(), "Flickr8k.token.txt", "".join(f"pictures/{n}.jpg#0\t{SAID}\n" for n in range(2))),
+    "IAM": (Iam(), "lines.txt", "".join(f"a01-0-{n} ok 154 19 408 746 1661 89 word\n" for n in range(2))),
+    "LJSpeech": (LJSpeech(), "metadata.csv", "".join(f"{n}|{SAID}|{SAID}\n" for n in range(2))),
+    "Common Voice": (
+        CommonVoice(),
+        "de/validated.tsv",
+        "path\tsentence\n" + "".join(f"{n}.mp3\t{SAID}\n" for n in range(2)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_media_elsewhere_in_every_kind_of_list(name: str, tmp_path: Path) -> None:
+    """Without ``--media-root`` nothing is kept, and what is said names it where paths lead out; with it, all is."""
+    corpus, file, content = LISTS[name]
+    put(tmp_path, file, content)
+    if name == "Kaldi":
+        put(tmp_path, "text", "u0 it rains\nu1 it rains\n")
+    for n in range(2):
+        for place in (f"sounds/{n}.flac", f"wavs/{n}.wav", f"clips/{n}.mp3"):
+            (tmp_path / "media" / place).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "media" / place).write_bytes(clip(n))
+        for place in (f"pictures/{n}.jpg", f"a01/a01-0/a01-0-{n}.png"):
+            (tmp_path / "media" / place).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "media" / place).write_bytes(picture(n))
+    try:
+        before = [row for row in rows(corpus, tmp_path) if row is not None]
+        said = [row.detail for row in before if isinstance(row, Rejected)]
+        assert len(said) == len(before) == 2
+        assert name in ("IAM", "Common Voice") or all("--media-root" in detail for detail in said)
+    except SourceError as error:
+        assert name in ("LJSpeech", "Common Voice") or "--media-root" in str(error)
+    options = Options(media_root=str(tmp_path / "media"))
+    found = locate(corpus, tmp_path, str(tmp_path / "source"), options, cache=tmp_path / "index")
+    tree = open_spec(found.tree.spec())
+    drafts = list(found.drafts)
+    made = [row for draft in drafts for row in found.reader.read(tree, json.loads(json.dumps(draft.payload)))]
+    assert [isinstance(row, dict) for row in made] == [True, True]
+    media = [row.get("audio") or row.get("image") for row in made if isinstance(row, dict)]
+    assert media in ([clip(0), clip(1)], [picture(0), picture(1)])
+    before_change = [tree.stamp(draft.inputs) for draft in drafts]
+    for path in (tmp_path / "media").rglob("1.*"):
+        path.write_bytes(b"changed")
+    for path in (tmp_path / "media").rglob("*-1.png"):
+        path.write_bytes(b"changed")
+    assert [tree.stamp(draft.inputs) for draft in drafts] != before_change
+
+
+def test_the_command_says_what_to_do_and_does_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_ray: None) -> None:
+    put(tmp_path, "lists/a.csv", "audio,text\n/old/sounds/0.flac,It rains.\n../../sounds/1.flac,It is dry.\n")
+    for n in range(2):
+        (tmp_path / "media" / "sounds").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "media" / "sounds" / f"{n}.flac").write_bytes(clip(n, 2.0))
+    monkeypatch.chdir(tmp_path)
+    command = ["prepare", "audio", "--dataset", "audio_files", "--source", "source", "--root", "project", "--combine"]
+    refused = CliRunner().invoke(app, command)
+    assert refused.exit_code == 1 and "bad_path 2" in refused.output
+    why = CliRunner().invoke(app, ["status", "--quarantine", "--root", "project"], env={"COLUMNS": "300"})
+    assert why.output.count("--media-root") == 2
+    done = CliRunner().invoke(app, [*command, "--media-root", "media"])
+    assert done.exit_code == 0, done.output
+    found = Path("project/data/audio/production_asr.csv").read_text().splitlines()
+    assert sorted(line.rpartition(",")[2] for line in found) == ["It is dry.", "It rains.", "text"]
+    verified = CliRunner().invoke(app, ["verify", "--root", "project"])
+    assert verified.exit_code == 0, verified.output
 
 
 def test_a_slice_deep_inside_a_row_group(tmp_path: Path) -> None:
