@@ -124,7 +124,9 @@ def _print_report(report: VerifyReport) -> None:
         echo(f"ok: the trainers lose nothing{looked}")
     else:
         grave = sum(f.severity != "warning" for f in report.findings)
-        echo(f"{grave} finding{'s' * (grave != 1)}: {lost:,} samples would be lost{looked}")
+        shared = sum(f.count for f in report.findings if f.code == "both_sides")
+        parted = f", {shared:,} are both held out and trained on" if shared else ""
+        echo(f"{grave} finding{'s' * (grave != 1)}: {lost:,} samples would be lost{parted}{looked}")
 
 
 def _print_finding(finding: Finding) -> None:

@@ -36,8 +36,8 @@ from omni_ray.verify.sightings import (
 )
 from omni_ray.verify.tables import Table
 
-SLICE_SIGHTINGS = 2 << 20
-"""Sightings that meet at once, about: 50 MB, and some 200 MB while they are sorted."""
+SLICE_SIGHTINGS = 1 << 19
+"""Sightings that meet at once, about: 12 MB, and some 80 MB while they are sorted."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Meeting(Piece):
     files: int
     number: int
     progress: float
-    weight = SLICE_SIGHTINGS >> 11
+    weight = SLICE_SIGHTINGS >> 10
 
     def check(self) -> Part:
         names = [f"{self.what}-{number:04d}" for number in range(self.files)]
