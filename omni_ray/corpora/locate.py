@@ -130,11 +130,10 @@ def locate(
     if options.languages and not corpus.has_languages:
         raise SourceError(f"{corpus.name}: has no folders of languages to choose from with --language")
 
-    if options.configuration and not (source and huggingface.looks_like_hub_id(source)):
+    is_hub = source is not None and huggingface.looks_like_hub_id(source)
+    if options.configuration and not is_hub and not (source and Path(source).expanduser().is_dir()):
         where = source or f"the download of {corpus.name}"
-        raise SourceError(
-            f"--config {options.configuration}: {where} is no dataset on the hub; --source names its folder"
-        )
+        raise SourceError(f"--config {options.configuration}: {where} is no dataset of the hub, nor the folder of one")
     if download:
         options = replace(options, fetched=str(fetched_folder(root, corpus).absolute()))
     if source is not None:
@@ -151,18 +150,18 @@ def _in_source(
             folder=root / "data" / "downloads" / "hf",
             configuration=options.configuration,
             splits=options.splits,
+            cache=cache,
             say=say,
         )
         options = replace(options, splits=_still_to_choose(tree, options.splits))
         return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
     project = _project(corpus, root, source)
     for place in [project] if project else _places(corpus, source):
-        tree = open_tree(place, cache, follow_links=options.follow_links)
-        found = _index(corpus, tree, options)
+        tree, rest = _opened(place, cache, options, say)
+        found = _index(corpus, tree, rest)
         if found is not None:
             return found
-    is_whole = str(place) == str(source)
-    return _wrong_layout(corpus, tree if is_whole else open_tree(source, cache, follow_links=options.follow_links))
+    return _wrong_layout(corpus, tree if str(place) == str(source) else _opened(source, cache, options, say)[0])
 
 
 def _in_downloads(
@@ -213,6 +212,24 @@ def _in_downloads(
     fetch(needed, folder, say=say)
     tree = open_tree(folder, cache, follow_links=options.follow_links)
     return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
+
+
+def _opened(source: str, cache: Path, options: Options, say: Callable[[str], None]) -> tuple[Tree, Options]:
+    """A source that is there, and what is still to be chosen of it."""
+    folder = Path(source.removeprefix("file://")).expanduser()
+    if folder.is_dir():
+        tree = huggingface.open_folder(
+            folder,
+            cache,
+            follow_links=options.follow_links,
+            configuration=options.configuration,
+            splits=options.splits,
+            say=say,
+        )
+        if tree is not None:
+            tree.location = source
+            return tree, replace(options, splits=_still_to_choose(tree, options.splits))
+    return open_tree(source, cache, follow_links=options.follow_links), options
 
 
 def _still_to_choose(tree: Tree, splits: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.errors import SourceError
-from omni_ray.sources.tree import FileTree, FolderTree, Tree
+from omni_ray.sources.tree import FileTree, FolderTree, Hidden, Tree
 
 if TYPE_CHECKING:
     from omni_ray.sources.remote import RemoteTree
 
 
-def open_tree(location: str | Path, cache: Path | None = None, *, follow_links: bool = False) -> Tree:
+def open_tree(
+    location: str | Path, cache: Path | None = None, *, follow_links: bool = False, hidden: Hidden | None = None
+) -> Tree:
     """The tree at ``location``: a folder, a folder with archives in it, an archive, or a single file.
 
     Args:
@@ -24,6 +26,7 @@ def open_tree(location: str | Path, cache: Path | None = None, *, follow_links: 
             snapshot is meant.
         cache: folder for listings of archives; a temporary one if None.
         follow_links: follow links that lead out of a folder, too.
+        hidden: of a folder, which of its files are not shown, and why, as :class:`FolderTree` takes it.
 
     Raises:
         SourceError: it is not there, cannot be read, or is not what its name says.
@@ -43,7 +46,7 @@ def open_tree(location: str | Path, cache: Path | None = None, *, follow_links: 
             raise SourceError(f"{location}: no such file or folder; give --source an existing one")
         if path.is_file():
             return open_archive(path, cache) if archive_kind(path) else FileTree(path, follow_links)
-        folder = FolderTree(snapshot_of(path), follow_links)
+        folder = FolderTree(snapshot_of(path), follow_links, hidden)
         archives = archives_in(folder)
         return UnionTree(folder, archives, cache) if archives else folder
     except PermissionError as error:

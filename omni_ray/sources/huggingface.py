@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.media_names import is_safe_name
-from omni_ray.sources.hub_splits import Chosen, choose
+from omni_ray.sources import open_tree
+from omni_ray.sources.furniture import is_documentation
+from omni_ray.sources.hub_splits import Chosen, choose, configurations
 from omni_ray.sources.kinds import kind_of
+from omni_ray.sources.links import snapshot_of
 from omni_ray.sources.remote import HUB, RemoteTree
 from omni_ray.sources.tables import table_format
-from omni_ray.sources.tree import Entries, FolderTree
+from omni_ray.sources.tree import FolderTree
 from omni_ray.storage import write_atomic
 
 if TYPE_CHECKING:
@@ -74,6 +77,7 @@ def resolve(
     folder: Path,
     configuration: str = "",
     splits: tuple[str, ...] = (),
+    cache: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Tree:
     """A hub dataset's tables as a tree: fetched, or (``hf://``) read where they are.
@@ -85,6 +89,7 @@ def resolve(
         folder: where the files go, below ``<org>--<name>/<commit>``.
         configuration: one of those of its card, or the folder that is called so; "" for the card's default, else all.
         splits: only the files of these, as the card or their folders and names say.
+        cache: folder for listings of its archives.
         say: told what is fetched.
 
     Raises:
@@ -117,7 +122,8 @@ def resolve(
         for done in [pool.submit(fetch, file, place) for file in missing]:
             done.result()
     inside = f"{name.folder.rstrip('/')}/" if name.folder else ""
-    tree = _FetchedTree(place / name.folder, {file.removeprefix(inside) for file in chosen})
+    shown = {file.removeprefix(inside) for file in chosen}
+    tree = open_tree(place / name.folder, cache, hidden=lambda file: None if file in shown else "")
     tree.location = f"{name.repository}@{commit[:10]}"
     tree.unfetched = _left(name, files, chosen, is_part)
     return tree
@@ -128,22 +134,6 @@ def _choose(name: HubName, files: Sequence[str], card: str, configuration: str, 
     if not data:
         raise SourceError(_without_tables(name, files))
     return choose(name.repository, data, card, configuration, splits)
-
-
-class _FetchedTree(FolderTree):
-    """What was asked for of a dataset: beside it may lie what was fetched of it before."""
-
-    def __init__(self, root: Path, names: Set[str]) -> None:
-        super().__init__(root)
-        self._names = names
-        self._above = {name.rsplit("/", depth)[0] for name in names for depth in range(1, name.count("/") + 1)}
-
-    def look(self, folder: str) -> Entries:
-        there = super().look(folder)
-        inside = f"{folder}/" if folder else ""
-        there.files = [name for name in there.files if inside + name in self._names]
-        there.folders = [name for name in there.folders if inside + name in self._above]
-        return there
 
 
 def _card(files: Sequence[str], place: Path, fetch: Callable[[str, Path], None]) -> str:
@@ -221,7 +211,7 @@ def _online(name: HubName) -> tuple[str, list[str], Callable[[str, Path], None]]
 
     with _one_line(name):
         commit, files = listed(name.revision)
-        if not any(table_format(file) for file in files if is_safe_name(file)):
+        if not any(_is_told(file) for file in files if is_safe_name(file)):
             scripts = [file for file in files if file.endswith(".py")]
             try:
                 commit, files = listed(_CONVERTED)
@@ -247,9 +237,49 @@ def _is_wanted(file: str, folder: str) -> bool:
 
 
 def _is_data(file: str) -> bool:
-    """Tables, and media that a metadata table may name."""
+    """Tables, texts and archives, and media that a metadata table may name."""
     kind = kind_of(file)
-    return table_format(file) is not None or (kind.holds in {"audio", "picture"} and not kind.label)
+    return _is_told(file) or (kind.holds in {"audio", "picture"} and not kind.label)
+
+
+def _is_told(file: str) -> bool:
+    """Whether a file may say something by itself, as media do not."""
+    kind = kind_of(file)
+    is_text = kind.holds in {"lines", "archive"} and not kind.label
+    return table_format(file) is not None or (is_text and not is_documentation(file.rpartition("/")[2]))
+
+
+def open_folder(
+    folder: Path,
+    cache: Path,
+    *,
+    follow_links: bool = False,
+    configuration: str = "",
+    splits: tuple[str, ...] = (),
+    say: Callable[[str], None] = lambda text: None,
+) -> Tree | None:
+    """A folder that is a dataset of the hub, fetched by other means, its files chosen as its card says; None where it is none.
+
+    Args:
+        folder: where it is; the card is README.md.
+        cache, follow_links: as for :func:`omni_ray.sources.open_tree`.
+        configuration, splits, say: as for :func:`resolve`.
+
+    Raises:
+        SourceError: there is no such configuration or split, or configurations share files and none was named.
+    """
+    folder = snapshot_of(folder)
+    readme = folder / "README.md"
+    card = readme.read_text("utf-8", "replace") if readme.is_file() else ""
+    known = configurations(card)
+    if not known and not configuration:
+        return None
+    data = [file for file in FolderTree(folder, follow_links).names() if _is_data(file)]
+    found = choose(str(folder), data, card, configuration, splits if known else ())
+    if found.others:
+        say(f"{folder}: configuration {found.configuration}; not read: {', '.join(found.others[:20])} (--config NAME)")
+    left = set(data).difference(found.files)
+    return open_tree(folder, cache, follow_links=follow_links, hidden=lambda file: "split" if file in left else None)
 
 
 def _without_tables(name: HubName, files: Sequence[str]) -> str:
@@ -257,7 +287,7 @@ def _without_tables(name: HubName, files: Sequence[str]) -> str:
     if tables:
         folders = sorted({file.rpartition("/")[0] for file in tables})[:8]
         return f"{name.repository}: no table in {name.folder}; there are tables in: {', '.join(folders)}"
-    return f"{name.repository}: no Parquet, Arrow, JSON Lines or CSV file in it"
+    return f"{name.repository}: no table (Parquet, Arrow, JSON Lines, CSV), text or archive in it"
 
 
 class _one_line:  # noqa: N801

@@ -11,7 +11,7 @@ import os
 import posixpath
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -91,6 +91,9 @@ class Entries:
     files: list[str] = field(default_factory=list)
     linked: list[str] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
+
+
+Hidden = Callable[[str], str | None]
 
 
 class Tree(ABC):
@@ -200,12 +203,15 @@ class FolderTree(Tree):
     Args:
         root: the folder.
         follow_links: follow links that lead out of it, too.
+        hidden: why a file is not shown, as a code of :data:`omni_ray.unread.REASONS`, or "" where nobody needs to know; None for one
+            that is.
     """
 
-    def __init__(self, root: str | Path, follow_links: bool = False) -> None:
+    def __init__(self, root: str | Path, follow_links: bool = False, hidden: Hidden | None = None) -> None:
         self.root = Path(root)
         self.location = str(root)
         self._follow_links = follow_links
+        self.hidden = hidden
         self._links = Links(self.root, follow_links)
         try:
             next(os.scandir(self.root), None)
@@ -228,6 +234,10 @@ class FolderTree(Tree):
                         self._sort(folder, entry, found)
         except OSError as error:
             raise SourceError(f"{error.filename}: {(error.strerror or 'unreadable').lower()}") from error
+        if self.hidden is not None:
+            whys = [(name, self.hidden(f"{folder}/{name}" if folder else name)) for name in found.files]
+            found.files = [name for name, why in whys if why is None]
+            found.left_out += [(name, why) for name, why in whys if why]
         for names in (found.folders, found.files, found.left_out):
             names.sort()
         return found

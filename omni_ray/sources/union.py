@@ -174,7 +174,7 @@ def _file(folder: FolderTree | RemoteTree, name: str) -> ArchiveFile:
 
 
 def archives_in(folder: FolderTree | RemoteTree) -> list[str]:
-    """Names of the archives of a folder, by depth and name."""
+    """Names of the archives of a folder that are shown, by depth and name."""
     if isinstance(folder, RemoteTree):
         names = [name for name in folder.names() if name.count("/") <= _DEPTH and archive_kind(name)]
         return sorted(names, key=lambda name: (name.count("/"), name))
@@ -189,7 +189,7 @@ def archives_in(folder: FolderTree | RemoteTree) -> list[str]:
             for name, is_folder in seen:
                 (below if is_folder else found).append(f"{prefix}{name}/" if is_folder else f"{prefix}{name}")
         waiting = below if depth < _DEPTH else []
-    return found
+    return [name for name in found if folder.hidden is None or folder.hidden(name) is None]
 
 
 def _is_folder_or_archive(entry: os.DirEntry[str]) -> bool:
