@@ -41,10 +41,10 @@ _PLACE = re.compile(r"(?::\d+|, [^,:]*\d)(?:: |$)|: ")
 """Where in ``where`` a file's name ends and a place in it begins."""
 
 
-def source_of(where: str) -> str:
-    """The file that a record stands in, with others; or, with a slash at its end, the folder of a file that is the record."""
+def file_of(where: str) -> tuple[str, bool]:
+    """The file that a record stands in, and whether the file is the record."""
     place = _PLACE.search(where)
-    return where[: place.start()] if place else where[: where.rfind("/") + 1] or "/"
+    return where[: place.start()] if place else where, not place
 
 
 def enough_of(units: int) -> int:
@@ -57,7 +57,7 @@ class Marks:
 
     Args:
         media, said: the columns of raw rows that hold media ("" for none), and what is said: a text, captions, words.
-        enough: how many are kept.
+        enough: how many are kept. Where they are the fewest, files that are one record each are counted by their folders.
     """
 
     def __init__(self, media: str, said: str, enough: int) -> None:
@@ -74,7 +74,9 @@ class Marks:
         for where, marks in found:
             low = [mark for mark in marks if mark >> (MARK_BITS - self._level) == 0]
             if low and where is not None:
-                self._keep(source_of(where), low)
+                name, is_whole = file_of(where)
+                by_folder = is_whole and self._enough == FEWEST
+                self._keep(name[: name.rfind("/") + 1] or "/" if by_folder else name, low)
 
     def as_json(self) -> dict[str, Any]:
         """``level``, how often the number of all marks was halved, and ``of``: file or folder -> its marks, as base64."""

@@ -8,7 +8,7 @@ files belongs to the first of them, in the order of units, and is a repeat in ea
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ class Repeats:
         records: how many of the smaller one's are in both; of one folder, how many came before.
         of: how many the smaller one has.
         is_estimate: whether those are told from some of the records, and only their ratio counts.
+        example: two files of one folder that share some.
     """
 
     one: str
@@ -43,17 +44,20 @@ class Repeats:
     records: int
     of: int
     is_estimate: bool
+    example: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
-        """For people, such as ``4 of the 10 records of b.csv are in a.csv, too``."""
-        share = (
-            f"about {100 * self.records / self.of:.0f} % of" if self.is_estimate else f"{self.records:,} of {self.of:,}"
-        )
+        """For people, such as ``4 of 10 records of b.csv are in a.csv, too``."""
         one, other = ("the source" if name == "/" else name for name in (self.one, self.other))
         where = "others of its files" if self.one == self.other else one
-        are = "is" if self.records == 1 and not self.is_estimate else "are"
-        return f"{share} records of {other} {are} in {where}, too"
+        such = f", such as {' and '.join(self.example)}" if self.example else ""
+        if self.is_estimate:
+            return f"about {100 * self.records / self.of:.0f} % of the records of {other} are in {where}, too{such}"
+        if self.of == 1:
+            return f"what {other} holds is in {where}, too"
+        are = "is" if self.records == 1 else "are"
+        return f"{self.records:,} of {self.of:,} records of {other} {are} in {where}, too{such}"
 
 
 def repeats(units: Iterable[Mapping[str, Any]], has_media: bool) -> list[Repeats]:
@@ -66,20 +70,36 @@ def repeats(units: Iterable[Mapping[str, Any]], has_media: bool) -> list[Repeats
     held = _Held()
     for unit in units:
         held.add(unit)
-    if len(held.names) < 2 and not any(name.endswith("/") for name in held.names):
-        return []
     names, levels, groups, marks = held.sorted()
     finest: list[Repeats] = []
+    pairs: list[Repeats] = []
     while len(groups):
-        found = [each for each in _shared(names, levels, groups, marks) if _is_worth_a_word(each, has_media)]
+        every = _shared(names, levels, groups, marks)
+        pairs = pairs or every
+        found = [each for each in every if _is_worth_a_word(each, has_media)]
         finest = finest or found
-        if found and 2 * sum(each.records for each in found[:_SHOWN]) >= sum(each.records for each in found):
-            return found
+        if found and _are_few(found):
+            return [_with_example(each, pairs) for each in found]
         above = [_folder_of(name) for name in names]
         if above == names:
             break
         names, levels, groups = _gathered(above, levels, groups)
     return finest
+
+
+def _are_few(found: Sequence[Repeats]) -> bool:
+    """Whether the first ones say most of it; files that are one record each do not."""
+    shown = sum(each.records for each in found[:_SHOWN])
+    return len(found) <= _SHOWN or (found[0].of > 1 and 2 * shown >= sum(each.records for each in found))
+
+
+def _with_example(found: Repeats, pairs: Iterable[Repeats]) -> Repeats:
+    """The same, with two of the files where only their folder is told."""
+    if found.one != found.other:
+        return found
+    folder = found.one.lstrip("/")
+    inside = (each for each in pairs if each.one != each.other and each.one.startswith(folder))
+    return replace(found, example=next(((e.other, e.one) for e in inside if e.other.startswith(folder)), ()))
 
 
 class _Held:

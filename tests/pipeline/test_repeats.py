@@ -19,7 +19,7 @@ from omni_ray.corpora.many import locate_all
 from omni_ray.corpora.registry import select
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.corpus_state import Cut, Summary
-from omni_ray.pipeline.marks import MARK_BITS, Marks, enough_of, source_of, unpacked
+from omni_ray.pipeline.marks import MARK_BITS, Marks, enough_of, file_of, unpacked
 from omni_ray.pipeline.repeats import repeats
 from omni_ray.pipeline.stages import Job, Making, read_unit
 from omni_ray.pipeline.store import Store
@@ -110,7 +110,7 @@ def test_chance_is_no_word(tmp_path: Path) -> None:
     folder = write(tmp_path / "in", a__txt="Chapter 1\n" + lines(9), b__txt="Chapter 1\n" + lines(9, 18))
     assert said("text", "text_files", folder) == []
     write(folder, c__txt=lines(3, 4))
-    assert said("text", "text_files", folder) == ["1 of 1 records of c.txt is in a.txt, too"]
+    assert said("text", "text_files", folder) == ["what c.txt holds is in a.txt, too"]
 
 
 def test_sources_that_overlap(tmp_path: Path) -> None:
@@ -123,7 +123,10 @@ def test_sources_that_overlap(tmp_path: Path) -> None:
 def test_a_text_under_two_names(tmp_path: Path) -> None:
     books = {f"{name}__txt": f"{name}\n\n" + lines(n, n + 3) for n, name in enumerate("abc")}
     folder = write(tmp_path / "books", **books, copy__txt=books["b__txt"], again__txt=books["c__txt"])
-    assert said("text", "books", folder) == ["2 of 5 records of the source are in others of its files, too"]
+    assert said("text", "books", folder) == [
+        "what c.txt holds is in again.txt, too",
+        "what copy.txt holds is in b.txt, too",
+    ]
 
 
 Media = Callable[[int], bytes]
@@ -181,14 +184,18 @@ def test_pictures_of_two_folders(tmp_path: Path) -> None:
         for n in numbers:
             write(tmp_path / "in" / folder, **{f"{folder}{n}__jpg": picture(n), f"{folder}{n}__txt": f"words {n}"})
     assert said("images", "image_captions", tmp_path / "in") == ["4 of 8 records of two/ are in one/, too"]
+    for n in range(12, 16):
+        write(tmp_path / "in/one", **{f"{n}__jpg": picture(n - 12), f"{n}__txt": f"words {n - 12}"})
+    assert said("images", "image_captions", tmp_path / "in") == [
+        "4 of 8 records of two/ are in one/, too",
+        "4 of 12 records of one/ are in others of its files, too, such as one/one0.jpg and one/12.jpg",
+    ]
 
 
 def test_one_picture_under_two_names(tmp_path: Path) -> None:
     for n in range(9):
         write(tmp_path / "in", **{f"{n}__jpg": picture(n % 8), f"{n}__txt": f"words {n % 8}"})
-    assert said("images", "image_captions", tmp_path / "in") == [
-        "1 of 9 records of the source is in others of its files, too"
-    ]
+    assert said("images", "image_captions", tmp_path / "in") == ["what 8.jpg holds is in 0.jpg, too"]
 
 
 def test_two_versions_of_annotations(tmp_path: Path) -> None:
@@ -240,7 +247,7 @@ def test_large_files_are_compared_by_some_of_their_records() -> None:
     files = {"all.txt": range(40_000), "small.txt": range(5_000, 9_000), "half.txt": range(30_000, 50_000)}
     found = {each.other: each for each in repeats(units_of(files), False)}
     assert set(found) == {"small.txt", "half.txt"} and all(each.is_estimate for each in found.values())
-    assert found["small.txt"].sentence == "about 100 % of records of small.txt are in all.txt, too"
+    assert found["small.txt"].sentence == "about 100 % of the records of small.txt are in all.txt, too"
     assert 0.35 < found["half.txt"].records / found["half.txt"].of < 0.65
 
 
@@ -267,21 +274,21 @@ def test_short_texts_are_told_apart_wherever_they_stand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("where", "source"),
+    ("where", "file", "is_whole"),
     [
-        ("a.txt, byte 10", "a.txt"),
-        ("data/a, b.csv, row 10", "data/a, b.csv"),
-        ("list.csv, row 3: media/a: b.jpg", "list.csv"),
-        ("gt.txt:12", "gt.txt"),
-        ("gt.txt:12: a.jpg", "gt.txt"),
-        ("train.json: photo.jpg", "train.json"),
-        ("labels.json, item 4: x.jpg", "labels.json"),
-        ("clips/12:30.wav", "clips/"),
-        ("a.txt", "/"),
+        ("a.txt, byte 10", "a.txt", False),
+        ("data/a, b.csv, row 10", "data/a, b.csv", False),
+        ("list.csv, row 3: media/a: b.jpg", "list.csv", False),
+        ("gt.txt:12", "gt.txt", False),
+        ("gt.txt:12: a.jpg", "gt.txt", False),
+        ("train.json: photo.jpg", "train.json", False),
+        ("labels.json, item 4: x.jpg", "labels.json", False),
+        ("clips/12:30.wav", "clips/12:30.wav", True),
+        ("a.txt", "a.txt", True),
     ],
 )
-def test_the_file_of_a_record(where: str, source: str) -> None:
-    assert source_of(where) == source
+def test_the_file_of_a_record(where: str, file: str, is_whole: bool) -> None:
+    assert file_of(where) == (file, is_whole)
 
 
 def test_small_corpora_keep_more_marks() -> None:
