@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import pyarrow.parquet as pq
 
 from omni_ray.errors import OmniError
+from omni_ray.pipeline import metrics
 from omni_ray.pipeline.actors import Shape, pool_here
 from omni_ray.pipeline.corpus_state import FINGERPRINT, CorpusState, Cut
 from omni_ray.pipeline.engine import acknowledgements
@@ -187,9 +188,15 @@ def _make(work: Sequence[tuple[Request, list[Unit]]], reporter: Reporter, cpus_p
     pool = pool_here(gpus if device == "cuda" else 0) if device else None
     places = [(number, unit) for number, (_, missing) in enumerate(work) for unit in missing]
     stage = MakeUnits([replace(request.job, marks=enough_of(len(request.units))) for request, _ in work])
+    told = metrics.of_run()
+    left = [len(missing) for _, missing in work]
     for place, manifest in acknowledgements(stage, places, Shape(cpus_per_task, pool)):
-        request = work[places[place][0]][0]
+        number = places[place][0]
+        request = work[number][0]
         request.finished(manifest)
+        left[number] -= 1
+        if told is not None:
+            told.committed(request.job.modality.name, request.job.name, manifest, left[number])
         kept, lost = manifest.records["kept"], manifest.records["quarantined"]
         title = _title(request.job)
         reporter.advance(title, kept=kept, lost=lost)

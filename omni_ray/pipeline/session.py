@@ -22,7 +22,7 @@ from unittest.mock import patch
 from omni_ray import interrupts
 from omni_ray.errors import FALLS_SHORT, OmniError
 from omni_ray.machine import usable_cpus
-from omni_ray.pipeline import lean
+from omni_ray.pipeline import lean, metrics
 from omni_ray.pipeline.own_processes import DRIVER, core, end_orphans, end_own
 from omni_ray.pipeline.private_folder import private_folder
 from omni_ray.pipeline.processes import identity
@@ -229,10 +229,16 @@ def _session(
                 connection.wait()
                 _take_sigterm_back()
                 _silence_ray_data()
-                with _hurried() if is_remote(connection.address) else _on_machine(connection):
+                with _on_cluster() if is_remote(connection.address) else _on_machine(connection):
                     yield
         finally:
             connection.close()
+
+
+@contextmanager
+def _on_cluster() -> Iterator[None]:
+    with _hurried(), metrics.told():
+        yield
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from enum import Enum
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from omni_ray import api
 from omni_ray import submit as submit_module
 from omni_ray.errors import OmniError
 from omni_ray.submit import check_address, check_token
@@ -146,6 +148,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+METRICS = free_port()
+
+
 @pytest.fixture(scope="module")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
     """``ray start --head`` on loopback: its job address, and the environment that has its token."""
@@ -154,12 +159,14 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[s
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # every socket on loopback
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_metrics_report_interval_ms": "200",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # a job's `python` is this one
     }
     dashboard = free_port()
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=2"]
     command += [f"--port={free_port()}", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}"]
     command += [f"--ray-client-server-port={free_port()}", f"--dashboard-agent-listen-port={free_port()}"]
+    command += [f"--metrics-export-port={METRICS}"]
     command += [f"--temp-dir=/tmp/ray-{os.getpid()}", "--disable-usage-stats", f"--object-store-memory={100 << 20}"]
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
@@ -206,6 +213,24 @@ def test_a_job_streams_its_output_and_gives_back_its_exit_code(
         environment=environment,
     )  # fmt: skip
     assert wrong.returncode == 2 and "/nowhere" in wrong.stdout
+
+
+@pytest.mark.slow
+@needs_head
+def test_a_run_is_seen_in_ray_s_own_metrics(head: tuple[str, dict[str, str]], source: Path, tmp_path: Path) -> None:
+    address, environment = head
+    command = ["prepare", "text", "--dataset", "books", "--source", str(source), "--root", str(tmp_path)]
+    assert omni_ray("submit", "--address", address, *command, environment=environment).returncode == 0
+    [summary] = api.status(tmp_path)
+    seen: dict[str, float] = {}
+    for _ in range(3000):  # the node's agent collects five times a second
+        if "kept" in seen:
+            break
+        with urllib.request.urlopen(f"http://127.0.0.1:{METRICS}/metrics") as answer:
+            text = answer.read().decode()
+        counted = re.findall(r'^ray_omni_ray_records_total\{.*?outcome="(\w+)".*?\} ([\d.]+)$', text, re.MULTILINE)
+        seen = {outcome: float(records) for outcome, records in counted}
+    assert seen == {"kept": summary.kept, **summary.reasons}
 
 
 @pytest.mark.slow
