@@ -22,4 +22,7 @@ def summaries_html(summaries: Sequence[Summary], shortfalls: Sequence[str]) -> s
 def _cells(summary: Summary) -> list[str]:
     removed = sum(summary.removed.values())
     numbers = (summary.records_in, summary.kept, summary.quarantined, summary.beyond, removed, summary.samples)
-    return [escape(visible(f"{summary.modality}/{summary.name}")), *(f"{number:,}" for number in numbers)]
+    cells = [escape(visible(f"{summary.modality}/{summary.name}")), *(f"{number:,}" for number in numbers)]
+    if summary.beyond_share:
+        cells[_HEADER.index("beyond limit")] += f" + {summary.beyond_share:,} samples beyond its share"
+    return cells
