@@ -9,7 +9,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.media import fetch
-from omni_ray.corpora.stems import paired_units, sidecar_text
+from omni_ray.corpora.stems import beside_text, paired_units, sidecar_text
 from omni_ray.media_names import media_file
 from omni_ray.records import EXTRA
 from omni_ray.sources.endings import AUDIO
@@ -72,7 +72,8 @@ class AudioFiles(Corpus):
             else:
                 path = media_file(name, ".flac")
                 row = {"id": ident, "where": name, "audio": audio, "path": path, "text": text, "speaker": speaker}
-                yield {**row, EXTRA: extra} if "keeps_columns" in payload else row
+                keeps = "keeps_columns" in payload
+                yield {**row, EXTRA: extra or beside_text(tree, name, sidecar)} if keeps else row
 
     def why_unread(self, name: str) -> str:
         return "no_media" if name.endswith(_TEXTS[:3]) and not is_documentation(name.rpartition("/")[2]) else ""

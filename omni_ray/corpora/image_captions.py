@@ -9,7 +9,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.media import fetch
-from omni_ray.corpora.stems import paired_units, sidecar_text
+from omni_ray.corpora.stems import beside_text, paired_units, sidecar_text
 from omni_ray.corpora.word_boxes import is_labels
 from omni_ray.media_names import media_file
 from omni_ray.records import EXTRA
@@ -56,6 +56,8 @@ class ImageCaptions(Corpus):
                 yield text
                 continue
             captions, faults, extra = _captions(name, str(sidecar), text, "keeps_columns" in payload)
+            if "keeps_columns" in payload:
+                extra = extra or beside_text(tree, name, sidecar)
             yield from rejected(faults, ident, name)
             if not captions:
                 if not faults:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,17 +15,20 @@ from omni_ray.corpora.table_slices import media_units
 from omni_ray.errors import SourceError
 from omni_ray.media_names import media_file
 from omni_ray.sources.encoding import HINT, decode
-from omni_ray.sources.tree import Tree
+from omni_ray.sources.extra import extra_text
+from omni_ray.sources.tree import MemberDamaged, Tree
 
 Table = tuple[Mapping[str, tuple[str, ...]], str]
 """The columns of a table that may be there instead, by role, and the modality."""
 _MAX_TEXT_BYTES = 1 << 20
+_MORE = ".json"
 
 
 def paired_units(
     tree: Tree, media: tuple[str, ...], texts: tuple[str, ...], options: Options, per_unit: int, table: Table
 ) -> Iterator[UnitDraft]:
-    """Units of ``[media file, text file or None]``, in the order of names.
+    """Units of ``[media file, text file or None]``, in the order of names; JSON beside a text, as img2dataset writes it, goes
+    with them.
 
     The text file is beside the media file. Where no media file has one there, it is the one of that name in any folder,
     if no other has the name. Yields nothing where no media file has a text file, or where there is a table that lists as
@@ -43,17 +47,43 @@ def paired_units(
                 stem = file.rpartition(".")[0]
                 text = next((stem + ending for ending in texts if stem + ending in there), None)
                 prefix = f"{folder}/" if folder else ""
-                pairs.append([prefix + file, None if text is None else prefix + text])
-    if not any(text for _, text in pairs):
+                beside = prefix + stem + _MORE if text and not text.endswith(_MORE) and stem + _MORE in there else None
+                pairs.append([prefix + file, None if text is None else prefix + text, beside])
+    if not any(text for _, text, _ in pairs):
         elsewhere = _by_stem(tree, texts)
-        pairs = [[name, elsewhere.get(_stem(str(name)))] for name, _ in pairs]
-    texts_found = sum(text is not None for _, text in pairs)
+        pairs = [[name, elsewhere.get(_stem(str(name))), None] for name, *_ in pairs]
+    texts_found = sum(text is not None for _, text, _ in pairs)
     if not texts_found or _table_is_meant(tree, table, options, texts_found):
         return
     more: dict[str, Any] = {"encoding": options.encoding} if options.encoding else {}
     more |= {"keeps_columns": True} if options.keep_columns else {}
     for draft in pair_units(tree, pairs, options, per_unit):
-        yield replace(draft, payload={**draft.payload, **more})
+        files = draft.payload["files"]
+        also: tuple[str, ...] = tuple(name for *_, name in files if name)
+        inputs = (*draft.inputs, *also) if options.keep_columns else draft.inputs
+        yield replace(draft, payload={"files": [pair[:2] for pair in files], **more}, inputs=inputs, reads=also)
+    _set_shard_lists_aside(tree)
+
+
+def _set_shard_lists_aside(tree: Tree) -> None:
+    """Tables that img2dataset writes beside its tars, with a row for each address: what came of it is in the tar."""
+    from omni_ray.sources.columnar import column_names
+
+    for name in [name for name, reason in tree.aside.items() if reason == "column" and name.endswith(".parquet")]:
+        if {"key", "status", "url"} <= set(column_names(tree, name)):
+            tree.set_aside(name, "documentation")
+
+
+def beside_text(tree: Tree, name: str, sidecar: str | None) -> str | None:
+    """What JSON beside a text says of a media file, to be kept."""
+    more = name.rpartition(".")[0] + _MORE
+    if sidecar is None or sidecar.endswith(_MORE) or not tree.exists(more):
+        return None
+    try:
+        said = json.loads(tree.read(more, _MAX_TEXT_BYTES))
+    except (ValueError, RecursionError, MemberDamaged):
+        return None
+    return extra_text(said) if isinstance(said, dict) else None
 
 
 def pair_units(tree: Tree, pairs: Iterable[list[str | None]], options: Options, per_unit: int) -> Iterator[UnitDraft]:

@@ -51,6 +51,12 @@ def parquet_columns(tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]],
         return _choose(name, file.schema_arrow, roles, options)
 
 
+def column_names(tree: Tree, name: str) -> list[str]:
+    """The columns of a Parquet file. Raises SourceError where its footer cannot be read."""
+    with _parquet(tree, name) as file:
+        return list(file.schema_arrow.names)
+
+
 def parquet_slices(tree: Tree, name: str, columns: Mapping[str, str], options: Options) -> Iterator[Slice]:
     """Slices along row groups; a row group of more than 256 MB is cut, since its parts can be worked on apart."""
     with _parquet(tree, name) as file:

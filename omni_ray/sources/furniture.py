@@ -13,6 +13,7 @@ _FURNITURE = re.compile(
 _DOCUMENTATION = re.compile(
     r"(?:read[-_ ]?me|licen[cs]e|copying|notice|authors|attribution|changelog|changes|citation|contributing|credits|install"
     r"|md5sums?|sha\d*sums?|checksums?|manifest-\w+|dataset_infos?|dataset_dict|state|index)(?:[-_.][\w.-]*)?$"
+    r"|\d+_stats\.json"  # img2dataset's
     r"|.*\.(?:md5|sha1|sha256|sha512|sha1sums|asc|sig|crc|torrent|url|lnk|aria2|bib)$",
     re.IGNORECASE,
 )

@@ -77,6 +77,16 @@ def zstd(data: bytes) -> bytes:
     return bytes(pa.Codec("zstd").compress(data, asbytes=True))
 
 
+def tarred(members: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
 def spoken(number: int) -> bytes:
     return clip(number, 3.0)  # long enough for what is said
 
@@ -250,6 +260,24 @@ def webdataset_of_pictures(source: Source) -> None:
             writer.write({"__key__": f"{number:09}", "jpg": picture(number), **said})
 
 
+@form("images", "image_captions", SAID)
+def shards_of_img2dataset(source: Source) -> None:
+    """As DataComp is fetched, too: picture, text and JSON in a tar, a table and statistics beside it."""
+    rows, members = [], {}
+    for number, text in enumerate(SAID):
+        key = f"{number:09}"
+        said = {"uid": "ab", "key": key, "caption": text, "url": "http://a", "status": "success", "sha256": "00"}
+        members |= {
+            f"{key}.jpg": picture(number),
+            f"{key}.txt": text.encode(),
+            f"{key}.json": json.dumps(said).encode(),
+        }
+        rows.append(said)
+    source.put("00000000.tar", tarred(members))
+    source.put("00000000.parquet", parquet([*rows, {**rows[0], "key": "000000009", "status": "failed_to_download"}]))
+    source.put("00000000_stats.json", {"count": 4, "successes": 3, "failed_to_download": 1})
+
+
 # --- words
 
 
@@ -360,16 +388,6 @@ for _ending, _data in CONTAINERS.items():
 def wet(source: Source) -> None:
     pages = [record("conversion", text.encode(), n) for n, text in enumerate(SAID)]
     source.put("CC-MAIN-00000.warc.wet.gz", b"".join(map(gzip.compress, [INFO, *pages])))
-
-
-def tarred(members: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    return out.getvalue()
 
 
 for _packing in PACKINGS:

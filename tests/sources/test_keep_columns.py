@@ -193,6 +193,16 @@ def test_a_sidecar_s_further_keys(source: Source) -> None:
     assert extras(source, ImageCaptions()) == [{"url": "http://a/b.jpg", "license": "CC0", "text": "other words"}]
 
 
+def test_json_beside_a_text(source: Source) -> None:
+    """As img2dataset writes it: the text is the caption, and the JSON says the rest."""
+    source.put("0.jpg", picture(0))
+    source.put("0.txt", "A dog")
+    source.put("0.json", {"caption": "A dog", "license": "CC0"})
+    assert extras(source, ImageCaptions()) == [{"caption": "A dog", "license": "CC0"}]
+    source.put("0.json", "no JSON")
+    assert extras(source, ImageCaptions()) == [None]
+
+
 def test_columns_of_common_voice(source: Source) -> None:
     source.put("cv/de/clips/a.mp3", clip(1))
     header = "client_id\tpath\tsentence\tup_votes\tage\tgender\taccents"

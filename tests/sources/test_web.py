@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks import addresses
 from omni_ray.corpora.base import Rejected
 from omni_ray.corpora.image_captions import ImageCaptions
 from omni_ray.corpora.image_urls import ImageUrls
@@ -272,11 +275,43 @@ def test_a_kill_costs_what_was_under_way(tmp_path: Path) -> None:
     assert len(fetched.entries()) == 50
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have one loopback address")
+def test_a_list_survives_a_kill_and_asks_nobody_twice(tmp_path: Path) -> None:
+    """Over real HTTP, in processes of their own, one of which is killed half-way; python -m benchmarks.addresses does more."""
+    found = addresses.run(1000, tmp_path)
+    assert Counter(found["ends"]) == addresses.wanted(1000)
+    # What was under way: 16 threads, and what the server had answered when their process ended.
+    assert found["asked_before_the_kill"] >= 500 and found["asked_twice"] <= 32
+
+
 def test_tables_of_addresses_are_not_tables_of_pictures(tmp_path: Path) -> None:
     source = Source(tmp_path)
     listed(source, "http://a.example", ["a.jpg"])
     with pytest.raises(SourceError, match=r"column URL holds addresses .*--dataset image_urls fetches them"):
         source.rows(ImageCaptions())
+
+
+def test_the_metadata_of_datacomp(server: str, tmp_path: Path) -> None:
+    """Its tables of addresses as they are published, with what else they say where that is kept."""
+    source = Source(tmp_path)
+    Handler.steps |= {"/a.jpg": [file()], "/b.jpg": [file(picture(2))]}
+    table = pa.table(
+        {
+            "uid": ["9f", "a0"],
+            "url": [f"{server}/a.jpg", f"{server}/b.jpg"],
+            "text": ["a boat", "ein Boot"],
+            "original_width": [640, 480],
+            "clip_l14_similarity_score": pa.array([0.25, 0.5], pa.float32()),
+            "face_bboxes": [[[0.1, 0.2, 0.3, 0.4]], []],
+            "sha256": ["00", "11"],
+        }
+    )
+    source.put("metadata/x", "")
+    pq.write_table(table, source.folder / "metadata/0a1b.parquet")
+    found = kept(rows(source, keep_columns=True))
+    assert [row["captions"] for row in found] == [["a boat"], ["ein Boot"]]
+    said = '{"clip_l14_similarity_score":0.5,"face_bboxes":[],"original_width":480,"sha256":"11","uid":"a0"}'
+    assert found[1]["extra"] == said
 
 
 def test_a_list_of_cc3m_has_no_header(server: str, tmp_path: Path) -> None:
