@@ -7,7 +7,6 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -87,7 +86,14 @@ def prepared(folder: Path, corpora: Callable[[str], Path], *names: str) -> None:
         api.prepare(folder, modality, dataset=name, source=str(corpora(name)), combine=True, max_quarantine=1)
 
 
-MODALITY = {"books": "text", "librispeech": "audio", "ljspeech": "audio", "coco": "images", "mjsynth": "ocr"}
+MODALITY = {
+    "books": "text",
+    "wikipedia": "text",
+    "librispeech": "audio",
+    "ljspeech": "audio",
+    "coco": "images",
+    "mjsynth": "ocr",
+}
 
 
 def test_exports(corpora: Callable[[str], Path], tmp_path: Path) -> None:
@@ -95,8 +101,11 @@ def test_exports(corpora: Callable[[str], Path], tmp_path: Path) -> None:
     run(DOCS / "export.md", tmp_path)
 
 
-def test_cleaning(corpora: Callable[[str], Path], tmp_path: Path) -> None:
+def test_cleaning(hub: type[Hub], corpora: Callable[[str], Path], tmp_path: Path) -> None:
     prepared(tmp_path, corpora, *MODALITY)
+    asked = [f"How many apples are left of {n} when each of three children has eaten two of them?" for n in range(20)]
+    hub.files |= {"main/test.parquet": parquet(asked)}
+    (tmp_path / "my_tests.jsonl").write_text("".join(json.dumps({"text": each}) + "\n" for each in asked))
     shutil.copytree(corpora("coco"), tmp_path / "data/downloads/coco")
     shutil.copytree(corpora("librispeech"), tmp_path / "data/downloads/librispeech")
     page = (DOCS / "quality.md").read_text("utf-8")
@@ -111,7 +120,8 @@ def test_planning(corpora: Callable[[str], Path], tmp_path: Path) -> None:
 
 
 def test_recipes(corpora: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "write_native", partial(native.write_native, scale=0.1))
+    write = native.write_native
+    monkeypatch.setattr(native, "write_native", lambda folder, seed, scale, run: write(folder, seed, 0.1, run=run))
     shutil.copytree(PROJECT / "configs", tmp_path / "configs")
     made.text(tmp_path)
     (tmp_path / "my.jsonl").write_bytes((tmp_path / "articles.jsonl").read_bytes())
