@@ -48,7 +48,7 @@ class Wikipedia(Corpus):
     """A record is a page, whatever its kind; articles are kept, the others are quarantined by what they are."""
 
     name = "wikipedia"
-    version = 2
+    version = 3
     modality = "text"
     title = "Wikipedia, articles as plain paragraphs"
     licence = "CC BY-SA 4.0"
@@ -150,4 +150,5 @@ def _article(page: Page, wiki: Wiki) -> Rendered | str:
     rendered = render(page.text, wiki, page.title)
     if rendered.is_disambiguation or page.title.endswith(_DISAMBIGUATION_TITLES):
         return "disambiguation"
-    return rendered if rendered.paragraphs else "stub"
+    # Of one without a text the modality says so, after it has added up what was left out of it.
+    return rendered if rendered.paragraphs or rendered.counts else "stub"

@@ -111,12 +111,14 @@ class Text(Modality[TextParams]):
         """What of the markup of wikis had to be guessed, or was lost."""
         guessed = stats.get("templates_shown_by_guess", 0)
         notes = stats.get("templates_taken_for_notes", 0)
-        left_out = stats.get("sentences_left_out", 0)
-        if not guessed and not notes and not left_out:
+        boxes = stats.get("templates_taken_for_boxes", 0)
+        left_out, formulas = stats.get("sentences_left_out", 0), stats.get("formulas_left_out", 0)
+        if not guessed + notes + boxes + left_out + formulas:
             return []
         return [
-            f"templates that are not known: {guessed:,.0f} shown by their first words, {notes:,.0f} taken for notes; "
-            f"sentences left out for lack of a word: {left_out:,.0f}"
+            f"templates that are not known: {guessed:,.0f} shown by their first words, {notes:,.0f} taken for notes, "
+            f"{boxes:,.0f} for boxes; sentences left out for lack of a word: {left_out:,.0f}; "
+            f"formulas on lines of their own left out: {formulas:,.0f}"
         ]
 
     def records_per_row(self, rows: pa.Table) -> list[int]:
@@ -202,10 +204,15 @@ def _short(names: pa.StringArray) -> pa.StringArray:
 
 
 def _empty(rows: pa.Table) -> list[Rejected]:
-    wanted = [name for name in ("id", "where", "records") if name in rows.column_names]
+    wanted = [name for name in ("id", "where", "records", "title", "counts") if name in rows.column_names]
     return [_rejection(row) for row in rows.select(wanted).to_pylist()]
 
 
 def _rejection(row: Mapping[str, Any]) -> Rejected:
-    count = row.get("records")
-    return Rejected(row["id"], row.get("where") or "", "empty_text", records=1 if count is None else count)
+    """Of a document without a text: a fault, unless its reader counted things and no sentences among them."""
+    records, counts = row.get("records"), json.loads(row.get("counts") or "{}")
+    detail, left_out = row.get("title") or "", counts.get("sentences_left_out", 0)
+    if left_out:
+        detail = f"{detail}: all that was left of it were sentences that lack a word ({left_out})".removeprefix(": ")
+    reason = "stub" if counts and not left_out else "empty_text"
+    return Rejected(row["id"], row.get("where") or "", reason, detail, 1 if records is None else records)

@@ -18,6 +18,7 @@ import pytest
 from omni_ray.corpora.base import Options, Rejected
 from omni_ray.corpora.wikipedia import Wikipedia
 from omni_ray.errors import SourceError
+from omni_ray.modalities.base import Transformed
 from omni_ray.modalities.text import Text, TextParams
 from omni_ray.sources import mediawiki, packed
 from omni_ray.sources.tree import FolderTree
@@ -77,8 +78,53 @@ def test_the_real_dump_whole_and_in_slices(shared_data: Path) -> None:
     assert [r["title"] for r in rows if r["id"] == "200"] == ['Stub & "quoted" <title>']
 
 
+def transformed(rows: list[dict[str, Any]]) -> Transformed:
+    raw = pa.Table.from_pylist([{"records": 1, **row} for row in rows], schema=Text().raw_schema)
+    return Text().transform(raw, "wikipedia", TextParams())
+
+
+def test_pages_left_empty_count_what_was_left_out_of_them(tmp_path: Path) -> None:
+    """A box alone is a stub; a page whose only sentence lacks a word is a loss; what both had is added up."""
+    tree = write(
+        tmp_path,
+        page(1, "{{Unheard of box\n| a = b\n}}\n{{Another one|c}}"),
+        page(2, "He is {{age|1950|1|1}} years old."),
+        page(3, "== Nothing =="),
+        page(4, "Text {{unheard of|and more}} of it."),
+    )
+    rows, rejected = read(tree)
+    made = transformed(rows)
+    lost = [(each.id, each.reason, each.detail) for each in [*rejected, *made.rejected]]
+    assert [each[:2] for each in sorted(lost)] == [("1", "stub"), ("2", "empty_text"), ("3", "stub")]
+    assert "P2" in sorted(lost)[1][2] and "lack a word (1)" in sorted(lost)[1][2]
+    assert made.stats == {
+        "templates_taken_for_boxes": 2,
+        "sentences_left_out": 1,
+        "templates_shown_by_guess": 1,
+    }
+    assert made.kept["text"].to_pylist() == ["Text and more of it."]
+    (said,) = Text().warnings(1, made.stats, TextParams())
+    assert "2 for boxes" in said
+
+
+@pytest.mark.parametrize("mark", [". ", " "])
+def test_a_paragraph_of_any_length_is_cut_between_words(tmp_path: Path, mark: str) -> None:
+    """60,000 characters: lines end with sentences where there are any, else with words, and nothing is lost."""
+    sentence = "The quick brown foxes jumped over seventeen sleeping dogs"
+    long = mark.join([sentence] * 1000) + "."
+    rows, _ = read(write(tmp_path, page(1, long)))
+    lines = transformed(rows).kept["text"].to_pylist()
+    assert " ".join(lines) == long and len(lines) > 30
+    words = set(f"{sentence}.".split()) | set(sentence.split())
+    assert all({line.split()[0], line.split()[-1]} <= words for line in lines)
+    if mark == ". ":
+        assert all(line.startswith("The quick") and line.endswith("dogs.") for line in lines)
+
+
 def test_no_markup_is_left_of_the_real_dump(shared_data: Path) -> None:
-    debris = re.compile(r"[\[\]{}|<>=]|''|thumb|__|&\w+;|https?:|\bRef\b|Category:|File:|Outline of|World Factbook$|  ")
+    debris = re.compile(
+        r"[\[\]{}|<>]|(?<!\b[A-Z] )=|''|thumb|__|&\w+;|https?:|\bRef\b|Category:|File:|Outline of|World Factbook$|  "
+    )
     for row in read(FolderTree(shared_data / "wikipedia"))[0]:
         for line in row["text"].split("\n"):
             assert not debris.search(line), line
@@ -86,8 +132,7 @@ def test_no_markup_is_left_of_the_real_dump(shared_data: Path) -> None:
 
 def test_the_real_dump_becomes_lines(shared_data: Path) -> None:
     rows, _ = read(FolderTree(shared_data / "wikipedia"))
-    raw = pa.Table.from_pylist([{**row, "records": 1} for row in rows], schema=Text().raw_schema)
-    result = Text().transform(raw, "wikipedia", TextParams())
+    result = transformed(rows)
     assert sum(Text().records_per_row(result.kept)) == 55 and not result.rejected
     assert result.kept.num_rows == 783 + 6  # paragraphs, six of them over 1,800 bytes and cut in two
 
@@ -173,14 +218,15 @@ def test_one_bad_page_costs_one_page(tmp_path: Path) -> None:
     raw = (tmp_path / "dump.xml").read_bytes().replace(b"BYTES", b"\xff\xfe")
     (tmp_path / "dump.xml").write_bytes(raw)
     rows, rejected = read(tree)
-    assert [row["id"] for row in rows] == ["1", "11"]
+    made = transformed(rows)
+    assert made.kept["id"].to_pylist() == ["1#0", "11#0"]
+    assert [(r.id, r.reason) for r in made.rejected] == [("7", "stub")]
     assert [(r.id, r.reason) for r in rejected] == [
         ("2", "bad_row"),
         ("3", "bad_row"),
         ("dump.xml, byte 0", "bad_row"),
         ("5", "bad_row"),
         ("6", "bad_encoding"),
-        ("7", "stub"),
         ("8", "redirect"),
         ("9", "redirect"),
         ("10", "other_namespace"),

@@ -106,9 +106,16 @@ def test_the_first_sentence_of_an_italian_biography() -> None:
         ("He is {{age|1950|1|1}} old. She ran.", "She ran.", {"sentences_left_out": 1}),
         ("A word{{foo|x}} and an end.{{bar|Smith|2001}}", "A word and an end.", {"templates_taken_for_notes": 2}),
         ("An end. {{Foo|x}}", "An end.", {"templates_taken_for_notes": 1}),
-        ("{{Hint|Foo}}\n{{Box\n|a = b}}\n{{Flag for editors}}'''Foo''' is.", "Foo is.", {}),
+        ("{{Hint|Foo}}\n{{Box\n|a = b}}\n{{Flag for editors}}'''Foo''' is.", "Foo is.", {"templates_taken_for_boxes": 3}),
         ("Text {{citation needed|date=May 2001}} {{who}} goes on{{sfn|A|2001}}.", "Text goes on.", {}),
-        ("* {{foo|bar}}\n* x", "x", {}),
+        ("* {{foo|bar}}\n* x", "x", {"templates_taken_for_boxes": 1}),
+        ("{| class=a\n| {{Box\n|a = b}}\n|}\nText.", "Text.", {}),
+        ("{{Big box\n| of = {{small|one}}\n| and = {{other}}\n}}\n{{age|1950|1|1}}", "", {"templates_taken_for_boxes": 2}),
+        (r"Here <math>E = mc^2</math> is <math>\frac{1}{2\pi}</math>.", "Here E = mc² is 1/(2π).", {}),
+        (r"Then <math>\begin{pmatrix}a\end{pmatrix}</math> is it. She ran.", "She ran.", {"sentences_left_out": 1}),
+        ("It is:\n: <math>\\begin{cases}a\\end{cases}</math>\nSo it is.", "It is: ¶ So it is.", {"formulas_left_out": 1}),
+        ("It is:\n: <math>a^2 + b^2 = c^2</math>\nSo it is.", "It is: ¶ a² + b² = c² ¶ So it is.", {}),
+        ("A <math></math> b.", "A b.", {}),
     ],
 )  # fmt: skip
 def test_unknown_templates(source: str, shown: str, counts: dict[str, int]) -> None:

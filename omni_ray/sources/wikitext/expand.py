@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from omni_ray.sources.wikitext import marks
 from omni_ray.sources.wikitext.formulas import plain_formula
 from omni_ray.sources.wikitext.rules import DISAMBIGUATION, Aside, Call, Rule
-from omni_ray.sources.wikitext.unknown import ASIDE, NEEDED, NOTE, UNKNOWN, Unknown, first_words
+from omni_ray.sources.wikitext.unknown import ASIDE, BOX, FORMULA, NEEDED, NOTE, UNKNOWN, Unknown, first_words
 from omni_ray.sources.wikitext.wiki import Wiki
 
 # Elements whose inside is not wikitext, or not part of the running text.
@@ -206,7 +206,8 @@ class _Expander:
             # Shown as it stands; but where that is markup, the page is showing off its own language.
             pieces.append("" if _MARKUP.search(inside) else _guarded(inside))
         elif tag in ("math", "chem", "ce"):
-            pieces.append(_guarded(plain_formula(inside)))
+            shown = plain_formula(inside)
+            pieces.append(_guarded(shown) if shown or not inside.strip() else self._hole(Unknown(tag, None, FORMULA)))
         elif "inline" in match[0]:
             pieces.append(_guarded(inside.strip()))
         elif tag in ("pre", "syntaxhighlight", "source", "gallery", "timeline"):
@@ -262,7 +263,7 @@ class _Expander:
     def _unknown(self, name: str, frame: _Frame) -> str:
         source = "".join(frame.pieces)
         if "\n" in source and _at_line_start(self.text, frame.start):
-            return ""  # A box of several lines: no part of a sentence.
+            return self._hole(Unknown(name, None, BOX))  # of several lines: no part of a sentence
         call = Call.parse(source, self.wiki, self.title)
         noted = bool(call.named) and not call.positional and not call.get("1")
         return self._hole(Unknown(name, first_words(name, call), NOTE if noted else UNKNOWN))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from omni_ray.sources.wikitext.rules import Call
 
 SHOWN, NOTES, SENTENCES = "templates_shown_by_guess", "templates_taken_for_notes", "sentences_left_out"
+BOXES, FORMULAS = "templates_taken_for_boxes", "formulas_left_out"
 """What is counted, and added up in the manifest."""
 
 UNKNOWN = "unknown"
@@ -28,6 +29,10 @@ ASIDE = "aside"
 """A table knows it: a sentence can do without it where it stands in brackets."""
 NEEDED = "needed"
 """A table knows it, and that only the wiki can know what it shows."""
+BOX = "box"
+"""It begins a line and has several."""
+FORMULA = "formula"
+"""It is no template, but TeX that plain characters cannot say."""
 
 _MAX_GUESS_CHARS = 120
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z]+)*")
@@ -55,7 +60,7 @@ class Unknown:
     Attributes:
         name: as it is written.
         guess: what is shown if it turns out to be part of a sentence; None where nothing can be.
-        kind: one of the four below.
+        kind: one of the six above.
     """
 
     name: str
@@ -92,6 +97,8 @@ def fill_holes(text: str, unknown: list[Unknown], counts: Counter[str]) -> str:
 
 def _line(line: str, unknown: list[Unknown], counts: Counter[str]) -> str:
     if not re.search(r"\w", HOLE.sub("", line)):
+        for match in HOLE.finditer(line):
+            _left_out(unknown[int(match[1])], counts)
         return HOLE.sub("", line)
     done = ""
     position = 0
@@ -107,13 +114,13 @@ def _shown(template: Unknown, before: str, after: str, counts: Counter[str]) -> 
     visible = _FORMATTING.sub("", before).lstrip("*#:; \t")
     following = _FORMATTING.sub("", after)
     attached = bool(visible) and visible[-1] not in _OPENING
-    if not visible and (after.lstrip().startswith("'''") or not following.strip()):
-        return ""  # A hint above the article, or a box.
+    if template.kind == BOX or (not visible and (after.lstrip().startswith("'''") or not following.strip())):
+        return _left_out(template, counts)  # A hint above the article, or a box.
     ended = bool(_ENDED.search(visible)) and not re.search(r"\w", following)
     if template.kind == ASIDE:
         in_brackets = max(before.rfind("("), before.rfind("（")) > max(before.rfind(")"), before.rfind("）"))
         return "" if in_brackets or ended else APART + (template.guess or "")
-    is_note = template.kind != NEEDED and (
+    is_note = template.kind not in (NEEDED, FORMULA) and (
         template.kind == NOTE
         or ended
         or (attached and not visible[-1].isdigit() and not following[:1].isalnum())
@@ -127,6 +134,13 @@ def _shown(template: Unknown, before: str, after: str, counts: Counter[str]) -> 
         return LOST
     counts[SHOWN] += 1
     return APART + template.guess
+
+
+def _left_out(template: Unknown, counts: Counter[str]) -> str:
+    """What is shown of a template, or a formula, that is by itself."""
+    if template.kind != ASIDE:
+        counts[FORMULAS if template.kind == FORMULA else BOXES] += 1
+    return ""
 
 
 def _between_sentences(visible: str, following: str) -> bool:
