@@ -72,7 +72,7 @@ def repeat_lines(summary: Summary) -> list[str]:
     if len(found) > _REPEATS_SHOWN:
         lines.append(f"{name}: read twice: what {len(found) - _REPEATS_SHOWN:,} other pairs of files share")
     kind = _DUPLICATES.get(summary.modality)
-    clean = f"; `omni-ray clean {summary.modality} --duplicates {kind}` removes what is double" if kind else ""
+    clean = f"; `omni-ray clean {summary.modality} --duplicates {kind}` keeps one of each {kind}" if kind else ""
     return [*lines, f"{name}: if that is not meant, leave one of such files out of --source{clean}"]
 
 
