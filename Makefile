@@ -9,7 +9,7 @@ PIP    := install --quiet --disable-pip-version-check --constraint constraints.t
 PACKAGES := import sysconfig; print(sysconfig.get_path("purelib"))
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-extras test-fast lint types imports format bench docs faults crash-points clean
+.PHONY: help install dev demo test test-extras test-fast lint types imports format bench docs dist faults crash-points clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -57,6 +57,15 @@ bench: .venv-bench/.installed ## ours, the peers and the limits, interleaved: ma
 	.venv-bench/bin/pip $(PIP) --no-deps img2dataset daft
 	.venv-bench/bin/python -m benchmarks --data $(DATA) --output benchmarks/latest.json
 
+dist: $(STAMP) ## build the wheel, install it in a fresh environment, and run the demo with it there
+	rm -rf dist build
+	$(BIN)/pip $(PIP) build twine
+	$(BIN)/python -m build --quiet
+	$(BIN)/python -m twine check --strict dist/*
+	rm -rf .venv-dist && $(PYTHON) -m venv .venv-dist
+	.venv-dist/bin/pip $(PIP) "$$(ls dist/*.whl)[speech,quality]"
+	cd dist && ../.venv-dist/bin/omni-ray demo --root demo
+
 docs: .venv-docs/.installed ## the documentation as a site, in site/
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build --quiet --strict
 
@@ -81,4 +90,4 @@ format: $(DEV) ## reformat
 	$(BIN)/ruff check --fix .
 
 clean: ## remove the environment and the demo's output
-	rm -rf $(VENV) .venv-extras .venv-bench .venv-docs demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .venv-extras .venv-bench .venv-docs .venv-dist demo site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
