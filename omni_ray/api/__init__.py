@@ -50,6 +50,10 @@ _HOMES = {
 __getattr__ = later(__name__, _HOMES)
 
 
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]
+
+
 __all__ = [
     "DEFAULT_MAX_QUARANTINE",
     "DEFAULT_MAX_SAMPLES",

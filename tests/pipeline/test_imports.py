@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from omni_ray import api
+
 HEAVY = {
     "ray",
     "torch",
@@ -54,6 +56,11 @@ def test_help_and_lists_import_nothing_heavy(arguments: list[str]) -> None:
 
 def test_the_list_of_corpora_imports_no_more_than_their_readers() -> None:
     assert imported(COMMAND, "list") & HEAVY <= {"numpy", "pyarrow", "pandas"}
+
+
+def test_every_name_of_the_api_is_found_and_offered() -> None:
+    assert all(callable(getattr(api, name)) or name.isupper() for name in api.__all__)
+    assert set(api.__all__) <= set(dir(api))
 
 
 def test_status_of_nothing_starts_no_ray(tmp_path: Path) -> None:
