@@ -6,12 +6,16 @@ import csv
 import json
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from omni_ray import api
+from omni_ray.cli import download_job
 from omni_ray.cli.commands import app
+from omni_ray.errors import OmniError
 from omni_ray.materialize import media
 from omni_ray.materialize.combine import Options, combine
 from omni_ray.materialize.formats import FORMATS
@@ -92,3 +96,26 @@ def test_what_lies_there_is_named_with_the_command_that_brings_it_in(
     assert "mine alone" in (folder / form.files[0].production).read_text()
     assert "is not of omni-ray" not in done.output
     assert mine.read_text() == lists[modality]
+
+
+@pytest.mark.parametrize(
+    "arguments, again",
+    [(["--reset"], True), (["--reset", "--skip-download"], False), (["--reset", "--source", "x"], False), ([], False)],
+)
+def test_the_scripts_fetch_again_with_reset_and_prepare_does_not(
+    arguments: list[str], again: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, object]] = []
+
+    def prepare(*_: object, **options: object) -> None:
+        asked.append(options)
+        raise OmniError("asked")
+
+    monkeypatch.setattr(api, "prepare", prepare)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["download_production_text.py", *arguments])
+    with pytest.raises(SystemExit):
+        download_job.main("text")
+    CliRunner().invoke(app, ["prepare", "text", "--reset"])
+    assert [each["redownload"] for each in asked] == [again, False]
+    assert [each["reset"] for each in asked] == ["--reset" in arguments, True]

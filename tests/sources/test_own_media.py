@@ -213,6 +213,7 @@ def test_the_command_says_what_to_do_and_does_it(tmp_path: Path, monkeypatch: py
     command = ["prepare", "audio", "--dataset", "audio_files", "--source", "source", "--root", "project", "--combine"]
     refused = CliRunner().invoke(app, command)
     assert refused.exit_code == 1 and "bad_path 2" in refused.output
+    assert "same command again" not in refused.output  # it would not help
     why = CliRunner().invoke(app, ["status", "--quarantine", "--root", "project"], env={"COLUMNS": "300"})
     assert why.output.count("--media-root") == 2
     done = CliRunner().invoke(app, [*command, "--media-root", "media"])
