@@ -283,11 +283,14 @@ def _records_of(piece: Piece, plan: Plan, form: Format, aside: list[str]) -> Ite
     # What is held out is known by its bytes.
     with_media = needs_media or (plan.holdout > 0 and form.has_media)
     shard = piece.storage, piece.manifest.unit, piece.manifest.shard, piece.corpus, plan.modality
-    if with_media or not form.has_media or plan.replace:
+    is_checked = with_media or not form.has_media or plan.replace
+    if is_checked:
         check_whole(*shard)
     with opened(*shard) as file:
         rows_of = pq.ParquetFile(file)
-        tables = _tables(piece, plan.modality, rows_of, _columns(plan, form, rows_of.schema_arrow, with_media))
+        tables = _tables(
+            piece, plan.modality, rows_of, _columns(plan, form, rows_of.schema_arrow, with_media, is_checked)
+        )
         if not form.has_media and (plan.packing is not None or plan.holdout > 0):
             tables = ((rows, np.ones(rows.num_rows, np.int64)) for rows in whole_documents(rows for rows, _ in tables))
         for rows, samples in tables:
@@ -348,11 +351,12 @@ def _learnt(model: str, digest: str) -> TokenCounter:
     return TokenCounter(Path(model).read_bytes())
 
 
-def _columns(plan: Plan, form: Format, schema: pa.Schema, with_media: bool) -> list[str]:
-    """What has to be read of a shard: of media only the path, unless their bytes are wanted; documents and speakers only
-    where lines are joined or held out by them.
+def _columns(plan: Plan, form: Format, schema: pa.Schema, with_media: bool, is_checked: bool) -> list[str]:
+    """What is read of a shard: of media only the path, unless their bytes are wanted; documents and speakers only where lines
+    are joined or held out by them, or where damage shows in nothing else.
     """
-    fields = schema if plan.packing is not None or plan.holdout else [schema.field(name) for name in form.columns]
+    needs_all = plan.packing is not None or plan.holdout > 0 or not is_checked
+    fields = schema if needs_all else [schema.field(name) for name in form.columns]
     return [f.name if with_media or not pa.types.is_struct(f.type) else f"{f.name}.path" for f in fields]
 
 

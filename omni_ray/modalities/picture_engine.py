@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from importlib.util import find_spec
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from omni_ray.errors import OmniError
 from omni_ray.modalities import pixels
@@ -22,6 +22,7 @@ from omni_ray.records import Rejected
 ENGINES = ("cpu", "cuda", "cuda-nvjpeg", "torch-cpu")
 """The processor; CPU decoding and GPU resizing; both on the GPU; the GPU's code on the processor, to try it."""
 
+Pair = TypeVar("Pair")
 Decode = Callable[[bytes, int | None], tuple[Any, tuple[int, int]]]
 """As :func:`omni_ray.modalities.pixels.decode`; the pixels may also be a tensor of that shape on the GPU."""
 
@@ -39,7 +40,8 @@ class Cut:
     finish: Callable[[bytes], dict[str, Any]]
 
 
-Parts = list[Cut | Rejected]
+_ROWS_A_TASK = 8
+"""Rows that a thread is given together: a Future for each would be a tenth of all that an actor does."""
 CutUp = Callable[[Mapping[str, Any], Decode], Iterable[Cut | Rejected]]
 """A raw row and a decoder to the pictures in it, and what of it cannot be used."""
 
@@ -95,29 +97,28 @@ class Batched(Engine):
         self, rows: Iterable[Mapping[str, Any]], cut_up: CutUp, size: int, fit: str, encode: Callable[[Any], bytes]
     ) -> Iterator[dict[str, Any] | Rejected]:
         waiting = iter(rows)
-        encoding: list[Future[dict[str, Any]] | Rejected] = []
+        encoding: list[Future[list[dict[str, Any] | Rejected]]] = []
         decoding = self._start(waiting, cut_up)
         while decoding:
             cuts = [cut for future in decoding.result() for cut in future.result()]
             decoding = self._start(waiting, cut_up)  # goes on while these are resized
             made = iter(self._resize([cut.picture for cut in cuts if isinstance(cut, Cut)], size, fit))
-            yield from map(_result, encoding)
-            encoding = [
-                cut if isinstance(cut, Rejected) else self._threads.submit(_finish, cut, next(made), encode)
-                for cut in cuts
-            ]
-        yield from map(_result, encoding)
+            pairs = [(cut, None if isinstance(cut, Rejected) else next(made)) for cut in cuts]
+            yield from (row for done in encoding for row in done.result())
+            encoding = [self._threads.submit(_finish, some, encode) for some in _some(pairs)]
+        yield from (row for done in encoding for row in done.result())
 
-    def _start(self, waiting: Iterator[Mapping[str, Any]], cut_up: CutUp) -> Future[list[Future[Parts]]] | None:
+    def _start(
+        self, waiting: Iterator[Mapping[str, Any]], cut_up: CutUp
+    ) -> Future[list[Future[list[Cut | Rejected]]]] | None:
         rows = list(islice(waiting, self._at_once))
         return self._ahead.submit(self._decode, rows, cut_up) if rows else None
 
-    def _decode(self, rows: list[Mapping[str, Any]], cut_up: CutUp) -> list[Future[Parts]]:
+    def _decode(self, rows: list[Mapping[str, Any]], cut_up: CutUp) -> list[Future[list[Cut | Rejected]]]:
         ready = self._predecode([row["image"] or b"" for row in rows]) if self._predecode else [None] * len(rows)
-        return [
-            self._threads.submit(_cut_up, cut_up, row, pixels.decode if tensor is None else partial(_given, tensor))
-            for row, tensor in zip(rows, ready, strict=True)
-        ]
+        decoders = [pixels.decode if tensor is None else partial(_given, tensor) for tensor in ready]
+        pairs = list(zip(rows, decoders, strict=True))
+        return [self._threads.submit(_cut_up, some, cut_up) for some in _some(pairs)]
 
 
 def _given(tensor: Any, data: bytes, target: int | None) -> tuple[Any, tuple[int, int]]:
@@ -125,16 +126,19 @@ def _given(tensor: Any, data: bytes, target: int | None) -> tuple[Any, tuple[int
     return tensor, (width, height)
 
 
-def _cut_up(cut_up: CutUp, row: Mapping[str, Any], decode: Decode) -> Parts:
-    return list(cut_up(row, decode))
+def _some(pairs: Sequence[Pair]) -> Iterator[Sequence[Pair]]:
+    """What a thread is given together."""
+    return (pairs[start : start + _ROWS_A_TASK] for start in range(0, len(pairs), _ROWS_A_TASK))
 
 
-def _finish(cut: Cut, made: pixels.Pixels, encode: Callable[[Any], bytes]) -> dict[str, Any]:
-    return cut.finish(encode(made))
+def _cut_up(rows: Sequence[tuple[Mapping[str, Any], Decode]], cut_up: CutUp) -> list[Cut | Rejected]:
+    return [cut for row, decode in rows for cut in cut_up(row, decode)]
 
 
-def _result(made: Future[dict[str, Any]] | Rejected) -> dict[str, Any] | Rejected:
-    return made if isinstance(made, Rejected) else made.result()
+def _finish(
+    cuts: Sequence[tuple[Cut | Rejected, Any]], encode: Callable[[Any], bytes]
+) -> list[dict[str, Any] | Rejected]:
+    return [cut if isinstance(cut, Rejected) else cut.finish(encode(made)) for cut, made in cuts]
 
 
 def gpu_engine() -> str:

@@ -51,6 +51,8 @@ class Stage(ABC, Generic[Item, Result]):
 
     name = ""
     """Of the tasks, for whoever looks at them in Ray."""
+    begun = 1
+    """How many items may be begun and not made, at most: over one of them a worker died."""
 
     @abstractmethod
     def make(self, item: Item) -> Result:
@@ -277,8 +279,8 @@ class Worker:
         yield _table(held)
 
     def _list(self, items: list[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
-        """Make a list. Where a task before this one died over it, what that made is not made again, and the first item that
-        it did not make is looked at apart; after another death, all of them are.
+        """Make a list. Where a task before this one died over it, what that made is not made again, and the first items that
+        it did not make are looked at apart; after another death, all of them are.
         """
         deaths = _deaths()
         todo = []
@@ -288,7 +290,7 @@ class Worker:
                 todo.append((number, item))
             else:
                 yield number, made
-        doubtful = 0 if deaths == 0 else 1 if deaths == 1 else len(todo)
+        doubtful = 0 if deaths == 0 else self.stage.begun if deaths == 1 else len(todo)
         make_apart = map(self.stage.make_apart, [item for _, item in todo[:doubtful]])
         yield from self._until_one_fails(todo, chain(make_apart, self._make_each([i for _, i in todo[doubtful:]])))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from queue import Full, Queue
 from threading import Event
 from typing import TypeVar
@@ -11,16 +13,33 @@ from typing import TypeVar
 from omni_ray.pipeline.engine import Stage
 from omni_ray.pipeline.isolated import make_apart
 from omni_ray.pipeline.manifest import Manifest, part_name
-from omni_ray.pipeline.stages import Batch, Job, Making, make_unit, read_unit
+from omni_ray.pipeline.stages import ROWS_AT_ONCE, Batch, Job, Making, make_unit, read_unit
 from omni_ray.pipeline.units import Unit
 
 Place = tuple[int, Unit]
 """The number of a job, and one of its units."""
 _ROWS_ON_A_DEVICE = 256
 _BATCHES_AHEAD = 4
+_COMMITS, _BYTES_WAITING = 8, 16 << 20
+"""Commits under way at once, and rows in them: of large units a task holds one at a time, an actor two."""
 _LOOK_S = 0.1
 
 Each = TypeVar("Each")
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A unit whose commit is under way.
+
+    Attributes:
+        item: which.
+        commit: what becomes of it.
+        size: bytes of its rows.
+    """
+
+    item: Place
+    commit: Future[Manifest]
+    size: int
 
 
 class MakeUnits(Stage[Place, Manifest]):
@@ -31,6 +50,7 @@ class MakeUnits(Stage[Place, Manifest]):
     """
 
     name = "make_units"
+    begun = 1 + _COMMITS
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._jobs = tuple(jobs)
@@ -75,29 +95,40 @@ class MakeUnits(Stage[Place, Manifest]):
         return f" at unit {item[1].index} of {self._jobs[item[0]].name}"
 
     def make_each(self, items: Sequence[Place]) -> Iterator[Manifest]:
-        """With threads, the next units are read and the last one is written while one is transformed."""
-        if not self._has_threads:
-            yield from map(self.make, items)
-            return
-        with ThreadPoolExecutor(1) as writer:
-            written: tuple[Place, Future[Manifest]] | None = None
-            batches = ahead(self._read(items), _BATCHES_AHEAD)
+        """The last units are written while one is transformed; with threads, the next ones are read meanwhile.
+
+        A disk that is asked to sync several files at once is done hardly later than with one.
+        """
+        written: deque[_Written] = deque()
+        with ThreadPoolExecutor(_COMMITS) as writers:
+            read = self._read(items)
+            batches = ahead(read, _BATCHES_AHEAD) if self._has_threads else read
             for item in items:
                 making = Making(self._jobs[item[0]], item[1])
                 try:
                     for batch in iter(batches.__next__, None):
                         making.add(batch)
-                finally:  # also where this one failed, the one before it counts
-                    if written is not None:
-                        yield self._note(written[0], written[1].result())
-                written = item, writer.submit(making.commit)
-            if written is not None:
-                yield self._note(written[0], written[1].result())
+                except BaseException:  # where this one failed, those before it count
+                    yield from map(self._kept, written)
+                    raise
+                size = sum(table.nbytes for table in making.kept)
+                written.append(_Written(item, writers.submit(making.commit), size))
+                while written and (written[0].commit.done() or self._is_much(written)):
+                    yield self._kept(written.popleft())
+            yield from map(self._kept, written)
+
+    def _is_much(self, written: Collection[_Written]) -> bool:
+        """Whether the first commit under way is to be waited for."""
+        least = 1 if self._has_threads else 0
+        return len(written) > _COMMITS or (len(written) > least and sum(each.size for each in written) > _BYTES_WAITING)
+
+    def _kept(self, written: _Written) -> Manifest:
+        return self._note(written.item, written.commit.result())
 
     def _read(self, items: Sequence[Place]) -> Iterator[Batch | None]:
         """The batches of all units, None after each."""
         for number, unit in items:
-            yield from read_unit(self._jobs[number], unit, _ROWS_ON_A_DEVICE)
+            yield from read_unit(self._jobs[number], unit, _ROWS_ON_A_DEVICE if self._has_threads else ROWS_AT_ONCE)
             yield None
 
 
