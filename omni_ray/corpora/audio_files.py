@@ -35,7 +35,7 @@ class AudioFiles(Corpus):
     size = "any"
     layout = (
         "CSV, TSV, JSONL or Parquet with columns audio and text (see --columns), a Hugging Face dataset, or audio "
-        "files with <stem>.txt beside them; clips out of long recordings with --columns start=...,end=... (or duration=...), "
+        "files with <stem>.txt or .json beside them, in folders and tars (WebDataset); NeMo manifests; clips out of long recordings with --columns start=...,end=... (or duration=...), "
         "in seconds"
     )
     in_all = False

@@ -33,7 +33,7 @@ class ImageCaptions(Corpus):
     size = "any"
     layout = (
         "a JSON list, CSV, JSONL or Parquet with columns image and caption (see --columns), a Hugging Face dataset, or "
-        "pictures with <stem>.txt (a caption a line) or <stem>.json beside them"
+        "pictures with <stem>.txt (a caption a line) or <stem>.json beside them, in folders and tars (WebDataset, img2dataset)"
     )
     in_all = False
     version = 2

@@ -39,7 +39,7 @@ class ImageUrls(Corpus):
     licence = "each picture its owner's; robots.txt and opt-out headers are honoured"
     homepage = ""
     size = "any"
-    layout = "a table (CSV, TSV, JSONL, Parquet) with a column of URLs and one of captions, such as CC3M's or LAION's"
+    layout = "a table (CSV, TSV, JSONL, Parquet) with a column of URLs and one of captions, such as CC3M's, LAION's or DataComp's"
     manual = "Get a list of addresses and captions."
     in_all = False
     keeps_columns = True

@@ -10,6 +10,7 @@ import pytest
 
 from omni_ray import api
 from omni_ray.corpora.base import Options
+from omni_ray.corpora.registry import all_corpora
 from omni_ray.verify import verify
 from tests.end_to_end.native_forms import FORMS, source_of
 
@@ -40,3 +41,10 @@ def test_from_files_to_training_files(name: str, tmp_path: Path) -> None:
     assert not [group.sentence for group in summary.files.unread if group.fault]
     found = verify(root, modalities=[each.modality])
     assert (found.exit_code, found.findings) == (0, [])
+
+
+def test_the_readme_names_every_corpus() -> None:
+    known = [corpus for corpus in all_corpora() if "synthetic" not in corpus.name]
+    readme = Path(__file__).parents[2].joinpath("README.md").read_text("utf-8")
+    assert [corpus.name for corpus in known if f"`{corpus.name}`" not in readme] == []
+    assert {each.corpus for each in FORMS.values()} <= {corpus.name for corpus in known}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from omni_ray import api
 from omni_ray.corpora.base import Options, Rejected
 from omni_ray.corpora.locate import locate
 from omni_ray.corpora.registry import select
@@ -18,6 +21,7 @@ from omni_ray.errors import SourceError
 from omni_ray.materialize.combine import combine
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
+from omni_ray.verify import verify
 from tests.made_store import audio_row, commit, image_row, make_store, text_row, word_row
 
 CORPORA = {"text": "text_files", "audio": "audio_files", "images": "image_captions", "ocr": "ocr_images"}
@@ -85,3 +89,25 @@ def test_other_texts_beside_the_training_file_are_refused(tmp_path: Path) -> Non
     (tmp_path / "mine.txt").write_text("one\n")
     with pytest.raises(SourceError, match="name the one that is meant"):
         list(items("text", tmp_path, tmp_path / "second"))
+
+
+def rows_of(root: Path, modality: str, name: str = "production") -> list[str]:
+    """The texts of a training file, sorted."""
+    content = (root / "data" / modality / f"{name}_{FILES[modality][0].partition('_')[2]}").read_text("utf-8")
+    if modality == "text":
+        return sorted(content.splitlines())
+    if modality == "images":
+        return sorted(f"{entry['caption']} {entry['category']}" for entry in json.loads(content))
+    return sorted(row["text"] for row in csv.DictReader(content.splitlines()))
+
+
+@pytest.mark.usefixtures("no_ray")
+@pytest.mark.parametrize("modality", FILES)
+@pytest.mark.parametrize("file", ["file", "project"])
+def test_a_second_project_has_the_rows_of_the_first(project: Path, tmp_path: Path, modality: str, file: str) -> None:
+    """The whole way: training files of one project as the source of another give the same training files."""
+    source = project if file == "project" else project / "data" / modality / FILES[modality][-1]
+    report = api.prepare(tmp_path, modality, dataset=CORPORA[modality], source=str(source), combine=True)
+    assert report.exit_code == 0 and not report.summaries[0].reasons
+    assert rows_of(tmp_path, modality) == rows_of(project, modality)
+    assert verify(tmp_path, modalities=[modality]).exit_code == 0
