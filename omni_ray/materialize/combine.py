@@ -38,6 +38,7 @@ from omni_ray.pipeline.corpus_state import CorpusState
 from omni_ray.pipeline.engine import Runner, in_session, on_ray
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.mixture import Mixture
+from omni_ray.pipeline.share import is_left_out
 from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.cleaned import whole_corpora
@@ -163,7 +164,7 @@ def _has_all_media(store: Store, modality: str, parts: Parts) -> bool:
         _marker_of(store, modality, corpus, manifest.unit)
         for corpus, each in parts.items()
         for manifest, take in each
-        if take
+        if not is_left_out(manifest, take)
     ]
     with ThreadPoolExecutor(_LOOKS) as pool:
         try:
@@ -296,7 +297,7 @@ class _Job:
             for manifest, take in self.parts[corpus.name]:
                 marker = _marker_of(self.store, self.modality, corpus.name, manifest.unit)
                 held = _is_held(state, manifest.unit)
-                if take:
+                if not is_left_out(manifest, take):
                     pieces.append(Piece(corpus.name, corpus.storage, manifest, take, row, str(marker), by_clip, held))
                 row += take
         return pieces

@@ -54,6 +54,11 @@ class Share:
                     total.stats[key] -= int(part) if isinstance(value, int) else part  # type: ignore[assignment]
 
 
+def is_left_out(manifest: Manifest, take: int) -> bool:
+    """Whether a shard lies wholly beyond the share: nobody reads it. One without samples is looked at: it may be damaged."""
+    return not take and bool(manifest.samples)
+
+
 def digest(parts: Parts) -> str:
     """What a share is settled for: the shards and how much of each there is."""
     value = [(manifest.shard.sha256, take) for manifest, take in parts]
