@@ -115,6 +115,11 @@ def _state_file(target: Path) -> Path:
     return target.with_name(target.name + ".part.json")
 
 
+def _ledger_file(download: Download, folder: Path) -> Path:
+    """Where it is noted what was fetched: beside the folder, which is a source and holds nothing else."""
+    return folder.parent / ".fetched" / folder.name / f"{download.path}.json"
+
+
 def left(download: Download, folder: Path) -> int:
     """Bytes of a file that are still to come, about."""
     part = _part(folder / download.path)
@@ -175,7 +180,8 @@ def fetch(
     for each in downloads:
         if not is_safe_name(each.path):
             raise OmniError(f"{each.url}: would be written outside {folder}")
-        remove_temporaries((folder / each.path).parent)
+        for written in ((folder / each.path).parent, _ledger_file(each, folder).parent):
+            remove_temporaries(written)
     gates = {
         (urlsplit(each.url).netloc, bool(each.pause_s)): threading.Semaphore(1 if each.pause_s else _PER_HOST)
         for each in downloads
@@ -260,8 +266,8 @@ class _Fetcher:
 
     def _appear(self) -> None:
         """Give the whole file its name; what is there, and was not fetched or was changed since, is kept beside."""
-        name, folder = self.download.path, self.folder.parent / ".fetched" / self.folder.name
-        ledger = Ledger.load(folder / f"{name}.json", self.folder)
+        name = self.download.path
+        ledger = Ledger.load(_ledger_file(self.download, self.folder), self.folder)
         if os.path.lexists(self.target) and not ledger.is_ours(name):
             self.say(f"{self.target.name} was not fetched by omni-ray: it is kept as {put_aside(self.target).name}")
         identity = identity_of(self.part)

@@ -30,7 +30,7 @@ from omni_ray.sources.links import snapshot_of
 from omni_ray.sources.remote import HUB, RemoteTree
 from omni_ray.sources.tables import table_format
 from omni_ray.sources.tree import FolderTree
-from omni_ray.storage import write_atomic
+from omni_ray.storage import remove_temporaries, write_atomic
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
@@ -167,6 +167,7 @@ def _is_offline() -> bool:
 
 def _note(name: HubName, kept: Path, commit: str, files: Sequence[str]) -> None:
     """Remember what a commit holds, and what it was asked for by, for when there is no network."""
+    remove_temporaries(kept)
     note = kept / f"{commit}.json"
     asked = set(_load(note).get("revisions", ())) | {name.revision or ""}
     write_atomic(note, json.dumps({"revisions": sorted(asked), "files": list(files)}, indent=1).encode())

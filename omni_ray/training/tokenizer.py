@@ -23,7 +23,7 @@ from omni_ray.errors import OmniError
 from omni_ray.modalities.documents import whole_documents
 from omni_ray.modalities.hold_out import held_out_rows
 from omni_ray.ours import keep_copy
-from omni_ray.storage import Storage, remove_temporaries, write_atomic
+from omni_ray.storage import Storage, write_atomic
 from omni_ray.trainers.lines import MAX_LINE_BYTES, read_lines, split_lines
 from omni_ray.trainers.reading import json_list
 from omni_ray.training.counts import Source, shard_texts
@@ -69,7 +69,6 @@ class Trained:
         The record names the model that was there, so that after a kill in between that one is not taken for the user's.
         Files of the user's own that were there, each of the three, stay beside them as ``NAME.bak``.
         """
-        remove_temporaries(folder)
         there = find(folder)
         if there is not None and there == Found(self.model, there.pieces, self.wanted, self.fingerprint):
             write_atomic(

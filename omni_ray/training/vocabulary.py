@@ -6,7 +6,7 @@ must not be the former: stage A saves a ``thinker.pt`` there that the multimodal
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,6 +15,7 @@ from omni_ray.errors import OmniError
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.lease import lease
 from omni_ray.pipeline.store import Store
+from omni_ray.storage import remove_temporaries
 from omni_ray.training.configs import Config, file_name, read
 from omni_ray.training.counts import Source
 from omni_ray.training.data import Choice, committed_shards, text_to_train_on
@@ -33,19 +34,23 @@ class Vocabulary:
     Attributes:
         trained: the tokenizer with its record.
         how: where it came from, as a phrase.
-        places: folders, relative to the root, into which it is still to be written.
+        homes: folders, relative to the root, in which trainers look for it.
+        places: those into which it is still to be written.
         warnings: what a person should know.
         problems: sentences by configuration, where it would find another tokenizer.
     """
 
     trained: Trained
     how: str
+    homes: Iterable[str] = ()
     places: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
 
     def save(self, root: Path) -> list[str]:
-        """Write it to its places; returns the files."""
+        """Write it to its places, and remove what a killed run left half in any; returns the files."""
+        for home in self.homes:
+            remove_temporaries(root / home)
         for place in self.places:
             self.trained.save(root / place)
         return [f"{place}/{MODEL}" for place in self.places]
@@ -118,12 +123,13 @@ def settle(
         if source is None:
             raise OmniError(f"{home}/{MODEL} is not there, and there is no text to train it on")
         trained: Trained = next(iter(run(train, [Request(source, wanted, sample_bytes)])))
-        vocabulary = Vocabulary(trained, f"trained on {_shown(root, source.path)}", [home])
+        vocabulary = Vocabulary(trained, f"trained on {_shown(root, source.path)}", places=[home])
         if trained.pieces < wanted:
             vocabulary.warnings.append(
                 f"{_shown(root, source.path)} gives {trained.pieces:,} pieces at most; "
                 f"vocab_size is {trained.pieces:,} instead of {wanted:,}"
             )
+    vocabulary.homes = places.values()
     _copy_to_others(root, vocabulary, places, again)
     return vocabulary
 

@@ -1,9 +1,10 @@
 """Every command, killed at each of the points where it changes the disk, and run again: the result is the undisturbed one.
 
-    python -m tests.faults.crash_points [--sample N] [COMMAND...]
+    python -m tests.faults.crash_points [--sample N] [--results FILE] [COMMAND...]
 
 prints the table of docs/reliability.md. The commands follow each other, as a user's would; each starts from what the ones before it
-left. Kills at random moments of real runs on Ray are the business of :mod:`tests.faults.storms`.
+left. It is not killed hundreds of times for that: what it would have left is copied at each point, while it stands still, and is
+where a rerun begins. Kills at random moments of real runs on Ray are the business of :mod:`tests.faults.storms`.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 
-from tests.faults.forked import DIED
 from tests.faults.harness import CORPUS_FILE
 from tests.sources.file_server import Server
 
@@ -32,6 +33,9 @@ PROJECT = Path(__file__).parents[2]
 # Importing the corpus needs an address; its contents do not depend on it.
 os.environ.setdefault("FETCHED_FROM", "http://127.0.0.1")
 from tests.faults.fetched import CONTENTS  # noqa: E402
+
+Outcome = tuple[int, Mapping[str, str]]
+"""A command's exit code, and names and digests of what it left."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +62,29 @@ _STORM = (
     "--source",
     "{source}/storm",
 )
+_MADE = ("mjsynth", "wikipedia", "text_parquet")
+"""Some corpora: all of them are written and removed alike."""
 _BOOKS = ("--dataset", "books", "--source", "{source}/storm/books")
+_PAIR = (
+    "prepare",
+    "text",
+    "--dataset",
+    "books",
+    "--name",
+    "pair",
+    "--source",
+    "{source}/storm/books",
+    "--source",
+    "{source}/lines.txt",
+    "--combine",
+    "--root",
+    "{out}/shared",
+    "--store",
+    "{out}/store",
+)
 WAY = (
-    Command("synth --native", ("native", "{out}/native", "1"), in_project=False),
-    Command("synth --native, over another", ("native", "{out}/native", "2"), in_project=False),
+    Command("synth --native", ("native", "{out}/native", "1", *_MADE), in_project=False),
+    Command("synth --native, over another", ("native", "{out}/native", "2", *_MADE), in_project=False),
     _omni("synth", "synth", "--samples", "3"),
     _omni("synth, over another", "synth", "--samples", "4"),
     _omni("prepare text audio", *_STORM, "--max-samples", "9"),
@@ -88,8 +111,13 @@ WAY = (
     _omni("export webdataset, over another", "export", "webdataset", "{out}/wds", "--samples-per-shard", "3"),
     _omni("export mds, over another", "export", "mds", "{out}/mds", "--samples-per-shard", "3"),
     _omni("clean --preset off", "clean", "--preset", "off"),
+    _omni("combine --replace --no-shuffle", "combine", "--replace", "--no-shuffle"),
+    _omni("report, over another", "report"),
+    _omni("plan, over another", "plan", "--config", "thinker", "--config", "audio_enc"),
+    _omni("verify", "verify"),
     Command("download", ("download",)),
     Command("a job of the specification", ("job", "text", *_BOOKS, "--max-samples", "9", "--combine", "-q")),
+    Command("prepare --store, of two sources", ("omni-ray", *_PAIR, "-q"), in_project=False),
     Command("run", ("omni-ray", "run", "{source}/recipe.json", "--root", "{out}/run", "-q"), in_project=False),
 )
 
@@ -111,12 +139,39 @@ def _recipe(source: Path, export: Path) -> str:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a command: its points, those tried, and those after which the rerun came out otherwise, with how."""
+    """What came of a command: its points, the states of the disk at them that were tried, and those after which the rerun came
+    out otherwise, with how.
+    """
 
     command: str
     points: int
     tried: int
     wrong: tuple[str, ...]
+
+
+class Found:
+    """What reruns came to, kept in a file line by line, so that a long try that was cut off goes on where it was.
+
+    Args:
+        file: may be there already, of the same version; None keeps nothing.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file
+        lines = file.read_text().splitlines() if file is not None and file.exists() else []
+        self._known = {
+            (each["command"], each["points"], each["point"]): each["wrong"] for each in map(json.loads, lines)
+        }
+
+    def of(self, command: str, points: int, point: int, look: Callable[[], str]) -> str:
+        """What is wrong after a kill at a point; ``look`` finds it out where it is not known."""
+        key = command, points, point
+        if key not in self._known:
+            self._known[key] = wrong = look()
+            if self._file is not None:
+                with self._file.open("a") as file:
+                    print(json.dumps({"command": command, "points": points, "point": point, "wrong": wrong}), file=file)
+        return self._known[key]
 
 
 class Bench:
@@ -128,7 +183,7 @@ class Bench:
 
     def __init__(self, place: Path) -> None:
         self._place = place
-        self._work, self._before = place / "work", place / "before"
+        self._work = place / "work"
         self._work.mkdir()
 
     def __enter__(self) -> Bench:
@@ -143,11 +198,12 @@ class Bench:
             env=os.environ | {"FETCHED_FROM": f"http://127.0.0.1:{self._http.server_port}"},
         )  # fmt: skip
         source = self._place / "source"
-        code, _, said = self._ask(0, ["native", str(source), "0"])
+        code, _, _, said = self._ask((), ["native", str(source), "0", "books", "librispeech", "coco", "mjsynth"])
         assert code == 0, said
         (source / "storm").mkdir()
         for corpus in ("books", "librispeech"):
             shutil.move(source / corpus, source / "storm" / corpus)
+        (source / "lines.txt").write_text("".join(f"This is line {n} of a text of its own.\n" for n in range(9)))
         (source / "recipe.json").write_text(_recipe(source, self._work / "out" / "run-hf"))
         return self
 
@@ -158,58 +214,67 @@ class Bench:
         self._http.shutdown()
         self._http.server_close()
 
-    def try_command(self, command: Command, sample: int | None = None) -> Result:
-        """Run a command, then kill it at ``sample`` of its points, or all, from the same start; goes on from its end."""
-        shutil.rmtree(self._before, ignore_errors=True)
-        shutil.copytree(self._work, self._before, symlinks=True)
-        code, points, said = self._run(command)
+    def try_command(self, command: Command, sample: int | None = None, found: Found | None = None) -> Result:
+        """Run a command, then again after each state that a kill at ``sample`` of its points, or all, would have left; what
+        it comes to undisturbed stays.
+        """
+        found = found or Found()
+        before, after, kept = self._place / "before", self._place / "after", self._place / "kept"
+        shutil.copytree(self._work, before, symlinks=True)
+        code, points, _, said = self._run(command)
         assert code in {0, 1} and "Traceback" not in said, f"{command.name}: {code}: {said}"
-        self._code = code  # 1 where a corpus falls short, as small ones do
-        wanted, after = _tree(self._work), self._place / "after"
+        wanted = code, _tree(self._work)  # 1 where a corpus falls short, as small ones do
         self._work.rename(after)
+        before.rename(self._work)
+        kept.mkdir()
         wrong = []
-        tried = list(_spread(points, sample))
-        for point in tried:
-            shutil.rmtree(self._work, ignore_errors=True)
-            shutil.copytree(self._before, self._work, symlinks=True)
-            if difference := self._killed_at(command, point, wanted):
+        states = self._run(command, _spread(points, sample))[2]
+        if difference := _difference(wanted, code, _tree(self._work)):
+            wrong.append(f"the second time: {difference}")
+        for point in states:
+            look = partial(self._went_on, command, kept / str(point), wanted)
+            if difference := found.of(command.name, points, point, look):
                 wrong.append(f"{point}: {difference}")
-        shutil.rmtree(self._work, ignore_errors=True)
+        shutil.rmtree(kept)
+        shutil.rmtree(self._work)
         after.rename(self._work)
-        return Result(command.name, points, len(tried), tuple(wrong))
+        return Result(command.name, points, len(states), tuple(wrong))
 
-    def _killed_at(self, command: Command, point: int, wanted: dict[str, str]) -> str:
-        """What is wrong after a kill at a point and a rerun; empty where nothing is."""
-        code, _, said = self._run(command, point)
-        if code != DIED:
-            return f"was not reached, but ended with {code}: {said}"
-        code, _, said = self._run(command)
-        if code != self._code or "Traceback" in said:
-            return f"the rerun ended with {code}: {said}"
-        made = _tree(self._work)
-        different = [name for name in sorted(wanted.keys() | made.keys()) if wanted.get(name) != made.get(name)]
-        return ", ".join(different[:5])
+    def _went_on(self, command: Command, state: Path, wanted: Outcome) -> str:
+        """What is wrong after a rerun from a state; empty where nothing is."""
+        shutil.rmtree(self._work)
+        state.rename(self._work)
+        code, _, _, said = self._run(command)
+        return said if "Traceback" in said else _difference(wanted, code, _tree(self._work), said)
 
-    def _run(self, command: Command, die_at: int = 0) -> tuple[int, int, str]:
+    def _run(self, command: Command, points: Iterable[int] = ()) -> tuple[int, int, list[int], str]:
         places = {"source": str(self._place / "source"), "out": str(self._work / "out")}
         arguments = [each.format(**places) for each in command.arguments]
         if command.in_project:
             arguments += ["--root", str(self._work / "project")]
-        return self._ask(die_at, arguments)
+        return self._ask(points, arguments)
 
-    def _ask(self, die_at: int, arguments: list[str]) -> tuple[int, int, str]:
+    def _ask(self, points: Iterable[int], arguments: list[str]) -> tuple[int, int, list[int], str]:
         assert self._process.stdin is not None and self._process.stdout is not None
-        print(json.dumps([die_at, arguments]), file=self._process.stdin, flush=True)
-        code, points, said = json.loads(self._process.stdout.readline())
-        return code, points, said
+        asked = [str(self._work), str(self._place / "kept"), list(points), arguments]
+        print(json.dumps(asked), file=self._process.stdin, flush=True)
+        code, seen, kept, said = json.loads(self._process.stdout.readline())
+        return code, seen, kept, said
 
 
-def _spread(points: int, sample: int | None) -> Iterator[int]:
-    """Numbers from 1 to ``points``: all, or ``sample`` of them, the first and the last among them."""
+def _difference(wanted: Outcome, code: int, made: Mapping[str, str], said: str = "") -> str:
+    """How a run came out otherwise than it should; empty where it did not."""
+    if code != wanted[0]:
+        return f"ended with {code}: {said}"
+    different = [name for name in sorted(wanted[1].keys() | made.keys()) if wanted[1].get(name) != made.get(name)]
+    return ", ".join(different[:5])
+
+
+def _spread(points: int, sample: int | None) -> Iterable[int]:
+    """Numbers from 1 to ``points``: all, or ``sample`` of them, each in the middle of its share."""
     if sample is None or sample >= points:
-        yield from range(1, points + 1)
-        return
-    yield from sorted({round(1 + n * (points - 1) / (sample - 1)) for n in range(sample)} if sample > 1 else ())
+        return range(1, points + 1)
+    return [1 + (2 * n + 1) * points // (2 * sample) for n in range(sample)]
 
 
 def _tree(root: Path) -> dict[str, str]:
@@ -227,8 +292,8 @@ def _tree(root: Path) -> dict[str, str]:
 
 
 def table(results: Sequence[Result]) -> str:
-    """Markdown: command, points, equal."""
-    lines = ["| command | points | tried | equal |", "|---|--:|--:|--:|"]
+    """Markdown: command, points, states of the disk at them, and after how many of those the rerun came out equal."""
+    lines = ["| command | points | states | equal |", "|---|--:|--:|--:|"]
     lines += [f"| {r.command} | {r.points} | {r.tried} | {r.tried - len(r.wrong)} |" for r in results]
     tried = sum(r.tried for r in results)
     wrong = sum(len(r.wrong) for r in results)
@@ -239,17 +304,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Try the commands; print the table. Returns 1 where a result differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sample", type=int, help="so many points of each command; all by default")
+    parser.add_argument("--results", type=Path, help="a file that keeps what was found; what it has is not tried again")
     parser.add_argument("commands", nargs="*", help="only those that begin so, with no points of the others")
     options = parser.parse_args(argv)
-    results = []
+    results, found = [], Found(options.results)
     with tempfile.TemporaryDirectory() as folder, Bench(Path(folder)) as bench:
         for command in WAY:
             is_wanted = not options.commands or command.name.startswith(tuple(options.commands))
             began = time.monotonic()
-            result = bench.try_command(command, options.sample if is_wanted else 0)
+            result = bench.try_command(command, options.sample if is_wanted else 0, found)
             if is_wanted:
                 results.append(result)
-                print(f"{result.command}: {result.points} points in {time.monotonic() - began:.0f} s", file=sys.stderr)
+                print(
+                    f"{result.command}: {result.points} points, {result.tried} states in {time.monotonic() - began:.0f} s",
+                    file=sys.stderr,
+                )
                 print(*(f"  {each}" for each in result.wrong), sep="\n", end="", file=sys.stderr, flush=True)
     print(table(results))
     return int(any(result.wrong for result in results))

@@ -9,8 +9,8 @@ import pytest
 from tests.faults.crash_points import WAY, Bench, Command
 
 pytestmark = pytest.mark.slow
-SAMPLE = 4
-"""Points of each command, the first and the last among them; `make crash-points` tries all."""
+SAMPLE = 3
+"""Points of each command; `make crash-points` tries all."""
 
 
 @pytest.fixture(scope="module")
@@ -23,4 +23,5 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 @pytest.mark.parametrize("command", WAY, ids=lambda command: command.name)
 def test_a_kill_at_any_point_leaves_no_trace(bench: Bench, command: Command) -> None:
     result = bench.try_command(command, SAMPLE)
-    assert result.points and not result.wrong
+    assert not result.wrong
+    assert (result.points > 0) == (command.name != "verify")
