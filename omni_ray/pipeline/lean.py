@@ -6,8 +6,8 @@ start. Ray Data adds two actors, one for a dashboard's numbers and one that asks
 has a switch, so private functions are replaced, in versions of Ray for which this was tried and nowhere else; in all
 others everything starts as Ray would have it.
 
-Ray also waits for its control store without letting go of Python's lock, half a minute if that has died: nobody could see to
-it, nor do anything else meanwhile. Here it waits in short pieces.
+Ray also waits for its control store and its raylet without letting go of Python's lock, half a minute or two if they have died
+or hang: nobody could see to it, nor do anything else meanwhile. Here it waits in short pieces.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
+
+from omni_ray.pipeline.reach import answers
 
 TRIED = "2.60."
 """What the versions begin with whose private functions these are."""
@@ -47,7 +49,7 @@ def without_helpers(with_logs: bool) -> Iterator[None]:
         yield
         return
     import ray._private.node
-    from ray._private import services, utils
+    from ray._private import services, utils, worker
 
     nodes: Any = ray._private.node
 
@@ -67,6 +69,7 @@ def without_helpers(with_logs: bool) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(patch.object(services, "start_ray_process", start_process))
         stack.enter_context(patch.object(nodes, "wait_for_persisted_port", _in_pieces(nodes.wait_for_persisted_port)))
+        stack.enter_context(patch.object(worker, "connect", _once_raylet_answers(worker.connect)))
         # It is asked what agents are able to do, and imports half of them to find out.
         stack.enter_context(patch.object(utils, "get_dashboard_dependency_error", ImportError))
         stack.enter_context(patch.object(nodes.Node, "start_api_server", no_api_server))
@@ -90,6 +93,17 @@ def _in_pieces(wait: Callable[..., int]) -> Callable[..., int]:
             time.sleep(_LOOK_S)
 
     return waiting
+
+
+def _once_raylet_answers(connect: Callable[..., None]) -> Callable[..., None]:
+    """A connection of this process to its node, as Ray calls it."""
+
+    def connecting(node: Any, *given: Any, **more: Any) -> None:
+        while not answers(node.node_ip_address, node.node_manager_port):
+            time.sleep(_LOOK_S)
+        connect(node, *given, **more)
+
+    return connecting
 
 
 def _without_agents(command: list[str]) -> list[str]:

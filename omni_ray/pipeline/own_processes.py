@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ only while it starts them: what else it starts is none of them."""
 _INSTALLED = b"-packages/ray/"
 _TITLE = b"ray::"
 _CORE = ("gcs_server", "raylet")
+_GONE_S, _LOOK_S = 5.0, 0.01
 
 
 def end_orphans() -> int:
@@ -62,12 +64,18 @@ def _processes() -> Iterator[tuple[Path, str]]:
 
 
 def _kill(processes: Iterable[Path]) -> int:
-    ended = 0
+    """Kill them, and wait until they are gone: a process that is killed takes its moment, longer where the machine is busy."""
+    killed = {}
     for process in processes:
         with suppress(OSError):
-            os.kill(int(process.name), signal.SIGKILL)
-            ended += 1
-    return ended
+            pid = int(process.name)
+            who = identity(pid)
+            os.kill(pid, signal.SIGKILL)
+            killed[pid] = who
+    until = time.monotonic() + _GONE_S
+    while any(who and identity(pid) == who for pid, who in killed.items()) and time.monotonic() < until:
+        time.sleep(_LOOK_S)
+    return len(killed)
 
 
 def _driver_of(process: Path) -> str:

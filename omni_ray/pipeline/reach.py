@@ -48,6 +48,13 @@ def require_reachable(address: str) -> None:
         ) from error
 
 
+def answers(host: str, port: int) -> bool:
+    """Whether something that speaks gRPC answers there within some seconds."""
+    with suppress(OSError), socket.create_connection((host, port), _PATIENCE_S) as connection:
+        return _speaks_grpc(connection, f"{host}:{port}")
+    return False
+
+
 def _speaks_grpc(connection: socket.socket, authority: str) -> bool:
     """Whether a call, of a health check, is answered as gRPC does; that it is refused is answer enough."""
     headers = b"\x83\x86" + b"".join(

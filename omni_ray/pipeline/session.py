@@ -14,13 +14,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from omni_ray import interrupts
-from omni_ray.errors import FALLS_SHORT, OmniError
+from omni_ray.errors import FALLS_SHORT, WRONG_INPUT, OmniError
 from omni_ray.machine import usable_cpus
 from omni_ray.pipeline import lean, metrics
 from omni_ray.pipeline.own_processes import DRIVER, core, end_orphans, end_own
@@ -28,7 +28,7 @@ from omni_ray.pipeline.private_folder import private_folder
 from omni_ray.pipeline.processes import identity
 from omni_ray.pipeline.reach import require_reachable
 from omni_ray.pipeline.room import require_room
-from omni_ray.pipeline.watch import watched
+from omni_ray.pipeline.watch import bounded, watched
 from omni_ray.verbosity import is_verbose
 from omni_ray.visible import visible
 
@@ -38,6 +38,9 @@ RETRIES = 5
 """How often a task whose worker or node died is started again. By itself Ray would go on for ever with a unit that
 kills its worker each time."""
 _LIMITS_SECONDS = 0.05
+_ADDRESS_S, _START_S, _END_S = 10.0, 60.0, 15.0
+"""How long an address may take to answer, a Ray to come up, and a local one to end. A local one is up within three seconds, and
+within twenty where the machine has much else to do."""
 
 
 def _local_environment() -> None:
@@ -107,16 +110,22 @@ class Connection:
                     end_orphans()
                     require_room(self._size[0] or usable_cpus())
                     folder = stack.enter_context(private_folder(identity(os.getpid())))
-                    self.core = _start_local(*self._size, folder)
+                    with bounded(_START_S, _not_started(_no_answer(_START_S)), end_own, FALLS_SHORT):
+                        self.core = _start_local(*self._size, folder)
                 else:
                     import ray
 
-                    require_reachable(self.address)
-                    ray.init(address=self.address, **_logging())
+                    with self._answering(_ADDRESS_S):
+                        require_reachable(self.address)
+                    with self._answering(_START_S):
+                        ray.init(address=self.address, **_logging())
             except BaseException as error:
                 self._error = error
             self._is_up.set()
             self._is_over.wait()
+
+    def _answering(self, seconds: float) -> AbstractContextManager[None]:
+        return bounded(seconds, _why_unreachable(self.address, _no_answer(seconds)), dict, WRONG_INPUT)
 
     def wait(self) -> None:
         """Until it is up.
@@ -131,20 +140,21 @@ class Connection:
             raise self._error
         # Ray has no base class for what can go wrong here, and raises bare Exceptions too.
         if self.address == "local":
-            raise OmniError(
-                f"Ray did not start on this machine ({_first_line(self._error)}); run the same command again, or see "
-                "`omni-ray doctor`",
-                exit_code=FALLS_SHORT,
-            ) from self._error
-        raise OmniError(_why_unreachable(self.address, self._error)) from self._error
+            raise OmniError(_not_started(_first_line(self._error)), exit_code=FALLS_SHORT) from self._error
+        raise OmniError(_why_unreachable(self.address, _first_line(self._error))) from self._error
 
     def close(self) -> None:
         """End it, and what it started."""
         import ray
 
         self._is_up.wait()
+        is_local = self.address == "local"
+        patience = threading.Timer(_END_S, end_own)  # of one that hangs; what is left of Ray's end is quick then
+        if is_local:
+            patience.start()
         ray.shutdown()
-        if self.address == "local":
+        patience.cancel()
+        if is_local:
             end_own()  # a worker in the middle of something takes its time
         self._is_over.set()
         self._thread.join()
@@ -296,14 +306,22 @@ def _start_local(num_cpus: int | None, num_gpus: int | None, folder: Path) -> Ca
         del os.environ[DRIVER]
 
 
-def _why_unreachable(address: str, error: BaseException) -> str:
+def _not_started(why: str) -> str:
+    return f"Ray did not start on this machine ({why}); run the same command again, or see `omni-ray doctor`"
+
+
+def _no_answer(seconds: float) -> str:
+    return f"no answer within {seconds:.0f} seconds"
+
+
+def _why_unreachable(address: str, why: str) -> str:
     """Ray says the same of a wrong address, a missing token and a wrong one."""
     hint = (
         "check the address, and that RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH) is the token the cluster was started with"
     )
     if os.environ.get("RAY_AUTH_MODE") != "token":
         hint = "check the address; if the cluster asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
-    return f"Ray at {address} cannot be reached ({_first_line(error)}); {hint}"
+    return f"Ray at {address} cannot be reached ({why}); {hint}"
 
 
 def _first_line(error: BaseException) -> str:

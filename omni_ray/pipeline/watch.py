@@ -1,4 +1,4 @@
-"""A local Ray that is killed: Ray asks after its control store for a minute, in pages of its own log, and ends the process.
+"""A local Ray that is killed, or hangs while it starts: Ray asks after its control store for a minute, in pages of its own log.
 
 Nothing can be done without it, neither work nor an orderly end. So the process ends here at once, with one line, and what is
 left of its Ray ends with it.
@@ -33,13 +33,33 @@ def watched(find: Callable[[], Mapping[int, str]], kill: Callable[[], object]) -
         while not is_over.wait(_PAUSE_S):
             for pid, name in seen.items():
                 if not identity(pid) and not is_over.is_set():
-                    stop_showing()
-                    os.write(2, f"omni-ray: Ray was killed ({name}); run the same command again to go on\n".encode())
-                    kill()
-                    os._exit(FALLS_SHORT)
+                    _end(f"Ray was killed ({name}); run the same command again to go on", kill, FALLS_SHORT)
             if len(seen) < 2:
                 seen.update(find())
 
+    with _beside(look, is_over):
+        yield
+
+
+@contextmanager
+def bounded(seconds: float, sentence: str, kill: Callable[[], object], exit_code: int) -> Iterator[None]:
+    """End this process, with a sentence, where the block is not over in time: Ray's own waits are long, and add up.
+
+    Args:
+        kill: ends what the block has started.
+    """
+    is_over = threading.Event()
+
+    def look() -> None:
+        if not is_over.wait(seconds):
+            _end(sentence, kill, exit_code)
+
+    with _beside(look, is_over):
+        yield
+
+
+@contextmanager
+def _beside(look: Callable[[], None], is_over: threading.Event) -> Iterator[None]:
     thread = threading.Thread(target=look, name="watch", daemon=True)
     thread.start()
     try:
@@ -47,3 +67,10 @@ def watched(find: Callable[[], Mapping[int, str]], kill: Callable[[], object]) -
     finally:
         is_over.set()
         thread.join()
+
+
+def _end(sentence: str, kill: Callable[[], object], exit_code: int) -> None:
+    stop_showing()
+    os.write(2, f"omni-ray: {sentence}\n".encode())
+    kill()
+    os._exit(exit_code)

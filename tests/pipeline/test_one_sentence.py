@@ -265,3 +265,80 @@ def test_a_ray_that_is_killed_while_it_starts_ends_the_run_at_once(core: str) ->
     )
     assert (done.returncode, done.stdout) == (FALLS_SHORT, ""), done.stderr
     assert done.stderr == f"omni-ray: Ray was killed ({core}); run the same command again to go on\n"
+
+
+HANGS_AT_START = """
+import os, signal, sys
+from omni_ray.pipeline import lean, session
+from omni_ray.pipeline.own_processes import core as there
+
+session._START_S = 3.0
+import ray._private.services as services
+popen, answers = services.ConsolePopen, lean.answers
+
+def stop(core):
+    if core == sys.argv[1]:
+        [os.kill(pid, signal.SIGSTOP) for pid, name in there().items() if name == core]
+
+def start(*given, **more):
+    started = popen(*given, **more)
+    stop("gcs_server")
+    return started
+
+def asked(host, port):
+    stop("raylet")
+    return answers(host, port)
+
+services.ConsolePopen, lean.answers = start, asked
+print(os.getpid(), flush=True)
+with session.ray_session(num_cpus=1):
+    print("up")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("core", ["gcs_server", "raylet"])
+def test_a_ray_that_hangs_while_it_starts_ends_the_run_and_with_it(core: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HANGS_AT_START, core], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == FALLS_SHORT and done.stdout.strip().isdigit(), done.stderr
+    assert done.stderr == (
+        "omni-ray: Ray did not start on this machine (no answer within 3 seconds); run the same command again, or see "
+        "`omni-ray doctor`\n"
+    )
+    driver = f"OMNI_RAY_OWNER={done.stdout.strip()}:".encode()
+    assert not any(driver in variables(pid) for pid in Path("/proc").glob("[0-9]*"))
+
+
+def variables(process: Path) -> bytes:
+    """The environment of a process (``/proc/PID``), empty where it has ended."""
+    try:
+        return (process / "environ").read_bytes()
+    except OSError:
+        return b""
+
+
+SILENT = """
+import sys
+from omni_ray.pipeline import session
+session._ADDRESS_S, session._START_S = 0.2, 0.2
+session.require_reachable = lambda address: sys.stdin.read() if sys.argv[1] == "no name" else None
+import ray
+ray.init = lambda **given: sys.stdin.read()
+with session.ray_session("head:6379"):
+    print("up")
+"""
+
+
+@pytest.mark.parametrize("what", ["no name", "no cluster"])
+def test_a_cluster_that_never_answers_is_one_line(what: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SILENT, what], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )  # fmt: skip
+    process.wait(timeout=60)
+    out, said = process.communicate()
+    assert (process.returncode, out) == (WRONG_INPUT, "")
+    assert said.startswith(
+        "omni-ray: Ray at head:6379 cannot be reached (no answer within 0 seconds); check the address"
+    )

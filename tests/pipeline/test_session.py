@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline import session
+from omni_ray.pipeline import own_processes, session
 from omni_ray.pipeline.own_processes import end_orphans
 from omni_ray.pipeline.processes import here
 from omni_ray.pipeline.session import ray_session
@@ -205,3 +205,11 @@ def test_commands_of_one_run_share_a_ray_unless_they_want_another(monkeypatch: p
     with session.lasting(), ray_session(num_cpus=4):
         pass
     assert events == [("start", "somebody's")]
+
+
+def test_who_is_killed_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = iter(["7:1@here", "7:1@here", "7:1@here", "8:2@here"])  # the number has come round again by then
+    monkeypatch.setattr(own_processes, "identity", lambda pid: next(seen))
+    monkeypatch.setattr(own_processes.os, "kill", lambda pid, number: None)
+    assert own_processes._kill([Path("/proc/7")]) == 1
+    assert not list(seen)
