@@ -121,12 +121,21 @@ def in_session(session: Callable[[], AbstractContextManager[None]], run: Runner)
     return mapped
 
 
-def on_ray(function: Callable[[Any], Any], items: Iterable[Any], *, num_cpus: float = 1.0) -> Iterator[Any]:
-    """On the connected Ray. The first failure is raised as one sentence."""
+def on_ray(
+    function: Callable[[Any], Any],
+    items: Iterable[Any],
+    *,
+    num_cpus: float = 1.0,
+    at_once: Callable[[Any], Any] | None = None,
+) -> Iterator[Any]:
+    """On the connected Ray. The first failure is raised as one sentence.
+
+    ``at_once`` gets each result when it comes, and says what of it is to wait for those before it.
+    """
     waiting: dict[int, Any] = {}
     due = 0
     for number, result in acknowledgements(_stage(function), items, Shape(num_cpus)):
-        waiting[number] = result
+        waiting[number] = at_once(result) if at_once is not None else result
         while due in waiting:
             yield waiting.pop(due)
             due += 1

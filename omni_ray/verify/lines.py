@@ -25,6 +25,8 @@ from omni_ray.verify.sightings import Sightings, in_file, keys_of
 
 TOKENS_UP_TO = 64 << 20
 """Bytes of a corpus whose lines are tokenized; counting the tokens of a larger one is not a quick check."""
+_LINE_BITS = 32
+"""A line is seen at ``range << 32 | line``: how many come before the range is known later."""
 _MARGIN = MAX_LINE_BYTES + 4
 _LF, _CR = 10, 13
 _ODD = np.zeros(256, bool)
@@ -54,7 +56,7 @@ class LinesCheck(FileCheck):
         self._path = path
         self._tokenizer = tokenizer
         self._range_bytes = range_bytes
-        self._lines = 0
+        self._lines_before = [0]
 
     def pieces(self) -> Iterator[Piece]:
         size = os.stat(self._path).st_size
@@ -64,14 +66,17 @@ class LinesCheck(FileCheck):
         if size == 0:
             self.notes.add("empty")
         tokenizer = self._tokenizer if size <= TOKENS_UP_TO else None
-        for start in range(0, size, self._range_bytes):
+        for number, start in enumerate(range(0, size, self._range_bytes)):
             end = min(start + self._range_bytes, size)
-            yield LineRange(self.key, str(self._path), start, end, size, tokenizer, self.side)
+            yield LineRange(self.key, str(self._path), start, end, size, tokenizer, self.side, number)
+
+    def line_at(self, place: int) -> int:
+        """The line, from 0, that was seen at ``place``, of a range that is absorbed."""
+        return self._lines_before[place >> _LINE_BITS] + (place & (1 << _LINE_BITS) - 1)
 
     def absorb(self, part: Part) -> None:
-        self.notes.merge(part.notes, lines=self._lines)
-        part.sightings = {what: seen.moved(self._lines) for what, seen in part.sightings.items()}
-        self._lines += part.lines
+        self.notes.merge(part.notes, lines=self._lines_before[-1])
+        self._lines_before.append(self._lines_before[-1] + part.lines)
         self.report.rows += part.rows
         self.report.lost += part.lost
         self.sums += part.sums
@@ -93,6 +98,7 @@ class LineRange(Piece):
     size: int
     tokenizer: Tokenizer | None = None
     side: int = 0
+    number: int = 0
 
     @property
     def weight(self) -> int:
@@ -107,7 +113,7 @@ class LineRange(Piece):
         scan = _Scan(data, is_whole, part)
         scan.run(self.tokenizer)
         if self.side:
-            part.sightings["sample"] = scan.sightings(self.side)
+            part.sightings["sample"] = scan.sightings(self.side).moved(self.number << _LINE_BITS)
         return part
 
 

@@ -23,7 +23,9 @@ def on_ray_when_many(session: Callable[[], AbstractContextManager[None]], small:
     with ExitStack() as stack:
         is_connected = False
 
-        def run(function: Callable[[Piece], Part], items: Iterable[Piece]) -> Iterator[Part]:
+        def run(
+            function: Callable[[Piece], Part], items: Iterable[Piece], *, at_once: Callable[[Part], Part]
+        ) -> Iterator[Part]:
             nonlocal is_connected
             rest = iter(items)
             first: list[Piece] = []
@@ -34,11 +36,11 @@ def on_ray_when_many(session: Callable[[], AbstractContextManager[None]], small:
                 if weight > small:
                     break
             else:
-                yield from map(function, first)
+                yield from map(at_once, map(function, first))
                 return
             if not is_connected:
                 stack.enter_context(session())
                 is_connected = True
-            yield from engine.on_ray(function, chain(first, rest))
+            yield from engine.on_ray(function, chain(first, rest), at_once=at_once)
 
         yield run

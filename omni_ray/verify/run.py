@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 from pathlib import Path
 from typing import Any, Protocol
@@ -43,14 +43,21 @@ _CONFIG_LIMIT = 1 << 20
 
 
 class Run(Protocol):
-    """Maps a function over pieces, results in the pieces' order, the pieces being made as they are taken."""
+    """Maps a function over pieces, results in the pieces' order, the pieces being made as they are taken.
 
-    def __call__(self, function: Callable[[Piece], Part], items: Iterable[Piece]) -> Iterator[Part]: ...
+    ``at_once`` gets each result when it comes, and says what of it is to wait for its turn.
+    """
+
+    def __call__(
+        self, function: Callable[[Piece], Part], items: Iterable[Piece], *, at_once: Callable[[Part], Part]
+    ) -> Iterator[Part]: ...
 
 
-def inline(function: Callable[[Piece], Part], items: Iterable[Piece]) -> Iterator[Part]:
+def inline(
+    function: Callable[[Piece], Part], items: Iterable[Piece], *, at_once: Callable[[Part], Part]
+) -> Iterator[Part]:
     """One piece after the other, in this process."""
-    return map(function, items)
+    return map(at_once, map(function, items))
 
 
 def _untold(file: str, progress: float, rows: int, lost: int) -> None:
@@ -110,13 +117,17 @@ def _look(
     """All pieces; then, where there are two sides, what they saw, and then what that tells of groups."""
     by_key = {each.key: each for each in checks}
 
+    def taken_in(part: Part) -> Part:
+        for pair in sides:
+            pair.take_in(part)
+        # What was seen is large, and the parts before may be long in coming.
+        return replace(part, sightings={})
+
     def look(pieces: Iterable[Piece]) -> None:
-        for part in run(check, pieces):
+        for part in run(check, pieces, at_once=taken_in):
             each = by_key.get(part.key)
             if each is not None:
                 each.absorb(part)
-            for pair in sides:
-                pair.take_in(part)
             report = each.report if each is not None else None
             tell(part.key, part.progress, report.rows if report else 0, report.lost if report else 0)
 

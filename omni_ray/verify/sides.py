@@ -24,6 +24,7 @@ from omni_ray.storage import Storage
 from omni_ray.trainers.reading import Elements
 from omni_ray.verify import groups
 from omni_ray.verify.annotations import image_of
+from omni_ray.verify.lines import LinesCheck
 from omni_ray.verify.pieces import FileCheck, Part, Piece
 from omni_ray.verify.report import EXAMPLES, Notes
 from omni_ray.verify.sightings import (
@@ -150,9 +151,10 @@ class BothSides:
         found = {
             what: sorted(each[1:] for each in self._examples if each[0] == what)[:EXAMPLES] for what in self._spread
         }
-        if self._held.report.kind == "text":
+        if isinstance(self._held, LinesCheck):
             for held, _ in found["sample"]:
-                notes.add("both_sides", self._line(held), line=held + 1)
+                number = self._held.line_at(held)
+                notes.add("both_sides", self._line(number), line=number + 1)
         else:
             mine = self._paths(self._held, {held for held, _ in found["sample"] + found["content"]})
             others = self._paths(self._trained, {trained for _, trained in found["content"]})
