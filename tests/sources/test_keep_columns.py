@@ -26,8 +26,13 @@ from omni_ray.corpora.llava import Llava
 from omni_ray.corpora.mjsynth import MJSynth
 from omni_ray.corpora.text_files import TextFiles
 from omni_ray.errors import SourceError
+from omni_ray.materialize.pack import pack_rows
+from omni_ray.modalities.base import with_extra
+from omni_ray.modalities.registry import modality as modality_of
+from omni_ray.quality.clean import clean_table
 from omni_ray.sources.extra import extra_text, joined, rest_of
 from tests.list_sources import Source, kept
+from tests.made_store import ROWS as ROW_MAKERS
 from tests.made_store import clip, picture
 
 KEEP = Options(keep_columns=True)
@@ -261,3 +266,15 @@ def test_what_was_kept_is_not_dropped_in_silence(source: Source, tmp_path: Path)
         api.prepare(root, "text", dataset=corpus, source=str(source.folder), options=options)
     with pytest.raises(SourceError, match="was made with --keep-columns, and with no --keep-columns some of it would"):
         api.prepare(root, "text", dataset=corpus, source=str(source.folder))
+
+
+@pytest.mark.parametrize("modality", ROW_MAKERS)
+def test_cleaning_and_packing_keep_it(modality: str) -> None:
+    schema = with_extra(modality_of(modality).schema)
+    rows = pa.Table.from_pylist([{**ROW_MAKERS[modality](n), "extra": f'{{"n":{n}}}'} for n in range(4)], schema=schema)
+    for preset in ("off", "default", "strict"):
+        kept = clean_table(rows, modality, preset).kept
+        assert kept.schema.equals(schema) and set(kept["extra"].to_pylist()) <= set(rows["extra"].to_pylist())
+    if modality == "text":
+        packed, _ = pack_rows(rows, lambda texts: [len(text.split()) for text in texts], 64)
+        assert packed["extra"].to_pylist() == rows["extra"].to_pylist()
