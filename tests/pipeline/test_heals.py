@@ -59,7 +59,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, ray_here: None) -> Path:
     with tarfile.open(folder / "clips.tar.gz", "w:gz") as archive:
         for number in range(8):
             (folder / "clip.flac").write_bytes(clip(number % 7) if number != 5 else b"no clip")
-            (folder / "clip.txt").write_text(f"what clip {number % 7} says")
+            (folder / "clip.txt").write_text(f"No {number % 7}")
             for ending in ("flac", "txt"):
                 archive.add(folder / f"clip.{ending}", f"{number}.{ending}")
     run(folder)
