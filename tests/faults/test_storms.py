@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,17 +14,24 @@ from tests.faults.harness import Stage, Storm, make_source, run_clean, run_node_
 pytestmark = pytest.mark.slow
 
 
-Undisturbed = tuple[str, Sequence[Stage]]
+@dataclass(frozen=True)
+class Undisturbed:
+    """What an undisturbed run made, as digests after its first stage and after all, and its stages with their times."""
+
+    first: str
+    whole: str
+    way: Sequence[Stage]
 
 
 @pytest.fixture(scope="module")
 def undisturbed(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    """The digest of an undisturbed run, and its stages; what follows is left to `make faults`."""
+    """The stages of which storms are blown here; what follows is left to `make faults`."""
     source = make_source(shared_data, tmp_path_factory.mktemp("source"))
-    return run_clean(
-        [s for s in stages(source) if s.name in {"prepare", "combine", "plan", "export"}],
-        tmp_path_factory.mktemp("clean") / "project",
-    )
+    way = [s for s in stages(source) if s.name in {"prepare", "combine", "plan", "export"}]
+    root = tmp_path_factory.mktemp("clean") / "project"
+    first, prepare = run_clean(way[:1], root)
+    whole, others = run_clean(way[1:], root)
+    return Undisturbed(first, whole, [*prepare, *others])
 
 
 def left_no_trace(storm: Storm, digest: str) -> bool:
@@ -35,12 +43,11 @@ def left_no_trace(storm: Storm, digest: str) -> bool:
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("OMNI_RAY_STORMS", "1"))))
 def test_kills_of_driver_worker_and_raylet_leave_no_trace(undisturbed: Undisturbed, tmp_path: Path, seed: int) -> None:
-    digest, way = undisturbed
-    storm = run_storm(way, tmp_path / "project", seed=seed, kills={"prepare": 2, "combine": 1, "plan": 1, "export": 1})
-    assert left_no_trace(storm, digest)
+    kills = {"prepare": 2, "combine": 1, "plan": 1, "export": 1}
+    storm = run_storm(undisturbed.way, tmp_path / "project", seed=seed, kills=kills)
+    assert left_no_trace(storm, undisturbed.whole)
 
 
 def test_a_lost_node_leaves_no_trace(undisturbed: Undisturbed, tmp_path: Path) -> None:
-    digest, way = undisturbed
-    storm = run_node_storm(way, tmp_path / "project", seed=0, kills={"prepare": 1})
-    assert left_no_trace(storm, digest)
+    storm = run_node_storm(undisturbed.way[:1], tmp_path / "project", seed=0, kills={"prepare": 1})
+    assert left_no_trace(storm, undisturbed.first)
