@@ -9,7 +9,7 @@ PIP    := install --quiet --disable-pip-version-check --constraint constraints.t
 PACKAGES := import sysconfig; print(sysconfig.get_path("purelib"))
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-extras test-fast lint types imports format bench docs dist faults crash-points clean
+.PHONY: help install dev demo test test-extras test-fast resolve lint types imports format bench docs dist faults crash-points clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -51,6 +51,10 @@ test-extras: .venv-extras/.installed ## the tests that need a cluster's head, or
 
 test-fast: $(DEV) ## the tests that take seconds
 	$(BIN)/python -m pytest -m "not slow"
+
+resolve: $(DEV) ## the pinned packages have wheels for every Python that we name (needs the package index)
+	for version in 3.11 3.12 3.13; do $(BIN)/python -m pip $(PIP) --dry-run --ignore-installed --only-binary=:all: \
+		--python-version $$version --target unused . && echo "Python $$version: all there" || exit 1; done
 
 bench: .venv-bench/.installed ## ours, the peers and the limits, interleaved: make bench DATA=folder-of-corpora
 	@test -n "$(DATA)" || { echo "make bench DATA=FOLDER: a folder of corpora in their native layouts; omni-ray list says which"; exit 2; }
