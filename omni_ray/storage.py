@@ -162,6 +162,11 @@ class Storage:
         """Where it is, for people."""
         return shown(self.uri)
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether the location holds a secret."""
+        return _KEYS.search(self.uri) is not None
+
     def child(self, name: str) -> Storage:
         """The storage of a folder inside this one."""
         path, question, query = self.uri.partition("?") if not self.is_local else (self.uri, "", "")

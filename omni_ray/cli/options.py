@@ -45,7 +45,9 @@ Root = Annotated[
 Shards = Annotated[
     str | None,
     typer.Option(
-        "--store", help="Another place for shards and manifests, e.g. s3://bucket/prefix.", rich_help_panel=WHERE
+        "--store",
+        help="Another place for shards and manifests, e.g. s3://bucket/prefix; said once.",
+        rich_help_panel=WHERE,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value, for machines.", rich_help_panel=OTHER)]

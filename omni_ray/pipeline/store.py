@@ -24,10 +24,12 @@ from omni_ray.pipeline.lease import claim, lease, new_run
 from omni_ray.pipeline.manifest import Manifest, Written, part_name, parts_of
 from omni_ray.pipeline.share import Share
 from omni_ray.pipeline.strangers import refuse_strangers
-from omni_ray.storage import Storage, local_folder, remove_temporaries
+from omni_ray.storage import Storage, local_folder, remove_temporaries, write_atomic
 from omni_ray.unread import Files
 
 MODALITIES = ("text", "audio", "images", "ocr")
+_PLACE = "store"
+"""The working file that says where the shards are, if they are in another place."""
 _WRITTEN_IN = ("index", "plan")
 """Folders of working files that a killed run may have left half a file in."""
 
@@ -261,7 +263,7 @@ class Store:
 
     Args:
         root: the project folder; shards are in its ``data/shards``.
-        shards: another place for them, such as ``s3://bucket/prefix``.
+        shards: another place for them, such as ``s3://bucket/prefix``; None for where the project last had them.
 
     Raises:
         OmniError: ``root`` is a URI.
@@ -270,7 +272,8 @@ class Store:
     def __init__(self, root: str | Path, shards: str | None = None) -> None:
         self.root = local_folder(root).absolute()
         self._corpora: dict[tuple[str, str], CorpusStore] = {}
-        place = Storage(shards or self.root / "data" / "shards")
+        self._is_told = shards is not None
+        place = Storage(shards or self._last_place() or self.root / "data" / "shards")
         self._fence = Fence(place)
         self.storage = Storage(place.uri, self._fence)
 
@@ -278,6 +281,24 @@ class Store:
     def state_folder(self) -> Path:
         """Local working files: locks, caches, fragments. Anything in it can be made again."""
         return self.root / "data" / ".omni"
+
+    def _last_place(self) -> str | None:
+        """Where the shards of the project are, if that is another place."""
+        with suppress(OSError, UnicodeDecodeError):
+            return (self.state_folder / _PLACE).read_text("utf-8") or None
+        return None
+
+    def _note_place(self) -> None:
+        """Later commands find the shards here. A place that holds keys is not noted: it has to be named each time."""
+        note, place = self.state_folder / _PLACE, self.storage
+        if not self._is_told or place.has_keys:
+            return
+        if place.local_root == (self.root / "data" / "shards").absolute():
+            note.unlink(missing_ok=True)
+            return
+        uri = str(place.local_root) if place.local_root else place.uri
+        if self._last_place() != uri:
+            write_atomic(note, uri.encode())
 
     @contextmanager
     def lease(self, what: str) -> Iterator[None]:
@@ -297,6 +318,7 @@ class Store:
             stack.enter_context(self._fence.held(run))
             for folder in (".", *_WRITTEN_IN):
                 remove_temporaries(self.state_folder / folder)
+            self._note_place()
             yield
 
     def corpus(self, modality: str, name: str) -> CorpusStore:
