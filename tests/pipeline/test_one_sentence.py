@@ -19,7 +19,7 @@ import pytest
 
 from omni_ray import errors, interrupts
 from omni_ray.errors import FALLS_SHORT, WRONG_INPUT, OmniError, StorageError
-from omni_ray.pipeline import reach, room
+from omni_ray.pipeline import failures, reach, room
 from omni_ray.storage import Storage
 from tests.faults.harness import descendants
 from tests.faults.nodes import Nodes
@@ -161,6 +161,19 @@ def test_a_bucket_that_is_not_there_is_one_sentence(bucket: str) -> None:
 )  # fmt: skip
 def test_what_a_disk_says(error: OSError, sentence: str) -> None:
     assert str(errors.of_system(error)) == sentence
+
+
+def test_a_sentence_of_ours_from_a_worker_comes_without_the_tracebacks_around_it() -> None:
+    from ray.exceptions import RayTaskError
+
+    ours = OmniError("books.txt: changed while it was read", exit_code=FALLS_SHORT)
+    inner: Any = RayTaskError("make", "Traceback: 80 lines", ours).as_instanceof_cause()
+    wrapped: Any = RayTaskError("map", "Traceback: 85 lines", inner).as_instanceof_cause()
+    for raised in (inner, wrapped):
+        with pytest.raises(OmniError) as caught, failures.as_one_line():
+            raise raised
+        assert (str(caught.value), caught.value.exit_code) == (str(ours), FALLS_SHORT)
+        assert type(caught.value) is OmniError
 
 
 EARLY = """
