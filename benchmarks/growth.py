@@ -29,9 +29,9 @@ from omni_ray.pipeline.corpus_state import CorpusState
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.stages import write_shard
 from omni_ray.pipeline.store import Store
-from omni_ray.quality import duplicates, slices
+from omni_ray.quality import duplicates, partitions
+from omni_ray.quality.duplicate_results import Shard
 from omni_ray.quality.duplicates import find_duplicates
-from omni_ray.quality.found import Shard
 from omni_ray.storage import Storage
 
 _SHARD_ROWS = 2_000
@@ -44,9 +44,9 @@ _SMALLER = (
     (shuffle, "_RANGE_BYTES"),
     (duplicates, "_SLICE_ENTRIES"),
     (duplicates, "_FILE_ENTRIES"),
-    (slices, "PIECE_ENTRIES"),
-    (slices, "MOST_READS"),
-    (slices, "_CHUNK_BYTES"),
+    (partitions, "PIECE_ENTRIES"),
+    (partitions, "MOST_READS"),
+    (partitions, "_CHUNK_BYTES"),
 )
 Counts = dict[str, float]
 
@@ -96,7 +96,7 @@ def of_duplicates(store: Store, scratch: Path) -> Counts:
     total = {"tasks": 0.0, "reads": 0.0, "scratch MB": 0.0}
     corpus = store.corpus("text", "lines")
     shards = [Shard(corpus.storage, each.shard.file, each.shard.file) for each, _ in corpus.parts()]
-    runs = slices._runs
+    runs = partitions._runs
 
     def counted_runs(*which: Any) -> Any:
         total["reads"] += 1
@@ -109,11 +109,11 @@ def of_duplicates(store: Store, scratch: Path) -> Counts:
         used = sum(path.stat().st_size for path in scratch.rglob("*") if path.is_file()) / 1e6
         total["scratch MB"] = max(total["scratch MB"], used)
 
-    slices._runs = counted_runs
+    partitions._runs = counted_runs
     try:
         return _timed(total, lambda: find_duplicates(shards, "text", Storage(scratch), ["document"], run=counted))
     finally:
-        slices._runs = runs
+        partitions._runs = runs
 
 
 def _timed(total: Counts, work: Callable[[], Any]) -> Counts:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.errors import OmniError
-from omni_ray.quality.outcome import Cleaned
+from omni_ray.quality.account import Cleaned
 
 if TYPE_CHECKING:
     import pyarrow as pa

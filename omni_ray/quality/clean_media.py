@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omni_ray.errors import OmniError
+from omni_ray.quality.account import Account, Cleaned
 from omni_ray.quality.audio_rules import AUDIO_RULES, Clips, encoded, samples_of, trimmed
 from omni_ray.quality.image_rules import IMAGE_RULES, Pictures
 from omni_ray.quality.ocr_rules import OCR_RULES
-from omni_ray.quality.outcome import Account, Cleaned
 from omni_ray.quality.rules import Change, Mask, Rule, chosen
 from omni_ray.trainers.speech import MIN_SAMPLES, SAMPLING_RATE
 

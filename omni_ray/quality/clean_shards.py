@@ -27,15 +27,15 @@ from omni_ray.pipeline.stages import write_shard
 from omni_ray.pipeline.store import Store
 from omni_ray.pipeline.whole import check_whole, is_whole
 from omni_ray.progress.reporter import Reporter, usual
+from omni_ray.quality.account import Account, Cleaned
 from omni_ray.quality.benchmarks import benchmarks_of, overlap_rule
 from omni_ray.quality.clean import clean_table, rules_of
 from omni_ray.quality.clean_media import with_captions
 from omni_ray.quality.cleaned import Cleaning, digest
+from omni_ray.quality.duplicate_kinds import KINDS, kinds_of
+from omni_ray.quality.duplicate_results import Duplicate, Duplicates, Shard
 from omni_ray.quality.duplicates import find_duplicates
-from omni_ray.quality.entries import KINDS, kinds_of
-from omni_ray.quality.found import Duplicate, Duplicates, Shard
 from omni_ray.quality.image_rules import Pictures
-from omni_ray.quality.outcome import Account, Cleaned
 from omni_ray.quality.own import Source, again, judged, own_rules
 from omni_ray.quality.preset import PRESETS, Settings
 from omni_ray.quality.resolved import kinds_wanted, resolved_rules
@@ -333,7 +333,7 @@ def without_duplicates(rows: pa.Table, modality: str, found: Sequence[Duplicate]
     Args:
         rows: rows of a shard, in its schema.
         modality: "text", "audio", "images" or "ocr".
-        found: what :meth:`omni_ray.quality.found.Duplicates.of_shard` says of this shard.
+        found: what :meth:`omni_ray.quality.duplicate_results.Duplicates.of_shard` says of this shard.
         where: the shard's name, for the account.
     """
     samples = modality_of(modality).samples_per_row(rows)

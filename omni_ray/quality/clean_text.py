@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from omni_ray.errors import OmniError
 from omni_ray.modalities.lines import one_line_array
+from omni_ray.quality.account import Account, Cleaned
 from omni_ray.quality.documents import Documents, Mask
 from omni_ray.quality.language import confidence_in
-from omni_ray.quality.outcome import Account, Cleaned
 from omni_ray.quality.repair import mask_personal, repair
 from omni_ray.quality.rules import Change, Rule, chosen
 from omni_ray.quality.text_rules import CITATION, TEXT_RULES

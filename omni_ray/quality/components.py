@@ -16,7 +16,7 @@ import numpy as np
 
 from omni_ray.pipeline.engine import Runner
 from omni_ray.quality.hashing import Hashes, mix
-from omni_ray.quality.slices import merged, read_slice, slice_of, write_slices
+from omni_ray.quality.partitions import merged, read_slice, slice_of, write_slices
 from omni_ray.storage import Storage
 
 Edges = tuple[Hashes, Hashes]

@@ -32,10 +32,10 @@ from omni_ray.modalities.documents import document_starts
 from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.components import components, unique_edges, write_edges
-from omni_ray.quality.entries import KINDS, kinds_of
-from omni_ray.quality.found import ROW_BITS, Duplicates, Shard
+from omni_ray.quality.duplicate_kinds import KINDS, kinds_of
+from omni_ray.quality.duplicate_results import ROW_BITS, Duplicates, Shard
 from omni_ray.quality.hashing import Hashes
-from omni_ray.quality.slices import Pieces, in_one, merged, read_slice, slice_of, write_slices
+from omni_ray.quality.partitions import Pieces, in_one, merged, read_slice, slice_of, write_slices
 from omni_ray.storage import Storage
 
 _SLICE_ENTRIES = 4 << 20

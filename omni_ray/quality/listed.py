@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from omni_ray.quality.clean import rules_of
-from omni_ray.quality.entries import KINDS
+from omni_ray.quality.duplicate_kinds import KINDS
 from omni_ray.quality.own import installed, read
 from omni_ray.quality.rules import Rule
 

@@ -23,8 +23,8 @@ from omni_ray.errors import OmniError
 from omni_ray.modalities.documents import Ints, document_starts
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.store import MODALITIES
+from omni_ray.quality.account import Account, Cleaned
 from omni_ray.quality.clean import rules_of
-from omni_ray.quality.outcome import Account, Cleaned
 from omni_ray.quality.preset import PRESETS, RuleFile
 from omni_ray.quality.rules import Rule, Values, chosen
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from omni_ray.quality import entries
+from omni_ray.quality import duplicate_kinds
 from omni_ray.quality.benchmarks import RUN
 from omni_ray.quality.clean import rules_of
 from omni_ray.quality.clean_text import settings_of_text
@@ -25,7 +25,7 @@ def resolved(modality: str, settings: Settings) -> dict[str, Any]:
     """A JSON value of all that decides what is left of shards, beside the shards.
 
     Raises:
-        OmniError: as :func:`omni_ray.quality.rules.chosen` and :func:`omni_ray.quality.entries.kinds_of`.
+        OmniError: as :func:`omni_ray.quality.rules.chosen` and :func:`omni_ray.quality.duplicate_kinds.kinds_of`.
     """
     return {**resolved_rules(modality, settings), "duplicates": _duplicates(modality, settings)}
 
@@ -46,7 +46,11 @@ def resolved_rules(modality: str, settings: Settings) -> dict[str, Any]:
 
 def _duplicates(modality: str, settings: Settings) -> dict[str, Any]:
     kinds = kinds_wanted(modality, settings)
-    numbers = {"near_document": asdict(MinHash()), "picture": entries.MAX_DISTANCE, "line": entries.MIN_LINE_CHARS}
+    numbers = {
+        "near_document": asdict(MinHash()),
+        "picture": duplicate_kinds.MAX_DISTANCE,
+        "line": duplicate_kinds.MIN_LINE_CHARS,
+    }
     return {kind: numbers.get(kind) for kind in kinds}
 
 
@@ -54,4 +58,4 @@ def kinds_wanted(modality: str, settings: Settings) -> list[str]:
     """The kinds of duplicates to look for."""
     if settings.duplicates is None and settings.preset == "off":
         return []
-    return entries.kinds_of(modality, settings.duplicates)
+    return duplicate_kinds.kinds_of(modality, settings.duplicates)

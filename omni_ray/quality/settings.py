@@ -9,7 +9,7 @@ from omni_ray.errors import OmniError
 from omni_ray.quality.benchmarks import MODALITIES
 from omni_ray.quality.clean import rules_of
 from omni_ray.quality.clean_text import SETTINGS as TEXT_SETTINGS
-from omni_ray.quality.entries import KINDS
+from omni_ray.quality.duplicate_kinds import KINDS
 from omni_ray.quality.own import Source, again
 from omni_ray.quality.preset import Benchmark, RuleFile, Settings
 

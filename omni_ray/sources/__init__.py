@@ -32,10 +32,10 @@ def open_tree(
         SourceError: it is not there, cannot be read, or is not what its name says.
     """
     from omni_ray.sources.archives import archive_kind
+    from omni_ray.sources.folder_with_archives import UnionTree, archives_in
     from omni_ray.sources.links import snapshot_of
     from omni_ray.sources.open_archive import open_archive
     from omni_ray.sources.remote import RemoteTree, is_remote
-    from omni_ray.sources.union import UnionTree, archives_in
 
     cache = cache or Path(tempfile.gettempdir()) / "omni_ray-index"
     if is_remote(str(location)):
@@ -57,8 +57,8 @@ def _remote(tree: RemoteTree, cache: Path) -> Tree:
     """A place on an object store, with its archives looked into where they are."""
     from omni_ray.sources.archive_file import RemoteFile
     from omni_ray.sources.archives import archive_kind
+    from omni_ray.sources.folder_with_archives import UnionTree, archives_in
     from omni_ray.sources.open_archive import open_archive
-    from omni_ray.sources.union import UnionTree, archives_in
 
     if tree.is_file:
         name = next(tree.names())
@@ -92,11 +92,11 @@ def open_spec(spec: Mapping[str, Any]) -> Tree:
 @lru_cache(maxsize=16)
 def _opened(spec: str) -> Tree:
     from omni_ray.sources.archive_file import file_of
+    from omni_ray.sources.folder_with_archives import UnionTree
     from omni_ray.sources.many import ManyTree
     from omni_ray.sources.open_archive import open_archive
     from omni_ray.sources.remote import RemoteTree
     from omni_ray.sources.settling import Settled
-    from omni_ray.sources.union import UnionTree
 
     value = json.loads(spec)
     match value["kind"]:

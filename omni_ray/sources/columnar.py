@@ -17,8 +17,8 @@ from omni_ray.records import EXTRA, Options, Rejected
 from omni_ray.sources.captions import caption_columns
 from omni_ray.sources.cells import as_role, member
 from omni_ray.sources.chats import expression_of, parts_of, used
+from omni_ray.sources.columns_by_role import BYTES_OR_TEXT, NOT_STRINGS, by_role, choose_columns, is_text_type, is_valid
 from omni_ray.sources.extra import extra_text, rest_of
-from omni_ray.sources.roles import BYTES_OR_TEXT, NOT_STRINGS, by_role, choose_columns, is_text_type, is_valid
 from omni_ray.sources.unpacked import at_any_place
 
 if TYPE_CHECKING:

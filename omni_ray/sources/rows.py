@@ -11,10 +11,10 @@ from omni_ray.records import EXTRA, Rejected
 from omni_ray.sources.captions import caption_columns
 from omni_ray.sources.cells import as_role, encodable, member
 from omni_ray.sources.chats import expression_of, used
+from omni_ray.sources.columns_by_role import REQUIRED, by_role
 from omni_ray.sources.extra import extra_text, rest_of
 from omni_ray.sources.form import Form
 from omni_ray.sources.line_blocks import line_blocks
-from omni_ray.sources.roles import REQUIRED, by_role
 
 _ROWS_AT_ONCE = 4096
 _BYTES_AT_ONCE = 8 << 20
@@ -53,7 +53,7 @@ def rejected(name: str, unit: str, place: int, reason: str, detail: str) -> Reje
 def columns_of(
     name: str, unit: str, rows: Iterable[Row | Rejected], columns: Mapping[str, str]
 ) -> Iterator[pa.Table | Rejected]:
-    """Rows as tables with their columns named by role, as :func:`omni_ray.sources.roles.by_role` gives them."""
+    """Rows as tables with their columns named by role, as :func:`omni_ray.sources.columns_by_role.by_role` gives them."""
     places: list[int] = []
     kept: list[list[Any]] = []
     held = 0

@@ -16,6 +16,7 @@ from omni_ray.errors import NoColumn, SourceError
 from omni_ray.records import Options, Rejected, UnitDraft
 from omni_ray.sources import columnar, delimited, json_rows
 from omni_ray.sources.columnar import Slice, read_arrow, read_parquet
+from omni_ray.sources.columns_by_role import check_roles, choose_columns, fits, no_header
 from omni_ray.sources.copies import names_once
 from omni_ray.sources.delimited import table_ranges
 from omni_ray.sources.dialect import dialect_in, dialect_of
@@ -24,7 +25,6 @@ from omni_ray.sources.json_shapes import shapes
 from omni_ray.sources.line_blocks import byte_ranges
 from omni_ray.sources.nameless import content_of
 from omni_ray.sources.packed import is_packed
-from omni_ray.sources.roles import check_roles, choose_columns, fits, no_header
 from omni_ray.sources.signatures import named
 
 if TYPE_CHECKING:

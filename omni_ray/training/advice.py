@@ -8,7 +8,7 @@ from typing import Any
 from omni_ray.training.clips import CTC_SHARE, Clips
 from omni_ray.training.configs import Config, file_name
 from omni_ray.training.model_sizes import DEFAULTS, Keys, kv_heads
-from omni_ray.training.planned import Inputs
+from omni_ray.training.plan_types import Inputs
 
 _SHAPE = ("n_layers", "d_model", "n_heads", "d_ff", "use_gqa", "use_swiglu", "use_moe")
 MAX_LABEL = 254

@@ -19,7 +19,7 @@ from omni_ray.storage import Storage
 from omni_ray.trainers.files import TRANSCRIPT, WAV
 from omni_ray.trainers.reading import open_csv
 from omni_ray.trainers.speech import DOWNSAMPLING, MIN_SAMPLES, SAMPLING_RATE, ctc_frames, ctc_needed
-from omni_ray.training.gaps import Gap, gap
+from omni_ray.training.skipped_rows import Gap, gap
 
 SAMPLE = 2000
 """At least half as many rows are looked at, and at most so many."""

@@ -28,7 +28,7 @@ from omni_ray.storage import Storage
 from omni_ray.trainers.files import IMAGE, TRANSCRIPT
 from omni_ray.trainers.lines import RANGE_BYTES, read_lines, split_lines
 from omni_ray.trainers.reading import json_list, open_csv, row_starts
-from omni_ray.training.gaps import Gap, gap, moved
+from omni_ray.training.skipped_rows import Gap, gap, moved
 from omni_ray.training.tokens import TokenCounter
 
 _BATCH = 20_000

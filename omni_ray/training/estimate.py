@@ -17,7 +17,6 @@ from omni_ray.training.clips import Clips
 from omni_ray.training.configs import Config, copy_of
 from omni_ray.training.counts import Counts
 from omni_ray.training.data import KEYS, ROOT_KEYS
-from omni_ray.training.gaps import Gap, numbers_in
 from omni_ray.training.memory import GIB, LENGTHS_OF, Lengths, Memory, activations, largest_batch, memory
 from omni_ray.training.model_sizes import (
     DEFAULTS,
@@ -30,8 +29,9 @@ from omni_ray.training.model_sizes import (
     vision_size,
     vocoder_size,
 )
-from omni_ray.training.planned import ConfigPlan, Inputs, blank_plan
+from omni_ray.training.plan_types import ConfigPlan, Inputs, blank_plan
 from omni_ray.training.schedule import Figure
+from omni_ray.training.skipped_rows import Gap, numbers_in
 from omni_ray.training.vocabulary import share
 
 EFFECTIVE_BATCH = {

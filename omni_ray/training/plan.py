@@ -25,7 +25,7 @@ from omni_ray.training.configs import NAMES, Config, file_name
 from omni_ray.training.counts import Counts, Outcome, Source, Unit, count, cut
 from omni_ray.training.data import KEYS, Choice, DataFile, choose, committed_shards, text_to_train_on
 from omni_ray.training.estimate import estimate
-from omni_ray.training.planned import ConfigPlan, Inputs, Options, blank_plan
+from omni_ray.training.plan_types import ConfigPlan, Inputs, Options, blank_plan
 from omni_ray.training.report import DataSet, PlanReport
 from omni_ray.training.schedule import Rule
 from omni_ray.training.schema import problems

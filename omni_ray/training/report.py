@@ -9,7 +9,7 @@ from omni_ray.errors import DONE, FALLS_SHORT, WRONG_INPUT
 from omni_ray.training.configs import Config
 from omni_ray.training.counts import Counts
 from omni_ray.training.data import DataFile
-from omni_ray.training.planned import ConfigPlan
+from omni_ray.training.plan_types import ConfigPlan
 from omni_ray.training.vocabulary import Vocabulary
 
 

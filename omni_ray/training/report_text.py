@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from omni_ray.training.memory import GIB
 
 if TYPE_CHECKING:
-    from omni_ray.training.planned import ConfigPlan
+    from omni_ray.training.plan_types import ConfigPlan
     from omni_ray.training.report import DataSet, PlanReport
 
 _SECTIONS = (("Text", ("text",)), ("Image", ("images",)), ("Audio", ("asr", "tts")), ("OCR", ("ocr",)))

@@ -13,7 +13,7 @@ from omni_ray.modalities.documents import whole_documents
 from omni_ray.modalities.hold_out import group_keys, group_names, held_out
 from omni_ray.pipeline.parts import Part, read_rows
 from omni_ray.quality.hashing import Hashes
-from omni_ray.quality.slices import in_one
+from omni_ray.quality.partitions import in_one
 from omni_ray.verify.sightings import HELD, PARTED, TRAINED, Sightings, key_of, keys_of
 
 ROW_BITS = 32

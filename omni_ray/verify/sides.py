@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from omni_ray.errors import OmniError
 from omni_ray.quality.hashing import Hashes
-from omni_ray.quality.slices import Pieces, read_slice, slice_of, write_slices
+from omni_ray.quality.partitions import Pieces, read_slice, slice_of, write_slices
 from omni_ray.storage import Storage
 from omni_ray.trainers.reading import Elements
 from omni_ray.verify import groups

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from omni_ray.pipeline.store import MODALITIES
 from omni_ray.quality.clean import rules_of
-from omni_ray.quality.entries import KINDS
+from omni_ray.quality.duplicate_kinds import KINDS
 from omni_ray.quality.reasons import QUALITY_REASONS
 from omni_ray.quality.rules import Rule
 from omni_ray.reasons import REASONS

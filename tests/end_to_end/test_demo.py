@@ -19,7 +19,7 @@ from omni_ray.errors import OmniError
 from omni_ray.trainers.speech import ctc_frames, ctc_needed
 from omni_ray.training.clips import CTC_SHARE
 from omni_ray.training.configs import NAMES
-from omni_ray.training.planned import blank_plan
+from omni_ray.training.plan_types import blank_plan
 from omni_ray.training.report import PlanReport
 from omni_ray.verify.report import VerifyReport
 

@@ -20,7 +20,7 @@ from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import MODALITIES, Store
 from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.cleaned import Cleaning, training_corpora
-from omni_ray.quality.entries import KINDS
+from omni_ray.quality.duplicate_kinds import KINDS
 from omni_ray.quality.preset import Settings
 from omni_ray.quality.settings import settings_of
 from omni_ray.report.page import write_report

@@ -23,11 +23,11 @@ from hypothesis import strategies as st
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.engine import inline
 from omni_ray.progress.reporter import Reporter
-from omni_ray.quality import duplicates, slices
+from omni_ray.quality import duplicates, partitions
 from omni_ray.quality.components import components, unique_edges, write_edges
+from omni_ray.quality.duplicate_results import Duplicates, Shard
 from omni_ray.quality.duplicates import find_duplicates
-from omni_ray.quality.found import Duplicates, Shard
-from omni_ray.quality.slices import read_slice, slice_of, write_slices
+from omni_ray.quality.partitions import read_slice, slice_of, write_slices
 from omni_ray.storage import Storage
 from tests.quality.conftest import text_table
 
@@ -196,7 +196,7 @@ def test_a_line_that_everybody_says_is_held_once(tmp_path: Path, monkeypatch: py
 
     for name, size in {"_SLICE_ENTRIES": 50, "_FILE_ENTRIES": 20}.items():
         monkeypatch.setattr(duplicates, name, size)
-    monkeypatch.setattr(slices, "PIECE_ENTRIES", 30)
+    monkeypatch.setattr(partitions, "PIECE_ENTRIES", 30)
     monkeypatch.setattr(duplicates, "_first_of_equal", watched)
     table = text_table([["All rights reserved by the owners.", f"Only document {n} says this."] for n in range(200)])
     shards = store(tmp_path / "s", [table.slice(n, 20) for n in range(0, 400, 20)])
@@ -288,7 +288,7 @@ def test_parallelism_and_slices_never_show(tmp_path: Path, planted: list[str], m
     for name, size in {"_FILE_ENTRIES": 500, "_BLOCKS": 2}.items():
         monkeypatch.setattr(duplicates, name, size)
     for name, size in {"PIECE_ENTRIES": 5, "MOST_READS": 10, "FAN_IN": 3, "_CHUNK_BYTES": 200}.items():
-        monkeypatch.setattr(slices, name, size)
+        monkeypatch.setattr(partitions, name, size)
     many = find_duplicates(shards, "text", Storage(tmp_path / "b"), run=shuffled, slices=7)
     assert rows(plain) == rows(many) and plain.marks == many.marks
     assert {kind for listed in rows(plain).values() for _, kind, _ in listed} == {"document", "near_document"}
@@ -348,8 +348,8 @@ def test_merged_files_hold_the_same_slices(tmp_path: Path, monkeypatch: pytest.M
         write_slices(storage, name, {"key": keys}, slice_of(keys, parts), parts)
     before = [read_slice(storage, names, number)["key"].tolist() for number in range(parts)]
     for name, size in {"MOST_READS": 30, "FAN_IN": 4, "_CHUNK_BYTES": 500}.items():
-        monkeypatch.setattr(slices, name, size)
-    fewer = slices.merged(storage, names, parts, inline)
+        monkeypatch.setattr(partitions, name, size)
+    fewer = partitions.merged(storage, names, parts, inline)
     assert len(fewer) * parts <= 30 and set(storage.files()) == set(fewer)
     assert [read_slice(storage, fewer, number)["key"].tolist() for number in range(parts)] == before
 

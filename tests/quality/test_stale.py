@@ -15,7 +15,7 @@ from omni_ray.materialize.combine import combine
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import MODALITIES, Store
-from omni_ray.quality import entries, text_rules
+from omni_ray.quality import duplicate_kinds, text_rules
 from omni_ray.quality.audio_rules import Clips
 from omni_ray.quality.clean import clean_table, rules_of
 from omni_ray.quality.clean_shards import clean_shards
@@ -59,7 +59,7 @@ def test_a_changed_limit_makes_what_was_cleaned_stale(
 def test_numbers_of_the_search_for_duplicates_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings("default", {}, ("line",))
     before = resolved("text", settings)
-    monkeypatch.setattr(entries, "MIN_LINE_CHARS", 5)
+    monkeypatch.setattr(duplicate_kinds, "MIN_LINE_CHARS", 5)
     assert resolved("text", settings) != before
 
 

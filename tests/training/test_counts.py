@@ -22,7 +22,7 @@ from omni_ray.training import counts as module
 from omni_ray.training.cache import CountCache
 from omni_ray.training.clips import ClipsUnit, even_sample, look_at
 from omni_ray.training.counts import Counts, Source, count, units_of
-from omni_ray.training.gaps import numbers_in
+from omni_ray.training.skipped_rows import numbers_in
 from omni_ray.training.tokenizer import Request, train
 from omni_ray.training.tokens import TokenCounter
 

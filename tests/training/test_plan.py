@@ -25,7 +25,7 @@ from omni_ray.training.configs import NAMES, default, dump
 from omni_ray.training.counts import Outcome, Unit, count
 from omni_ray.training.estimate import EFFECTIVE_BATCH
 from omni_ray.training.plan import PlanReport, plan
-from omni_ray.training.planned import ConfigPlan
+from omni_ray.training.plan_types import ConfigPlan
 from omni_ray.training.report_text import render, render_changes
 
 Snapshot = Callable[[Path], dict[str, tuple[int, int, bytes]]]

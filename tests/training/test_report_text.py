@@ -10,7 +10,7 @@ from omni_ray.training.counts import Counts, Source
 from omni_ray.training.data import DataFile
 from omni_ray.training.estimate import estimate
 from omni_ray.training.plan import plan
-from omni_ray.training.planned import ConfigPlan, Inputs, Options
+from omni_ray.training.plan_types import ConfigPlan, Inputs, Options
 from omni_ray.training.report import DataSet, PlanReport
 from omni_ray.training.report_text import render, render_changes
 

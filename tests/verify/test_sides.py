@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from omni_ray.materialize.combine import Options, combine
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
-from omni_ray.quality import slices
+from omni_ray.quality import partitions
 from omni_ray.verify import sides, verify
 from omni_ray.verify.report import Finding
 from omni_ray.verify.scratch import scratch_folder
@@ -25,7 +25,7 @@ from tests.made_store import Row, audio_row, commit, make_store, text_row, word_
 def in_slices(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param:
         monkeypatch.setattr(sides, "SLICE_SIGHTINGS", 2)
-        monkeypatch.setattr(slices, "PIECE_ENTRIES", 3)
+        monkeypatch.setattr(partitions, "PIECE_ENTRIES", 3)
 
 
 def found(root: Path, modality: str) -> dict[str, Finding]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from omni_ray.quality.entries import KINDS
+from omni_ray.quality.duplicate_kinds import KINDS
 from omni_ray.quality.hashing import Hashes
-from omni_ray.quality.slices import read_slice
+from omni_ray.quality.partitions import read_slice
 from omni_ray.storage import Storage
 
 ROW_BITS = 32
@@ -31,7 +31,7 @@ class Duplicate:
 
     Attributes:
         row: its row in the shard; of a document its first line; of a caption its number among the shard's captions.
-        kind: what was compared, a key of :data:`omni_ray.quality.entries.KINDS`.
+        kind: what was compared, a key of :data:`omni_ray.quality.duplicate_kinds.KINDS`.
         reason: a code of :data:`omni_ray.quality.reasons.QUALITY_REASONS`.
         detail: which row is kept instead.
     """
