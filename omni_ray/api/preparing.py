@@ -311,13 +311,14 @@ def _request(
     options, limit = (
         (want.options, want.max_samples) if want.sources else as_mini(corpus, want.options, want.max_samples)
     )
+    cache = store.state_folder / "index"
     found, sources = locate_all(
         corpus,
         store.root,
         want.sources,
         options,
         all_of_them=is_alone,
-        cache=store.state_folder / "index",
+        cache=cache,
         download=want.download,
         redownload=want.redownload,
         limit=limit,
@@ -335,9 +336,8 @@ def _request(
     refuse_overlap(store, corpus.modality, name, found.tree.spec())
     if not want.reset:
         refuse_replacement(corpus_store, store.root, sources, choice(want.options), units)
-    job = Job(
-        name, Together(found.reader), found.tree.spec(), kind, params, corpus_store.storage, want.options.keep_columns
-    )
+    spec = {**found.tree.spec(), "points": str(cache.absolute())}
+    job = Job(name, Together(found.reader), spec, kind, params, corpus_store.storage, want.options.keep_columns)
     place, of = found.tree.location, identities(store.root, sources)
     request = Request(
         job,

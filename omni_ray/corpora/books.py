@@ -118,7 +118,7 @@ class Books(Corpus):
         for name in names_once(tree):
             if _LINE_FILE.search(name):
                 for part in line_ranges(tree, name, options):
-                    expected = 1 + ((part["end"] or tree.size(name)) - part["start"]) // _BYTES_PER_LINE
+                    expected = 1 + max(0, (part["end"] or tree.size(name)) - part["start"]) // _BYTES_PER_LINE
                     yield UnitDraft(part, (name,), samples=expected)
                 continue
             book = _book_of(tree, name)

@@ -65,7 +65,7 @@ class TextFiles(Corpus):
                 tree.set_aside(name, "copy")
             else:
                 for part in line_ranges(tree, name, options):
-                    expected = 1 + ((part["end"] or tree.size(name)) - part["start"]) // _BYTES_PER_LINE
+                    expected = 1 + max(0, (part["end"] or tree.size(name)) - part["start"]) // _BYTES_PER_LINE
                     yield UnitDraft(part, (name,), samples=expected)
         set_repeats_aside(tree, self.columns, options, None)
         yield from table_units(tree, self.columns, options)

@@ -111,7 +111,7 @@ class Wikipedia(Corpus):
             size = tree.size(name)
             per_sample = _BYTES_PER_SAMPLE.get(name.rpartition(".")[2].lower(), _BYTES_PER_PLAIN_SAMPLE)
             for draft in mediawiki.slices(tree, name, options, site.codec):
-                length = (draft.payload["end"] or size) - draft.payload["start"]
+                length = max(0, (draft.payload["end"] or size) - draft.payload["start"])
                 yield UnitDraft({**draft.payload, **shared}, draft.inputs, samples=1 + length // per_sample)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:

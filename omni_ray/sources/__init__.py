@@ -24,7 +24,7 @@ def open_tree(
     Args:
         location: a local path, or a place on an object store. Of a dataset in the cache of ``huggingface_hub``, its newest
             snapshot is meant.
-        cache: folder for listings of archives; a temporary one if None.
+        cache: folder for listings of archives and seek points of packed files; a temporary one if None.
         follow_links: follow links that lead out of a folder, too.
         hidden: of a folder, which of its files are not shown, and why, as :class:`FolderTree` takes it.
 
@@ -44,10 +44,11 @@ def open_tree(
     try:
         if not path.exists():
             raise SourceError(f"{location}: no such file or folder; give --source an existing one")
-        if path.is_file():
-            return open_archive(path, cache) if archive_kind(path) else FileTree(path, follow_links)
-        folder = FolderTree(snapshot_of(path), follow_links, hidden)
-        archives = archives_in(folder)
+        if path.is_file() and archive_kind(path):
+            return open_archive(path, cache)
+        folder = FileTree(path, follow_links) if path.is_file() else FolderTree(snapshot_of(path), follow_links, hidden)
+        folder.points = cache
+        archives = [] if path.is_file() else archives_in(folder)
         return UnionTree(folder, archives, cache) if archives else folder
     except PermissionError as error:
         raise SourceError(f"{error.filename or location}: no permission to read it") from error
@@ -85,12 +86,23 @@ def with_media_root(tree: Tree, media_root: str, follow_links: bool = False) -> 
 
 
 def open_spec(spec: Mapping[str, Any]) -> Tree:
-    """The tree that ``Tree.spec`` described; one for each process, so that handles are opened once."""
-    return _opened(json.dumps(dict(spec), sort_keys=True))
+    """The tree that ``Tree.spec`` described; one for each process, so that handles are opened once.
+
+    ``points`` in it is the folder that the tree is to have as its own.
+    """
+    return _opened(json.dumps({"points": None, **spec}, sort_keys=True))
 
 
 @lru_cache(maxsize=16)
 def _opened(spec: str) -> Tree:
+    value = json.loads(spec)
+    points = value.pop("points")
+    tree = _described(value)
+    tree.points = tree.points if points is None else Path(points)
+    return tree
+
+
+def _described(value: Mapping[str, Any]) -> Tree:
     from omni_ray.sources.archive_file import file_of
     from omni_ray.sources.folder_with_archives import UnionTree
     from omni_ray.sources.many import ManyTree
@@ -98,7 +110,6 @@ def _opened(spec: str) -> Tree:
     from omni_ray.sources.remote import RemoteTree
     from omni_ray.sources.settling import Settled
 
-    value = json.loads(spec)
     match value["kind"]:
         case "file":
             return FileTree(value["path"], value["follow_links"])

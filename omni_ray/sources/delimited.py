@@ -16,7 +16,8 @@ from omni_ray.sources.chats import parts_of
 from omni_ray.sources.dialect import QUOTED, Dialect, is_whole, next_row, reader
 from omni_ray.sources.form import Form
 from omni_ray.sources.line_blocks import RANGE_BYTES, byte_ranges
-from omni_ray.sources.packed import CHUNK_BYTES, is_packed
+from omni_ray.sources.packed import unpack
+from omni_ray.sources.packed_ranges import open_range, plain_size
 from omni_ray.sources.rows import Line, Range, Row, columns_of, lines, rejected
 
 if TYPE_CHECKING:
@@ -29,9 +30,9 @@ def table_ranges(tree: Tree, name: str, dialect: Dialect, form: Form, options: O
     A quoted field may hold line ends, so only a parser knows where rows begin. A file without quotation marks, or in
     which they are text, is cut anywhere; another large file is parsed once here, at about 100 MB/s.
     """
-    size = tree.size(name)
+    size = plain_size(tree, name, options) if form.is_utf8 else None
     step = options.scaled(RANGE_BYTES)
-    if is_packed(tree, name) or not form.is_utf8:
+    if size is None:
         yield 0, None
     elif size <= step or dialect.quoting == "plain" or not _has_quotes(tree, name, dialect):
         first = _first_record(tree, name, dialect, form)
@@ -61,7 +62,7 @@ def read_table(
                 # CSV has no null but the empty field.
                 yield row[0], {column: row[1][index] or None for column, index in wanted}
 
-    with tree.open(name) as file:
+    with open_range(tree, name, *span) as file:
         yield from columns_of(name, "byte", rows(file), columns)
 
 
@@ -84,7 +85,7 @@ def _first_record(tree: Tree, name: str, dialect: Dialect, form: Form) -> int:
 def _has_quotes(tree: Tree, name: str, dialect: Dialect) -> bool:
     mark = b"'" if dialect.quoting == "single" else b'"'
     with tree.open(name) as file:
-        return any(mark in chunk for chunk in iter(lambda: file.read(CHUNK_BYTES), b""))
+        return any(mark in chunk for chunk in unpack(file, name))
 
 
 class _Feed:

@@ -41,7 +41,7 @@ class UnionTree(Tree):
     ) -> None:
         self.location = folder.location
         self.folder = folder
-        self._cache = cache
+        self._cache = self.points = cache
         found = {
             name: (f"{parent}/" if parent else "", open_archive(_file(folder, name), cache))
             for name in names

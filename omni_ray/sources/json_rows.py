@@ -17,6 +17,7 @@ from omni_ray.sources.extra import REST
 from omni_ray.sources.form import Form, plain_chunks
 from omni_ray.sources.json_shapes import as_row, rows
 from omni_ray.sources.json_values import Broken, Values
+from omni_ray.sources.packed_ranges import open_range
 from omni_ray.sources.rows import Line, Range, Row, columns_of, lines, rejected
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def read_lines(
     tree: Tree, name: str, span: Range, columns: Mapping[str, str], form: Form
 ) -> Iterator[pa.Table | Rejected]:
     """The rows of a range of a JSON Lines file, by role."""
-    with tree.open(name) as file:
+    with open_range(tree, name, *span) as file:
         rows = _line_rows(name, lines(file, name, span, form), _exactness(columns))
         yield from columns_of(name, "byte", rows, columns)
 

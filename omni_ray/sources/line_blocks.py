@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from omni_ray.records import Options, Rejected
 from omni_ray.sources.form import Form, form_in, form_of, head
-from omni_ray.sources.packed import BrokenStream, is_packed, unpack
+from omni_ray.sources.packed import BrokenStream, unpack
+from omni_ray.sources.packed_ranges import open_range, plain_size
 from omni_ray.sources.signatures import instead_of_text
 
 if TYPE_CHECKING:
@@ -40,13 +41,17 @@ def byte_ranges(size: int, options: Options, first: int = 0) -> Iterator[tuple[i
 
 def line_ranges(tree: Tree, name: str, options: Options) -> Iterator[dict[str, Any]]:
     """Payloads for :func:`read_lines` that together cover a file of lines."""
-    size = tree.size(name)
-    ranges = [(0, None)] if is_packed(tree, name) else list(byte_ranges(size, options))
+    size = plain_size(tree, name, options)
+    ranges = [(0, None)] if size is None else list(byte_ranges(size, options))
     form: dict[str, Any] = {"form": [options.encoding, True]} if options.encoding else {}
     if len(ranges) > 1:
-        found = form_of(head(tree, name), options.encoding, universal=True)
-        form = found.as_payload()
-        ranges = ranges if found.is_utf8 else [(0, None)]
+        data = head(tree, name)
+        found = form_of(data, options.encoding, universal=True)
+        if instead_of_text(data):
+            ranges = [(0, None)]
+        else:
+            form = found.as_payload()
+            ranges = ranges if found.is_utf8 else [(0, None)]
     for start, end in ranges:
         yield {"file": name, "start": start, "end": end, **form}
 
@@ -133,7 +138,7 @@ def read_lines(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Re
             yield _rejected(name, 0, "decode_error", f"{name} is {what}")
             return
         form = form_of(start, universal=True)
-    with tree.open(name) as file:
+    with open_range(tree, name, payload["start"], payload["end"]) as file:
         for block in line_blocks(file, name, payload["start"], payload["end"], form):
             if isinstance(block, Rejected):
                 yield block

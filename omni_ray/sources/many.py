@@ -17,6 +17,7 @@ class ManyTree(DelegatingTree):
 
     def __init__(self, trees: Sequence[Tree]) -> None:
         self.trees = tuple(trees)
+        self.points = trees[0].points
         self.location = ", ".join(tree.location for tree in trees)
 
     @property

@@ -19,6 +19,7 @@ from omni_ray.records import Options, Rejected, UnitDraft
 from omni_ray.sources.bz2_blocks import read_blocks
 from omni_ray.sources.encoding import recoded, sniff
 from omni_ray.sources.packed import BrokenStream, is_bomb, packing, unpack
+from omni_ray.sources.packed_ranges import open_range, plain_size
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
@@ -148,7 +149,10 @@ def slices(tree: Tree, name: str, options: Options, codec: str = "") -> Iterator
     """Byte ranges of an export; the payload is ``{"file", "start", "end"}``, ``end`` null for the end of the file."""
     size = tree.size(name)
     with tree.open(name) as file:
-        step = None if codec else SLICE_BYTES.get(packing(file, name))
+        suffix = packing(file, name)
+    step = None if codec else SLICE_BYTES.get(suffix)
+    if suffix == ".gz" and not codec and (plain := plain_size(tree, name, options)) is not None:
+        size, step = plain, SLICE_BYTES[""]
     step = size if step is None else options.scaled(step)
     for start in range(0, max(size, 1), max(step, 1)):
         end = start + step if start + step < size else None
@@ -160,6 +164,8 @@ def read_pages(tree: Tree, payload: Mapping[str, Any]) -> Iterator[Page | Reject
     """The pages of one slice, in order. A page that cannot be read is a :class:`Rejected`; so is a lost block."""
     name, start, end = payload["file"], payload["start"], payload["end"]
     with tree.open(name) as file:
+        is_bzip2 = packing(file, name) == ".bz2"  # whose ranges are of the packed file
+    with tree.open(name) if is_bzip2 else open_range(tree, name, start, end) as file:
         for chunk, where in _page_chunks(_pieces(file, name, start, end, payload.get("codec", ""))):
             yield _parse(chunk, where) if isinstance(chunk, bytes) else chunk
 

@@ -23,7 +23,7 @@ class RootedTree(DelegatingTree):
     def __init__(self, tree: Tree, media: FolderTree) -> None:
         self.tree = tree
         self.media = media
-        self.location = tree.location
+        self.location, self.points = tree.location, tree.points
 
     @property
     def refused(self) -> Refused:

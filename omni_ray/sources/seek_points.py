@@ -21,11 +21,13 @@ import numpy as np
 from omni_ray.machine import usable_cpus
 from omni_ray.sources import bz2_blocks
 from omni_ray.sources.archive_file import ArchiveFile, Broken, LocalFile
+from omni_ray.sources.packed import is_bomb
 from omni_ray.storage import atomic_writer
 
 _MAGIC = {"tar.gz": b"\x1f\x8b", "tar.bz2": b"BZh"}
 SEEKABLE = frozenset(_MAGIC)
 _MAX_THREADS = 16
+_READ_BYTES = 1 << 20
 _KEPT_BYTES = 64 << 20
 """Of decompressed bzip2 blocks, each at most 46 MB and rarely more than 0.9 MB."""
 _FAULTS = (RuntimeError, ValueError, EOFError, OSError, UnicodeDecodeError)
@@ -98,11 +100,38 @@ def listing_stream(archive: ArchiveFile, kind: str, points: Path) -> Iterator[Bi
     file = _open(archive, kind, min(_MAX_THREADS, usable_cpus()))
     try:
         yield io.BufferedReader(_Stream(file), 1 << 20)
-        with atomic_writer(points) as out:
-            if kind == "tar.gz":
-                file.export_index(out)
-            else:
-                out.write(np.array(sorted(file.block_offsets().items()), dtype="<i8").tobytes())
+        _save(file, kind, points)
+    finally:
+        file.close()
+
+
+def _save(file: Any, kind: str, points: Path) -> None:
+    with atomic_writer(points) as out:
+        if kind == "tar.gz":
+            file.export_index(out)
+        else:
+            out.write(np.array(sorted(file.block_offsets().items()), dtype="<i8").tobytes())
+
+
+def find_points(archive: ArchiveFile, kind: str, points: Path) -> int:
+    """Save the seek points of a file in ``points``, and say how many bytes it holds.
+
+    Raises:
+        Broken: it is damaged, cut, made to fill a memory, or something else is behind the compressed data.
+    """
+    packed = archive.size_and_time()[0]
+    file = _open(archive, kind, min(_MAX_THREADS, usable_cpus()))
+    try:
+        with _as_broken(file):
+            while file.read(_READ_BYTES):
+                if is_bomb(file.tell(), packed):
+                    raise Broken("made to fill a memory")
+            # rapidgzip takes a file that was cut between blocks for whole; its last point is then before the end.
+            if max(file.block_offsets()) != 8 * packed:
+                raise Broken("cut, or something is behind it")
+        size = int(file.tell())
+        _save(file, kind, points)
+        return size
     finally:
         file.close()
 

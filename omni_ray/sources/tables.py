@@ -24,7 +24,7 @@ from omni_ray.sources.form import form_in, form_of, head, plain_chunks, start_of
 from omni_ray.sources.json_shapes import shapes
 from omni_ray.sources.line_blocks import byte_ranges
 from omni_ray.sources.nameless import content_of
-from omni_ray.sources.packed import is_packed
+from omni_ray.sources.packed_ranges import plain_size
 from omni_ray.sources.signatures import named
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ def _delimited_slices(
     shared = {"format": "delimited", "columns": columns, **dialect.as_payload(), **form.as_payload()}
     size = tree.size(name)
     for start, end in table_ranges(tree, name, dialect, form, options):
-        yield {**shared, "start": start, "end": end}, (end or size) - start, None
+        yield {**shared, "start": start, "end": end}, max(0, (end or size) - start), None
 
 
 def _json_slices(
@@ -283,9 +283,10 @@ def _json_slices(
         if shape.kind != "lines":
             yield {"format": "json", "shape": shape.kind, "path": list(shape.path), **shared}, size, None
             continue
-        whole = is_packed(tree, name) or not form.is_utf8
-        for start, end in [(0, None)] if whole else byte_ranges(size, options):
-            yield {"format": "lines", "start": start, "end": end, **shared}, (end or size) - start, None
+        plain = plain_size(tree, name, options) if form.is_utf8 else None
+        for start, end in [(0, None)] if plain is None else byte_ranges(plain, options):
+            inside = (end or plain or size) - start
+            yield {"format": "lines", "start": start, "end": end, **shared}, inside, None
 
 
 def _columnar_slices(

@@ -102,10 +102,12 @@ class Tree(ABC):
     Attributes:
         location: where it is, as the user wrote it; used in messages only.
         unfetched: files of a source elsewhere that were left there.
+        points: the folder in which seek points of packed files are kept; None for one for temporary files.
     """
 
     location: str
     unfetched: Sequence[str] = ()
+    points: Path | None = None
 
     @property
     def refused(self) -> Refused:
