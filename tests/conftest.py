@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -25,13 +28,36 @@ def shared_data() -> Path:
     return path
 
 
-@pytest.fixture
-def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What would be tasks of Ray runs in this process, one after the other: for tests of what is made, not of how."""
-    from omni_ray.api import cluster
-    from omni_ray.pipeline import engine, prepare
+@contextmanager
+def without_ray() -> Iterator[None]:
+    """What would be tasks of Ray runs in this process, one after the other: for tests of what is made, not of how.
 
-    monkeypatch.setattr(cluster, "ray_session", lambda *args, **more: nullcontext())
-    monkeypatch.setattr(cluster, "is_connected", lambda: True)
-    monkeypatch.setattr(engine, "on_ray", lambda function, items, **more: engine.inline(function, items))
-    monkeypatch.setattr(prepare, "acknowledgements", lambda stage, items, shape: enumerate(map(stage.make, items)))
+    Everything on this side of Ray stays as it is: items are pickled, results counted, errors said in one sentence.
+    """
+    from omni_ray.api import cluster
+    from omni_ray.pipeline import drivers, engine, session
+
+    def pipeline(stage: Any, items: Any, shape: Any) -> Iterator[list[tuple[int, Any]]]:
+        for number, item in items:
+            yield [(number, stage(pickle.loads(item)))]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (session, cluster):  # a session that is there is used
+            patch.setattr(module, "is_connected", lambda: True)
+        patch.setattr(drivers, "shared", lambda *given: None)
+        patch.setattr(engine, "pipeline", pipeline)
+        yield
+
+
+@pytest.fixture
+def no_ray() -> Iterator[None]:
+    """No Ray for one test."""
+    with without_ray():
+        yield
+
+
+@pytest.fixture(scope="module")
+def no_ray_here() -> Iterator[None]:
+    """No Ray for all tests of a module, and what they share."""
+    with without_ray():
+        yield

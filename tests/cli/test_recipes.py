@@ -6,7 +6,6 @@ import hashlib
 import json
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,10 @@ from omni_ray import api, interrupts
 from omni_ray.cli import running
 from omni_ray.cli.commands import app
 from omni_ray.cli.steps import ORDER, options_of, steps
-from omni_ray.pipeline.session import ray_session
 from omni_ray.recipe import RECORD, RecipeError, digest, read_recipe
 
 ROOT = typer.main.get_command(app)
 PROJECT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def ray_here() -> Iterator[None]:
-    with ray_session(num_cpus=2):
-        yield
 
 
 def call(*words: str) -> tuple[int, str, str]:
@@ -232,7 +224,7 @@ def hash_of(number: int) -> str:
     return " ".join(digits[start : start + 4] for start in range(0, 40, 4))
 
 
-def test_a_recipe_makes_the_same_bytes_as_the_flags(ray_here: None, tmp_path: Path) -> None:
+def test_a_recipe_makes_the_same_bytes_as_the_flags(no_ray: None, tmp_path: Path) -> None:
     for name, word in {"one": "river", "two": "mountain"}.items():
         (tmp_path / f"{name}.txt").write_text("".join(f"A {word} {hash_of(i)}.\n" for i in range(80)), "utf-8")
     flags, recipes = tmp_path / "flags" / "project", tmp_path / "recipe" / "project"
@@ -264,7 +256,7 @@ def test_a_recipe_makes_the_same_bytes_as_the_flags(ray_here: None, tmp_path: Pa
     assert code == 0 and said.count("nothing to do") >= 4, "a second run finds all of it there"
 
 
-def test_what_falls_short_is_said_at_the_end(ray_here: None, tmp_path: Path) -> None:
+def test_what_falls_short_is_said_at_the_end(no_ray: None, tmp_path: Path) -> None:
     (tmp_path / "bad.txt").write_bytes(b"good line\n" + bytes([0xFF, 0xFE, 0x00]) * 3)
     (tmp_path / "bad.csv").write_text("text\n" + "\n" * 3, "utf-8")
     (tmp_path / "good.txt").write_text("A line that is good.\n", "utf-8")

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from omni_ray.pipeline.session import ray_session
 from tests.docs.generated import PAGES
 from tests.docs.made import GUIDES
 from tests.docs.transcripts import DOCS, commands, steady
 
 
-@pytest.fixture(scope="module", autouse=True)
-def ray_here() -> Iterator[None]:
-    with ray_session(num_cpus=2):
-        yield
-
-
+@pytest.mark.usefixtures("no_ray")
 @pytest.mark.parametrize("name", GUIDES)
 def test_a_guide_says_what_its_commands_print(name: str, tmp_path: Path) -> None:
     GUIDES[name](tmp_path)

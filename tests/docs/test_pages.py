@@ -32,7 +32,13 @@ def hub() -> Iterator[type[Hub]]:
 
 
 @pytest.fixture(scope="module")
-def corpora(hub: type[Hub], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Path]]:
+def ray_here(hub: type[Hub]) -> Iterator[None]:
+    with ray_session(num_cpus=2):
+        yield
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Small corpora in their native layouts, by name."""
     folder = tmp_path_factory.mktemp("corpora")
 
@@ -40,8 +46,7 @@ def corpora(hub: type[Hub], tmp_path_factory: pytest.TempPathFactory) -> Iterato
         write_corpus(Task(name, str(folder), 42, 0.1, "tones"))
         return folder / name
 
-    with ray_session(num_cpus=2):
-        yield written
+    return written
 
 
 def run(page: Path, folder: Path) -> None:
@@ -57,6 +62,7 @@ def run(page: Path, folder: Path) -> None:
     assert done
 
 
+@pytest.mark.usefixtures("ray_here")
 def test_the_readme(
     hub: type[Hub], corpora: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,11 +102,13 @@ MODALITY = {
 }
 
 
+@pytest.mark.usefixtures("no_ray")
 def test_exports(corpora: Callable[[str], Path], tmp_path: Path) -> None:
     prepared(tmp_path, corpora, "librispeech", "ljspeech")
     run(DOCS / "export.md", tmp_path)
 
 
+@pytest.mark.usefixtures("no_ray")
 def test_cleaning(hub: type[Hub], corpora: Callable[[str], Path], tmp_path: Path) -> None:
     prepared(tmp_path, corpora, *MODALITY)
     asked = [f"How many apples are left of {n} when each of three children has eaten two of them?" for n in range(20)]
@@ -114,11 +122,13 @@ def test_cleaning(hub: type[Hub], corpora: Callable[[str], Path], tmp_path: Path
     run(DOCS / "quality.md", tmp_path)
 
 
+@pytest.mark.usefixtures("no_ray")
 def test_planning(corpora: Callable[[str], Path], tmp_path: Path) -> None:
     prepared(tmp_path, corpora, "books", "librispeech", "coco", "mjsynth")
     run(DOCS / "plan.md", tmp_path)
 
 
+@pytest.mark.usefixtures("no_ray")
 def test_recipes(corpora: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = native.write_native
     monkeypatch.setattr(native, "write_native", lambda folder, seed, scale, run: write(folder, seed, 0.1, run=run))

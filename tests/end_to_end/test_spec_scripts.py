@@ -32,30 +32,35 @@ def test_without_combine_there_are_the_corpora_s_own_files(shared_data: Path, tm
     assert len((tmp_path / "data/text/books.txt").read_text("utf-8").splitlines()) == 50
 
 
+@pytest.fixture(scope="module")
+def by_scripts(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that the scripts made, one after the other."""
+    root = tmp_path_factory.mktemp("scripts") / "project"
+    root.mkdir()
+    for modality in ("text", "audio", "image", "ocr"):
+        source = ["--source", str(shared_data), "--max-samples", "12"]
+        script(f"download_production_{modality}", "--dataset", "all", "--combine", *source, root=root)
+    script("update_configs_from_data", root=root)
+    return root
+
+
 @pytest.mark.parametrize(
-    ("modality", "folder", "own", "production"),
+    ("folder", "own", "production"),
     [
-        ("text", "text", {"wikipedia.txt", "books.txt"}, {"production_corpus.txt"}),
-        ("audio", "audio", {"librispeech_asr.csv", "ljspeech_asr.csv"}, {"production_asr.csv", "production_tts.csv"}),
-        ("image", "images", {"coco_annotations.json"}, {"production_annotations.json"}),
-        ("ocr", "ocr", {"mjsynth_ocr.csv", "textocr_ocr.csv"}, {"production_ocr.csv"}),
+        ("text", {"wikipedia.txt", "books.txt"}, {"production_corpus.txt"}),
+        ("audio", {"librispeech_asr.csv", "ljspeech_asr.csv"}, {"production_asr.csv", "production_tts.csv"}),
+        ("images", {"coco_annotations.json"}, {"production_annotations.json"}),
+        ("ocr", {"mjsynth_ocr.csv", "textocr_ocr.csv"}, {"production_ocr.csv"}),
     ],
 )
 def test_combine_writes_what_the_trainers_read(
-    shared_data: Path, tmp_path: Path, modality: str, folder: str, own: set[str], production: set[str]
+    by_scripts: Path, folder: str, own: set[str], production: set[str]
 ) -> None:
-    source = ["--source", str(shared_data), "--max-samples", "12"]
-    script(f"download_production_{modality}", "--dataset", "all", "--combine", *source, root=tmp_path)
-    assert own | production <= files(tmp_path, folder)
+    assert own | production <= files(by_scripts, folder)
 
 
-def test_the_recipe_of_the_whole_run_makes_the_same_bytes(shared_data: Path, tmp_path: Path) -> None:
-    ours, theirs = tmp_path / "recipe" / "project", tmp_path / "scripts" / "project"
-    theirs.mkdir(parents=True)
-    for modality in ("text", "audio", "image", "ocr"):
-        source = ["--source", str(shared_data), "--max-samples", "12"]
-        script(f"download_production_{modality}", "--dataset", "all", "--combine", *source, root=theirs)
-    script("update_configs_from_data", root=theirs)
+def test_the_recipe_of_the_whole_run_makes_the_same_bytes(by_scripts: Path, shared_data: Path, tmp_path: Path) -> None:
+    ours = tmp_path / "project"
     changes = [f"prepare.source={shared_data}", "prepare.max_samples=12", "report=false", f"where.root={ours}"]
     done = subprocess.run(
         [sys.executable, "-m", "omni_ray", "run", str(ROOT / "configs/recipes/spec.yaml"), "-q"]
@@ -63,11 +68,11 @@ def test_the_recipe_of_the_whole_run_makes_the_same_bytes(shared_data: Path, tmp
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    made = {root: everything(root) for root in (ours, theirs)}
-    (recipe,) = made[ours].keys() - made[theirs].keys()
+    made = {root: everything(root) for root in (ours, by_scripts)}
+    (recipe,) = made[ours].keys() - made[by_scripts].keys()
     assert recipe == "data/recipe.yaml"
     del made[ours][recipe]
-    assert made[ours] == made[theirs]
+    assert made[ours] == made[by_scripts]
 
 
 def everything(root: Path) -> dict[str, bytes]:

@@ -22,9 +22,9 @@ from omni_ray import api
 from omni_ray.errors import OmniError
 from omni_ray.materialize.combine import Combined, Options, combine
 from omni_ray.pipeline.engine import inline
-from omni_ray.pipeline.session import ray_session
 from omni_ray.pipeline.store import MODALITIES, Store
 from omni_ray.verify import verify
+from tests.conftest import without_ray
 from tests.made_store import Row, audio_row, commit, image_row, make_store, text_row, word_row
 
 NAMES = {
@@ -288,7 +288,7 @@ def test_no_speaker_is_on_both_sides(
 
 @pytest.mark.slow
 def test_real_corpora_leak_nothing(shared_data: Path, tmp_path: Path) -> None:
-    with ray_session(num_cpus=2):
+    with without_ray():
         report = api.prepare(
             tmp_path, MODALITIES, source=str(shared_data), combine=True, holdout=0.25, max_samples=400
         )  # fmt: skip

@@ -24,7 +24,6 @@ from omni_ray.materialize.pack import pack_rows
 from omni_ray.modalities.hold_out import group_keys, held_out
 from omni_ray.modalities.lines import one_line
 from omni_ray.pipeline.engine import inline
-from omni_ray.pipeline.session import ray_session
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter
 from omni_ray.training.plan import plan
@@ -32,6 +31,7 @@ from omni_ray.training.tokenizer import Request, train
 from omni_ray.training.tokens import TokenCounter
 from omni_ray.training.vocabulary import train_tokenizer
 from omni_ray.verify import verify
+from tests.conftest import without_ray
 from tests.made_store import commit
 from tests.quality.conftest import text_table
 
@@ -365,7 +365,7 @@ def test_no_text_for_a_tokenizer_is_one_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_real_books_make_the_token_rule_true(shared_data: Path, tmp_path: Path) -> None:
-    with ray_session(num_cpus=2):
+    with without_ray():
         more = {"dataset": "books", "source": str(shared_data / "books/gutenberg"), "combine": True}
         plain = api.prepare(tmp_path, "text", **more)
         unpacked = lines_of(tmp_path)

@@ -83,7 +83,7 @@ def test_one_odd_value_costs_one_record() -> None:
     assert [(r.id, r.reason, r.records) for r in rejected] == [("c", "bad_row", 2), ("d", "bad_encoding", 1)]
 
 
-@pytest.mark.usefixtures("ray_here")
+@pytest.mark.usefixtures("no_ray")
 def test_clips_that_share_a_stem_or_the_id_of_their_sentence(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
@@ -103,7 +103,7 @@ def test_clips_that_share_a_stem_or_the_id_of_their_sentence(tmp_path: Path) -> 
     assert sorted((tmp_path / "project" / wav).read_bytes() for wav in wavs) == sorted(clip(n) for n in range(5))
 
 
-@pytest.mark.usefixtures("ray_here")
+@pytest.mark.usefixtures("no_ray")
 def test_no_picture_is_on_both_sides_however_its_rows_lie(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()

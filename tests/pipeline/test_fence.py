@@ -128,7 +128,7 @@ def test_claims_of_other_machines_expire_but_those_of_the_root_itself(tmp_path: 
     assert claims.files() == {}
 
 
-@pytest.mark.usefixtures("ray_here", "subtitles_file")
+@pytest.mark.usefixtures("no_ray", "subtitles_file")
 def test_a_manifest_that_an_earlier_run_wrote_late_is_seen_and_made_again(tmp_path: Path, films: Any) -> None:
     more: dict[str, Any] = {"dataset": "subtitles", "source": str(films(3))}
     root = tmp_path / "project"

@@ -20,7 +20,7 @@ from omni_ray.pipeline.session import Connection
 from tests.faults.harness import tree_digest
 from tests.made_store import clip
 
-pytestmark = pytest.mark.usefixtures("ray_here")
+pytestmark = pytest.mark.usefixtures("no_ray_here")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ DAMAGES: dict[str, Callable[[Path, bytes], object]] = {
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, ray_here: None) -> Path:
+def whole(tmp_path_factory: pytest.TempPathFactory, no_ray_here: None) -> Path:
     """A project of clips out of an archive, some of them quarantined, some removed as duplicates."""
     folder = tmp_path_factory.mktemp("whole")
     with tarfile.open(folder / "clips.tar.gz", "w:gz") as archive:

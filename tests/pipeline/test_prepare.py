@@ -21,7 +21,7 @@ from omni_ray.corpora.base import Options
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.storage import Storage
 
-pytestmark = [pytest.mark.usefixtures("ray_here", "subtitles_file")]
+pytestmark = [pytest.mark.usefixtures("no_ray", "subtitles_file")]
 
 Films = Callable[..., Path]
 
@@ -295,30 +295,6 @@ def test_a_second_run_on_the_same_root_is_told_to_wait(tmp_path: Path, films: Fi
 
     with lease(tmp_path / "project/data/.omni", "omni-ray prepare"), pytest.raises(OmniError, match="is at work here"):
         prepare(tmp_path / "project", films(2))
-
-
-def test_a_file_that_changes_while_it_is_read_is_not_committed(
-    tmp_path: Path, films: Films, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source, root = films(4), tmp_path / "project"
-    from omni_ray.pipeline import prepare as preparing
-
-    run = preparing.acknowledgements
-
-    def vanish(*args: Any, **more: Any) -> Any:
-        (source / "film-003.srt").unlink()
-        return run(*args, **more)
-
-    monkeypatch.setattr(preparing, "acknowledgements", vanish)
-    with pytest.raises(OmniError, match=r"film-003\.srt|changed or vanished"):
-        prepare(root, source)
-    monkeypatch.undo()
-    assert (root / "data/shards/accounts/text/subtitles/part-00001.json").exists() is False
-    assert prepare(root, source).summaries[0].records_in == 3
-    restored = films(4)
-    prepare(root, restored, combine=True)
-    prepare(tmp_path / "undisturbed", restored, combine=True)
-    assert digests(root) == digests(tmp_path / "undisturbed")
 
 
 def test_each_corpus_has_its_own_file_without_the_production_ones(tmp_path: Path, films: Films) -> None:

@@ -14,7 +14,7 @@ from omni_ray.errors import SourceError
 from omni_ray.sources.remote import RemoteTree
 from omni_ray.storage import Storage
 
-pytestmark = pytest.mark.usefixtures("ray_here")
+pytestmark = pytest.mark.usefixtures("no_ray_here")
 
 CORPORA = (("audio", "librispeech"), ("images", "coco"), ("text", "wikipedia"), ("text", "books"))
 

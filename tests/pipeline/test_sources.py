@@ -15,7 +15,7 @@ from omni_ray.errors import OmniError
 from omni_ray.pipeline.store import Store
 from tests.made_store import clip
 
-pytestmark = pytest.mark.usefixtures("ray_here")
+pytestmark = pytest.mark.usefixtures("no_ray_here")
 
 
 def clips(folder: Path, first: int, count: int = 2) -> Path:

@@ -67,7 +67,7 @@ def test_files_of_a_corpus_that_is_gone_go_and_nobody_elses(tmp_path: Path) -> N
     assert "data/audio/mine_asr.csv is not of omni-ray" in last.note
 
 
-@pytest.mark.usefixtures("ray_here")
+@pytest.mark.usefixtures("no_ray")
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_what_lies_there_is_named_with_the_command_that_brings_it_in(
     tmp_path: Path, modality: str, monkeypatch: pytest.MonkeyPatch

@@ -7,13 +7,10 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from omni_ray import api
-from omni_ray.corpora.base import Options
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.corpus_folder import CorpusFolder
 from omni_ray.pipeline.store import Store
@@ -134,24 +131,6 @@ def test_the_command_line_makes_no_folder_called_s3(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert done.stderr.startswith("omni-ray: --root s3://bucket/prefix: ") and done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.usefixtures("ray_here", "subtitles_file")
-def test_shards_on_an_object_store_give_the_same_training_files(tmp_path: Path, bucket: str, films: Any) -> None:
-    source = films(7, bad=(2,))
-    more: dict[str, Any] = {
-        "dataset": "subtitles", "source": str(source), "options": Options(unit_scale=2 / 200), "combine": True,
-    }  # fmt: skip
-    api.prepare(tmp_path / "local", "text", **more)
-    shelf = Storage(bucket).child("run").uri
-    report = api.prepare(tmp_path / "remote", "text", shards=shelf, **more)
-    assert report.units_made == 4
-    assert not (tmp_path / "remote/data/shards").exists()
-    name = "data/text/production_corpus.txt"
-    assert (tmp_path / "remote" / name).read_bytes() == (tmp_path / "local" / name).read_bytes()
-    assert api.prepare(tmp_path / "remote", "text", shards=shelf, **more).units_made == 0
-    with Storage(shelf).child("text").child("subtitles").open("part-00000.parquet") as file:
-        assert pq.ParquetFile(file).metadata.num_rows == 10
 
 
 def test_two_writers_of_one_file_leave_one_of_them_whole(tmp_path: Path) -> None:
