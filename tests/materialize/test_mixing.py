@@ -107,7 +107,7 @@ def test_everything_that_reads_what_training_reads_has_the_same_samples(project:
         assert each.samples + each.beyond_share == samples_of(project, name)
     left_out = sum(each.beyond_share for each in summaries)
     assert f"{left_out:,} samples are not in the mixture" in api.write_report(project).read_text("utf-8")
-    report = verify(project, run=inline)
+    report = verify(project)
     assert report.exit_code == 0, report
     planned = plan(project, configs=["thinker"], dry_run=True, engine="inline")
     assert str(sum(tokens_of(project, lines))) in json.dumps(planned.as_dict())
@@ -121,7 +121,7 @@ def test_a_cleaned_corpus_is_mixed_as_it_was_cleaned(project: Path) -> None:
     for each in api.status(project):
         assert each.samples == len(lines_of(project, each.name))
         assert each.samples + each.beyond_share + sum(each.removed.values()) == samples_of(project, each.name)
-    assert verify(project, run=inline).exit_code == 0
+    assert verify(project).exit_code == 0
 
 
 def test_what_came_since_is_not_read_as_if_it_were_mixed(project: Path) -> None:
@@ -150,7 +150,7 @@ def test_pictures_are_mixed_by_captions_and_splits_to_measure_on_are_not(tmp_pat
     assert (len(of["ones"]), len(of["twos"])) == (4, 6)
     assert len(json.loads((tmp_path / "data/images/heldout_annotations.json").read_text())) == 3
     assert len(list((tmp_path / "data/images/ones").rglob("*.jpg"))) == 2
-    assert verify(tmp_path, run=inline).exit_code == 0
+    assert verify(tmp_path).exit_code == 0
 
 
 @given(
