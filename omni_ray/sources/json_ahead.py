@@ -27,7 +27,13 @@ class Ahead:
         self._data = b""
         self._at = 0
         self._is_over = False
+        self._read = 0
         self.fault = ""
+
+    @property
+    def place(self) -> int:
+        """How many bytes are behind us."""
+        return self._read - len(self._data) + self._at
 
     def take(self, size: int) -> bytes:
         """The next bytes, as many or fewer; none at the end."""
@@ -77,6 +83,7 @@ class Ahead:
                 chunk, self.fault = None, broken.reason
             self._is_over = chunk is None
             if chunk:
+                self._read += len(chunk)
                 self._data, self._at = self._data[self._at :] + chunk, 0
                 return True
         return False

@@ -9,20 +9,23 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pyarrow as pa
 
-from omni_ray.records import Rejected
+from omni_ray.records import Options, Rejected
 from omni_ray.sources.cells import member
 from omni_ray.sources.chats import expression_of
 from omni_ray.sources.encoding import HINT
 from omni_ray.sources.extra import REST
-from omni_ray.sources.form import Form, plain_chunks
-from omni_ray.sources.json_shapes import as_row, rows
+from omni_ray.sources.form import Form
+from omni_ray.sources.json_shapes import as_row, cuts, rows
 from omni_ray.sources.json_values import Broken, Values
-from omni_ray.sources.packed_ranges import open_range
+from omni_ray.sources.line_blocks import RANGE_BYTES
+from omni_ray.sources.packed import unpack
+from omni_ray.sources.packed_ranges import open_range, plain_size
 from omni_ray.sources.rows import Line, Range, Row, columns_of, lines, rejected
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
+_BOM = b"\xef\xbb\xbf"
 _GREAT = float(1 << 62)
 _SEPARATORS = b" \t\r\n,\x1e\0"
 
@@ -36,14 +39,54 @@ def read_lines(
         yield from columns_of(name, "byte", rows, columns)
 
 
-def read_shape(
-    tree: Tree, name: str, shape: str, path: Sequence[str], columns: Mapping[str, str], form: Form
-) -> Iterator[pa.Table | Rejected]:
-    """The rows of a file of another shape, by role."""
+def read_shape(tree: Tree, name: str, table: Mapping[str, Any], form: Form) -> Iterator[pa.Table | Rejected]:
+    """The rows of a file of another shape, or of one of :func:`shape_ranges` of it, by role; ``table`` is a unit's payload."""
+    shape, path, columns = table["shape"], table["path"], table["columns"]
     # Several arrays of one file have rows of the same numbers.
     place = ":".join([name, *path])
-    items = rows(shape, path, plain_chunks(tree, name, form), _exactness(columns))
-    yield from columns_of(place, "row", _numbered(place, items), columns)
+    start, end = table.get("start", 0), table.get("end")
+    chunks = _part(tree, name, form, start, end)
+    items = rows(shape, path, chunks, _exactness(columns), is_part=start > 0)
+    yield from columns_of(place, "row", _numbered(place, items, table.get("row", 0)), columns)
+
+
+def shape_ranges(
+    tree: Tree, name: str, shape: str, path: Sequence[str], form: Form, options: Options
+) -> Iterator[dict[str, int | None]]:
+    """Ranges of a file of another shape, as parts of payloads; empty for one that is read whole.
+
+    A large array is read once here, at some hundred MB/s; each range knows where it begins, and the number of its first row.
+    """
+    size, step = plain_size(tree, name, options) if form.is_utf8 else None, options.scaled(RANGE_BYTES)
+    if size is None or size <= step:
+        yield {}
+        return
+    start, row = 0, 0
+    for end, rows_before in cuts(shape, path, _part(tree, name, form, 0, None), step):
+        yield {"start": start, "end": end, "row": row}
+        start, row = end, rows_before
+    yield {"start": start, "end": None, "row": row} if start else {}
+
+
+def _part(tree: Tree, name: str, form: Form, start: int, end: int | None) -> Iterator[bytes]:
+    """Bytes [start, end) of a file, unpacked, as UTF-8, made an array where they are cut out of one.
+
+    A byte order mark becomes white space, so that no byte moves. Raises BrokenStream after all that could be read.
+    """
+    with open_range(tree, name, start, end) as file:
+        if start:
+            file.seek(start)
+            yield b"["
+        left = None if end is None else end - start
+        for chunk in form.plain(unpack(file, name)):
+            if start == 0 and chunk.startswith(_BOM):
+                chunk = b"   " + chunk[len(_BOM) :]
+            start += len(chunk)
+            yield chunk[:left]
+            left = None if left is None else left - len(chunk)
+            if left is not None and left <= 0:
+                yield b"]"
+                return
 
 
 def _exactness(columns: Mapping[str, str]) -> Callable[[Any], bool] | None:
@@ -106,8 +149,8 @@ def _odd_line(name: str, line: Line) -> Iterator[Row | Rejected]:
             yield _fault(name, "byte", place + number, row, "the line")
 
 
-def _numbered(name: str, items: Iterable[Any]) -> Iterator[Row | Rejected]:
-    for number, item in enumerate(items):
+def _numbered(name: str, items: Iterable[Any], first: int) -> Iterator[Row | Rejected]:
+    for number, item in enumerate(items, first):
         if isinstance(item, dict):
             yield number, item
         else:

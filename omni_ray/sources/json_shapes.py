@@ -73,25 +73,58 @@ def shapes(name: str, head: bytes, whole: Callable[[], Iterator[bytes]], is_line
 
 
 def rows(
-    shape: str, path: Sequence[str], chunks: Iterator[bytes], is_exact: Callable[[Any], bool] | None = None
+    shape: str,
+    path: Sequence[str],
+    chunks: Iterator[bytes],
+    is_exact: Callable[[Any], bool] | None = None,
+    *,
+    is_part: bool = False,
 ) -> Iterator[Any]:
     """The rows of a file of any shape but lines. A :class:`Broken` for each that is no JSON, or not UTF-8.
 
-    ``is_exact`` is that of :class:`~omni_ray.sources.json_values.Values`.
+    ``is_exact`` is that of :class:`~omni_ray.sources.json_values.Values`; ``is_part``: ``chunks`` are those from one of :func:`cuts`
+    on, behind a bracket.
     """
-    if shape == "values":
-        yield from map(as_row, Values(chunks, is_exact).items())
-    elif shape == "member" and len(path) == 1:
-        values = Values(chunks, is_exact)
-        for key, is_array in values.members():
-            if is_array and key == path[0]:
-                yield from map(as_row, values.array())
-                return
+    if _is_array(shape, path):
+        yield from map(as_row, _items(shape, path, Values(chunks, is_exact), is_part))
     else:
         value = json.loads(b"".join(chunks).decode("utf-8", "surrogateescape"))
         for row in map(as_row, _rows_within(shape, path, value)):
             is_good = BAD_BYTE.search(json.dumps(row, ensure_ascii=False)) is None
             yield row if is_good else Broken("bad_encoding", "not UTF-8")
+
+
+def cuts(shape: str, path: Sequence[str], chunks: Iterator[bytes], step: int) -> Iterator[tuple[int, int]]:
+    """Where the rows of a large array can be parted, as bytes and rows before that place, at least ``step`` bytes apart.
+
+    None near what is broken, nor in a file of another shape.
+    """
+    if not _is_array(shape, path):
+        return
+    values, last = Values(chunks, lambda item: True), 0  # where items are, not what is in them
+    try:
+        for row, _ in enumerate(_items(shape, path, values)):
+            if values.begins is not None and values.begins - last >= step:
+                last = values.begins
+                yield last, row
+    except ValueError:
+        return
+
+
+def _is_array(shape: str, path: Sequence[str]) -> bool:
+    return shape == "values" or (shape == "member" and len(path) == 1)
+
+
+def _items(shape: str, path: Sequence[str], values: Values, is_part: bool = False) -> Iterator[Any]:
+    if shape == "values":
+        yield from values.items()
+    elif is_part:
+        yield from values.array()
+    else:
+        for key, is_array in values.members():
+            if is_array and key == path[0]:
+                yield from values.array()
+                return
 
 
 def as_row(item: Any) -> Any:

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from omni_ray.sources.json_ahead import Ahead
@@ -57,7 +58,12 @@ class _Malformed(Exception):
 
 
 class Values:
-    """The values of a file. What comes between them (commas, line ends, record separators) does not matter."""
+    """The values of a file. What comes between them (commas, line ends, record separators) does not matter.
+
+    Attributes:
+        begins: the byte before the item of an array that was given last, if it is one at which another reader may begin: it is
+            sound, as those behind it and many before it are. None for most.
+    """
 
     def __init__(self, chunks: Iterator[bytes], is_exact: Callable[[Any], bool] | None = None) -> None:
         """
@@ -69,6 +75,7 @@ class Values:
         self._ahead = Ahead(chunks)
         self._is_exact = is_exact
         self._piece = CHUNK_BYTES if is_exact is None else _PIECE_BYTES
+        self.begins: int | None = None
         self._seam = b""
         self._one_by_one = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
@@ -94,6 +101,7 @@ class Values:
     def array(self) -> Iterator[Any]:
         """The items of the array that stands here, and no more."""
         self._arrays += 1
+        self._peek()
         self._at += 1
         self._seam, self._one_by_one = b"", 0
         while (character := self._peek()) != "]":
@@ -121,12 +129,18 @@ class Values:
         self._ahead.give_back(self._text[self._at :].encode("utf-8", "surrogateescape") + self._decoder.getstate()[0])
         self._decoder.reset()
         self._text, self._at, self._ended = "", 0, False
+        goes_on = False
         while True:
+            place = self._ahead.place
             found, self._one_by_one = self._ahead.items(seam, self._is_exact)
             if not found:
                 return
             self._note(found[-1])
-            yield from found
+            self.begins = place if goes_on else None
+            yield found[0]
+            self.begins = None
+            yield from islice(found, 1, None)
+            goes_on = True
 
     def members(self) -> Iterator[tuple[str, bool]]:
         """The keys of an object, and whether an array stands there, which :meth:`array` reads.

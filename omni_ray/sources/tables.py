@@ -221,7 +221,7 @@ def read_table_unit(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table
 
     form = form_in(table)
     if kind == "json":
-        yield from json_rows.read_shape(tree, name, table["shape"], table["path"], columns, form)
+        yield from json_rows.read_shape(tree, name, table, form)
     elif kind == "lines":
         yield from json_rows.read_lines(tree, name, (table["start"], table["end"]), columns, form)
     else:
@@ -281,7 +281,9 @@ def _json_slices(
     for shape in found:
         shared = {"columns": choose_columns(name, shape.columns, roles, options), **form.as_payload()}
         if shape.kind != "lines":
-            yield {"format": "json", "shape": shape.kind, "path": list(shape.path), **shared}, size, None
+            there = {"format": "json", "shape": shape.kind, "path": list(shape.path), **shared}
+            for part in json_rows.shape_ranges(tree, name, shape.kind, shape.path, form, options):
+                yield {**there, **part}, max(0, (part.get("end") or size) - (part.get("start") or 0)), None
             continue
         plain = plain_size(tree, name, options) if form.is_utf8 else None
         for start, end in [(0, None)] if plain is None else byte_ranges(plain, options):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 
 from omni_ray.corpora.base import Options, Rejected
-from omni_ray.sources import json_values
+from omni_ray.sources import json_ahead, json_values
 from omni_ray.sources.json_values import Broken, Values
+from omni_ray.sources.line_blocks import RANGE_BYTES
 from omni_ray.sources.tables import read_table_unit, table_units
 from omni_ray.sources.tree import FolderTree
 
@@ -98,3 +100,40 @@ def test_numbers_beyond_64_bits_are_right_where_they_are_read(tmp_path: Path, na
             ids += part["id"].to_pylist()
             assert set(part["title"].to_pylist()) == {"0.5"}
     assert ids == [str(2**64 + n) for n in range(300)]
+
+
+def table_rows(folder: Path, scale: float, **options: Any) -> tuple[list[Any], int]:
+    """Rows and faults by id; and the number of units."""
+    tree = FolderTree(folder)
+    tree.points = folder.parent / "cache"
+    units = list(table_units(tree, {"text": ("text",), "id": ("id",)}, Options(unit_scale=scale, **options)))
+    found: list[Any] = []
+    for unit in units:
+        for each in read_table_unit(tree, json.loads(json.dumps(unit.payload))):
+            found += [repr(each)] if isinstance(each, Rejected) else map(repr, each.to_pylist())
+    return sorted(found), len(units)
+
+
+@pytest.mark.parametrize("ending", [".json", ".json.gz"])
+@pytest.mark.parametrize("seed", range(8))
+def test_ranges_of_an_array_have_the_rows_of_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, ending: str
+) -> None:
+    monkeypatch.setattr(json_ahead, "_STRETCH_BYTES", 4000)
+    r = Random(seed)
+    odd = (0.0, 0.002, 0.02, 0.2)[seed % 4]
+    items = [r.choice(ODD) if r.random() < odd else item(r, n) for n in range(1500)]
+    seam = r.choice([", ", ",", ",\n  "])
+    text = f"[{seam.join(items)}]"
+    if seed % 3 == 1:
+        text = '{"version": [1, 2], "data": ' + text + ', "more": [{"text": "none"}]}'
+    data = (text * (2 if seed == 3 else 1)).encode("utf-8", "surrogateescape")
+    data = data[: len(data) * 9 // 10] if seed == 6 else b"\xef\xbb\xbf" * (seed == 5) + data
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / f"a{ending}").write_bytes(gzip.compress(data) if ending.endswith(".gz") else data)
+    whole, units = table_rows(tmp_path / "in", 1.0)
+    assert units == 1 + (seed == 4) and len(whole) >= 1000  # two arrays are told apart where nothing is odd
+    for step in (600, 20_000):
+        parts, units = table_rows(tmp_path / "in", step / RANGE_BYTES)
+        assert parts == whole
+        assert units > 10 or step > 600 or odd >= 0.02  # so much damage may make it another encoding
