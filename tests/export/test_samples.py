@@ -175,6 +175,7 @@ def test_stale_or_unfinished_shards_are_refused(root: Path, tmp_path: Path) -> N
         api.dataset(tmp_path / "empty", "text")
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_page_run_as_printed(tmp_path: Path) -> None:
     page = DOCS / "python.md"
     assert page.read_text("utf-8").count(">>> ") > 15

@@ -112,6 +112,7 @@ def start_work() -> tuple[subprocess.Popen[str], list[int]]:
     return process, below
 
 
+@pytest.mark.alone
 def test_nothing_of_a_killed_driver_outlives_the_next_start(tmp_path: Path) -> None:
     process, below = start_work()
     for pid in below:

@@ -20,7 +20,7 @@ from omni_ray.pipeline.session import Connection
 from tests.faults.harness import tree_digest
 from tests.made_store import clip
 
-pytestmark = pytest.mark.usefixtures("no_ray_here")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_ray_here")]
 
 
 @dataclass(frozen=True)

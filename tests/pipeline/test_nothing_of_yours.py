@@ -90,6 +90,7 @@ def is_kept(root: Path, name: str, data: bytes, step: str) -> bool:
     return any(each.is_file() and each.read_bytes() == data for each in places)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLACES)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_each_command_keeps_what_is_yours(tmp_path: Path, name: str, when: str) -> None:
@@ -116,6 +117,7 @@ STEPS = st.lists(
 MINE = b'{"batch_size": 4,\n "mine": %d}\n'
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @settings(
     max_examples=10,

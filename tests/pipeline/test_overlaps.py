@@ -10,6 +10,8 @@ from omni_ray import api
 from omni_ray.errors import OmniError
 from tests.made_store import clip, picture
 
+pytestmark = pytest.mark.usefixtures("no_ray")
+
 
 def tree(root: Path) -> dict[str, bytes]:
     return {str(p): p.read_bytes() for p in root.rglob("*") if p.is_file() and ".omni" not in p.parts}

@@ -38,6 +38,7 @@ def shards(root: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_the_same_shards_from_a_bucket(shared_data: Path, bucket: str, tmp_path: Path) -> None:
     for _, name in CORPORA:
         upload(shared_data / name, bucket, f"corpora/{name}")
@@ -60,6 +61,7 @@ def packed(folder: Path, target: Path) -> None:
     shutil.make_archive(str(target / "words"), "tar", folder / "mjsynth")
 
 
+@pytest.mark.slow
 def test_archives_are_read_in_place(shared_data: Path, bucket: str, tmp_path: Path) -> None:
     packed(shared_data, tmp_path / "packed")
     everything = upload(tmp_path / "packed", bucket, "packed")

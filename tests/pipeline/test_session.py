@@ -63,6 +63,7 @@ with ray_session(num_cpus=1):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_every_socket_of_a_local_ray_is_on_loopback(tmp_path: Path) -> None:
     import json
 
@@ -88,6 +89,7 @@ def test_a_cluster_that_is_not_there_is_one_sentence() -> None:
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_program_that_imported_ray_first_still_works() -> None:
     code = """
 import ray

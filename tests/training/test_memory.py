@@ -55,6 +55,7 @@ def test_ocr_activations(label: int) -> None:
     assert 0.7 * kept < estimated("ocr", 2, Lengths(label=label, ocr_vocab=100)) < 1.5 * kept
 
 
+@pytest.mark.slow
 def test_vocoder_activations() -> None:
     model = arch.Vocoder(default("vocoder")).train()
     kept = arch.kept_for_backward(model, torch.zeros(1, 128, 32), torch.zeros(1, 1, 8192))

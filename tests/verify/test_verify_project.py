@@ -163,6 +163,7 @@ def test_a_sample_decodes_some_and_judges_all(project: Project, sample: float) -
     assert "blank_text" in {f.code for f in report.findings}
 
 
+@pytest.mark.slow
 def test_the_same_on_ray(project: Project) -> None:
     commit(project, "text", 4)
     project.captions[0] = {"image": "coco/none.jpg", "caption": CAPTIONS[0]}
