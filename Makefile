@@ -31,8 +31,12 @@ $(DEV): $(STAMP)
 demo: $(STAMP) ## corpora in, training files out, in about a minute
 	$(BIN)/omni-ray demo --root demo
 
+# A file at a time for each of two workers, long ones first. What starts Rays, kills or interrupts runs by itself.
+BESIDE := -n 2 --dist loadfile --no-loadscope-reorder
+
 test: $(DEV) test-extras ## the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(BESIDE) -m "not slow and not alone"
+	$(BIN)/python -m pytest -m "slow or alone"
 
 # A Ray with its dashboard starts twice as slowly, so that what needs one, and the peers that others are held against,
 # stand in an environment of their own, on top of the first.
@@ -50,7 +54,7 @@ test-extras: .venv-extras/.installed ## the tests that need a cluster's head, or
 	touch $@
 
 test-fast: $(DEV) ## the tests that take seconds
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(BESIDE) -m "not slow and not alone"
 
 resolve: $(DEV) ## the pinned packages have wheels for every Python that we name (needs the package index)
 	for version in 3.11 3.12 3.13; do $(BIN)/python -m pip $(PIP) --dry-run --ignore-installed --only-binary=:all: \

@@ -217,6 +217,7 @@ def test_an_interrupt_at_any_moment_is_one_line(script: str, how: str) -> None:
     assert done.stdout == ("tidied up\n" if script is TWICE else "")
 
 
+@pytest.mark.alone
 def test_an_interrupt_waits_for_an_import() -> None:
     with pytest.raises(KeyboardInterrupt), interrupts.held_back():
         os.kill(os.getpid(), signal.SIGINT)
