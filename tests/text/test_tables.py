@@ -128,7 +128,6 @@ def test_a_giant_row_group_is_cut(tmp_path: Path) -> None:
     assert [row["text"] for row in read(tmp_path, unit_scale=1e-5)[0]] == [f"row {n}" for n in range(1000)]
 
 
-@pytest.mark.slow
 def test_bad_json_lines_cost_themselves_only(tmp_path: Path) -> None:
     lines = [
         b'{"text": "first"}',
