@@ -107,7 +107,7 @@ def _units_of_list(tree: Tree, name: str, folders: list[str], options: Options) 
     for number, part in enumerate(parts or [[]]):
         part_lost = lost if number == 0 else []
         words = sum(len(each) for *_, each in part)
-        files = tuple(name for _, file, _, _ in part if is_input(tree, name := places.find(tree, file)))
+        files = tuple(at for _, file, _, _ in part if is_input(tree, at := places.find(tree, file)))
         payload = {"list": name, "folders": places.folders, "photos": part, "lost": part_lost}
         yield UnitDraft(payload, files, words + len(part_lost), words, (name,), splits_in([name]))
 
