@@ -35,8 +35,7 @@ demo: $(STAMP) ## corpora in, training files out, in about a minute
 BESIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
 test: $(DEV) test-extras ## the whole test suite
-	$(BIN)/python -m pytest $(BESIDE) -m "not slow and not alone"
-	$(BIN)/python -m pytest -m "slow or alone"
+	$(BIN)/python -m pytest
 
 # A Ray with its dashboard starts twice as slowly, so that what needs one, and the peers that others are held against,
 # stand in an environment of their own, on top of the first.
