@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from omni_ray.errors import SourceError
 from omni_ray.materialize.formats import FORMATS
+from omni_ray.materialize.places import YOUR_OWN
 from omni_ray.pipeline.store import Store
 
 
@@ -32,9 +33,6 @@ def refuse_overlap(store: Store, modality: str, name: str, tree: Mapping[str, An
             )
 
 
-_YOUR_OWN = {"text": "text_files", "audio": "audio_files", "images": "image_captions", "ocr": "ocr_images"}
-
-
 def refuse_double(modality: str, sources: Sequence[str], read: Mapping[str, NDArray[np.int64]]) -> None:
     """Raise SourceError where two corpora would read the same file of ``sources``.
 
@@ -46,12 +44,14 @@ def refuse_double(modality: str, sources: Sequence[str], read: Mapping[str, NDAr
             what = "it" if len(read[one]) == 1 and len(sources) == 1 else f"{common:,} of the same files"
             raise SourceError(
                 f"{', '.join(sources)}: both {one} and {other} would read {what}; say which it is with --dataset, which is "
-                f"{_YOUR_OWN[modality]} for data of your own"
+                f"{YOUR_OWN[modality]} for data of your own"
             )
 
 
 def _places(tree: Mapping[str, Any]) -> Iterator[Path]:
     """The local files and folders that a tree reads."""
+    if "remote" in tree:
+        return  # an archive on an object store, whose path is one there
     for key in ("root", "path"):
         if key in tree:
             yield Path(tree[key])

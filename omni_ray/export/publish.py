@@ -38,7 +38,7 @@ class PublishReport:
         files: training files and configs.
         media: their media.
         sent: how many of all of them were sent by this call.
-        removed: media and files of an earlier call that are nobody's any more.
+        removed: media of an earlier call that are nobody's any more.
     """
 
     place: str
@@ -92,8 +92,8 @@ def publish(
         if before.get(name) != digest:
             target.write(name, memoryview(data))
             report.sent += 1
-        before[name] = digest
-        _note(target, before)
+            before[name] = digest
+            _note(target, before)
     report.removed = _remove_old(store, target, sent, old, modalities)
     reporter.end()
     return report

@@ -16,13 +16,13 @@ from omni_ray.pipeline import combined as records_of
 from omni_ray.pipeline.store import Store
 from omni_ray.trainers.files import SHARED
 
-_WAYS_IN = {
+YOUR_OWN = {
     "text": "text_files",
     "audio": "audio_files",
     "images": "image_captions",
     "ocr": "ocr_images",
 }
-"""Which corpus reads files such as ours."""
+"""The corpus for files of one's own, such as ours are."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Places:
         first, more = others[0], f" (and {len(others) - 1} more)" if others[1:] else ""
         stem = re.sub(r"\W+", "_", Path(first).stem)
         return (
-            f"{first}{more} is not of omni-ray, and not in it: `omni-ray prepare {self.modality} --dataset {_WAYS_IN[self.modality]} --source "
+            f"{first}{more} is not of omni-ray, and not in it: `omni-ray prepare {self.modality} --dataset {YOUR_OWN[self.modality]} --source "
             f"{shlex.quote(first)} --name my_{stem} --combine` brings it in"
         )
 

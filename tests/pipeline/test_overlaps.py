@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from omni_ray import api
+from omni_ray.api.overlaps import refuse_overlap
 from omni_ray.errors import OmniError
+from omni_ray.pipeline.store import Store
 from tests.made_store import clip, picture
 
 pytestmark = pytest.mark.usefixtures("no_ray")
@@ -66,3 +68,10 @@ def test_a_table_that_two_corpora_could_read_is_not_read_twice(tmp_path: Path) -
     with pytest.raises(OmniError, match=r"both books and wikipedia would read it; .* text_files for data of your own"):
         api.prepare(tmp_path / "project", "text", source=str(source))
     assert not (tmp_path / "project/data/shards").exists()
+
+
+def test_an_archive_on_an_object_store_is_no_place_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    remote = {"kind": "remote", "uri": "s3://bucket/prefix", "only": ""}
+    archive = {"kind": "archive", "path": "data/images/coco/train.zip", "remote": remote}
+    refuse_overlap(Store(tmp_path), "images", "coco", archive)
