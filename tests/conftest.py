@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(autouse=True)
+def interrupts_as_before() -> Iterator[None]:
+    """A test leaves Ctrl-C to pytest: a handler of a command that stays would end the whole run at the next one."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    left = signal.signal(signal.SIGINT, before)
+    assert left == before, f"the test left {left} for Ctrl-C"
 
 
 @pytest.fixture(scope="session")

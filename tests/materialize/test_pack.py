@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omni_ray import api
-from omni_ray.cli import main
+from omni_ray.cli import running
+from omni_ray.cli.commands import app
 from omni_ray.errors import OmniError
 from omni_ray.materialize.combine import Combined, Options, combine
 from omni_ray.materialize.pack import pack_rows
@@ -352,7 +353,7 @@ def test_wrong_usage_is_one_sentence(
 ) -> None:
     monkeypatch.setattr("sys.argv", ["omni-ray", *arguments, "--root", str(project)])
     with pytest.raises(SystemExit) as ended:
-        main()
+        running.run(app)
     error = capsys.readouterr().err.strip()
     assert ended.value.code == 2 and said in error and "\n" not in error
 
