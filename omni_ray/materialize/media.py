@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -16,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pyarrow import fs
 
 from omni_ray.errors import OmniError
 from omni_ray.media_names import is_safe_name
@@ -67,19 +67,24 @@ class Marker:
     def holds(self, root: Path, *, closely: bool = False) -> bool:
         """Whether every file is there with its size; ``closely``: and with its bytes.
 
-        A file cut short by a power failure has another size. Sizes are asked for all at once, so that threads that look at
-        several markers do not wait for each other.
+        A file cut short by a power failure has another size; a link is somebody else's, whatever it leads to.
         """
         files = {**self.files, **self.found}
+        one_of_each_folder = {name.rpartition("/")[0]: name for name in files}.values()
+        if any(folder.is_symlink() for name in one_of_each_folder for folder in _parents(root, name)):
+            return False
         base = os.fspath(root)
         try:
-            there = fs.LocalFileSystem().get_file_info([f"{base}/{name}" for name in files])
+            if any(not _is_file_of(f"{base}/{name}", size) for name, (size, _) in files.items()):
+                return False
         except (OSError, ValueError):
             return False
-        # Of what is not there, and of a folder, there is no size.
-        if any(each.size != size for each, (size, _) in zip(there, files.values(), strict=True)):
-            return False
         return not closely or all(identity_of(root / name) == identity for name, identity in files.items())
+
+
+def _is_file_of(path: str, size: int) -> bool:
+    status = os.lstat(path)
+    return status.st_size == size and stat.S_ISREG(status.st_mode)
 
 
 def _identities(value: Mapping[str, tuple[Any, Any]]) -> dict[str, Identity]:

@@ -91,6 +91,17 @@ def test_links_are_never_written_through(tmp_path: Path) -> None:
     assert (outside / "000001.jpg").read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["data/images/diary/train2017/000002.jpg", "data/images/diary/train2017"])
+def test_a_link_to_the_same_bytes_is_no_medium_of_ours(tmp_path: Path, name: str) -> None:
+    commit(tmp_path, "images", "diary", [[image_row(n) for n in range(3)]])
+    write(tmp_path, "images")
+    elsewhere = (tmp_path / name).rename(tmp_path / "elsewhere")
+    (tmp_path / name).symlink_to(elsewhere)
+    with pytest.raises(OmniError, match="link"):
+        write(tmp_path, "images")
+    assert (tmp_path / name).is_symlink() and elsewhere.exists()
+
+
 def test_data_itself_may_be_on_another_disk(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "project").mkdir()
