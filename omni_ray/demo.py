@@ -16,11 +16,10 @@ from omni_ray import api
 from omni_ray.errors import OmniError
 from omni_ray.pipeline import engine
 from omni_ray.pipeline.corpus_state import Summary
-from omni_ray.pipeline.store import MODALITIES
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.storage import TEMPORARY, remove_temporaries, write_atomic
 from omni_ray.synth import native
-from omni_ray.trainers.files import files_of
+from omni_ray.trainers.files import all_modalities, files_of
 from omni_ray.visible import visible
 
 if TYPE_CHECKING:
@@ -141,7 +140,7 @@ def run_demo(
             made = _prepare(root, name, sources, expected, told)
             report.summaries.append(made)
             report.surprises += _surprise(made[0], expected)
-        report.summaries.sort(key=lambda item: (MODALITIES.index(item[0].modality), item[0].name))
+        report.summaries.sort(key=lambda item: (all_modalities().index(item[0].modality), item[0].name))
         cleaned = api.clean(root, preset="default", reporter=told)
         now = {(each.modality, each.name): each for each in cleaned.summaries}
         report.summaries = [(now[each.modality, each.name], seconds) for each, seconds in report.summaries]

@@ -14,7 +14,7 @@ from omni_ray.api.notebook import summaries_html
 from omni_ray.errors import DONE, FALLS_SHORT, OmniError
 from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.pipeline.engine import Runner
-from omni_ray.pipeline.store import MODALITIES, Store
+from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.benchmarks import benchmarks_of, forget_others
 from omni_ray.quality.clean_shards import clean_shards
@@ -22,6 +22,7 @@ from omni_ray.quality.cleaned import Cleaning, training_corpora
 from omni_ray.quality.own import read
 from omni_ray.quality.preset import Settings
 from omni_ray.quality.settings import settings_of
+from omni_ray.trainers.files import all_modalities
 
 
 @dataclass
@@ -102,7 +103,7 @@ def clean(
     """
     store = Store(root, shards)
     sources = [read(str(file)) for file in files]
-    wanted = list(modalities) or [m for m in MODALITIES if store.corpora(m)]
+    wanted = list(modalities) or [m for m in all_modalities() if store.corpora(m)]
     if not wanted:
         raise OmniError(f"{store.storage.shown}: nothing is prepared here; run `omni-ray prepare` first")
     report = CleanReport()
@@ -127,7 +128,7 @@ def clean(
 
 def _forget_benchmarks(store: Store) -> None:
     """Remove what is kept of benchmarks that nothing is cleaned with any more."""
-    settings = [Cleaning(store, modality).settings for modality in MODALITIES]
+    settings = [Cleaning(store, modality).settings for modality in all_modalities()]
     forget_others(benchmarks_of(store), [each for had in settings if had is not None for each in had.benchmarks])
 
 

@@ -10,16 +10,16 @@ from omni_ray.api.cleaning import clean_one
 from omni_ray.api.cluster import Cluster, Once
 from omni_ray.errors import OmniError
 from omni_ray.materialize.combine import combine as write_files
-from omni_ray.materialize.formats import FORMATS
+from omni_ray.materialize.formats import format_of
 from omni_ray.materialize.options import Mixing
 from omni_ray.materialize.options import Options as Writing
 from omni_ray.materialize.places import Places
 from omni_ray.pipeline.combined import Combined
 from omni_ray.pipeline.engine import Runner
-from omni_ray.pipeline.store import MODALITIES, Store
+from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.cleaned import Cleaning
-from omni_ray.trainers.files import is_held_out
+from omni_ray.trainers.files import all_modalities, is_held_out
 
 DEFAULT_SEED = 42
 
@@ -62,7 +62,7 @@ def combine(
         OmniError: nothing is prepared, a run was interrupted and is not finished, or a file is in the way that is not ours.
     """
     store = Store(root, shards)
-    wanted = list(modalities) or [m for m in MODALITIES if store.corpora(m)]
+    wanted = list(modalities) or [m for m in all_modalities() if store.corpora(m)]
     if not wanted:
         raise OmniError(f"{store.storage.shown}: nothing is prepared here; run `omni-ray prepare` first")
     how = writing(wanted, seed, pack, holdout, replace=replace)
@@ -118,7 +118,7 @@ def check_places(store: Store, modality: str, how: Writing, names: Sequence[str]
 
     It saves a user from waiting for what must be refused in the end.
     """
-    form = FORMATS[modality]
+    form = format_of(modality)
     shared = [name for name in form.shared_places() if not is_held_out(name) or how.holdout]
     corpora = [place for name in names for place in form.corpus_places(name)]
     Places.of(store, modality).check([*corpora, *(shared if how.production else ())])

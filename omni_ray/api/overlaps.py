@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omni_ray.errors import SourceError
-from omni_ray.materialize.formats import FORMATS
-from omni_ray.materialize.places import YOUR_OWN
+from omni_ray.materialize.formats import format_of
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.store import Store
 
 
 def refuse_overlap(store: Store, modality: str, name: str, tree: Mapping[str, Any]) -> None:
     """Raise SourceError where the source that ``tree`` specifies holds, or lies in, a place that corpus ``name`` takes."""
-    form = FORMATS[modality]
+    form = format_of(modality)
     shards = store.corpus(modality, name).storage.local_root
     own = [store.root / place for place in form.corpus_places(name)] + ([shards] if shards else [])
     shared = [store.root / place for place in form.shared_places()]
@@ -44,7 +44,7 @@ def refuse_double(modality: str, sources: Sequence[str], read: Mapping[str, NDAr
             what = "it" if len(read[one]) == 1 and len(sources) == 1 else f"{common:,} of the same files"
             raise SourceError(
                 f"{', '.join(sources)}: both {one} and {other} would read {what}; say which it is with --dataset, which is "
-                f"{YOUR_OWN[modality]} for data of your own"
+                f"{modality_of(modality).own_files} for data of your own"
             )
 
 

@@ -9,11 +9,13 @@ from omni_ray.errors import OmniError
 from omni_ray.export.samples import Samples, Slice
 from omni_ray.materialize.options import Options
 from omni_ray.materialize.speakers import groups_of
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline import combined
 from omni_ray.pipeline.parts import columns_of, training_parts
-from omni_ray.pipeline.store import MODALITIES, CorpusStore, Store
+from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.quality.cleaned import training_corpora
 from omni_ray.records import EXTRA
+from omni_ray.trainers.files import all_modalities
 
 
 def dataset(
@@ -50,7 +52,7 @@ def dataset(
     by_corpus = [(corpus, list(training_parts(corpus))) for corpus in chosen]
     has_extra = any(EXTRA in columns_of(parts[0]) for _, parts in by_corpus if parts)
     for corpus, parts in by_corpus:
-        by_clip = bool(share) and modality == "audio" and _is_one_speaker(corpus)
+        by_clip = bool(share) and modality_of(modality).has_speakers and _is_one_speaker(corpus)
         slices += [Slice(corpus.name, part, share, by_clip, split, has_extra) for part in parts]
     if not slices:
         raise OmniError(f"{what}: not a single sample was kept, so that there is nothing to read")
@@ -59,7 +61,7 @@ def dataset(
 
 def _chosen(store: Store, what: str) -> list[CorpusStore]:
     """The corpora that ``what`` names, all of one modality."""
-    if what in MODALITIES:
+    if what in all_modalities():
         found = training_corpora(store, what)
     else:
         found = [each for each in training_corpora(store) if what in (each.name, f"{each.modality}/{each.name}")]

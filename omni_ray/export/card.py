@@ -28,16 +28,9 @@ _LICENCES = {
     "cc0 1.0": "cc0-1.0",
 }
 """Only licences of the whole corpus: one that is said in more words needs to be read in more words."""
-_TASKS = {
-    "text": ("text-generation",),
-    "audio": ("automatic-speech-recognition", "text-to-speech"),
-    "images": ("image-to-text",),
-    "ocr": ("image-to-text",),
-}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"),
           (10**8, "10M<n<100M"), (10**9, "100M<n<1B"))  # fmt: skip
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
-_ROWS = {"text": "line", "audio": "clip", "images": "picture with its captions", "ocr": "word"}
 
 
 @dataclass(frozen=True)
@@ -99,7 +92,7 @@ def _front_matter(title: str, configs: Sequence[Config], corpora: Sequence[Corpu
         language=languages or None,
         license=licences[0] if len(licences) == 1 else licences,
         size_categories=[size_category(sum(corpus.rows for corpus in corpora))],
-        task_categories=list(dict.fromkeys(task for config in configs for task in _TASKS[config.modality])),
+        task_categories=list(dict.fromkeys(task for config in configs for task in modality_of(config.modality).tasks)),
         tags=["omni-ray", *dict.fromkeys(config.modality for config in configs)],
     )
     infos, places = DatasetInfosDict(), MetadataConfigs()
@@ -142,10 +135,10 @@ def size_category(rows: int) -> str:
 
 
 def _languages(folder: Path, configs: Sequence[Config]) -> list[str]:
-    """The languages that the text files name, as ISO 639 codes, sorted."""
+    """The languages that texts name, as ISO 639 codes, sorted."""
     found: set[str] = set()
     for config in configs:
-        if config.modality == "text" and config.name == "text":
+        if config.name == config.modality and "lang" in modality_of(config.modality).schema.names:
             for pattern in config.files:
                 for path in sorted(folder.glob(pattern)):
                     shard = pq.ParquetFile(path)
@@ -180,7 +173,7 @@ def _body(title: str, configs: Sequence[Config], corpora: Sequence[CorpusParts])
             corpus.samples for corpus in corpora if config.name in (corpus.name, corpus.state.modality)
         )  # fmt: skip
         lines.append(
-            f"| `{config.name}` | {_ROWS[config.modality]} | {config.sum('rows'):,} | {samples:,} | {config.sum('file_bytes') / 1e6:,.1f} |"
+            f"| `{config.name}` | {modality_of(config.modality).row} | {config.sum('rows'):,} | {samples:,} | {config.sum('file_bytes') / 1e6:,.1f} |"
         )
     held = {c.name: c.splits["heldout"].rows for c in configs if "heldout" in c.splits}
     if held:

@@ -13,10 +13,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from omni_ray.errors import OmniError
 from omni_ray.export.files import FileTask, file_tasks, more_of
 from omni_ray.export.parts import CorpusParts
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.engine import Runner
 from omni_ray.progress.reporter import Reporter
 from omni_ray.storage import write_atomic
@@ -26,13 +28,6 @@ SHARD_BYTES = 64 << 20
 _MOST_BYTES = (1 << 32) - 1
 """Offsets have 32 bits."""
 _VERSION = 2
-_COLUMNS: Mapping[str, Mapping[str, str]] = {
-    "text": {"id": "str", "more": "json", "text": "str"},
-    "audio": {"audio": "bytes", "id": "str", "more": "json", "text": "str"},
-    "images": {"captions": "json", "id": "str", "image": "bytes", "more": "json"},
-    "ocr": {"id": "str", "image": "bytes", "more": "json", "text": "str"},
-}
-"""Columns by name, with their encodings; ``more`` is an object of all that has no column of its own."""
 
 
 def write_mds(
@@ -65,8 +60,16 @@ def write_mds(
         write_atomic(work / name / "index.json", json.dumps(index, sort_keys=True).encode() + b"\n")
 
 
+def _columns(modality: str) -> dict[str, str]:
+    """Columns by name, with their encodings; ``more`` is an object of all that has no column of its own."""
+    kind = modality_of(modality)
+    said = "json" if pa.types.is_list(kind.schema.field(kind.said).type) else "str"
+    found = {"id": "str", "more": "json", kind.said: said, **({kind.media: "bytes"} if kind.media else {})}
+    return dict(sorted(found.items()))
+
+
 def _layout(modality: str) -> dict[str, Any]:
-    columns = _COLUMNS[modality]
+    columns = _columns(modality)
     return {
         "column_encodings": list(columns.values()),
         "column_names": list(columns),
@@ -92,7 +95,8 @@ def write_file(task: FileTask) -> int:
     """Write one file, whole or not at all; returns its size in bytes."""
     target = Path(task.path)
     if not target.exists():
-        samples = [_sample(row, task.modality) for row in task.rows()]
+        columns = _columns(task.modality)
+        samples = [_sample(row, columns) for row in task.rows()]
         head = json.dumps({**_layout(task.modality), "size_limit": None}, sort_keys=True).encode()
         ends = np.cumsum([4 * (len(samples) + 2) + len(head), *map(len, samples)])
         if int(ends[-1]) > _MOST_BYTES:
@@ -105,8 +109,7 @@ def write_file(task: FileTask) -> int:
     return target.stat().st_size
 
 
-def _sample(row: Mapping[str, Any], modality: str) -> bytes:
-    columns = _COLUMNS[modality]
+def _sample(row: Mapping[str, Any], columns: Mapping[str, str]) -> bytes:
     values = [_encoded({**row, "more": more_of(row, *columns)}[name], encoding) for name, encoding in columns.items()]
     return np.array([len(value) for value in values], "<u4").tobytes() + b"".join(values)
 

@@ -8,9 +8,10 @@ from functools import cached_property
 
 from omni_ray.errors import OmniError
 from omni_ray.export.names import file_safe
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.corpus_state import CorpusState, Summary
 from omni_ray.pipeline.parts import Part, training_parts
-from omni_ray.pipeline.store import MODALITIES, CorpusStore, Store
+from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.quality.cleaned import training_corpora
 
 
@@ -65,8 +66,7 @@ def chosen_corpora(store: Store, modalities: Sequence[str] = (), names: Sequence
         OmniError: an unknown modality or corpus, nothing to export, or a run that is not finished.
     """
     for modality in modalities:
-        if modality not in MODALITIES:
-            raise OmniError(f"{modality} is not a modality; there are: {', '.join(MODALITIES)}")
+        modality_of(modality)
     stores = [each for each in training_corpora(store) if not modalities or each.modality in modalities]
     if not stores:
         what = f"{' or '.join(modalities)}: " if modalities else ""

@@ -21,9 +21,10 @@ from omni_ray.materialize.media import Marker
 from omni_ray.ours import digest_of
 from omni_ray.pipeline import combined
 from omni_ray.pipeline.engine import Runner, in_session
-from omni_ray.pipeline.store import MODALITIES, Store
+from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter
 from omni_ray.storage import Storage
+from omni_ray.trainers.files import all_modalities
 
 _SENT, _FILES = ".omni/media", ".omni/files.json"
 """Where the place keeps what was sent: a marker for each shard's media, and the other files with their digests."""
@@ -103,7 +104,7 @@ def _chosen(store: Store, modalities: Sequence[str]) -> tuple[list[str], list[st
     """The files, and the markers of media below the state folder, that there are."""
     files: list[str] = []
     shards: list[str] = []
-    for modality in modalities or MODALITIES:
+    for modality in modalities or all_modalities():
         record = combined.load(store.state_folder, modality)
         if record is None:
             if modalities:
@@ -191,7 +192,7 @@ def _names(marker: bytes) -> set[str]:
 
 def _remove_old(store: Store, target: Storage, sent: set[str], old: set[str], modalities: Sequence[str]) -> int:
     """Remove media that earlier calls sent, and that nothing names any more."""
-    gone = [name for name in _markers(target, modalities or MODALITIES) if name not in sent]
+    gone = [name for name in _markers(target, modalities or all_modalities()) if name not in sent]
     for name in gone:
         old |= _names(target.read(f"{_SENT}/{name}"))
     for name in sent if old else ():

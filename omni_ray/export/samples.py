@@ -76,7 +76,7 @@ class Slice:
                 "opened: open it again; `omni-ray verify` says what is wrong"
             )
         tables = read_rows(part)
-        for rows in whole_documents(tables) if self.holdout and part.modality == "text" else tables:
+        for rows in whole_documents(tables) if self.holdout and modality_of(part.modality).of_documents else tables:
             wanted = self._of_split(rows)
             if wanted.num_rows:
                 yield in_schema(wanted, self.schema)

@@ -10,13 +10,14 @@ import io
 import json
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from omni_ray.export.files import FileTask, file_tasks, more_of
 from omni_ray.export.names import sample_key
 from omni_ray.export.parts import CorpusParts
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.engine import Runner
 from omni_ray.progress.reporter import Reporter
 from omni_ray.storage import atomic_writer, write_atomic
@@ -59,7 +60,7 @@ def write_webdataset(
 
 def _bytes_beside(corpus: CorpusParts) -> int:
     """What a sample takes in a tar beside its data: a header and half a block for each member."""
-    return (2 if corpus.state.modality == "text" else 3) * (_BLOCK + _BLOCK // 2)
+    return (3 if modality_of(corpus.state.modality).media else 2) * (_BLOCK + _BLOCK // 2)
 
 
 def _index(corpora: list[CorpusParts], shards: list[dict[str, Any]]) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def write_tar(task: FileTask) -> int:
     """Write one tar file, whole or not at all; returns its size in bytes."""
     target = Path(task.path)
     if not target.exists():
-        members = _MEMBERS[task.modality]
+        kind = modality_of(task.modality)
         with atomic_writer(target) as out, tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
             used: set[str] = set()
             for number, row in enumerate(task.rows(), task.first_row):
@@ -105,7 +106,7 @@ def write_tar(task: FileTask) -> int:
                 if key in used:  # ids are unique in good corpora; elsewhere no sample may swallow another
                     key = f"{key[:70]}+n{number}"
                 used.add(key)
-                for ending, data in members(row):
+                for ending, data in _members(row, kind.media, kind.said):
                     _add(tar, f"{key}.{ending}", data)
     return target.stat().st_size
 
@@ -125,24 +126,9 @@ def _media(value: Mapping[str, Any]) -> tuple[str, bytes]:
     return PurePosixPath(value["path"]).suffix.lstrip(".").lower(), value["bytes"]
 
 
-def _text(row: dict[str, Any]) -> list[tuple[str, bytes]]:
-    return [("txt", row["text"].encode()), ("json", _json(row, "text"))]
-
-
-def _spoken_or_written(media: str) -> Callable[[dict[str, Any]], list[tuple[str, bytes]]]:
-    def members(row: dict[str, Any]) -> list[tuple[str, bytes]]:
-        return [_media(row[media]), ("txt", row["text"].encode()), ("json", _json(row, media))]
-
-    return members
-
-
-def _picture(row: dict[str, Any]) -> list[tuple[str, bytes]]:
-    return [_media(row["image"]), ("txt", row["captions"][0].encode()), ("json", _json(row, "image"))]
-
-
-_MEMBERS: Mapping[str, Callable[[dict[str, Any]], list[tuple[str, bytes]]]] = {
-    "text": _text,
-    "audio": _spoken_or_written("audio"),
-    "images": _picture,
-    "ocr": _spoken_or_written("image"),
-}
+def _members(row: Mapping[str, Any], media: str, said: str) -> Iterator[tuple[str, bytes]]:
+    """The endings of a sample's files, and what is in them: its medium, what is said, of captions the first, and all else."""
+    if media:
+        yield _media(row[media])
+    yield "txt", (row[said][0] if isinstance(row[said], list) else row[said]).encode()
+    yield "json", _json(row, media or said)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from omni_ray.materialize import fragments, shuffle
-from omni_ray.materialize.formats import FORMATS
+from omni_ray.materialize.formats import format_of
 from omni_ray.materialize.pieces import SIDES, Group, Made, Plan
 from omni_ray.materialize.placing import Bucket, Copy, Slot, neighbours, place, write_at
 from omni_ray.pipeline.engine import Runner
@@ -84,7 +84,7 @@ class Assembly:
         self._run = run
         self._made: list[Made] = []
         self._files: list[_File] = []
-        self._by_range = np.zeros((len(SIDES), len(FORMATS[plan.modality].files), 1 << plan.bits), np.int64)
+        self._by_range = np.zeros((len(SIDES), len(format_of(plan.modality).files), 1 << plan.bits), np.int64)
 
     def add(self, made: Made) -> None:
         """Take note of what the next group became."""

@@ -23,7 +23,7 @@ from pathlib import Path
 from omni_ray.errors import OmniError
 from omni_ray.materialize import media, shuffle
 from omni_ray.materialize.assembly import Assembly
-from omni_ray.materialize.formats import FORMATS
+from omni_ray.materialize.formats import format_of
 from omni_ray.materialize.mixing import settle_mixture
 from omni_ray.materialize.options import DEFAULT_SEED, Options, Packing
 from omni_ray.materialize.packing import keep_a_copy, settle_packing
@@ -31,6 +31,7 @@ from omni_ray.materialize.pieces import Group, Piece, Plan, Tallies, Tally, in_g
 from omni_ray.materialize.places import Places
 from omni_ray.materialize.speakers import groups_of
 from omni_ray.modalities.hold_out import HOLD_VERSION
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.ours import identity_of, refuse_links
 from omni_ray.pipeline import combined as records_of
 from omni_ray.pipeline.combined import Combined, Record
@@ -58,7 +59,6 @@ _BY = {
     "one speaker": "one speaker, held out by clip",
     "speakers unknown": "speakers unknown, held out by recording",
 }
-_HELD_TOGETHER = {"text": "document", "audio": "speaker", "images": "picture", "ocr": "picture"}
 
 
 def combine(
@@ -96,10 +96,11 @@ def combine(
     states = {corpus.name: corpus.state() for corpus in corpora}
     options = options.for_modality(modality)
     reporter = reporter or usual()
-    mixing = options.mixing.of(parts, is_text=modality == "text")
+    has_tokens = modality_of(modality).of_documents
+    mixing = options.mixing.of(parts, has_tokens=has_tokens)
     train = in_session(session, run)
     tokens = None
-    if options.pack or (mixing and modality == "text"):
+    if options.pack or (mixing and has_tokens):
         tokens = _tokenizer(store, corpora, parts, options.holdout or 0.0, train, reporter)
     packing = tokens if options.pack else None
     mixed = ""
@@ -153,7 +154,7 @@ def _marker_of(store: Store, modality: str, corpus: str, unit: int) -> Path:
 
 def _has_all_media(store: Store, modality: str, parts: Parts) -> bool:
     """Whether every media file is there with its size."""
-    if not FORMATS[modality].has_media:
+    if not format_of(modality).has_media:
         return True
 
     def holds(marker: Path) -> bool:
@@ -211,7 +212,7 @@ class _Job:
 
     def write(self, old: Record | None) -> list[Combined]:
         """Write everything; ``old`` is what the run before wrote."""
-        form = FORMATS[self.modality]
+        form = format_of(self.modality)
         root = self.store.root
         folder = root / form.folder
         refuse_links(root, root / form.scratch)
@@ -254,7 +255,7 @@ class _Job:
 
     def _targets(self) -> Iterator[str]:
         """The flat files that this run writes, relative to the root."""
-        form = FORMATS[self.modality]
+        form = format_of(self.modality)
         for file in form.files:
             for corpus in self.corpora if file.per_corpus is not None else ():
                 yield f"{form.folder}/{file.of(corpus.name)}"
@@ -267,7 +268,7 @@ class _Job:
         packing = self.packing
         if packing is not None:
             packing = keep_a_copy(packing, self.work)
-        files = FORMATS[self.modality].files
+        files = format_of(self.modality).files
         seed = self.options.seed if self.options.production else None
         everything = self.options.production and seed is None
         in_order = tuple(file.kind for file in files if everything or file.per_corpus is not None)
@@ -324,7 +325,7 @@ class _Job:
         self, files: Assembly, old: Record | None, groups: Sequence[Group], tallies: Sequence[Tallies]
     ) -> list[Combined]:
         """Put the files together: each corpus's own, then those of all corpora, then what is held out."""
-        root, form = self.store.root, FORMATS[self.modality]
+        root, form = self.store.root, format_of(self.modality)
         combined = []
         for corpus in self.corpora:
             mine = [number for number, group in enumerate(groups) if group.pieces[0].corpus == corpus.name]
@@ -369,7 +370,7 @@ class _Job:
         """
         if self.parts_sides:
             return ""
-        root, form = self.store.root, FORMATS[self.modality]
+        root, form = self.store.root, format_of(self.modality)
         for file in old.files if old is not None else ():
             if file.is_held_out and self.places.ledger.is_ours(file.path):
                 (root / file.path).unlink()
@@ -381,22 +382,21 @@ class _Job:
     @cached_property
     def _groups(self) -> dict[str, str]:
         """How the clips of each corpus are held out; empty where none are."""
-        if not self.options.holdout or self.modality != "audio":
+        if not self.options.holdout or not modality_of(self.modality).has_speakers:
             return {}
-
         return {corpus.name: groups_of(corpus, self.parts[corpus.name]) for corpus in self.corpora}
 
     def _held_note(self, groups: Sequence[Group], total: Tally) -> str:
         """What a user should know of a held-out file."""
         notes = [f"{name}: {_BY[groups]}" for name, groups in self._groups.items() if groups in _BY]
         if not total.records and groups:
-            notes.append(f"no {_HELD_TOGETHER[self.modality]} fell into this share; a larger one takes some")
+            notes.append(f"no {modality_of(self.modality).held_together} fell into this share; a larger one takes some")
         return "; ".join(notes)
 
 
 def _serialized(modality: str, manifest: Manifest, take: int) -> int:
     """About how many bytes a shard's records are; what follows from it does not show in the result."""
-    return 4 * manifest.shard.bytes if modality == "text" else 128 * take
+    return 128 * take if modality_of(modality).media else 4 * manifest.shard.bytes
 
 
 def _noted(file: Combined, *notes: str) -> Combined:

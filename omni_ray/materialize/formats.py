@@ -1,39 +1,40 @@
-"""How each modality's samples are written down for the trainers: lines, CSV rows, JSON objects, media files.
+"""How a modality's samples are written down for the trainers: lines, CSV rows, JSON objects, media files.
 
-Every byte that a trainer reads is made here. See docs/formats.md for the rules and the reasons.
+Every byte that a trainer reads is made here and in :mod:`omni_ray.trainers.files`. See docs/formats.md for the rules and the
+reasons.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from functools import cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from omni_ray.media_names import flat_name
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.storage import TEMPORARY
 from omni_ray.trainers.files import FlatFile, files_of
 
+_CATEGORY = "category"
+
 
 class Format:
-    """Turns shard rows into the records of flat files, and into media files."""
+    """Turns shard rows of a modality into the records of its flat files, and into media files."""
 
-    modality: ClassVar[str]
-    has_media: ClassVar[bool] = True
-    media_column: ClassVar[str] = ""
-    columns: ClassVar[tuple[str, ...]]
-    """Of shard rows, those that records and media are made from."""
-
-    @property
-    def files(self) -> tuple[FlatFile, ...]:
-        """The flat files, the one with texts first."""
-        return files_of(self.modality)
-
-    @property
-    def folder(self) -> str:
+    def __init__(self, modality: str) -> None:
+        kind = modality_of(modality)
+        self.media_column, self.said = kind.media, kind.said
+        self.has_media = bool(kind.media)
+        self.folder = f"data/{modality}"
         """Where the files go, relative to the project root."""
-        return f"data/{self.modality}"
+        self.files: tuple[FlatFile, ...] = files_of(modality)
+        """The flat files, the one with texts first."""
+        self._has_lists = pa.types.is_list(kind.schema.field(kind.said).type)
+        self._category = _CATEGORY if _CATEGORY in kind.schema.names else ""
+        self.columns = tuple(filter(None, (kind.media, kind.said, self._category)))
+        """Of shard rows, those that records and media are made from."""
 
     @property
     def scratch(self) -> str:
@@ -51,8 +52,24 @@ class Format:
 
     def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
         """Serialized records by the kind of file, one for each sample, in order, each with the file's separator after it."""
-        media, texts = self._media_as_listed(rows, corpus), rows["text"].to_pylist()
-        return {file.kind: pa.array(map(file.record, media, texts), pa.large_binary()) for file in self.files}
+        return {file.kind: self._records(file, rows, corpus) for file in self.files}
+
+    def _records(self, file: FlatFile, rows: pa.Table, corpus: str) -> pa.LargeBinaryArray:
+        if file.form == "lines":
+            end, nothing = pa.scalar("\n", pa.large_string()), pa.scalar("", pa.large_string())
+            ended = pc.binary_join_element_wise(rows[self.said].cast(pa.large_string()), end, nothing)
+            return ended.cast(pa.large_binary()).combine_chunks()
+        count = rows.num_rows
+        media = self._media_as_listed(rows, corpus) if self.has_media else [""] * count
+        said = rows[self.said].to_pylist()
+        categories = rows[self._category].to_pylist() if self._category else [corpus] * count
+        texts_of = said if self._has_lists else ([text] for text in said)
+        records = [
+            file.record(path, text, category or corpus) + file.separator
+            for path, texts, category in zip(media, texts_of, categories, strict=True)
+            for text in texts
+        ]
+        return pa.array(records, pa.large_binary())
 
     def _media_as_listed(self, rows: pa.Table, corpus: str) -> list[str]:
         folder = f"{self.folder}/{flat_name(corpus)}".removeprefix(f"{self.files[0].media_root}/")
@@ -65,62 +82,7 @@ class Format:
             yield f"{self.folder}/{flat_name(corpus)}/{value['path'].as_py()}", value["bytes"].as_py()
 
 
-class TextFormat(Format):
-    """``production_corpus.txt``: one sample a line."""
-
-    modality = "text"
-    has_media = False
-    columns = ("text",)
-
-    def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
-        end, nothing = pa.scalar("\n", pa.large_string()), pa.scalar("", pa.large_string())
-        ended = pc.binary_join_element_wise(rows["text"].cast(pa.large_string()), end, nothing)
-        return {"text": ended.cast(pa.large_binary()).combine_chunks()}
-
-
-class AudioFormat(Format):
-    """``production_asr.csv`` (wav,text) and ``production_tts.csv`` (text,wav): same rows, same order.
-
-    Paths are relative to the project root, where the trainers are started.
-    """
-
-    modality = "audio"
-    columns = ("audio", "text")
-    media_column = "audio"
-
-
-class ImagesFormat(Format):
-    """``production_annotations.json``: a plain list, one object for each caption.
-
-    ``image`` is relative to ``data/images``, the trainers' ``image_root``.
-    """
-
-    modality = "images"
-    columns = ("image", "captions", "category")
-    media_column = "image"
-
-    def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
-        [file] = self.files
-        rows_of = zip(
-            self._media_as_listed(rows, corpus),
-            rows["captions"].to_pylist(),
-            rows["category"].to_pylist(),
-            strict=True,
-        )
-        entries = [
-            file.record(image, caption, category or corpus) + file.separator
-            for image, captions, category in rows_of
-            for caption in captions
-        ]
-        return {file.kind: pa.array(entries, pa.large_binary())}
-
-
-class OcrFormat(Format):
-    """``production_ocr.csv`` (image,text); ``image`` is relative to ``data/ocr``, the trainer's ``image_root``."""
-
-    modality = "ocr"
-    columns = ("image", "text")
-    media_column = "image"
-
-
-FORMATS: dict[str, Format] = {f.modality: f for f in (TextFormat(), AudioFormat(), ImagesFormat(), OcrFormat())}
+@cache
+def format_of(modality: str) -> Format:
+    """How samples of a modality are written down."""
+    return Format(modality)

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from omni_ray.errors import OmniError
+from omni_ray.modalities.registry import modality as modality_of
 
 DEFAULT_SEED = 42
 _COUNT = re.compile(r"(\d+(?:\.\d+)?)([KMBT]?)", re.IGNORECASE)
@@ -31,7 +32,7 @@ class Mixing:
     def __bool__(self) -> bool:
         return bool(self.weights or self.tokens or self.total is not None)
 
-    def of(self, names: Iterable[str], *, is_text: bool) -> Mixing:
+    def of(self, names: Iterable[str], *, has_tokens: bool) -> Mixing:
         """What of it is about these corpora, all of one modality. Raises OmniError for weights that cannot be had."""
         names = sorted(names)
         weights = {name: self.weights[name] for name in names if name in self.weights}
@@ -44,7 +45,7 @@ class Mixing:
             )
         if weights and not rest and not any(weights.values()):
             raise OmniError("--weight: at least one corpus needs a weight above 0")
-        return Mixing(weights, tokens, self.total) if is_text else Mixing(weights)
+        return Mixing(weights, tokens, self.total) if has_tokens else Mixing(weights)
 
     def as_json(self) -> dict[str, Any]:
         """What the result depends on."""
@@ -96,7 +97,7 @@ class Options:
 
     def for_modality(self, modality: str) -> Options:
         """The same without what ``modality`` has no use for."""
-        return self if modality == "text" else replace(self, pack=False)
+        return self if modality_of(modality).of_documents else replace(self, pack=False)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from omni_ray.materialize import media, shuffle
-from omni_ray.materialize.formats import FORMATS, Format
+from omni_ray.materialize.formats import Format, format_of
 from omni_ray.materialize.fragments import HELD, KEY, bytes_by_range, end_to_end, sorted_by_key, write_fragment
 from omni_ray.materialize.options import Packing
 from omni_ray.materialize.pack import Counter, pack_rows
@@ -256,7 +256,7 @@ class _Shuffled:
 
 def write_group(group: Group) -> Made:
     """Shards: their media, and their records in corpus order and by key."""
-    form = FORMATS[group.plan.modality]
+    form = format_of(group.plan.modality)
     shuffled = _Shuffled(group, form.files)
     tallies = []
     aside: list[str] = []
@@ -291,7 +291,7 @@ def _records_of(piece: Piece, plan: Plan, form: Format, aside: list[str]) -> Ite
         tables = _tables(
             piece, plan.modality, rows_of, _columns(plan, form, rows_of.schema_arrow, with_media, is_checked)
         )
-        if not form.has_media and (plan.packing is not None or plan.holdout > 0):
+        if modality_of(plan.modality).of_documents and (plan.packing is not None or plan.holdout > 0):
             tables = ((rows, np.ones(rows.num_rows, np.int64)) for rows in whole_documents(rows for rows, _ in tables))
         for rows, samples in tables:
             if needs_media:

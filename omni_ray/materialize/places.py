@@ -10,19 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from omni_ray.errors import OmniError
-from omni_ray.materialize.formats import FORMATS
+from omni_ray.materialize.formats import format_of
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.ours import Identity, Ledger, is_remnant, put_aside, refuse_links
 from omni_ray.pipeline import combined as records_of
 from omni_ray.pipeline.store import Store
 from omni_ray.trainers.files import SHARED
-
-YOUR_OWN = {
-    "text": "text_files",
-    "audio": "audio_files",
-    "images": "image_captions",
-    "ocr": "ocr_images",
-}
-"""The corpus for files of one's own, such as ours are."""
 
 
 @dataclass(frozen=True)
@@ -93,22 +86,22 @@ class Places:
 
     def _is_of_a_corpus(self, path: str) -> bool:
         name = path.rpartition("/")[2]
-        endings = [file.per_corpus.format(corpus="") for file in FORMATS[self.modality].files if file.per_corpus]
+        endings = [file.per_corpus.format(corpus="") for file in format_of(self.modality).files if file.per_corpus]
         return name.endswith(tuple(endings)) and not name.startswith((*SHARED, "."))
 
     def others(self, sources: Collection[str]) -> str:
         """A sentence about files of others that lie among ours and look like them, with the command that brings the first
         one in; "" where there are none. ``sources`` are files that corpora are made of already."""
-        folder = self.root / FORMATS[self.modality].folder
+        folder = self.root / format_of(self.modality).folder
         files = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
-        names = [f"{FORMATS[self.modality].folder}/{name}" for name in files]
+        names = [f"{format_of(self.modality).folder}/{name}" for name in files]
         others = [n for n in names if self._is_of_a_corpus(n) and not self.ledger.is_known(n) and n not in sources]
         if not others:
             return ""
         first, more = others[0], f" (and {len(others) - 1} more)" if others[1:] else ""
         stem = re.sub(r"\W+", "_", Path(first).stem)
         return (
-            f"{first}{more} is not of omni-ray, and not in it: `omni-ray prepare {self.modality} --dataset {YOUR_OWN[self.modality]} --source "
+            f"{first}{more} is not of omni-ray, and not in it: `omni-ray prepare {self.modality} --dataset {modality_of(self.modality).own_files} --source "
             f"{shlex.quote(first)} --name my_{stem} --combine` brings it in"
         )
 

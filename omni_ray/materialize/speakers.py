@@ -8,7 +8,7 @@ from typing import Literal
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from omni_ray.modalities.hold_out import known_speakers
+from omni_ray.modalities.groups import known_speakers
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.store import CorpusStore
 from omni_ray.pipeline.whole import opened

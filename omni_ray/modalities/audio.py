@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from omni_ray.errors import OmniError
 from omni_ray.media_names import safe_name
 from omni_ray.modalities import waveform
 from omni_ray.modalities.base import Modality, Params, Transformed, schema_for
+from omni_ray.modalities.groups import known_speakers
 from omni_ray.modalities.lines import one_line
 from omni_ray.records import EXTRA, Rejected
 from omni_ray.sources.endings import AUDIO
@@ -21,6 +24,8 @@ from omni_ray.trainers.speech import MIN_SAMPLES, SAMPLING_RATE, ctc_frames, ctc
 
 _STATS = ("seconds", "outside_1_10s", "ctc_infeasible", "overdriven", "rescaled")
 _USUAL_SECONDS = (1.0, 10.0)
+_CUT_OUT = r"^(?P<recording>.*)-\d+\.\d{3}-\d+\.\d{3}(?:-[0-9a-f]{10})?\.[a-z]+$"
+"""The path of a clip that was cut from a recording."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,11 @@ class Audio(Modality[AudioParams]):
     name = "audio"
     params_type = AudioParams
     version = 2
-    raw_media = "audio"
+    media = "audio"
+    title, row, samples, judged, held_together = "Speech", "clip", "clips", "clip", "speaker"
+    tasks = ("automatic-speech-recognition", "text-to-speech")
+    own_files = "audio_files"
+    group_columns = ("audio.path", "speaker")
 
     @property
     def raw_schema(self) -> pa.Schema:
@@ -139,6 +148,19 @@ class Audio(Modality[AudioParams]):
         stats["seconds"] = round(stats["seconds"], 6)
         schema = schema_for(self.schema, raw.column_names)
         return Transformed(pa.Table.from_pylist(rows, schema=schema), rejected, stats)
+
+    def group_names(self, rows: pa.Table) -> pa.ChunkedArray:
+        """The speaker; where none is known, the recording a clip was cut from, whose name is before its from and to."""
+        recordings = pc.struct_field(pc.extract_regex(pc.struct_field(rows["audio"], "path"), _CUT_OUT), "recording")
+        return pc.coalesce(known_speakers(rows["speaker"]), recordings)
+
+    def group_said(self, row: Mapping[str, Any], name: str) -> str:
+        """A speaker or a recording."""
+        return f"{'speaker' if row['speaker'] == name else 'recording'} {name}"
+
+    def sums(self, rows: pa.Table) -> dict[str, float]:
+        """The seconds of speech."""
+        return {"seconds": round(float(np.sum(rows["duration"].to_numpy())), 6)}
 
     def warnings(self, samples: int, stats: Mapping[str, float], params: AudioParams) -> list[str]:
         """Clips that train, but not well."""

@@ -16,6 +16,8 @@ from omni_ray.records import EXTRA, Rejected
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from omni_ray.modalities.documents import Ints
+
 
 @dataclass(frozen=True)
 class Params:
@@ -77,7 +79,7 @@ class Transformed:
 
 
 class Modality(ABC, Generic[P]):
-    """One of text, audio, images, ocr.
+    """One of text, audio, images, ocr: all that is particular to it and that the layers above ask for.
 
     ``raw_schema`` is what ``Corpus.read`` yields; it always has ``id: string``, ``where: string`` (file and line,
     for messages) and ``records: int32`` (how many input records the row stands for; a missing column means 1).
@@ -89,10 +91,31 @@ class Modality(ABC, Generic[P]):
     """Raised when the same raw row gives other bytes than before; it makes every shard of the modality stale."""
     counting_columns: ClassVar[tuple[str, ...]] = ("id",)
     """The columns that ``records_per_row`` and ``samples_per_row`` need; never the media."""
-    raw_media: ClassVar[str] = ""
-    """The raw column that holds media; "" where there are none."""
+    media: ClassVar[str] = ""
+    """The column that holds media, in raw rows their bytes, in shards a struct of bytes and path; "" where there are none."""
     raw_said: ClassVar[str] = "text"
     """The raw column that says what is in them: a text, captions, words."""
+    said: ClassVar[str] = "text"
+    """The column of shards that does: a text, or a list with one for each sample."""
+    of_documents: ClassVar[bool] = False
+    """Whether rows are lines of documents, which stand together, go together and are never cut by a shard."""
+
+    title: ClassVar[str]
+    """For people, as a heading: "Speech"."""
+    row: ClassVar[str]
+    """What a row of a shard is: "picture with its captions"."""
+    samples: ClassVar[str]
+    """What training examples are, in the plural: "captions"."""
+    judged: ClassVar[str]
+    """What a rule of cleaning judges: "image"."""
+    held_together: ClassVar[str]
+    """What is held out as a whole: "speaker"."""
+    tasks: ClassVar[tuple[str, ...]]
+    """Task categories of the Hugging Face Hub."""
+    own_files: ClassVar[str]
+    """The corpus that reads files of the user's own, such as ours are."""
+    group_columns: ClassVar[tuple[str, ...]] = ()
+    """The columns that ``group_names`` needs, the media's path first where there is one; none where only contents count."""
 
     @property
     @abstractmethod
@@ -120,6 +143,46 @@ class Modality(ABC, Generic[P]):
     def samples_per_row(self, rows: pa.Table) -> list[int]:
         """How many training examples each shard row gives. Default: one."""
         return [1] * rows.num_rows
+
+    @property
+    def has_speakers(self) -> bool:
+        """Whether rows are held out by who speaks."""
+        return "speaker" in self.schema.names
+
+    def starts(self, rows: pa.Table) -> Ints:
+        """The rows at which begins what goes or stays as a whole: every row, or of text every document."""
+        import numpy as np
+
+        from omni_ray.modalities.documents import document_starts
+
+        return document_starts(rows["id"]) if self.of_documents else np.arange(rows.num_rows)
+
+    def group_names(self, rows: pa.Table) -> pa.Array | pa.ChunkedArray | None:
+        """What joins rows of a corpus, such as a speaker; null for a row that is alone, None where all of them are."""
+        return None
+
+    def group_keys(self, rows: pa.Table, *, by_row: bool = False) -> pa.Array | pa.ChunkedArray:
+        """What is held out as a whole with each row: what joins it to others of its corpus, else what it is by its bytes.
+
+        Args:
+            rows: shard rows, media included; of text whole documents.
+            by_row: every row is a group of its own, whatever joins it to others.
+        """
+        import pyarrow.compute as pc
+
+        from omni_ray.modalities.groups import content_keys, within_corpus
+
+        names = None if by_row else self.group_names(rows)
+        contents = content_keys(rows[self.media or self.said])
+        return contents if names is None else pc.coalesce(within_corpus(rows, names), contents)
+
+    def group_said(self, row: Mapping[str, Any], name: str) -> str:
+        """A group as people are told of it: "speaker 19"; ``row`` is one of its rows, of ``group_columns``."""
+        return f"{self.held_together} {name}"
+
+    def sums(self, rows: pa.Table) -> dict[str, float]:
+        """Those ``stats`` that rows of a shard still tell, after some of them were removed."""
+        return {}
 
     def warnings(self, samples: int, stats: Mapping[str, float], params: P) -> list[str]:
         """Sentences about a finished corpus that a user should read, from the sums of its manifests."""

@@ -108,8 +108,12 @@ class Images(Modality[ImageParams]):
     params_type = ImageParams
     version = 3
     counting_columns = ("captions",)
-    raw_media = "image"
-    raw_said = "captions"
+    media = "image"
+    raw_said = said = "captions"
+    title, row, samples = "Images", "picture with its captions", "captions"
+    judged, held_together = "image", "picture"
+    tasks = ("image-to-text",)
+    own_files = "image_captions"
 
     @property
     def raw_schema(self) -> pa.Schema:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from omni_ray.media_names import safe_name, word_name
 from omni_ray.modalities import pixels, word_frames
@@ -28,6 +30,7 @@ _BICUBIC_REACH = 3
 """Pixels beyond an edge that its interpolation may look at."""
 _MIN_EDGE = 2.0
 """Pixels: a word narrower or lower than this shows nothing."""
+_DIGEST = re.compile(r"(-[0-9a-f]{10})?")
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,12 @@ class Ocr(Modality[OcrParams]):
     name = "ocr"
     params_type = OcrParams
     version = 4
-    raw_media = "image"
+    media = "image"
     raw_said = "words"
+    title, row, samples, judged, held_together = "Words in pictures", "word", "words", "word", "picture"
+    tasks = ("image-to-text",)
+    own_files = "ocr_images"
+    group_columns = ("image.path", "id")
 
     @property
     def raw_schema(self) -> pa.Schema:
@@ -93,6 +100,22 @@ class Ocr(Modality[OcrParams]):
         rows, rejected = params.make(raw, partial(_cut_up, corpus=corpus, params=params))
         schema = schema_for(self.schema, raw.column_names)
         return Transformed(pa.Table.from_pylist(rows, schema=schema), rejected)
+
+    def group_names(self, rows: pa.Table) -> pa.Array:
+        """The photograph a word was cut from, in whose folder it lies, in a file named after its own id; null for one that
+        is a picture by itself."""
+        paths = pc.struct_field(rows["image"], "path").to_pylist()
+        names: list[str | None] = []
+        for path, word in zip(paths, rows["id"].to_pylist(), strict=True):
+            folder, _, file = path.rpartition("/")
+            stem, name = file.rpartition(".")[0], word_name(word.partition("@")[0])
+            is_cut = bool(folder) and stem.startswith(name) and bool(_DIGEST.fullmatch(stem[len(name) :]))
+            names.append(folder if is_cut else None)
+        return pa.array(names, pa.string())
+
+    def group_said(self, row: Mapping[str, Any], name: str) -> str:
+        """By the photograph's path."""
+        return f"photograph {name}"
 
     def use_threads(self, threads: int, rows: int) -> None:
         """How many decode and encode beside a GPU, which gets so many rows at a time."""

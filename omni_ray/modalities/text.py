@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from omni_ray.errors import OmniError
 from omni_ray.modalities.base import Modality, Params, Transformed, schema_for
+from omni_ray.modalities.groups import document_keys
 from omni_ray.modalities.lines import one_line_array, split_line
 from omni_ray.records import EXTRA, Rejected
 from omni_ray.trainers.lines import MAX_LINE_BYTES
@@ -65,6 +66,11 @@ class Text(Modality[TextParams]):
 
     name = "text"
     params_type = TextParams
+    of_documents = True
+    title, row, samples, judged, held_together = "Text", "line", "lines", "document", "document"
+    tasks = ("text-generation",)
+    own_files = "text_files"
+    group_columns = ("id", "text")
 
     @property
     def raw_schema(self) -> pa.Schema:
@@ -106,6 +112,15 @@ class Text(Modality[TextParams]):
         schema = schema_for(self.schema, raw.column_names)
         kept = pa.concat_tables(parts) if parts else schema.empty_table()
         return Transformed(kept.replace_schema_metadata(schema.metadata), rejected, _counted(raw))
+
+    def group_keys(self, rows: pa.Table, *, by_row: bool = False) -> pa.Array:
+        """What its whole document says."""
+        return document_keys(rows)
+
+    def group_said(self, row: Mapping[str, Any], name: str) -> str:
+        """By the document's name, which the line's id has."""
+        document, _, line = row["id"].rpartition("#")
+        return f"document {document or line}"
 
     def warnings(self, samples: int, stats: Mapping[str, float], params: TextParams) -> list[str]:
         """What of the markup of wikis had to be guessed, or was lost."""

@@ -8,20 +8,18 @@ from hashlib import blake2b
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_MEDIA = ("audio", "image")
 
-
-def kept_apart(rows: pa.Table) -> pa.Table:
+def kept_apart(rows: pa.Table, column: str) -> pa.Table:
     """The same rows, none of which shares its media path or its id with an earlier one.
 
     Paths that differ in upper and lower case alone are one on some disks. What came before gets a digest of its place;
     an id that came before gets the sample's path.
 
     Args:
-        rows: shard rows; those without media stay as they are.
+        rows: shard rows.
+        column: the one of their media; rows without any, for which it is "", stay as they are.
     """
-    column = next((name for name in _MEDIA if name in rows.column_names), None)
-    if column is None:
+    if not column:
         return rows
     ids = rows["id"].to_pylist()
     before = pc.struct_field(rows[column], "path").to_pylist()

@@ -228,7 +228,7 @@ class Making:
         self.rejected: list[Rejected] = []
         self.records = 0
         self.stats: Counter[str] = Counter()
-        self.marks = Marks(job.modality.raw_media, job.modality.raw_said, job.marks)
+        self.marks = Marks(job.modality.media, job.modality.raw_said, job.marks)
 
     def add(self, batch: Batch) -> None:
         """Transform a batch."""
@@ -285,7 +285,7 @@ def commit_unit(made: Making) -> Manifest:
     job, unit = made.job, made.unit
     schema = job.schema
     tables = [table.select(schema.names).cast(schema) for table in made.kept] or [schema.empty_table()]
-    kept = kept_apart(pa.concat_tables(tables))
+    kept = kept_apart(pa.concat_tables(tables), job.modality.media)
     reasons: Counter[str] = Counter()
     for each in made.rejected:
         reasons[each.reason] += each.records

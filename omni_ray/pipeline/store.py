@@ -18,6 +18,7 @@ from typing import Any
 
 from omni_ray.errors import OmniError
 from omni_ray.fence import FOLDER, Fence
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.corpus_folder import CorpusFolder, corpus_names
 from omni_ray.pipeline.corpus_state import CORPUS_FILE, CorpusState, Summary, add_unit
 from omni_ray.pipeline.lease import claim, lease, new_run
@@ -25,9 +26,9 @@ from omni_ray.pipeline.manifest import Manifest, Written, part_name, parts_of
 from omni_ray.pipeline.share import Share
 from omni_ray.pipeline.strangers import refuse_strangers
 from omni_ray.storage import Storage, local_folder, remove_temporaries, write_atomic
+from omni_ray.trainers.files import all_modalities
 from omni_ray.unread import Files
 
-MODALITIES = ("text", "audio", "images", "ocr")
 _PLACE = "store"
 """The working file that says where the shards are, if they are in another place."""
 _WRITTEN_IN = ("index", "plan")
@@ -214,7 +215,7 @@ class CorpusStore:
         if marks:
             from omni_ray.pipeline.repeats import repeats
 
-            total.repeats = repeats(marks, has_media=self.modality != "text")
+            total.repeats = repeats(marks, has_media=bool(modality_of(self.modality).media))
         if state.unread_records is not None:
             total.records_in += state.unread_records
             total.beyond += state.unread_records
@@ -334,7 +335,7 @@ class Store:
     def corpora(self, modality: str | None = None) -> list[CorpusStore]:
         """Every corpus with a state, by modality and then name."""
         found = []
-        for each in MODALITIES if modality is None else (modality,):
+        for each in all_modalities() if modality is None else (modality,):
             for name in self.names(each):
                 corpus = self.corpus(each, name)
                 if corpus.state() is not None:

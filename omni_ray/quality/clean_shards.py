@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from omni_ray.errors import OmniError
-from omni_ray.modalities.documents import document_starts
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.corpus_folder import CorpusFolder
 from omni_ray.pipeline.engine import Runner, on_ray
@@ -221,7 +220,7 @@ def _commit(shard: _Shard, stem: str, cleaned: Cleaned, fingerprint: str) -> Man
         },
         reasons=_removed(cleaned.stats),
         stats={key: value for key, value in cleaned.stats.items() if not key.startswith("samples_")}
-        | _sums(shard.modality, cleaned.kept),
+        | modality_of(shard.modality).sums(cleaned.kept),
     )
     shard.storage.write(f"{stem}.json", manifest.as_json())
     return manifest
@@ -229,12 +228,6 @@ def _commit(shard: _Shard, stem: str, cleaned: Cleaned, fingerprint: str) -> Man
 
 def _removed(stats: Mapping[str, int]) -> dict[str, int]:
     return {key.removeprefix("removed."): value for key, value in stats.items() if key.startswith("removed.")}
-
-
-def _sums(modality: str, kept: pa.Table) -> dict[str, float]:
-    if modality != "audio":
-        return {}
-    return {"seconds": round(float(np.sum(kept["duration"].to_numpy())), 6)}
 
 
 def _drop_duplicates(
@@ -339,7 +332,7 @@ def without_duplicates(rows: pa.Table, modality: str, found: Sequence[Duplicate]
     samples = modality_of(modality).samples_per_row(rows)
     account = Account(where)
     stays = np.ones(rows.num_rows, bool)
-    starts = document_starts(rows["id"]) if modality == "text" else np.arange(rows.num_rows)
+    starts = modality_of(modality).starts(rows)
     ends = dict(zip(starts.tolist(), [*starts[1:].tolist(), rows.num_rows], strict=True))
     ids = rows["id"]
     captions = [each for each in found if KINDS[each.kind].unit == "caption"]

@@ -23,8 +23,9 @@ from omni_ray.pipeline.corpus_folder import CorpusFolder, corpus_names
 from omni_ray.pipeline.corpus_state import CorpusState, Summary
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.mixture import Mixture
-from omni_ray.pipeline.store import MODALITIES, CorpusStore, NotCommitted, Store
+from omni_ray.pipeline.store import CorpusStore, NotCommitted, Store
 from omni_ray.quality.preset import Benchmark, RuleFile, Settings
+from omni_ray.trainers.files import all_modalities
 
 _FOLDER, _FILE = "cleaned", "cleaning.json"
 _MADE_HERE = re.compile(r"part-(\d{5,})(\.rules)?(\.removed)?\.(parquet|json)")
@@ -213,7 +214,7 @@ def training_corpora(store: Store, modality: str | None = None) -> list[CorpusSt
     """Every prepared corpus as training reads it: cleaned, where the modality is cleaned, and as much of it as belongs into
     the mixture, where corpora are mixed. By modality and then name."""
     found: list[CorpusStore] = []
-    for each in MODALITIES if modality is None else (modality,):
+    for each in all_modalities() if modality is None else (modality,):
         found += Mixture(store, each).applied(whole_corpora(store, each))
     return found
 

@@ -29,6 +29,7 @@ import pyarrow.parquet as pq
 
 from omni_ray.errors import OmniError
 from omni_ray.modalities.documents import document_starts
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.components import components, unique_edges, write_edges
@@ -251,7 +252,7 @@ def _write_entries(step: _Step, group: tuple[str, list[tuple[int, Shard]]]) -> i
 
 def _left(rows: pa.Table, modality: str, gone: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Which rows kinds before have left: of text, whole documents went with the rows named."""
-    starts = document_starts(rows["id"]) if modality == "text" else np.arange(rows.num_rows)
+    starts = modality_of(modality).starts(rows)
     return ~np.repeat(np.isin(starts, gone), np.diff(np.append(starts, rows.num_rows)))
 
 

@@ -20,17 +20,16 @@ import numpy as np
 import pyarrow as pa
 
 from omni_ray.errors import OmniError
-from omni_ray.modalities.documents import Ints, document_starts
+from omni_ray.modalities.documents import Ints
 from omni_ray.modalities.registry import modality as modality_of
-from omni_ray.pipeline.store import MODALITIES
 from omni_ray.quality.account import Account, Cleaned
 from omni_ray.quality.clean import rules_of
 from omni_ray.quality.preset import PRESETS, RuleFile
 from omni_ray.quality.rules import Rule, Values, chosen
+from omni_ray.trainers.files import all_modalities
 
 GROUP = "omni_ray.rules"
 """Entry points that name modules with rules; they are given to ``--rule-file`` by their names."""
-_UNITS = {"text": "document", "audio": "clip", "images": "image", "ocr": "word"}
 
 Measure = Callable[[pa.Table], Any]
 
@@ -63,8 +62,9 @@ def rule(
     """
 
     def made(function: Measure) -> _Own:
-        if modality not in MODALITIES:
-            raise OmniError(f"{function.__name__}: {modality!r} is not a modality; there are {', '.join(MODALITIES)}")
+        if modality not in all_modalities():
+            there = ", ".join(all_modalities())
+            raise OmniError(f"{function.__name__}: {modality!r} is not a modality; there are {there}")
         if not reason.isidentifier():
             raise OmniError(
                 f"{function.__name__}: {reason!r} is no code of a reason; write one as too_many_capitals is"
@@ -72,7 +72,7 @@ def rule(
         if low is None and high is None:
             raise OmniError(f"{function.__name__}: a rule needs a limit, low or high")
         said = says or (function.__doc__ or "").strip().partition("\n")[0]
-        unit = _UNITS[modality]
+        unit = modality_of(modality).judged
         return _Own(modality, Rule(function.__name__, unit, reason, said, "", function, low, high, PRESETS))
 
     return made
@@ -148,9 +148,10 @@ def judged(cleaned: Cleaned, rules: Sequence[Rule], modality: str, where: str) -
     if not rules or not cleaned.kept.num_rows:
         return cleaned
     rows = cleaned.kept
-    samples = modality_of(modality).samples_per_row(rows)
-    starts: Ints = document_starts(rows["id"]) if modality == "text" else np.arange(rows.num_rows)
-    units = _documents(rows, starts) if modality == "text" else rows
+    kind = modality_of(modality)
+    samples = kind.samples_per_row(rows)
+    starts: Ints = kind.starts(rows)
+    units = _documents(rows, starts) if kind.of_documents else rows
     lengths = np.diff(np.append(starts, rows.num_rows))
     account = Account(where)
     stays = np.ones(len(starts), bool)
@@ -162,7 +163,7 @@ def judged(cleaned: Cleaned, rules: Sequence[Rule], modality: str, where: str) -
             for row in range(int(starts[number]), int(starts[number] + lengths[number])):
                 account.remove(ids[row].as_py(), each.reason, each.detail(values[number]), samples[row])
     kept = rows.filter(pa.array(np.repeat(stays, lengths)))
-    left = sum(modality_of(modality).samples_per_row(kept))
+    left = sum(kind.samples_per_row(kept))
     return _together(cleaned, account.close(kept, sum(samples), left))
 
 

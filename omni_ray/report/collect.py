@@ -14,11 +14,12 @@ from omni_ray.pipeline import combined
 from omni_ray.pipeline.corpus_state import CorpusState, Summary
 from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.pipeline.parts import training_parts
-from omni_ray.pipeline.store import MODALITIES, CorpusStore, Store
+from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.quality.cleaned import CleanedCorpus, training_corpora
 from omni_ray.report.count import Counted, Shard, count
 from omni_ray.report.samples import samples_of
 from omni_ray.storage import Storage
+from omni_ray.trainers.files import all_modalities
 from omni_ray.training import configs
 from omni_ray.training.tokenizer import find
 from omni_ray.training.vocabulary import folders
@@ -110,7 +111,7 @@ def find_tokenizer(root: Path) -> bytes:
 def training_files(store: Store) -> list[TrainingFile]:
     """The files that ``combine`` wrote, to train on and held out, and that are still there with the size they had."""
     found = []
-    for modality in MODALITIES:
+    for modality in all_modalities():
         record = combined.load(store.state_folder, modality)
         for each in record.files if record is not None else ():
             path = store.root / each.path

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omni_ray import __version__
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.engine import Runner, inline
-from omni_ray.pipeline.store import MODALITIES, Store
+from omni_ray.pipeline.store import Store
 from omni_ray.quality.reasons import QUALITY_REASONS
 from omni_ray.reasons import REASONS
 from omni_ray.recipe import recorded
@@ -20,6 +20,7 @@ from omni_ray.report import charts
 from omni_ray.report.collect import CorpusPage, TrainingFile, collect, training_files
 from omni_ray.report.plan import cheap_plan, plan_rows
 from omni_ray.storage import is_uri, remove_temporaries, shown, write_atomic
+from omni_ray.trainers.files import all_modalities
 from omni_ray.visible import visible, visible_lines
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def render(
         "share": _share,
     }
     anchors = {id(page): f"{page.state.modality}-{number}" for number, page in enumerate(pages)}
-    groups = [(m, [page for page in pages if page.state.modality == m]) for m in MODALITIES]
+    groups = [(m, [page for page in pages if page.state.modality == m]) for m in all_modalities()]
     return environment.get_template("page.html.j2").render(
         pages=pages,
         groups=[(_TITLES[m], _SAMPLES[m], members, _note(m, members)) for m, members in groups if members],

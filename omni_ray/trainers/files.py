@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from omni_ray.media_names import flat_name
 
@@ -24,22 +25,30 @@ class FlatFile:
     Attributes:
         kind: text, asr, tts, images or ocr: names it among the others.
         modality: text, audio, images or ocr; its files lie in ``data/<modality>``.
+        form: a sample a line, a row of CSV, or an object in a JSON list.
+        readers: the scripts that read it.
         production: the name of the file of all corpora.
         synthetic: the name of the small one that is made up.
         per_corpus: the name of a single corpus's file, with ``{corpus}`` in it; None where there is none.
         header: of a CSV file, its columns in the order that is specified.
         media, text: names that the columns (or keys) may have, of which the first present one counts; none where no
             trainer reads them.
+        starts_here: whether paths of media start from the file's folder, and not from the project's.
+        twin: the kind of the file with the same samples whose media are looked at; "" where that is this one.
     """
 
     kind: str
     modality: str
+    form: Literal["lines", "csv", "list"]
+    readers: tuple[str, ...]
     production: str
     synthetic: str
     per_corpus: str | None
     header: tuple[str, ...] = ()
     media: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
+    starts_here: bool = False
+    twin: str = ""
 
     @property
     def folder(self) -> str:
@@ -69,28 +78,28 @@ class FlatFile:
     @property
     def media_root(self) -> str:
         """The folder that paths of media start from: the trainers' ``image_root``, and for clips the project root."""
-        return self.folder if self.modality in ("images", "ocr") else ""
+        return self.folder if self.starts_here else ""
 
     @property
     def head(self) -> bytes:
         """What stands before the first record."""
-        return b"[\n" if self.kind == "images" else f"{','.join(self.header)}\n".encode() if self.header else b""
+        return b"[\n" if self.form == "list" else f"{','.join(self.header)}\n".encode() if self.header else b""
 
     @property
     def separator(self) -> bytes:
         """What stands between two records."""
-        return b",\n" if self.kind == "images" else b""
+        return b",\n" if self.form == "list" else b""
 
     @property
     def tail(self) -> bytes:
         """What stands after the last record."""
-        return b"\n]\n" if self.kind == "images" else b""
+        return b"\n]\n" if self.form == "list" else b""
 
     def record(self, media: str, text: str, category: str = "") -> bytes:
         """A sample as it stands in the file; ``media`` is relative to ``media_root``."""
-        if self.kind == "text":
+        if self.form == "lines":
             return f"{text}\n".encode()
-        if self.kind == "images":
+        if self.form == "list":
             return json.dumps({"image": media, "caption": text, "category": category}, ensure_ascii=False).encode()
         return _csv_row(media if column in self.media else text for column in self.header)
 
@@ -106,23 +115,39 @@ TRANSCRIPT = ("text",)
 IMAGE = ("image", "img")
 LABEL = ("text", "label", "text_label")
 
-_ALL = (
-    FlatFile("text", "text", "production_corpus.txt", "tiny_corpus.txt", "{corpus}.txt"),
-    FlatFile("asr", "audio", "production_asr.csv", "asr.csv", "{corpus}_asr.csv", ("wav", "text"), WAV, TRANSCRIPT),
-    FlatFile("tts", "audio", "production_tts.csv", "tts.csv", None, ("text", "wav"), WAV),
+_FILES = (
     FlatFile(
-        "images", "images", "production_annotations.json", "annotations.json", "{corpus}_annotations.json",
-        media=("image",), text=("caption",),
+        "text", "text", "lines", ("train_text", "sft_omni"), "production_corpus.txt", "tiny_corpus.txt", "{corpus}.txt",
     ),
-    FlatFile("ocr", "ocr", "production_ocr.csv", "ocr_train.csv", "{corpus}_ocr.csv", ("image", "text"), IMAGE, LABEL),
+    FlatFile(
+        "asr", "audio", "csv", ("train_audio_enc", "sft_omni"), "production_asr.csv", "asr.csv", "{corpus}_asr.csv",
+        header=("wav", "text"), media=WAV, text=TRANSCRIPT,
+    ),
+    FlatFile(
+        "tts", "audio", "csv", ("train_talker", "train_vocoder"), "production_tts.csv", "tts.csv", None,
+        header=("text", "wav"), media=WAV, twin="asr",
+    ),
+    FlatFile(
+        "images", "images", "list", ("train_vision", "sft_omni"), "production_annotations.json", "annotations.json",
+        "{corpus}_annotations.json", media=("image",), text=("caption",), starts_here=True,
+    ),
+    FlatFile(
+        "ocr", "ocr", "csv", ("train_ocr",), "production_ocr.csv", "ocr_train.csv", "{corpus}_ocr.csv",
+        header=("image", "text"), media=IMAGE, text=LABEL, starts_here=True,
+    ),
 )  # fmt: skip
-FILES = {file.kind: file for file in _ALL}
-"""Every file that a trainer reads, by kind."""
+FILES = {file.kind: file for file in _FILES}
+"""Every file that a trainer reads, by kind, those of a modality together."""
+
+
+def all_modalities() -> tuple[str, ...]:
+    """The names of all modalities, in the order in which everything lists them."""
+    return tuple(dict.fromkeys(file.modality for file in FILES.values()))
 
 
 def files_of(modality: str) -> tuple[FlatFile, ...]:
     """The files of a modality; the first one has its texts."""
-    return tuple(file for file in _ALL if file.modality == modality)
+    return tuple(file for file in FILES.values() if file.modality == modality)
 
 
 def is_production(path: str) -> bool:

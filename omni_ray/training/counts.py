@@ -24,8 +24,9 @@ from typing import IO, Any
 import numpy as np
 
 from omni_ray.errors import OmniError
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.storage import Storage
-from omni_ray.trainers.files import IMAGE, TRANSCRIPT
+from omni_ray.trainers.files import IMAGE, TRANSCRIPT, files_of
 from omni_ray.trainers.lines import RANGE_BYTES, read_lines, split_lines
 from omni_ray.trainers.reading import json_list, open_csv, row_starts
 from omni_ray.training.skipped_rows import Gap, gap, moved
@@ -362,19 +363,19 @@ def _count_shard(unit: Unit) -> Outcome:
     if unit.known is not None and unit.known[0] == digest:
         return Outcome(*unit.known)
     texts = islice(shard_texts(storage, name, unit.source.modality), take)
-    return Outcome(digest, _tally(unit, texts, characters=unit.source.modality in ("audio", "ocr")))
+    return Outcome(digest, _tally(unit, texts, characters=files_of(unit.source.modality)[0].form == "csv"))
 
 
 def shard_texts(storage: Storage, name: str, modality: str) -> Iterator[str]:
     """The samples of a shard: lines, transcripts, labels or captions."""
     import pyarrow.parquet as pq
 
-    column = "captions" if modality == "images" else "text"
+    column = modality_of(modality).said
     with storage.open(name) as file:
         shard = pq.ParquetFile(file)
         for group in range(shard.num_row_groups):
             for value in shard.read_row_group(group, columns=[column])[column].to_pylist():
-                if modality == "images":
+                if isinstance(value, list):
                     yield from value
                 else:
                     yield value

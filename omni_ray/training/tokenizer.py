@@ -22,6 +22,7 @@ import pyarrow as pa
 from omni_ray.errors import OmniError
 from omni_ray.modalities.documents import whole_documents
 from omni_ray.modalities.hold_out import held_out_rows
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.ours import keep_copy
 from omni_ray.storage import Storage, write_atomic
 from omni_ray.trainers.lines import MAX_LINE_BYTES, read_lines, split_lines
@@ -267,12 +268,13 @@ def _shard_lines(source: Source, limit: int) -> Iterator[str]:
     """
     import pyarrow.parquet as pq
 
-    column = "captions" if source.modality == "images" else "text"
+    column = modality_of(source.modality).said
     size = 0
     for storage, name, _, _ in source.shards:
         with storage.open(name) as file:
             footer = pq.ParquetFile(file).metadata
-        place = footer.schema.names.index("element" if column == "captions" else column)
+        leaves = (footer.schema.column(number).path for number in range(footer.num_columns))
+        place = [path.partition(".")[0] for path in leaves].index(column)
         groups = (footer.row_group(number) for number in range(footer.num_row_groups))
         size += sum(group.column(place).total_uncompressed_size for group in groups)
     for storage, name, _, take in source.shards[:: max(1, -(-size // limit))]:

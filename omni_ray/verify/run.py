@@ -14,15 +14,16 @@ import pyarrow as pa
 
 from omni_ray.errors import OmniError
 from omni_ray.materialize.speakers import groups_of
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline import combined as records_of
 from omni_ray.pipeline.parts import training_parts
-from omni_ray.pipeline.store import MODALITIES, Store
+from omni_ray.pipeline.store import Store
 from omni_ray.quality.cleaned import training_corpora
-from omni_ray.trainers.files import FILES, files_of
+from omni_ray.trainers.files import FILES, all_modalities, files_of
 from omni_ray.verify.annotations import AnnotationsCheck
 from omni_ray.verify.clips import ClipJudge
 from omni_ray.verify.expected import Expected
-from omni_ray.verify.groups import GROUPED, Source
+from omni_ray.verify.groups import Source
 from omni_ray.verify.lines import LinesCheck, Tokenizer
 from omni_ray.verify.pictures import PictureJudge
 from omni_ray.verify.pieces import FileCheck, Part, Piece, check
@@ -153,9 +154,8 @@ class _Project:
         if self.data not in _PATHS:
             raise OmniError(f"--data {self.data}: there are {' and '.join(_PATHS)}")
         for each in modalities or ():
-            if each not in MODALITIES:
-                raise OmniError(f"there is no modality {each}; there are {', '.join(MODALITIES)}")
-        wanted = [m for m in MODALITIES if m in (modalities or MODALITIES)]
+            modality_of(each)
+        wanted = [m for m in all_modalities() if not modalities or m in modalities]
         names = _PATHS[self.data]
         there = {m: [k for k in _kinds(m) if (self.root / names[k]).is_file()] for m in wanted}
         for each in modalities or ():
@@ -171,7 +171,7 @@ class _Project:
     def _advice(self, modality: str) -> str:
         if self.data == "synthetic":
             return "run `omni-ray synth` first"
-        prepared = any(corpora_of(self.store, each) for each in MODALITIES)
+        prepared = any(corpora_of(self.store, each) for each in all_modalities())
         return "run `omni-ray combine` first" if prepared else f"run `omni-ray prepare {modality} --combine` first"
 
     def _of_modality(self, modality: str, there: Sequence[str]) -> list[FileCheck]:
@@ -225,7 +225,8 @@ class _Project:
 
     def _sources(self, modality: str) -> list[Source]:
         """The shards that say what belongs together."""
-        if modality not in GROUPED:
+        kind = modality_of(modality)
+        if not kind.group_columns:
             return []
         record = records_of.load(self.store.state_folder, modality)
         holdout = (record.holdout if record is not None else None) or 0.0
@@ -233,7 +234,7 @@ class _Project:
         try:
             for corpus in training_corpora(self.store, modality):
                 # A single speaker is held out by clip.
-                if modality != "audio" or groups_of(corpus, corpus.parts()) != "one speaker":
+                if not kind.has_speakers or groups_of(corpus, corpus.parts()) != "one speaker":
                     found += [Source(corpus.name, part, holdout) for part in training_parts(corpus)]
         except (OmniError, OSError, pa.ArrowException):
             return []  # shards that cannot be read are a finding of their own

@@ -6,12 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
-from omni_ray.pipeline.store import MODALITIES
 from omni_ray.quality.clean import rules_of
 from omni_ray.quality.duplicate_kinds import KINDS
 from omni_ray.quality.reasons import QUALITY_REASONS
 from omni_ray.quality.rules import Rule
 from omni_ray.reasons import REASONS
+from omni_ray.trainers.files import all_modalities
 from omni_ray.unread import REASONS as UNREAD
 from tests.docs.transcripts import DOCS
 
@@ -31,7 +31,7 @@ def commands() -> str:
 def rules() -> str:
     """Every rule of cleaning, with its limits and where it comes from, and every kind of duplicates."""
     lines = ["# Rules of cleaning", "", "What they judge and how is told in [cleaning](../quality.md).", ""]
-    for modality in MODALITIES:
+    for modality in all_modalities():
         rows = [("rule", "judges", "measures", "kept", "reason", "source", "default", "strict")]
         for rule in rules_of(modality):
             judged = (

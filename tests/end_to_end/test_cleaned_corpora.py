@@ -12,9 +12,10 @@ import pytest
 from omni_ray import api
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.session import ray_session
-from omni_ray.pipeline.store import MODALITIES, Store
+from omni_ray.pipeline.store import Store
 from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.preset import Settings
+from omni_ray.trainers.files import all_modalities
 from omni_ray.verify import verify
 
 pytestmark = pytest.mark.slow
@@ -33,13 +34,13 @@ def shards(root: Path) -> dict[str, str]:
 
 def test_clean_corpora_lose_next_to_nothing(shared_data: Path, tmp_path: Path) -> None:
     root, twin = tmp_path / "on_ray", tmp_path / "here"
-    api.prepare(root, MODALITIES, source=str(shared_data))
+    api.prepare(root, all_modalities(), source=str(shared_data))
     shutil.copytree(root, twin)
     report = api.clean(root, preset="default")
-    for modality in MODALITIES:
+    for modality in all_modalities():
         assert clean_shards(Store(twin), modality, Settings("default"), run=inline)
     assert shards(root) == shards(twin)
-    assert report.changed == list(MODALITIES)
+    assert report.changed == list(all_modalities())
     removed = {summary.name: summary.removed for summary in report.summaries if summary.removed}
     assert set(removed) == {"books"}, "captions, transcripts, words and pages of good corpora are all kept"
     assert set(removed["books"]) <= {"duplicate_document", "near_duplicate"}

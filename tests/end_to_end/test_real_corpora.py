@@ -20,7 +20,7 @@ from PIL import Image
 from omni_ray import api
 from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.pipeline.session import ray_session
-from omni_ray.pipeline.store import MODALITIES
+from omni_ray.trainers.files import all_modalities
 from omni_ray.training.plan import plan
 from omni_ray.verify import verify
 
@@ -44,7 +44,7 @@ BOOKS = 9  # distinct Gutenberg books; the rest of the folder's records are line
 def project(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, api.PrepareReport]]:
     root = tmp_path_factory.mktemp("real")
     with ray_session(num_cpus=2):
-        yield root, api.prepare(root, MODALITIES, source=str(shared_data), combine=True)
+        yield root, api.prepare(root, all_modalities(), source=str(shared_data), combine=True)
 
 
 def summaries(report: api.PrepareReport) -> dict[str, Summary]:
@@ -72,7 +72,7 @@ def test_the_quarantine_lists_every_record_it_counts(project: tuple[Path, api.Pr
 
 def test_the_training_files_hold_every_sample(project: tuple[Path, api.PrepareReport]) -> None:
     root, report = project
-    samples = {m: sum(s.samples for s in report.summaries if s.modality == m) for m in MODALITIES}
+    samples = {m: sum(s.samples for s in report.summaries if s.modality == m) for m in all_modalities()}
     lines = (root / "data/text/production_corpus.txt").read_text("utf-8").split("\n")
     assert lines.pop() == "" and len(lines) == samples["text"]
     with open(root / "data/audio/production_asr.csv", encoding="utf-8", newline="") as file:
@@ -150,7 +150,7 @@ def test_one_cpu_and_two_give_the_same_bytes(
 
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "omni_ray", "prepare", *MODALITIES, "--combine", "--cpus", "1"),
+            *(sys.executable, "-m", "omni_ray", "prepare", *all_modalities(), "--combine", "--cpus", "1"),
             *("--source", str(shared_data), "--root", str(tmp_path / "one")),
         ],
         capture_output=True, text=True, check=False,

@@ -10,7 +10,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_ray.materialize.formats import FORMATS
+from omni_ray.materialize.formats import format_of
 from omni_ray.modalities.lines import one_line
 from omni_ray.trainers.files import FlatFile
 
@@ -30,7 +30,7 @@ def as_trainers_open(data: bytes) -> io.StringIO:
 @given(lines)
 def test_a_line_of_the_corpus_is_a_sample(texts: list[str]) -> None:
     rows = pa.table({"text": pa.array(texts, pa.large_string())})
-    form = FORMATS["text"]
+    form = format_of("text")
     data = written(form.files[0], form.records(rows, "books")["text"])
     assert [line.strip() for line in as_trainers_open(data)] == [text.strip() for text in texts]
 
@@ -40,7 +40,7 @@ def test_csv_rows_come_back_in_both_column_orders(texts: list[str], paths: list[
     paths = paths[: len(texts)]
     texts = texts[: len(paths)]
     rows = pa.table({"audio": [{"bytes": b"", "path": p} for p in paths], "text": texts})
-    form = FORMATS["audio"]
+    form = format_of("audio")
     records = form.records(rows, "lj")
     for file in form.files:
         read = list(csv.DictReader(as_trainers_open(written(file, records[file.kind]))))
@@ -59,7 +59,7 @@ def test_each_caption_is_an_object_of_one_list(captions: list[list[str]]) -> Non
             "category": pa.nulls(len(captions), pa.string()),
         }
     )
-    form = FORMATS["images"]
+    form = format_of("images")
     data = written(form.files[0], form.records(rows, "coco")["images"])
     expected = [
         {"image": f"coco/{i}.jpg", "caption": caption, "category": "coco"}
@@ -70,5 +70,5 @@ def test_each_caption_is_an_object_of_one_list(captions: list[list[str]]) -> Non
 
 
 def test_a_list_without_records_is_a_list() -> None:
-    [file] = FORMATS["images"].files
+    [file] = format_of("images").files
     assert json.loads(written(file, pa.array([], pa.large_binary()))) == []

@@ -9,14 +9,15 @@ import pytest
 from datasets import get_dataset_split_names, load_dataset
 
 from omni_ray import api
-from omni_ray.pipeline.store import MODALITIES, Store
+from omni_ray.pipeline.store import Store
+from omni_ray.trainers.files import all_modalities
 from omni_ray.training.data import committed_shards
 from omni_ray.verify import verify
 from tests.made_store import commit
 from tests.materialize.test_hold_out import NAMES, grouped_rows, in_shards, nobody, rows_of, run, sides
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("modality", all_modalities())
 @pytest.mark.parametrize("seed", [42, None])
 def test_shards_to_measure_on_are_held_out_whole(tmp_path: Path, modality: str, seed: int | None) -> None:
     shards = in_shards(grouped_rows(modality))

@@ -22,7 +22,8 @@ from omni_ray import api
 from omni_ray.errors import OmniError
 from omni_ray.materialize.combine import Combined, Options, combine
 from omni_ray.pipeline.engine import inline
-from omni_ray.pipeline.store import MODALITIES, Store
+from omni_ray.pipeline.store import Store
+from omni_ray.trainers.files import all_modalities
 from omni_ray.verify import verify
 from tests.conftest import without_ray
 from tests.made_store import Row, audio_row, commit, image_row, make_store, text_row, word_row
@@ -102,7 +103,7 @@ def in_shards(rows: Sequence[Row], size: int = 7) -> list[Sequence[Row]]:
     return [*shards]
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("modality", all_modalities())
 @pytest.mark.parametrize("seed", [42, None])
 def test_groups_stay_together_and_every_record_is_on_one_side(tmp_path: Path, modality: str, seed: int | None) -> None:
     commit(tmp_path, modality, "made", in_shards(grouped_rows(modality)))
@@ -134,7 +135,7 @@ def test_speech_and_its_twin_have_the_same_rows(tmp_path: Path) -> None:
         assert (tmp_path / dict(record)["wav"]).is_file()
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("modality", all_modalities())
 def test_the_order_of_work_does_not_show(tmp_path: Path, modality: str) -> None:
     rows = grouped_rows(modality)
     for name, how, size in (("one", inline, 7), ("other", in_threads, 7), ("third", in_threads, 13)):
@@ -148,7 +149,7 @@ def test_the_order_of_work_does_not_show(tmp_path: Path, modality: str) -> None:
             assert len(found) == 1
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("modality", all_modalities())
 def test_other_data_and_other_seeds_change_no_side(tmp_path: Path, modality: str) -> None:
     rows = grouped_rows(modality)
     commit(tmp_path, modality, "made", in_shards(rows))
@@ -290,12 +291,12 @@ def test_no_speaker_is_on_both_sides(
 def test_real_corpora_leak_nothing(shared_data: Path, tmp_path: Path) -> None:
     with without_ray():
         report = api.prepare(
-            tmp_path, MODALITIES, source=str(shared_data), combine=True, holdout=0.25, max_samples=400
+            tmp_path, all_modalities(), source=str(shared_data), combine=True, holdout=0.25, max_samples=400
         )  # fmt: skip
     samples = Counter[str]()
     for summary in report.summaries:
         samples[summary.modality] += summary.samples
-    for modality in MODALITIES:
+    for modality in all_modalities():
         kept, held = sides(tmp_path, modality)
         assert len(kept) + len(held) == samples[modality] and kept and held
 

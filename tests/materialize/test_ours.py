@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from omni_ray.errors import OmniError
 from omni_ray.materialize.combine import Options, combine
-from omni_ray.materialize.formats import FORMATS
+from omni_ray.materialize.formats import format_of
 from omni_ray.pipeline.engine import inline
-from omni_ray.pipeline.store import MODALITIES, Store
+from omni_ray.pipeline.store import Store
+from omni_ray.trainers.files import all_modalities
 from tests.faults.harness import tree_digest
 from tests.made_store import ROWS, audio_row, clip, commit, image_row, make_store, text_row
 
@@ -59,11 +60,11 @@ def test_a_file_that_is_not_ours_is_refused_or_kept_beside(tmp_path: Path, modal
     assert mine.read_bytes() != b"mine"
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("modality", all_modalities())
 def test_a_file_changed_since_is_somebody_elses(tmp_path: Path, modality: str) -> None:
     make_store(tmp_path)
     write(tmp_path, modality)
-    form = FORMATS[modality]
+    form = format_of(modality)
     changed = tmp_path / form.folder / form.files[0].production
     changed.write_bytes(changed.read_bytes() + b"\nadded by hand")
     with pytest.raises(OmniError, match="changed since"):
@@ -133,10 +134,10 @@ def test_a_medium_that_somebody_changed_is_not_removed_with_its_shard(tmp_path: 
 
 def test_a_copied_project_goes_on(tmp_path: Path) -> None:
     make_store(tmp_path / "project")
-    for modality in MODALITIES:
+    for modality in all_modalities():
         write(tmp_path / "project", modality, holdout=0.3)
     shutil.copytree(tmp_path / "project", tmp_path / "copy", copy_function=shutil.copyfile)
-    for modality in MODALITIES:
+    for modality in all_modalities():
         write(tmp_path / "copy", modality, seed=7)
     assert not list((tmp_path / "copy").rglob("heldout_*"))
 
@@ -144,7 +145,7 @@ def test_a_copied_project_goes_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize("what", ["cut", "zeroed", "empty", "deleted"])
 def test_what_a_power_failure_left_is_made_again(tmp_path: Path, what: str) -> None:
     make_store(tmp_path)
-    for modality in MODALITIES:
+    for modality in all_modalities():
         write(tmp_path, modality)
     before = tree_digest(tmp_path)
     spoil: dict[str, Callable[[bytes], bytes]] = {
@@ -152,8 +153,8 @@ def test_what_a_power_failure_left_is_made_again(tmp_path: Path, what: str) -> N
         "zeroed": lambda data: b"\0" * (len(data) - 1),
         "empty": lambda data: b"",
     }
-    for modality in MODALITIES:
-        form = FORMATS[modality]
+    for modality in all_modalities():
+        form = format_of(modality)
         folder = tmp_path / form.folder
         media = [next(p for p in (folder / f"{modality}_corpus").rglob("*") if p.is_file())] if form.has_media else []
         for path in [folder / form.files[0].production, *media]:

@@ -65,12 +65,12 @@ def test_rows_of_a_shard_are_kept_apart() -> None:
     paths, ids = ["a.jpg", "A.jpg", "b.jpg", "a.jpg"], ["1", "2", "2", "1"]
     media = [{"bytes": path.encode(), "path": path} for path in paths]
     rows = pa.table({"id": ids, "image": media, "text": list("wxyz")})
-    apart = kept_apart(rows)
+    apart = kept_apart(rows, "image")
     found = [image["path"] for image in apart["image"].to_pylist()]
     assert found[0] == "a.jpg" and found[2] == "b.jpg" and len({p.casefold() for p in found}) == 4
     assert [image["bytes"] for image in apart["image"].to_pylist()] == [p.encode() for p in paths]
     assert apart["id"].to_pylist() == ["1", "2", "2@b.jpg", f"1@{found[3]}"]
-    assert kept_apart(apart) is apart and kept_apart(rows).equals(apart)
+    assert kept_apart(apart, "image") is apart and kept_apart(rows, "image").equals(apart)
 
 
 def test_one_odd_value_costs_one_record() -> None:

@@ -42,7 +42,7 @@ def said(modality: str, dataset: str, *sources: Path) -> list[str]:
         for batch in read_unit(job, unit):
             making.add(batch)
         marks.append(making.commit().marks)
-    return [each.sentence for each in repeats(marks, bool(kind.raw_media))]
+    return [each.sentence for each in repeats(marks, bool(kind.media))]
 
 
 def lines(*numbers: int) -> str:

@@ -18,9 +18,10 @@ from omni_ray.cli.commands import app
 from omni_ray.errors import OmniError
 from omni_ray.materialize import media
 from omni_ray.materialize.combine import Options, combine
-from omni_ray.materialize.formats import FORMATS
+from omni_ray.materialize.formats import format_of
 from omni_ray.pipeline.engine import inline
-from omni_ray.pipeline.store import MODALITIES, Store
+from omni_ray.pipeline.store import Store
+from omni_ray.trainers.files import all_modalities
 from tests.made_store import audio_row, clip, commit, make_store, picture
 
 
@@ -68,14 +69,14 @@ def test_files_of_a_corpus_that_is_gone_go_and_nobody_elses(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("no_ray")
-@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("modality", all_modalities())
 def test_what_lies_there_is_named_with_the_command_that_brings_it_in(
     tmp_path: Path, modality: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_store(tmp_path, rows=2)
     folder = tmp_path / "data" / modality
     (folder / "own").mkdir(parents=True)
-    form = FORMATS[modality]
+    form = format_of(modality)
     lists = {
         "text": "A line that is mine alone.\n",
         "audio": "wav,text\ndata/audio/own/1.flac,mine alone\n",

@@ -17,13 +17,14 @@ from omni_ray.errors import OmniError
 from omni_ray.export.parts import chosen_corpora
 from omni_ray.materialize.combine import combine
 from omni_ray.pipeline.engine import inline
-from omni_ray.pipeline.store import MODALITIES, Store
+from omni_ray.pipeline.store import Store
 from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.cleaned import Cleaning, training_corpora
 from omni_ray.quality.duplicate_kinds import KINDS
 from omni_ray.quality.preset import Settings
 from omni_ray.quality.settings import settings_of
 from omni_ray.report.page import write_report
+from omni_ray.trainers.files import all_modalities
 from omni_ray.verify import verify
 from tests.made_store import ROWS, audio_row, commit, image_row, text_row, word_row
 from tests.quality.conftest import PROSE
@@ -331,7 +332,7 @@ def test_what_is_no_rule_is_said(text: str) -> None:
         parse_rules([text])
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("modality", all_modalities())
 def test_shards_of_which_nothing_is_left(tmp_path: Path, modality: str) -> None:
     harsh = {
         "text": {"gopher_min_words": 1000, "prose_from": 0},
