@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from omni_ray.corpora.base import Corpus, Options, UnitDraft
 from omni_ray.corpora.bounds import BYTES_A_SECOND, in_a_unit
 from omni_ray.errors import SourceError
+from omni_ray.synth.book import make_text
 from omni_ray.synth.clips import encoded, engine, make_clip
-from omni_ray.synth.sentences import make_text
 from omni_ray.trainers.speech import SAMPLING_RATE
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class _Synthetic(Corpus):
     """Samples 0 to ``samples - 1`` of ``seed``, both from the recipe; the first of more are the same."""
 
     name = "synthetic"
+    version = 2
     title = "Synthetic samples"
     licence = "CC0 1.0"
     homepage = ""
@@ -84,7 +85,7 @@ def _media_path(payload: Mapping[str, Any], i: int, ending: str) -> str:
 
 
 class SyntheticText(_Synthetic):
-    """Passages of two to five sentences."""
+    """Passages of two sentences or more."""
 
     modality = "text"
     samples_per_unit = 20_000

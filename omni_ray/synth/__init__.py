@@ -2,7 +2,7 @@
 
 Samples, each a pure function of a seed and an index:
 
-- ``sentences.make_text(seed, start, stop) -> list[str]``
+- ``book.make_text(seed, start, stop) -> list[str]``
 - ``clips.make_clip(seed, i, kind=None) -> Clip(pcm: int16 at 16 kHz, text, speaker)``
 - ``pictures.make_picture(seed, i) -> Picture(jpeg, captions)``
 - ``word_images.make_word_image(seed, i) -> WordImage(jpeg, label)``

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omni_ray.synth import espeak, tones
+from omni_ray.synth.book import utterance
 from omni_ray.synth.espeak import Speaker
 from omni_ray.synth.seeds import stream
-from omni_ray.synth.utterances import utterance
 from omni_ray.trainers.speech import DOWNSAMPLING, MEL_HOP, SAMPLING_RATE, ctc_frames, ctc_needed
 
 Engine = Literal["espeak-ng", "tones"]
@@ -138,7 +138,7 @@ def make_clip(seed: int, i: int, kind: Engine | None = None) -> Clip:
     longest = _LONGEST_TEXT
     with opened(kind or engine()) as voice:
         while True:
-            text = utterance(r, longest).lower()
+            text = utterance(r, longest)
             spoken = say(voice, text, speaker, rate)
             pcm = _padded(resampled(spoken, SAMPLING_RATE, r.uniform(0.35, 0.9)), r)
             if len(pcm) <= LONGEST * SAMPLING_RATE:

@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omni_ray.errors import OmniError
-from omni_ray.synth.words import listed
 
 SAMPLE_RATE = 22_050
 """Hz; espeak-ng's own."""
@@ -53,10 +52,10 @@ class Speaker:
 def _speakers() -> tuple[Speaker, ...]:
     # A voice that is named by its file, which needs to be in lower case, loads in half the time of the others.
     accents = ("en-us", "gmw/en", "gmw/en", "en-us", "gmw/en-029", "gmw/en", "en-gb-scotland", "gmw/en")
-    variants = listed("""
-    m1 f1 m2 f2 m3 f3 m4 f4 m5 f5 m6 Annie m7 belinda Andy linda Alex shelby Mike steph m8 f1 Michael f2 m1 f3
-    victor f4 m2 f5 m3 Annie m8 linda m4 shelby m5 belinda m6 steph
-    """)
+    variants = """
+        m1 f1 m2 f2 m3 f3 m4 f4 m5 f5 m6 Annie m7 belinda Andy linda Alex shelby Mike steph m8 f1 Michael f2 m1 f3
+        victor f4 m2 f5 m3 Annie m8 linda m4 shelby m5 belinda m6 steph
+    """.split()
     return tuple(
         Speaker(f"s{n:02d}", f"{accents[n % len(accents)]}+{variant}", 40 + n * 7 % 21, 35 + n * 11 % 31)
         for n, variant in enumerate(variants)

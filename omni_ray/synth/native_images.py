@@ -14,7 +14,6 @@ from PIL import Image
 from omni_ray.synth.native_task import Expected, Task
 from omni_ray.synth.pictures import as_jpeg, draw
 from omni_ray.synth.seeds import stream
-from omni_ray.synth.shapes import draw_shapes
 from omni_ray.synth.word_images import with_noise
 
 _SIZES = ((640, 480), (480, 640), (640, 427), (500, 375), (612, 612), (427, 640), (640, 360))
@@ -46,7 +45,7 @@ def _split(task: Task, split: str, count: int, first_id: int) -> tuple[dict[str,
     for n in range(count):
         r = stream(task.seed, f"coco {split}", n)
         size = _SIZES[n % len(_SIZES)]
-        image, captions = draw_shapes(r, size, grey=True) if n == 3 else photo(r, size)
+        image, captions = draw(r, size, grey=True) if n == 3 else photo(r, size)
         number = first_id + n * 139
         name = f"{number:012d}.jpg"
         files[name] = as_jpeg(image.convert("L")) if n == 3 else _turned(image) if n == 4 else as_jpeg(image)

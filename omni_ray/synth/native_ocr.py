@@ -10,23 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from omni_ray.synth.canvas import varied
-from omni_ray.synth.lettering import Quad, choose_face, ink_for, set_text
+from omni_ray.synth import book
+from omni_ray.synth.lettering import FACES, Quad, ink_for, set_text
 from omni_ray.synth.native_images import photo
 from omni_ray.synth.native_task import Expected, Task
-from omni_ray.synth.pictures import as_jpeg
+from omni_ray.synth.pictures import as_jpeg, varied
 from omni_ray.synth.seeds import stream
-from omni_ray.synth.word_images import draw_word, word
+from omni_ray.synth.word_images import draw_word
 
 _MJ_HEIGHT = 31
 """Pixels, as in the real crops."""
-
-
-def _ascii_word(r: Random, longest: int = 14) -> str:
-    while True:
-        text = word(r)
-        if text.isascii() and text.isalnum() and len(text) <= longest:
-            return text
 
 
 def mjsynth(task: Task, folder: Path) -> list[Expected]:
@@ -36,7 +29,7 @@ def mjsynth(task: Task, folder: Path) -> list[Expected]:
     drawn = []
     for n in range(count):
         r = stream(task.seed, "mjsynth", n)
-        drawn.append((_ascii_word(r), r))
+        drawn.append((book.word(r), r))
     lexicon = sorted({text.lower() for text, _ in drawn})
     lines = []
     for n, (text, r) in enumerate(drawn):
@@ -80,8 +73,8 @@ def _scene(r: Random, size: tuple[int, int], columns: int, rows: int) -> tuple[I
     width, height = size[0] // columns, size[1] // rows
     signs = []
     for cell in sorted(r.sample(range(columns * rows), r.randint(columns * rows // 2, columns * rows))):
-        text = _ascii_word(r, 10)
-        setting = set_text(text, choose_face(r, text), r.randint(16, 30), turn=r.uniform(-20, 20))
+        text = book.word(r)
+        setting = set_text(text, r.choice(FACES), r.randint(16, 30), turn=r.uniform(-20, 20))
         mask = setting.mask
         if mask.width > width - 8 or mask.height > height - 8:
             continue

@@ -6,19 +6,15 @@ import gzip
 import hashlib
 import io
 import tarfile
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from omni_ray.synth import words
+from omni_ray.synth.book import utterance
 from omni_ray.synth.clips import encoded, opened, resampled, say
 from omni_ray.synth.espeak import SAMPLE_RATE, SPEAKERS, Speaker
-from omni_ray.synth.morphology import capitalised
 from omni_ray.synth.native_task import Expected, Task
-from omni_ray.synth.numerals import in_words
 from omni_ray.synth.seeds import stream
-from omni_ray.synth.utterances import utterance
 from omni_ray.trainers.speech import SAMPLING_RATE
 
 _RATES = (90, 115)
@@ -45,12 +41,8 @@ def add_to_tar(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def _read_aloud(r: Random) -> str:
-    """One or two sentences of a book: plain letters, no punctuation."""
-    text = utterance(r, 44)
-    if r.random() < 0.5:
-        text = f"{text} and {utterance(r, 40)}"
-    plain = unicodedata.normalize("NFD", text.lower().replace("ø", "o"))
-    return "".join(letter for letter in plain if letter in "abcdefghijklmnopqrstuvwxyz' ").upper()
+    """A piece of a book, or two: plain letters and apostrophes, no punctuation."""
+    return " ".join(utterance(r, 44) for _ in range(r.randint(1, 2))).upper()
 
 
 def _librispeech_split(
@@ -106,24 +98,14 @@ def librispeech(task: Task, folder: Path) -> list[Expected]:
 
 def _lj_sentence(r: Random) -> tuple[str, str]:
     """A sentence as printed, and as read."""
-    text = utterance(r, 44)
+    text = utterance(r, 44).capitalize()
     roll = r.random()
     if roll < 0.2:
         # A quotation that begins here and ends in another clip: quotes need not pair up.
-        raw = read = f'"{capitalised(text)};'
-    elif roll < 0.5:
-        raw = read = f"{capitalised(text)}, Mr. {r.choice(words.JOBS).capitalize()}."
-    elif roll < 0.8:
-        year = r.randint(1700, 1999)
-        raw, read = f"In {year} {text}.", f"In {_year(year)} {text}."
-    else:
-        raw = read = f"{capitalised(text)}."
-    return raw, read.replace("Mr.", "Mister")
-
-
-def _year(year: int) -> str:
-    first, last = divmod(year, 100)
-    return f"{in_words(first)} {in_words(last) if last >= 10 else 'oh ' + in_words(last) if last else 'hundred'}"
+        return f'"{text};', f'"{text};'
+    if roll < 0.5:
+        return f"{text}, Mr. Starbuck.", f"{text}, Mister Starbuck."
+    return f"{text}.", f"{text}."
 
 
 def ljspeech(task: Task, folder: Path) -> list[Expected]:
@@ -144,7 +126,7 @@ def ljspeech(task: Task, folder: Path) -> list[Expected]:
     return [Expected("ljspeech", "audio", "ljspeech", count, {"missing_media": 1})]
 
 
-_CV_COLUMNS = words.listed("client_id path sentence up_votes down_votes age gender accent locale segment")
+_CV_COLUMNS = "client_id path sentence up_votes down_votes age gender accent locale segment".split()
 
 
 def common_voice(task: Task, folder: Path) -> list[Expected]:
@@ -160,7 +142,7 @@ def common_voice(task: Task, folder: Path) -> list[Expected]:
         clip = _spoken(task, text, speaker, r, 48_000, "MP3")
         if n != 5:
             _put(top / "clips" / name, b"" if n == 11 else clip)
-        sentence = capitalised(text) + r.choice(".!?.")
+        sentence = text.capitalize() + r.choice(".!?.")
         if n % 9 == 0:
             sentence = f'"{sentence}'
         client = hashlib.sha512(f"{task.seed}/{speaker.id}".encode()).hexdigest()

@@ -7,7 +7,7 @@ from typing import Any
 
 from omni_ray.synth.clips import Engine
 
-_VERSION = 1
+_VERSION = 2
 """Raised when the same seed gives other corpora than before."""
 
 

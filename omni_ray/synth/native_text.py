@@ -1,21 +1,19 @@
-"""A Wikipedia dump, Gutenberg books, Parquet and JSON Lines, with sentences from the grammar."""
+"""A Wikipedia dump, Gutenberg books, Parquet and JSON Lines, with sentences from a book."""
 
 from __future__ import annotations
 
 import bz2
 import json
 import textwrap
+from collections import Counter
 from pathlib import Path
 from random import Random
 from xml.sax.saxutils import escape
 
-from omni_ray.synth import names, words
-from omni_ray.synth.morphology import with_article
+from omni_ray.synth import book
+from omni_ray.synth.book import passage
 from omni_ray.synth.native_task import Expected, Task
-from omni_ray.synth.numerals import date, quantity
 from omni_ray.synth.seeds import stream
-from omni_ray.synth.sentences import passage
-from omni_ray.synth.word_images import word
 
 _NAMESPACES = {0: "", 1: "Talk", 2: "User", 4: "Wikipedia", 6: "File", 10: "Template", 14: "Category"}
 
@@ -43,33 +41,23 @@ def _page(number: int, title: str, namespace: int, text: str, redirect: str = ""
 """
 
 
-def _linked(r: Random, text: str) -> str:
-    """Sentences with a link, a piped link and a reference in them."""
-    place, other = names.place(r), names.place(r)
-    source = f"<ref>{{{{cite book |last={names.surname(r)} |title=On {other} |year={r.randint(1900, 2020)}}}}}</ref>"
-    return (
-        f"{text} See [[{place}]] and the [[{other} ({r.choice(words.BUILDINGS)})|{r.choice(words.BUILDINGS)}]].{source}"
-    )
-
-
 def _article(r: Random, title: str) -> str:
     """An article on a town: infobox, lead, sections, a list, a table, a picture, categories."""
-    rows = "\n".join(f"|-\n| {names.place(r)} || {quantity(r)}" for _ in range(3))
-    bold, kind = f"'''{title}'''", with_article(r.choice(words.SHORT_ADJECTIVES))
-    return f"""{{{{Short description|Town in {names.place(r)}}}}}
+    town, other, river = (book.name(r) for _ in range(3))
+    rows = "\n".join(f"|-\n| {book.name(r)} || {r.randrange(100_000):,}" for _ in range(3))
+    return f"""{{{{Short description|Town in {other}}}}}
 {{{{Infobox settlement
 | name = {title}
-| population_total = {quantity(r)}
-| established_date = {date(r)}
-| leader_name = [[{names.person(r)}]]
+| population_total = {r.randrange(100_000):,}
+| leader_name = [[{book.name(r)}]]
 }}}}
-{bold} is {kind} town in [[{names.place(r)}]].{{{{citation needed|date=May 2024}}}} {passage(r, 220)}
+'''{title}''' is a town in [[{other}]].{{{{citation needed|date=May 2024}}}} {passage(r, 220)}
 
 [[File:{title} bridge.jpg|thumb|right|220px|The [[bridge]] at {title}, {r.randint(1890, 1990)}]]
 
 == History ==
 {{{{Main|History of {title}}}}}
-{_linked(r, passage(r, 260))}
+{passage(r, 260)} See [[{town}]] and the [[{river} (river)|river]].<ref>{{{{cite book |last={town} |title=On {river}}}}}</ref>
 
 {passage(r, 200)}<!-- needs a source -->
 
@@ -83,54 +71,54 @@ def _article(r: Random, title: str) -> str:
 |}}
 
 == Notable people ==
-* [[{names.person(r)}]], {r.choice(words.JOBS)}
-* ''{names.person(r)}'', {r.choice(words.JOBS)}
+* [[{book.name(r)}]], sailor
+* ''{book.name(r)}'', painter
 
 == References ==
 {{{{reflist}}}}
 
-[[Category:Towns in {names.place(r)}]]
+[[Category:Towns in {other}]]
 """
+
+
+def _numbered(r: Random, n: int, title: str, previous: str) -> tuple[str, str]:
+    """Page ``n`` of the dump, and the reason why it is not kept, "" for an article."""
+    number = 10 + 3 * n
+    kind = n // 8 % 5 if n % 8 == 7 else -1
+    if kind == 0:
+        text = f"#REDIRECT [[{previous}]]\n{{{{R from move}}}}"
+        return _page(number, f"{title} (town)", 0, text, previous), "redirect"
+    if kind == 1:
+        return _page(number, f"Talk:{previous}", 1, f"== Sources ==\n{passage(r, 90)} ~~~~"), "other_namespace"
+    if kind == 2:
+        text = "{{navbox |list1=* [[North]] * [[South]]}}"
+        return _page(number, f"Template:{title} districts", 10, text), "other_namespace"
+    if kind == 3:
+        listed = "\n".join(f"* [[{title} ({place})]]" for place in ("abbey", "bridge", "island"))
+        text = f"'''{title}''' may refer to:\n{listed}\n{{{{disambiguation}}}}"
+        return _page(number, f"{title} (disambiguation)", 0, text), "disambiguation"
+    if kind == 4:
+        text = "{{Infobox settlement\n| name = x\n}}\n\n== See also ==\n"
+        return _page(number, f"Outline of {title}", 0, text), "stub"
+    return _page(number, title, 0, _article(r, title)), ""
 
 
 def wikipedia(task: Task, folder: Path) -> list[Expected]:
     """A dump of the current pages. One page in eight is no article: redirects, talk, templates, lists, stubs."""
     count = task.count(160, 40)
-    reasons = {"redirect": 0, "other_namespace": 0, "disambiguation": 0, "stub": 0}
-    pages = []
+    pages, reasons = [], Counter[str]()
     title = "Ashbridge"
     for n in range(count):
         r = stream(task.seed, "wikipedia", n)
-        number, previous = 10 + 3 * n, title
-        title = names.place(r)
-        kind = n // 8 % 5 if n % 8 == 7 else -1
-        if kind == 0:
-            pages.append(
-                _page(number, f"{title} (town)", 0, f"#REDIRECT [[{previous}]]\n{{{{R from move}}}}", previous)
-            )
-            reasons["redirect"] += 1
-        elif kind == 1:
-            pages.append(_page(number, f"Talk:{previous}", 1, f"== Sources ==\n{passage(r, 90)} ~~~~"))
-            reasons["other_namespace"] += 1
-        elif kind == 2:
-            pages.append(_page(number, f"Template:{title} districts", 10, "{{navbox |list1=* [[North]] * [[South]]}}"))
-            reasons["other_namespace"] += 1
-        elif kind == 3:
-            listed = "\n".join(f"* [[{title} ({r.choice(words.BUILDINGS)})]]" for _ in range(3))
-            text = f"'''{title}''' may refer to:\n{listed}\n{{{{disambiguation}}}}"
-            pages.append(_page(number, f"{title} (disambiguation)", 0, text))
-            reasons["disambiguation"] += 1
-        elif kind == 4:
-            pages.append(
-                _page(number, f"Outline of {title}", 0, "{{Infobox settlement\n| name = x\n}}\n\n== See also ==\n")
-            )
-            reasons["stub"] += 1
-        else:
-            pages.append(_page(number, title, 0, _article(r, title)))
+        title, previous = book.name(r), title
+        page, reason = _numbered(r, n, title, previous)
+        pages.append(page)
+        reasons[reason] += 1
+    del reasons[""]
     spaces = "\n".join(
         f'      <namespace key="{key}" case="first-letter">{name}</namespace>' for key, name in _NAMESPACES.items()
     )
-    head = f"""<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="en">
+    dump = f"""<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="en">
   <siteinfo>
     <sitename>Wikipedia</sitename>
     <dbname>enwiki</dbname>
@@ -139,10 +127,10 @@ def wikipedia(task: Task, folder: Path) -> list[Expected]:
 {spaces}
     </namespaces>
   </siteinfo>
+{"".join(pages)}</mediawiki>
 """
-    dump = f"{head}{''.join(pages)}</mediawiki>\n"
     (folder / "enwiki-latest-pages-articles.xml.bz2").write_bytes(bz2.compress(dump.encode()))
-    return [Expected("wikipedia", "text", "wikipedia", count, {code: n for code, n in reasons.items() if n})]
+    return [Expected("wikipedia", "text", "wikipedia", count, dict(reasons))]
 
 
 def _chapter(r: Random, number: int) -> str:
@@ -196,8 +184,8 @@ def books(task: Task, folder: Path) -> list[Expected]:
     for n in range(count):
         r = stream(task.seed, "books", n)
         number = 50_000 + 7 * n
-        title = f"The {word(r).capitalize()} of {names.place(r)}"
-        author = names.person(r)
+        title = f"The {book.name(r)}"
+        author = book.name(r)
         body = "\n\n\n".join(_chapter(r, chapter) for chapter in range(1, 4))
         text = _book(number, title, author, body, "UTF-8")
         if n == 9:
@@ -221,7 +209,7 @@ def parquet(task: Task, folder: Path) -> list[Expected]:
     rows = []
     for n in range(count):
         r = stream(task.seed, "text parquet", n)
-        title = names.place(r)
+        title = book.name(r)
         text = None if n == 21 else "\n\n".join(passage(r, 240) for _ in range(3))
         rows.append({"id": str(n), "url": f"https://example.org/{n}", "title": title, "text": text})
     half = count // 2
@@ -236,7 +224,7 @@ def jsonl(task: Task, folder: Path) -> list[Expected]:
     lines = []
     for n in range(count):
         r = stream(task.seed, "text jsonl", n)
-        line = json.dumps({"text": "" if n == 33 else passage(r, 300), "source": names.firm(r)}, ensure_ascii=False)
+        line = json.dumps({"text": "" if n == 33 else passage(r, 300), "source": book.name(r)}, ensure_ascii=False)
         lines.append(line[: len(line) // 2] if n == 12 else line)
     (folder / "part-000.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return [Expected("text_files", "text", "text_jsonl", count, {"bad_row": 1, "empty_text": 1})]

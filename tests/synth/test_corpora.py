@@ -15,8 +15,8 @@ from omni_ray.errors import OmniError, SourceError
 from omni_ray.modalities.registry import modality
 from omni_ray.pipeline.stages import batches
 from omni_ray.sources import open_tree
+from omni_ray.synth.book import make_text
 from omni_ray.synth.clips import make_clip
-from omni_ray.synth.sentences import make_text
 
 MODALITIES = ("text", "audio", "images", "ocr")
 
