@@ -18,25 +18,12 @@ from omni_ray import corpora
 from omni_ray.corpora.base import Corpus
 from omni_ray.errors import OmniError
 
-_MACHINERY = {
-    "base",
-    "bounds",
-    "label_lists",
-    "label_lmdb",
-    "listed_pictures",
-    "locate",
-    "many",
-    "media",
-    "picture_places",
-    "registry",
-    "table_repeats",
-    "spoken",
-    "stems",
-    "table_rows",
-    "table_slices",
-    "together",
-    "word_boxes",
-}
+_MACHINERY = set(
+    """
+    base bounds label_lists label_lmdb listed_pictures locate many media picture_places registry table_repeats spoken
+    stems table_rows table_slices together word_boxes
+    """.split()
+)
 
 
 def _of_module(module: ModuleType) -> Iterator[Corpus]:

@@ -12,25 +12,10 @@ _FOUR = re.compile(
 )
 _ONLY_NUMBERS = re.compile(rf"\s*\d+(?:\s+{_NUMBER}){{4,}}\s*|\s*{_NUMBER}(?:\s*,\s*{_NUMBER}){{3,}}\s*,?\s*")
 _SCRIPTS = frozenset(
-    [
-        "Arabic",
-        "Latin",
-        "Chinese",
-        "Japanese",
-        "Korean",
-        "Bangla",
-        "Hindi",
-        "Devanagari",
-        "Tamil",
-        "Telugu",
-        "Cyrillic",
-        "Greek",
-        "Hebrew",
-        "Thai",
-        "Symbols",
-        "Mixed",
-        "None",
-    ]
+    """
+    Arabic Latin Chinese Japanese Korean Bangla Hindi Devanagari Tamil Telugu Cyrillic Greek Hebrew Thai Symbols Mixed
+    None
+    """.split()
 )
 """What the multilingual competitions write before a word: the script it is written in."""
 

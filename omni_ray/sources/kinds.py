@@ -8,40 +8,11 @@ from dataclasses import dataclass
 from omni_ray.sources.archives import archive_kind
 from omni_ray.sources.endings import AUDIO
 
-PICTURES = (
-    *(
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".jif",
-        ".jfi",
-        ".png",
-        ".apng",
-        ".webp",
-        ".gif",
-        ".bmp",
-        ".dib",
-        ".tif",
-        ".tiff",
-    ),
-    *(
-        ".avif",
-        ".avifs",
-        ".jp2",
-        ".j2k",
-        ".j2c",
-        ".jpc",
-        ".jpf",
-        ".jpx",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".pfm",
-        ".ico",
-    ),
-    *(".qoi", ".sgi", ".rgb", ".rgba", ".bw", ".mpo"),
+PICTURES = tuple(
+    """
+    .jpg .jpeg .jpe .jfif .jif .jfi .png .apng .webp .gif .bmp .dib .tif .tiff .avif .avifs .jp2 .j2k .j2c .jpc .jpf
+    .jpx .ppm .pgm .pbm .pnm .pfm .ico .qoi .sgi .rgb .rgba .bw .mpo
+    """.split()
 )
 """Pictures that are read; with the dot, in lower case."""
 _PACKED = (".gz", ".bz2", ".xz", ".zst")
