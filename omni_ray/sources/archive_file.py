@@ -66,10 +66,10 @@ class ByteSource(Protocol):
 
 
 class FileBytes:
-    """A plain file as a byte source."""
+    """A plain file as a byte source; it stays open as long as this is there."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - open as long as the tree
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
 
     def read_at(self, offset: int, size: int) -> bytes:
         parts = []
@@ -79,17 +79,21 @@ class FileBytes:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-class Span(io.RawIOBase):
-    """Part of a byte source, as a seekable file. Raises MemberDamaged where the source ends before it."""
-
-    def __init__(self, source: ByteSource, name: str, start: int, size: int) -> None:
-        self._source, self._name, self._start, self._size, self._at = source, name, start, size, 0
+class Seekable(io.RawIOBase):
+    """A file that is read, at any place."""
 
     def readable(self) -> bool:
         return True
 
     def seekable(self) -> bool:
         return True
+
+
+class Span(Seekable):
+    """Part of a byte source, as a seekable file. Raises MemberDamaged where the source ends before it."""
+
+    def __init__(self, source: ByteSource, name: str, start: int, size: int) -> None:
+        self._source, self._name, self._start, self._size, self._at = source, name, start, size, 0
 
     def tell(self) -> int:
         return self._at
@@ -158,7 +162,7 @@ class LocalFile:
         return open(self.path, "rb")
 
     def bytes(self) -> ByteSource:
-        return FileBytes(self.path)
+        return FileBytes(open(self.path, "rb"))
 
     def spec(self) -> dict[str, Any]:
         return {"path": self.identity}

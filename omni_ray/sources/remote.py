@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from omni_ray.errors import SourceError
 from omni_ray.media_names import is_safe_name
@@ -150,7 +150,7 @@ class RemoteTree(Tree):
         return found
 
     def open(self, name: str) -> BinaryIO:
-        return cast(BinaryIO, io.BufferedReader(_Raw(self.open_native(name)), _BUFFER))
+        return io.BufferedReader(self.open_native(name), _BUFFER)
 
     def open_native(self, name: str) -> Any:
         """A file as pyarrow has it, which any thread may read at any place. Raises OSError."""
@@ -165,34 +165,6 @@ class RemoteTree(Tree):
             for name, found in zip(wanted, pool.map(self._find, wanted), strict=True):
                 digest.update(f"{name}\0{found or 'missing'}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
-
-
-class _Raw(io.RawIOBase):
-    """An Arrow file as one of Python's."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return int(self._file.tell())
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return int(self._file.seek(offset, whence))
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._file.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
 
 
 def _size_and_time(info: FileInfo) -> tuple[int, int]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from omni_ray.machine import usable_cpus
 from omni_ray.sources import bz2_blocks
-from omni_ray.sources.archive_file import ArchiveFile, Broken, LocalFile
+from omni_ray.sources.archive_file import ArchiveFile, Broken, LocalFile, Seekable
 from omni_ray.sources.packed import is_bomb
 from omni_ray.storage import atomic_writer
 
@@ -58,17 +58,11 @@ def _open(archive: ArchiveFile, kind: str, threads: int) -> Any:
     return file
 
 
-class _Stream(io.RawIOBase):
+class _Stream(Seekable):
     """A rapidgzip file that raises Broken."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
 
     def tell(self) -> int:
         return int(self._file.tell())

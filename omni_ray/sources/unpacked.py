@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from omni_ray.errors import SourceError
+from omni_ray.sources.archive_file import FileBytes, Span
 from omni_ray.sources.packed import SUFFIXES, BrokenStream, is_packed, unpack
 
 if TYPE_CHECKING:
@@ -22,37 +22,8 @@ if TYPE_CHECKING:
 _BUFFER_BYTES = 1 << 20
 
 
-class _Copy(io.RawIOBase):
-    """A reader of an unlinked file; others of the same file do not move its place."""
-
-    def __init__(self, file: Any, size: int) -> None:
-        self.file, self.size, self._at = file, size, 0
-
-    def again(self) -> BinaryIO:
-        """Another reader, at the beginning."""
-        return io.BufferedReader(_Copy(self.file, self.size), _BUFFER_BYTES)
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._at = max(0, {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence] + offset)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        data = os.pread(self.file.fileno(), len(buffer), self._at)
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-
-_kept: dict[tuple[str, str, str], _Copy] = {}
+_kept: dict[tuple[str, str, str], tuple[FileBytes, int]] = {}
+"""A copy, and its bytes. Each reader of it has a place of its own."""
 
 
 def at_any_place(tree: Tree, name: str) -> tuple[Path | BinaryIO, int]:
@@ -70,10 +41,11 @@ def at_any_place(tree: Tree, name: str) -> tuple[Path | BinaryIO, int]:
         copy = _unpacked(tree, name)
         _kept.clear()
         _kept[key] = copy
-    return _kept[key].again(), _kept[key].size
+    source, size = _kept[key]
+    return io.BufferedReader(Span(source, name, 0, size), _BUFFER_BYTES), size
 
 
-def _unpacked(tree: Tree, name: str) -> _Copy:
+def _unpacked(tree: Tree, name: str) -> tuple[FileBytes, int]:
     # It lives as long as its readers.
     file = tempfile.TemporaryFile()  # noqa: SIM115
     try:
@@ -84,4 +56,4 @@ def _unpacked(tree: Tree, name: str) -> _Copy:
     except BrokenStream as error:
         file.close()
         raise SourceError(f"{name}: {error.detail} ({error.reason}); fetch it again") from None
-    return _Copy(file, file.tell())
+    return FileBytes(file), file.tell()

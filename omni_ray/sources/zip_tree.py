@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any, BinaryIO
 
 from omni_ray.errors import SourceError
-from omni_ray.sources.archive_file import Broken, ByteSource, Span
+from omni_ray.sources.archive_file import Broken, ByteSource, Seekable, Span
 from omni_ray.sources.archives import (
     MAX_RATIO,
     RATIO_FLOOR,
@@ -143,7 +143,7 @@ def _name(raw: bytes, is_utf8: bool) -> str:
         return raw.decode("utf-8" if is_utf8 else "cp437", "surrogateescape")
 
 
-class _Inflated(io.RawIOBase):
+class _Inflated(Seekable):
     """A deflated member, unpacked as it is read. Going back starts from its beginning."""
 
     def __init__(self, packed: Span, name: str, member: Member) -> None:
@@ -154,12 +154,6 @@ class _Inflated(io.RawIOBase):
         self._packed.seek(0)
         self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
         self._at, self._crc = 0, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
 
     def tell(self) -> int:
         return self._at
