@@ -22,17 +22,6 @@ Counter = Callable[[list[str]], list[int]]
 Ints = npt.NDArray[np.int64]
 
 
-def sentencepiece_counter(model_file: str) -> Counter:
-    """A function that counts the tokens of every text, with a SentencePiece model. Raises OmniError where it is none."""
-    import sentencepiece
-
-    try:
-        processor = sentencepiece.SentencePieceProcessor(model_file=model_file)
-    except (OSError, RuntimeError) as error:
-        raise OmniError(f"{model_file}: not a SentencePiece model; train one with omni-ray plan") from error
-    return lambda texts: [len(tokens) for tokens in processor.encode(texts)]
-
-
 def pack_rows(rows: pa.Table, count_tokens: Counter, ctx_len: int) -> tuple[pa.Table, Ints]:
     """Join neighbouring lines of each document with a blank, for as long as they fit the trainer's window.
 

@@ -37,7 +37,6 @@ def _re2(ranges: str) -> str:
 
 
 SENTENCE_ENDS = _members(_SENTENCE_ENDS)
-SYMBOLS = _members(_SYMBOLS) | SENTENCE_ENDS
 _CLASSES = {
     "sentence_ends": _re2(_SENTENCE_ENDS),
     "symbols": _re2(_SYMBOLS) + _re2(_SENTENCE_ENDS),

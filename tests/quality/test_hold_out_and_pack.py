@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omni_ray.errors import OmniError
-from omni_ray.materialize.pack import pack_rows, sentencepiece_counter
+from omni_ray.materialize.pack import pack_rows
 from omni_ray.modalities.hold_out import group_keys, held_out
+from omni_ray.training.tokens import TokenCounter
 from tests.quality.conftest import text_table
 
 Table = Callable[..., pa.Table]
@@ -93,7 +94,11 @@ def test_packing_with_a_real_tokenizer(real_documents: list[list[str]], table_of
         input=str(corpus), model_prefix=str(tmp_path / "tokenizer"), vocab_size=1000, model_type="bpe", minloglevel=2,
         character_coverage=1.0,
     )  # fmt: skip
-    count = sentencepiece_counter(str(tmp_path / "tokenizer.model"))
+    counter = TokenCounter((tmp_path / "tokenizer.model").read_bytes())
+
+    def count(texts: list[str]) -> list[int]:
+        return counter.count(texts).tolist()
+
     table = table_of(real_documents[:200])
     packed, _ = pack_rows(table, count, 512)
     tokens = packed["tokens"].to_numpy()
@@ -101,8 +106,3 @@ def test_packing_with_a_real_tokenizer(real_documents: list[list[str]], table_of
     alone = set(table["text"].to_pylist())
     assert all(t < 512 or text in alone for t, text in zip(tokens, packed["text"].to_pylist(), strict=True))
     assert packed.num_rows < table.num_rows / 4 and np.median(tokens) > 100
-
-
-def test_a_missing_model_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(OmniError, match="not a SentencePiece model"):
-        sentencepiece_counter(str(tmp_path / "none.model"))
