@@ -9,7 +9,7 @@ from typing import Any
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import Cut, media_weight
 from omni_ray.corpora.evaluation import TRAIN, splits_in
-from omni_ray.corpora.media import fetch
+from omni_ray.corpora.media import with_medium
 from omni_ray.corpora.named_again import Firsts, apart
 from omni_ray.errors import SourceError
 from omni_ray.records import EXTRA
@@ -254,16 +254,14 @@ def _record(
         return Rejected(ident, where, "bad_encoding", str(error))
     if not text:
         return Rejected(ident, where, "missing_text", "the sentence is blank")
-    audio = fetch(tree, f"{clips_folder}/{clip}", ident, where)
-    if isinstance(audio, Rejected):
-        return audio
+    file = f"{clips_folder}/{clip}"
     speaker = _field(fields, columns["client_id"]).decode("utf-8", "replace") if "client_id" in columns else ""
     row = {
         "id": ident,
         "where": where,
-        "audio": audio,
         "path": f"{language}/{clip}".lstrip("/"),
         "text": text,
         "speaker": speaker or None,
     }
-    return row if before is None else apart(tree, row, f"{clips_folder}/{clip}", before)
+    made = with_medium(tree, file, where, "audio", row)
+    return made if before is None or isinstance(made, Rejected) else apart(tree, made, file, before)

@@ -7,7 +7,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
-from omni_ray.corpora.media import fetch
+from omni_ray.corpora.media import with_medium
 from omni_ray.media_names import is_safe_name
 from omni_ray.sources.tree import Tree
 
@@ -53,18 +53,9 @@ class Iam(Corpus):
             if text is None:
                 yield Rejected(where, where, "bad_row", f"line {number} has fewer than {_FIELDS + 1} fields")
                 continue
-            image = fetch(tree, file, ident, where)
-            if isinstance(image, Rejected):
-                yield image
-                continue
-            yield {
-                "id": ident,
-                "where": f"{where}: {file}",
-                "image": image,
-                "path": file,
-                "words": [{"id": ident, "text": text, "quad": None}],
-                "source": "iam",
-            }
+            words = [{"id": ident, "text": text, "quad": None}]
+            row = {"id": ident, "where": f"{where}: {file}", "path": file, "words": words, "source": "iam"}
+            yield with_medium(tree, file, where, "image", row)
 
 
 def _read(tree: Tree, name: str) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
-from omni_ray.corpora.media import fetch
+from omni_ray.corpora.media import with_medium
 from omni_ray.corpora.stems import beside_text, paired_units, sidecar_text
 from omni_ray.corpora.word_boxes import is_labels
 from omni_ray.media_names import media_file
@@ -63,21 +63,9 @@ class ImageCaptions(Corpus):
                 if not faults:
                     yield Rejected(ident, name, "empty_text", f"{sidecar} is empty")
                 continue
-            records = len(captions)
-            image = fetch(tree, name, ident, name, records=records)
-            if isinstance(image, Rejected):
-                yield image
-                continue
-            yield {
-                "id": ident,
-                "where": name,
-                "records": records,
-                "image": image,
-                "path": media_file(name, ".jpg"),
-                "captions": captions,
-                "category": None,
-                EXTRA: extra,
-            }
+            row = {"id": ident, "where": name, "records": len(captions), "path": media_file(name, ".jpg")}
+            row |= {"captions": captions, "category": None, EXTRA: extra}
+            yield with_medium(tree, name, name, "image", row)
 
     def why_unread(self, name: str) -> str:
         return "no_media" if name.endswith(_TEXTS) and not is_documentation(name.rpartition("/")[2]) else ""

@@ -14,7 +14,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import Cut, media_weight, runs
-from omni_ray.corpora.media import fetch, is_input
+from omni_ray.corpora.media import is_input, with_medium
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.corpora.textocr import quad_of
 from omni_ray.errors import SourceError
@@ -84,7 +84,7 @@ def _labelled(tree: Tree, where: str, file: str, label: str) -> Iterator[dict[st
         yield Rejected(ident, where, "missing_text", f"{file}: its list of words is empty")
         return
     if not label.startswith("[{"):
-        yield from _record(tree, where, file, ident, [{"id": ident, "text": label, "quad": None}])
+        yield _record(tree, where, file, ident, [{"id": ident, "text": label, "quad": None}])
         return
     try:
         listed = json.loads(label)
@@ -102,7 +102,7 @@ def _labelled(tree: Tree, where: str, file: str, label: str) -> Iterator[dict[st
         else:
             words.append({"id": f"{ident}#{n}", "text": text, "quad": quad})
     if words:
-        yield from _record(tree, where, file, ident, words)
+        yield _record(tree, where, file, ident, words)
 
 
 def _flat(points: Any) -> Any:
@@ -114,21 +114,9 @@ def _flat(points: Any) -> Any:
 
 def _record(
     tree: Tree, where: str, file: str, ident: str, words: list[dict[str, Any]], frame: list[int] | None = None
-) -> Iterator[dict[str, Any] | Rejected]:
-    image = fetch(tree, file, ident, where, records=len(words))
-    if isinstance(image, Rejected):
-        yield image
-        return
-    yield {
-        "id": ident,
-        "where": f"{where}: {file}",
-        "records": len(words),
-        "image": image,
-        "path": media_file(file, ".jpg"),
-        "words": words,
-        "frame": frame,
-        "source": None,
-    }
+) -> dict[str, Any] | Rejected:
+    row = {"id": ident, "where": f"{where}: {file}", "records": len(words), "path": media_file(file, ".jpg")}
+    return with_medium(tree, file, where, "image", {**row, "words": words, "frame": frame, "source": None})
 
 
 def _line(raw: bytes, separator: str, encoding: str) -> Line | str | None:
@@ -279,7 +267,7 @@ def _data_item(tree: Tree, name: str, strip: int, number: int, item: Any) -> Ite
             words.append({"id": ident if whole else f"{ident}#{n}", "text": text, "quad": quad})
     frame = [each for each in (item.get("width"), item.get("height")) if isinstance(each, int) and each > 0]
     if words:
-        yield from _record(tree, where, file, ident, words, frame if len(frame) == 2 else None)
+        yield _record(tree, where, file, ident, words, frame if len(frame) == 2 else None)
     elif not instances:
         yield Rejected(ident, where, "missing_text", f"{file}: no instances")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
-from omni_ray.corpora.media import fetch, is_input
+from omni_ray.corpora.media import is_input, with_medium
 from omni_ray.corpora.picture_places import Places, find_places
 from omni_ray.errors import SourceError
 from omni_ray.records import EXTRA
@@ -140,20 +140,9 @@ def read_listed(tree: Tree, payload: Mapping[str, Any], category: str | None) ->
             yield Rejected(ident, where, problem or "missing_text", detail, records)
             continue
         name = places.find(tree, file)
-        image = fetch(tree, name, ident, where, records=records)
-        if isinstance(image, Rejected):
-            yield image
-            continue
-        yield {
-            "id": ident,
-            "where": f"{where}: {name}",
-            "records": records,
-            "image": image,
-            "path": f"{split}/{shown}",
-            "captions": captions,
-            "category": category,
-            EXTRA: extra[0] if extra else None,
-        }
+        row = {"id": ident, "where": f"{where}: {name}", "records": records, "path": f"{split}/{shown}"}
+        row |= {"captions": captions, "category": category, EXTRA: extra[0] if extra else None}
+        yield with_medium(tree, name, where, "image", row)
 
 
 def _within(split: str, file: str) -> str:

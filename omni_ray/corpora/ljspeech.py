@@ -8,7 +8,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import Cut, media_weight
-from omni_ray.corpora.media import fetch
+from omni_ray.corpora.media import with_medium
 from omni_ray.corpora.named_again import Firsts, apart
 from omni_ray.errors import SourceError
 from omni_ray.sources.lists import line_ranges, read_range
@@ -142,8 +142,7 @@ def _record(
     text = {"second": raw, "third": normalized}.get(column, normalized or raw)
     if not text:
         return Rejected(clip, where, "missing_text", "the transcript is blank")
-    audio = fetch(tree, f"{prefix}wavs/{clip}.wav", clip, where)
-    if isinstance(audio, Rejected):
-        return audio
-    row = {"id": clip, "where": where, "audio": audio, "path": f"wavs/{clip}.wav", "text": text, "speaker": "LJ"}
-    return row if before is None else apart(tree, row, f"{prefix}wavs/{clip}.wav", before)
+    file = f"{prefix}wavs/{clip}.wav"
+    row = {"id": clip, "where": where, "path": f"wavs/{clip}.wav", "text": text, "speaker": "LJ"}
+    made = with_medium(tree, file, where, "audio", row)
+    return made if before is None or isinstance(made, Rejected) else apart(tree, made, file, before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from omni_ray.corpora.base import Rejected
 from omni_ray.media_names import is_safe_name
@@ -48,6 +49,12 @@ def fetch(
         return Rejected(ident, where, "decode_error", str(error), records)
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
         return Rejected(ident, where, "missing_media", f"{shown}: {(error.strerror or 'gone').lower()}", records)
+
+
+def with_medium(tree: Tree, name: str, where: str, role: str, row: dict[str, Any]) -> dict[str, Any] | Rejected:
+    """A record with the bytes of ``name`` in the column ``role``; or its rejection, of all its ``records``, at ``where``."""
+    data = fetch(tree, name, row["id"], where, records=row.get("records", 1))
+    return data if isinstance(data, Rejected) else {**row, role: data}
 
 
 def _why_bad(name: str) -> str:

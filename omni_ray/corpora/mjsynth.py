@@ -8,7 +8,7 @@ from typing import Any
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import Cut, media_weight
 from omni_ray.corpora.evaluation import TRAIN, splits_in
-from omni_ray.corpora.media import fetch
+from omni_ray.corpora.media import with_medium
 from omni_ray.media_names import is_safe_name
 from omni_ray.sources.lists import line_ranges, read_range
 from omni_ray.sources.tree import Tree
@@ -99,17 +99,9 @@ def _record(tree: Tree, prefix: str, lexicon: list[str] | None, where: str, line
     label = "_".join(parts[1:-1])
     if lexicon is not None and not _agrees(lexicon, parts[-1], label):
         return Rejected(ident, where, "bad_row", f"{shown}: word {parts[-1]} of the lexicon is not {label}")
-    image = fetch(tree, prefix + path, ident, where)
-    if isinstance(image, Rejected):
-        return image
-    return {
-        "id": ident,
-        "where": f"{where}: {shown}",
-        "image": image,
-        "path": shown,
-        "words": [{"id": ident, "text": label, "quad": None}],
-        "source": "mjsynth",
-    }
+    words = [{"id": ident, "text": label, "quad": None}]
+    row = {"id": ident, "where": f"{where}: {shown}", "path": shown, "words": words, "source": "mjsynth"}
+    return with_medium(tree, prefix + path, where, "image", row)
 
 
 def _agrees(lexicon: list[str], index: str, label: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.label_lists import list_units, read_list
 from omni_ray.corpora.label_lmdb import lmdb_units, read_lmdb
-from omni_ray.corpora.media import fetch
+from omni_ray.corpora.media import with_medium
 from omni_ray.corpora.stems import pair_units, paired_units, sidecar_text
 from omni_ray.corpora.word_boxes import boxes_of, is_numbers
 from omni_ray.media_names import media_file
@@ -67,19 +67,8 @@ class OcrImages(Corpus):
             yield from lost
             if not words:
                 continue
-            image = fetch(tree, name, ident, name, records=len(words))
-            if isinstance(image, Rejected):
-                yield image
-            else:
-                yield {
-                    "id": ident,
-                    "where": name,
-                    "records": len(words),
-                    "image": image,
-                    "path": media_file(name, ".jpg"),
-                    "words": words,
-                    "source": None,
-                }
+            row = {"id": ident, "where": name, "records": len(words), "path": media_file(name, ".jpg")}
+            yield with_medium(tree, name, name, "image", {**row, "words": words, "source": None})
 
     def why_unread(self, name: str) -> str:
         return "no_media" if name.endswith(_TEXTS) and not is_documentation(name.rpartition("/")[2]) else ""

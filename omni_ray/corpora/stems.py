@@ -10,7 +10,7 @@ from typing import Any
 from omni_ray.corpora.base import Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.evaluation import by_side, splits_in
-from omni_ray.corpora.media import fetch
+from omni_ray.corpora.media import fetch, with_medium
 from omni_ray.corpora.table_slices import media_units
 from omni_ray.errors import SourceError
 from omni_ray.media_names import media_file
@@ -100,12 +100,8 @@ def read_pairs(tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any
     for name, sidecar, speaker in payload["files"]:
         ident = name.rpartition("/")[2].rpartition(".")[0]
         text = sidecar_text(tree, sidecar, ident, name)
-        audio = text if isinstance(text, Rejected) else fetch(tree, name, ident, name)
-        if isinstance(audio, Rejected):
-            yield audio
-        else:
-            row = {"id": ident, "where": name, "audio": audio, "path": media_file(name, ".flac")}
-            yield {**row, "text": text, "speaker": speaker}
+        row = {"id": ident, "where": name, "path": media_file(name, ".flac"), "text": text, "speaker": speaker}
+        yield text if isinstance(text, Rejected) else with_medium(tree, name, name, "audio", row)
 
 
 def _table_is_meant(tree: Tree, table: Table, options: Options, texts: int) -> bool:

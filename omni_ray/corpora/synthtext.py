@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
-from omni_ray.corpora.media import fetch
+from omni_ray.corpora.media import with_medium
 from omni_ray.errors import SourceError
 from omni_ray.media_names import is_safe_name
 from omni_ray.sources.tree import MemberTooLarge, Tree
@@ -57,23 +57,12 @@ class SynthText(Corpus):
                 detail = f"{name}: {len(texts)} words, {len(quads)} boxes"
                 yield Rejected(ident, where, "bad_row", detail, count)
             elif count:
-                image = fetch(tree, payload["prefix"] + name, ident, where, records=count)
-                if isinstance(image, Rejected):
-                    yield image
-                    continue
                 words = [
                     {"id": f"{ident}#{i}", "text": text, "quad": quad}
                     for i, (text, quad) in enumerate(zip(texts, quads, strict=True))
                 ]
-                yield {
-                    "id": ident,
-                    "where": f"{where}: {name}",
-                    "records": count,
-                    "image": image,
-                    "path": name,
-                    "words": words,
-                    "source": "synthtext",
-                }
+                row = {"id": ident, "where": f"{where}: {name}", "records": count, "path": name, "words": words}
+                yield with_medium(tree, payload["prefix"] + name, where, "image", {**row, "source": "synthtext"})
 
 
 def _weight(tree: Tree, prefix: str, photo: Any) -> int:

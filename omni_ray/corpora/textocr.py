@@ -11,7 +11,7 @@ from typing import Any
 from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.evaluation import splits_in
-from omni_ray.corpora.media import fetch, is_input
+from omni_ray.corpora.media import is_input, with_medium
 from omni_ray.corpora.picture_places import Places, find_places
 from omni_ray.errors import SourceError
 from omni_ray.sources.tree import MemberDamaged, MemberTooLarge, Tree
@@ -53,21 +53,13 @@ class TextOcr(Corpus):
         for photo, file, frame, words in payload["photos"]:
             good = [{"id": ident, "text": text, "quad": quad} for ident, text, quad in words]
             name = places.find(tree, file)
-            image = fetch(tree, name, photo, where, records=len(good))
-            if isinstance(image, Rejected):
-                for word in good:
-                    yield Rejected(word["id"], where, image.reason, image.detail)
-                continue
-            yield {
-                "id": photo,
-                "where": f"{where}: {name}",
-                "records": len(good),
-                "image": image,
-                "path": f"{photo}.jpg",
-                "words": good,
-                "frame": frame,
-                "source": "textocr",
-            }
+            row = {"id": photo, "where": f"{where}: {name}", "records": len(good), "path": f"{photo}.jpg"}
+            row |= {"words": good, "frame": frame, "source": "textocr"}
+            made = with_medium(tree, name, where, "image", row)
+            if isinstance(made, Rejected):
+                yield from (Rejected(word["id"], where, made.reason, made.detail) for word in good)
+            else:
+                yield made
 
 
 def quad_of(points: Any) -> list[float] | None:
