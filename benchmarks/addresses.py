@@ -108,11 +108,13 @@ def read_list(folder: Path) -> None:
     """What a worker does with each unit, one after the other; prints what became of the addresses, and the memory it took."""
     import resource
 
-    from omni_ray.corpora.base import Options, Rejected
+    from omni_ray.corpora.base import Rejected, SourceOptions
     from omni_ray.corpora.image_urls import ImageUrls
     from omni_ray.corpora.locate import locate
 
-    found = locate(ImageUrls(), folder, str(folder / "list.tsv"), Options(allow_private=True), cache=folder / "index")
+    found = locate(
+        ImageUrls(), folder, str(folder / "list.tsv"), SourceOptions(allow_private=True), cache=folder / "index"
+    )
     ends: Counter[str] = Counter()
     units = 0
     for draft in found.drafts:

@@ -39,7 +39,7 @@ from benchmarks import clips
 from benchmarks.rounds import Row, compare, show
 from omni_ray import api
 from omni_ray.corpora.audio_files import AudioFiles
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.modalities import waveform
 from omni_ray.modalities.audio import Audio, AudioParams
 from omni_ray.pipeline.session import ray_session
@@ -241,7 +241,7 @@ def by_processes(
 
 def _job(source: Path, store: Path, only: bool = False) -> tuple[Job, list[Unit]]:
     corpus, tree = AudioFiles(), FolderTree(source)
-    units = number_units(corpus.units(tree, Options()), tree, {})
+    units = number_units(corpus.units(tree, SourceOptions()), tree, {})
     job = Job("clips", corpus, tree.spec(), AUDIO, AudioParams(), Storage(store))
     return job, units[:1] if only else units
 

@@ -71,7 +71,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.registry import add_file, select
 from omni_ray.modalities.registry import modality
 from omni_ray.pipeline.stages import Job, make_unit
@@ -85,7 +85,7 @@ if __name__ == "__main__":
     (corpus,) = select("text", "working")
     kind = modality("text")
     tree = FolderTree(Path(here) / "source")
-    units = number_units(corpus.units(tree, Options()), tree, {})
+    units = number_units(corpus.units(tree, SourceOptions()), tree, {})
     job = Job("working", corpus, tree.spec(), kind, kind.params_type(), Storage(Path(out)))
     with ProcessPoolExecutor(int(CPUS), mp_context=get_context("fork")) as pool:
         assert len(list(pool.map(partial(make_unit, job), units))) == UNITS

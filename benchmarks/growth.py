@@ -30,7 +30,7 @@ from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.stages import write_shard
 from omni_ray.pipeline.store import Store
 from omni_ray.quality import duplicates, partitions
-from omni_ray.quality.duplicate_results import Shard
+from omni_ray.quality.duplicate_results import ShardFile
 from omni_ray.quality.duplicates import find_duplicates
 from omni_ray.storage import Storage
 
@@ -84,7 +84,7 @@ def of_shuffle(store: Store) -> Counts:
             elif isinstance(item, assembly.Merge):
                 total["reads"] += len(item.paths) * item.steps
             result = function(item)
-            if isinstance(item, pieces.Group):
+            if isinstance(item, pieces.ShardGroup):
                 total["scratch MB"] += sum(Path(name).stat().st_size for name in result.fragments) / 1e6
             yield result
 
@@ -95,7 +95,7 @@ def of_duplicates(store: Store, scratch: Path) -> Counts:
     """What the search for equal documents costs."""
     total = {"tasks": 0.0, "reads": 0.0, "scratch MB": 0.0}
     corpus = store.corpus("text", "lines")
-    shards = [Shard(corpus.storage, each.shard.file, each.shard.file) for each, _ in corpus.parts()]
+    shards = [ShardFile(corpus.storage, each.shard.file, each.shard.file) for each, _ in corpus.parts()]
     runs = partitions._runs
 
     def counted_runs(*which: Any) -> Any:

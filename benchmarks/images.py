@@ -36,7 +36,7 @@ from PIL import Image
 from benchmarks import photos
 from benchmarks.rounds import Row, compare, show
 from omni_ray import api
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.image_captions import ImageCaptions
 from omni_ray.modalities import pixels
 from omni_ray.modalities.images import ImageParams, Images
@@ -52,7 +52,7 @@ PROCESSES = 2
 IN_FUNCTION = 128
 """Photographs of a round in one process."""
 BUDGETS = {"photos": {"Pillow pool": 2.0, "limit": 0.85}, "mixed sizes": {"Pillow pool": 3.5, "limit": 0.85}}
-UNITS = Options(unit_scale=0.5)
+UNITS = SourceOptions(unit_scale=0.5)
 """128 photographs a unit, so that two processes have equal parts of a few hundred."""
 IMAGES = Images()
 

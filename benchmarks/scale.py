@@ -94,7 +94,7 @@ def keep_books(count: int) -> dict[str, float]:
     """What ``count`` units cost the driver, in this process: no unit is made, but a tenth of them to see scheduling."""
     from omni_ray.corpora.base import UnitDraft
     from omni_ray.pipeline.corpus_folder import CorpusFolder
-    from omni_ray.pipeline.manifest import Manifest, Written, part_name
+    from omni_ray.pipeline.manifest import CommittedFile, Manifest, part_name
     from omni_ray.pipeline.store import CorpusStore
     from omni_ray.pipeline.units import number_units
     from omni_ray.sources import open_tree
@@ -112,7 +112,7 @@ def keep_books(count: int) -> dict[str, float]:
         shards = Path(folder) / "shards"
         shards.mkdir()
         for unit in units:
-            shard = Written(f"{part_name(unit.index)}.parquet", 1, 1, "0" * 64)
+            shard = CommittedFile(f"{part_name(unit.index)}.parquet", 1, 1, "0" * 64)
             manifest = Manifest(
                 unit.index, unit.fingerprint, shard, None, 1, {"in": 1, "kept": 1, "quarantined": 0}, {}
             )

@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.rounds import Row, compare, show
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.books import Books
 from omni_ray.corpora.wikipedia import Wikipedia
 from omni_ray.modalities.lines import one_line, split_line
@@ -45,7 +45,7 @@ def documents(folder: Path, size: int) -> pa.Table:
     """Gutenberg books as raw rows, repeated up to ``size`` bytes."""
     tree = FolderTree(folder)
     corpus = Books()
-    rows = [row for unit in corpus.units(tree, Options()) for row in corpus.read(tree, unit.payload)]
+    rows = [row for unit in corpus.units(tree, SourceOptions()) for row in corpus.read(tree, unit.payload)]
     books = [row for row in rows if isinstance(row, dict)]
     times = 1 + size // sum(len(book["text"]) for book in books)
     return pa.Table.from_pylist([{**b, "records": 1} for b in books] * times, schema=TEXT.raw_schema)
@@ -97,7 +97,7 @@ def in_process(folder: Path, megabytes: int, rounds: int) -> list[Row]:
     packed = bz2.compress("".join(raw["text"].to_pylist()).encode())
     unpacked = len(bz2.decompress(packed))
     tree = FolderTree(folder)
-    units = list(Wikipedia().units(tree, Options()))
+    units = list(Wikipedia().units(tree, SourceOptions()))
     tasks: dict[str, tuple[float, dict[str, Callable[[], Any]]]] = {
         "clean and split lines": (
             raw["text"].nbytes / 1e6,

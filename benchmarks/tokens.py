@@ -14,8 +14,8 @@ from pathlib import Path
 
 from benchmarks.rounds import Row, compare, show
 from omni_ray.trainers.lines import split_lines
-from omni_ray.training.counts import Source
-from omni_ray.training.tokenizer import Request, train
+from omni_ray.training.counts import CountedSource
+from omni_ray.training.tokenizer import TokenizerRequest, train
 from omni_ray.training.tokens import TokenCounter
 
 BATCH = 20_000
@@ -25,7 +25,7 @@ def rows(corpus: Path, megabytes: int = 32, vocab_size: int = 32_000, rounds: in
     """Tokens a CPU second of each side."""
     with open(corpus, "rb") as file:
         lines = [line for line in split_lines(file.read(megabytes * 1_000_000)) if line.strip()]
-    trained = train(Request(Source("text", str(corpus)), vocab_size))
+    trained = train(TokenizerRequest(CountedSource("text", str(corpus)), vocab_size))
     processor = TokenCounter(trained.model).processor
     batches = [lines[start : start + BATCH] for start in range(0, len(lines), BATCH)]
 

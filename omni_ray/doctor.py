@@ -23,7 +23,7 @@ _MIN_MEMORY = 3 * _GIB
 
 
 @dataclass(frozen=True)
-class Check:
+class Probe:
     """One thing looked at: its name, whether it is as it should be, what was found, and what to do if not."""
 
     name: str
@@ -33,7 +33,7 @@ class Check:
     required: bool = True
 
 
-def examine(root: Path) -> list[Check]:
+def examine(root: Path) -> list[Probe]:
     """Every check, in the order in which a user would mend things. Starts nothing and writes nothing."""
     checks = [
         _python(),
@@ -45,58 +45,58 @@ def examine(root: Path) -> list[Check]:
     return [*checks, _cpus(), _memory(), _shared_memory(), _disk(root), _writable(root), _gpu()]
 
 
-def _python() -> Check:
+def _python() -> Probe:
     version = platform.python_version()
-    return Check("Python", sys.version_info >= (3, 11), version, "omni_ray needs Python 3.11 or later")
+    return Probe("Python", sys.version_info >= (3, 11), version, "omni_ray needs Python 3.11 or later")
 
 
-def _package(name: str) -> Check:
+def _package(name: str) -> Probe:
     try:
-        return Check(name, True, metadata.version(name))
+        return Probe(name, True, metadata.version(name))
     except metadata.PackageNotFoundError:
-        return Check(name, False, "not installed", "run `make install`")
+        return Probe(name, False, "not installed", "run `make install`")
 
 
-def _sound_formats() -> Check:
+def _sound_formats() -> Probe:
     try:
         import soundfile
 
         missing = {"WAV", "FLAC", "MP3", "OGG"} - set(soundfile.available_formats())
     except (ImportError, OSError) as error:
-        return Check("audio formats", False, str(error), "reinstall soundfile")
+        return Probe("audio formats", False, str(error), "reinstall soundfile")
     found = "WAV, FLAC, MP3, Ogg" if not missing else f"without {', '.join(sorted(missing))}"
-    return Check("audio formats", not missing, found, "install soundfile from PyPI, which brings a recent libsndfile")
+    return Probe("audio formats", not missing, found, "install soundfile from PyPI, which brings a recent libsndfile")
 
 
-def _speech() -> Check:
+def _speech() -> Probe:
     found = importlib.util.find_spec("espeakng_loader") is not None
     advice = "synthetic clips will be tones; `pip install omni-ray[speech]` for spoken ones"
-    return Check("synthetic speech", found, "espeak-ng" if found else "not installed", advice, required=False)
+    return Probe("synthetic speech", found, "espeak-ng" if found else "not installed", advice, required=False)
 
 
-def _cluster_extra() -> Check:
+def _cluster_extra() -> Probe:
     found = importlib.util.find_spec("aiohttp_cors") is not None
     advice = "only a cluster's head node needs it: `pip install omni-ray[cluster]`"
-    return Check("Ray dashboard and jobs", found, "ray[default]" if found else "not installed", advice, required=False)
+    return Probe("Ray dashboard and jobs", found, "ray[default]" if found else "not installed", advice, required=False)
 
 
-def _cpus() -> Check:
+def _cpus() -> Probe:
     count = usable_cpus()
-    return Check("CPUs", count >= 1, str(count))
+    return Probe("CPUs", count >= 1, str(count))
 
 
-def _memory() -> Check:
+def _memory() -> Probe:
     total, available = memory()
     found = f"{total / _GIB:.1f} GiB, {available / _GIB:.1f} GiB free"
-    return Check("memory", total >= _MIN_MEMORY, found, "Ray and two workers want about 3 GiB")
+    return Probe("memory", total >= _MIN_MEMORY, found, "Ray and two workers want about 3 GiB")
 
 
-def _shared_memory() -> Check:
+def _shared_memory() -> Probe:
     try:
         free = shutil.disk_usage("/dev/shm").free
     except OSError:
-        return Check("/dev/shm", False, "not there", "Ray will use /tmp, which is slower", required=False)
-    return Check(
+        return Probe("/dev/shm", False, "not there", "Ray will use /tmp, which is slower", required=False)
+    return Probe(
         "/dev/shm",
         free >= _GIB,
         f"{free / _GIB:.1f} GiB free",
@@ -112,9 +112,9 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _disk(root: Path) -> Check:
+def _disk(root: Path) -> Probe:
     free = shutil.disk_usage(_existing(root)).free
-    return Check(
+    return Probe(
         "disk",
         free >= _MIN_DISK,
         f"{free / _GIB:.1f} GiB free under {root.absolute()}",
@@ -122,14 +122,14 @@ def _disk(root: Path) -> Check:
     )
 
 
-def _writable(root: Path) -> Check:
+def _writable(root: Path) -> Probe:
     place = _existing(root)
-    return Check("output", os.access(place, os.W_OK), str(place), "choose a --root that can be written")
+    return Probe("output", os.access(place, os.W_OK), str(place), "choose a --root that can be written")
 
 
-def _gpu() -> Check:
+def _gpu() -> Probe:
     names = sorted(p.name for p in Path("/proc/driver/nvidia/gpus").glob("*"))
-    return Check(
+    return Probe(
         "GPU",
         bool(names),
         f"{len(names)} NVIDIA" if names else "none",

@@ -92,7 +92,7 @@ class Rejected:
 
 
 @dataclass(frozen=True)
-class Options:
+class SourceOptions:
     """What the user may say about a source, for any corpus.
 
     Attributes:

@@ -47,7 +47,7 @@ REASONS = {
 
 
 @dataclass
-class Group:
+class UnreadGroup:
     """Files that are not read for one reason, and that have one ending.
 
     Attributes:
@@ -85,7 +85,7 @@ class Files:
     """
 
     read: int = 0
-    unread: list[Group] = field(default_factory=list)
+    unread: list[UnreadGroup] = field(default_factory=list)
 
     @property
     def unread_count(self) -> int:
@@ -108,4 +108,4 @@ class Files:
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Files:
         """What :meth:`as_dict` gave."""
-        return cls(value["read"], [Group(**group) for group in value["unread"]])
+        return cls(value["read"], [UnreadGroup(**group) for group in value["unread"]])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from omni_ray.corpora.base import Corpus, Options, Rejected
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions
 from omni_ray.corpora.locate import locate
 
 
@@ -31,7 +31,9 @@ class Source:
         self, corpus: Corpus, columns: str = "", splits: tuple[str, ...] = (), **more: Any
     ) -> list[dict[str, Any] | Rejected]:
         """All records, the number that the index promised held against those that came."""
-        options = Options(columns=dict(pair.split("=") for pair in columns.split(",") if pair), splits=splits, **more)
+        options = SourceOptions(
+            columns=dict(pair.split("=") for pair in columns.split(",") if pair), splits=splits, **more
+        )
         found = locate(corpus, self._tmp_path, str(self.folder), options, cache=self._tmp_path / "index")
         rows = []
         for draft in found.drafts:

@@ -16,8 +16,8 @@ import soundfile
 from PIL import Image
 
 from omni_ray.modalities.registry import modality as modality_of
-from omni_ray.pipeline.corpus_state import CorpusState, Cut
-from omni_ray.pipeline.manifest import Manifest, Written
+from omni_ray.pipeline.corpus_state import CorpusState, SampleLimit
+from omni_ray.pipeline.manifest import CommittedFile, Manifest
 from omni_ray.pipeline.store import CorpusStore, Store
 
 Row = Mapping[str, Any]
@@ -103,7 +103,7 @@ def commit(
     """
     kind = modality_of(modality)
     store = Store(root).corpus(modality, name)
-    cut: Cut | None = None
+    cut: SampleLimit | None = None
     left = limit
     for unit, rows in enumerate(shards):
         filled = [{field.name: row.get(field.name) for field in kind.schema} | {"corpus": name} for row in rows]
@@ -131,7 +131,7 @@ def commit(
         store.storage.write(f"part-{unit:05d}.json", manifest.as_json())
         if left is not None and cut is None:
             if samples >= left:
-                cut = Cut(unit, left, left)
+                cut = SampleLimit(unit, left, left)
             left -= samples
     state = CorpusState(
         corpus or name, name, modality, source, json.loads(json.dumps(kind.params_type().as_json())), limit,
@@ -147,12 +147,12 @@ def _listed(rows: Sequence[Row]) -> pa.Table:
     return pa.Table.from_pylist([{"records": 1, "detail": "", **row} for row in rows], schema=schema)
 
 
-def _write(store: CorpusStore, name: str, table: pa.Table, group_rows: int) -> Written:
+def _write(store: CorpusStore, name: str, table: pa.Table, group_rows: int) -> CommittedFile:
     buffer = io.BytesIO()
     pq.write_table(table, buffer, row_group_size=group_rows, compression="zstd")
     data = buffer.getvalue()
     store.storage.write(name, data)
-    return Written(name, table.num_rows, len(data), hashlib.sha256(data).hexdigest())
+    return CommittedFile(name, table.num_rows, len(data), hashlib.sha256(data).hexdigest())
 
 
 def make_store(root: Path, rows: int = 10) -> Path:

@@ -11,9 +11,9 @@ from omni_ray.api.cluster import Cluster, Once
 from omni_ray.errors import OmniError
 from omni_ray.materialize.combine import combine as write_files
 from omni_ray.materialize.formats import format_of
+from omni_ray.materialize.options import CombineOptions as Writing
 from omni_ray.materialize.options import Mixing
-from omni_ray.materialize.options import Options as Writing
-from omni_ray.materialize.places import Places
+from omni_ray.materialize.places import FlatFilePlaces
 from omni_ray.pipeline.combined import Combined
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.store import Store
@@ -121,7 +121,7 @@ def check_places(store: Store, modality: str, how: Writing, names: Sequence[str]
     form = format_of(modality)
     shared = [name for name in form.shared_places() if not is_held_out(name) or how.holdout]
     corpora = [place for name in names for place in form.corpus_places(name)]
-    Places.of(store, modality).check([*corpora, *(shared if how.production else ())])
+    FlatFilePlaces.of(store, modality).check([*corpora, *(shared if how.production else ())])
 
 
 def writing(

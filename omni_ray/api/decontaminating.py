@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from omni_ray.corpora.base import Options, Rejected
+from omni_ray.corpora.base import Rejected, SourceOptions
 from omni_ray.pipeline.store import Store
 from omni_ray.sources.extra import REST
 
@@ -42,7 +42,7 @@ def _texts(store: Store, source: str, lost: list[str], say: Callable[[str], None
     from omni_ray.corpora.locate import locate
     from omni_ray.corpora.text_files import TextFiles
 
-    options = Options(columns={"text": REST})
+    options = SourceOptions(columns={"text": REST})
     found = locate(TextFiles(), store.root, source, options, cache=store.state_folder / "index", say=say)
     for draft in found.drafts:
         for item in found.reader.read(found.tree, draft.payload):

@@ -15,7 +15,7 @@ from omni_ray.api.combining import DEFAULT_SEED, check_places, combine_one, writ
 from omni_ray.api.overlaps import refuse_double, refuse_overlap
 from omni_ray.api.prepare_report import DEFAULT_MAX_QUARANTINE, PrepareReport
 from omni_ray.api.replacing import choice, identities, refuse_replacement
-from omni_ray.corpora.base import Corpus, Options
+from omni_ray.corpora.base import Corpus, SourceOptions
 from omni_ray.corpora.evaluation import DROP, HELD_OUT, TRAIN, TrainingFirst, check_mode
 from omni_ray.corpora.locate import downloads_folder
 from omni_ray.corpora.many import locate_all
@@ -28,7 +28,7 @@ from omni_ray.modalities.base import Params
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.pipeline.engine import travel_by_value
-from omni_ray.pipeline.prepare import Request, run_requests
+from omni_ray.pipeline.prepare import CorpusRequest, run_requests
 from omni_ray.pipeline.stages import Job
 from omni_ray.pipeline.store import Store
 from omni_ray.pipeline.units import number_units
@@ -55,7 +55,7 @@ def prepare(
     name: str | None = None,
     max_samples: int | None = DEFAULT_MAX_SAMPLES,
     params: Mapping[str, Mapping[str, Any]] | None = None,
-    options: Options | None = None,
+    options: SourceOptions | None = None,
     combine: bool = False,
     corpus_files: bool = False,
     clean: str | None = None,
@@ -108,7 +108,7 @@ def prepare(
     cluster = cluster or Cluster()
     reporter = reporter or usual()
     report = PrepareReport(max_quarantine=max_quarantine)
-    options = options or Options()
+    options = options or SourceOptions()
     _check(
         name, max_samples, options, clean, combine=combine, corpus_files=corpus_files, asks=pack or holdout is not None
     )
@@ -141,7 +141,7 @@ def prepare(
 def _check(
     name: str | None,
     max_samples: int | None,
-    options: Options,
+    options: SourceOptions,
     clean: str | None,
     *,
     combine: bool,
@@ -190,7 +190,7 @@ class _Want:
     name: str | None
     max_samples: int | None
     params: Mapping[str, Mapping[str, Any]]
-    options: Options
+    options: SourceOptions
     reset: bool
     redownload: bool
     download: bool
@@ -208,7 +208,7 @@ def _is_new(store: Store, modality: str, want: _Want) -> bool:
     return False
 
 
-def _index(store: Store, modality: str, want: _Want, reporter: Reporter, report: PrepareReport) -> list[Request]:
+def _index(store: Store, modality: str, want: _Want, reporter: Reporter, report: PrepareReport) -> list[CorpusRequest]:
     corpora = select(modality, want.dataset)
     if want.name is not None and len(corpora) != 1:
         raise OmniError(f"--name goes with a single corpus; --dataset {want.dataset} is {len(corpora)} of them")
@@ -232,12 +232,12 @@ def _index(store: Store, modality: str, want: _Want, reporter: Reporter, report:
 
 
 def _run(
-    requests: Sequence[Request],
+    requests: Sequence[CorpusRequest],
     cluster: Cluster,
     session: Callable[[], AbstractContextManager[None]],
     reporter: Reporter,
     report: PrepareReport,
-    options: Options,
+    options: SourceOptions,
 ) -> None:
     @contextmanager
     def session_with_user_corpora() -> Iterator[None]:
@@ -255,7 +255,7 @@ def _run(
         report.warnings += [f"{summary.name}: {sentence}" for sentence in (*said, *_of_evaluation(request, options))]
 
 
-def _of_evaluation(request: Request, options: Options) -> list[str]:
+def _of_evaluation(request: CorpusRequest, options: SourceOptions) -> list[str]:
     """What a user should know of the splits to measure on."""
     splits = ", ".join(request.measured)
     if not request.measured:
@@ -289,7 +289,7 @@ def _parameters(kind: type[Params], given: Mapping[str, Any]) -> Params:
         raise OmniError(f"wrong parameter: {error}") from error
 
 
-def _salt(corpus: Corpus, version: int, name: str, params: Params, options: Options) -> dict[str, Any]:
+def _salt(corpus: Corpus, version: int, name: str, params: Params, options: SourceOptions) -> dict[str, Any]:
     """What shards depend on beside their units' inputs; ``version`` is the modality's."""
     return {
         "corpus": corpus.name,
@@ -303,7 +303,7 @@ def _salt(corpus: Corpus, version: int, name: str, params: Params, options: Opti
 
 def _request(
     store: Store, corpus: Corpus, want: _Want, reporter: Reporter, *, is_alone: bool
-) -> tuple[Request, NDArray[np.int64]]:
+) -> tuple[CorpusRequest, NDArray[np.int64]]:
     """One corpus, found and indexed, and numbers for the files that it reads."""
     kind, evaluation = modality_of(corpus.modality), want.options.evaluation
     params = _parameters(kind.params_type, want.params.get(corpus.modality, {}))
@@ -339,7 +339,7 @@ def _request(
     spec = {**found.tree.spec(), "points": str(cache.absolute())}
     job = Job(name, Together(found.reader), spec, kind, params, corpus_store.storage, want.options.keep_columns)
     place, of = found.tree.location, identities(store.root, sources)
-    request = Request(
+    request = CorpusRequest(
         job,
         units,
         corpus_store,

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from omni_ray.errors import OmniError
-from omni_ray.export.samples import Samples, Slice
-from omni_ray.materialize.options import Options
+from omni_ray.export.samples import Samples, ShardRows
+from omni_ray.materialize.options import CombineOptions
 from omni_ray.materialize.speakers import groups_of
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline import combined
@@ -53,7 +53,7 @@ def dataset(
     has_extra = any(EXTRA in columns_of(parts[0]) for _, parts in by_corpus if parts)
     for corpus, parts in by_corpus:
         by_clip = bool(share) and modality_of(modality).has_speakers and _is_one_speaker(corpus)
-        slices += [Slice(corpus.name, part, share, by_clip, split, has_extra) for part in parts]
+        slices += [ShardRows(corpus.name, part, share, by_clip, split, has_extra) for part in parts]
     if not slices:
         raise OmniError(f"{what}: not a single sample was kept, so that there is nothing to read")
     return Samples(what, modality, tuple(slices), store.state_folder / "hf")
@@ -79,7 +79,7 @@ def _share(store: Store, modality: str, holdout: float | None, split: str) -> fl
     if holdout is None:
         last = combined.load(store.state_folder, modality)
         holdout = last.holdout if last is not None else None
-    share = Options(holdout=holdout or None).holdout or 0.0
+    share = CombineOptions(holdout=holdout or None).holdout or 0.0
     if split == "heldout" and not share:
         raise OmniError(
             f"{modality}: nothing is held out; give holdout=0.01, or run `omni-ray combine --holdout 0.01` first"

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from omni_ray.corpora.base import Corpus, Options
+from omni_ray.corpora.base import Corpus, SourceOptions
 from omni_ray.corpora.evaluation import TrainingFirst
 from omni_ray.corpora.locate import downloads_folder
 from omni_ray.corpora.many import locate_all
@@ -26,7 +26,7 @@ def rehearse(
     dataset: str | Sequence[str] = "all",
     source: Sequence[str] = (),
     max_samples: int | None = None,
-    options: Options | None = None,
+    options: SourceOptions | None = None,
     download: bool = True,
 ) -> list[str]:
     """Sentences about each corpus: what would be read of it and in how many units, or fetched, or why neither.
@@ -49,14 +49,22 @@ def rehearse(
             for corpus in corpora:
                 try:
                     said = _of_corpus(
-                        corpus, Path(root), source, max_samples, options or Options(), Path(cache), len(corpora) == 1
+                        corpus,
+                        Path(root),
+                        source,
+                        max_samples,
+                        options or SourceOptions(),
+                        Path(cache),
+                        len(corpora) == 1,
                     )
                     if _is_begun(corpus, Path(root)):
-                        said += _of_download(corpus, Path(root), source, max_samples, options or Options(), download)
+                        said += _of_download(
+                            corpus, Path(root), source, max_samples, options or SourceOptions(), download
+                        )
                 except SourceError as error:
-                    said = _of_download(corpus, Path(root), source, max_samples, options or Options(), download) or [
-                        f"would be skipped: {error}"
-                    ]
+                    said = _of_download(
+                        corpus, Path(root), source, max_samples, options or SourceOptions(), download
+                    ) or [f"would be skipped: {error}"]
                 lines += [f"{modality}/{corpus.name}: {sentence}" for sentence in said]
     return lines
 
@@ -66,7 +74,7 @@ def _of_corpus(
     root: Path,
     source: Sequence[str],
     limit: int | None,
-    options: Options,
+    options: SourceOptions,
     cache: Path,
     is_alone: bool,
 ) -> list[str]:
@@ -92,7 +100,7 @@ def _is_begun(corpus: Corpus, root: Path) -> bool:
 
 
 def _of_download(
-    corpus: Corpus, root: Path, source: Sequence[str], limit: int | None, options: Options, download: bool
+    corpus: Corpus, root: Path, source: Sequence[str], limit: int | None, options: SourceOptions, download: bool
 ) -> list[str]:
     """What would be fetched; nothing where that is not possible, or not meant."""
     folder = downloads_folder(root, corpus)

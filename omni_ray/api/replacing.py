@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.errors import SourceError
 from omni_ray.pipeline.corpus_state import CorpusState
 from omni_ray.pipeline.store import CorpusStore
@@ -27,7 +27,7 @@ def _identity(root: Path, source: str) -> str:
     return path.relative_to(inside).as_posix() if path.is_relative_to(inside) else str(path)
 
 
-def choice(options: Options) -> dict[str, list[str]]:
+def choice(options: SourceOptions) -> dict[str, list[str]]:
     """The options that choose among the records of a source, or what they say, as they are noted with a corpus."""
     chosen = {"--split": sorted(options.splits), "--language": sorted(options.languages)}
     if options.evaluation == "drop":

@@ -26,7 +26,7 @@ from omni_ray.cli import (
     tokenizer,
     verify,
 )
-from omni_ray.cli.help import Command, Group
+from omni_ray.cli.help import Command, CommandGroup
 from omni_ray.cli.printing import echo
 from omni_ray.cli.running import HELP
 
@@ -34,7 +34,7 @@ app = typer.Typer(
     name="omni-ray",
     help="Public corpora in, training-ready data out: text, speech, images and OCR, every record accounted for.",
     no_args_is_help=True,
-    cls=Group,
+    cls=CommandGroup,
     context_settings=HELP,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

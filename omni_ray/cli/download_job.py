@@ -15,7 +15,7 @@ from omni_ray.cli import options as opt
 from omni_ray.cli.prepare import show
 from omni_ray.cli.printing import echo
 from omni_ray.cli.running import run_script
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.progress.reporter import Reporter
 
 
@@ -75,7 +75,7 @@ def main(modality: str) -> None:
             dataset=dataset or "all",
             source=source,
             max_samples=max_samples or None,
-            options=Options(evaluation=evaluation),
+            options=SourceOptions(evaluation=evaluation),
             combine=combine,
             corpus_files=not combine,
             pack=pack,

@@ -9,13 +9,13 @@ import typer
 
 from omni_ray import api
 from omni_ray.cli import options as opt
-from omni_ray.cli.help import Command, Group
+from omni_ray.cli.help import Command, CommandGroup
 from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import render
 from omni_ray.export.push import check_name
 from omni_ray.progress.reporter import Reporter
 
-app = typer.Typer(help="What is prepared, as a dataset that other tools read.", no_args_is_help=True, cls=Group)
+app = typer.Typer(help="What is prepared, as a dataset that other tools read.", no_args_is_help=True, cls=CommandGroup)
 
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="A new folder, or one with an earlier export.")]
 Modalities = Annotated[list[opt.Modality] | None, typer.Option("--modality", help="Only this; may be repeated.")]

@@ -63,7 +63,7 @@ def _group(param: Any) -> str:
     return OTHER if param.name == "help" else getattr(param, "rich_help_panel", None) or "Options"
 
 
-class Group(TyperGroup):
+class CommandGroup(TyperGroup):
     """A group that shows the whole first sentence of each of its commands."""
 
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:

@@ -21,7 +21,7 @@ from omni_ray.cli.tables import (
     summary_row,
     unread_lines,
 )
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.registry import add_file, select
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.progress.reporter import Reporter
@@ -272,7 +272,7 @@ def prepare(
     """Turn corpora into committed shards; with --combine, into training files."""
     params = check(**locals())
 
-    options = Options(
+    options = SourceOptions(
         columns=_columns(columns),
         configuration=configuration,
         splits=tuple(splits or ()),
@@ -326,7 +326,7 @@ def _rehearse(
     dataset: list[str] | None,
     source: list[str] | None,
     max_samples: int,
-    options: Options,
+    options: SourceOptions,
     skip_download: bool,
     json_: bool,
 ) -> None:

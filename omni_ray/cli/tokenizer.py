@@ -9,11 +9,11 @@ import typer
 
 from omni_ray import api
 from omni_ray.cli import options as opt
-from omni_ray.cli.help import Command, Group
+from omni_ray.cli.help import Command, CommandGroup
 from omni_ray.cli.plan import Data
 from omni_ray.cli.printing import echo
 
-app = typer.Typer(help="The tokenizer that all stages share.", no_args_is_help=True, cls=Group)
+app = typer.Typer(help="The tokenizer that all stages share.", no_args_is_help=True, cls=CommandGroup)
 
 
 @app.callback()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.stems import beside_text, paired_units, sidecar_text
 from omni_ray.media_names import media_file
@@ -53,7 +53,7 @@ class AudioFiles(Corpus):
         "channel": (),
     }
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         return paired_units(tree, AUDIO, _TEXTS, options, 128, (self.columns, self.modality))
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from omni_ray.records import CHATS, Download, Options, Rejected, UnitDraft
+from omni_ray.records import CHATS, Download, Rejected, SourceOptions, UnitDraft
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
 
-__all__ = ["CHATS", "Corpus", "Download", "Options", "Rejected", "UnitDraft", "Wrapped", "downloads_folder"]
+__all__ = ["CHATS", "Corpus", "Download", "Rejected", "SourceOptions", "UnitDraft", "Wrapped", "downloads_folder"]
 
 
 class Corpus(ABC):
@@ -56,12 +56,12 @@ class Corpus(ABC):
     has_languages: ClassVar[bool] = False
     """Whether it has a folder for each language, from which ``--language`` chooses."""
     keeps_columns: ClassVar[bool] = False
-    """Whether its records have ``extra`` where ``Options.keep_columns`` asks for it; as tables those of all corpora do."""
+    """Whether its records have ``extra`` where ``SourceOptions.keep_columns`` asks for it; as tables those of all corpora do."""
     in_all: ClassVar[bool] = True
     """Whether ``--dataset all`` and the corpus's categories take it; generic corpora are named explicitly."""
 
     @abstractmethod
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         """Slices of the corpus in canonical order, from cheap metadata only.
 
         Yields nothing where the tree does not hold the native layout (the caller then looks for tables, and at
@@ -76,7 +76,7 @@ class Corpus(ABC):
         :class:`Rejected` for records that are broken. One bad record costs one record: never raises for data.
         """
 
-    def table_options(self, tables: list[str], options: Options) -> Options:
+    def table_options(self, tables: list[str], options: SourceOptions) -> SourceOptions:
         """The options for reading the corpus from tables, told their names: which of its splits are meant.
 
         Raises:

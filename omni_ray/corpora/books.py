@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Download, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.bounds import runs
 from omni_ray.sources import gutenberg
 from omni_ray.sources.copies import names_once
@@ -111,7 +111,7 @@ class Books(Corpus):
             for number in sorted(numbers)
         ]
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         """Byte ranges of the line files, by name; then groups of books: numbered ones by number, others by name."""
         books: dict[str, list[str]] = {}
         others: dict[str, list[str]] = {}

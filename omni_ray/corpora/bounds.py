@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.sources.audio_headers import flac_samples, flac_start
 from omni_ray.sources.endings import AUDIO
 
@@ -27,7 +27,9 @@ _FLAC_HEAD_BYTES = 64
 _PLAIN = (".wav", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".sph")
 
 
-def runs(items: Iterable[Item], options: Options, records: int, weigh: Callable[[Item], int]) -> Iterator[list[Item]]:
+def runs(
+    items: Iterable[Item], options: SourceOptions, records: int, weigh: Callable[[Item], int]
+) -> Iterator[list[Item]]:
     """Items in runs that a unit each can hold, in order; one that is too heavy by itself is a run of its own.
 
     Args:
@@ -37,7 +39,7 @@ def runs(items: Iterable[Item], options: Options, records: int, weigh: Callable[
         weigh: bytes of decoded media of an item.
     """
     run: list[Item] = []
-    cut = Cut(options, records)
+    cut = UnitBounds(options, records)
     for item in items:
         if cut.before(weigh(item)):
             yield run
@@ -47,15 +49,15 @@ def runs(items: Iterable[Item], options: Options, records: int, weigh: Callable[
         yield run
 
 
-def in_a_unit(options: Options, records: int, weight: int) -> int:
+def in_a_unit(options: SourceOptions, records: int, weight: int) -> int:
     """How many records a unit holds that weigh as much each: so many, or fewer."""
     return max(1, min(options.scaled(records), options.scaled(UNIT_BYTES) // weight))
 
 
-class Cut:
+class UnitBounds:
     """Says where units end, for readers that go through their records one by one."""
 
-    def __init__(self, options: Options, records: int) -> None:
+    def __init__(self, options: SourceOptions, records: int) -> None:
         self._most, self._most_bytes = options.scaled(records), options.scaled(UNIT_BYTES)
         self._records = self._bytes = 0
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Download, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.evaluation import splits_in
 from omni_ray.corpora.listed_pictures import Listed, kept, read_json, read_listed, units_of_lists
 from omni_ray.errors import SourceError
@@ -48,7 +48,7 @@ class Coco(Corpus):
 
     mini = (("val2017",), 2500)
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         found, folders = _find(tree)
         splits = {split.lower() for split in options.splits}
         wanted = {split: name for split, name in found.items() if not splits or split.lower() in splits}

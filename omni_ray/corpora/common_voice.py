@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
-from omni_ray.corpora.bounds import Cut, media_weight
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
+from omni_ray.corpora.bounds import UnitBounds, media_weight
 from omni_ray.corpora.evaluation import TRAIN, splits_in
 from omni_ray.corpora.media import with_medium
 from omni_ray.corpora.named_again import Firsts, apart
@@ -46,7 +46,7 @@ class CommonVoice(Corpus):
         "id": ("id",),
     }
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         firsts = Firsts()
         there: set[str] = set()
         languages: set[str] = set()
@@ -80,7 +80,7 @@ class CommonVoice(Corpus):
                 f"there are {', '.join(sorted(there))}"
             )
 
-    def table_options(self, tables: list[str], options: Options) -> Options:
+    def table_options(self, tables: list[str], options: SourceOptions) -> SourceOptions:
         """As of lists: the validated clips where there is such a table, never those that were voted down."""
         if options.splits:
             return options
@@ -172,12 +172,14 @@ def _columns(tree: Tree, name: str) -> dict[str, int]:
     return {key: header.index(key) for key in ("path", "sentence", "client_id") if key in header}
 
 
-def _units_of_list(tree: Tree, name: str, options: Options, firsts: Firsts, measured: _Measured) -> Iterator[UnitDraft]:
+def _units_of_list(
+    tree: Tree, name: str, options: SourceOptions, firsts: Firsts, measured: _Measured
+) -> Iterator[UnitDraft]:
     """Units of a list; those of ``validated.tsv`` without the clips to measure on, where these are not trained on."""
     columns = _columns(tree, name)
     clips_folder, language = _place(name)
     own = next(iter(splits_in([name.rpartition("/")[2]])), "")
-    cut = Cut(options, _CLIPS_PER_UNIT)
+    cut = UnitBounds(options, _CLIPS_PER_UNIT)
 
     def begins(line: bytes) -> bool:
         clip = _clip_name(_field(line.split(b"\t"), columns["path"]))

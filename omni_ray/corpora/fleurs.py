@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.spoken import Parse, Parsed, Spoken, list_records, list_units, text_of
 from omni_ray.sources.tree import Tree
 
@@ -32,7 +32,7 @@ class Fleurs(Corpus):
         "text": ("transcription", "raw_transcription"),
     }
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         for folder, _, files in tree.walk():
             prefix = f"{folder}/" if folder else ""
             for split in _SPLITS:

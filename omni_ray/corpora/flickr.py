@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.listed_pictures import Listed, lists_in, read_listed, units_of_lists
 from omni_ray.errors import SourceError
 from omni_ray.sources.tree import MemberTooLarge, Tree
@@ -33,7 +33,7 @@ class Flickr8k(Corpus):
         "captions": ("caption", "captions", "comment"),
     }
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         lists, folders = lists_in(tree, self.lists)
         if not lists:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.media import with_medium
 from omni_ray.media_names import is_safe_name
@@ -30,7 +30,7 @@ class Iam(Corpus):
     manual = "Register at the homepage for ascii.tgz and lines.tgz."
     in_all = False
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         lists: dict[str, str] = {}
         folders: list[str] = []
         for folder, _, files in tree.walk():

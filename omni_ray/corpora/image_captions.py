@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.media import with_medium
 from omni_ray.corpora.stems import beside_text, paired_units, sidecar_text
 from omni_ray.corpora.word_boxes import is_labels
@@ -45,7 +45,7 @@ class ImageCaptions(Corpus):
         "id": ("id", "image_id"),
     }
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         return paired_units(tree, PICTURES, _TEXTS, options, 256, (self.columns, self.modality))
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:

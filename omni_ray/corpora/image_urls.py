@@ -10,7 +10,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.errors import SourceError
 from omni_ray.records import EXTRA
 from omni_ray.sources.captions import captions_of
@@ -44,7 +44,7 @@ class ImageUrls(Corpus):
     in_all = False
     keeps_columns = True
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         if not any(table_format(name) for name in tree.names()):
             return
         if not options.fetched:
@@ -115,7 +115,7 @@ def _web(folder: str, allow_private: bool) -> Web:
     return Web(Path(folder).parent, allow_private=allow_private)
 
 
-def _without_header(tree: Tree, options: Options) -> Options:
+def _without_header(tree: Tree, options: SourceOptions) -> SourceOptions:
     """CC3M's and CC12M's lists have no header: captions and addresses stand in the first line already."""
     if options.columns or not options.header:
         return options

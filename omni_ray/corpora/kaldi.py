@@ -7,11 +7,11 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.spoken import Parsed, Spoken, spoken_records, spoken_units, told_apart
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.errors import SourceError
-from omni_ray.sources.lists import Seen
+from omni_ray.sources.lists import SeenKeys
 from omni_ray.sources.tree import Tree
 
 _MAX_LIST_BYTES = 1 << 30
@@ -34,8 +34,8 @@ class Kaldi(Corpus):
     )
     in_all = False
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
-        seen = Seen()
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
+        seen = SeenKeys()
         for folder, _, files in tree.walk():
             if not {"wav.scp", "text"} <= set(files):
                 continue

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.evaluation import TRAIN, is_evaluation
 from omni_ray.corpora.listed_pictures import Listed, lists_in, read_json, read_listed, units_of_lists
 from omni_ray.errors import SourceError
@@ -31,7 +31,7 @@ class Karpathy(Corpus):
     version = 2
     keeps_columns = True
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         lists, folders = lists_in(tree, _LIST)
         read = (listed for name in lists for listed in _listed(tree, name, options))
         return units_of_lists(tree, folders, read, self.name, options)
@@ -40,7 +40,7 @@ class Karpathy(Corpus):
         return read_listed(tree, payload, "coco" if "coco" in payload["split"] else None)
 
 
-def _listed(tree: Tree, name: str, options: Options) -> list[Listed]:
+def _listed(tree: Tree, name: str, options: SourceOptions) -> list[Listed]:
     """The list, in two where what is to be measured on is kept apart; none for JSON of another shape."""
     content = read_json(tree, name)
     images = content.get("images") if isinstance(content, dict) else None

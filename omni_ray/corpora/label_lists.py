@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from omni_ray.corpora.base import Options, Rejected, UnitDraft
-from omni_ray.corpora.bounds import Cut, media_weight, runs
+from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
+from omni_ray.corpora.bounds import UnitBounds, media_weight, runs
 from omni_ray.corpora.media import is_input, with_medium
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.corpora.textocr import quad_of
@@ -47,7 +47,7 @@ class Line:
     label: str
 
 
-def list_units(tree: Tree, options: Options) -> Iterator[UnitDraft]:
+def list_units(tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
     """Units of every such list of the tree, for :func:`read_list`. A list is one if it names pictures that are there."""
     for name in tree.names():
         lower = name.lower()
@@ -147,7 +147,7 @@ def _names(name: str) -> list[str]:
     return names if isinstance(names, list) and names and all(isinstance(each, str) for each in names) else [name]
 
 
-def _line_units(tree: Tree, name: str, options: Options) -> Iterator[UnitDraft]:
+def _line_units(tree: Tree, name: str, options: SourceOptions) -> Iterator[UnitDraft]:
     with tree.open(name) as file:
         head = file.read(_HEAD)
     skip = 1 if _EASYOCR_HEADER.match(head) else 0
@@ -162,7 +162,7 @@ def _line_units(tree: Tree, name: str, options: Options) -> Iterator[UnitDraft]:
     payload: dict[str, Any] = {"list": name, "separator": separator, "strip": strip}
     if options.encoding:
         payload["encoding"] = options.encoding
-    cut = Cut(options, _LINES_PER_UNIT)
+    cut = UnitBounds(options, _LINES_PER_UNIT)
 
     def files_of(line: Line | str | None) -> list[str]:
         return [_placed(tree, name, each, strip) for each in line.names] if isinstance(line, Line) else []
@@ -219,7 +219,7 @@ def _has_data_list(tree: Tree, name: str) -> bool:
         return b'"data_list"' in head or b'"data_list"' in file.read(_HEAD)
 
 
-def _data_units(tree: Tree, name: str, options: Options) -> Iterator[UnitDraft]:
+def _data_units(tree: Tree, name: str, options: SourceOptions) -> Iterator[UnitDraft]:
     """mmocr 1.x: ``{"metainfo": ..., "data_list": [{"img_path", "instances": [{"text", "polygon" or "bbox"}]}]}``."""
     try:
         items = json.loads(tree.read(name, _MAX_JSON_BYTES))["data_list"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.bounds import in_a_unit
 from omni_ray.corpora.evaluation import splits_in
 from omni_ray.corpora.media import MAX_MEDIA_BYTES
@@ -23,7 +23,7 @@ _HEAD_BYTES = 192
 _COUNT = b"num-samples"
 
 
-def lmdb_units(tree: Tree, options: Options) -> Iterator[UnitDraft]:
+def lmdb_units(tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
     """Units of every such file of the tree, for :func:`read_lmdb`, in the order of their names.
 
     Raises:
@@ -77,7 +77,7 @@ def _is_lmdb(tree: Tree, name: str) -> bool:
         return is_lmdb(file.read(_HEAD_BYTES))
 
 
-def _units(tree: Tree, name: str, beside: tuple[str, ...], options: Options) -> Iterator[UnitDraft]:
+def _units(tree: Tree, name: str, beside: tuple[str, ...], options: SourceOptions) -> Iterator[UnitDraft]:
     size = tree.size(name)
     try:
         with tree.open(name) as file:

@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.spoken import Parsed, Spoken, spoken_records, spoken_units, told_apart
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.errors import SourceError
-from omni_ray.sources.lists import Seen
+from omni_ray.sources.lists import SeenKeys
 from omni_ray.sources.packed import BrokenStream, unpack
 from omni_ray.sources.tree import Tree
 
@@ -29,12 +29,12 @@ class Lhotse(Corpus):
     layout = "*cuts*.jsonl.gz, or *recordings*.jsonl.gz with *supervisions*.jsonl.gz, and the recordings that they name, within the source"
     in_all = False
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         names = [name for name in tree.names() if name.endswith(_ENDINGS)]
         if options.splits:
             names = [name for name in names if any(split in name for split in options.splits)]
         kinds = {name: _kind(tree, name) for name in names}
-        seen = Seen()
+        seen = SeenKeys()
         cuts = [name for name in names if kinds[name] == "cuts"]
         for name in cuts:
             yield from spoken_units(tree, told_apart(_of_cuts(tree, name), seen), options, (name,))

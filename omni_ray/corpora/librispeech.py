@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
-from omni_ray.corpora.bounds import Cut, media_weight, runs
+from omni_ray.corpora.base import Corpus, Download, Rejected, SourceOptions, UnitDraft
+from omni_ray.corpora.bounds import UnitBounds, media_weight, runs
 from omni_ray.corpora.evaluation import TRAIN, splits_in
 from omni_ray.corpora.media import fetch
 from omni_ray.corpora.named_again import Firsts, apart
@@ -51,11 +51,11 @@ class LibriSpeech(Corpus):
         "id": ("id",),
     }
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         """A unit is some chapters, or a part of a long one. Those without a transcript count once the tree has one with."""
         chapters: list[list[Any]] = []
         ended: list[list[list[Any]]] = []  # chapters of another side, while none with a transcript was seen
-        cut, is_full = Cut(options, _CLIPS_PER_UNIT), False
+        cut, is_full = UnitBounds(options, _CLIPS_PER_UNIT), False
         is_librispeech = False
         splits: set[str] = set()
         firsts = Firsts()
@@ -109,7 +109,7 @@ def _is_chapter(place: list[str], clip: str) -> bool:
     return found is not None and place[-2:] == [found["speaker"], found["chapter"]]
 
 
-def _parts(tree: Tree, options: Options, chapter: list[Any]) -> Iterator[tuple[list[Any], int]]:
+def _parts(tree: Tree, options: SourceOptions, chapter: list[Any]) -> Iterator[tuple[list[Any], int]]:
     """A chapter and its weight; of one that is more than a unit holds, parts: [..., clips of the other parts, number]."""
     folder, transcripts, audio, again = chapter
     weights = {file: media_weight(tree, f"{folder}/{file}".lstrip("/")) for file in audio}

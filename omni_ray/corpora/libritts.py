@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.stems import pair_units, read_pairs
 from omni_ray.sources.tree import Tree
 
@@ -33,7 +33,7 @@ class LibriTts(Corpus):
         "id": ("id",),
     }
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         return pair_units(tree, _clips(tree, options.splits), options, 128)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from omni_ray.corpora.base import Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.media import is_input, with_medium
-from omni_ray.corpora.picture_places import Places, find_places
+from omni_ray.corpora.picture_places import PictureFolders, find_places
 from omni_ray.errors import SourceError
 from omni_ray.records import EXTRA
 from omni_ray.sources.captions import caption_texts
@@ -77,7 +77,7 @@ def read_json(tree: Tree, name: str) -> Any:
 
 
 def units_of_lists(
-    tree: Tree, folders: Sequence[str], lists: Iterable[Listed], corpus: str, options: Options
+    tree: Tree, folders: Sequence[str], lists: Iterable[Listed], corpus: str, options: SourceOptions
 ) -> Iterator[UnitDraft]:
     """Units of all lists whose pictures are there.
 
@@ -100,12 +100,12 @@ def units_of_lists(
         )
 
 
-def places_of(tree: Tree, folders: Sequence[str], listed: Listed) -> Places | None:
+def places_of(tree: Tree, folders: Sequence[str], listed: Listed) -> PictureFolders | None:
     """Where the pictures of a list are; None where none of them is anywhere."""
     return find_places(tree, folders, listed.split, [file for file, _, problem, *_ in listed.images if not problem])
 
 
-def listed_units(tree: Tree, listed: Listed, places: Places, options: Options) -> Iterator[UnitDraft]:
+def listed_units(tree: Tree, listed: Listed, places: PictureFolders, options: SourceOptions) -> Iterator[UnitDraft]:
     """Units of a list's pictures, for :func:`read_listed`; what it has lost is in the first."""
     parts = list(
         runs(listed.images, options, _IMAGES_PER_UNIT, lambda image: media_weight(tree, places.find(tree, image[0])))
@@ -128,7 +128,7 @@ def listed_units(tree: Tree, listed: Listed, places: Places, options: Options) -
 def read_listed(tree: Tree, payload: Mapping[str, Any], category: str | None) -> Iterator[dict[str, Any] | Rejected]:
     """The records of one unit of :func:`listed_units`."""
     where, split = payload["list"], payload["split"]
-    places = Places(tuple(payload["folders"]))
+    places = PictureFolders(tuple(payload["folders"]))
     for what, reason, detail in payload["lost"]:
         yield Rejected(f"{split}/{what}", where, reason, detail)
     for file, captions, problem, *extra in payload["images"]:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
-from omni_ray.corpora.bounds import Cut, media_weight
+from omni_ray.corpora.base import Corpus, Download, Rejected, SourceOptions, UnitDraft
+from omni_ray.corpora.bounds import UnitBounds, media_weight
 from omni_ray.corpora.media import with_medium
 from omni_ray.corpora.named_again import Firsts, apart
 from omni_ray.errors import SourceError
@@ -45,7 +45,7 @@ class LJSpeech(Corpus):
         "id": ("id",),
     }
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         firsts = Firsts()
         for folder, folders, files in tree.walk():
             if "metadata.csv" not in files or not ("wavs" in folders or isinstance(tree, RootedTree)):
@@ -62,10 +62,10 @@ class LJSpeech(Corpus):
                 yield _record(tree, prefix, f"{metadata}:{number}", line, again.get(number), payload["text"])
 
 
-def _units_of_list(tree: Tree, prefix: str, options: Options, firsts: Firsts) -> Iterator[UnitDraft]:
+def _units_of_list(tree: Tree, prefix: str, options: SourceOptions, firsts: Firsts) -> Iterator[UnitDraft]:
     metadata = f"{prefix}metadata.csv"
     column = _text_column(tree, metadata)
-    cut = Cut(options, _CLIPS_PER_UNIT)
+    cut = UnitBounds(options, _CLIPS_PER_UNIT)
     for part in line_ranges(tree, metadata, lambda line: cut.before(media_weight(tree, _clip(prefix, line)))):
         span = (part.start, part.end, part.first)
         rows = [(number, row) for number, row in read_range(tree, metadata, *span) if row.strip()]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.listed_pictures import Listed, lists_in, read_json, read_listed, units_of_lists
 from omni_ray.sources.extra import rest_of
 from omni_ray.sources.tree import Tree
@@ -31,7 +31,7 @@ class Llava(Corpus):
     version = 2
     keeps_columns = True
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         names, folders = lists_in(tree, _LIST)
         read = (
             _listed(tree, name, options.keep_columns)

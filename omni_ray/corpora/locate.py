@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft, Wrapped, downloads_folder
+from omni_ray.corpora.base import Corpus, Download, Rejected, SourceOptions, UnitDraft, Wrapped, downloads_folder
 from omni_ray.corpora.evaluation import DROP, TRAIN, splits_in
 from omni_ray.corpora.registry import all_corpora
 from omni_ray.corpora.table_repeats import set_repeats_aside
@@ -39,7 +39,7 @@ _MOST_SHOWN = 3
 
 
 @dataclass
-class Found:
+class LocatedCorpus:
     """Where a corpus is and what is in it.
 
     Attributes:
@@ -101,7 +101,7 @@ def locate(
     corpus: Corpus,
     root: Path,
     source: str | None,
-    options: Options,
+    options: SourceOptions,
     *,
     cache: Path,
     download: bool = True,
@@ -109,7 +109,7 @@ def locate(
     limit: int | None = None,
     agree: Agree = lambda sentence, size: True,
     say: Callable[[str], None] = lambda text: None,
-) -> Found:
+) -> LocatedCorpus:
     """Find and index ``corpus``.
 
     Args:
@@ -142,8 +142,8 @@ def locate(
 
 
 def _in_source(
-    corpus: Corpus, root: Path, source: str, options: Options, cache: Path, say: Callable[[str], None]
-) -> Found:
+    corpus: Corpus, root: Path, source: str, options: SourceOptions, cache: Path, say: Callable[[str], None]
+) -> LocatedCorpus:
     if huggingface.looks_like_hub_id(source):
         tree = huggingface.resolve(
             source,
@@ -167,14 +167,14 @@ def _in_source(
 def _in_downloads(
     corpus: Corpus,
     root: Path,
-    options: Options,
+    options: SourceOptions,
     cache: Path,
     download: bool,
     redownload: bool,
     limit: int | None,
     agree: Agree,
     say: Callable[[str], None],
-) -> Found:
+) -> LocatedCorpus:
     folder = downloads_folder(root, corpus)
 
     def to_fetch() -> list[Download]:
@@ -214,7 +214,7 @@ def _in_downloads(
     return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
 
 
-def _opened(source: str, cache: Path, options: Options, say: Callable[[str], None]) -> tuple[Tree, Options]:
+def _opened(source: str, cache: Path, options: SourceOptions, say: Callable[[str], None]) -> tuple[Tree, SourceOptions]:
     """A source that is there, and what is still to be chosen of it."""
     folder = Path(source.removeprefix("file://")).expanduser()
     if folder.is_dir():
@@ -296,7 +296,7 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "")
 
 
-def _index(corpus: Corpus, tree: Tree, options: Options) -> Found | None:
+def _index(corpus: Corpus, tree: Tree, options: SourceOptions) -> LocatedCorpus | None:
     """The corpus in its native layout, else as a table; None where the tree holds neither."""
     if options.media_root is not None:
         tree = with_media_root(tree, options.media_root, options.follow_links)
@@ -306,12 +306,12 @@ def _index(corpus: Corpus, tree: Tree, options: Options) -> Found | None:
             raise SourceError(
                 f"{corpus.name}: as it is laid out here it has no further columns to keep; leave out --keep-columns"
             )
-        return Found(tree, native, corpus, options.splits, options.evaluation)
+        return LocatedCorpus(tree, native, corpus, options.splits, options.evaluation)
     if corpus.columns:
         table = AsTable(corpus)
         rows = _peek(table.units(tree, options))
         if rows is not None:
-            return Found(tree, rows, table, options.splits, options.evaluation)
+            return LocatedCorpus(tree, rows, table, options.splits, options.evaluation)
     return None
 
 
@@ -320,7 +320,7 @@ def _peek(drafts: Iterator[UnitDraft]) -> Iterator[UnitDraft] | None:
     return None if first is None else itertools.chain([first], drafts)
 
 
-def _wrong_layout(corpus: Corpus, tree: Tree) -> Found:
+def _wrong_layout(corpus: Corpus, tree: Tree) -> LocatedCorpus:
     there = account(tree, Claims(), corpus.modality, corpus.why_unread).unread[:_MOST_SHOWN]
     what = f"; not read there: {'; '.join(group.sentence for group in there)}" if there else ""
     if any(group.reason == "no_media" for group in there):
@@ -331,7 +331,7 @@ def _wrong_layout(corpus: Corpus, tree: Tree) -> Found:
 class AsTable(Wrapped):
     """A corpus whose records are the rows of a table (Parquet, JSONL, CSV, Hugging Face), columns named by role."""
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         options = self.corpus.table_options([name for name in tree.names() if table_format(name)], options)
         repeated = set_repeats_aside(tree, self.corpus.columns, options, ROLES.get(self.modality))
         if self.modality == "text":
@@ -348,4 +348,4 @@ class AsTable(Wrapped):
         return "" if why == "no_media" else why
 
 
-__all__ = ["Found", "OmniError", "downloads_folder", "locate"]
+__all__ = ["LocatedCorpus", "OmniError", "downloads_folder", "locate"]

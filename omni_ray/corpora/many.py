@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft, Wrapped
-from omni_ray.corpora.locate import Found, downloads_folder, locate
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft, Wrapped
+from omni_ray.corpora.locate import LocatedCorpus, downloads_folder, locate
 from omni_ray.corpora.wanted import Agree
 from omni_ray.errors import SourceError
 from omni_ray.media_names import plain_name
@@ -28,7 +28,7 @@ def locate_all(
     corpus: Corpus,
     root: Path,
     sources: Sequence[str],
-    options: Options,
+    options: SourceOptions,
     *,
     all_of_them: bool,
     cache: Path,
@@ -37,7 +37,7 @@ def locate_all(
     limit: int | None = None,
     agree: Agree = lambda sentence, size: True,
     say: Callable[[str], None] = lambda text: None,
-) -> tuple[Found, list[str]]:
+) -> tuple[LocatedCorpus, list[str]]:
     """Find and index ``corpus`` in each of ``sources``; in the downloads folder where there are none.
 
     Args:
@@ -51,7 +51,7 @@ def locate_all(
         SourceError: it is not there, or not laid out as the corpus needs.
         OmniError: it cannot be fetched.
     """
-    found: list[tuple[str, Found]] = []
+    found: list[tuple[str, LocatedCorpus]] = []
     problem: SourceError | None = None
     for source in sources or (None,):
         try:
@@ -79,7 +79,7 @@ def locate_all(
     return (found[0][1] if len(found) == 1 else FoundInMany([each for _, each in found], names)), names
 
 
-class FoundInMany(Found):
+class FoundInMany(LocatedCorpus):
     """Sources as one.
 
     Args:
@@ -87,7 +87,7 @@ class FoundInMany(Found):
         sources: what the user calls them.
     """
 
-    def __init__(self, found: Sequence[Found], sources: Sequence[str]) -> None:
+    def __init__(self, found: Sequence[LocatedCorpus], sources: Sequence[str]) -> None:
         self._found = list(found)
         labels = [f"{plain_name(PurePath(source).name)}-{number}" for number, source in enumerate(sources, 1)]
         super().__init__(
@@ -110,7 +110,7 @@ class FoundInMany(Found):
         return Files(sum(each.read for each in counts), unread)
 
 
-def _all_drafts(found: Sequence[Found], labels: Sequence[str]) -> Iterator[UnitDraft]:
+def _all_drafts(found: Sequence[LocatedCorpus], labels: Sequence[str]) -> Iterator[UnitDraft]:
     for number, (each, label) in enumerate(zip(found, labels, strict=True)):
         for draft in each.drafts:
             if not number:
@@ -127,7 +127,7 @@ class ManyReaders(Wrapped):
         super().__init__(readers[0])
         self.readers = tuple(readers)
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         raise NotImplementedError("each source is indexed by itself")
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
-from omni_ray.corpora.bounds import Cut, media_weight
+from omni_ray.corpora.base import Corpus, Download, Rejected, SourceOptions, UnitDraft
+from omni_ray.corpora.bounds import UnitBounds, media_weight
 from omni_ray.corpora.evaluation import TRAIN, splits_in
 from omni_ray.corpora.media import with_medium
 from omni_ray.media_names import is_safe_name
@@ -35,7 +35,7 @@ class MJSynth(Corpus):
     columns = {"image": ("image",), "text": ("label", "text", "word"), "id": ("id",)}
     downloads = (Download("https://www.robots.ox.ac.uk/~vgg/data/text/mjsynth.tar.gz", "mjsynth.tar.gz", 10678411583),)
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         for folder, folders, files in tree.walk():
             chosen = _choose(files, options)
             if not chosen:
@@ -53,7 +53,7 @@ class MJSynth(Corpus):
                 yield _record(tree, payload["prefix"], lexicon, f"{payload['list']}:{number}", line)
 
 
-def _choose(files: list[str], options: Options) -> list[str]:
+def _choose(files: list[str], options: SourceOptions) -> list[str]:
     if options.splits:
         return [f"annotation_{split}.txt" for split in options.splits if f"annotation_{split}.txt" in files]
     # annotation.txt is of all splits and does not tell them apart.
@@ -68,9 +68,11 @@ def _path(line: bytes) -> str:
     return line.decode("utf-8", "surrogateescape").split(" ")[0].strip().removeprefix("./")
 
 
-def _units_of_list(tree: Tree, prefix: str, name: str, lexicon: str | None, options: Options) -> Iterator[UnitDraft]:
+def _units_of_list(
+    tree: Tree, prefix: str, name: str, lexicon: str | None, options: SourceOptions
+) -> Iterator[UnitDraft]:
     is_small = tree.size(name) <= _STAMPED_LIST_BYTES
-    cut = Cut(options, _WORDS_PER_UNIT)
+    cut = UnitBounds(options, _WORDS_PER_UNIT)
 
     def begins(line: bytes) -> bool:  # MJSynth has 9 million words of some KB, too many to look at
         return cut.before(media_weight(tree, prefix + _path(line)) if is_small and line.strip() else 0)

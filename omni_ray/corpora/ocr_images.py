@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.label_lists import list_units, read_list
 from omni_ray.corpora.label_lmdb import lmdb_units, read_lmdb
 from omni_ray.corpora.media import with_medium
@@ -41,7 +41,7 @@ class OcrImages(Corpus):
         "id": ("id",),
     }
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         pairs = paired_units(tree, PICTURES, _TEXTS, options, 500, (self.columns, self.modality))
         lists, boxes = list_units(tree, options), pair_units(tree, _icdar_pairs(tree), options, 500)
         for units in (pairs, lists, lmdb_units(tree, options), boxes):

@@ -15,7 +15,7 @@ _MOST_FOLDERS = 8
 
 
 @dataclass(frozen=True)
-class Places:
+class PictureFolders:
     """Folders that hold a list's pictures, the one with most of them first; "" is the top of the source."""
 
     folders: tuple[str, ...]
@@ -36,7 +36,7 @@ class Places:
         return [_joined(folder, form) for folder in self.folders for form in _forms(file)]
 
 
-def find_places(tree: Tree, folders: Sequence[str], split: str, files: Sequence[str]) -> Places | None:
+def find_places(tree: Tree, folders: Sequence[str], split: str, files: Sequence[str]) -> PictureFolders | None:
     """The folders that hold ``files``; None where no folder does.
 
     Args:
@@ -51,14 +51,14 @@ def find_places(tree: Tree, folders: Sequence[str], split: str, files: Sequence[
         candidates.append(split)  # the folder of that name beside the tree
     found = []
     for order, folder in enumerate(candidates):
-        here = Places((folder,))
+        here = PictureFolders((folder,))
         count = sum(tree.exists(here.find(tree, file)) for file in probes)
         if count:
             called = folder.rpartition("/")[2]
             found.append((-count, called != split, called.lower() != split.lower(), order, folder))
     if not found and not probes:
-        return Places(("",))
-    return Places(tuple(folder for *_, folder in sorted(found)[:_MOST_FOLDERS])) if found else None
+        return PictureFolders(("",))
+    return PictureFolders(tuple(folder for *_, folder in sorted(found)[:_MOST_FOLDERS])) if found else None
 
 
 def _forms(file: str) -> tuple[str, ...]:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
-from omni_ray.corpora.base import Options, Rejected, UnitDraft
-from omni_ray.corpora.bounds import BYTES_A_SECOND, Cut, media_weight, runs
+from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
+from omni_ray.corpora.bounds import BYTES_A_SECOND, UnitBounds, media_weight, runs
 from omni_ray.corpora.evaluation import splits_in
 from omni_ray.corpora.media import fetch, is_input
 from omni_ray.corpora.table_rows import fetch_stretch
 from omni_ray.media_names import media_file
-from omni_ray.sources.lists import Seen, line_ranges, read_range
+from omni_ray.sources.lists import SeenKeys, line_ranges, read_range
 from omni_ray.sources.tree import Tree
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def weight(tree: Tree, item: Parsed) -> int:
     return round(seconds * BYTES_A_SECOND) if 0 < seconds < _LONGEST_SECONDS else 0
 
 
-def told_apart(items: Iterable[Parsed], seen: Seen) -> Iterator[Parsed]:
+def told_apart(items: Iterable[Parsed], seen: SeenKeys) -> Iterator[Parsed]:
     """The same utterances; one that came before just so is a ``duplicate_id``, another one of its id gets its file's name."""
     for item in items:
         if isinstance(item, Spoken):
@@ -75,7 +75,9 @@ def told_apart(items: Iterable[Parsed], seen: Seen) -> Iterator[Parsed]:
         yield item
 
 
-def spoken_units(tree: Tree, items: Iterable[Parsed], options: Options, inputs: tuple[str, ...]) -> Iterator[UnitDraft]:
+def spoken_units(
+    tree: Tree, items: Iterable[Parsed], options: SourceOptions, inputs: tuple[str, ...]
+) -> Iterator[UnitDraft]:
     """Units of utterances that had to be gathered from several lists: each unit names all of its own.
 
     Args:
@@ -91,7 +93,7 @@ def spoken_units(tree: Tree, items: Iterable[Parsed], options: Options, inputs: 
 
 
 def list_units(
-    tree: Tree, name: str, parse: Parse, options: Options, payload: Mapping[str, Any], skip: int = 0
+    tree: Tree, name: str, parse: Parse, options: SourceOptions, payload: Mapping[str, Any], skip: int = 0
 ) -> Iterator[UnitDraft]:
     """Units of a list with an utterance a line, which :func:`list_records` reads again.
 
@@ -102,7 +104,7 @@ def list_units(
         payload: what ``parse`` depends on, for the reader.
         skip: lines at the top that are none.
     """
-    cut, seen = Cut(options, CLIPS_PER_UNIT), Seen()
+    cut, seen = UnitBounds(options, CLIPS_PER_UNIT), SeenKeys()
 
     def begins(line: bytes) -> bool:
         return bool(line.strip()) and cut.before(weight(tree, parse(0, line.rstrip(b"\r\n"))))

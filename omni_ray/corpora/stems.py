@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from omni_ray.corpora.base import Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.evaluation import by_side, splits_in
 from omni_ray.corpora.media import fetch, with_medium
@@ -25,7 +25,7 @@ _MORE = ".json"
 
 
 def paired_units(
-    tree: Tree, media: tuple[str, ...], texts: tuple[str, ...], options: Options, per_unit: int, table: Table
+    tree: Tree, media: tuple[str, ...], texts: tuple[str, ...], options: SourceOptions, per_unit: int, table: Table
 ) -> Iterator[UnitDraft]:
     """Units of ``[media file, text file or None]``, in the order of names; JSON beside a text, as img2dataset writes it, goes
     with them.
@@ -86,7 +86,9 @@ def beside_text(tree: Tree, name: str, sidecar: str | None) -> str | None:
     return extra_text(said) if isinstance(said, dict) else None
 
 
-def pair_units(tree: Tree, pairs: Iterable[list[str | None]], options: Options, per_unit: int) -> Iterator[UnitDraft]:
+def pair_units(
+    tree: Tree, pairs: Iterable[list[str | None]], options: SourceOptions, per_unit: int
+) -> Iterator[UnitDraft]:
     """Units of ``[media file, text file or None, ...]``, for a reader that knows where its corpus puts the text files."""
     for side in by_side(pairs, lambda pair: str(pair[0]), options.evaluation):
         for part in runs(side, options, per_unit, lambda pair: media_weight(tree, str(pair[0]))):
@@ -104,7 +106,7 @@ def read_pairs(tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any
         yield text if isinstance(text, Rejected) else with_medium(tree, name, name, "audio", row)
 
 
-def _table_is_meant(tree: Tree, table: Table, options: Options, texts: int) -> bool:
+def _table_is_meant(tree: Tree, table: Table, options: SourceOptions, texts: int) -> bool:
     """Whether a table lists the media, so that text files beside some of them are strays, or say the same."""
     columns, modality = table
     try:

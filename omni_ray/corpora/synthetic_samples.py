@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from omni_ray.corpora.base import Corpus, Options, UnitDraft
+from omni_ray.corpora.base import Corpus, SourceOptions, UnitDraft
 from omni_ray.corpora.bounds import BYTES_A_SECOND, in_a_unit
 from omni_ray.errors import SourceError
 from omni_ray.synth.book import make_text
@@ -40,7 +40,7 @@ class _Synthetic(Corpus):
     sample_bytes: ClassVar[int]
     """The most that one may have, decoded."""
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         """Ranges of sample numbers."""
         if not tree.exists(_RECIPE):
             return

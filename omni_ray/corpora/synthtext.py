@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, cast
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.media import with_medium
 from omni_ray.errors import SourceError
@@ -30,7 +30,7 @@ class SynthText(Corpus):
     layout = "SynthText/gt.mat beside <n>/*.jpg"
     manual = "Download SynthText.zip from robots.ox.ac.uk/~vgg/data/scenetext."
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         for folder, folders, files in tree.walk():
             if "gt.mat" not in files:
                 continue

@@ -13,7 +13,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from omni_ray.corpora.base import Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.sources.tables import media_are_inside, read_table_unit, table_format, table_units
 
@@ -37,7 +37,7 @@ Keys = dict[str, dict[int, int]]
 """Table -> row or place of a row -> a number that stands for what is in it."""
 
 
-def set_repeats_aside(tree: Tree, roles: Roles, options: Options, role: str | None) -> dict[str, list[int]]:
+def set_repeats_aside(tree: Tree, roles: Roles, options: SourceOptions, role: str | None) -> dict[str, list[int]]:
     """Set aside the tables of ``tree`` of which every row is in others.
 
     Args:

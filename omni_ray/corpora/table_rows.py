@@ -83,7 +83,7 @@ def fetch_stretch(
     tree: Tree, name: str, ident: str, where: str, start: float, end: float | None, cutter: Cutter
 ) -> bytes | Rejected:
     """The recording ``name`` from ``start`` to ``end`` (None for its end), in seconds, as WAV; or why it cannot be had."""
-    from omni_ray.sources.recordings import Unusable
+    from omni_ray.sources.recordings import UnusableRecording
     from omni_ray.sources.segments import BadSegment
 
     def read(tree: Tree, name: str, limit: int) -> bytes:
@@ -94,7 +94,7 @@ def fetch_stretch(
         return fetch(tree, name, ident, where, read=read)
     except BadSegment as error:
         return Rejected(ident, where, "bad_row", f"{name} {error}")
-    except Unusable as error:
+    except UnusableRecording as error:
         return Rejected(ident, where, error.reason, f"{name}: {error}")
 
 

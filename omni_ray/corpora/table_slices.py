@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from omni_ray.corpora.base import Options, Rejected, UnitDraft
-from omni_ray.corpora.bounds import BYTES_A_SECOND, EXPANSION, Cut, media_weight
+from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
+from omni_ray.corpora.bounds import BYTES_A_SECOND, EXPANSION, UnitBounds, media_weight
 from omni_ray.corpora.media import is_input
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.errors import SourceError
 from omni_ray.records import EXTRA
-from omni_ray.sources.lists import Seen
+from omni_ray.sources.lists import SeenKeys
 from omni_ray.sources.tables import media_are_inside, read_table_unit, table_units
 from omni_ray.sources.tree import Tree
 
@@ -36,7 +36,7 @@ _TEXT_SHARE = 16
 def media_units(
     tree: Tree,
     roles: Mapping[str, tuple[str, ...]],
-    options: Options,
+    options: SourceOptions,
     modality: str,
     repeated: Mapping[str, Sequence[int]] = {},
 ) -> Iterator[UnitDraft]:
@@ -51,7 +51,7 @@ def media_units(
         raise SourceError("--columns: where a clip ends or how long it is says nothing without start=...")
     coarse = replace(options, unit_scale=options.unit_scale / (EXPANSION / 4)) if modality == "audio" else options
     finer = replace(options, unit_scale=options.unit_scale / _TEXT_SHARE)
-    seen = Seen()
+    seen = SeenKeys()
     files = zip(
         itertools.groupby(table_units(tree, roles, coarse), _file),
         itertools.groupby(table_units(tree, roles, finer), _file),
@@ -130,10 +130,12 @@ def _parts(draft: UnitDraft, wanted: int, repeated: Sequence[int]) -> Iterator[U
         yield UnitDraft(payload, draft.inputs, high - low, high - low)
 
 
-def _windows(tree: Tree, draft: UnitDraft, options: Options, modality: str, seen: Seen) -> Iterator[UnitDraft]:
+def _windows(
+    tree: Tree, draft: UnitDraft, options: SourceOptions, modality: str, seen: SeenKeys
+) -> Iterator[UnitDraft]:
     """Runs of rows that name their media, each no more than a unit holds. Rows that name one picture stay together."""
     file, columns = _file(draft), draft.payload["table"]["columns"]
-    role, cut = ROLES[modality], Cut(options, ROWS_PER_UNIT[modality])
+    role, cut = ROLES[modality], UnitBounds(options, ROWS_PER_UNIT[modality])
     # Captions of one picture share its id; a clip's id should be its own, and often is its sentence's.
     is_own_id = modality == "audio" and "id" in columns
     start = row = 0

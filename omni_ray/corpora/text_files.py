@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from omni_ray.corpora.base import CHATS, Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import CHATS, Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.table_repeats import set_repeats_aside
 from omni_ray.errors import SourceError
 from omni_ray.sources.copies import names_once
@@ -56,7 +56,7 @@ class TextFiles(Corpus):
     in_all = False
     keeps_columns = True
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         """Byte ranges of line files, then slices of tables."""
         names = [name for name in names_once(tree) if _LINE_FILE.search(name) or content_of(tree, name) == "text"]
         again = _said_again(tree, names)

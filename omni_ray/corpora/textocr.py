@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Download, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.evaluation import splits_in
 from omni_ray.corpora.media import is_input, with_medium
-from omni_ray.corpora.picture_places import Places, find_places
+from omni_ray.corpora.picture_places import PictureFolders, find_places
 from omni_ray.errors import SourceError
 from omni_ray.sources.tree import MemberDamaged, MemberTooLarge, Tree
 
@@ -38,7 +38,7 @@ class TextOcr(Corpus):
         Download(f"{_HOST}/images/train_val_images.zip", "train_val_images.zip", about=7_000_000_000),
     )
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         lists, folders = _find(tree)
         splits = tuple(f"_{split}.json".lower() for split in options.splits)
         for name in lists:
@@ -47,7 +47,7 @@ class TextOcr(Corpus):
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         where = payload["list"]
-        places = Places(tuple(payload["folders"]))
+        places = PictureFolders(tuple(payload["folders"]))
         for ident, reason, detail in payload["lost"]:
             yield Rejected(ident, where, reason, detail)
         for photo, file, frame, words in payload["photos"]:
@@ -92,9 +92,9 @@ def _find(tree: Tree) -> tuple[list[str], list[str]]:
     return sorted(lists), places
 
 
-def _units_of_list(tree: Tree, name: str, folders: list[str], options: Options) -> Iterator[UnitDraft]:
+def _units_of_list(tree: Tree, name: str, folders: list[str], options: SourceOptions) -> Iterator[UnitDraft]:
     photos, lost = _photos(tree, name)
-    places = find_places(tree, folders, "train_images", [file for _, file, _, _ in photos]) or Places(("",))
+    places = find_places(tree, folders, "train_images", [file for _, file, _, _ in photos]) or PictureFolders(("",))
     parts = list(runs(photos, options, _PHOTOS_PER_UNIT, lambda photo: media_weight(tree, places.find(tree, photo[1]))))
     for number, part in enumerate(parts or [[]]):
         part_lost = lost if number == 0 else []

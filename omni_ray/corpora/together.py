@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from omni_ray.corpora.base import Options, Rejected, UnitDraft, Wrapped
+from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft, Wrapped
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,7 +20,7 @@ _PARTS = "together"
 class Together(Wrapped):
     """A corpus whose units may be several of its own, one after the other."""
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         """Its units, neighbours that are small joined."""
         return together(self.corpus.units(tree, options), tree, options)
 
@@ -30,7 +30,7 @@ class Together(Wrapped):
             yield from self.corpus.read(tree, part)
 
 
-def together(drafts: Iterator[UnitDraft], tree: Tree, options: Options) -> Iterator[UnitDraft]:
+def together(drafts: Iterator[UnitDraft], tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
     """The same units, but for neighbours of a file each that are one unit as long as they are small.
 
     Slices of one file stay apart: whoever cut it knows what is in them; the file may be but a list of what they read.

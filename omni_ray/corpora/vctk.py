@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.stems import pair_units, read_pairs
 from omni_ray.errors import SourceError
 from omni_ray.sources.tree import Tree
@@ -30,7 +30,7 @@ class Vctk(Corpus):
     manual = "Fetch VCTK-Corpus-0.92.zip from datashare.ed.ac.uk/handle/10283/3443."
     in_all = False
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         wanted = options.splits or ("mic1",)
         if not set(wanted) <= {"mic1", "mic2"}:
             raise SourceError(f"vctk: --split {' '.join(options.splits)}: there are mic1 and mic2")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.spoken import Parse, Parsed, Spoken, list_records, list_units, text_of
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.errors import SourceError
@@ -31,7 +31,7 @@ class VoiceLists(Corpus):
     layout = "*.txt or metadata.csv of lines path|text, path|speaker|text or path|speaker|language|text, and the clips"
     in_all = False
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         lists = [name for name in tree.names() if name.lower().endswith(_ENDINGS)]
         if options.splits:
             lists = [name for name in lists if any(split in name for split in options.splits)]

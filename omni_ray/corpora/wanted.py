@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from omni_ray.corpora.base import Corpus, Download, Options
+from omni_ray.corpora.base import Corpus, Download, SourceOptions
 from omni_ray.corpora.evaluation import is_evaluation
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.ours import put_aside
@@ -70,7 +70,7 @@ def is_begun_of(corpus: Corpus, folder: Path) -> bool:
     return any(is_begun(each, folder) for each in corpus.downloads)
 
 
-def as_mini(corpus: Corpus, options: Options, limit: int | None) -> tuple[Options, int | None]:
+def as_mini(corpus: Corpus, options: SourceOptions, limit: int | None) -> tuple[SourceOptions, int | None]:
     """What ``--split mini`` stands for: the corpus's smallest splits, and no more samples of them than make a first try."""
     if MINI not in options.splits:
         return options, limit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.records import EXTRA
 from omni_ray.sources.copies import names_once
 from omni_ray.sources.extra import extra_text, rest_of
@@ -42,7 +42,7 @@ class Wet(Corpus):
     in_all = False
     keeps_columns = True
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         """Byte ranges of every such file, in the order of their names."""
         for name in names_once(tree):
             if _is_archive(name) and _has_pages(tree, name):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from omni_ray.corpora.base import Corpus, Download, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Download, Rejected, SourceOptions, UnitDraft
 from omni_ray.sources import mediawiki
 from omni_ray.sources.copies import names_once
 from omni_ray.sources.mediawiki import Page, read_pages
@@ -92,7 +92,7 @@ class Wikipedia(Corpus):
             for number, (_, found) in enumerate(parts, 1)
         ]
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         """Byte ranges of every dump in the tree, in the order of their names."""
         exports = [name for name in names_once(tree) if mediawiki.is_export(name)]
         twice = mediawiki.told_twice(exports)

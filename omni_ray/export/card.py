@@ -51,7 +51,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Config:
+class CardConfig:
     """One configuration of the dataset.
 
     Attributes:
@@ -74,13 +74,15 @@ class Config:
         return sum(int(getattr(split, what)) for split in self.splits.values())
 
 
-def write_card(folder: Path, title: str, configs: Sequence[Config], corpora: Sequence[CorpusParts]) -> None:
+def write_card(folder: Path, title: str, configs: Sequence[CardConfig], corpora: Sequence[CorpusParts]) -> None:
     """Write ``README.md`` into ``folder``."""
     front = _front_matter(title, configs, corpora, _languages(folder, configs))
     write_atomic(folder / "README.md", f"---\n{front}\n---\n\n{_body(title, configs, corpora)}".encode())
 
 
-def _front_matter(title: str, configs: Sequence[Config], corpora: Sequence[CorpusParts], languages: list[str]) -> str:
+def _front_matter(
+    title: str, configs: Sequence[CardConfig], corpora: Sequence[CorpusParts], languages: list[str]
+) -> str:
     from datasets import DatasetInfo, Features, SplitDict, SplitInfo
     from datasets.info import DatasetInfosDict
     from datasets.utils.metadata import MetadataConfigs
@@ -118,7 +120,7 @@ def _front_matter(title: str, configs: Sequence[Config], corpora: Sequence[Corpu
     return card.to_yaml()
 
 
-def _columns(config: Config, corpora: Sequence[CorpusParts]) -> set[str]:
+def _columns(config: CardConfig, corpora: Sequence[CorpusParts]) -> set[str]:
     """The columns of a configuration's files, all together."""
     members = (corpus for corpus in corpora if config.name in (corpus.name, corpus.state.modality))
     return {column for corpus in members for column in columns_of(corpus.parts[0])}
@@ -134,7 +136,7 @@ def size_category(rows: int) -> str:
     return next((name for limit, name in _SIZES if rows < limit), "n>1T" if rows >= 10**12 else "1B<n<10B")
 
 
-def _languages(folder: Path, configs: Sequence[Config]) -> list[str]:
+def _languages(folder: Path, configs: Sequence[CardConfig]) -> list[str]:
     """The languages that texts name, as ISO 639 codes, sorted."""
     found: set[str] = set()
     for config in configs:
@@ -148,7 +150,7 @@ def _languages(folder: Path, configs: Sequence[Config]) -> list[str]:
     return sorted(code for code in codes if _LANGUAGE.fullmatch(code))
 
 
-def _body(title: str, configs: Sequence[Config], corpora: Sequence[CorpusParts]) -> str:
+def _body(title: str, configs: Sequence[CardConfig], corpora: Sequence[CorpusParts]) -> str:
     first = configs[0].name
     single = next((config.name for config in configs if "-" in config.name), first)
     lines = [

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from omni_ray.export.card import Config, Split, write_card
+from omni_ray.export.card import CardConfig, Split, write_card
 from omni_ray.export.parts import CorpusParts
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.parts import Part, read_rows
@@ -76,14 +76,14 @@ def write_hf(work: Path, corpora: list[CorpusParts], title: str, run: Runner, re
     write_card(work, title, _configs(corpora, sums), corpora)
 
 
-def _configs(corpora: list[CorpusParts], sums: dict[str, dict[str, ShardFile]]) -> list[Config]:
+def _configs(corpora: list[CorpusParts], sums: dict[str, dict[str, ShardFile]]) -> list[CardConfig]:
     found: dict[str, list[CorpusParts]] = {}
     for corpus in corpora:
         found.setdefault(corpus.state.modality, []).append(corpus)
     for corpus in corpora:
         found[corpus.name] = [corpus]
     return [
-        Config(
+        CardConfig(
             name,
             members[0].state.modality,
             {split: _split(split, members, sums) for split in SPLITS if any(split in sums[m.name] for m in members)},

@@ -20,7 +20,7 @@ from omni_ray.modalities.base import in_schema, with_extra
 from omni_ray.modalities.documents import whole_documents
 from omni_ray.modalities.hold_out import HOLD_VERSION, held_out_rows
 from omni_ray.modalities.registry import modality as modality_of
-from omni_ray.pipeline.manifest import Written
+from omni_ray.pipeline.manifest import CommittedFile
 from omni_ray.pipeline.parts import Part, read_rows
 from omni_ray.pipeline.reading import read_in_order
 from omni_ray.pipeline.whole import is_whole
@@ -37,7 +37,7 @@ _FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Slice:
+class ShardRows:
     """The rows of one shard that are wanted. Small and picklable: workers get it with their task.
 
     Attributes:
@@ -69,7 +69,7 @@ class Slice:
             OmniError: the shard is not the one that was committed.
         """
         part = self.part
-        written = Written(part.file, part.shard_rows, part.bytes, part.sha256)
+        written = CommittedFile(part.file, part.shard_rows, part.bytes, part.sha256)
         if part.storage.is_local and not is_whole(part.storage, written):
             raise OmniError(
                 f"{self.corpus}: {part.storage.shown}/{part.file} is damaged, or was made again since this dataset was "
@@ -110,7 +110,7 @@ class Samples:
 
     name: str
     modality: str
-    slices: tuple[Slice, ...]
+    slices: tuple[ShardRows, ...]
     scratch: Path
 
     @property

@@ -17,7 +17,7 @@ import numpy as np
 
 from omni_ray.materialize import fragments, shuffle
 from omni_ray.materialize.formats import format_of
-from omni_ray.materialize.pieces import SIDES, Group, Made, Plan
+from omni_ray.materialize.pieces import SIDES, Made, Plan, ShardGroup
 from omni_ray.materialize.placing import Bucket, Copy, Slot, neighbours, place, write_at
 from omni_ray.pipeline.engine import Runner
 from omni_ray.storage import atomic_writer
@@ -78,7 +78,7 @@ class Assembly:
         run: maps tasks over items.
     """
 
-    def __init__(self, plan: Plan, groups: Sequence[Group], run: Runner) -> None:
+    def __init__(self, plan: Plan, groups: Sequence[ShardGroup], run: Runner) -> None:
         self._work = plan.work
         self._groups = groups
         self._run = run

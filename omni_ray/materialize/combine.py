@@ -25,10 +25,10 @@ from omni_ray.materialize import media, shuffle
 from omni_ray.materialize.assembly import Assembly
 from omni_ray.materialize.formats import format_of
 from omni_ray.materialize.mixing import settle_mixture
-from omni_ray.materialize.options import DEFAULT_SEED, Options, Packing
+from omni_ray.materialize.options import DEFAULT_SEED, CombineOptions, Packing
 from omni_ray.materialize.packing import keep_a_copy, settle_packing
-from omni_ray.materialize.pieces import Group, Piece, Plan, Tallies, Tally, in_groups, write_group
-from omni_ray.materialize.places import Places
+from omni_ray.materialize.pieces import Plan, ShardGroup, ShardPiece, Tallies, Tally, in_groups, write_group
+from omni_ray.materialize.places import FlatFilePlaces
 from omni_ray.materialize.speakers import groups_of
 from omni_ray.modalities.hold_out import HOLD_VERSION
 from omni_ray.modalities.registry import modality as modality_of
@@ -45,7 +45,7 @@ from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.cleaned import whole_corpora
 from omni_ray.storage import remove_temporaries
 
-__all__ = ["DEFAULT_SEED", "Combined", "Options", "combine"]
+__all__ = ["DEFAULT_SEED", "CombineOptions", "Combined", "combine"]
 
 FORMAT_VERSION = 2
 """Raised when the same shards give other flat files; it makes every production file stale."""
@@ -64,7 +64,7 @@ _BY = {
 def combine(
     store: Store,
     modality: str,
-    options: Options = Options(),
+    options: CombineOptions = CombineOptions(),
     *,
     session: Callable[[], AbstractContextManager[None]] = nullcontext,
     run: Runner = on_ray,
@@ -113,7 +113,7 @@ def combine(
     fingerprint = _fingerprint(shards, options, packing, measured)
     old = records_of.load(store.state_folder, modality)
     sources = [name for corpus in corpora for name in corpus.sources]
-    others = Places.of(store, modality).others(sources)
+    others = FlatFilePlaces.of(store, modality).others(sources)
     media_there = not options.replace and _has_all_media(store, modality, parts)
     if media_there and not options.production and old is not None and old.shards == shards and old.is_there(store.root):
         return _with(others, [file for file in old.files if not file.is_production and not file.is_held_out])
@@ -174,7 +174,7 @@ def _has_all_media(store: Store, modality: str, parts: Parts) -> bool:
             pool.shutdown(cancel_futures=True)
 
 
-def _fingerprint(shards: str, options: Options, packing: Packing | None, measured: Mapping[str, int]) -> str:
+def _fingerprint(shards: str, options: CombineOptions, packing: Packing | None, measured: Mapping[str, int]) -> str:
     seed = options.seed if options.production else "corpora"
     share = [HOLD_VERSION, options.holdout] if options.holdout else None
     held = [share, measured] if measured else [share]
@@ -203,7 +203,7 @@ class _Job:
     modality: str
     corpora: Sequence[CorpusStore]
     parts: Parts
-    options: Options
+    options: CombineOptions
     packing: Packing | None
     work: Path
     run: Runner
@@ -249,9 +249,9 @@ class _Job:
         return bool(self.options.holdout) or any(held)
 
     @cached_property
-    def places(self) -> Places:
+    def places(self) -> FlatFilePlaces:
         """Where the flat files go."""
-        return Places.of(self.store, self.modality, self.options.replace)
+        return FlatFilePlaces.of(self.store, self.modality, self.options.replace)
 
     def _targets(self) -> Iterator[str]:
         """The flat files that this run writes, relative to the root."""
@@ -289,7 +289,7 @@ class _Job:
             self.parts_sides,
         )
 
-    def _pieces(self) -> list[Piece]:
+    def _pieces(self) -> list[ShardPiece]:
         pieces = []
         row = 0
         for corpus in self.corpora:
@@ -299,11 +299,13 @@ class _Job:
                 marker = _marker_of(self.store, self.modality, corpus.name, manifest.unit)
                 held = _is_held(state, manifest.unit)
                 if not is_left_out(manifest, take):
-                    pieces.append(Piece(corpus.name, corpus.storage, manifest, take, row, str(marker), by_clip, held))
+                    pieces.append(
+                        ShardPiece(corpus.name, corpus.storage, manifest, take, row, str(marker), by_clip, held)
+                    )
                 row += take
         return pieces
 
-    def _write_groups(self, groups: Sequence[Group], files: Assembly) -> list[Tallies]:
+    def _write_groups(self, groups: Sequence[ShardGroup], files: Assembly) -> list[Tallies]:
         self.reporter.begin(self.modality, sum(len(group.pieces) for group in groups), stage="combine")
         totals = []
         for group, made in zip(groups, self.run(write_group, groups), strict=True):
@@ -322,7 +324,7 @@ class _Job:
         return totals
 
     def _assemble(
-        self, files: Assembly, old: Record | None, groups: Sequence[Group], tallies: Sequence[Tallies]
+        self, files: Assembly, old: Record | None, groups: Sequence[ShardGroup], tallies: Sequence[Tallies]
     ) -> list[Combined]:
         """Put the files together: each corpus's own, then those of all corpora, then what is held out."""
         root, form = self.store.root, format_of(self.modality)
@@ -386,7 +388,7 @@ class _Job:
             return {}
         return {corpus.name: groups_of(corpus, self.parts[corpus.name]) for corpus in self.corpora}
 
-    def _held_note(self, groups: Sequence[Group], total: Tally) -> str:
+    def _held_note(self, groups: Sequence[ShardGroup], total: Tally) -> str:
         """What a user should know of a held-out file."""
         notes = [f"{name}: {_BY[groups]}" for name, groups in self._groups.items() if groups in _BY]
         if not total.records and groups:

@@ -30,7 +30,7 @@ from omni_ray.training.tokens import TokenCounter
 from omni_ray.training.tokens import digest as digest_of
 
 if TYPE_CHECKING:
-    from omni_ray.pipeline.manifest import Written
+    from omni_ray.pipeline.manifest import CommittedFile
     from omni_ray.storage import Storage
 
 _Parts = Mapping[str, Sequence[tuple[Manifest, int]]]
@@ -103,7 +103,7 @@ def budgets_of(sizes: Mapping[str, int], mixing: Mixing) -> dict[str, int]:
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _MeasuredShard:
     """One shard to be measured.
 
     Attributes:
@@ -114,7 +114,7 @@ class _Piece:
 
     storage: Storage
     unit: int
-    shard: Written
+    shard: CommittedFile
     corpus: str
     modality: str
     take: int
@@ -144,16 +144,16 @@ def _counter(model: str, tokenizer: str) -> TokenCounter:
 
 def _pieces(
     corpus: CorpusStore, modality: str, parts: Sequence[tuple[Manifest, int]], tokens: Packing | None
-) -> Iterator[_Piece]:
+) -> Iterator[_MeasuredShard]:
     """What is to be trained on; splits to measure on are not mixed."""
     state = corpus.state()
     how = (tokens.model, tokens.tokenizer) if tokens else ("", "")
     for manifest, take in parts:
         if state is None or not state.is_held(manifest.unit):
-            yield _Piece(corpus.storage, manifest.unit, manifest.shard, corpus.name, modality, take, *how)
+            yield _MeasuredShard(corpus.storage, manifest.unit, manifest.shard, corpus.name, modality, take, *how)
 
 
-def _size(piece: _Piece) -> int:
+def _size(piece: _MeasuredShard) -> int:
     """Its tokens, or its samples."""
     if not piece.model:
         return piece.take
@@ -161,14 +161,14 @@ def _size(piece: _Piece) -> int:
     return size
 
 
-def _measured(pieces: Mapping[str, Sequence[_Piece]], run: Runner) -> dict[str, list[int]]:
+def _measured(pieces: Mapping[str, Sequence[_MeasuredShard]], run: Runner) -> dict[str, list[int]]:
     """The size of each shard."""
     everything = [piece for each in pieces.values() for piece in each]
     sizes = iter(list(run(_size, everything) if any(p.model for p in everything) else map(_size, everything)))
     return {name: [next(sizes) for _ in each] for name, each in pieces.items()}
 
 
-def _reach(pieces: Sequence[_Piece], sizes: Sequence[int], budget: int, run: Runner) -> int:
+def _reach(pieces: Sequence[_MeasuredShard], sizes: Sequence[int], budget: int, run: Runner) -> int:
     """How many samples of a corpus, from the first, fit into the budget."""
     samples = 0
     for piece, size in zip(pieces, sizes, strict=True):
@@ -179,7 +179,7 @@ def _reach(pieces: Sequence[_Piece], sizes: Sequence[int], budget: int, run: Run
     return samples
 
 
-def _within(item: tuple[_Piece, int]) -> int:
+def _within(item: tuple[_MeasuredShard, int]) -> int:
     """How many samples of a shard, from the first, fit into the budget."""
     piece, budget = item
     if not piece.model:
@@ -190,7 +190,7 @@ def _within(item: tuple[_Piece, int]) -> int:
 
 
 def _said(
-    pieces: Mapping[str, Sequence[_Piece]],
+    pieces: Mapping[str, Sequence[_MeasuredShard]],
     samples: Mapping[str, int],
     sizes: Mapping[str, Sequence[int]],
     budgets: Mapping[str, int],

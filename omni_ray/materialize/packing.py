@@ -16,7 +16,7 @@ from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.storage import write_atomic
 from omni_ray.training import configs
 from omni_ray.training import vocabulary as tokenizers
-from omni_ray.training.counts import Source
+from omni_ray.training.counts import CountedSource
 from omni_ray.training.schema import problems
 from omni_ray.training.tokenizer import MODEL, find
 from omni_ray.training.tokens import digest
@@ -62,7 +62,9 @@ def settle_packing(
             for manifest, take in parts[corpus.name]
         )
         place = store.storage.child("text")
-        source = Source("shards", str(place.local_root or place.shown), shards=shards, modality="text", holdout=holdout)
+        source = CountedSource(
+            "shards", str(place.local_root or place.shown), shards=shards, modality="text", holdout=holdout
+        )
         vocabulary = tokenizers.settle(store.root, {"thinker": config}, source, run)
         vocabulary.save(store.root)
         say(f"tokenizer of {vocabulary.trained.pieces:,} pieces: {vocabulary.how}")

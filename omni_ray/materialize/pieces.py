@@ -59,7 +59,7 @@ Tallies = tuple[Tally, Tally]
 
 
 @dataclass(frozen=True)
-class Piece:
+class ShardPiece:
     """One shard's part of the work.
 
     Attributes:
@@ -113,12 +113,12 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Group:
+class ShardGroup:
     """Neighbouring shards of one corpus that one task makes."""
 
     plan: Plan
     number: int
-    pieces: tuple[Piece, ...]
+    pieces: tuple[ShardPiece, ...]
 
     @property
     def stem(self) -> str:
@@ -145,11 +145,11 @@ class Made:
     aside: tuple[str, ...] = ()
 
 
-def in_groups(plan: Plan, pieces: Sequence[Piece]) -> list[Group]:
+def in_groups(plan: Plan, pieces: Sequence[ShardPiece]) -> list[ShardGroup]:
     """Neighbours share a group up to so many bytes of shards: decided from manifests, never from the cluster."""
     size = sum(piece.manifest.shard.bytes for piece in pieces)
     limit = min(_GROUP_BYTES, size // _GROUPS)
-    groups: list[list[Piece]] = []
+    groups: list[list[ShardPiece]] = []
     held = 0
     for piece in pieces:
         more = piece.manifest.shard.bytes
@@ -163,7 +163,7 @@ def in_groups(plan: Plan, pieces: Sequence[Piece]) -> list[Group]:
             held = 0
         groups[-1].append(piece)
         held += more
-    return [Group(plan, number, tuple(group)) for number, group in enumerate(groups)]
+    return [ShardGroup(plan, number, tuple(group)) for number, group in enumerate(groups)]
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ class _Records:
 class _InOrder:
     """The files in corpus order: what is to be trained on, and what is held out, of each flat file."""
 
-    def __init__(self, group: Group, stack: ExitStack) -> None:
+    def __init__(self, group: ShardGroup, stack: ExitStack) -> None:
         sides = range(2 if group.plan.parts else 1)
         self._files: dict[tuple[str, int], IO[bytes]] = {
             (key, side): stack.enter_context(atomic_writer(f"{group.stem}.{key}{SIDES[side]}", sync=False))
@@ -217,7 +217,7 @@ class _InOrder:
 class _Shuffled:
     """Records on their way into fragments, with their keys."""
 
-    group: Group
+    group: ShardGroup
     files: Sequence[FlatFile]
     names: list[str] = field(default_factory=list)
     _parts: list[pa.Table] = field(default_factory=list)
@@ -226,7 +226,7 @@ class _Shuffled:
     def __post_init__(self) -> None:
         self.by_range = np.zeros((len(SIDES), len(self.files), 1 << self.group.plan.bits), np.int64)
 
-    def add(self, piece: Piece, records: _Records) -> None:
+    def add(self, piece: ShardPiece, records: _Records) -> None:
         plan = self.group.plan
         if plan.seed is None or not len(records.places):
             return
@@ -254,7 +254,7 @@ class _Shuffled:
         return tuple(self.names)
 
 
-def write_group(group: Group) -> Made:
+def write_group(group: ShardGroup) -> Made:
     """Shards: their media, and their records in corpus order and by key."""
     form = format_of(group.plan.modality)
     shuffled = _Shuffled(group, form.files)
@@ -272,7 +272,7 @@ def write_group(group: Group) -> Made:
         return Made(tuple(tallies), in_order.sizes(), shuffled.close(), shuffled.by_range, tuple(aside))
 
 
-def _records_of(piece: Piece, plan: Plan, form: Format, aside: list[str]) -> Iterator[_Records]:
+def _records_of(piece: ShardPiece, plan: Plan, form: Format, aside: list[str]) -> Iterator[_Records]:
     """Write a shard's media where they are not there, and give its records, some rows at a time.
 
     ``aside`` gets the new names of files that were in the way.
@@ -303,7 +303,9 @@ def _records_of(piece: Piece, plan: Plan, form: Format, aside: list[str]) -> Ite
         aside += writer.aside
 
 
-def _tables(piece: Piece, modality: str, shard: pq.ParquetFile, columns: list[str]) -> Iterator[tuple[pa.Table, Ints]]:
+def _tables(
+    piece: ShardPiece, modality: str, shard: pq.ParquetFile, columns: list[str]
+) -> Iterator[tuple[pa.Table, Ints]]:
     """The rows that count, by row group, and the samples of each; of the last one perhaps not all."""
     kind = modality_of(modality)
     left = piece.take
@@ -319,7 +321,7 @@ def _tables(piece: Piece, modality: str, shard: pq.ParquetFile, columns: list[st
         left -= int(samples.sum())
 
 
-def _serialize(piece: Piece, plan: Plan, form: Format, rows: pa.Table, samples: Ints, first: int) -> _Records:
+def _serialize(piece: ShardPiece, plan: Plan, form: Format, rows: pa.Table, samples: Ints, first: int) -> _Records:
     """The records of ``rows``, whose first sample has the number ``first`` in its shard."""
     if piece.is_held:
         held = np.ones(rows.num_rows, bool)
@@ -360,7 +362,7 @@ def _columns(plan: Plan, form: Format, schema: pa.Schema, with_media: bool, is_c
     return [f.name if with_media or not pa.types.is_struct(f.type) else f"{f.name}.path" for f in fields]
 
 
-def _has_media(piece: Piece, plan: Plan, form: Format) -> bool:
+def _has_media(piece: ShardPiece, plan: Plan, form: Format) -> bool:
     marker = media.Marker.load(Path(piece.marker))
     return (
         marker is not None
@@ -370,6 +372,6 @@ def _has_media(piece: Piece, plan: Plan, form: Format) -> bool:
     )
 
 
-def _media_writer(piece: Piece, plan: Plan, form: Format) -> media.Writer:
+def _media_writer(piece: ShardPiece, plan: Plan, form: Format) -> media.Writer:
     root, shard = Path(plan.root), piece.manifest.shard.sha256
     return media.Writer(root, root / form.scratch, Path(piece.marker), shard, piece.take, plan.run, plan.replace)

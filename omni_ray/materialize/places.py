@@ -19,7 +19,7 @@ from omni_ray.trainers.files import SHARED
 
 
 @dataclass(frozen=True)
-class Places:
+class FlatFilePlaces:
     """The places of one modality's flat files.
 
     Attributes:
@@ -35,7 +35,7 @@ class Places:
     replace: bool
 
     @classmethod
-    def of(cls, store: Store, modality: str, replace: bool = False) -> Places:
+    def of(cls, store: Store, modality: str, replace: bool = False) -> FlatFilePlaces:
         """As the state of a project has them."""
         ledger = Ledger.load(store.state_folder / "combine" / f"{modality}-files.json", store.root)
         for production in (True, False):

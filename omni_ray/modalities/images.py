@@ -203,7 +203,7 @@ def _cut_up(row: Mapping[str, Any], decode: Decode, corpus: str, params: ImagePa
     try:
         # A crop must keep the short side at its size; squash and pad need no more than the same.
         picture, (width, height) = decode(row["image"] or b"", params.size)
-    except pixels.Unusable as error:
+    except pixels.UnusablePicture as error:
         yield Rejected(row["id"], row["where"], error.reason, seen(row, error), len(captions))
         return
 

@@ -41,7 +41,7 @@ _DAMAGE = {
 
 
 @dataclass(frozen=True)
-class Frame:
+class JpegHeader:
     """What the segments before the pixels say.
 
     Attributes:
@@ -55,14 +55,14 @@ class Frame:
     may_be_turned: bool
 
 
-def frame(data: bytes) -> Frame:
+def frame(data: bytes) -> JpegHeader:
     """The first frame header, and the rest, of a file that starts with a JPEG's first marker."""
     kind, bits, may_be_turned = "", 0, False
     for marker, start, _ in _segments(data):
         may_be_turned = may_be_turned or marker == _APP1
         if marker in _KINDS and not kind and start + 5 <= len(data):
             kind, bits = _KINDS[marker], data[start + 4]
-    return Frame(kind, bits, may_be_turned)
+    return JpegHeader(kind, bits, may_be_turned)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:

@@ -47,7 +47,7 @@ _PILLOW_RAISES = (
 """What its readers raise on hostile bytes."""
 
 
-class Unusable(Exception):
+class UnusablePicture(Exception):
     """A picture that cannot be used: ``reason`` is a code of omni_ray.reasons, the text says what was seen."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -70,15 +70,15 @@ def decode(data: bytes, target: int | None = None) -> tuple[Pixels, tuple[int, i
         The pixels, and the upright picture's own (width, height).
 
     Raises:
-        Unusable: ``decode_error``, ``truncated`` or ``too_large``.
+        UnusablePicture: ``decode_error``, ``truncated`` or ``too_large``.
     """
     if not data:
-        raise Unusable("decode_error", "the file is empty")
+        raise UnusablePicture("decode_error", "the file is empty")
     try:
         plain = _decode_jpeg(data, target) if data[:3] == b"\xff\xd8\xff" else None
         return plain if plain is not None else _decode_any(data)
     except MemoryError as error:
-        raise Unusable("too_large", "not enough memory to decode it") from error
+        raise UnusablePicture("too_large", "not enough memory to decode it") from error
 
 
 def _decode_jpeg(data: bytes, target: int | None) -> tuple[Pixels, tuple[int, int]] | None:
@@ -87,9 +87,9 @@ def _decode_jpeg(data: bytes, target: int | None) -> tuple[Pixels, tuple[int, in
 
     frame = jpeg_files.frame(data)
     if frame.bits not in (0, 8):
-        raise Unusable("decode_error", f"a JPEG of {frame.bits} bits a sample; 8 are read")
+        raise UnusablePicture("decode_error", f"a JPEG of {frame.bits} bits a sample; 8 are read")
     if frame.kind in jpeg_files.UNREAD:
-        raise Unusable("decode_error", f"a JPEG of the kind {frame.kind}, which is not read")
+        raise UnusablePicture("decode_error", f"a JPEG of the kind {frame.kind}, which is not read")
     if frame.kind not in jpeg_files.TRANSFORMED:
         return None
     try:
@@ -114,7 +114,7 @@ def _by_libjpeg(data: bytes, colours: str, width: int, height: int, scale: int) 
     """All pixels, undamaged; None where libjpeg-turbo cannot decode the file.
 
     Raises:
-        Unusable: ``truncated`` or ``decode_error``: libjpeg decodes it, but warns that the pixels are damaged.
+        UnusablePicture: ``truncated`` or ``decode_error``: libjpeg decodes it, but warns that the pixels are damaged.
     """
     import simplejpeg
 
@@ -188,35 +188,35 @@ def _dct_scale(width: int, height: int, target: int | None) -> int:
 
 def _refuse_bomb(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
-        raise Unusable("too_large", f"{width} x {height} pixels")
+        raise UnusablePicture("too_large", f"{width} x {height} pixels")
 
 
 def _refuse_damaged(message: str) -> None:
     reason = jpeg_files.damage(message) or ("decode_error" if jpeg_files.is_of_the_header(message) else "")
     if reason:
-        raise Unusable(reason, message)
+        raise UnusablePicture(reason, message)
 
 
 def _decode_any(data: bytes) -> tuple[Pixels, tuple[int, int]]:
     from PIL import Image, UnidentifiedImageError
 
     if png_files.is_damaged(data):
-        raise Unusable("decode_error", "damaged: a checksum of its pixels is wrong")
+        raise UnusablePicture("decode_error", "damaged: a checksum of its pixels is wrong")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(png_files.without_comments(data)), formats=_formats()) as image:
                 if image.format == "JPEG2000" and b"\xff\xd9" not in data:
-                    raise Unusable("truncated", "no end mark")  # OpenJPEG shows what it has, blurred
+                    raise UnusablePicture("truncated", "no end mark")  # OpenJPEG shows what it has, blurred
                 return _upright_rgb(image)
     except Image.DecompressionBombError as error:
-        raise Unusable("too_large", str(error)) from error
+        raise UnusablePicture("too_large", str(error)) from error
     except UnidentifiedImageError as error:
-        raise Unusable("decode_error", _unread(data)) from error
+        raise UnusablePicture("decode_error", _unread(data)) from error
     except _PILLOW_RAISES as error:
         is_cut = "truncated" in str(error).lower() or isinstance(error, EOFError)
         reason = "truncated" if is_cut else "decode_error"
-        raise Unusable(reason, str(error).split("<")[0].strip() or type(error).__name__) from error
+        raise UnusablePicture(reason, str(error).split("<")[0].strip() or type(error).__name__) from error
 
 
 def _unread(data: bytes) -> str:
@@ -296,7 +296,7 @@ def _eight_bits(values: npt.NDArray[Any], full_integer: int) -> Pixels:
     """More than 8 bits to 8: integers by their range up to ``full_integer``, floats by [0, 1]; beyond it, by their own."""
     low, high = float(values.min(initial=0)), float(values.max(initial=0))
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise Unusable("decode_error", "NaN or infinite pixels")
+        raise UnusablePicture("decode_error", "NaN or infinite pixels")
     full = float(full_integer) if np.issubdtype(values.dtype, np.integer) else 1.0
     scale, offset = (full, 0.0) if low >= 0 and high <= full else (high - low, low)
     narrow = np.empty(values.shape, np.uint8)

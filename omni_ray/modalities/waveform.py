@@ -20,8 +20,7 @@ import soundfile
 import soxr
 
 from omni_ray.sources.audio_headers import is_flac
-from omni_ray.sources.recordings import Recording, opened
-from omni_ray.sources.recordings import Unusable as Unusable
+from omni_ray.sources.recordings import Recording, UnusableRecording, opened
 
 Floats = npt.NDArray[np.float32]
 """Mono, full scale at 1.0, shape (n,)."""
@@ -95,7 +94,7 @@ def convert(
         channel: which of several channels, counted from 1; None for the mean of all.
 
     Raises:
-        Unusable: ``decode_error``, ``truncated``, ``non_finite``, ``wrong_scale``, ``missing_channel``, ``too_long`` or
+        UnusablePicture: ``decode_error``, ``truncated``, ``non_finite``, ``wrong_scale``, ``missing_channel``, ``too_long`` or
             ``too_large``.
     """
     kept = _verified(data, rate, longest, channel) if audio_format == "flac" and is_flac(data, rate) else None
@@ -108,7 +107,7 @@ def convert(
         made, _ = _made(data, rate, audio_format, resampler, longest, Downmix(channel, 1 / _INT16_PEAK))
         return replace(made, is_rescaled=True)
     if made.peak > _NO_SOUND:
-        raise Unusable("wrong_scale", f"its floats go up to {made.peak:,.0f}, where full scale is 1")
+        raise UnusableRecording("wrong_scale", f"its floats go up to {made.peak:,.0f}, where full scale is 1")
     return made
 
 
@@ -144,15 +143,15 @@ def bounded(recording: Recording, longest: float | None = None) -> Iterator[npt.
         longest: seconds; a second more than that is too long.
 
     Raises:
-        Unusable: ``truncated``, ``too_long`` or ``too_large``.
+        UnusablePicture: ``truncated``, ``too_long`` or ``too_large``.
     """
     frames, rate = 0, recording.rate
     for block in recording.blocks:
         frames += len(block)
         if longest is not None and frames > (longest + 1) * rate:
-            raise Unusable("too_long", f"more than {longest:g} s")
+            raise UnusableRecording("too_long", f"more than {longest:g} s")
         if frames > min(MAX_SECONDS * rate, MAX_VALUES // recording.channels):
-            raise Unusable("too_large", f"more than {frames // rate // 60} minutes")
+            raise UnusableRecording("too_large", f"more than {frames // rate // 60} minutes")
         yield block
 
 
@@ -172,17 +171,17 @@ class Downmix:
         """One channel of the same block; a view where there is only one.
 
         Raises:
-            Unusable: ``non_finite`` or ``missing_channel``.
+            UnusablePicture: ``non_finite`` or ``missing_channel``.
         """
         if self._channel is not None:
             if self._channel > block.shape[1]:
-                raise Unusable("missing_channel", f"no channel {self._channel}: there are {block.shape[1]}")
+                raise UnusableRecording("missing_channel", f"no channel {self._channel}: there are {block.shape[1]}")
             block = block[:, self._channel - 1 : self._channel]
         if self._scale != 1 and block.dtype != np.int16:
             block = block * np.float32(self._scale)
         low, high = float(block.min()), float(block.max())
         if not (high < _HUGE and low > -_HUGE):  # false for NaN as well
-            raise Unusable("non_finite", "NaN, infinite or absurdly large samples")
+            raise UnusableRecording("non_finite", "NaN, infinite or absurdly large samples")
         scale = 1 / 32768 if block.dtype == np.int16 else 1.0
         self.peak = max(self.peak, high * scale, -low * scale)
         channels = block.shape[1]

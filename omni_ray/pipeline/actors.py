@@ -36,7 +36,7 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class Shape:
+class RunLayout:
     """How a run lies on the machines.
 
     Attributes:

@@ -20,7 +20,7 @@ FINGERPRINT = 16
 
 
 @dataclass
-class Cut:
+class SampleLimit:
     """Where ``max_samples`` ends a corpus: the first ``samples`` of unit ``unit`` are the last ones taken.
 
     ``records`` counts the input records that those samples stand for.
@@ -66,7 +66,7 @@ class CorpusState:
     units: int
     required: int
     unread_records: int | None
-    cut: Cut | None
+    cut: SampleLimit | None
     licence: str
     homepage: str
     fingerprints: str = ""
@@ -95,7 +95,7 @@ class CorpusState:
         value = json.loads(data)
         if value.pop("format") != FORMAT:
             raise ValueError("another format")
-        value["cut"] = Cut(**value["cut"]) if value["cut"] else None
+        value["cut"] = SampleLimit(**value["cut"]) if value["cut"] else None
         value["sources"] = tuple(value.get("sources", ()))
         value["measured"] = tuple(value.get("measured", ()))
         value["files"] = Files.from_dict(value["files"]) if value.get("files") else None
@@ -168,7 +168,7 @@ class Summary:
         return {**asdict(self), "reasons": dict(self.reasons), "stats": dict(self.stats)}
 
 
-def add_unit(total: Summary, manifest: Manifest, cut: Cut | None) -> None:
+def add_unit(total: Summary, manifest: Manifest, cut: SampleLimit | None) -> None:
     """Add a committed unit to the numbers of its corpus, as far as ``cut`` lets it count."""
     records = manifest.records
     total.records_in += records["in"]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from omni_ray.pipeline.actors import Shape
+from omni_ray.pipeline.actors import RunLayout
 from omni_ray.pipeline.session import RETRIES, as_sub_driver
 
 CPUS_PER_DRIVER = 500
@@ -21,7 +21,7 @@ _LOOK_S = 1.0
 
 Numbered = Sequence[tuple[int, bytes]]
 Acknowledged = Iterator[list[tuple[int, Any]]]
-Pipeline = Callable[[Any, Numbered, Shape], Acknowledged]
+Pipeline = Callable[[Any, Numbered, RunLayout], Acknowledged]
 """Of a stage, its items and the shape of the run."""
 
 
@@ -30,7 +30,7 @@ def count(cpus: float) -> int:
     return 0 if cpus <= CPUS_PER_DRIVER else math.ceil(cpus / (CPUS_PER_DRIVER / 2))
 
 
-def shared(stage: object, items: Sequence[bytes], shape: Shape, pipeline: Pipeline) -> Acknowledged | None:
+def shared(stage: object, items: Sequence[bytes], shape: RunLayout, pipeline: Pipeline) -> Acknowledged | None:
     """The work of a pipeline, by sub-drivers; None where there is no need for any."""
     import ray
 
@@ -42,7 +42,7 @@ def shared(stage: object, items: Sequence[bytes], shape: Shape, pipeline: Pipeli
     return _passed_on(stage, list(enumerate(items)), drivers, replace(shape, cpus=cpus / drivers), pipeline)
 
 
-def _passed_on(stage: object, items: Numbered, drivers: int, shape: Shape, pipeline: Pipeline) -> Acknowledged:
+def _passed_on(stage: object, items: Numbered, drivers: int, shape: RunLayout, pipeline: Pipeline) -> Acknowledged:
     import ray
     from ray.exceptions import RayTaskError
 
@@ -80,7 +80,7 @@ def _passed_on(stage: object, items: Numbered, drivers: int, shape: Shape, pipel
             yield acknowledged
 
 
-def _drive(stage: object, items: Numbered, shape: Shape, pipeline: Pipeline) -> Acknowledged:
+def _drive(stage: object, items: Numbered, shape: RunLayout, pipeline: Pipeline) -> Acknowledged:
     """What a sub-driver does: the pipeline, acknowledgements passed on as they come."""
     with as_sub_driver():
         yield from pipeline(stage, items, shape)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from omni_ray.errors import FALLS_SHORT, OmniError
 from omni_ray.pipeline import drivers
-from omni_ray.pipeline.actors import Pool, Shape
+from omni_ray.pipeline.actors import Pool, RunLayout
 from omni_ray.pipeline.failures import InWorker, as_one_line, in_one_line
 from omni_ray.pipeline.session import RETRIES
 
@@ -134,7 +134,7 @@ def on_ray(
     """
     waiting: dict[int, Any] = {}
     due = 0
-    for number, result in acknowledgements(_stage(function), items, Shape(num_cpus)):
+    for number, result in acknowledgements(_stage(function), items, RunLayout(num_cpus)):
         waiting[number] = at_once(result) if at_once is not None else result
         while due in waiting:
             yield waiting.pop(due)
@@ -145,7 +145,7 @@ def _stage(function: Callable[[Any], Any]) -> Stage[Any, Any]:
     return function if isinstance(function, Stage) else Function(function)
 
 
-def acknowledgements(stage: Stage[Any, Any], items: Iterable[Any], shape: Shape) -> Iterator[tuple[int, Any]]:
+def acknowledgements(stage: Stage[Any, Any], items: Iterable[Any], shape: RunLayout) -> Iterator[tuple[int, Any]]:
     """Make every item; yields the number of each, from 0, and what its stage acknowledged, as soon as it is made.
 
     Raises:
@@ -197,7 +197,7 @@ def expected(cpus: float) -> float:
 
 
 def pipeline(
-    stage: Stage[Any, Any], items: Sequence[tuple[int, bytes]], shape: Shape
+    stage: Stage[Any, Any], items: Sequence[tuple[int, bytes]], shape: RunLayout
 ) -> Iterator[list[tuple[int, Any]]]:
     """One Ray Data pipeline over numbered, pickled items; yields and raises as :func:`acknowledgements` does, but lists."""
     import pyarrow as pa
@@ -257,7 +257,7 @@ class Worker:
 
     Args:
         stage: what is done with each.
-        is_again: as in :class:`Shape`.
+        is_again: as in :class:`RunLayout`.
         said_every_s: seconds between two acknowledgements, at least.
     """
 

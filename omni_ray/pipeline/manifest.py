@@ -13,7 +13,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Written:
+class CommittedFile:
     """A committed file: its name, rows, size in bytes and SHA-256."""
 
     file: str
@@ -40,8 +40,8 @@ class Manifest:
 
     unit: int
     fingerprint: str
-    shard: Written
-    quarantine: Written | None
+    shard: CommittedFile
+    quarantine: CommittedFile | None
     samples: int
     records: Mapping[str, int]
     reasons: Mapping[str, int]
@@ -62,8 +62,8 @@ class Manifest:
             raise ValueError("not as it was written")
         if value.pop("format") != FORMAT:
             raise ValueError("another format")
-        value["shard"] = Written(**value["shard"])
-        value["quarantine"] = Written(**value["quarantine"]) if value["quarantine"] else None
+        value["shard"] = CommittedFile(**value["shard"])
+        value["quarantine"] = CommittedFile(**value["quarantine"]) if value["quarantine"] else None
         return cls(**value)
 
 

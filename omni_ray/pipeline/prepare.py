@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 
 from omni_ray.errors import OmniError
 from omni_ray.pipeline import metrics
-from omni_ray.pipeline.actors import Shape, pool_here
-from omni_ray.pipeline.corpus_state import FINGERPRINT, CorpusState, Cut
+from omni_ray.pipeline.actors import RunLayout, pool_here
+from omni_ray.pipeline.corpus_state import FINGERPRINT, CorpusState, SampleLimit
 from omni_ray.pipeline.engine import acknowledgements
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.marks import enough_of
@@ -25,7 +25,7 @@ from omni_ray.unread import Files
 
 
 @dataclass
-class Request:
+class CorpusRequest:
     """One corpus to prepare: its indexed units, and where they go.
 
     Attributes:
@@ -91,14 +91,14 @@ class Request:
             raise OmniError(f"{self.store.name}: the manifest of unit {lost} vanished while the run was under way")
         self._prefixes = prefixes(self.units, self.max_samples)
 
-    def _cut(self, end: int) -> Cut | None:
+    def _cut(self, end: int) -> SampleLimit | None:
         if self.max_samples is None:
             return None
         left = self.max_samples
         for index in range(end):
             samples = self._fresh[index].samples
             if samples > left or (samples == left and index + 1 < len(self.units)):
-                return Cut(index, left, self._records_of_first(index, left))
+                return SampleLimit(index, left, self._records_of_first(index, left))
             left -= samples
         return None
 
@@ -116,7 +116,7 @@ class Request:
             samples -= gives
         return records
 
-    def _state(self, required: int, cut: Cut | None) -> CorpusState:
+    def _state(self, required: int, cut: SampleLimit | None) -> CorpusState:
         unread = [unit.records for unit in self.units[required:]]
         known = [records for records in unread if records is not None]
         corpus = self.job.corpus
@@ -143,7 +143,7 @@ class Request:
 
 
 def run_requests(
-    requests: Sequence[Request],
+    requests: Sequence[CorpusRequest],
     session: Callable[[], AbstractContextManager[None]],
     reporter: Reporter,
     *,
@@ -182,7 +182,9 @@ def run_requests(
             made += sum(len(missing) for _, missing in work)
 
 
-def _make(work: Sequence[tuple[Request, list[Unit]]], reporter: Reporter, cpus_per_task: float, gpus: int) -> None:
+def _make(
+    work: Sequence[tuple[CorpusRequest, list[Unit]]], reporter: Reporter, cpus_per_task: float, gpus: int
+) -> None:
     """Make units, and tell of each when it is committed."""
     device = work[0][0].job.params.device
     pool = pool_here(gpus if device == "cuda" else 0) if device else None
@@ -190,7 +192,7 @@ def _make(work: Sequence[tuple[Request, list[Unit]]], reporter: Reporter, cpus_p
     stage = MakeUnits([replace(request.job, marks=enough_of(len(request.units))) for request, _ in work])
     told = metrics.of_run()
     left = [len(missing) for _, missing in work]
-    for place, manifest in acknowledgements(stage, places, Shape(cpus_per_task, pool)):
+    for place, manifest in acknowledgements(stage, places, RunLayout(cpus_per_task, pool)):
         number = places[place][0]
         request = work[number][0]
         request.finished(manifest)

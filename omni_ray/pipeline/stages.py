@@ -19,7 +19,7 @@ from omni_ray.corpora.base import Corpus
 from omni_ray.errors import SourceError
 from omni_ray.modalities.base import Modality, Params, with_extra
 from omni_ray.pipeline.apart import kept_apart
-from omni_ray.pipeline.manifest import Manifest, Written, part_name
+from omni_ray.pipeline.manifest import CommittedFile, Manifest, part_name
 from omni_ray.pipeline.marks import FEWEST, Marks
 from omni_ray.pipeline.units import Unit
 from omni_ray.records import EXTRA, Rejected
@@ -333,11 +333,11 @@ def _short(text: str) -> str:
     return " ".join(str(_storable(text)).split())[:_DETAIL_LIMIT]
 
 
-def write_shard(storage: Storage, name: str, table: pa.Table, *, sync_name: bool = True) -> Written:
+def write_shard(storage: Storage, name: str, table: pa.Table, *, sync_name: bool = True) -> CommittedFile:
     """Write a table of shard rows, or of what became of others, as Parquet: atomically, and the same bytes every time."""
     data = _parquet(table)
     storage.write(name, data, sync_name=sync_name)
-    return Written(name, table.num_rows, data.nbytes, hashlib.sha256(data).hexdigest())
+    return CommittedFile(name, table.num_rows, data.nbytes, hashlib.sha256(data).hexdigest())
 
 
 def _parquet(table: pa.Table) -> memoryview:

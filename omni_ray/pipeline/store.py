@@ -22,7 +22,7 @@ from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.corpus_folder import CorpusFolder, corpus_names
 from omni_ray.pipeline.corpus_state import CORPUS_FILE, CorpusState, Summary, add_unit
 from omni_ray.pipeline.lease import claim, lease, new_run
-from omni_ray.pipeline.manifest import Manifest, Written, part_name, parts_of
+from omni_ray.pipeline.manifest import CommittedFile, Manifest, part_name, parts_of
 from omni_ray.pipeline.share import Share
 from omni_ray.pipeline.strangers import refuse_strangers
 from omni_ray.storage import Storage, local_folder, remove_temporaries, write_atomic
@@ -148,7 +148,7 @@ class CorpusStore:
         self.storage.part_accounts()
         return self.storage.files()
 
-    def is_damaged(self, file: Written) -> bool:
+    def is_damaged(self, file: CommittedFile) -> bool:
         """Whether a small file is not as it was committed; object stores look after their bytes themselves."""
         if not self.storage.is_local:
             return False

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.manifest import Written, part_name
+from omni_ray.pipeline.manifest import CommittedFile, part_name
 from omni_ray.storage import Storage
 
 _BLOCK = 4 << 20
 
 
-def is_whole(storage: Storage, file: Written) -> bool:
+def is_whole(storage: Storage, file: CommittedFile) -> bool:
     """Whether a committed file has the bytes that were committed."""
     digest = hashlib.sha256()
     try:
@@ -26,7 +26,7 @@ def is_whole(storage: Storage, file: Written) -> bool:
     return digest.hexdigest() == file.sha256
 
 
-def check_whole(storage: Storage, unit: int, file: Written, corpus: str, modality: str) -> None:
+def check_whole(storage: Storage, unit: int, file: CommittedFile, corpus: str, modality: str) -> None:
     """Read a shard that is about to be used, where it is on a local disk; object stores look after their bytes themselves.
 
     Raises:
@@ -47,7 +47,7 @@ def check_whole(storage: Storage, unit: int, file: Written, corpus: str, modalit
 
 
 @contextmanager
-def opened(storage: Storage, unit: int, file: Written, corpus: str, modality: str) -> Iterator[Any]:
+def opened(storage: Storage, unit: int, file: CommittedFile, corpus: str, modality: str) -> Iterator[Any]:
     """A committed shard, open for reading; where it cannot be read, it is looked at as :func:`check_whole` does."""
     import pyarrow as pa
 

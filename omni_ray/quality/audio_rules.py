@@ -83,7 +83,7 @@ def snr(levels: Values) -> float:
     return float(10 * np.log10(max(signal - noise, _FLOOR) / max(noise, _FLOOR)))
 
 
-class Clips:
+class MeasuredClips:
     """Audio shard rows, measured once: waveforms are decoded one at a time and not kept."""
 
     def __init__(self, rows: pa.Table) -> None:
@@ -114,35 +114,35 @@ def _measure(samples: Samples) -> tuple[float, float, float, float, float]:
     return loudest(levels), flat, snr(levels), *silent_ends(levels)
 
 
-def _level(clips: Clips) -> Values:
+def _level(clips: MeasuredClips) -> Values:
     return clips.measured[:, 0]
 
 
-def _clipped(clips: Clips) -> Values:
+def _clipped(clips: MeasuredClips) -> Values:
     return clips.measured[:, 1]
 
 
-def _snr(clips: Clips) -> Values:
+def _snr(clips: MeasuredClips) -> Values:
     return clips.measured[:, 2]
 
 
-def _silence(clips: Clips) -> Values:
+def _silence(clips: MeasuredClips) -> Values:
     return clips.measured[:, 3:].max(axis=1, initial=0.0)  # type: ignore[no-any-return]
 
 
-def _seconds(clips: Clips) -> Values:
+def _seconds(clips: MeasuredClips) -> Values:
     return clips.seconds
 
 
-def _rate(clips: Clips) -> Values:
+def _rate(clips: MeasuredClips) -> Values:
     return np.array([len(text) for text in clips.text]) / np.maximum(clips.seconds, 1e-3)
 
 
-def _text_length(clips: Clips) -> Values:
+def _text_length(clips: MeasuredClips) -> Values:
     return np.array([len(text) for text in clips.text], np.float64)
 
 
-def _ctc_load(clips: Clips) -> Values:
+def _ctc_load(clips: MeasuredClips) -> Values:
     """Frames that CTC needs for each that the encoder gives at ``downsample_time`` 8: above 1 nothing is learnt there.
 
     At ``downsample_time`` 4 a frame of 80 ms is two, so that 2 is the limit.
@@ -160,7 +160,7 @@ def spoken_share(texts: pa.Array) -> Values:
     return share * letters.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
-def _alphabet(clips: Clips) -> Values:
+def _alphabet(clips: MeasuredClips) -> Values:
     return spoken_share(pa.array(clips.text, pa.string()))
 
 

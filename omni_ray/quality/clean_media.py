@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from omni_ray.errors import OmniError
 from omni_ray.quality.account import Account, Cleaned
-from omni_ray.quality.audio_rules import AUDIO_RULES, Clips, encoded, samples_of, trimmed
+from omni_ray.quality.audio_rules import AUDIO_RULES, MeasuredClips, encoded, samples_of, trimmed
 from omni_ray.quality.image_rules import IMAGE_RULES, Pictures
 from omni_ray.quality.ocr_rules import OCR_RULES
 from omni_ray.quality.rules import Change, Mask, Rule, chosen
@@ -47,7 +47,7 @@ def clean_audio(rows: pa.Table, preset: str, overrides: Mapping[str, Any], where
     if "trim_silence" in on and rows.num_rows:
         rows = _trim(rows, account)
     rules = [step for step in on.values() if isinstance(step, Rule)]
-    stays = _judge(rows, rules, Clips(rows), account, [1] * rows.num_rows)
+    stays = _judge(rows, rules, MeasuredClips(rows), account, [1] * rows.num_rows)
     kept = rows.filter(pa.array(stays))
     return account.close(kept, rows.num_rows, kept.num_rows)
 

@@ -20,7 +20,7 @@ from omni_ray.errors import OmniError
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.corpus_folder import CorpusFolder
 from omni_ray.pipeline.engine import Runner, on_ray
-from omni_ray.pipeline.manifest import Manifest, Written, part_name
+from omni_ray.pipeline.manifest import CommittedFile, Manifest, part_name
 from omni_ray.pipeline.parts import Part, read_rows, training_parts
 from omni_ray.pipeline.stages import write_shard
 from omni_ray.pipeline.store import Store
@@ -32,10 +32,10 @@ from omni_ray.quality.clean import clean_table, rules_of
 from omni_ray.quality.clean_media import with_captions
 from omni_ray.quality.cleaned import Cleaning, digest
 from omni_ray.quality.duplicate_kinds import KINDS, kinds_of
-from omni_ray.quality.duplicate_results import Duplicate, Duplicates, Shard
+from omni_ray.quality.duplicate_results import Duplicate, Duplicates, ShardFile
 from omni_ray.quality.duplicates import find_duplicates
 from omni_ray.quality.image_rules import Pictures
-from omni_ray.quality.own import Source, again, judged, own_rules
+from omni_ray.quality.own import RuleSource, again, judged, own_rules
 from omni_ray.quality.preset import PRESETS, Settings
 from omni_ray.quality.resolved import kinds_wanted, resolved_rules
 from omni_ray.quality.rules import Mask
@@ -107,7 +107,7 @@ def check(modality: str, settings: Settings) -> None:
 
 
 @dataclass(frozen=True)
-class _Shard:
+class _ShardInWork:
     """One shard on its way."""
 
     corpus: str
@@ -116,7 +116,7 @@ class _Shard:
     part: Part | None
     storage: CorpusFolder
     settings: Settings
-    sources: tuple[Source, ...]
+    sources: tuple[RuleSource, ...]
     known: Storage
     fingerprint: str
 
@@ -129,20 +129,20 @@ class _Shard:
         return f"{part_name(self.unit)}.rules"
 
 
-def _shards(cleaning: Cleaning, settings: Settings, sources: tuple[Source, ...]) -> Iterator[_Shard]:
+def _shards(cleaning: Cleaning, settings: Settings, sources: tuple[RuleSource, ...]) -> Iterator[_ShardInWork]:
     rules = resolved_rules(cleaning.modality, settings)
     for corpus in cleaning.corpora():
         parts = {part.file: part for part in training_parts(corpus.prepared)}
         for manifest, take in corpus.prepared.parts():
             fingerprint = digest([rules, manifest.shard.sha256, take])
             part = parts.get(manifest.shard.file)
-            yield _Shard(
+            yield _ShardInWork(
                 corpus.name, cleaning.modality, manifest.unit, part, corpus.storage, settings, sources,
                 benchmarks_of(cleaning.store), fingerprint
             )  # fmt: skip
 
 
-def _apply_rules(shards: list[_Shard], run: Runner, reporter: Reporter) -> list[Manifest]:
+def _apply_rules(shards: list[_ShardInWork], run: Runner, reporter: Reporter) -> list[Manifest]:
     """What the rules leave of each shard."""
     made = _Made(shards)
     done = [made.manifest(shard, shard.rules_file, shard.fingerprint) for shard in shards]
@@ -157,17 +157,17 @@ def _apply_rules(shards: list[_Shard], run: Runner, reporter: Reporter) -> list[
     return [manifest for manifest in done if manifest is not None]
 
 
-def _line(shard: _Shard) -> str:
+def _line(shard: _ShardInWork) -> str:
     return f"{shard.modality}/{shard.corpus}"
 
 
 class _Made:
     """What an earlier run made of shards; folders are listed once."""
 
-    def __init__(self, shards: list[_Shard]) -> None:
+    def __init__(self, shards: list[_ShardInWork]) -> None:
         self._files = {corpus: storage.files() for corpus, storage in {s.corpus: s.storage for s in shards}.items()}
 
-    def manifest(self, shard: _Shard, stem: str, fingerprint: str) -> Manifest | None:
+    def manifest(self, shard: _ShardInWork, stem: str, fingerprint: str) -> Manifest | None:
         """The manifest of what was made of a shard, where that is still so and its files are there."""
         files = self._files[shard.corpus]
         if f"{stem}.json" not in files:
@@ -185,11 +185,11 @@ class _Made:
         return None if is_damaged else manifest
 
 
-def _rule_shard(shard: _Shard) -> Manifest:
+def _rule_shard(shard: _ShardInWork) -> Manifest:
     schema = modality_of(shard.modality).schema
     part = shard.part
     if part is not None:
-        written = Written(part.file, part.shard_rows, part.bytes, part.sha256)
+        written = CommittedFile(part.file, part.shard_rows, part.bytes, part.sha256)
         check_whole(part.storage, shard.unit, written, shard.corpus, shard.modality)
     tables = list(read_rows(part)) if part is not None else []
     rows = pa.concat_tables(tables) if tables else schema.empty_table()
@@ -200,7 +200,7 @@ def _rule_shard(shard: _Shard) -> Manifest:
     return _commit(shard, shard.rules_file, cleaned, shard.fingerprint)
 
 
-def _commit(shard: _Shard, stem: str, cleaned: Cleaned, fingerprint: str) -> Manifest:
+def _commit(shard: _ShardInWork, stem: str, cleaned: Cleaned, fingerprint: str) -> Manifest:
     """Write what was removed, then what is left, then the manifest."""
     removed = None
     if cleaned.removed.num_rows:
@@ -231,7 +231,7 @@ def _removed(stats: Mapping[str, int]) -> dict[str, int]:
 
 
 def _drop_duplicates(
-    shards: list[_Shard],
+    shards: list[_ShardInWork],
     ruled: list[Manifest],
     settings: Settings,
     store: Store,
@@ -246,7 +246,7 @@ def _drop_duplicates(
     if kinds:
         reporter.say(f"{modality}: looking for duplicates ({', '.join(kinds)}) in {len(shards):,} shards")
         _empty(scratch)
-        places = [Shard(each.storage, f"{each.rules_file}.parquet", each.title) for each in shards]
+        places = [ShardFile(each.storage, f"{each.rules_file}.parquet", each.title) for each in shards]
         found = find_duplicates(places, modality, scratch, kinds, run, reporter=reporter)
     made = _Made(shards)
     todo = []
@@ -269,7 +269,7 @@ def _drop_duplicates(
     _empty(scratch)
 
 
-def _link_ruled(shard: _Shard, ruled: Manifest, fingerprint: str) -> None:
+def _link_ruled(shard: _ShardInWork, ruled: Manifest, fingerprint: str) -> None:
     """Commit a shard without duplicates: it is what the rules left."""
     stem = part_name(shard.unit)
     shard.storage.link(ruled.shard.file, f"{stem}.parquet")
@@ -292,7 +292,7 @@ def _empty(scratch: Storage) -> None:
 class _Unique:
     """A shard with duplicates in it, and its number among those that were searched."""
 
-    shard: _Shard
+    shard: _ShardInWork
     number: int
     ruled: Manifest
     fingerprint: str

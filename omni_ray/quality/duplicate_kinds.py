@@ -27,7 +27,7 @@ _BLOCKS = MAX_DISTANCE + 2
 
 
 @dataclass(frozen=True)
-class Entries:
+class RowKeys:
     """Keys of rows; equally long uint64 arrays.
 
     Attributes:
@@ -42,7 +42,7 @@ class Entries:
 
 
 @dataclass(frozen=True)
-class Kind:
+class DuplicateKind:
     """One way to be a duplicate.
 
     Attributes:
@@ -61,7 +61,7 @@ class Kind:
     modality: str
     reason: str
     columns: tuple[str, ...]
-    entries: Callable[[pa.Table], Entries]
+    entries: Callable[[pa.Table], RowKeys]
     says: str
     unit: str = "row"
     keys: int = 1
@@ -70,14 +70,14 @@ class Kind:
     distance: int = 0
 
 
-def _digests(values: Iterable[bytes], rows: npt.NDArray[np.int64]) -> Entries:
+def _digests(values: Iterable[bytes], rows: npt.NDArray[np.int64]) -> RowKeys:
     """128 bits of BLAKE2b, half as key and half as check: equal only for equal bytes, for all that is practical."""
     raw = b"".join(blake2b(value, digest_size=16).digest() for value in values)
     halves = np.frombuffer(raw, "<u8").reshape(-1, 2).astype(np.uint64)
-    return Entries(halves[:, 0].copy(), halves[:, 1].copy(), rows.astype(np.uint64))
+    return RowKeys(halves[:, 0].copy(), halves[:, 1].copy(), rows.astype(np.uint64))
 
 
-def _documents(rows: pa.Table) -> Entries:
+def _documents(rows: pa.Table) -> RowKeys:
     docs = Documents.of_table(rows)
     lines = docs.lines.to_pylist()
     places = zip(docs.starts.tolist(), docs.line_counts.tolist(), strict=True)
@@ -85,30 +85,30 @@ def _documents(rows: pa.Table) -> Entries:
     return _digests(texts, docs.starts)
 
 
-def _lines(rows: pa.Table) -> Entries:
+def _lines(rows: pa.Table) -> RowKeys:
     docs = Documents.of_table(rows)
     long = np.flatnonzero(docs.line_chars >= MIN_LINE_CHARS)
     return _digests((line.encode() for line in docs.lines.take(pa.array(long)).to_pylist()), long)
 
 
-def _near(rows: pa.Table) -> Entries:
+def _near(rows: pa.Table) -> RowKeys:
     parameters = MinHash()
     docs = Documents.of_table(rows)
     found, having = signatures(docs, parameters)
     keys = band_keys(found, parameters)
-    return Entries(
+    return RowKeys(
         keys.reshape(-1),
         np.zeros(keys.size, np.uint64),
         np.repeat(docs.starts[having], parameters.bands).astype(np.uint64),
     )
 
 
-def _clips(rows: pa.Table) -> Entries:
+def _clips(rows: pa.Table) -> RowKeys:
     files = rows["audio"].combine_chunks().field("bytes")
     return _digests((pcm(samples_of(data.as_py())).tobytes() for data in files), np.arange(len(rows)))
 
 
-def _pictures(rows: pa.Table) -> Entries:
+def _pictures(rows: pa.Table) -> RowKeys:
     """Hashes within 4 bits differ in 4 of 6 blocks at most, and agree in the other two: pairs of blocks are the keys.
 
     Single blocks of five would do as well, but 13 bits are too few to keep pictures apart: among a hundred million, each would
@@ -120,18 +120,20 @@ def _pictures(rows: pa.Table) -> Entries:
     masks = [np.uint64(one | other) for one, other in combinations(blocks, 2)]
     keys = [mix(hashes & mask ^ mix(np.full(1, number, np.uint64))) for number, mask in enumerate(masks)]
     rows_of = np.arange(len(hashes), dtype=np.uint64)
-    return Entries(np.concatenate(keys), np.tile(hashes, len(keys)), np.tile(rows_of, len(keys)))
+    return RowKeys(np.concatenate(keys), np.tile(hashes, len(keys)), np.tile(rows_of, len(keys)))
 
 
-def _captions(rows: pa.Table) -> Entries:
+def _captions(rows: pa.Table) -> RowKeys:
     texts = rows["captions"].combine_chunks().flatten().to_pylist()
     return _digests((text.encode() for text in texts), np.arange(len(texts)))
 
 
 # What is judged as a whole comes first: lines and captions are compared where it stays.
-KINDS: dict[str, Kind] = {
-    "document": Kind("text", "duplicate_document", ("id", "text"), _documents, "the text of documents", "document"),
-    "near_document": Kind(
+KINDS: dict[str, DuplicateKind] = {
+    "document": DuplicateKind(
+        "text", "duplicate_document", ("id", "text"), _documents, "the text of documents", "document"
+    ),
+    "near_document": DuplicateKind(
         "text",
         "near_duplicate",
         ("id", "text"),
@@ -141,9 +143,11 @@ KINDS: dict[str, Kind] = {
         keys=14,
         chains=True,
     ),
-    "line": Kind("text", "duplicate_line", ("id", "text"), _lines, "lines of at least 20 characters", usual=False),
-    "clip": Kind("audio", "duplicate_clip", ("audio",), _clips, "decoded samples"),
-    "picture": Kind(
+    "line": DuplicateKind(
+        "text", "duplicate_line", ("id", "text"), _lines, "lines of at least 20 characters", usual=False
+    ),
+    "clip": DuplicateKind("audio", "duplicate_clip", ("audio",), _clips, "decoded samples"),
+    "picture": DuplicateKind(
         "images",
         "near_duplicate",
         ("image",),
@@ -153,7 +157,7 @@ KINDS: dict[str, Kind] = {
         chains=True,
         distance=MAX_DISTANCE,
     ),
-    "caption": Kind(
+    "caption": DuplicateKind(
         "images",
         "duplicate_caption",
         ("captions",),

@@ -17,7 +17,7 @@ ROW_BITS = 32
 
 
 @dataclass(frozen=True)
-class Shard:
+class ShardFile:
     """A Parquet shard: where it lies, and what to call it in messages ("wikipedia/part-00003.parquet")."""
 
     storage: Storage

@@ -34,9 +34,9 @@ from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.components import components, unique_edges, write_edges
 from omni_ray.quality.duplicate_kinds import KINDS, kinds_of
-from omni_ray.quality.duplicate_results import ROW_BITS, Duplicates, Shard
+from omni_ray.quality.duplicate_results import ROW_BITS, Duplicates, ShardFile
 from omni_ray.quality.hashing import Hashes
-from omni_ray.quality.partitions import Pieces, in_one, merged, read_slice, slice_of, write_slices
+from omni_ray.quality.partitions import EntryFiles, in_one, merged, read_slice, slice_of, write_slices
 from omni_ray.storage import Storage
 
 _SLICE_ENTRIES = 4 << 20
@@ -51,7 +51,7 @@ Columns = tuple[Hashes, ...]
 
 
 def find_duplicates(
-    shards: list[Shard],
+    shards: list[ShardFile],
     modality: str,
     scratch: Storage,
     kinds: Iterable[str] | None = None,
@@ -92,7 +92,7 @@ def find_duplicates(
     return found
 
 
-def _units(unit: str, shard: Shard) -> int:
+def _units(unit: str, shard: ShardFile) -> int:
     """How many documents, rows or captions a shard has."""
     with shard.storage.open(shard.name) as file:
         parquet = pq.ParquetFile(file)
@@ -138,7 +138,7 @@ class _Step:
 class _Search:
     """One kind of duplicates, step by step."""
 
-    shards: list[Shard]
+    shards: list[ShardFile]
     kind: str
     number: int
     counts: list[int]
@@ -227,7 +227,7 @@ def _groups(counts: Sequence[int], keys: int) -> list[list[int]]:
     return groups
 
 
-def _write_entries(step: _Step, group: tuple[str, list[tuple[int, Shard]]]) -> int:
+def _write_entries(step: _Step, group: tuple[str, list[tuple[int, ShardFile]]]) -> int:
     """Write the entries of a few shards; returns how many documents, rows or captions they are of."""
     name, shards = group
     kind = KINDS[step.kind]
@@ -256,7 +256,7 @@ def _left(rows: pa.Table, modality: str, gone: npt.NDArray[np.int64]) -> npt.NDA
     return ~np.repeat(np.isin(starts, gone), np.diff(np.append(starts, rows.num_rows)))
 
 
-def _found_pieces(step: _Step, slice_number: int) -> Pieces:
+def _found_pieces(step: _Step, slice_number: int) -> EntryFiles:
     """Ties (item, kept, kind) as they are to be sorted by shards."""
 
     def write(name: str, columns: Columns) -> None:
@@ -264,10 +264,10 @@ def _found_pieces(step: _Step, slice_number: int) -> Pieces:
         block = (item >> np.uint64(ROW_BITS)).astype(np.int64) // step.found.per_block
         write_slices(step.found.storage, name, {"item": item, "kept": kept, "kind": kind}, block, step.blocks)
 
-    return Pieces(f"ties-{step.number}-{slice_number:05d}", 3, write)
+    return EntryFiles(f"ties-{step.number}-{slice_number:05d}", 3, write)
 
 
-def _held_pieces(step: _Step, slice_number: int) -> Pieces:
+def _held_pieces(step: _Step, slice_number: int) -> EntryFiles:
     """Ties (item, kept) where the next kind will look for what is kept."""
 
     def write(name: str, columns: Columns) -> None:
@@ -275,16 +275,16 @@ def _held_pieces(step: _Step, slice_number: int) -> Pieces:
         place = slice_of(kept, step.slices)
         write_slices(step.found.storage, name, {"item": item, "kept": kept}, place, step.slices)
 
-    return Pieces(f"held-{slice_number:05d}", 2, write)
+    return EntryFiles(f"held-{slice_number:05d}", 2, write)
 
 
-def _edge_pieces(step: _Step, slice_number: int) -> Pieces:
+def _edge_pieces(step: _Step, slice_number: int) -> EntryFiles:
     """Ties of which the components are to be found."""
 
     def write(name: str, columns: Columns) -> None:
         write_edges(step.work, name, unique_edges(*columns), step.slices)
 
-    return Pieces(f"links-{slice_number:05d}", 2, write)
+    return EntryFiles(f"links-{slice_number:05d}", 2, write)
 
 
 def _pieces_of(storage: Storage, stem: str) -> list[str]:

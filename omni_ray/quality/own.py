@@ -79,7 +79,7 @@ def rule(
 
 
 @dataclass(frozen=True)
-class Source:
+class RuleSource:
     """A rule file as it was read. Small: workers get it with their task."""
 
     file: RuleFile
@@ -90,7 +90,7 @@ class Source:
         return tuple(replace(own.rule, source=self.file.path) for own in _run(self) if own.modality == modality)
 
 
-def read(path: str) -> Source:
+def read(path: str) -> RuleSource:
     """Read a rule file, and see that it runs.
 
     Args:
@@ -109,7 +109,7 @@ def read(path: str) -> Source:
     return source
 
 
-def again(files: Iterable[RuleFile], modality: str) -> tuple[Source, ...]:
+def again(files: Iterable[RuleFile], modality: str) -> tuple[RuleSource, ...]:
     """The files that a modality is cleaned with. Raises OmniError where one is gone, or is not what it was."""
     sources = []
     for file in files:
@@ -127,7 +127,7 @@ def again(files: Iterable[RuleFile], modality: str) -> tuple[Source, ...]:
 
 
 def own_rules(
-    sources: Sequence[Source], modality: str, overrides: Mapping[str, Any]
+    sources: Sequence[RuleSource], modality: str, overrides: Mapping[str, Any]
 ) -> tuple[list[Rule], dict[str, Any]]:
     """The rules of the files with their limits, but for those that are off; and the overrides that are not theirs."""
     everything = tuple(rule for source in sources for rule in source.rules(modality))
@@ -205,7 +205,7 @@ def _absolute(path: str) -> str:
     return path if _entry_point(path) is not None and not Path(path).exists() else str(Path(path).absolute())
 
 
-def _read(path: str) -> Source:
+def _read(path: str) -> RuleSource:
     module = _entry_point(path)
     file = Path(path)
     if module is not None and not file.is_file():
@@ -213,7 +213,7 @@ def _read(path: str) -> Source:
         file = Path(spec.origin) if spec is not None and spec.origin else file
     try:
         data = file.read_bytes()
-        return Source(RuleFile(path, hashlib.sha256(data).hexdigest()), data.decode("utf-8"))
+        return RuleSource(RuleFile(path, hashlib.sha256(data).hexdigest()), data.decode("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise OmniError(f"{path}: no Python file that can be read ({why})") from None
@@ -230,7 +230,7 @@ def installed() -> list[str]:
 
 
 @lru_cache(maxsize=64)
-def _run(source: Source) -> tuple[_Own, ...]:
+def _run(source: RuleSource) -> tuple[_Own, ...]:
     module = ModuleType(f"omni_ray_user_{Path(source.file.path).stem}")
     module.__file__ = source.file.path
     try:

@@ -170,7 +170,7 @@ def in_one(parts: Sequence[tuple[Hashes, ...]], width: int) -> tuple[Hashes, ...
     return tuple(np.concatenate([np.zeros(0, np.uint64), *(part[n] for part in parts)]) for n in range(width))
 
 
-class Pieces:
+class EntryFiles:
     """Files of entries, written as they fill up, so that a task holds few of however many it finds.
 
     Args:

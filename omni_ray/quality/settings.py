@@ -10,7 +10,7 @@ from omni_ray.quality.benchmarks import MODALITIES
 from omni_ray.quality.clean import rules_of
 from omni_ray.quality.clean_text import SETTINGS as TEXT_SETTINGS
 from omni_ray.quality.duplicate_kinds import KINDS
-from omni_ray.quality.own import Source, again
+from omni_ray.quality.own import RuleSource, again
 from omni_ray.quality.preset import Benchmark, RuleFile, Settings
 
 
@@ -19,7 +19,7 @@ def settings_of(
     preset: str | None,
     rules: Mapping[str, Any] | None,
     duplicates: Sequence[str] | None,
-    files: Sequence[Source] = (),
+    files: Sequence[RuleSource] = (),
     benchmarks: Sequence[Benchmark] = (),
 ) -> dict[str, Settings]:
     """The settings of each modality in ``before``.
@@ -74,11 +74,11 @@ def settings_of(
     return found
 
 
-def _concern(files: Sequence[Source], modality: str) -> bool:
+def _concern(files: Sequence[RuleSource], modality: str) -> bool:
     return any(source.rules(modality) for source in files)
 
 
-def _files(modality: str, had: Settings | None, given: Sequence[Source]) -> tuple[RuleFile, ...]:
+def _files(modality: str, had: Settings | None, given: Sequence[RuleSource]) -> tuple[RuleFile, ...]:
     """The rule files of a modality: those it had, and those given that have rules for it."""
     new = {source.file.path: source.file for source in given if source.rules(modality)}
     return tuple({**{file.path: file for file in (had.files if had else ())}, **new}.values())
@@ -88,7 +88,7 @@ def _benchmarks(had: Settings, given: Sequence[Benchmark]) -> tuple[Benchmark, .
     return tuple({each.source: each for each in (*had.benchmarks, *given)}.values())
 
 
-def _own_names(modality: str, files: Sequence[RuleFile], given: Sequence[Source]) -> list[str]:
+def _own_names(modality: str, files: Sequence[RuleFile], given: Sequence[RuleSource]) -> list[str]:
     """What the rules of these files are called; files that were given are not read again."""
     known = {source.file: source for source in given}
     sources = [known[file] if file in known else again([file], modality)[0] for file in files]

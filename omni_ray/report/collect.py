@@ -16,7 +16,7 @@ from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.pipeline.parts import training_parts
 from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.quality.cleaned import CleanedCorpus, training_corpora
-from omni_ray.report.count import Counted, Shard, count
+from omni_ray.report.count import Counted, ShardToCount, count
 from omni_ray.report.samples import samples_of
 from omni_ray.storage import Storage
 from omni_ray.trainers.files import all_modalities
@@ -77,7 +77,7 @@ def _page(corpus: CorpusStore, run: Runner, tokenizer: bytes) -> CorpusPage:
     parts = {part.file: part for part in training_parts(corpus)}
     model = tokenizer if corpus.modality == "text" else b""
     shards = [
-        Shard(corpus.modality, parts.get(manifest.shard.file), losses, model)
+        ShardToCount(corpus.modality, parts.get(manifest.shard.file), losses, model)
         for (manifest, _), losses in zip(corpus.parts(), _losses(corpus), strict=True)
     ]
     for counted in run(count, shards):

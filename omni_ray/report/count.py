@@ -25,7 +25,7 @@ _LONGEST_SHOWN = 240
 
 
 @dataclass(frozen=True)
-class Shard:
+class ShardToCount:
     """One shard to count.
 
     Attributes:
@@ -63,7 +63,7 @@ class Counted:
             mine += rows[: EXAMPLES_PER_REASON - len(mine)]
 
 
-def count(shard: Shard) -> Counted:
+def count(shard: ShardToCount) -> Counted:
     """Everything of one shard. Media are not read."""
     counted = Counted(_empty(shard))
     if shard.part is not None:
@@ -79,7 +79,7 @@ def count(shard: Shard) -> Counted:
     return counted
 
 
-def _empty(shard: Shard) -> dict[str, Histogram]:
+def _empty(shard: ShardToCount) -> dict[str, Histogram]:
     if shard.modality == "text":
         found = {"lengths": logarithmic("Line length", "characters", 1, 100_000, is_whole=True)}
         if shard.tokenizer:

@@ -20,7 +20,7 @@ _AHEAD = 1 << 20
 """Bytes that are asked for at least at once on an object store: members are mostly read one after the other."""
 
 
-class Broken(Exception):
+class BrokenArchive(Exception):
     """An archive is not whole, or none at all; the text says what is wrong, without the path."""
 
 
@@ -107,7 +107,7 @@ class Span(Seekable):
         wanted = min(len(buffer), max(0, self._size - self._at))
         try:
             data = self._source.read_at(self._start + self._at, wanted) if wanted else b""
-        except Broken as error:
+        except BrokenArchive as error:
             raise MemberDamaged(f"{self._name}: {error}; fetch it again") from error
         if wanted and not data:
             raise MemberDamaged(f"{self._name}: ends after {self._at:,} of {self._size:,} bytes; fetch it again")

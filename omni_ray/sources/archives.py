@@ -22,11 +22,11 @@ from typing import Any
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.media_names import is_safe_name
 from omni_ray.sources import listing
-from omni_ray.sources.archive_file import ArchiveFile, Broken
+from omni_ray.sources.archive_file import ArchiveFile, BrokenArchive
 from omni_ray.sources.furniture import is_furniture
 from omni_ray.sources.links import forms_of
 from omni_ray.sources.listing import Listing, Member
-from omni_ray.sources.tree import Entries, Refused, Tree
+from omni_ray.sources.tree import Entries, RefusedMembers, Tree
 from omni_ray.storage import write_atomic
 
 ENDINGS = {
@@ -131,9 +131,9 @@ class ArchiveTree(Tree):
     def _index(self) -> None:
         try:
             self._cache.mkdir(parents=True, exist_ok=True)
-            refused = Refused()
+            refused = RefusedMembers()
             kept = listing.write(self._kept(".arrow"), self._members(refused), refused)
-        except Broken as error:
+        except BrokenArchive as error:
             raise SourceError(f"{self.location}: {error}; fetch it again") from error
         except OSError as error:
             if isinstance(error, PermissionError) and str(error.filename) == self.location:
@@ -154,7 +154,7 @@ class ArchiveTree(Tree):
                     old.unlink()
 
     @abstractmethod
-    def _members(self, refused: Refused) -> Iterator[Member]:
+    def _members(self, refused: RefusedMembers) -> Iterator[Member]:
         """Every readable member in archive order; what is not, goes to ``refused``. Raises Broken."""
 
     @cached_property
@@ -163,7 +163,7 @@ class ArchiveTree(Tree):
         return Listing(self._kept(".arrow"))
 
     @property
-    def refused(self) -> Refused:
+    def refused(self) -> RefusedMembers:
         return self.listing.refused
 
     def _find(self, name: str) -> Member | None:
@@ -207,7 +207,7 @@ class ArchiveTree(Tree):
             return "missing"
 
 
-def safe_member(name: str, refused: Refused) -> str | None:
+def safe_member(name: str, refused: RefusedMembers) -> str | None:
     """``name`` as it stands in a tree, without "./" and doubled slashes; None, and counted, where it may not."""
     why = None
     if len(name) > _MAX_NAME:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from omni_ray.sources.furniture import is_documentation, is_furniture
-from omni_ray.sources.kinds import Kind, kind_of
+from omni_ray.sources.kinds import FileKind, kind_of
 from omni_ray.sources.tree import FileTree, Tree
-from omni_ray.unread import REASONS, Files, Group
+from omni_ray.unread import REASONS, Files, UnreadGroup
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,19 +90,19 @@ class _Groups:
 
     def __init__(self, modality: str) -> None:
         self._modality = modality
-        self._groups: dict[tuple[str, str], Group] = {}
+        self._groups: dict[tuple[str, str], UnreadGroup] = {}
 
-    def add(self, name: str, reason: str, kind: Kind, times: int = 1) -> None:
+    def add(self, name: str, reason: str, kind: FileKind, times: int = 1) -> None:
         key = (reason, kind.ending)
         if key not in self._groups and len(self._groups) >= _MOST_GROUPS:
             key = (reason, "*")
         if key not in self._groups:
             label = "" if key[1] == "*" else kind.label
-            self._groups[key] = Group(reason, key[1], label, 0, _shown(name), False)
+            self._groups[key] = UnreadGroup(reason, key[1], label, 0, _shown(name), False)
         self._groups[key].count += times
         self._groups[key].fault |= REASONS[reason].fault and (reason == "no_media" or kind.looks_like(self._modality))
 
-    def in_order(self) -> list[Group]:
+    def in_order(self) -> list[UnreadGroup]:
         """Faults first, then by number."""
         found = self._groups.values()
         return sorted(found, key=lambda group: (not group.fault, -group.count, group.reason, group.ending))
@@ -116,7 +116,7 @@ def _among(known: NDArray[np.int64], numbers: list[int]) -> NDArray[np.bool_]:
     return np.asarray(known[places] == wanted)
 
 
-def _reason(tree: Tree | None, name: str, kind: Kind, modality: str) -> str:
+def _reason(tree: Tree | None, name: str, kind: FileKind, modality: str) -> str:
     base = name.rpartition("/")[2]
     if is_furniture(base) or is_documentation(base):
         return "documentation"

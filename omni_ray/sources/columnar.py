@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from omni_ray.errors import NoColumn, SourceError
-from omni_ray.records import EXTRA, Options, Rejected
+from omni_ray.records import EXTRA, Rejected, SourceOptions
 from omni_ray.sources.captions import caption_columns
 from omni_ray.sources.cells import as_role, member
 from omni_ray.sources.chats import expression_of, parts_of, used
@@ -38,14 +38,16 @@ _DISPENSABLE = frozenset({"id", "title", "url", "lang"})
 
 
 @dataclass(frozen=True)
-class Slice:
+class RowRange:
     """Rows [start, end) of a file."""
 
     start: int
     end: int
 
 
-def parquet_columns(tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: Options) -> dict[str, str]:
+def parquet_columns(
+    tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: SourceOptions
+) -> dict[str, str]:
     """Role -> column of a Parquet file. Raises SourceError where its footer cannot be read, or a column is missing."""
     with _parquet(tree, name) as file:
         return _choose(name, file.schema_arrow, roles, options)
@@ -57,14 +59,14 @@ def column_names(tree: Tree, name: str) -> list[str]:
         return list(file.schema_arrow.names)
 
 
-def parquet_slices(tree: Tree, name: str, columns: Mapping[str, str], options: Options) -> Iterator[Slice]:
+def parquet_slices(tree: Tree, name: str, columns: Mapping[str, str], options: SourceOptions) -> Iterator[RowRange]:
     """Slices along row groups; a row group of more than 256 MB is cut, since its parts can be worked on apart."""
     with _parquet(tree, name) as file:
         sizes = _group_sizes(file.metadata, _stored(file.schema_arrow, columns))
     yield from _slices(sizes, options)
 
 
-def read_parquet(tree: Tree, name: str, columns: Mapping[str, str], rows: Slice) -> Iterator[pa.Table | Rejected]:
+def read_parquet(tree: Tree, name: str, columns: Mapping[str, str], rows: RowRange) -> Iterator[pa.Table | Rejected]:
     """Rows of a slice by role. A row group that cannot be decoded is one rejection for all the rows it still owed."""
     with _parquet(tree, name) as file:
         first = 0
@@ -78,16 +80,18 @@ def read_parquet(tree: Tree, name: str, columns: Mapping[str, str], rows: Slice)
                     columns=sorted(stored),
                     use_threads=False,
                 )
-                yield from _rows(name, batches, first, Slice(start, end), columns)
+                yield from _rows(name, batches, first, RowRange(start, end), columns)
             first += count
 
 
-def arrow_columns(tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: Options) -> dict[str, str]:
+def arrow_columns(
+    tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: SourceOptions
+) -> dict[str, str]:
     """Role -> column of an Arrow file or stream. Raises SourceError where it cannot be read, or a column is missing."""
     return _choose(name, next(_batches(tree, name)), roles, options)
 
 
-def arrow_slices(tree: Tree, name: str, columns: Mapping[str, str], options: Options) -> Iterator[Slice]:
+def arrow_slices(tree: Tree, name: str, columns: Mapping[str, str], options: SourceOptions) -> Iterator[RowRange]:
     """Slices along record batches."""
     sizes = []
     for batch in _batches(tree, name):
@@ -111,7 +115,7 @@ def holds_strings(tree: Tree, name: str, kind: str, column: str) -> bool:
     return bool(pa.types.is_string(value) or pa.types.is_large_string(value))
 
 
-def read_arrow(tree: Tree, name: str, columns: Mapping[str, str], rows: Slice) -> Iterator[pa.Table | Rejected]:
+def read_arrow(tree: Tree, name: str, columns: Mapping[str, str], rows: RowRange) -> Iterator[pa.Table | Rejected]:
     """Rows of a slice by role. A record batch that is not well formed is one rejection for all its rows."""
     first = 0
     for batch in _batches(tree, name):
@@ -119,7 +123,7 @@ def read_arrow(tree: Tree, name: str, columns: Mapping[str, str], rows: Slice) -
             continue
         start, end = max(rows.start, first), min(rows.end, first + batch.num_rows)
         if start < end:
-            yield from _rows(name, iter([batch]), first, Slice(start, end), columns)
+            yield from _rows(name, iter([batch]), first, RowRange(start, end), columns)
         first += batch.num_rows
         if first >= rows.end:
             return
@@ -155,7 +159,9 @@ def _first_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:160]
 
 
-def _choose(name: str, schema: pa.Schema, roles: Mapping[str, tuple[str, ...]], options: Options) -> dict[str, str]:
+def _choose(
+    name: str, schema: pa.Schema, roles: Mapping[str, tuple[str, ...]], options: SourceOptions
+) -> dict[str, str]:
     there = [path for field in schema for path in _paths(field)]
     columns = choose_columns(name, there, roles, options)
     for role, column in [each for each in columns.items() if each[0] != EXTRA]:
@@ -233,25 +239,25 @@ def _group_sizes(footer: pq.FileMetaData, columns: set[str]) -> list[tuple[int, 
     return sizes
 
 
-def _slices(sizes: list[tuple[int, int]], options: Options) -> Iterator[Slice]:
+def _slices(sizes: list[tuple[int, int]], options: SourceOptions) -> Iterator[RowRange]:
     """Neighbours joined up to the size of a slice, giants cut."""
     wanted_bytes, wanted_rows = options.scaled(SLICE_BYTES), options.scaled(SLICE_ROWS)
     giant = options.scaled(_MAX_GROUP_BYTES)
     start = first = held = 0
     for rows, size in sizes:
         if first > start and (held + size > wanted_bytes or first + rows - start > wanted_rows):
-            yield Slice(start, first)
+            yield RowRange(start, first)
             start, held = first, 0
         parts = max(-(-size // wanted_bytes) if size > giant else 1, -(-rows // wanted_rows), 1)
         for part in range(parts - 1):
             cut = first + rows * (part + 1) // parts
             if cut > start:
-                yield Slice(start, cut)
+                yield RowRange(start, cut)
                 start = cut
         first += rows
         held = size // parts if parts > 1 else held + size
     if first > start:
-        yield Slice(start, first)
+        yield RowRange(start, first)
 
 
 def _batches(tree: Tree, name: str) -> Iterator[Any]:
@@ -277,7 +283,7 @@ def _batches(tree: Tree, name: str) -> Iterator[Any]:
 
 
 def _rows(
-    name: str, batches: Iterator[pa.RecordBatch], first: int, rows: Slice, columns: Mapping[str, str]
+    name: str, batches: Iterator[pa.RecordBatch], first: int, rows: RowRange, columns: Mapping[str, str]
 ) -> Iterator[pa.Table | Rejected]:
     """``rows`` of some batches that follow each other, the first of them beginning at row ``first``."""
     while first < rows.end:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omni_ray.errors import NoColumn, SourceError
-from omni_ray.records import CHATS, EXTRA, Options, Rejected
+from omni_ray.records import CHATS, EXTRA, Rejected, SourceOptions
 from omni_ray.sources.captions import LOST
 from omni_ray.sources.chats import chosen as chosen_chat
 from omni_ray.sources.dialect import looks_like_data
@@ -46,7 +46,7 @@ BYTES_OR_TEXT = frozenset({*_BYTES_OF, pa.string_view(), pa.binary_view()})
 
 
 def choose_columns(
-    name: str, there: list[str], roles: Mapping[str, tuple[str, ...]], options: Options
+    name: str, there: list[str], roles: Mapping[str, tuple[str, ...]], options: SourceOptions
 ) -> dict[str, str]:
     """Role -> the column that fills it.
 
@@ -84,14 +84,14 @@ def choose_columns(
     return chosen
 
 
-def check_roles(roles: Mapping[str, tuple[str, ...]], options: Options) -> None:
+def check_roles(roles: Mapping[str, tuple[str, ...]], options: SourceOptions) -> None:
     """Raises SourceError where the user named a column for a role that is not there."""
     for role in options.columns:
         if role not in roles:
             raise SourceError(f"--columns {role}=...: there is no role {role} here; there are {', '.join(roles)}")
 
 
-def fits(there: list[str], roles: Mapping[str, tuple[str, ...]], options: Options) -> bool:
+def fits(there: list[str], roles: Mapping[str, tuple[str, ...]], options: SourceOptions) -> bool:
     """Whether every required role, and every one that the user named, finds its column."""
     try:
         choose_columns("", there, roles, options)
@@ -116,7 +116,7 @@ def _no_column(name: str, role: str, wanted: tuple[str, ...], there: list[str]) 
 
 
 def no_header(
-    name: str, first: Sequence[str], roles: Mapping[str, tuple[str, ...]], options: Options
+    name: str, first: Sequence[str], roles: Mapping[str, tuple[str, ...]], options: SourceOptions
 ) -> NoColumn | None:
     """What to say of a table whose first row names no columns that are needed and looks like a record; else None."""
     if not options.header or not looks_like_data(first):

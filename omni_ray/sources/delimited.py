@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
 
-from omni_ray.records import EXTRA, Options, Rejected
+from omni_ray.records import EXTRA, Rejected, SourceOptions
 from omni_ray.sources.cells import SURROGATE
 from omni_ray.sources.chats import parts_of
 from omni_ray.sources.dialect import QUOTED, Dialect, is_whole, next_row, reader
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
 
-def table_ranges(tree: Tree, name: str, dialect: Dialect, form: Form, options: Options) -> Iterator[Range]:
+def table_ranges(tree: Tree, name: str, dialect: Dialect, form: Form, options: SourceOptions) -> Iterator[Range]:
     """Ranges of a CSV or TSV file, cut between rows.
 
     A quoted field may hold line ends, so only a parser knows where rows begin. A file without quotation marks, or in

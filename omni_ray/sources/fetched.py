@@ -21,7 +21,7 @@ _THREADS = 16
 
 
 @dataclass(frozen=True)
-class Entry:
+class FetchRecord:
     """What became of the address of one row.
 
     Attributes:
@@ -73,26 +73,26 @@ class Fetched:
             temporary.write_text(str(now + 1))
             temporary.replace(self._round)
 
-    def entries(self) -> dict[int, Entry]:
+    def entries(self) -> dict[int, FetchRecord]:
         """By row, the last word on each; a line that a kill cut off is none."""
-        found: dict[int, Entry] = {}
+        found: dict[int, FetchRecord] = {}
         try:
             lines = self._ledger.read_bytes().split(b"\n")
         except FileNotFoundError:
             return {}
         for line in lines:
             try:
-                entry = Entry(**json.loads(line))
+                entry = FetchRecord(**json.loads(line))
             except (ValueError, TypeError):
                 continue
             found[entry.row] = entry
         return found
 
-    def path(self, entry: Entry) -> Path:
+    def path(self, entry: FetchRecord) -> Path:
         """Where an entry's file is."""
         return self._files / entry.sha256[:2] / entry.sha256
 
-    def complete(self, urls: Sequence[str], get: Callable[[str], Answer], round_: int) -> list[Entry]:
+    def complete(self, urls: Sequence[str], get: Callable[[str], Answer], round_: int) -> list[FetchRecord]:
         """An entry for each address, in order: those that are missing are fetched, and what failed in an earlier round."""
         self._ledger.parent.mkdir(parents=True, exist_ok=True)
         with _locked(self._ledger.with_suffix(".lock")):
@@ -106,7 +106,7 @@ class Fetched:
                 done.update(self._fetch(urls, missing, get, round_))
         return [done[row] for row in range(len(urls))]
 
-    def _stands(self, entry: Entry, round_: int) -> bool:
+    def _stands(self, entry: FetchRecord, round_: int) -> bool:
         if entry.reason:
             return entry.reason != "unreachable" or entry.round >= round_
         try:
@@ -116,7 +116,7 @@ class Fetched:
 
     def _fetch(
         self, urls: Sequence[str], rows: Sequence[int], get: Callable[[str], Answer], round_: int
-    ) -> dict[int, Entry]:
+    ) -> dict[int, FetchRecord]:
         done = {}
         with self._ledger.open("ab") as ledger, ThreadPoolExecutor(_THREADS) as threads:
             ledger.write(b"\n" if ledger.tell() else b"")  # ends a line that a kill cut off
@@ -127,14 +127,14 @@ class Fetched:
                 done[entry.row] = entry
         return done
 
-    def _one(self, row: int, url: str, get: Callable[[str], Answer], round_: int) -> Entry:
+    def _one(self, row: int, url: str, get: Callable[[str], Answer], round_: int) -> FetchRecord:
         answer = get(url)
         if answer.data is None:
-            return Entry(
+            return FetchRecord(
                 row, url, answer.final, answer.status, reason=answer.reason, detail=answer.detail, round=round_
             )
         digest = sha256(answer.data).hexdigest()
-        entry = Entry(row, url, answer.final, answer.status, len(answer.data), digest, round=round_)
+        entry = FetchRecord(row, url, answer.final, answer.status, len(answer.data), digest, round=round_)
         target = self.path(entry)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f"{digest}.{os.getpid()}-{row}.tmp")

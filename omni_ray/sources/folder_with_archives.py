@@ -20,7 +20,7 @@ from omni_ray.sources.furniture import is_documentation, is_furniture
 from omni_ray.sources.open_archive import open_archive
 from omni_ray.sources.remote import RemoteTree
 from omni_ray.sources.settling import Settled, settle
-from omni_ray.sources.tree import Entries, FolderTree, Refused, Tree
+from omni_ray.sources.tree import Entries, FolderTree, RefusedMembers, Tree
 
 _DEPTH = 3
 """Archives are looked for in the folder and in folders below it, so deep."""
@@ -57,8 +57,8 @@ class UnionTree(Tree):
         ]
 
     @property
-    def refused(self) -> Refused:
-        return sum((tree.refused for _, tree, _ in self._mounts), Refused())
+    def refused(self) -> RefusedMembers:
+        return sum((tree.refused for _, tree, _ in self._mounts), RefusedMembers())
 
     @property
     def copies(self) -> list[str]:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pyarrow as pa
 
-from omni_ray.records import Options, Rejected
+from omni_ray.records import Rejected, SourceOptions
 from omni_ray.sources.cells import member
 from omni_ray.sources.chats import expression_of
 from omni_ray.sources.encoding import HINT
 from omni_ray.sources.extra import REST
 from omni_ray.sources.form import Form
 from omni_ray.sources.json_shapes import as_row, cuts, rows
-from omni_ray.sources.json_values import Broken, Values
+from omni_ray.sources.json_values import BrokenValue, Values
 from omni_ray.sources.line_blocks import RANGE_BYTES
 from omni_ray.sources.packed import unpack
 from omni_ray.sources.packed_ranges import open_range, plain_size
@@ -51,7 +51,7 @@ def read_shape(tree: Tree, name: str, table: Mapping[str, Any], form: Form) -> I
 
 
 def shape_ranges(
-    tree: Tree, name: str, shape: str, path: Sequence[str], form: Form, options: Options
+    tree: Tree, name: str, shape: str, path: Sequence[str], form: Form, options: SourceOptions
 ) -> Iterator[dict[str, int | None]]:
     """Ranges of a file of another shape, as parts of payloads; empty for one that is read whole.
 
@@ -144,8 +144,8 @@ def _odd_line(name: str, line: Line) -> Iterator[Row | Rejected]:
         if isinstance(row, dict):
             yield place + number, row
         else:
-            is_cut = isinstance(row, Broken) and row.reason == "truncated"
-            row = Broken("bad_row", "not JSON: the line ends within the value") if is_cut else row
+            is_cut = isinstance(row, BrokenValue) and row.reason == "truncated"
+            row = BrokenValue("bad_row", "not JSON: the line ends within the value") if is_cut else row
             yield _fault(name, "byte", place + number, row, "the line")
 
 
@@ -158,7 +158,7 @@ def _numbered(name: str, items: Iterable[Any], first: int) -> Iterator[Row | Rej
 
 
 def _fault(name: str, unit: str, place: int, item: Any, what: str) -> Rejected:
-    if not isinstance(item, Broken):
+    if not isinstance(item, BrokenValue):
         return rejected(name, unit, place, "bad_row", f"{what} is a {type(item).__name__}, not an object")
     hint = f"; {HINT}" if item.reason == "bad_encoding" else ""
     return rejected(name, unit, place, item.reason, f"{what} is {item.detail}{hint}" if hint else item.detail)

@@ -10,7 +10,7 @@ from typing import Any
 
 from omni_ray.errors import SourceError
 from omni_ray.sources.chats import are_turns
-from omni_ray.sources.json_values import BAD_BYTE, Broken, Values
+from omni_ray.sources.json_values import BAD_BYTE, BrokenValue, Values
 from omni_ray.sources.packed import BrokenStream
 
 MAX_OBJECT_BYTES = 64 << 20
@@ -25,7 +25,7 @@ Chooses = Callable[[list[str]], bool]
 
 
 @dataclass(frozen=True)
-class Shape:
+class JsonShape:
     """Where the rows of a file are.
 
     Attributes:
@@ -41,7 +41,9 @@ class Shape:
     columns: list[str] = field(default_factory=list)
 
 
-def shapes(name: str, head: bytes, whole: Callable[[], Iterator[bytes]], is_lines: bool, fits: Chooses) -> list[Shape]:
+def shapes(
+    name: str, head: bytes, whole: Callable[[], Iterator[bytes]], is_lines: bool, fits: Chooses
+) -> list[JsonShape]:
     """Where the rows of a file are; several where an object has several arrays of rows, none where there are none.
 
     Args:
@@ -80,7 +82,7 @@ def rows(
     *,
     is_part: bool = False,
 ) -> Iterator[Any]:
-    """The rows of a file of any shape but lines. A :class:`Broken` for each that is no JSON, or not UTF-8.
+    """The rows of a file of any shape but lines. A :class:`BrokenValue` for each that is no JSON, or not UTF-8.
 
     ``is_exact`` is that of :class:`~omni_ray.sources.json_values.Values`; ``is_part``: ``chunks`` are those from one of :func:`cuts`
     on, behind a bracket.
@@ -91,7 +93,7 @@ def rows(
         value = json.loads(b"".join(chunks).decode("utf-8", "surrogateescape"))
         for row in map(as_row, _rows_within(shape, path, value)):
             is_good = BAD_BYTE.search(json.dumps(row, ensure_ascii=False)) is None
-            yield row if is_good else Broken("bad_encoding", "not UTF-8")
+            yield row if is_good else BrokenValue("bad_encoding", "not UTF-8")
 
 
 def cuts(shape: str, path: Sequence[str], chunks: Iterator[bytes], step: int) -> Iterator[tuple[int, int]]:
@@ -169,16 +171,16 @@ def _is_alone(head: bytes) -> bool:
     return len(first) < 2
 
 
-def _sampled(kind: str, head: bytes, lines: bool) -> Shape:
+def _sampled(kind: str, head: bytes, lines: bool) -> JsonShape:
     if lines:
         parts = (Values(iter([line])).items() for line in head.split(b"\n")[:_SAMPLE])
         items = [item for part in parts for item in part]
     else:
         items = list(islice(Values(iter([head])).items(), _SAMPLE))
-    return Shape(kind, (), columns_in([item for item in items if not isinstance(item, Broken)]))
+    return JsonShape(kind, (), columns_in([item for item in items if not isinstance(item, BrokenValue)]))
 
 
-def _of_object(name: str, whole: Callable[[], Iterator[bytes]], fits: Chooses) -> list[Shape]:
+def _of_object(name: str, whole: Callable[[], Iterator[bytes]], fits: Chooses) -> list[JsonShape]:
     data = _held(whole())
     try:
         value = json.loads(data.decode("utf-8", "surrogateescape")) if data is not None else None
@@ -192,15 +194,15 @@ def _of_object(name: str, whole: Callable[[], Iterator[bytes]], fits: Chooses) -
         return found
     for kind, is_so in (("columns", _are_columns), ("record", lambda value: True), ("split", _is_split)):
         if is_so(value) and fits(there := columns_in(list(islice(_rows_within(kind, (), value), _SAMPLE)))):
-            return [Shape(kind, (), there)]
+            return [JsonShape(kind, (), there)]
     found = [
-        Shape("member", path, there)
+        JsonShape("member", path, there)
         for path, items in _arrays(value)
         if fits(there := columns_in([item for item in items[:_SAMPLE] if isinstance(item, dict)]))
     ]
     each = list(islice(value.values(), _SAMPLE))
     if not found and each and all(isinstance(row, dict) for row in each) and fits(there := columns_in(each)):
-        return [Shape("index", (), there)]
+        return [JsonShape("index", (), there)]
     return found
 
 
@@ -217,7 +219,7 @@ def _held(chunks: Iterator[bytes]) -> bytes | None:
     return data
 
 
-def _arrays_of_stream(chunks: Iterator[bytes], fits: Chooses) -> Iterator[Shape]:
+def _arrays_of_stream(chunks: Iterator[bytes], fits: Chooses) -> Iterator[JsonShape]:
     """The arrays of rows of an object that is large, or broken, most likely in one of its rows."""
     values = Values(chunks, lambda item: True)  # whose columns are wanted, not what is in them
     try:
@@ -228,7 +230,7 @@ def _arrays_of_stream(chunks: Iterator[bytes], fits: Chooses) -> Iterator[Shape]
                     if isinstance(item, dict) and len(sample) < _SAMPLE:
                         sample.append(item)
                 if fits(there := columns_in(sample)):
-                    yield Shape("member", (key,), there)
+                    yield JsonShape("member", (key,), there)
     except ValueError:
         return
 

@@ -41,7 +41,7 @@ _USED_CHARS = 1 << 20
 
 
 @dataclass(frozen=True)
-class Broken:
+class BrokenValue:
     """What stands where a value should.
 
     Attributes:
@@ -89,14 +89,14 @@ class Values:
         self._keys: set[str] = set()
 
     def items(self) -> Iterator[Any]:
-        """The items of an array, or of arrays one behind the other; else the bare values. A :class:`Broken` for each that
+        """The items of an array, or of arrays one behind the other; else the bare values. A :class:`BrokenValue` for each that
         is no JSON, or not UTF-8."""
         while self._peek() == "[":
             yield from self.array()
         while self._peek():
             yield self._one()
         if self._ahead.fault and not self._is_cut:
-            yield Broken(self._ahead.fault, "the rest of the file cannot be unpacked")
+            yield BrokenValue(self._ahead.fault, "the rest of the file cannot be unpacked")
 
     def array(self) -> Iterator[Any]:
         """The items of the array that stands here, and no more."""
@@ -107,7 +107,7 @@ class Values:
         while (character := self._peek()) != "]":
             if not character:
                 if not self._is_cut:
-                    yield Broken(self._ahead.fault or "truncated", "the array is not closed: the file is cut")
+                    yield BrokenValue(self._ahead.fault or "truncated", "the array is not closed: the file is cut")
                 self._is_cut, self._ahead.fault = True, ""
                 return
             value = self._one()
@@ -189,7 +189,7 @@ class Values:
         except _Malformed as error:
             return self._pass_over(str(error))
         if self._is_dirty and BAD_BYTE.search(self._text, start, self._at):
-            return Broken("bad_encoding", "not UTF-8")
+            return BrokenValue("bad_encoding", "not UTF-8")
         self._note(value)
         return value
 
@@ -225,9 +225,9 @@ class Values:
                 raise _Malformed("large")
             self._fill()
 
-    def _pass_over(self, fault: str) -> Broken:
+    def _pass_over(self, fault: str) -> BrokenValue:
         """Go on at the next value that is like those before."""
-        broken = _BROKEN.get(fault) or Broken("bad_row", f"not JSON: {fault}")
+        broken = _BROKEN.get(fault) or BrokenValue("bad_row", f"not JSON: {fault}")
         self._at += 1
         while True:
             if self._at > _USED_CHARS:
@@ -278,6 +278,6 @@ def _is_unicode(text: str) -> bool:
 
 
 _BROKEN = {
-    "cut": Broken("truncated", "the file ends within the value"),
-    "large": Broken("too_large", f"a value of more than {MAX_LINE_BYTES} bytes"),
+    "cut": BrokenValue("truncated", "the file ends within the value"),
+    "large": BrokenValue("too_large", f"a value of more than {MAX_LINE_BYTES} bytes"),
 }

@@ -94,7 +94,7 @@ _DATA = {
 
 
 @dataclass(frozen=True)
-class Kind:
+class FileKind:
     """What a name's ending says.
 
     Attributes:
@@ -112,16 +112,16 @@ class Kind:
         return self.holds in _DATA[modality]
 
 
-def kind_of(name: str) -> Kind:
+def kind_of(name: str) -> FileKind:
     """The kind of a file of this name."""
     base = name.rpartition("/")[2].lower()
     packed = next((ending for ending in _PACKED if base.endswith(ending)), "")
     if archive_kind(base) is not None:
-        return Kind("archive", "", _last_ending(base))
+        return FileKind("archive", "", _last_ending(base))
     plain = base.removesuffix(packed) if packed else base
     ending = _last_ending(plain)
     holds, label = _BY_ENDING.get(ending, ("lines" if packed else "", ""))
-    return Kind(holds, label, ending + packed)
+    return FileKind(holds, label, ending + packed)
 
 
 def _last_ending(base: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omni_ray.records import Options, Rejected
+from omni_ray.records import Rejected, SourceOptions
 from omni_ray.sources.form import Form, form_in, form_of, head
 from omni_ray.sources.packed import BrokenStream, unpack
 from omni_ray.sources.packed_ranges import open_range, plain_size
@@ -32,14 +32,14 @@ MAX_LINE_BYTES = 64 << 20
 _BOM = b"\xef\xbb\xbf"
 
 
-def byte_ranges(size: int, options: Options, first: int = 0) -> Iterator[tuple[int, int | None]]:
+def byte_ranges(size: int, options: SourceOptions, first: int = 0) -> Iterator[tuple[int, int | None]]:
     """[start, end) ranges that together cover bytes ``first`` to ``size``; the last end is None, the file's end."""
     step = options.scaled(RANGE_BYTES)
     for start in range(first, size, step):
         yield start, start + step if start + step < size else None
 
 
-def line_ranges(tree: Tree, name: str, options: Options) -> Iterator[dict[str, Any]]:
+def line_ranges(tree: Tree, name: str, options: SourceOptions) -> Iterator[dict[str, Any]]:
     """Payloads for :func:`read_lines` that together cover a file of lines."""
     size = plain_size(tree, name, options)
     ranges = [(0, None)] if size is None else list(byte_ranges(size, options))

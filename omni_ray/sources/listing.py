@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omni_ray.sources.tree import Refused
+from omni_ray.sources.tree import RefusedMembers
 from omni_ray.storage import atomic_writer
 
 VERSION = 3
@@ -65,7 +65,7 @@ SCHEMA = pa.schema(
 _NO_ROWS = pa.record_batch([pa.array([], field.type) for field in SCHEMA], schema=SCHEMA)
 
 
-def write(path: Path, members: Iterable[Member], refused: Refused | None = None) -> int:
+def write(path: Path, members: Iterable[Member], refused: RefusedMembers | None = None) -> int:
     """Sort members by name and write them; of several with one name the last is kept, as unpacking would, and the others
     are counted as refused.
 
@@ -84,7 +84,7 @@ def write(path: Path, members: Iterable[Member], refused: Refused | None = None)
         with pa.OSFile(spill, "wb") as file, pa.ipc.new_file(file, SCHEMA) as writer:
             for batch in _batches(members):
                 writer.write_batch(batch)
-        refused = Refused() if refused is None else refused
+        refused = RefusedMembers() if refused is None else refused
         kept = 0
         with (
             pa.memory_map(spill, "rb") as file,
@@ -177,7 +177,9 @@ class Listing:
         self._names = [_Names(batch) for batch in self._batches]
         self._heads = [names[0] for names in self._names]
         refused = json.loads(note[b"refused"])
-        self.refused = Refused(refused["counts"], [(reason, name, why) for reason, name, why in refused["examples"]])
+        self.refused = RefusedMembers(
+            refused["counts"], [(reason, name, why) for reason, name, why in refused["examples"]]
+        )
 
     def __len__(self) -> int:
         return sum(len(names) for names in self._names)

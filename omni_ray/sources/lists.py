@@ -87,7 +87,7 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield length, line
 
 
-class Seen:
+class SeenKeys:
     """Which keys have come before. Holds an 8-byte digest of each, not the keys."""
 
     def __init__(self) -> None:

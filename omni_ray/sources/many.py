@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from omni_ray.sources.delegating import DelegatingTree
-from omni_ray.sources.tree import Entries, Refused, Tree
+from omni_ray.sources.tree import Entries, RefusedMembers, Tree
 
 _OTHER = "//"
 """What the names of files of all sources but the first begin with, and no name in a tree does; the source's number follows."""
@@ -21,8 +21,8 @@ class ManyTree(DelegatingTree):
         self.location = ", ".join(tree.location for tree in trees)
 
     @property
-    def refused(self) -> Refused:
-        return sum((tree.refused for tree in self.trees), Refused())
+    def refused(self) -> RefusedMembers:
+        return sum((tree.refused for tree in self.trees), RefusedMembers())
 
     def spec(self) -> dict[str, Any]:
         return {"kind": "many", "trees": [tree.spec() for tree in self.trees]}

@@ -15,7 +15,7 @@ from html import unescape
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from omni_ray.errors import SourceError
-from omni_ray.records import Options, Rejected, UnitDraft
+from omni_ray.records import Rejected, SourceOptions, UnitDraft
 from omni_ray.sources.bz2_blocks import read_blocks
 from omni_ray.sources.encoding import recoded, sniff
 from omni_ray.sources.packed import BrokenStream, is_bomb, packing, unpack
@@ -145,7 +145,7 @@ def _head(tree: Tree, name: str, codec: str = "") -> bytes:
     return head
 
 
-def slices(tree: Tree, name: str, options: Options, codec: str = "") -> Iterator[UnitDraft]:
+def slices(tree: Tree, name: str, options: SourceOptions, codec: str = "") -> Iterator[UnitDraft]:
     """Byte ranges of an export; the payload is ``{"file", "start", "end"}``, ``end`` null for the end of the file."""
     size = tree.size(name)
     with tree.open(name) as file:

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from omni_ray.errors import OmniError
-from omni_ray.sources.archive_file import Broken, ByteSource, LocalFile, Span
+from omni_ray.sources.archive_file import BrokenArchive, ByteSource, LocalFile, Span
 from omni_ray.sources.packed import packing
 from omni_ray.sources.seek_points import SEEKABLE, find_points, open_packed
 from omni_ray.storage import write_atomic
 
 if TYPE_CHECKING:
-    from omni_ray.records import Options
+    from omni_ray.records import SourceOptions
     from omni_ray.sources.tree import Tree
 
 _LARGE_BYTES = 16 << 20
@@ -34,7 +34,7 @@ _VERSION = 1
 _BUFFER_BYTES = 1 << 20
 
 
-def plain_size(tree: Tree, name: str, options: Options) -> int | None:
+def plain_size(tree: Tree, name: str, options: SourceOptions) -> int | None:
     """Bytes of a file unpacked, where ranges of them can be read with :func:`open_range`; None for a packed one that is small,
     cannot be entered in its middle, or is not sound."""
     size = tree.size(name)
@@ -97,7 +97,7 @@ def _find(file: LocalFile, kind: str, points: Path) -> dict[str, Any]:
         size = find_points(file, kind, points)
         with io.BufferedReader(Span(open_packed(file, kind, points), file.name, 0, size)) as content:
             is_plain = packing(content, "") == ""
-    except Broken:
+    except BrokenArchive:
         return {}
     digest = hashlib.sha256(points.read_bytes()).hexdigest()
     return {"points": points.name, "digest": digest, "size": size} if is_plain and size else {}

@@ -10,7 +10,7 @@ from omni_ray.media_names import is_safe_name
 from omni_ray.sources.delegating import DelegatingTree
 from omni_ray.sources.endings import AUDIO
 from omni_ray.sources.kinds import PICTURES
-from omni_ray.sources.tree import Entries, FolderTree, Refused, Tree
+from omni_ray.sources.tree import Entries, FolderTree, RefusedMembers, Tree
 
 _ENDINGS = (*AUDIO, *PICTURES)
 _MEDIA = "/media-root/"
@@ -26,7 +26,7 @@ class RootedTree(DelegatingTree):
         self.location, self.points = tree.location, tree.points
 
     @property
-    def refused(self) -> Refused:
+    def refused(self) -> RefusedMembers:
         return self.tree.refused
 
     @property

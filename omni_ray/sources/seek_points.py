@@ -20,7 +20,7 @@ import numpy as np
 
 from omni_ray.machine import usable_cpus
 from omni_ray.sources import bz2_blocks
-from omni_ray.sources.archive_file import ArchiveFile, Broken, LocalFile, Seekable
+from omni_ray.sources.archive_file import ArchiveFile, BrokenArchive, LocalFile, Seekable
 from omni_ray.sources.packed import is_bomb
 from omni_ray.storage import atomic_writer
 
@@ -47,13 +47,13 @@ def _open(archive: ArchiveFile, kind: str, threads: int) -> Any:
 
     with archive.open() as plain:  # rapidgzip's own errors do not say what is wrong with a file
         if plain.read(3)[: len(_MAGIC[kind])] != _MAGIC[kind]:
-            raise Broken(f"not {'gzip' if kind == 'tar.gz' else 'bzip2'} data")
+            raise BrokenArchive(f"not {'gzip' if kind == 'tar.gz' else 'bzip2'} data")
     make = rapidgzip.RapidgzipFile if kind == "tar.gz" else rapidgzip.IndexedBzip2File
     try:
         source = archive.identity if isinstance(archive, LocalFile) else archive.open()
         file = make(source, parallelization=threads)
     except _FAULTS as error:
-        raise Broken("cannot be decompressed") from error
+        raise BrokenArchive("cannot be decompressed") from error
     _open_files.add(file)
     return file
 
@@ -81,7 +81,7 @@ def _as_broken(file: Any) -> Iterator[None]:
     try:
         yield
     except _FAULTS as error:
-        raise Broken(f"cannot be decompressed beyond byte {file.tell():,} of what it holds") from error
+        raise BrokenArchive(f"cannot be decompressed beyond byte {file.tell():,} of what it holds") from error
 
 
 @contextmanager
@@ -89,7 +89,7 @@ def listing_stream(archive: ArchiveFile, kind: str, points: Path) -> Iterator[Bi
     """The decompressed bytes, to be read to the end; when the block ends well, the seek points are in ``points``.
 
     Raises:
-        Broken: when it is read.
+        BrokenArchive: when it is read.
     """
     file = _open(archive, kind, min(_MAX_THREADS, usable_cpus()))
     try:
@@ -111,7 +111,7 @@ def find_points(archive: ArchiveFile, kind: str, points: Path) -> int:
     """Save the seek points of a file in ``points``, and say how many bytes it holds.
 
     Raises:
-        Broken: it is damaged, cut, made to fill a memory, or something else is behind the compressed data.
+        BrokenArchive: it is damaged, cut, made to fill a memory, or something else is behind the compressed data.
     """
     packed = archive.size_and_time()[0]
     file = _open(archive, kind, min(_MAX_THREADS, usable_cpus()))
@@ -119,10 +119,10 @@ def find_points(archive: ArchiveFile, kind: str, points: Path) -> int:
         with _as_broken(file):
             while file.read(_READ_BYTES):
                 if is_bomb(file.tell(), packed):
-                    raise Broken("made to fill a memory")
+                    raise BrokenArchive("made to fill a memory")
             # rapidgzip takes a file that was cut between blocks for whole; its last point is then before the end.
             if max(file.block_offsets()) != 8 * packed:
-                raise Broken("cut, or something is behind it")
+                raise BrokenArchive("cut, or something is behind it")
         size = int(file.tell())
         _save(file, kind, points)
         return size
@@ -198,7 +198,7 @@ class Bzip2Bytes:
         first, last = begin // 8, -(-end // 8)
         data = bz2_blocks.decompress(self._file.read_at(first, last - first), begin - 8 * first, end - 8 * first)
         if data is None or len(data) != expected:
-            raise Broken(f"damaged at byte {first:,} of the archive")
+            raise BrokenArchive(f"damaged at byte {first:,} of the archive")
         return data
 
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from omni_ray.sources.recordings import Block, Unusable, can_seek, opened
+from omni_ray.sources.recordings import Block, UnusableRecording, can_seek, opened
 
 _SLACK = 0.5
 """Seconds that a list may run over the end of a recording: lists are rounded, and made from other encodings of it."""
@@ -46,7 +46,7 @@ class Cutter:
 
         Raises:
             BadSegment: no such stretch, or one of over an hour.
-            Unusable: not a recording, or a broken one.
+            UnusableRecording: not a recording, or a broken one.
         """
         if not start >= 0 or (end is not None and not start < end):  # also where one is NaN
             raise BadSegment(f"from {start:g} to {'its end' if end is None else f'{end:g} s'} is no stretch of time")
@@ -121,7 +121,7 @@ def _sought(file: BinaryIO, start: float, end: float | None) -> bytes:
             recording.seek(first)
             samples = recording.read(behind - first, "int16" if recording.subtype == "PCM_16" else "float32", True)
     except soundfile.LibsndfileError as error:
-        raise Unusable("decode_error", error.error_string.strip()) from error
+        raise UnusableRecording("decode_error", error.error_string.strip()) from error
     return _wav(samples, rate)
 
 

@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.errors import NoColumn, SourceError
-from omni_ray.records import Options, Rejected, UnitDraft
+from omni_ray.records import Rejected, SourceOptions, UnitDraft
 from omni_ray.sources import columnar, delimited, json_rows
-from omni_ray.sources.columnar import Slice, read_arrow, read_parquet
+from omni_ray.sources.columnar import RowRange, read_arrow, read_parquet
 from omni_ray.sources.columns_by_role import check_roles, choose_columns, fits, no_header
 from omni_ray.sources.copies import names_once
 from omni_ray.sources.delimited import table_ranges
@@ -67,7 +67,7 @@ def table_format(name: str) -> str | None:
     return next((kind for kind, endings in _FORMATS.items() if suffix[1].lower() in endings), None)
 
 
-def table_units(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Options) -> Iterator[UnitDraft]:
+def table_units(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: SourceOptions) -> Iterator[UnitDraft]:
     """Slices of every table in the tree, in the order of the files' names.
 
     Args:
@@ -135,7 +135,7 @@ def _instead(tree: Tree, name: str, kind: str) -> str:
     return "" if what in own else what
 
 
-def _tables(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Options) -> Iterator[tuple[str, str]]:
+def _tables(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: SourceOptions) -> Iterator[tuple[str, str]]:
     """The tables of a tree, and their formats. Lists of media are also called .txt: those have a header that names them."""
     texts: list[str] = []
     saved: dict[str, frozenset[str] | None] = {}
@@ -179,7 +179,7 @@ def _saved_in(tree: Tree, folder: str) -> frozenset[str] | None:
     return frozenset(listed)
 
 
-def _is_list(tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: Options) -> bool:
+def _is_list(tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: SourceOptions) -> bool:
     try:
         _, dialect = _opened(tree, name, roles, options)
     except SourceError:
@@ -188,7 +188,9 @@ def _is_list(tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], option
     return len(dialect.header) > 1 and fits(list(dialect.header), roles, options)
 
 
-def _opened(tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: Options) -> tuple[Form, Dialect]:
+def _opened(
+    tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: SourceOptions
+) -> tuple[Form, Dialect]:
     """How a CSV or TSV file is written. Raises SourceError where that cannot be told."""
     data = head(tree, name)
     form = form_of(data, options.encoding)
@@ -216,7 +218,7 @@ def read_table_unit(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table
     name, kind, columns = table["file"], table["format"], table["columns"]
     if kind in ("parquet", "arrow"):
         read = read_parquet if kind == "parquet" else read_arrow
-        yield from read(tree, name, columns, Slice(table["start"], table["end"]))
+        yield from read(tree, name, columns, RowRange(table["start"], table["end"]))
         return
 
     form = form_in(table)
@@ -239,7 +241,7 @@ def is_of_split(name: str, split: str) -> bool:
 
 
 def _slices(
-    tree: Tree, name: str, kind: str, roles: Mapping[str, tuple[str, ...]], options: Options
+    tree: Tree, name: str, kind: str, roles: Mapping[str, tuple[str, ...]], options: SourceOptions
 ) -> Iterator[tuple[dict[str, Any], int, int | None]]:
     """(payload, bytes, rows where known) of each slice of one file."""
     if kind in ("parquet", "arrow"):
@@ -251,7 +253,7 @@ def _slices(
 
 
 def _delimited_slices(
-    tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: Options
+    tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: SourceOptions
 ) -> Iterator[tuple[dict[str, Any], int, int | None]]:
     form, dialect = _opened(tree, name, roles, options)
     try:
@@ -265,7 +267,7 @@ def _delimited_slices(
 
 
 def _json_slices(
-    tree: Tree, name: str, kind: str, roles: Mapping[str, tuple[str, ...]], options: Options
+    tree: Tree, name: str, kind: str, roles: Mapping[str, tuple[str, ...]], options: SourceOptions
 ) -> Iterator[tuple[dict[str, Any], int, int | None]]:
     check_roles(roles, options)
     size = tree.size(name)
@@ -292,7 +294,7 @@ def _json_slices(
 
 
 def _columnar_slices(
-    tree: Tree, name: str, kind: str, roles: Mapping[str, tuple[str, ...]], options: Options
+    tree: Tree, name: str, kind: str, roles: Mapping[str, tuple[str, ...]], options: SourceOptions
 ) -> Iterator[tuple[dict[str, Any], int, int | None]]:
     choose, cut = (
         (columnar.parquet_columns, columnar.parquet_slices)

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import BinaryIO
 
 from omni_ray.errors import SourceError
-from omni_ray.sources.archive_file import ArchiveFile, Broken, ByteSource, LocalFile, Span
+from omni_ray.sources.archive_file import ArchiveFile, BrokenArchive, ByteSource, LocalFile, Span
 from omni_ray.sources.archives import (
     MAX_RATIO,
     RATIO_FLOOR,
@@ -23,7 +23,7 @@ from omni_ray.sources.archives import (
 from omni_ray.sources.listing import Member
 from omni_ray.sources.packed import BrokenStream, unpack
 from omni_ray.sources.seek_points import SEEKABLE, listing_stream, open_packed
-from omni_ray.sources.tree import MAX_FILE_BYTES, MemberDamaged, MemberTooLarge, Refused
+from omni_ray.sources.tree import MAX_FILE_BYTES, MemberDamaged, MemberTooLarge, RefusedMembers
 from omni_ray.storage import atomic_writer
 
 _BLOCK = 512
@@ -51,9 +51,9 @@ class TarTree(ArchiveTree):
             return (".arrow", ".seek")
         return (".arrow",) if self.kind == "tar" else (".arrow", ".tar")
 
-    def _members(self, refused: Refused) -> Iterator[Member]:
+    def _members(self, refused: RefusedMembers) -> Iterator[Member]:
         if not self.size_and_time[0]:
-            raise Broken("an empty file")
+            raise BrokenArchive("an empty file")
         if self.kind in SEEKABLE:
             with listing_stream(self.file, self.kind, self._kept(".seek")) as stream:
                 yield from self._headers(stream, refused)
@@ -68,7 +68,7 @@ class TarTree(ArchiveTree):
     def _tar(self) -> ArchiveFile:
         return self.file if self.kind == "tar" else LocalFile(self._kept(".tar"))
 
-    def _headers(self, stream: BinaryIO, refused: Refused) -> Iterator[Member]:
+    def _headers(self, stream: BinaryIO, refused: RefusedMembers) -> Iterator[Member]:
         for entry in read_headers(stream):
             self._check_ratio(entry.offset)
             if entry.why_refused:
@@ -97,7 +97,7 @@ class TarTree(ArchiveTree):
                     out.write(chunk)
         except BrokenStream as error:
             early = error.reason == "truncated"
-            raise Broken(
+            raise BrokenArchive(
                 "the archive ends early: half of a download?" if early else f"cannot be unpacked beyond byte {done:,}"
             ) from error
 
@@ -113,7 +113,7 @@ class TarTree(ArchiveTree):
             raise MemberTooLarge(f"{self.location}: {name} declares {member.size:,} bytes, over {limit:,}")
         try:
             data = self._bytes.read_at(member.offset, member.size)
-        except Broken as error:
+        except BrokenArchive as error:
             raise MemberDamaged(f"{self.location}: {name}: {error}; fetch it again") from error
         if len(data) != member.size:
             raise MemberDamaged(f"{self.location}: {name} has {len(data):,} of {member.size:,} bytes; fetch it again")
@@ -147,7 +147,7 @@ def read_headers(stream: BinaryIO) -> Iterator[Entry]:
     The data is skipped by seeking. Ends at the first block of zeros, which every whole tar has.
 
     Raises:
-        Broken: it is no tar, or ends early.
+        BrokenArchive: it is no tar, or ends early.
     """
     at = 0
     long_name: str | None = None
@@ -189,12 +189,12 @@ def read_headers(stream: BinaryIO) -> Iterator[Entry]:
 def _read(stream: BinaryIO, size: int, at: int) -> bytes:
     data = stream.read(size)
     if len(data) < size:
-        raise Broken("the archive ends early: half of a download?" if at else "not a tar archive")
+        raise BrokenArchive("the archive ends early: half of a download?" if at else "not a tar archive")
     return data
 
 
-def _damaged(at: int) -> Broken:
-    return Broken(f"damaged at byte {at:,} of the tar" if at else "not a tar archive")
+def _damaged(at: int) -> BrokenArchive:
+    return BrokenArchive(f"damaged at byte {at:,} of the tar" if at else "not a tar archive")
 
 
 def _size_and_kind(header: bytes, at: int) -> tuple[int, int]:

@@ -40,7 +40,7 @@ class MemberDamaged(SourceError, ValueError):
 
 
 @dataclass
-class Refused:
+class RefusedMembers:
     """Members that an archive has and its tree does not: names that lead outside, links, devices, sparse files, and those
     that later ones of their names replace.
 
@@ -65,11 +65,11 @@ class Refused:
         if self.counts[reason] <= _MAX_EXAMPLES:
             self.examples.append((reason, name.encode("utf-8", "backslashreplace").decode()[:200], why))
 
-    def __add__(self, other: Refused) -> Refused:
+    def __add__(self, other: RefusedMembers) -> RefusedMembers:
         reasons = self.counts.keys() | other.counts.keys()
         counts = {reason: self.counts.get(reason, 0) + other.counts.get(reason, 0) for reason in reasons}
         both = self.examples + other.examples
-        return Refused(counts, [each for reason in sorted(reasons) for each in _some(both, reason)])
+        return RefusedMembers(counts, [each for reason in sorted(reasons) for each in _some(both, reason)])
 
 
 def _some(examples: list[tuple[str, str, str]], reason: str) -> list[tuple[str, str, str]]:
@@ -110,9 +110,9 @@ class Tree(ABC):
     points: Path | None = None
 
     @property
-    def refused(self) -> Refused:
+    def refused(self) -> RefusedMembers:
         """What is there and is not shown, for safety."""
-        return Refused()
+        return RefusedMembers()
 
     @abstractmethod
     def spec(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from omni_ray.sources.line_blocks import RANGE_BYTES
 from omni_ray.sources.packed import BrokenStream, is_bomb, packing, unpack
 
 if TYPE_CHECKING:
-    from omni_ray.records import Options
+    from omni_ray.records import SourceOptions
     from omni_ray.sources.tree import Tree
 
 MAX_RECORD_BYTES = 64 << 20
@@ -63,7 +63,7 @@ class _Chunk:
     fault: str = ""
 
 
-def warc_ranges(tree: Tree, name: str, options: Options) -> Iterator[tuple[int, int | None]]:
+def warc_ranges(tree: Tree, name: str, options: SourceOptions) -> Iterator[tuple[int, int | None]]:
     """Slices for :func:`read_warc` that together cover a file."""
     size = tree.size(name)
     with tree.open(name) as file:

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any, BinaryIO
 
 from omni_ray.errors import SourceError
-from omni_ray.sources.archive_file import Broken, ByteSource, Seekable, Span
+from omni_ray.sources.archive_file import BrokenArchive, ByteSource, Seekable, Span
 from omni_ray.sources.archives import (
     MAX_RATIO,
     RATIO_FLOOR,
@@ -24,7 +24,7 @@ from omni_ray.sources.archives import (
     safe_member,
 )
 from omni_ray.sources.listing import Member
-from omni_ray.sources.tree import MAX_FILE_BYTES, MemberDamaged, MemberTooLarge, Refused
+from omni_ray.sources.tree import MAX_FILE_BYTES, MemberDamaged, MemberTooLarge, RefusedMembers
 
 _STORED, _DEFLATED = 0, 8
 _END = struct.Struct("<4s4H2LH")
@@ -45,10 +45,10 @@ _PAGES = 1 << 20
 class ZipTree(ArchiveTree):
     """A zip archive. Stored and deflated members are read in place."""
 
-    def _members(self, refused: Refused) -> Iterator[Member]:
+    def _members(self, refused: RefusedMembers) -> Iterator[Member]:
         size = self.size_and_time[0]
         if not size:
-            raise Broken("an empty file")
+            raise BrokenArchive("an empty file")
         packed = 0
         for member in self._entries(_Pages(self._bytes, size), refused):
             packed += member.packed
@@ -56,7 +56,7 @@ class ZipTree(ArchiveTree):
                 raise SourceError(f"{self.location}: its members overlap; refused as a decompression bomb")
             yield member
 
-    def _entries(self, data: _Pages, refused: Refused) -> Iterator[Member]:
+    def _entries(self, data: _Pages, refused: RefusedMembers) -> Iterator[Member]:
         at, end, shift = _directory(data)
         while at < end:
             fields = _unpack(_ENTRY, data, at, b"PK\1\2", "its directory is damaged")
@@ -208,7 +208,7 @@ class _Pages:
 def _unpack(form: struct.Struct, data: _Pages, at: int, mark: bytes, otherwise: str) -> tuple[Any, ...]:
     raw = data.at(at, form.size) if at >= 0 else b""
     if len(raw) < form.size or not raw.startswith(mark):
-        raise Broken(otherwise)
+        raise BrokenArchive(otherwise)
     return form.unpack(raw)
 
 
@@ -218,7 +218,7 @@ def _directory(data: _Pages) -> tuple[int, int, int]:
     at = data.at(first, data.size - first).rfind(b"PK\5\6")
     if at < 0:
         is_begun = data.at(0, 4) == b"PK\3\4"
-        raise Broken("the archive ends early: half of a download?" if is_begun else "not a zip archive")
+        raise BrokenArchive("the archive ends early: half of a download?" if is_begun else "not a zip archive")
     at += first
     _, disk, first_disk, _, _, size, offset, _ = _unpack(_END, data, at, b"PK\5\6", "its end is damaged")
     locator = data.at(max(0, at - _END64_PLACE.size), _END64_PLACE.size)
@@ -229,10 +229,10 @@ def _directory(data: _Pages) -> tuple[int, int, int]:
         fields = _unpack(_END64, data, at, b"PK\6\6", "its end is damaged")
         disk, first_disk, size, offset = fields[4], fields[5], fields[8], fields[9]
     if disk or first_disk:
-        raise Broken("one part of a split zip; join the parts (zip -s 0), or")
+        raise BrokenArchive("one part of a split zip; join the parts (zip -s 0), or")
     start = at - size
     if start < 0 or start < offset:
-        raise Broken("the archive ends early, or its directory is damaged")
+        raise BrokenArchive("the archive ends early, or its directory is damaged")
     return start, at, start - offset
 
 

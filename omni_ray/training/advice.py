@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from omni_ray.training.clips import CTC_SHARE, Clips
+from omni_ray.training.clips import CTC_SHARE, ClipSurvey
 from omni_ray.training.configs import Config, file_name
 from omni_ray.training.model_sizes import DEFAULTS, Keys, kv_heads
 from omni_ray.training.plan_types import Inputs
@@ -82,7 +82,7 @@ def _shape_warnings(own: Mapping[str, Any], stage_a: Mapping[str, Any]) -> list[
     return [f"its thinker is not that of {file_name('thinker')}, whose weights do not fit: {', '.join(differing)}"]
 
 
-def _clip_warnings(config: Config, clips: Clips) -> list[str]:
+def _clip_warnings(config: Config, clips: ClipSurvey) -> list[str]:
     found = []
     if clips.missing:
         found.append(
@@ -103,6 +103,6 @@ def _clip_warnings(config: Config, clips: Clips) -> list[str]:
     return found
 
 
-def _share(count: int, clips: Clips) -> str:
+def _share(count: int, clips: ClipSurvey) -> str:
     of = f"{count:,} of {clips.looked_at:,}"
     return of if clips.looked_at == clips.rows else f"{of} sampled"

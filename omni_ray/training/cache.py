@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.storage import write_atomic
-from omni_ray.training.counts import Counts, Outcome, Unit
+from omni_ray.training.counts import CountItem, Counts, Outcome
 from omni_ray.training.tokens import digest
 
 FORMAT = 2
@@ -39,7 +39,7 @@ class CountCache:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             pass  # a cache that cannot be read is an empty one
 
-    def find(self, unit: Unit) -> tuple[str, Counts] | None:
+    def find(self, unit: CountItem) -> tuple[str, Counts] | None:
         """What is known of ``unit``, with the digest of its bytes."""
         try:
             entry = self._entries[unit.source.path][unit.part][unit.question]
@@ -49,13 +49,13 @@ class CountCache:
         except (ValueError, KeyError, TypeError):
             return None
 
-    def add(self, unit: Unit, outcome: Outcome) -> None:
+    def add(self, unit: CountItem, outcome: Outcome) -> None:
         """Keep an outcome in memory, instead of an older one of the same unit."""
         if outcome.digest:
             entry = {"tokenizer": _tokenizer(unit), "digest": outcome.digest, "counts": outcome.counts.as_json()}
             self._entries.setdefault(unit.source.path, {}).setdefault(unit.part, {})[unit.question] = entry
 
-    def keep_only(self, units: Iterable[Unit]) -> None:
+    def keep_only(self, units: Iterable[CountItem]) -> None:
         """Forget parts of the sources of ``units`` that are not among them: ranges and shards of long ago."""
         live: dict[str, set[str]] = {}
         for unit in units:
@@ -70,5 +70,5 @@ class CountCache:
         write_atomic(self.path, data)
 
 
-def _tokenizer(unit: Unit) -> str:
+def _tokenizer(unit: CountItem) -> str:
     return digest(unit.tokenizer) if unit.tokenizer else ""

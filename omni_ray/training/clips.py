@@ -28,7 +28,7 @@ CTC_SHARE = 0.01
 
 
 @dataclass(frozen=True)
-class Clips:
+class ClipSurvey:
     """A look at the clips of one CSV file.
 
     Attributes:
@@ -71,12 +71,12 @@ class ClipsUnit:
     root: str
 
 
-def look_at(unit: ClipsUnit) -> Clips:
+def look_at(unit: ClipsUnit) -> ClipSurvey:
     """Read the headers of an even sample of clips. A file that cannot be read gives an empty look."""
     try:
         rows, sample = even_sample(unit.path, SAMPLE)
     except (OmniError, OSError, csv.Error):
-        return Clips()
+        return ClipSurvey()
     frames: list[int] = []
     dropped: list[int] = []
     missing = too_short = other_rate = 0
@@ -100,7 +100,7 @@ def look_at(unit: ClipsUnit) -> Clips:
             infeasible[factor] += ctc_needed(text) > ctc_frames(heard, factor)
     is_all = len(sample) == rows
     gaps = gap(np.array(dropped, np.int64), dropped[-1] + 1) if dropped and is_all else ()
-    return Clips(
+    return ClipSurvey(
         rows, len(sample), tuple(sorted(frames)), missing, too_short, other_rate, infeasible, first_missing,
         max(frames, default=0), is_all, gaps,
     )  # fmt: skip
@@ -120,7 +120,7 @@ def longest_in(shard: tuple[Storage, str]) -> int | None:
     return max((statistics.max for statistics in groups), default=0)
 
 
-def downsampling(clips: Clips, now: int) -> int:
+def downsampling(clips: ClipSurvey, now: int) -> int:
     """The encoder's ``downsample_time``: 8, or 4 where at 8 too many clips are too fast for CTC to learn from.
 
     The encoder gives 100 / ``downsample_time`` frames a second, and CTC needs a frame for each character: at 8 those

@@ -35,7 +35,7 @@ def file_name(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Change:
+class KeyChange:
     """One key that is to change; ``key`` is dotted inside nested objects, ``old`` is None where it was absent."""
 
     key: str
@@ -57,7 +57,7 @@ class Config:
     name: str
     values: dict[str, Any]
     original: str = ""
-    changes: list[Change] = field(default_factory=list)
+    changes: list[KeyChange] = field(default_factory=list)
 
     @property
     def is_new(self) -> bool:
@@ -83,7 +83,7 @@ class Config:
         for part in above:
             inner = inner.setdefault(part, {})
         inner[last] = new
-        self.changes.append(Change(key, old, new, why))
+        self.changes.append(KeyChange(key, old, new, why))
 
     def text(self) -> str:
         """The file as it should be."""
@@ -149,21 +149,21 @@ def default(name: str) -> dict[str, Any]:
     return _parse(text)
 
 
-class _Written(float):
+class _WrittenNumber(float):
     """A number that remembers how it was written (``3e-4`` stays ``3e-4``)."""
 
     text: str
 
-    def __new__(cls, text: str) -> _Written:
+    def __new__(cls, text: str) -> _WrittenNumber:
         value = super().__new__(cls, text)
         value.text = text
         return value
 
-    def __deepcopy__(self, memo: Any) -> _Written:
+    def __deepcopy__(self, memo: Any) -> _WrittenNumber:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_Written, (self.text,))
+        return (_WrittenNumber, (self.text,))
 
 
 def _parse(text: str) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def _parse(text: str) -> dict[str, Any]:
     if text.startswith("\ufeff"):
         raise ValueError("it begins with a byte order mark, which the trainers cannot read")
     value = json.loads(
-        text, parse_float=_Written, parse_constant=_no_constant, object_pairs_hook=_without_repeats
+        text, parse_float=_WrittenNumber, parse_constant=_no_constant, object_pairs_hook=_without_repeats
     )  # fmt: skip
     if not isinstance(value, dict):
         raise ValueError("it holds no object at its top")
@@ -213,7 +213,7 @@ def _pieces(value: Any, indent: str) -> Iterator[str]:
         for number, inner in enumerate(value):
             yield from (", " if number else "", *_pieces(inner, indent))
         yield "]"
-    elif isinstance(value, _Written):
+    elif isinstance(value, _WrittenNumber):
         yield value.text
     else:
         yield _plain(value)

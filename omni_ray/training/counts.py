@@ -91,7 +91,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Source:
+class CountedSource:
     """One data set: a flat file, or the shards it will be made from.
 
     Attributes:
@@ -114,7 +114,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Unit:
+class CountItem:
     """One task's worth of counting.
 
     Attributes:
@@ -125,7 +125,7 @@ class Unit:
         known: digest and counts of an earlier run.
     """
 
-    source: Source
+    source: CountedSource
     start: int = 0
     end: int = 0
     tokenizer: bytes = field(default=b"", repr=False)
@@ -156,21 +156,21 @@ class Outcome:
     problem: str = ""
 
 
-def units_of(source: Source) -> list[Unit]:
+def units_of(source: CountedSource) -> list[CountItem]:
     """The units of a data set. Raises OSError where its file cannot be looked at."""
     if source.shards:
-        return [Unit(replace(source, shards=(shard,))) for shard in source.shards]
+        return [CountItem(replace(source, shards=(shard,))) for shard in source.shards]
     size = os.stat(source.path).st_size
     if source.kind == "text":
-        return [Unit(source, start, min(start + RANGE_BYTES, size)) for start in range(0, size, RANGE_BYTES)]
+        return [CountItem(source, start, min(start + RANGE_BYTES, size)) for start in range(0, size, RANGE_BYTES)]
     starts = row_starts(source.path, RANGE_BYTES) if source.kind == "csv" and size > RANGE_BYTES else []
     starts = [start for start in starts if start < size]
     if not starts:
-        return [Unit(source)]
-    return [Unit(source, start, end) for start, end in pairwise((0, *starts, size))]
+        return [CountItem(source)]
+    return [CountItem(source, start, end) for start, end in pairwise((0, *starts, size))]
 
 
-def cut(source: Source) -> tuple[list[Unit], str]:
+def cut(source: CountedSource) -> tuple[list[CountItem], str]:
     """The units of a data set, or a sentence about what is wrong with it."""
     try:
         return units_of(source), ""
@@ -178,7 +178,7 @@ def cut(source: Source) -> tuple[list[Unit], str]:
         return [], f"{source.path}: {(error.strerror or str(error)).lower()}"
 
 
-def count(unit: Unit) -> Outcome:
+def count(unit: CountItem) -> Outcome:
     """Count one unit, or take what is known of the same bytes. Never raises for what the data are like."""
     try:
         if unit.source.shards:
@@ -198,7 +198,7 @@ def _counter(tokenizer: bytes) -> TokenCounter:
     return TokenCounter(tokenizer)
 
 
-def _tally(unit: Unit, texts: Iterable[str], *, characters: bool) -> Counts:
+def _tally(unit: CountItem, texts: Iterable[str], *, characters: bool) -> Counts:
     """Tokens, and if wanted characters and lengths, of usable rows. ``rows`` and ``usable`` are their number."""
     total = Counts()
     seen: set[str] = set()
@@ -226,7 +226,7 @@ def _tally(unit: Unit, texts: Iterable[str], *, characters: bool) -> Counts:
 # --- text ---
 
 
-def _count_text(unit: Unit) -> Outcome:
+def _count_text(unit: CountItem) -> Outcome:
     data = read_lines(unit.source.path, unit.start, unit.end)
     digest = hashlib.sha256(data).hexdigest()
     if unit.known is not None and unit.known[0] == digest:
@@ -241,7 +241,7 @@ def _count_text(unit: Unit) -> Outcome:
 # --- CSV and JSON ---
 
 
-def _count_file(unit: Unit) -> Outcome:
+def _count_file(unit: CountItem) -> Outcome:
     with open(unit.source.path, "rb") as file:
         before = os.fstat(file.fileno())
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -259,7 +259,7 @@ def _identity(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _count_rows(unit: Unit) -> Outcome:
+def _count_rows(unit: CountItem) -> Outcome:
     """Count the rows of a CSV file in a byte range."""
     source = unit.source
     with open(source.path, "rb") as file:
@@ -302,7 +302,7 @@ class _Rows:
             self.rows += 1
 
 
-def _count_all(unit: Unit, texts: Iterator[str | _Useless]) -> Counts:
+def _count_all(unit: CountItem, texts: Iterator[str | _Useless]) -> Counts:
     rows = _Rows(texts)
     counts = _tally(unit, rows, characters=unit.source.kind == "csv" and bool(unit.source.column))
     return replace(
@@ -314,14 +314,14 @@ def _count_all(unit: Unit, texts: Iterator[str | _Useless]) -> Counts:
     )
 
 
-def _open_source(file: IO[bytes], source: Source) -> tuple[Any, list[int]]:
+def _open_source(file: IO[bytes], source: CountedSource) -> tuple[Any, list[int]]:
     try:
         return open_csv(file, source.path, [names for names in (source.media, source.column) if names])
     except csv.Error as error:
         raise OmniError(f"{source.path}: line 1: {error}; the trainers stop there") from error
 
 
-def _texts(reader: Any, places: Sequence[int], source: Source, start: int = 0) -> Iterator[str | _Useless]:
+def _texts(reader: Any, places: Sequence[int], source: CountedSource, start: int = 0) -> Iterator[str | _Useless]:
     """For each row its text, or what is wrong with it. Messages count lines from byte ``start``."""
     is_label, is_asr = source.media == IMAGE, source.column == TRANSCRIPT
     needed = max(places) + 1
@@ -357,7 +357,7 @@ def _captions(file: IO[bytes], path: str) -> Iterator[str | _Useless]:
 # --- shards ---
 
 
-def _count_shard(unit: Unit) -> Outcome:
+def _count_shard(unit: CountItem) -> Outcome:
     storage, name, sha256, take = unit.source.shards[0]
     digest = f"{sha256}:{take}"
     if unit.known is not None and unit.known[0] == digest:

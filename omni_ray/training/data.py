@@ -18,7 +18,7 @@ from omni_ray.storage import Storage
 from omni_ray.trainers.files import FILES, IMAGE
 from omni_ray.trainers.reading import json_list, open_csv
 from omni_ray.training.configs import Config
-from omni_ray.training.counts import Source, is_file
+from omni_ray.training.counts import CountedSource, is_file
 
 Choice = Literal["auto", "production", "synthetic"]
 Shards = tuple[tuple[Storage, str, str, int], ...]
@@ -58,7 +58,7 @@ class DataFile:
     dataset: str
     path: str
     origin: str
-    source: Source
+    source: CountedSource
     image_root: str = ""
 
 
@@ -91,7 +91,7 @@ def choose(root: Path, shards_of: ShardsOf, config: Config, dataset: str, choice
         shards = shards_of(FILES[dataset].modality)
         if shards:
             path = FILES[dataset].production_path
-            source = Source("shards", str(root / path), shards=shards, modality=FILES[dataset].modality)
+            source = CountedSource("shards", str(root / path), shards=shards, modality=FILES[dataset].modality)
             return DataFile(dataset, path, "shards", source, FILES[dataset].media_root)
     if choice == "auto" and configured and is_file(root / configured):
         return _file(root, config, dataset, configured, "configured")
@@ -100,7 +100,9 @@ def choose(root: Path, shards_of: ShardsOf, config: Config, dataset: str, choice
     raise OmniError(f"no data: {candidates[0][1]} is not there, or is empty; run {how} first")
 
 
-def text_to_train_on(root: Path, shards_of: ShardsOf, configs: Mapping[str, Config], choice: Choice) -> Source | None:
+def text_to_train_on(
+    root: Path, shards_of: ShardsOf, configs: Mapping[str, Config], choice: Choice
+) -> CountedSource | None:
     """What the tokenizer is to be trained on: the text corpus, or where there is none the captions, or nothing."""
     for name, dataset in (("thinker", "text"), ("vision", "images")):
         try:
@@ -115,16 +117,22 @@ def _file(root: Path, config: Config, dataset: str, path: str, origin: str) -> D
     if not os.access(absolute, os.R_OK):
         raise OmniError(f"{path}: permission denied")
     if dataset == "text":
-        return DataFile(dataset, path, origin, Source("text", absolute))
+        return DataFile(dataset, path, origin, CountedSource("text", absolute))
     if dataset in ("asr", "tts"):
-        return DataFile(dataset, path, origin, Source("csv", absolute, FILES[dataset].text, FILES[dataset].media))
+        return DataFile(
+            dataset, path, origin, CountedSource("csv", absolute, FILES[dataset].text, FILES[dataset].media)
+        )
     is_list = dataset == "images"
-    source = Source("json", absolute) if is_list else Source("csv", absolute, FILES[dataset].text, FILES[dataset].media)
+    source = (
+        CountedSource("json", absolute)
+        if is_list
+        else CountedSource("csv", absolute, FILES[dataset].text, FILES[dataset].media)
+    )
     return DataFile(dataset, path, origin, source, _image_root(root, config, dataset, path))
 
 
 def committed_shards(store: Store) -> ShardsOf:
-    """What gives the shards of ``store``, as :class:`Source` wants them; each modality is looked at once."""
+    """What gives the shards of ``store``, as :class:`CountedSource` wants them; each modality is looked at once."""
 
     @cache
     def shards_of(modality: str) -> Shards:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from omni_ray.trainers.split import batches, rows_by_worker
 from omni_ray.training import schedule
 from omni_ray.training.advice import MAX_LABEL, stops, warnings
-from omni_ray.training.clips import Clips
+from omni_ray.training.clips import ClipSurvey
 from omni_ray.training.configs import Config, copy_of
 from omni_ray.training.counts import Counts
 from omni_ray.training.data import KEYS, ROOT_KEYS
@@ -78,7 +78,7 @@ class _Samples:
     gaps: tuple[Gap, ...] = ()
 
 
-def _samples(name: str, counts: Counts, clips: Clips | None) -> _Samples:
+def _samples(name: str, counts: Counts, clips: ClipSurvey | None) -> _Samples:
     if name == "omni_sft":
         # It puts a stock sentence where a line is blank, and passes over a file that is not there.
         return _Samples(counts.rows, counts.rows)

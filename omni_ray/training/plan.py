@@ -20,12 +20,12 @@ from omni_ray.trainers.files import FILES
 from omni_ray.training import configs as config_files
 from omni_ray.training import vocabulary as tokenizers
 from omni_ray.training.cache import CountCache
-from omni_ray.training.clips import Clips, ClipsUnit, downsampling, longest_in, look_at
+from omni_ray.training.clips import ClipsUnit, ClipSurvey, downsampling, longest_in, look_at
 from omni_ray.training.configs import NAMES, Config, file_name
-from omni_ray.training.counts import Counts, Outcome, Source, Unit, count, cut
+from omni_ray.training.counts import CountedSource, CountItem, Counts, Outcome, count, cut
 from omni_ray.training.data import KEYS, Choice, DataFile, choose, committed_shards, text_to_train_on
 from omni_ray.training.estimate import estimate
-from omni_ray.training.plan_types import ConfigPlan, Inputs, Options, blank_plan
+from omni_ray.training.plan_types import ConfigPlan, Inputs, PlanOptions, blank_plan
 from omni_ray.training.report import DataSet, PlanReport
 from omni_ray.training.schedule import Rule
 from omni_ray.training.schema import problems
@@ -94,7 +94,7 @@ def plan(
         raise OmniError("--vram must be above 0")
     if not root.is_dir():
         raise OmniError(f"{root}: no such folder; give the project folder as --root")
-    options = Options(
+    options = PlanOptions(
         vram_gib, steps_rule, allow_accumulation, assume_text_tokens,
         not skip_text_tokens or assume_text_tokens is not None,
     )  # fmt: skip
@@ -128,7 +128,7 @@ class _Work:
     """One run of the plan, step by step."""
 
     def __init__(
-        self, root: Path, store: Store, options: Options, data: Choice, reporter: Reporter, report: PlanReport
+        self, root: Path, store: Store, options: PlanOptions, data: Choice, reporter: Reporter, report: PlanReport
     ) -> None:
         self.root, self.options, self.data = root, options, data
         self.shards_of = committed_shards(store)
@@ -139,7 +139,7 @@ class _Work:
         self.plans: dict[str, ConfigPlan] = {}
         self.files: dict[str, dict[str, DataFile]] = {}
         self.counts: dict[str, dict[str, Counts]] = {}
-        self.clips: dict[str, Clips] = {}
+        self.clips: dict[str, ClipSurvey] = {}
         self.cache = CountCache(store.state_folder / CACHE)
         self.sharers: dict[str, Config] = {}
         self.vocabulary: Vocabulary | None = None
@@ -225,7 +225,7 @@ class _Work:
                 self.plans[name].problems.append(f"{file_name(name)}: {problem}")
         self.report.tokenizer = self.vocabulary
 
-    def _tokenizer_text(self) -> Source | None:
+    def _tokenizer_text(self) -> CountedSource | None:
         source = text_to_train_on(self.root, self.shards_of, self.configs, self.data)
         is_combined = source is not None and source.path == str((self.root / FILES["text"].production_path).absolute())
         if is_combined and self.measured_with and self.measured_with == digest(self._tokenizer_there()):
@@ -248,13 +248,13 @@ class _Work:
     def count(self, run: Runner, *, with_text: bool) -> None:
         """Count every data set once, in tasks; what is known of unchanged bytes is not counted again."""
         tokenizer = self.vocabulary.trained.model if self.vocabulary else self._tokenizer_there()
-        wanted: dict[tuple[Source, int], list[tuple[ConfigPlan, str]]] = {}
+        wanted: dict[tuple[CountedSource, int], list[tuple[ConfigPlan, str]]] = {}
         for plan in self._left():
             for dataset, file in self.files[plan.name].items():
                 wanted.setdefault((file.source, self._context(plan.name, dataset)), []).append((plan, dataset))
         sources = list({source: None for source, _ in wanted})
-        units: list[tuple[Unit, tuple[Source, int]]] = []
-        failed: dict[tuple[Source, int], str] = {}
+        units: list[tuple[CountItem, tuple[CountedSource, int]]] = []
+        failed: dict[tuple[CountedSource, int], str] = {}
         cuts = dict(zip(sources, run(cut, sources), strict=True))
         for key, users in wanted.items():
             source, context = key
@@ -265,7 +265,7 @@ class _Work:
             for unit in parts:
                 unit = replace(unit, tokenizer=tokenizer if is_counted else b"", ctx_len=context)
                 units.append((replace(unit, known=self.cache.find(unit)), key))
-        sums: dict[tuple[Source, int], Counts] = {}
+        sums: dict[tuple[CountedSource, int], Counts] = {}
         self.reporter.begin("training files", len(units), stage="count")
         for (_, key), outcome in zip(units, self._outcomes(run, [unit for unit, _ in units]), strict=True):
             self.reporter.advance("training files", kept=outcome.counts.rows)
@@ -277,7 +277,7 @@ class _Work:
             self._take(users, sums.get(key, Counts()), self._shown(failed.get(key, "")))
         self._look_at_clips(run)
 
-    def _outcomes(self, run: Runner, units: list[Unit]) -> Iterator[Outcome]:
+    def _outcomes(self, run: Runner, units: list[CountItem]) -> Iterator[Outcome]:
         """Count ``units``; what is known is saved as it comes, so that an interrupted plan does not start over."""
         saved = time.monotonic()
         try:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from omni_ray.training.clips import Clips
-from omni_ray.training.configs import Change, Config, file_name
+from omni_ray.training.clips import ClipSurvey
+from omni_ray.training.configs import Config, KeyChange, file_name
 from omni_ray.training.counts import Counts
 from omni_ray.training.data import DataFile
 from omni_ray.training.schedule import Figure, Rule
@@ -24,7 +24,7 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class Options:
+class PlanOptions:
     """What the user decides.
 
     Attributes:
@@ -60,12 +60,12 @@ class Inputs:
     config: Config
     files: Mapping[str, DataFile]
     counts: Mapping[str, Counts]
-    clips: Clips | None = None
+    clips: ClipSurvey | None = None
     pieces: int = 0
     has_weights: bool = False
     others: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     thinker_ckpt: str = ""
-    options: Options = field(default_factory=Options)
+    options: PlanOptions = field(default_factory=PlanOptions)
 
 
 @dataclass
@@ -90,7 +90,7 @@ class ConfigPlan:
     problems: list[str] = field(default_factory=list)
 
     @property
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[KeyChange]:
         """What is to change in the file; nothing where there is a problem."""
         return self.config.changes if self.config and not self.problems else []
 

@@ -27,7 +27,7 @@ from omni_ray.ours import keep_copy
 from omni_ray.storage import Storage, write_atomic
 from omni_ray.trainers.lines import MAX_LINE_BYTES, read_lines, split_lines
 from omni_ray.trainers.reading import json_list
-from omni_ray.training.counts import Source, shard_texts
+from omni_ray.training.counts import CountedSource, shard_texts
 from omni_ray.training.tokens import digest, load
 
 SAMPLE_BYTES = 128 << 20
@@ -40,10 +40,10 @@ _TOO_LOW = re.compile(r"required_chars\. \d+ vs (\d+)")
 
 
 @dataclass(frozen=True)
-class Request:
+class TokenizerRequest:
     """A tokenizer to train: from what, with how many pieces at most, on how many bytes of text at most."""
 
-    source: Source
+    source: CountedSource
     vocab_size: int
     sample_bytes: int = SAMPLE_BYTES
 
@@ -71,7 +71,7 @@ class Trained:
         Files of the user's own that were there, each of the three, stay beside them as ``NAME.bak``.
         """
         there = find(folder)
-        if there is not None and there == Found(self.model, there.pieces, self.wanted, self.fingerprint):
+        if there is not None and there == SavedTokenizer(self.model, there.pieces, self.wanted, self.fingerprint):
             write_atomic(
                 folder / VOCABULARY, vocabulary(self.model)
             )  # the rest is there, and its record stays as it is
@@ -84,7 +84,7 @@ class Trained:
         write_atomic(folder / VOCABULARY, vocabulary(self.model))
         write_atomic(folder / MODEL, self.model)
 
-    def _keep_others(self, folder: Path, there: Found | None) -> None:
+    def _keep_others(self, folder: Path, there: SavedTokenizer | None) -> None:
         """Keep copies of the files in the way that are not of a tokenizer of ours."""
         is_ours = there is not None and there.wanted is not None
         texts = [vocabulary(self.model)] + ([vocabulary(there.model)] if there is not None and is_ours else [])
@@ -108,7 +108,7 @@ def _is_record(path: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class Found:
+class SavedTokenizer:
     """A tokenizer on disk. The last three are None where the user put it there, rather than this project."""
 
     model: bytes
@@ -117,7 +117,7 @@ class Found:
     fingerprint: str | None = None
 
 
-def find(folder: Path) -> Found | None:
+def find(folder: Path) -> SavedTokenizer | None:
     """The tokenizer in ``folder``, if there is one. Raises OmniError where it cannot be read."""
     try:
         model = (folder / MODEL).read_bytes()
@@ -132,12 +132,12 @@ def find(folder: Path) -> Found | None:
     try:
         record = json.loads((folder / RECORD).read_bytes())
         if record["model"] == digest(model):
-            return Found(model, pieces, int(record["wanted"]), str(record["fingerprint"]))
+            return SavedTokenizer(model, pieces, int(record["wanted"]), str(record["fingerprint"]))
         if record.get("replaces") == digest(model):
-            return Found(model, pieces, int(record["wanted"]), "")  # ours, and about to be replaced
+            return SavedTokenizer(model, pieces, int(record["wanted"]), "")  # ours, and about to be replaced
     except (OSError, ValueError, KeyError, TypeError):
         pass  # without a record of these very bytes, the tokenizer is the user's own
-    return Found(model, pieces)
+    return SavedTokenizer(model, pieces)
 
 
 def checkpoint_in(folder: Path) -> Path | None:
@@ -146,7 +146,7 @@ def checkpoint_in(folder: Path) -> Path | None:
     return weights[0] if weights else None
 
 
-def fingerprint(request: Request) -> str:
+def fingerprint(request: TokenizerRequest) -> str:
     """Digest of what the tokenizer would be trained on, and of the vocabulary wanted."""
     value = hashlib.sha256(f"bpe {request.vocab_size}\n".encode())
     for sentence in sentences(request):
@@ -155,7 +155,7 @@ def fingerprint(request: Request) -> str:
     return value.hexdigest()
 
 
-def train(request: Request) -> Trained:
+def train(request: TokenizerRequest) -> Trained:
     """Train a tokenizer.
 
     Raises:
@@ -226,7 +226,7 @@ def vocabulary(model: bytes) -> bytes:
 # --- text to train on ---
 
 
-def sentences(request: Request) -> Iterator[str]:
+def sentences(request: TokenizerRequest) -> Iterator[str]:
     """The lines to train on, blank and over-long ones left out."""
     for line in _lines(request.source, request.sample_bytes):
         text = line.strip().replace("\0", "")
@@ -234,7 +234,7 @@ def sentences(request: Request) -> Iterator[str]:
             yield text
 
 
-def _lines(source: Source, limit: int) -> Iterator[str]:
+def _lines(source: CountedSource, limit: int) -> Iterator[str]:
     if source.shards:
         return _shard_lines(source, limit)
     return _file_lines(source.path, limit) if source.kind == "text" else _caption_lines(source.path, limit)
@@ -261,7 +261,7 @@ def _caption_lines(path: str, limit: int) -> Iterator[str]:
                 yield " ".join(caption.split())
 
 
-def _shard_lines(source: Source, limit: int) -> Iterator[str]:
+def _shard_lines(source: CountedSource, limit: int) -> Iterator[str]:
     """The lines of every shard, or of every n-th, so that ``limit`` bytes are not passed by much.
 
     Of each shard only the samples to take: what lies beyond --max-samples is no training text.

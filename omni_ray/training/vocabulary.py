@@ -17,11 +17,20 @@ from omni_ray.pipeline.lease import lease
 from omni_ray.pipeline.store import Store
 from omni_ray.storage import remove_temporaries
 from omni_ray.training.configs import Config, file_name, read
-from omni_ray.training.counts import Source
+from omni_ray.training.counts import CountedSource
 from omni_ray.training.data import Choice, committed_shards, text_to_train_on
 from omni_ray.training.schema import problems
 from omni_ray.training.tasks import Engine, runner
-from omni_ray.training.tokenizer import MODEL, SAMPLE_BYTES, Request, Trained, checkpoint_in, find, fingerprint, train
+from omni_ray.training.tokenizer import (
+    MODEL,
+    SAMPLE_BYTES,
+    TokenizerRequest,
+    Trained,
+    checkpoint_in,
+    find,
+    fingerprint,
+    train,
+)
 
 USERS = ("thinker", "vision", "omni_sft")
 """Configurations whose trainers read the tokenizer."""
@@ -76,7 +85,7 @@ def is_same(one: str, other: str) -> bool:
 def settle(
     root: Path,
     configs: Mapping[str, Config],
-    source: Source | None,
+    source: CountedSource | None,
     run: Runner,
     *,
     vocab_size: int | None = None,
@@ -112,7 +121,7 @@ def settle(
         kept = Trained(found.model, found.wanted or found.pieces, found.pieces, found.fingerprint or "")
         if found.wanted is None or source is None:
             vocabulary = Vocabulary(kept, f"{home}/{MODEL}, as it is there")
-        elif next(iter(run(fingerprint, [Request(source, wanted, sample_bytes)]))) == found.fingerprint:
+        elif next(iter(run(fingerprint, [TokenizerRequest(source, wanted, sample_bytes)]))) == found.fingerprint:
             vocabulary = Vocabulary(kept, f"{home}/{MODEL}, trained on this text before")
         elif weights := checkpoint_in(root / home):
             vocabulary = Vocabulary(kept, f"{home}/{MODEL}, which {weights.name} beside it was trained with")
@@ -122,7 +131,7 @@ def settle(
     if vocabulary is None:
         if source is None:
             raise OmniError(f"{home}/{MODEL} is not there, and there is no text to train it on")
-        trained: Trained = next(iter(run(train, [Request(source, wanted, sample_bytes)])))
+        trained: Trained = next(iter(run(train, [TokenizerRequest(source, wanted, sample_bytes)])))
         vocabulary = Vocabulary(trained, f"trained on {_shown(root, source.path)}", places=[home])
         if trained.pieces < wanted:
             vocabulary.warnings.append(

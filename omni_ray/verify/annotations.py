@@ -13,9 +13,9 @@ from omni_ray.trainers.reading import BOM, Elements, NotAList
 from omni_ray.verify.characters import is_blank, odd_characters
 from omni_ray.verify.media import path_flaws, sightings_of
 from omni_ray.verify.pictures import PictureJudge
-from omni_ray.verify.pieces import FileCheck, Part, Piece
+from omni_ray.verify.pieces import FileCheck, Piece, PieceFindings
 from omni_ray.verify.report import Notes, is_loss
-from omni_ray.verify.seen import Seen
+from omni_ray.verify.seen import SeenStrings
 from omni_ray.verify.tables import Pick
 
 ELEMENTS_PER_PIECE = 256
@@ -52,7 +52,7 @@ class AnnotationsCheck(FileCheck):
 
     def _pieces_of(self, elements: Elements) -> Iterator[Piece]:
         size = os.stat(self._path).st_size
-        seen = Seen()
+        seen = SeenStrings()
         first, batch = 0, []
         try:
             for element in elements:
@@ -76,14 +76,14 @@ class AnnotationsCheck(FileCheck):
         if self.report.rows == 0 and not self.notes.loses_all():
             self.notes.add("empty")
 
-    def _piece(self, first: int, batch: list[Any], seen: Seen, progress: float) -> Piece:
+    def _piece(self, first: int, batch: list[Any], seen: SeenStrings, progress: float) -> Piece:
         paths = [image_of(element) for element in batch]
         picked = [i for i, path in enumerate(paths) if path and self._judge and self._pick(first + i)]
         fresh = seen.add([paths[i] for i in picked])
         decode = frozenset(i for i, is_new in zip(picked, fresh, strict=True) if is_new)
         return Captions(self.key, first, tuple(batch), decode, self._judge, progress, self.side)
 
-    def absorb(self, part: Part) -> None:
+    def absorb(self, part: PieceFindings) -> None:
         super().absorb(part)
         if len(self._broken) < MAX_BROKEN:
             self._broken.update(part.broken)
@@ -151,8 +151,8 @@ class Captions(Piece):
         """Images that are decoded."""
         return max(1, len(self.decode))
 
-    def check(self) -> Part:
-        part = Part(self.key, Notes("images"), progress=self.progress)
+    def check(self) -> PieceFindings:
+        part = PieceFindings(self.key, Notes("images"), progress=self.progress)
         for i, element in enumerate(self.elements):
             codes = [*self._check_element(i, element, part)]
             part.lost += any(is_loss("images", code) for code in codes)
@@ -162,7 +162,7 @@ class Captions(Piece):
             part.sightings = sightings_of(self.judge, self.side, media)
         return part
 
-    def _check_element(self, i: int, element: Any, part: Part) -> Iterator[str]:
+    def _check_element(self, i: int, element: Any, part: PieceFindings) -> Iterator[str]:
         row = self.first + i
 
         def note(code: str, detail: str) -> str:

@@ -24,7 +24,7 @@ ROW_BITS = 32
 
 
 @dataclass(frozen=True)
-class Source:
+class HeldOutShard:
     """A shard whose samples are on either side.
 
     Attributes:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from omni_ray.trainers.lines import MAX_LINE_BYTES, RANGE_BYTES, lines_in
 from omni_ray.trainers.reading import BOM
 from omni_ray.verify.characters import INVISIBLE, INVISIBLE_BMP
-from omni_ray.verify.pieces import FileCheck, Part, Piece
+from omni_ray.verify.pieces import FileCheck, Piece, PieceFindings
 from omni_ray.verify.report import EXAMPLES, Notes
 from omni_ray.verify.sightings import Sightings, in_file, keys_of
 
@@ -68,13 +68,13 @@ class LinesCheck(FileCheck):
         tokenizer = self._tokenizer if size <= TOKENS_UP_TO else None
         for number, start in enumerate(range(0, size, self._range_bytes)):
             end = min(start + self._range_bytes, size)
-            yield LineRange(self.key, str(self._path), start, end, size, tokenizer, self.side, number)
+            yield LinesPiece(self.key, str(self._path), start, end, size, tokenizer, self.side, number)
 
     def line_at(self, place: int) -> int:
         """The line, from 0, that was seen at ``place``, of a range that is absorbed."""
         return self._lines_before[place >> _LINE_BITS] + (place & (1 << _LINE_BITS) - 1)
 
-    def absorb(self, part: Part) -> None:
+    def absorb(self, part: PieceFindings) -> None:
         self.notes.merge(part.notes, lines=self._lines_before[-1])
         self._lines_before.append(self._lines_before[-1] + part.lines)
         self.report.rows += part.rows
@@ -88,7 +88,7 @@ class LinesCheck(FileCheck):
 
 
 @dataclass(frozen=True)
-class LineRange(Piece):
+class LinesPiece(Piece):
     """The lines that begin in the bytes from ``start`` to ``end`` of a file of ``size`` bytes."""
 
     key: str
@@ -105,9 +105,9 @@ class LineRange(Piece):
         """A megabyte takes about as long as five clips; its tokens take longer."""
         return 1 + (self.end - self.start >> 20) * (500 if self.tokenizer else 5)
 
-    def check(self) -> Part:
+    def check(self) -> PieceFindings:
         data, is_whole = lines_in(self.path, self.start, self.end, _MARGIN)
-        part = Part(self.key, Notes("text"), progress=self.end / self.size)
+        part = PieceFindings(self.key, Notes("text"), progress=self.end / self.size)
         if self.start == 0 and data.startswith(BOM):
             part.notes.add("bom", line=1)
         scan = _Scan(data, is_whole, part)
@@ -120,7 +120,7 @@ class LineRange(Piece):
 class _Scan:
     """Lines, judged into ``part`` and numbered from 1; of one that goes on beyond ``data`` only that it is over-long."""
 
-    def __init__(self, data: bytes, is_whole: bool, part: Part) -> None:
+    def __init__(self, data: bytes, is_whole: bool, part: PieceFindings) -> None:
         self.part = part
         line_ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _LF)
         if data and not data.endswith(b"\n"):

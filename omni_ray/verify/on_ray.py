@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from omni_ray.pipeline import engine
 
 if TYPE_CHECKING:
-    from omni_ray.verify.pieces import Part, Piece
+    from omni_ray.verify.pieces import Piece, PieceFindings
     from omni_ray.verify.run import Run
 
 SMALL = 2000
@@ -24,8 +24,11 @@ def on_ray_when_many(session: Callable[[], AbstractContextManager[None]], small:
         is_connected = False
 
         def run(
-            function: Callable[[Piece], Part], items: Iterable[Piece], *, at_once: Callable[[Part], Part]
-        ) -> Iterator[Part]:
+            function: Callable[[Piece], PieceFindings],
+            items: Iterable[Piece],
+            *,
+            at_once: Callable[[PieceFindings], PieceFindings],
+        ) -> Iterator[PieceFindings]:
             nonlocal is_connected
             rest = iter(items)
             first: list[Piece] = []

@@ -16,7 +16,7 @@ from omni_ray.verify.sightings import Sightings
 
 
 @dataclass
-class Part:
+class PieceFindings:
     """What was found in a piece.
 
     Attributes:
@@ -53,11 +53,11 @@ class Piece(ABC):
         return 1
 
     @abstractmethod
-    def check(self) -> Part:
+    def check(self) -> PieceFindings:
         """Look at it. Never raises for what the data are like."""
 
 
-def check(piece: Piece) -> Part:
+def check(piece: Piece) -> PieceFindings:
     """What a worker calls."""
     return piece.check()
 
@@ -84,7 +84,7 @@ class FileCheck(ABC):
     def pieces(self) -> Iterator[Piece]:
         """Cut the file into pieces, noting on the way what only the whole shows."""
 
-    def absorb(self, part: Part) -> None:
+    def absorb(self, part: PieceFindings) -> None:
         """Take in what was found in a piece; called in the order of the pieces."""
         self.notes.merge(part.notes)
         self.report.lost += part.lost

@@ -23,10 +23,10 @@ from omni_ray.trainers.files import FILES, all_modalities, files_of
 from omni_ray.verify.annotations import AnnotationsCheck
 from omni_ray.verify.clips import ClipJudge
 from omni_ray.verify.expected import Expected
-from omni_ray.verify.groups import Source
+from omni_ray.verify.groups import HeldOutShard
 from omni_ray.verify.lines import LinesCheck, Tokenizer
 from omni_ray.verify.pictures import PictureJudge
-from omni_ray.verify.pieces import FileCheck, Part, Piece, check
+from omni_ray.verify.pieces import FileCheck, Piece, PieceFindings, check
 from omni_ray.verify.report import VerifyReport
 from omni_ray.verify.scratch import scratch_folder
 from omni_ray.verify.shards import CorpusCheck, Promised, corpora_of
@@ -50,13 +50,20 @@ class Run(Protocol):
     """
 
     def __call__(
-        self, function: Callable[[Piece], Part], items: Iterable[Piece], *, at_once: Callable[[Part], Part]
-    ) -> Iterator[Part]: ...
+        self,
+        function: Callable[[Piece], PieceFindings],
+        items: Iterable[Piece],
+        *,
+        at_once: Callable[[PieceFindings], PieceFindings],
+    ) -> Iterator[PieceFindings]: ...
 
 
 def inline(
-    function: Callable[[Piece], Part], items: Iterable[Piece], *, at_once: Callable[[Part], Part]
-) -> Iterator[Part]:
+    function: Callable[[Piece], PieceFindings],
+    items: Iterable[Piece],
+    *,
+    at_once: Callable[[PieceFindings], PieceFindings],
+) -> Iterator[PieceFindings]:
     """One piece after the other, in this process."""
     return map(at_once, map(function, items))
 
@@ -118,7 +125,7 @@ def _look(
     """All pieces; then, where there are two sides, what they saw, and then what that tells of groups."""
     by_key = {each.key: each for each in checks}
 
-    def taken_in(part: Part) -> Part:
+    def taken_in(part: PieceFindings) -> PieceFindings:
         for pair in sides:
             pair.take_in(part)
         # What was seen is large, and the parts before may be long in coming.
@@ -223,7 +230,7 @@ class _Project:
                 about = sum(_rows_about(self.root / each.key) for each in (trained, held))
                 yield BothSides(self.root, trained, held, self._sources(file.modality), scratch, round(about))
 
-    def _sources(self, modality: str) -> list[Source]:
+    def _sources(self, modality: str) -> list[HeldOutShard]:
         """The shards that say what belongs together."""
         kind = modality_of(modality)
         if not kind.group_columns:
@@ -235,7 +242,7 @@ class _Project:
             for corpus in training_corpora(self.store, modality):
                 # A single speaker is held out by clip.
                 if not kind.has_speakers or groups_of(corpus, corpus.parts()) != "one speaker":
-                    found += [Source(corpus.name, part, holdout) for part in training_parts(corpus)]
+                    found += [HeldOutShard(corpus.name, part, holdout) for part in training_parts(corpus)]
         except (OmniError, OSError, pa.ArrowException):
             return []  # shards that cannot be read are a finding of their own
         return found

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 
-class Seen:
+class SeenStrings:
     """A set of strings, kept as 64-bit hashes in sorted runs of doubling length.
 
     Two names of ten million share a hash once in a million times; a picture would then go undecoded.

@@ -16,7 +16,7 @@ from omni_ray.pipeline.mixture import Mixture
 from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.quality.cleaned import CleanedCorpus, Cleaning
 from omni_ray.storage import Storage
-from omni_ray.verify.pieces import FileCheck, Part, Piece
+from omni_ray.verify.pieces import FileCheck, Piece, PieceFindings
 from omni_ray.verify.report import Notes
 
 _BLOCK = 4 << 20
@@ -129,8 +129,8 @@ class ShardHash(Piece):
         """Hashing 2 MB takes about as long as decoding one image."""
         return 1 + (self.bytes >> 21)
 
-    def check(self) -> Part:
-        part = Part(self.key, Notes("shards"), progress=self.progress)
+    def check(self) -> PieceFindings:
+        part = PieceFindings(self.key, Notes("shards"), progress=self.progress)
         digest = hashlib.sha256()
         try:
             with self.storage.open(self.file) as file:

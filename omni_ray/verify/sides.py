@@ -19,13 +19,13 @@ import pyarrow as pa
 
 from omni_ray.errors import OmniError
 from omni_ray.quality.hashing import Hashes
-from omni_ray.quality.partitions import Pieces, read_slice, slice_of, write_slices
+from omni_ray.quality.partitions import EntryFiles, read_slice, slice_of, write_slices
 from omni_ray.storage import Storage
 from omni_ray.trainers.reading import Elements
 from omni_ray.verify import groups
 from omni_ray.verify.annotations import image_of
 from omni_ray.verify.lines import LinesCheck
-from omni_ray.verify.pieces import FileCheck, Part, Piece
+from omni_ray.verify.pieces import FileCheck, Piece, PieceFindings
 from omni_ray.verify.report import EXAMPLES, Notes
 from omni_ray.verify.sightings import (
     HELD,
@@ -46,7 +46,7 @@ class InShard(Piece):
     """A shard to be looked through."""
 
     key: str
-    source: groups.Source
+    source: groups.HeldOutShard
     number: int
     progress: float
 
@@ -55,8 +55,8 @@ class InShard(Piece):
         """A thousand lines take about as long as a clip."""
         return 1 + (self.source.part.rows >> 10)
 
-    def check(self) -> Part:
-        part = Part(self.key, Notes("shards"), progress=self.progress)
+    def check(self) -> PieceFindings:
+        part = PieceFindings(self.key, Notes("shards"), progress=self.progress)
         # Shards that cannot be read are a finding of their own.
         with suppress(OmniError, OSError, pa.ArrowException):
             part.sightings["sample"] = self.source.sightings(self.number)
@@ -75,10 +75,10 @@ class Meeting(Piece):
     progress: float
     weight = SLICE_SIGHTINGS >> 10
 
-    def check(self) -> Part:
+    def check(self) -> PieceFindings:
         names = [f"{self.what}-{number:04d}" for number in range(self.files)]
         seen = Sightings(**read_slice(self.storage, names, self.number))
-        part = Part(self.key, Notes("shards"), progress=self.progress)
+        part = PieceFindings(self.key, Notes("shards"), progress=self.progress)
         if self.what == "sample":
             common, part.sightings["group"] = common_samples(seen, EXAMPLES)
         elif self.what == "content":
@@ -106,7 +106,7 @@ class BothSides:
         root: Path,
         trained: FileCheck,
         held: FileCheck,
-        sources: Sequence[groups.Source],
+        sources: Sequence[groups.HeldOutShard],
         scratch: Path,
         about: int,
     ) -> None:
@@ -116,7 +116,7 @@ class BothSides:
         self._sources = sources
         self._storage = Storage(scratch)
         self._slices = 1 + 2 * about // SLICE_SIGHTINGS
-        self._spread = {what: Pieces(what, 3, self._write) for what in ("sample", "content", "group")}
+        self._spread = {what: EntryFiles(what, 3, self._write) for what in ("sample", "content", "group")}
         self._examples: list[tuple[str, int, int]] = []
         self._sums: Counter[str] = Counter()
         trained.side, held.side = TRAINED, HELD
@@ -137,7 +137,7 @@ class BothSides:
             for number in range(self._slices if files else 0):
                 yield Meeting(self.key, self._storage, each, files, number, 0.9 if each == "group" else 0.75)
 
-    def take_in(self, part: Part) -> None:
+    def take_in(self, part: PieceFindings) -> None:
         """What was seen in a piece of one of the files, or of the shards, or found where they met."""
         for what, seen in part.sightings.items():
             self._spread[what].add(*seen)

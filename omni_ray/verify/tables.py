@@ -21,9 +21,9 @@ from omni_ray.trainers.reading import place_of
 from omni_ray.trainers.speech import SAMPLING_RATE
 from omni_ray.verify.characters import is_blank, odd_characters
 from omni_ray.verify.media import Judge, path_flaws, sightings_of
-from omni_ray.verify.pieces import FileCheck, Part, Piece
+from omni_ray.verify.pieces import FileCheck, Piece, PieceFindings
 from omni_ray.verify.report import Notes, is_loss
-from omni_ray.verify.seen import Seen
+from omni_ray.verify.seen import SeenStrings
 
 ROWS_PER_PIECE = 256
 MAX_LINE_BYTES = 128 * MAX_FIELD_CHARS
@@ -209,7 +209,7 @@ class TableCheck(FileCheck):
         size = os.stat(self._path).st_size
         table = Table(self._path, self.report.kind, self.notes)
         rows = self._unlike(table, self._twin) if self._twin else iter(table)
-        seen = Seen()
+        seen = SeenStrings()
         batch: list[Row] = []
         for row in rows:
             batch.append(row)
@@ -223,10 +223,10 @@ class TableCheck(FileCheck):
         if table.rows == 0 and not self.notes.loses_all():
             self.notes.add("empty")
 
-    def _piece(self, batch: list[Row], seen: Seen, progress: float) -> Piece:
+    def _piece(self, batch: list[Row], seen: SeenStrings, progress: float) -> Piece:
         if self.notes.loses_all():
             # No trainer gets as far as the rows.
-            return Rows(self.key, self.report.kind, (), None, progress)
+            return RowsPiece(self.key, self.report.kind, (), None, progress)
         judge = self._judge
         if self._twin is None:
             fresh = seen.add([row.media or f"\0{row.number}" for row in batch])
@@ -235,7 +235,7 @@ class TableCheck(FileCheck):
                     batch[i] = row = row._replace(flaws=(*row.flaws, "duplicate_media"))
                 if not self._pick(row.number):
                     batch[i] = row._replace(decode=False)
-        return Rows(self.key, self.report.kind, tuple(batch), judge, progress, self.side)
+        return RowsPiece(self.key, self.report.kind, tuple(batch), judge, progress, self.side)
 
     def _unlike(self, table: Table, twin: Path) -> Iterator[Row]:
         """Rows of this TTS file that need a look: as records, or because the ASR file has others in their place."""
@@ -271,7 +271,7 @@ class TableCheck(FileCheck):
 
 
 @dataclass(frozen=True)
-class Rows(Piece):
+class RowsPiece(Piece):
     """A batch of rows."""
 
     key: str
@@ -286,8 +286,8 @@ class Rows(Piece):
         """Rows whose media are decoded."""
         return sum(row.decode for row in self.rows) if self.judge else 1
 
-    def check(self) -> Part:
-        part = Part(self.key, Notes(self.kind), progress=self.progress)
+    def check(self) -> PieceFindings:
+        part = PieceFindings(self.key, Notes(self.kind), progress=self.progress)
         for row in self.rows:
             codes = self._check_row(row, part)
             part.lost += any(is_loss(self.kind, code) for code in codes)
@@ -296,7 +296,7 @@ class Rows(Piece):
             part.sightings = sightings_of(self.judge, self.side, media)
         return part
 
-    def _check_row(self, row: Row, part: Part) -> list[str]:
+    def _check_row(self, row: Row, part: PieceFindings) -> list[str]:
         codes = []
 
         def note(code: str, detail: str = "") -> None:

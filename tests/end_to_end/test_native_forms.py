@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from omni_ray import api
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.registry import all_corpora
 from omni_ray.verify import verify
 from tests.end_to_end.native_forms import FORMS, source_of
@@ -33,7 +33,7 @@ def test_from_files_to_training_files(name: str, tmp_path: Path) -> None:
     each, root = FORMS[name], tmp_path / "project"
     source = source_of(each, tmp_path)
     report = api.prepare(
-        root, each.modality, dataset=each.corpus, source=source, options=Options(**each.options), combine=True
+        root, each.modality, dataset=each.corpus, source=source, options=SourceOptions(**each.options), combine=True
     )
     assert sorted(texts(root, each.modality)) == sorted(each.texts)
     [summary] = report.summaries

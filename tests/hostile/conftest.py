@@ -15,7 +15,7 @@ CODE = """
 import json, sys
 from collections import Counter
 from pathlib import Path
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.locate import locate
 from omni_ray.corpora.registry import select
 from omni_ray.errors import OmniError
@@ -26,7 +26,7 @@ from omni_ray.storage import Storage
 
 def run(kind, name, source, out):
     [corpus], form = select(kind, name), modality(kind)
-    found = locate(corpus, out, source, Options(), cache=out / "index")
+    found = locate(corpus, out, source, SourceOptions(), cache=out / "index")
     units = number_units(found.drafts, found.tree, {})
     job = Job(name, found.reader, found.tree.spec(), form, form.params_type(), Storage(out / "shards"))
     for unit in units:

@@ -19,7 +19,7 @@ from picture_files import encoded, raw_rows
 from PIL import Image
 
 from omni_ray import api
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.errors import OmniError
 from omni_ray.modalities import picture_engine, pixels
 from omni_ray.modalities.images import ImageParams, Images
@@ -204,7 +204,7 @@ def test_through_ray_units_come_out_whole_and_the_numbers_add_up(
             dataset="image_captions",
             source=str(many_photos),
             params={"images": {"size": size, "image_format": "png", "engine": engine}},
-            options=Options(unit_scale=0.004),
+            options=SourceOptions(unit_scale=0.004),
             max_quarantine=1.0,
             cluster=api.Cluster(gpus=int(engine.startswith("cuda"))),
         )

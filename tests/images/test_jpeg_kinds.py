@@ -20,8 +20,8 @@ def noisy() -> Image.Image:
     return Image.fromarray(noise).resize((160, 160), Image.Resampling.BICUBIC)
 
 
-def refusal(data: bytes, target: int | None = None) -> pixels.Unusable:
-    with pytest.raises(pixels.Unusable) as caught:
+def refusal(data: bytes, target: int | None = None) -> pixels.UnusablePicture:
+    with pytest.raises(pixels.UnusablePicture) as caught:
         pixels.decode(data, target)
     return caught.value
 

@@ -28,7 +28,7 @@ FILES = {
 
 @pytest.mark.parametrize("name", list(FILES))
 def test_a_file_that_is_no_picture_is_named(name: str) -> None:
-    with pytest.raises(pixels.Unusable, match=name) as caught:
+    with pytest.raises(pixels.UnusablePicture, match=name) as caught:
         pixels.decode(FILES[name])
     assert caught.value.reason == "decode_error"
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 100

@@ -20,7 +20,7 @@ from omni_ray import api
 from omni_ray.cli import running
 from omni_ray.cli.commands import app
 from omni_ray.errors import OmniError
-from omni_ray.materialize.combine import Combined, Options, combine
+from omni_ray.materialize.combine import Combined, CombineOptions, combine
 from omni_ray.materialize.pack import pack_rows
 from omni_ray.modalities.hold_out import group_keys, held_out
 from omni_ray.modalities.lines import one_line
@@ -28,7 +28,7 @@ from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter
 from omni_ray.training.plan import plan
-from omni_ray.training.tokenizer import Request, train
+from omni_ray.training.tokenizer import TokenizerRequest, train
 from omni_ray.training.tokens import TokenCounter
 from omni_ray.training.vocabulary import train_tokenizer
 from omni_ray.verify import verify
@@ -78,7 +78,7 @@ def nobody(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any
 
 
 def run(root: Path, seed: int | None = 42, how: Any = inline, **more: Any) -> list[Combined]:
-    return combine(Store(root), "text", Options(seed, pack=True, **more), run=how)
+    return combine(Store(root), "text", CombineOptions(seed, pack=True, **more), run=how)
 
 
 def lines_of(root: Path, name: str | Path = CORPUS) -> list[str]:
@@ -183,7 +183,7 @@ def test_nothing_is_done_twice_and_everything_when_it_must(project: Path, model:
     set_ctx_len(project, 64)
     run(project)
     assert (project / CORPUS).read_bytes() == before
-    other = train(Request(source_of(project), 45)).model
+    other = train(TokenizerRequest(source_of(project), 45)).model
     put_tokenizer(project, other)
     run(project)
     assert (project / CORPUS).read_bytes() != before
@@ -191,9 +191,9 @@ def test_nothing_is_done_twice_and_everything_when_it_must(project: Path, model:
 
 
 def source_of(root: Path) -> Any:
-    from omni_ray.training.counts import Source
+    from omni_ray.training.counts import CountedSource
 
-    return Source("text", str(root / CORPUS))
+    return CountedSource("text", str(root / CORPUS))
 
 
 def test_unpacked_files_are_as_if_nothing_had_ever_been_packed(project: Path, tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def model_of(root: Path) -> bytes:
 
 def pack(root: Path) -> list[str]:
     told = Told()
-    combine(Store(root), "text", Options(pack=True), run=inline, reporter=told)
+    combine(Store(root), "text", CombineOptions(pack=True), run=inline, reporter=told)
     return [line for line in told.lines if "tokenizer" in line]
 
 

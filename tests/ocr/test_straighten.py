@@ -104,7 +104,7 @@ def test_crossing_or_dented_corners_fall_back_to_their_box(photo: pixels.Pixels)
     ],
 )
 def test_what_cannot_be_a_word_is_bad_geometry(photo: pixels.Pixels, quad: list[float]) -> None:
-    with pytest.raises(pixels.Unusable) as caught:
+    with pytest.raises(pixels.UnusablePicture) as caught:
         straighten(photo, quad)
     assert caught.value.reason == "bad_geometry"
 
@@ -115,7 +115,7 @@ def test_any_four_corners_give_a_word_or_a_reason(quad: list[float]) -> None:
     picture = np.full((120, 200, 3), 9, np.uint8)
     try:
         made = straighten(picture, quad)
-    except pixels.Unusable as error:
+    except pixels.UnusablePicture as error:
         assert error.reason == "bad_geometry"
     else:
         assert made.dtype == np.uint8 and made.shape[2] == 3 and min(made.shape) >= 1

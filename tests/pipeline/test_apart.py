@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from omni_ray import api
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.media_names import is_safe_name, media_file, safe_name
 from omni_ray.modalities.audio import _path
 from omni_ray.modalities.images import media_path
@@ -94,7 +94,7 @@ def test_clips_that_share_a_stem_or_the_id_of_their_sentence(tmp_path: Path) -> 
     (source / "list.csv").write_text("\n".join(["id,audio,text", *(",".join(row) for row in listed)]))
     report = api.prepare(
         tmp_path / "project", "audio", dataset="audio_files", source=str(source), combine=True,
-        options=Options(unit_scale=2 / 256), max_quarantine=1,
+        options=SourceOptions(unit_scale=2 / 256), max_quarantine=1,
     )  # fmt: skip
     assert dict(report.summaries[0].reasons) == {"duplicate_id": 1} and report.summaries[0].kept == 5
     with open(tmp_path / "project/data/audio/production_asr.csv", newline="") as file:
@@ -114,7 +114,7 @@ def test_no_picture_is_on_both_sides_however_its_rows_lie(tmp_path: Path) -> Non
     (source / "list.csv").write_text("\n".join(["image,caption", *rows]))
     api.prepare(
         tmp_path / "project", "images", dataset="image_captions", source=str(source), combine=True, holdout=0.4,
-        options=Options(unit_scale=5 / 1024),
+        options=SourceOptions(unit_scale=5 / 1024),
     )  # fmt: skip
     sides = []
     for name in ("production", "heldout"):

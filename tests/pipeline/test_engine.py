@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from omni_ray.errors import FALLS_SHORT, OmniError, SourceError
 from omni_ray.pipeline import drivers, engine
-from omni_ray.pipeline.actors import Shape
+from omni_ray.pipeline.actors import RunLayout
 from omni_ray.pipeline.engine import Stage, Worker, acknowledgements, expected, list_lengths, on_ray
 from omni_ray.pipeline.unit_stage import ahead
 from tests.pipeline.made_stages import Killing, KillingDrivers, refuse, twice
@@ -86,7 +86,7 @@ def test_an_error_of_ours_arrives_as_it_was_and_others_as_one_sentence() -> None
 def test_a_worker_killed_in_the_middle_of_its_list_costs_the_item_it_was_at(tmp_path: Path) -> None:
     for item in (3, 17, 40):
         (tmp_path / f"fuse-{item}").touch()
-    results = dict(acknowledgements(Killing(tmp_path), range(64), Shape()))
+    results = dict(acknowledgements(Killing(tmp_path), range(64), RunLayout()))
     assert [number for number, (item, _) in sorted(results.items()) if number == item] == list(range(64))
     assert [results[item][1] for item in (3, 17, 40)] == ["apart"] * 3
     assert all((tmp_path / f"made-{item}").read_text() == "." for item in range(64))
@@ -100,7 +100,7 @@ def test_a_worker_killed_after_it_acknowledged_something_loses_no_acknowledgemen
     monkeypatch.setattr(engine, "_SAID_BY_ALL", 1e9)
     for item in (3, 6, 17):  # the first two in one list
         (tmp_path / f"fuse-{item}").touch()
-    said = list(acknowledgements(Killing(tmp_path), range(64), Shape()))
+    said = list(acknowledgements(Killing(tmp_path), range(64), RunLayout()))
     assert sorted(number for number, _ in said) == list(range(64))
     assert all(number == item for number, (item, _) in said)
 
@@ -108,7 +108,7 @@ def test_a_worker_killed_after_it_acknowledged_something_loses_no_acknowledgemen
 def test_what_is_never_acknowledged_is_no_quiet_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drivers, "shared", lambda *given: iter([[(0, "made"), (2, "made")], [(0, "made")]]))
     with pytest.raises(OmniError, match=r"^1 of 3 pieces of work were lost on the way; run the same command again"):
-        list(acknowledgements(Keeping(), range(3), Shape()))
+        list(acknowledgements(Keeping(), range(3), RunLayout()))
 
 
 @pytest.mark.parametrize(("deaths", "apart"), [(0, []), (1, [2]), (2, [2, 3, 4])])
@@ -138,7 +138,7 @@ def test_a_killed_sub_driver_is_replaced_and_nothing_is_acknowledged_twice(
     monkeypatch.setattr(drivers, "CPUS_PER_DRIVER", 1)
     for item in (5, 30):
         (tmp_path / f"fuse-{item}").touch()
-    said = list(acknowledgements(KillingDrivers(tmp_path), range(64), Shape()))
+    said = list(acknowledgements(KillingDrivers(tmp_path), range(64), RunLayout()))
     assert sorted(number for number, _ in said) == list(range(64))
     assert {item for item, _ in dict(said).values()} == set(range(64))
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from omni_ray import api
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.session import Connection
@@ -69,7 +69,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, no_ray_here: None) -> Path:
 def run(folder: Path, **more: Any) -> None:
     api.prepare(
         folder / "project", "audio", dataset="audio_files", source=str(folder / "clips.tar.gz"), combine=True,
-        options=Options(unit_scale=4 / 128), max_quarantine=1, cluster=Here(), holdout=0.4, clean="default", **more,
+        options=SourceOptions(unit_scale=4 / 128), max_quarantine=1, cluster=Here(), holdout=0.4, clean="default", **more,
     )  # fmt: skip
 
 

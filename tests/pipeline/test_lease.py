@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from omni_ray import api
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.errors import OmniError, StorageError
 from omni_ray.fence import FOLDER
 from omni_ray.pipeline import lease as leases
@@ -170,7 +170,7 @@ def test_a_store_out_of_reach_for_a_moment_costs_no_claim(
 def test_two_roots_that_want_different_shards_take_turns(tmp_path: Path, bucket: str, films: Any) -> None:
     shards = Storage(bucket).child("turns").uri
     more: dict[str, Any] = {
-        "dataset": "subtitles", "source": str(films(6)), "options": Options(unit_scale=2 / 200), "shards": shards,
+        "dataset": "subtitles", "source": str(films(6)), "options": SourceOptions(unit_scale=2 / 200), "shards": shards,
     }  # fmt: skip
     for root, width, made in [("one", 300, 3), ("two", 400, 3), ("two", 400, 0), ("one", 300, 3)]:
         report = api.prepare(tmp_path / root, "text", params={"text": {"max_line_chars": width}}, combine=True, **more)

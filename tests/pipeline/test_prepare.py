@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from omni_ray import api
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.storage import Storage
 
@@ -27,7 +27,7 @@ Films = Callable[..., Path]
 
 
 def prepare(root: Path, source: Path, **more: Any) -> api.PrepareReport:
-    options = Options(unit_scale=2 / 200)  # two files a unit
+    options = SourceOptions(unit_scale=2 / 200)  # two files a unit
     return api.prepare(root, "text", dataset="subtitles", source=str(source), options=options, **more)
 
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from omni_ray import api
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.errors import OmniError
 from omni_ray.storage import Storage
 from tests.conftest import without_ray
@@ -44,7 +44,7 @@ def test_workers_read_an_object_store(tmp_path: Path, bucket: str, films: Films)
 def test_shards_on_an_object_store_give_the_same_training_files(tmp_path: Path, bucket: str, films: Any) -> None:
     source = films(7, bad=(2,))
     more: dict[str, Any] = {
-        "dataset": "subtitles", "source": str(source), "options": Options(unit_scale=2 / 200), "combine": True,
+        "dataset": "subtitles", "source": str(source), "options": SourceOptions(unit_scale=2 / 200), "combine": True,
     }  # fmt: skip
     api.prepare(tmp_path / "local", "text", **more)
     shelf = Storage(bucket).child("run").uri

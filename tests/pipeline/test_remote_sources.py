@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from omni_ray import api
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.errors import SourceError
 from omni_ray.sources.remote import RemoteTree
 from omni_ray.storage import Storage
@@ -95,7 +95,7 @@ def test_a_changed_object_makes_its_unit_stale(bucket: str, tmp_path: Path) -> N
     place = Storage(bucket).child("changing")
     for name in ("a.txt", "b.txt"):
         place.write(name, f"A paragraph of {name}, of some length.\n".encode())
-    options = Options(unit_scale=1e-9)
+    options = SourceOptions(unit_scale=1e-9)
     first = api.prepare(tmp_path, "text", dataset="text_files", source=place.uri, options=options)
     place.write("b.txt", b"Another paragraph altogether, and another one.\n")
     second = api.prepare(tmp_path, "text", dataset="text_files", source=place.uri, options=options)

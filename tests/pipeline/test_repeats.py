@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from omni_ray.cli.tables import repeat_lines
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.many import locate_all
 from omni_ray.corpora.registry import select
 from omni_ray.modalities.registry import modality as modality_of
-from omni_ray.pipeline.corpus_state import Cut, Summary
+from omni_ray.pipeline.corpus_state import SampleLimit, Summary
 from omni_ray.pipeline.marks import MARK_BITS, Marks, enough_of, file_of, unpacked
 from omni_ray.pipeline.repeats import repeats
 from omni_ray.pipeline.stages import Job, Making, read_unit
@@ -32,7 +32,7 @@ def said(modality: str, dataset: str, *sources: Path) -> list[str]:
     """What is said of the sources: their units are made without Ray, and their marks compared."""
     (corpus,) = select(modality, dataset)
     root = sources[0].parent
-    found, _ = locate_all(corpus, root, [*map(str, sources)], Options(), all_of_them=True, cache=root / "index")
+    found, _ = locate_all(corpus, root, [*map(str, sources)], SourceOptions(), all_of_them=True, cache=root / "index")
     kind = modality_of(modality)
     storage = Storage(root / "out")
     job = Job(dataset, found.reader, found.tree.spec(), kind, kind.params_type(), storage, marks=enough_of(2))
@@ -318,6 +318,6 @@ def test_the_summary_of_a_corpus_counts_what_the_limit_keeps(tmp_path: Path) -> 
     ]
     state = corpus.state()
     assert state is not None
-    corpus.save_state(replace(state, cut=Cut(1, 2, 2)))
+    corpus.save_state(replace(state, cut=SampleLimit(1, 2, 2)))
     found = Store(tmp_path).corpus("text", "made").summary()
     assert [each["other"] for each in found.as_dict()["repeats"]] == ["b"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from omni_ray import api
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.store import Store
 from tests.made_store import clip
@@ -72,12 +72,15 @@ def test_a_narrower_choice_is_refused_with_the_ways_on(tmp_path: Path) -> None:
     clips(source / "test", 10)
     prepare(root, source)
     before = texts(root)
-    for options, option in ((Options(splits=("train",)), "--split"), (Options(evaluation="drop"), "--evaluation")):
+    for options, option in (
+        (SourceOptions(splits=("train",)), "--split"),
+        (SourceOptions(evaluation="drop"), "--evaluation"),
+    ):
         with pytest.raises(OmniError, match=f"was made with no {option}, and with {option}") as refused:
             prepare(root, source, options=options)
         assert all(word in str(refused.value) for word in ("--name", "--reset"))
     assert texts(root) == before == ["clip 0", "clip 1", "clip 10", "clip 11"]
-    prepare(root, source, options=Options(evaluation="drop"), reset=True)
+    prepare(root, source, options=SourceOptions(evaluation="drop"), reset=True)
     assert texts(root) == ["clip 0", "clip 1"]
     prepare(root, source)
     assert texts(root) == before

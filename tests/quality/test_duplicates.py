@@ -25,7 +25,7 @@ from omni_ray.pipeline.engine import inline
 from omni_ray.progress.reporter import Reporter
 from omni_ray.quality import duplicates, partitions
 from omni_ray.quality.components import components, unique_edges, write_edges
-from omni_ray.quality.duplicate_results import Duplicates, Shard
+from omni_ray.quality.duplicate_results import Duplicates, ShardFile
 from omni_ray.quality.duplicates import find_duplicates
 from omni_ray.quality.partitions import read_slice, slice_of, write_slices
 from omni_ray.storage import Storage
@@ -34,13 +34,13 @@ from tests.quality.conftest import text_table
 WORDS = [a + b for a in "bcdfghklmnprstvw" for b in ("an", "el", "ior", "ost", "um", "yx", "ade", "ikh", "ond", "urse")]
 
 
-def store(folder: Path, tables: list[pa.Table]) -> list[Shard]:
+def store(folder: Path, tables: list[pa.Table]) -> list[ShardFile]:
     folder.mkdir(exist_ok=True)
     shards = []
     for number, table in enumerate(tables):
         name = f"part-{number:05d}.parquet"
         pq.write_table(table, folder / name)
-        shards.append(Shard(Storage(folder), name, f"made/{name}"))
+        shards.append(ShardFile(Storage(folder), name, f"made/{name}"))
     return shards
 
 

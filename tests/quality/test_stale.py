@@ -16,7 +16,7 @@ from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
 from omni_ray.quality import duplicate_kinds, text_rules
-from omni_ray.quality.audio_rules import Clips
+from omni_ray.quality.audio_rules import MeasuredClips
 from omni_ray.quality.clean import clean_table, rules_of
 from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.cleaned import Cleaning
@@ -33,7 +33,7 @@ GOLDEN = Path(__file__).with_name("golden_rules.json")
 EVERY_RULE = [
     (modality, rule) for modality in all_modalities() for rule in rules_of(modality) if isinstance(rule, Rule)
 ]
-BATCHES = {"text": Documents.of_table, "audio": Clips, "images": Pictures, "ocr": Pictures}
+BATCHES = {"text": Documents.of_table, "audio": MeasuredClips, "images": Pictures, "ocr": Pictures}
 TEXTS = [
     PROSE,
     "Short line.",

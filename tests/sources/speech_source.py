@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from omni_ray.corpora.base import Options, Rejected
-from omni_ray.corpora.locate import Found, locate
+from omni_ray.corpora.base import Rejected, SourceOptions
+from omni_ray.corpora.locate import LocatedCorpus, locate
 from omni_ray.corpora.registry import all_corpora
 from omni_ray.errors import SourceError
 
@@ -24,9 +24,9 @@ class Source:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data.encode() if isinstance(data, str) else data)
 
-    def found(self, name: str, **options: Any) -> Found:
+    def found(self, name: str, **options: Any) -> LocatedCorpus:
         source = str(self.folder / "source")
-        return locate(CORPORA[name], self.folder, source, Options(**options), cache=self.folder / "index")
+        return locate(CORPORA[name], self.folder, source, SourceOptions(**options), cache=self.folder / "index")
 
     def found_any(self, name: str, **options: Any) -> bool:
         """Whether the source holds the corpus at all."""

@@ -12,7 +12,7 @@ from typing import Literal
 import pytest
 
 from omni_ray.corpora.audio_files import AudioFiles
-from omni_ray.corpora.base import Corpus, Options
+from omni_ray.corpora.base import Corpus, SourceOptions
 from omni_ray.corpora.books import Books
 from omni_ray.corpora.coco import Coco
 from omni_ray.corpora.image_captions import ImageCaptions
@@ -34,7 +34,7 @@ def put(tmp_path: Path, name: str, data: bytes | str = "x") -> None:
 
 
 def files_of(corpus: Corpus, tmp_path: Path, source: str = "source", **options: object) -> Files:
-    found = locate(corpus, tmp_path, str(tmp_path / source), Options(**options), cache=tmp_path / "cache")  # type: ignore[arg-type]
+    found = locate(corpus, tmp_path, str(tmp_path / source), SourceOptions(**options), cache=tmp_path / "cache")  # type: ignore[arg-type]
     list(found.drafts)
     return found.files()
 
@@ -177,7 +177,7 @@ def test_names_in_either_form_of_unicode_find_their_files(
     if packed:
         shutil.make_archive(str(source / "x"), packed[2:], clips, ".")
     (source / "list.csv").write_text(f"audio,text\n{listed}.flac,One.\n")
-    found = locate(AudioFiles(), tmp_path, str(source), Options(), cache=tmp_path / "cache")
+    found = locate(AudioFiles(), tmp_path, str(source), SourceOptions(), cache=tmp_path / "cache")
     rows = [row for draft in found.drafts for row in found.reader.read(found.tree, draft.payload)]
     assert [row["text"] for row in rows if isinstance(row, dict)] == ["One."]
     assert not found.files().unread and found.files().read == 2
@@ -189,7 +189,7 @@ def test_media_named_by_a_roundabout_way_are_read(tmp_path: Path, path: str) -> 
         (tmp_path / "source" / folder).mkdir(parents=True)
     (tmp_path / "source/wavs/1.flac").write_bytes(clip(1))
     (tmp_path / "source/lists/list.csv").write_text(f"audio,text\n{path},One.\n")
-    found = locate(AudioFiles(), tmp_path, str(tmp_path / "source"), Options(), cache=tmp_path / "cache")
+    found = locate(AudioFiles(), tmp_path, str(tmp_path / "source"), SourceOptions(), cache=tmp_path / "cache")
     rows = [row for draft in found.drafts for row in found.reader.read(found.tree, draft.payload)]
     assert len(rows) == 1 and isinstance(rows[0], dict) and not found.files().unread
 
@@ -209,4 +209,4 @@ def test_a_table_that_is_none_is_named_for_what_it_is(tmp_path: Path, ending: st
     (tmp_path / f"source/a.{ending}").write_bytes(gzip.compress(data) if ending == "csv.gz" else data)
     for corpus in (TextFiles(), AudioFiles()):
         with pytest.raises(SourceError, match=what):
-            list(locate(corpus, tmp_path, str(tmp_path / "source"), Options(), cache=tmp_path / "cache").drafts)
+            list(locate(corpus, tmp_path, str(tmp_path / "source"), SourceOptions(), cache=tmp_path / "cache").drafts)

@@ -13,7 +13,7 @@ import pytest
 
 from omni_ray.corpora import table_repeats
 from omni_ray.corpora.audio_files import AudioFiles
-from omni_ray.corpora.base import Corpus, Options, Rejected
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions
 from omni_ray.corpora.librispeech import LibriSpeech
 from omni_ray.corpora.locate import locate
 from omni_ray.corpora.text_files import TextFiles
@@ -68,7 +68,7 @@ def test_dumps_that_tell_the_same_pages() -> None:
 
 
 def texts(tmp_path: Path, corpus: Corpus, **options: Any) -> tuple[list[str], list[str], Files]:
-    found = locate(corpus, tmp_path, str(tmp_path / "source"), Options(**options), cache=tmp_path / "cache")
+    found = locate(corpus, tmp_path, str(tmp_path / "source"), SourceOptions(**options), cache=tmp_path / "cache")
     items = [item for draft in found.drafts for item in found.reader.read(found.tree, draft.payload)]
     kept = [item["text"] for item in items if isinstance(item, dict)]
     return kept, [item.reason for item in items if isinstance(item, Rejected)], found.files()
@@ -165,9 +165,9 @@ def test_texts_of_splits_beside_all_texts(tmp_path: Path, monkeypatch: pytest.Mo
     put(tmp_path, "all.jsonl", b"".join(rows))
     put(tmp_path, "test.jsonl", b"".join(rows[:2]))
     put(tmp_path, "train.jsonl", b"".join(rows[2:]))
-    found = locate(TextFiles(), tmp_path, str(tmp_path / "source"), Options(), cache=tmp_path / "cache")
+    found = locate(TextFiles(), tmp_path, str(tmp_path / "source"), SourceOptions(), cache=tmp_path / "cache")
     assert [draft.inputs for draft in found.drafts] == [("all.jsonl",)]
     assert [(group.reason, group.count) for group in found.files().unread] == [("copy", 2)]
     put(tmp_path, "all.jsonl", b"".join([*rows[:7], b'{"text": "Another text of that length."}\n']))
-    found = locate(TextFiles(), tmp_path, str(tmp_path / "source"), Options(), cache=tmp_path / "cache")
+    found = locate(TextFiles(), tmp_path, str(tmp_path / "source"), SourceOptions(), cache=tmp_path / "cache")
     assert {draft.inputs for draft in found.drafts} == {("all.jsonl",), ("train.jsonl",)}

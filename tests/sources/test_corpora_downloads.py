@@ -19,8 +19,8 @@ import pytest
 from omni_ray import api
 from omni_ray.api.rehearsing import rehearse
 from omni_ray.cli.consent import consent
-from omni_ray.corpora.base import Corpus, Download, Options
-from omni_ray.corpora.locate import Found, downloads_folder, locate
+from omni_ray.corpora.base import Corpus, Download, SourceOptions
+from omni_ray.corpora.locate import LocatedCorpus, downloads_folder, locate
 from omni_ray.corpora.registry import all_corpora
 from omni_ray.corpora.wanted import agreed, as_mini, cost, wanted
 from omni_ray.errors import OmniError, SourceError
@@ -149,8 +149,8 @@ def on_loopback(corpus: Corpus, server: Any, monkeypatch: pytest.MonkeyPatch) ->
     return wanted(corpus, (), None, listed)
 
 
-def find(corpus: Corpus, root: Path, **more: Any) -> Found:
-    return locate(corpus, root, None, Options(), cache=root / "cache", **more)
+def find(corpus: Corpus, root: Path, **more: Any) -> LocatedCorpus:
+    return locate(corpus, root, None, SourceOptions(), cache=root / "cache", **more)
 
 
 @pytest.mark.parametrize("broken", [0, -1])
@@ -350,13 +350,13 @@ def test_a_server_that_asks_for_pauses_gets_them(server: Any, tmp_path: Path) ->
 
 
 def test_a_first_try_takes_the_smallest_part(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = Options(splits=("mini",))
+    options = SourceOptions(splits=("mini",))
     meant = {name: as_mini(corpus, options, 1_000_000) for name, corpus in CORPORA.items()}
     of = {name: [each.path for each in wanted(CORPORA[name], small.splits, n)] for name, (small, n) in meant.items()}
     assert of["librispeech"] == ["dev-clean-2.tar.gz"] and of["coco"][0] == "val2017.zip"
     assert len(of["books"]) == 56 and meant["coco"][1] == 2500 and meant["ljspeech"][1] == 500
     assert as_mini(CORPORA["ljspeech"], options, 7)[1] == 7
-    assert as_mini(CORPORA["coco"], Options(), None) == (Options(), None)
+    assert as_mini(CORPORA["coco"], SourceOptions(), None) == (SourceOptions(), None)
     corpus = CORPORA["books"]
     on_loopback(corpus, server, monkeypatch)
     [line] = rehearse(tmp_path, ["text"], dataset="books", options=options)

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pytest
 
 from omni_ray.corpora import table_repeats
-from omni_ray.corpora.base import Corpus, Options, Rejected
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions
 from omni_ray.corpora.image_captions import ImageCaptions
-from omni_ray.corpora.locate import Found, locate
+from omni_ray.corpora.locate import LocatedCorpus, locate
 from omni_ray.corpora.text_files import TextFiles
 from omni_ray.errors import SourceError
 from omni_ray.sources import open_spec
@@ -32,9 +32,9 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
         yield kind
 
 
-def rows(corpus: Corpus, root: Path, source: str, **options: Any) -> tuple[list[Any], Found]:
+def rows(corpus: Corpus, root: Path, source: str, **options: Any) -> tuple[list[Any], LocatedCorpus]:
     """What a worker reads."""
-    found = locate(corpus, root, source, Options(**options), cache=root / "cache")
+    found = locate(corpus, root, source, SourceOptions(**options), cache=root / "cache")
     read: list[Any] = []
     for draft in found.drafts:
         payload = json.loads(json.dumps(draft.payload))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from omni_ray.corpora.base import Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.evaluation import MODES, TrainingFirst, check_mode, splits_in
-from omni_ray.corpora.locate import Found, locate
+from omni_ray.corpora.locate import LocatedCorpus, locate
 from omni_ray.corpora.registry import all_corpora
 from omni_ray.errors import OmniError
 
@@ -23,11 +23,11 @@ def put(folder: Path, files: dict[str, str]) -> None:
         path.write_text(text, "utf-8")
 
 
-def found(folder: Path, corpus: str, mode: str) -> Found:
-    return locate(CORPORA[corpus], folder, str(folder / "in"), Options(evaluation=mode), cache=folder / "index")
+def found(folder: Path, corpus: str, mode: str) -> LocatedCorpus:
+    return locate(CORPORA[corpus], folder, str(folder / "in"), SourceOptions(evaluation=mode), cache=folder / "index")
 
 
-def ids(found: Found, drafts: list[UnitDraft]) -> list[str]:
+def ids(found: LocatedCorpus, drafts: list[UnitDraft]) -> list[str]:
     """Ids of the records of drafts, whole or rejected."""
     records: list[str] = []
     for draft in drafts:
@@ -169,7 +169,7 @@ def test_a_source_that_is_one_split_is_known_by_its_own_name(tmp_path: Path) -> 
         CORPORA["librispeech"],
         tmp_path,
         str(tmp_path / "LibriSpeech/dev-clean"),
-        Options(evaluation="heldout"),
+        SourceOptions(evaluation="heldout"),
         cache=tmp_path / "index",
     )
     ordered = TrainingFirst(source.drafts, "heldout", lambda drafts: drafts)

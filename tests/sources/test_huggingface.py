@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.locate import locate
 from omni_ray.corpora.text_files import TextFiles
 from omni_ray.errors import OmniError
@@ -273,7 +273,7 @@ def test_streamed_and_fetched_give_the_same_training_files(hub: type[Hub], tmp_p
 RESOLVE = """
 import sys
 from pathlib import Path
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.locate import locate
 from omni_ray.corpora.text_files import TextFiles
 from omni_ray.errors import OmniError
@@ -381,7 +381,7 @@ def test_a_configuration_without_a_card_is_a_folder() -> None:
 
 def test_splits_that_only_the_card_knows_reach_the_rows(hub: type[Hub], tmp_path: Path) -> None:
     hub.files |= {name: parquet([name]) for name in SET} | {"README.md": CARD}
-    options = Options(configuration="clean", splits=("validation",))
+    options = SourceOptions(configuration="clean", splits=("validation",))
     found = locate(TextFiles(), tmp_path, "org/set", options, cache=tmp_path / "cache")
     assert [draft.inputs for draft in found.drafts] == [("clean/more.parquet",), ("clean/held/0.parquet",)]
 

@@ -17,7 +17,7 @@ import pytest
 from datasets import load_dataset
 
 from omni_ray import api
-from omni_ray.corpora.base import Corpus, Options
+from omni_ray.corpora.base import Corpus, SourceOptions
 from omni_ray.corpora.coco import Coco
 from omni_ray.corpora.common_voice import CommonVoice
 from omni_ray.corpora.image_captions import ImageCaptions
@@ -35,7 +35,7 @@ from tests.list_sources import Source, kept
 from tests.made_store import ROWS as ROW_MAKERS
 from tests.made_store import clip, picture
 
-KEEP = Options(keep_columns=True)
+KEEP = SourceOptions(keep_columns=True)
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def rows_of(modality: str, source: Source) -> str:
 def test_from_the_source_to_every_export(source: Source, tmp_path: Path, modality: str) -> None:
     corpus = rows_of(modality, source)
     root = tmp_path / "project"
-    for name, options in (("plain", Options()), ("whole", KEEP)):
+    for name, options in (("plain", SourceOptions()), ("whole", KEEP)):
         api.prepare(root, modality, dataset=corpus, source=str(source.folder), name=name, options=options, combine=True)
     shards = root / "data/shards" / modality
     assert "extra" not in pq.read_schema(shards / "plain/part-00000.parquet").names
@@ -262,7 +262,7 @@ def test_from_the_source_to_every_export(source: Source, tmp_path: Path, modalit
 def test_what_was_kept_is_not_dropped_in_silence(source: Source, tmp_path: Path) -> None:
     corpus = rows_of("text", source)
     root = tmp_path / "project"
-    for options in (Options(), KEEP):  # wider is no loss
+    for options in (SourceOptions(), KEEP):  # wider is no loss
         api.prepare(root, "text", dataset=corpus, source=str(source.folder), options=options)
     with pytest.raises(SourceError, match="was made with --keep-columns, and with no --keep-columns some of it would"):
         api.prepare(root, "text", dataset=corpus, source=str(source.folder))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from omni_ray.corpora.audio_files import AudioFiles
-from omni_ray.corpora.base import Options, Rejected
+from omni_ray.corpora.base import Rejected, SourceOptions
 from omni_ray.corpora.image_captions import ImageCaptions
 from omni_ray.corpora.locate import locate
 from omni_ray.corpora.text_files import TextFiles
@@ -98,7 +98,7 @@ def test_a_list_that_names_a_picture_through_a_linked_folder(tmp_path: Path) -> 
     put(tmp_path / "source/pictures/1.jpg", picture(2))
     link(tmp_path / "source/out", "../elsewhere")
     link(tmp_path / "source/in", "pictures")
-    found = locate(ImageCaptions(), tmp_path, str(tmp_path / "source"), Options(), cache=tmp_path / "cache")
+    found = locate(ImageCaptions(), tmp_path, str(tmp_path / "source"), SourceOptions(), cache=tmp_path / "cache")
     rows = [row for draft in found.drafts for row in found.reader.read(found.tree, draft.payload)]
     assert [row.reason for row in rows if isinstance(row, Rejected)] == ["missing_media"]
     assert [row["captions"] for row in rows if isinstance(row, dict)] == [["Mine"]]
@@ -167,7 +167,7 @@ def test_names_in_latin_1_and_with_backslashes(tmp_path: Path) -> None:
     for name in (b"/ni\xf1o.txt", b"/a\\b.txt", b"/100%25.txt"):
         with open(folder + name, "wb") as file:
             file.write(b"A line.\n")
-    found = locate(TextFiles(), tmp_path, str(tmp_path / "source"), Options(), cache=tmp_path / "cache")
+    found = locate(TextFiles(), tmp_path, str(tmp_path / "source"), SourceOptions(), cache=tmp_path / "cache")
     drafts = list(found.drafts)
     assert [draft.payload["file"] for draft in drafts] == ["caf%E9/100%25.txt", "caf%E9/a\\b.txt", "caf%E9/ni%F1o.txt"]
     tree = open_spec(found.tree.spec())
@@ -183,6 +183,6 @@ def test_media_with_odd_names(tmp_path: Path) -> None:
             file.write(clip(1))
         with open(folder + name + b".txt", "wb") as file:
             file.write(b"A text.")
-    found = locate(AudioFiles(), tmp_path, str(tmp_path / "source"), Options(), cache=tmp_path / "cache")
+    found = locate(AudioFiles(), tmp_path, str(tmp_path / "source"), SourceOptions(), cache=tmp_path / "cache")
     rows = [row for draft in found.drafts for row in found.reader.read(found.tree, draft.payload)]
     assert [row["id"] for row in rows if isinstance(row, dict)] == ["a\\b", "ni%F1o"]

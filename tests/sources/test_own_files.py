@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from omni_ray import api
-from omni_ray.corpora.base import Options, Rejected
+from omni_ray.corpora.base import Rejected, SourceOptions
 from omni_ray.corpora.locate import locate
 from omni_ray.corpora.registry import select
 from omni_ray.errors import SourceError
@@ -48,7 +48,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def items(modality: str, source: Path, root: Path) -> Iterator[Any]:
     (corpus,) = select(modality, CORPORA[modality])
-    found = locate(corpus, root, str(source), Options(), cache=root / "index")
+    found = locate(corpus, root, str(source), SourceOptions(), cache=root / "index")
     for draft in found.drafts:
         for item in found.reader.read(found.tree, draft.payload):
             yield from item.to_pylist() if isinstance(item, pa.Table) else [item]

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from omni_ray.cli.commands import app
 from omni_ray.corpora.audio_files import AudioFiles
-from omni_ray.corpora.base import Corpus, Options, Rejected
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions
 from omni_ray.corpora.coco import Coco
 from omni_ray.corpora.common_voice import CommonVoice
 from omni_ray.corpora.flickr import Flickr8k
@@ -26,13 +26,13 @@ from omni_ray.corpora.ocr_images import OcrImages
 from omni_ray.corpora.voice_lists import VoiceLists
 from omni_ray.errors import SourceError
 from omni_ray.sources import open_spec
-from omni_ray.sources.columnar import Slice, read_parquet
+from omni_ray.sources.columnar import RowRange, read_parquet
 from omni_ray.sources.tree import FolderTree
 from tests.made_store import clip, picture
 
 
 def rows(corpus: Corpus, tmp_path: Path, columns: str = "") -> list[dict[str, Any] | Rejected]:
-    options = Options(columns=dict(pair.split("=") for pair in columns.split(",") if pair))
+    options = SourceOptions(columns=dict(pair.split("=") for pair in columns.split(",") if pair))
     found = locate(corpus, tmp_path, str(tmp_path / "source"), options, cache=tmp_path / "index")
     return [row for draft in found.drafts for row in found.reader.read(found.tree, draft.payload)]
 
@@ -124,7 +124,7 @@ def test_media_in_another_folder(tmp_path: Path) -> None:
         (tmp_path / "media" / speaker / "1.flac").write_bytes(clip(ord(speaker)))
     paths = ["a/1.flac", "/old/place/b/1.flac", "/old/media/a/1.flac", "/old/place/c/1.flac"]
     put(tmp_path, "a.csv", "audio,text\n" + "".join(f"{path},Clip {n}.\n" for n, path in enumerate(paths)))
-    options = Options(media_root=str(tmp_path / "media"))
+    options = SourceOptions(media_root=str(tmp_path / "media"))
     found = locate(AudioFiles(), tmp_path, str(tmp_path / "source"), options, cache=tmp_path / "index")
     made = [row for draft in found.drafts for row in found.reader.read(open_spec(found.tree.spec()), draft.payload)]
     assert [row["text"] for row in made if isinstance(row, dict)] == ["Clip 0.", "Clip 1.", "Clip 2."]
@@ -188,7 +188,7 @@ def test_media_elsewhere_in_every_kind_of_list(name: str, tmp_path: Path) -> Non
         assert name in ("IAM", "Common Voice") or all("--media-root" in detail for detail in said)
     except SourceError as error:
         assert name in ("LJSpeech", "Common Voice") or "--media-root" in str(error)
-    options = Options(media_root=str(tmp_path / "media"))
+    options = SourceOptions(media_root=str(tmp_path / "media"))
     found = locate(corpus, tmp_path, str(tmp_path / "source"), options, cache=tmp_path / "index")
     tree = open_spec(found.tree.spec())
     drafts = list(found.drafts)
@@ -231,6 +231,6 @@ def test_a_slice_deep_inside_a_row_group(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "source" / "t.parquet", row_group_size=count)
     tree = FolderTree(tmp_path / "source")
     for start in (0, 65_530, 65_536, 131_072, 139_990):
-        [read] = read_parquet(tree, "t.parquet", {"captions": "caption"}, Slice(start, start + 6))
+        [read] = read_parquet(tree, "t.parquet", {"captions": "caption"}, RowRange(start, start + 6))
         assert not isinstance(read, Rejected)
         assert read["captions"].to_pylist() == [[f"caption {n}"] for n in range(start, start + 6)]

@@ -13,10 +13,10 @@ import pytest
 import soundfile
 
 from omni_ray.corpora.audio_files import AudioFiles
-from omni_ray.corpora.base import Options, Rejected
+from omni_ray.corpora.base import Rejected, SourceOptions
 from omni_ray.corpora.locate import locate
 from omni_ray.errors import SourceError
-from omni_ray.sources.recordings import Unusable
+from omni_ray.sources.recordings import UnusableRecording
 from omni_ray.sources.segments import BadSegment, Cutter
 
 RATE = 22_050
@@ -86,9 +86,9 @@ def test_stretches_of_one_recording_in_any_order(ending: str) -> None:
 
 
 def test_a_broken_recording_is_said() -> None:
-    with pytest.raises(Unusable):
+    with pytest.raises(UnusableRecording):
         read_segment(io.BytesIO(recording("OGG").getvalue()[:-500]), 19, 20)
-    with pytest.raises(Unusable):
+    with pytest.raises(UnusableRecording):
         read_segment(io.BytesIO(b"no recording"), 0, 1)
 
 
@@ -100,7 +100,7 @@ def rows(tmp_path: Path, columns: str, lines: list[dict[str, Any]]) -> list[dict
         writer = csv.DictWriter(file, list(dict.fromkeys(key for line in lines for key in line)))
         writer.writeheader()
         writer.writerows(lines)
-    options = Options(columns=dict(pair.split("=") for pair in columns.split(",") if pair))
+    options = SourceOptions(columns=dict(pair.split("=") for pair in columns.split(",") if pair))
     found = locate(AudioFiles(), tmp_path, str(source), options, cache=tmp_path / "index")
     return [row for draft in found.drafts for row in found.reader.read(found.tree, draft.payload)]
 

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from omni_ray.corpora import bounds
-from omni_ray.corpora.base import Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.locate import locate
 from omni_ray.errors import SourceError
 from tests.made_store import clip
@@ -205,7 +205,11 @@ def test_units_are_bounded_by_what_their_media_are_when_decoded(
         ("common_voice", "cv"),
     ):
         found = locate(
-            CORPORA[name], source.folder, str(source.folder / "source" / folder), Options(), cache=source.folder / "i"
+            CORPORA[name],
+            source.folder,
+            str(source.folder / "source" / folder),
+            SourceOptions(),
+            cache=source.folder / "i",
         )
         assert [draft.records for draft in found.drafts] == [3, 3, 3, 1], folder
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from omni_ray.corpora.audio_files import AudioFiles
-from omni_ray.corpora.base import Corpus, Options, Rejected
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions
 from omni_ray.corpora.coco import Coco
 from omni_ray.corpora.image_captions import ImageCaptions
 from omni_ray.corpora.locate import locate
@@ -51,7 +51,7 @@ def opened(tmp_path: Path) -> Tree:
 
 def kept(corpus: Corpus, tmp_path: Path) -> list[tuple[bytes, str]]:
     """Media and text of every record."""
-    found = locate(corpus, tmp_path, str(tmp_path / "source"), Options(), cache=tmp_path / "cache")
+    found = locate(corpus, tmp_path, str(tmp_path / "source"), SourceOptions(), cache=tmp_path / "cache")
     rows = [row for draft in found.drafts for row in found.reader.read(found.tree, draft.payload)]
     assert not [row for row in rows if isinstance(row, Rejected)]
     return [

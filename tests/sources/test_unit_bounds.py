@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from omni_ray.corpora import bounds
-from omni_ray.corpora.base import Corpus, Options, Rejected, UnitDraft
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.locate import locate
 from omni_ray.corpora.registry import all_corpora
 from omni_ray.synth import native_ocr
@@ -228,7 +228,7 @@ CORPORA = {f"{corpus.modality}/{corpus.name}": corpus for corpus in all_corpora(
 
 def units(tmp_path: Path, corpus: Corpus, **options: Any) -> list[UnitDraft]:
     source = str(tmp_path / "source")
-    found = locate(corpus, tmp_path, source, Options(**options), cache=tmp_path / "index", download=False)
+    found = locate(corpus, tmp_path, source, SourceOptions(**options), cache=tmp_path / "index", download=False)
     return list(found.drafts)
 
 
@@ -270,7 +270,7 @@ def test_a_long_chapter_is_several_units(tmp_path: Path, monkeypatch: pytest.Mon
     corpus = CORPORA["audio/librispeech"]
 
     def found() -> list[list[str]]:
-        each = locate(corpus, tmp_path, str(source.folder), Options(), cache=tmp_path / "index", download=False)
+        each = locate(corpus, tmp_path, str(source.folder), SourceOptions(), cache=tmp_path / "index", download=False)
         drafts = list(each.drafts)
         rows = [list(each.reader.read(each.tree, json.loads(json.dumps(draft.payload)))) for draft in drafts]
         assert [draft.records for draft in drafts] == list(map(len, rows))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from omni_ray.corpora.base import Options
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.locate import locate
 from omni_ray.corpora.registry import select
 from omni_ray.errors import OmniError, SourceError
@@ -28,7 +28,7 @@ def _source(folder: Path, value: Any) -> Path:
 
 def _raw(kind: str, source: Path, scale: float = 1.0) -> list[dict[str, Any]]:
     [corpus] = select(kind, "synthetic")
-    found = locate(corpus, source, str(source), Options(unit_scale=scale), cache=source, download=False)
+    found = locate(corpus, source, str(source), SourceOptions(unit_scale=scale), cache=source, download=False)
     schema = modality(kind).raw_schema
     rows = []
     for draft in found.drafts:
@@ -77,13 +77,13 @@ def test_the_samples_are_those_of_the_generators(tmp_path: Path) -> None:
 def test_a_wrong_recipe_is_said_in_one_line(recipe: str, tmp_path: Path) -> None:
     [corpus] = select("text", "synthetic")
     with pytest.raises(SourceError, match=r"synthetic\.json"):
-        list(corpus.units(open_tree(_source(tmp_path, recipe)), Options()))
+        list(corpus.units(open_tree(_source(tmp_path, recipe)), SourceOptions()))
 
 
 def test_without_a_recipe_the_user_is_told_how_to_write_one(tmp_path: Path) -> None:
     [corpus] = select("audio", "synthetic")
     with pytest.raises(OmniError, match='"samples": 10000'):
-        locate(corpus, tmp_path, None, Options(), cache=tmp_path, download=False)
+        locate(corpus, tmp_path, None, SourceOptions(), cache=tmp_path, download=False)
 
 
 def test_synthetic_data_never_slips_into_all() -> None:

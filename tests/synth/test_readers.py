@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from omni_ray.corpora.base import Options, Rejected
+from omni_ray.corpora.base import Rejected, SourceOptions
 from omni_ray.corpora.locate import locate
 from omni_ray.corpora.registry import select
 from omni_ray.modalities.registry import modality
@@ -28,7 +28,7 @@ def test_every_record_becomes_what_was_foretold(
     root, expected = native[0], native[1][folder]
     [corpus] = select(expected.modality, expected.corpus)
     kind = modality(corpus.modality)
-    found = locate(corpus, tmp_path, str(root / expected.source), Options(), cache=tmp_path, download=False)
+    found = locate(corpus, tmp_path, str(root / expected.source), SourceOptions(), cache=tmp_path, download=False)
     kept, reasons = 0, Counter[str]()
 
     def count(rejected: list[Rejected]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from omni_ray.corpora.base import Options, Rejected
+from omni_ray.corpora.base import Rejected, SourceOptions
 from omni_ray.corpora.books import Books
 from omni_ray.modalities.text import Text, TextParams
 from omni_ray.sources import gutenberg
@@ -23,7 +23,7 @@ LICENCE = "\n*** START: FULL LICENSE ***\n\nTHE FULL PROJECT GUTENBERG LICENSE\n
 def read(tree: Tree, scale: float = 1.0) -> tuple[list[dict[str, Any]], list[Rejected]]:
     rows: list[dict[str, Any]] = []
     rejected: list[Rejected] = []
-    for unit in CORPUS.units(tree, Options(unit_scale=scale)):
+    for unit in CORPUS.units(tree, SourceOptions(unit_scale=scale)):
         for item in CORPUS.read(tree, unit.payload):
             if isinstance(item, Rejected):
                 rejected.append(item)
@@ -265,7 +265,7 @@ def test_files_of_other_corpora_are_no_books(tmp_path: Path) -> None:
     (tmp_path / "19-198.trans.txt").write_text("19-198-0000 CHAPTER ONE\n")
     (tmp_path / "000000000139.txt").write_text("0 0.5 0.5\n")
     (tmp_path / "README.txt").write_text("Read me.")
-    assert list(CORPUS.units(FolderTree(tmp_path), Options())) == []
+    assert list(CORPUS.units(FolderTree(tmp_path), SourceOptions())) == []
 
 
 def test_a_single_file_with_any_name(tmp_path: Path) -> None:
@@ -320,4 +320,4 @@ def test_books_without_a_header_beside_gutenbergs_and_alone(tmp_path: Path) -> N
     notes.mkdir()
     (notes / "notes.txt").write_text("What is in the table beside this file, and why.")
     (notes / "books.csv").write_text("text\nA book.\n")
-    assert list(CORPUS.units(FolderTree(notes), Options())) == []
+    assert list(CORPUS.units(FolderTree(notes), SourceOptions())) == []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_ray.corpora.base import Options, Rejected
+from omni_ray.corpora.base import Rejected, SourceOptions
 from omni_ray.corpora.text_files import TextFiles
 from omni_ray.errors import OmniError
 from omni_ray.sources import encoding
@@ -137,7 +137,7 @@ def read(folder: Path, **options: object) -> tuple[list[str], list[Rejected]]:
     tree = FolderTree(folder)
     texts: list[str] = []
     rejected: list[Rejected] = []
-    for unit in TextFiles().units(tree, Options(**options)):  # type: ignore[arg-type]
+    for unit in TextFiles().units(tree, SourceOptions(**options)):  # type: ignore[arg-type]
         for item in TextFiles().read(tree, unit.payload):
             if isinstance(item, Rejected):
                 rejected.append(item)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from omni_ray.corpora.base import Options, Rejected
+from omni_ray.corpora.base import Rejected, SourceOptions
 from omni_ray.sources import json_ahead, json_values
-from omni_ray.sources.json_values import Broken, Values
+from omni_ray.sources.json_values import BrokenValue, Values
 from omni_ray.sources.line_blocks import RANGE_BYTES
 from omni_ray.sources.tables import read_table_unit, table_units
 from omni_ray.sources.tree import FolderTree
@@ -49,7 +49,9 @@ def is_exact(value: Any) -> bool:
 
 
 def shown(values: Iterator[Any]) -> list[str]:
-    return [f"{value.reason}: {value.detail}" if isinstance(value, Broken) else json.dumps(value) for value in values]
+    return [
+        f"{value.reason}: {value.detail}" if isinstance(value, BrokenValue) else json.dumps(value) for value in values
+    ]
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -94,7 +96,7 @@ def test_numbers_beyond_64_bits_are_right_where_they_are_read(tmp_path: Path, na
     tree = FolderTree(tmp_path)
     roles = {"text": ("text",), "id": ("id",), "title": ("score",)}
     ids: list[str] = []
-    for draft in table_units(tree, roles, Options()):
+    for draft in table_units(tree, roles, SourceOptions()):
         for part in read_table_unit(tree, draft.payload):
             assert not isinstance(part, Rejected)
             ids += part["id"].to_pylist()
@@ -106,7 +108,7 @@ def table_rows(folder: Path, scale: float, **options: Any) -> tuple[list[Any], i
     """Rows and faults by id; and the number of units."""
     tree = FolderTree(folder)
     tree.points = folder.parent / "cache"
-    units = list(table_units(tree, {"text": ("text",), "id": ("id",)}, Options(unit_scale=scale, **options)))
+    units = list(table_units(tree, {"text": ("text",), "id": ("id",)}, SourceOptions(unit_scale=scale, **options)))
     found: list[Any] = []
     for unit in units:
         for each in read_table_unit(tree, json.loads(json.dumps(unit.payload))):

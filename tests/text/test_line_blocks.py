@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_ray.corpora.base import Options, Rejected
+from omni_ray.corpora.base import Rejected, SourceOptions
 from omni_ray.sources import line_blocks as module
 from omni_ray.sources import packed
 from omni_ray.sources.line_blocks import byte_ranges, line_blocks, read_lines
@@ -52,7 +52,7 @@ def test_any_cutting_gives_every_line_once(lines: list[bytes], ends: bool, cuts:
 @given(st.integers(0, 100), st.integers(1, 40), st.integers(0, 20))
 def test_ranges_cover_a_file(size: int, step: int, first: int) -> None:
     scale = step / module.RANGE_BYTES
-    ranges = list(byte_ranges(size, Options(unit_scale=scale * 1.0000001), first))
+    ranges = list(byte_ranges(size, SourceOptions(unit_scale=scale * 1.0000001), first))
     assert [a for a, _ in ranges] == list(range(first, size, step))
     assert [b for _, b in ranges] == [*(a for a, _ in ranges[1:]), None][: len(ranges)]
 

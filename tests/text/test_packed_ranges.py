@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from omni_ray.corpora.base import Corpus, Options, Rejected
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions
 from omni_ray.corpora.text_files import TextFiles
 from omni_ray.corpora.wikipedia import Wikipedia
 from omni_ray.sources import open_spec, open_tree, packed_ranges
@@ -29,7 +29,7 @@ ANY = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
 
 def read(folder: Path, corpus: Corpus, scale: float, **options: Any) -> tuple[list[dict[str, Any]], int]:
     """Every row, and every fault, as a worker reads them; and the number of units."""
-    there = Options(unit_scale=scale, **options)
+    there = SourceOptions(unit_scale=scale, **options)
     tree = open_tree(folder, folder.parent / "cache")
     units = list(corpus.units(tree, there))
     worker = open_spec({**tree.spec(), "points": str(folder.parent / "cache")})
@@ -137,7 +137,7 @@ def test_streams_behind_each_other_and_one_within_another(tmp_path: Path) -> Non
     assert [row["text"] for row in rows] == [f"line {n}, {n * n * n}" for n in range(3000)] * 2
     assert units > 50
     file.write_bytes(gzip.compress(gzip.compress(lines(3000))))
-    assert plain_size(open_tree(tmp_path / "in", tmp_path / "cache"), file.name, Options(unit_scale=1e-4)) is None
+    assert plain_size(open_tree(tmp_path / "in", tmp_path / "cache"), file.name, SourceOptions(unit_scale=1e-4)) is None
 
 
 def test_seek_points_are_kept_held_against_their_digest_and_found_anew(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from omni_ray.corpora.base import Options, Rejected
+from omni_ray.corpora.base import Rejected, SourceOptions
 from omni_ray.errors import SourceError
 from omni_ray.sources.tables import read_table_unit, table_format, table_units
 from omni_ray.sources.tree import FolderTree
@@ -31,7 +31,7 @@ def read(
     tree = FolderTree(folder)
     rows: list[dict[str, Any]] = []
     rejected: list[Rejected] = []
-    for unit in table_units(tree, roles, Options(**options)):
+    for unit in table_units(tree, roles, SourceOptions(**options)):
         payload = json.loads(json.dumps(unit.payload))
         before = len(rows) + sum(r.records for r in rejected)
         for item in read_table_unit(tree, payload):
@@ -117,13 +117,13 @@ def test_any_slicing_gives_the_same_rows_and_ids(tmp_path: Path, name: str) -> N
     rows, _ = read(tmp_path)
     assert [row["text"] for row in rows] == table["text"].to_pylist()
     for scale in (1e-4, 7e-6):
-        assert len(list(table_units(FolderTree(tmp_path), ROLES, Options(unit_scale=scale)))) > 1
+        assert len(list(table_units(FolderTree(tmp_path), ROLES, SourceOptions(unit_scale=scale)))) > 1
         assert read(tmp_path, unit_scale=scale) == (rows, [])
 
 
 def test_a_giant_row_group_is_cut(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": [f"row {n}" for n in range(1000)]}), tmp_path / "t.parquet")
-    units = list(table_units(FolderTree(tmp_path), ROLES, Options(unit_scale=1e-5)))
+    units = list(table_units(FolderTree(tmp_path), ROLES, SourceOptions(unit_scale=1e-5)))
     assert len(units) > 5 and sum(u.records or 0 for u in units) == 1000
     assert [row["text"] for row in read(tmp_path, unit_scale=1e-5)[0]] == [f"row {n}" for n in range(1000)]
 
@@ -342,7 +342,7 @@ def test_a_table_without_the_column_is_set_aside_where_others_have_it(tmp_path: 
     (tmp_path / "good.csv").write_text("id,text\n1,a\n")
     (tmp_path / "labels.csv").write_text("id,label\n1,x\n")
     tree = FolderTree(tmp_path)
-    assert [unit.inputs for unit in table_units(tree, ROLES, Options())] == [("good.csv",)]
+    assert [unit.inputs for unit in table_units(tree, ROLES, SourceOptions())] == [("good.csv",)]
     assert tree.aside == {"labels.csv": "column"}
 
 
@@ -469,7 +469,7 @@ def test_other_files_are_no_tables(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / "annotations.json").write_text('{"images": [], "annotations": []}')
     (tmp_path / "empty.csv").write_text("")
-    assert list(table_units(FolderTree(tmp_path), ROLES, Options())) == []
+    assert list(table_units(FolderTree(tmp_path), ROLES, SourceOptions())) == []
     assert table_format("a/b.JSONL.gz") == "lines" and table_format("b.parquet.gz") == "parquet"
 
 

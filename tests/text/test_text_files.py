@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from omni_ray.corpora.base import Options, Rejected
+from omni_ray.corpora.base import Rejected, SourceOptions
 from omni_ray.corpora.text_files import TextFiles
 from omni_ray.modalities.text import Text, TextParams
 from omni_ray.sources.tree import FileTree, FolderTree, Tree
@@ -22,7 +22,7 @@ CORPUS = TextFiles()
 def read(tree: Tree, **options: Any) -> tuple[list[dict[str, Any]], list[Rejected]]:
     rows: list[dict[str, Any]] = []
     rejected: list[Rejected] = []
-    for unit in CORPUS.units(tree, Options(**options)):
+    for unit in CORPUS.units(tree, SourceOptions(**options)):
         for item in CORPUS.read(tree, unit.payload):
             if isinstance(item, pa.Table):
                 rows += item.to_pylist()
@@ -93,7 +93,7 @@ def test_ids_do_not_depend_on_how_the_work_is_cut(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("\n".join(lines))
     rows, _ = read(FolderTree(tmp_path))
     assert [row["text"].strip() for row in rows] == lines
-    units = list(CORPUS.units(FolderTree(tmp_path), Options(unit_scale=1e-4)))
+    units = list(CORPUS.units(FolderTree(tmp_path), SourceOptions(unit_scale=1e-4)))
     assert len(units) > 10
     assert read(FolderTree(tmp_path), unit_scale=1e-4)[0] == rows
 

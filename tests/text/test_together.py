@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from omni_ray.corpora import together as module
-from omni_ray.corpora.base import Options, UnitDraft
+from omni_ray.corpora.base import SourceOptions, UnitDraft
 from omni_ray.corpora.text_files import TextFiles
 from omni_ray.corpora.together import Together, together
 from omni_ray.pipeline.units import number_units
@@ -33,12 +33,12 @@ def rows(corpus: Any, tree: FolderTree, drafts: list[Any]) -> list[Any]:
 
 
 def test_the_records_are_the_same_and_the_units_few(tree: FolderTree, monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = list(TextFiles().units(tree, Options()))
+    alone = list(TextFiles().units(tree, SourceOptions()))
     assert len(alone) == 301
     wanted = rows(TextFiles(), tree, alone)
     for limit, count in ((4 << 20, 1), (2_000, 7)):
         monkeypatch.setattr(module, "_UNIT_BYTES", limit)
-        drafts = list(Together(TextFiles()).units(tree, Options()))
+        drafts = list(Together(TextFiles()).units(tree, SourceOptions()))
         assert len(drafts) == pytest.approx(count, abs=1)
         assert rows(Together(TextFiles()), tree, drafts) == wanted
         assert {name for draft in drafts for name in draft.inputs} == {name for each in alone for name in each.inputs}
@@ -48,7 +48,7 @@ def test_a_changed_file_makes_its_unit_stale_and_no_other(tree: FolderTree, monk
     monkeypatch.setattr(module, "_UNIT_BYTES", 2_000)
 
     def fingerprints() -> list[str]:
-        drafts = together(TextFiles().units(tree, Options()), tree, Options())
+        drafts = together(TextFiles().units(tree, SourceOptions()), tree, SourceOptions())
         return [unit.fingerprint for unit in number_units(drafts, tree, {})]
 
     before = fingerprints()
@@ -62,18 +62,18 @@ def test_large_files_stay_units_of_their_own(tmp_path: Path, monkeypatch: pytest
     for name, lines in (("a", 1), ("b", 30), ("c", 1), ("d", 1)):
         (tmp_path / f"{name}.txt").write_text("A short line.\n" * lines)
     tree = FolderTree(tmp_path)
-    drafts = list(together(TextFiles().units(tree, Options()), tree, Options()))
+    drafts = list(together(TextFiles().units(tree, SourceOptions()), tree, SourceOptions()))
     assert [draft.inputs for draft in drafts] == [("a.txt",), ("b.txt",), ("c.txt", "d.txt")]
 
 
 def test_slices_of_one_file_stay_units_of_their_own(tmp_path: Path) -> None:
     class Listed(TextFiles):
-        def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+        def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
             for number in range(3):  # of much that a small file names
                 yield UnitDraft({"number": number}, ("list.txt",), 20_000, 20_000)
 
     (tmp_path / "list.txt").write_text("somewhere/else.bin\n")
     tree = FolderTree(tmp_path)
-    assert [draft.payload for draft in together(Listed().units(tree, Options()), tree, Options())] == [
+    assert [draft.payload for draft in together(Listed().units(tree, SourceOptions()), tree, SourceOptions())] == [
         {"number": number} for number in range(3)
     ]

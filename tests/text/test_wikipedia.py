@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from omni_ray.corpora.base import Options, Rejected
+from omni_ray.corpora.base import Rejected, SourceOptions
 from omni_ray.corpora.wikipedia import Wikipedia
 from omni_ray.errors import SourceError
 from omni_ray.modalities.base import Transformed
@@ -43,7 +43,7 @@ def write(folder: Path, *pages: str, name: str = "dump.xml") -> FolderTree:
 def read(tree: FolderTree, scale: float = 1.0) -> tuple[list[dict[str, Any]], list[Rejected]]:
     rows: list[dict[str, Any]] = []
     rejected: list[Rejected] = []
-    for unit in CORPUS.units(tree, Options(unit_scale=scale)):
+    for unit in CORPUS.units(tree, SourceOptions(unit_scale=scale)):
         for item in CORPUS.read(tree, unit.payload):
             if isinstance(item, Rejected):
                 rejected.append(item)
@@ -261,21 +261,21 @@ def test_entity_bombs_are_refused(tmp_path: Path) -> None:
     bomb = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>' + HEAD + page(1, "&b;") + "</mediawiki>"
     (tmp_path / "dump.xml").write_text(bomb)
     with pytest.raises(SourceError, match=r"dump\.xml: declares a document type"):
-        list(CORPUS.units(FolderTree(tmp_path), Options()))
+        list(CORPUS.units(FolderTree(tmp_path), SourceOptions()))
 
 
 def test_other_files_are_not_dumps(tmp_path: Path) -> None:
     (tmp_path / "feed.xml").write_text("<rss></rss>")
     (tmp_path / "notes.txt").write_text("x")
-    assert list(CORPUS.units(FolderTree(tmp_path), Options())) == []
+    assert list(CORPUS.units(FolderTree(tmp_path), SourceOptions())) == []
     (tmp_path / "dump.xml.bz2").write_bytes(b"BZh9 not really")
-    assert list(CORPUS.units(FolderTree(tmp_path), Options())) == []
+    assert list(CORPUS.units(FolderTree(tmp_path), SourceOptions())) == []
 
 
 def test_units_name_their_file_and_have_no_gaps(shared_data: Path, tmp_path: Path) -> None:
     shutil.copy(shared_data / "wikipedia" / DUMP, tmp_path / "a.xml.bz2")
     shutil.copy(shared_data / "wikipedia" / DUMP, tmp_path / "b.xml.bz2")
-    units = list(CORPUS.units(FolderTree(tmp_path), Options(unit_scale=0.005)))
+    units = list(CORPUS.units(FolderTree(tmp_path), SourceOptions(unit_scale=0.005)))
     assert [u.inputs for u in units[:3]] == [("a.xml.bz2",)] * 3
     spans = [(u.payload["file"], u.payload["start"], u.payload["end"]) for u in units]
     assert all(a[2] == b[1] or (a[2] is None and b[1] == 0) for a, b in pairwise(spans))

@@ -21,9 +21,9 @@ from omni_ray.trainers.lines import read_lines, split_lines
 from omni_ray.training import counts as module
 from omni_ray.training.cache import CountCache
 from omni_ray.training.clips import ClipsUnit, even_sample, look_at
-from omni_ray.training.counts import Counts, Source, count, units_of
+from omni_ray.training.counts import CountedSource, Counts, count, units_of
 from omni_ray.training.skipped_rows import numbers_in
-from omni_ray.training.tokenizer import Request, train
+from omni_ray.training.tokenizer import TokenizerRequest, train
 from omni_ray.training.tokens import TokenCounter
 
 LINE_PIECES = st.sampled_from(["a", "bc", " ", "\n", "\r", "\r\n", "é", "\x00", "\u2028", "\x0c", "\ufeff"])
@@ -53,7 +53,7 @@ def small_ranges(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     monkeypatch.setattr(module, "RANGE_BYTES", size)
 
 
-def counted(source: Source, tokenizer: bytes = b"", ctx_len: int = 512) -> Counts:
+def counted(source: CountedSource, tokenizer: bytes = b"", ctx_len: int = 512) -> Counts:
     total = Counts()
     for unit in units_of(source):
         outcome = count(replace(unit, tokenizer=tokenizer, ctx_len=ctx_len))
@@ -69,8 +69,8 @@ def gaps_in(counts: Counts) -> list[int]:
 def test_text_corpus(tmp_path: Path, books: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "corpus.txt"
     path.write_text("\n".join(books[:2000]) + "\n\n   \n", encoding="utf-8")
-    source = Source("text", str(path))
-    model = train(Request(source, 2000)).model
+    source = CountedSource("text", str(path))
+    model = train(TokenizerRequest(source, 2000)).model
     whole = counted(source, model, 40)
     small_ranges(monkeypatch, 10_007)
     parts = counted(source, model, 40)
@@ -91,7 +91,7 @@ def test_csv_as_the_trainers_read_it(tmp_path_factory: pytest.TempPathFactory, r
     write_csv(path, ("wav", "text"), rows)
     with open(path, encoding="utf-8", errors="ignore") as file:
         read = list(csv.DictReader(file))
-    made = counted(Source("csv", str(path), TRANSCRIPT, WAV))
+    made = counted(CountedSource("csv", str(path), TRANSCRIPT, WAV))
     # A lone carriage return ends a row, and leaves one that lacks a column.
     whole = [row for row in read if row["wav"] is not None and row["text"] is not None]
     texts = [row["text"].strip() for row in whole if row["wav"].strip()]
@@ -104,12 +104,12 @@ def test_csv_as_the_trainers_read_it(tmp_path_factory: pytest.TempPathFactory, r
 def test_csv_column_order_quotes_and_short_rows(tmp_path: Path) -> None:
     path = tmp_path / "tts.csv"
     path.write_text('text,wav,more\n"a, ""b""\nc",x.wav,1\nshort\n,blank.wav,\n', encoding="utf-8")
-    made = counted(Source("csv", str(path), TRANSCRIPT, WAV))
+    made = counted(CountedSource("csv", str(path), TRANSCRIPT, WAV))
     assert (made.rows, made.usable, made.fatal) == (3, 2, 1)
     assert made.longest == len('a, "b"\nc')
     label = tmp_path / "ocr.csv"
     label.write_text("img,label\na.png, X \nb.png\n", encoding="utf-8")
-    made = counted(Source("csv", str(label), LABEL, IMAGE))
+    made = counted(CountedSource("csv", str(label), LABEL, IMAGE))
     # A missing label is a blank one to the OCR trainer.
     assert (made.rows, made.usable, made.longest, made.characters) == (2, 2, 3, " X")
 
@@ -126,7 +126,7 @@ def test_parts_of_a_csv_file_make_the_whole(
 ) -> None:
     path = tmp_path_factory.mktemp("csv") / "asr.csv"
     path.write_bytes(b"wav,text\n" + b"".join(pieces))
-    source = Source("csv", str(path), column, WAV)
+    source = CountedSource("csv", str(path), column, WAV)
     whole = counted(source)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "RANGE_BYTES", step)
@@ -138,7 +138,7 @@ def test_parts_of_a_csv_file_make_the_whole(
 def test_a_large_csv_file_is_cut_between_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "asr.csv"
     write_csv(path, ("wav", "text"), [(f"{n}.wav", f'he said "no, {n}"\nand left') for n in range(500)])
-    source = Source("csv", str(path), TRANSCRIPT, WAV)
+    source = CountedSource("csv", str(path), TRANSCRIPT, WAV)
     small_ranges(monkeypatch, 1000)
     assert len(units_of(source)) > 15
     # A quote inside an unquoted field is a letter, so counting quotes tells nothing about line breaks.
@@ -160,7 +160,7 @@ def test_a_large_csv_file_is_cut_between_rows(tmp_path: Path, monkeypatch: pytes
 def test_csv_that_would_lose_every_row(tmp_path: Path, data: bytes, said: str) -> None:
     path = tmp_path / "asr.csv"
     path.write_bytes(data)
-    problem = count(units_of(Source("csv", str(path), TRANSCRIPT, WAV))[0]).problem
+    problem = count(units_of(CountedSource("csv", str(path), TRANSCRIPT, WAV))[0]).problem
     assert said in problem and str(path) in problem and "\n" not in problem
 
 
@@ -171,7 +171,7 @@ def test_captions(tmp_path: Path) -> None:
         '{"image": null, "caption": "x"}, {"caption": "ü", "image": "d"}]',
         encoding="utf-8",
     )
-    made = counted(Source("json", str(path)))
+    made = counted(CountedSource("json", str(path)))
     assert (made.rows, made.usable, made.fatal, made.imageless) == (6, 2, 1, 2)
     assert gaps_in(made) == [1, 2, 3, 4]
 
@@ -191,14 +191,14 @@ def test_captions(tmp_path: Path) -> None:
 def test_manifest_that_the_trainers_cannot_read(tmp_path: Path, data: bytes, said: str) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(data)
-    problem = count(units_of(Source("json", str(path)))[0]).problem
+    problem = count(units_of(CountedSource("json", str(path)))[0]).problem
     assert said in problem and "\n" not in problem
 
 
 def test_a_file_that_vanishes(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("a\n")
-    (unit,) = units_of(Source("text", str(path)))
+    (unit,) = units_of(CountedSource("text", str(path)))
     path.unlink()
     assert "no such file" in count(unit).problem
 
@@ -214,7 +214,7 @@ def test_an_endless_line_is_no_corpus(tmp_path: Path, monkeypatch: pytest.Monkey
 # --- cache ---
 
 
-def saved(cache: CountCache, units: list[module.Unit]) -> CountCache:
+def saved(cache: CountCache, units: list[module.CountItem]) -> CountCache:
     for unit in units:
         cache.add(unit, count(unit))
     cache.save()
@@ -223,7 +223,7 @@ def saved(cache: CountCache, units: list[module.Unit]) -> CountCache:
 
 def test_a_changed_file_is_counted_again_even_with_the_same_size_and_times(tmp_path: Path) -> None:
     path, cache_file = tmp_path / "a.txt", tmp_path / "cache.json"
-    source = Source("text", str(path))
+    source = CountedSource("text", str(path))
     path.write_text("one\ntwo\n")
     times = os.stat(path)
     (unit,) = units_of(source)
@@ -241,7 +241,7 @@ def test_unchanged_bytes_are_not_counted_again(tmp_path: Path, monkeypatch: pyte
     small_ranges(monkeypatch, 50)
     path = tmp_path / "a.txt"
     path.write_text("".join(f"line {n}\n" for n in range(40)))
-    source, cache = Source("text", str(path)), CountCache(tmp_path / "c.json")
+    source, cache = CountedSource("text", str(path)), CountCache(tmp_path / "c.json")
     units = units_of(source)
     saved(cache, units)
     with open(path, "a") as file:
@@ -249,7 +249,7 @@ def test_unchanged_bytes_are_not_counted_again(tmp_path: Path, monkeypatch: pyte
     calls: list[int] = []
     real = module._tally
 
-    def watched(unit: module.Unit, texts: Iterator[str], *, characters: bool) -> Counts:
+    def watched(unit: module.CountItem, texts: Iterator[str], *, characters: bool) -> Counts:
         calls.append(unit.start)
         return real(unit, texts, characters=characters)
 
@@ -264,19 +264,19 @@ def test_another_tokenizer_or_context_makes_a_count_stale(tmp_path: Path) -> Non
     path = tmp_path / "a.txt"
     path.write_text("one two three\n" * 50)
     cache = CountCache(tmp_path / "c.json")
-    (unit,) = units_of(Source("text", str(path)))
-    unit = replace(unit, tokenizer=train(Request(unit.source, 40)).model, ctx_len=4)
+    (unit,) = units_of(CountedSource("text", str(path)))
+    unit = replace(unit, tokenizer=train(TokenizerRequest(unit.source, 40)).model, ctx_len=4)
     saved(cache, [unit])
     assert cache.find(unit) is not None
     assert cache.find(replace(unit, ctx_len=5)) is None
-    assert cache.find(replace(unit, tokenizer=train(Request(unit.source, 20)).model)) is None
+    assert cache.find(replace(unit, tokenizer=train(TokenizerRequest(unit.source, 20)).model)) is None
 
 
 def test_rows_without_tokens_do_not_replace_tokens(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("one two three\n" * 50)
-    (unit,) = units_of(Source("text", str(path)))
-    with_tokens = replace(unit, tokenizer=train(Request(unit.source, 40)).model, ctx_len=4)
+    (unit,) = units_of(CountedSource("text", str(path)))
+    with_tokens = replace(unit, tokenizer=train(TokenizerRequest(unit.source, 40)).model, ctx_len=4)
     cache = saved(saved(CountCache(tmp_path / "c.json"), [with_tokens]), [unit])
     known = CountCache(cache.path).find(with_tokens)
     assert known is not None and known[1].tokens > 0
@@ -289,10 +289,10 @@ def test_ranges_that_are_gone_are_forgotten_and_other_files_are_not(
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text("line\n" * 40)
     cache = CountCache(tmp_path / "c.json")
-    long, other = (units_of(Source("text", str(tmp_path / name))) for name in ("a.txt", "b.txt"))
+    long, other = (units_of(CountedSource("text", str(tmp_path / name))) for name in ("a.txt", "b.txt"))
     saved(cache, [*long, *other])
     (tmp_path / "a.txt").write_text("line\n" * 10)
-    short = units_of(Source("text", str(tmp_path / "a.txt")))
+    short = units_of(CountedSource("text", str(tmp_path / "a.txt")))
     cache.keep_only(short)
     assert [cache.find(unit) is not None for unit in long] == [True, False, False, False]
     assert all(cache.find(unit) is not None for unit in other)
@@ -302,7 +302,7 @@ def test_ranges_that_are_gone_are_forgotten_and_other_files_are_not(
 def test_a_broken_cache_is_an_empty_one(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "c.json").write_bytes(data)
     (tmp_path / "a.txt").write_text("a\n")
-    (unit,) = units_of(Source("text", str(tmp_path / "a.txt")))
+    (unit,) = units_of(CountedSource("text", str(tmp_path / "a.txt")))
     assert CountCache(tmp_path / "c.json").find(unit) is None
 
 

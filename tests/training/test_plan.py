@@ -18,11 +18,11 @@ import soundfile
 from made_project import WORDS, make_project, write_csv
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.corpus_state import CorpusState, Cut
-from omni_ray.pipeline.manifest import Manifest, Written
+from omni_ray.pipeline.corpus_state import CorpusState, SampleLimit
+from omni_ray.pipeline.manifest import CommittedFile, Manifest
 from omni_ray.pipeline.store import Store
 from omni_ray.training.configs import NAMES, default, dump
-from omni_ray.training.counts import Outcome, Unit, count
+from omni_ray.training.counts import CountItem, Outcome, count
 from omni_ray.training.estimate import EFFECTIVE_BATCH
 from omni_ray.training.plan import PlanReport, plan
 from omni_ray.training.plan_types import ConfigPlan
@@ -138,7 +138,7 @@ def test_a_vocabulary_larger_than_the_tokenizer_stays_with_its_weights_and_is_sa
 def test_an_interrupted_plan_does_not_start_over(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[str] = []
 
-    def interrupted(unit: Unit) -> Outcome:
+    def interrupted(unit: CountItem) -> Outcome:
         if len(counted) == 3:
             raise KeyboardInterrupt
         counted.append(unit.source.path)
@@ -149,7 +149,7 @@ def test_an_interrupted_plan_does_not_start_over(project: Path, monkeypatch: pyt
         planned(project)
     known: list[str] = []
 
-    def watched(unit: Unit) -> Outcome:
+    def watched(unit: CountItem) -> Outcome:
         known.extend([unit.source.path] if unit.known else [])
         return count(unit)
 
@@ -313,14 +313,14 @@ def test_the_users_own_file_where_there_is_nothing_else(tmp_path: Path) -> None:
 # --- shards that are not combined yet ---
 
 
-def commit(root: Path, modality: str, table: pa.Table, samples: int, *, cut: Cut | None = None) -> None:
+def commit(root: Path, modality: str, table: pa.Table, samples: int, *, cut: SampleLimit | None = None) -> None:
     """One corpus of one shard, as ``prepare`` leaves it."""
     corpus = Store(root).corpus(modality, "made")
     sink = io.BytesIO()
     pq.write_table(table, sink, row_group_size=70)
     data = sink.getvalue()
     corpus.storage.write("part-00000.parquet", data)
-    shard = Written("part-00000.parquet", table.num_rows, len(data), hashlib.sha256(data).hexdigest())
+    shard = CommittedFile("part-00000.parquet", table.num_rows, len(data), hashlib.sha256(data).hexdigest())
     manifest = Manifest(0, "f", shard, None, samples, {"in": samples, "kept": samples, "quarantined": 0}, {})
     corpus.storage.write("part-00000.json", manifest.as_json())
     corpus.save_state(CorpusState("made", "made", modality, "", {}, None, 1, 1, 0, cut, "", ""))
@@ -333,7 +333,7 @@ def test_shards_are_counted_where_nothing_is_combined(project: Path) -> None:
     for path in ("data/text/production_corpus.txt", "data/images/production_annotations.json"):
         (project / path).unlink()
     commit(project, "text", pa.table({"id": lines, "text": pa.array(lines, pa.large_string())}), 200)
-    commit(project, "images", pa.table({"id": lines, "captions": captions}), 400, cut=Cut(0, 150, 150))
+    commit(project, "images", pa.table({"id": lines, "captions": captions}), 400, cut=SampleLimit(0, 150, 150))
     report = planned(project, dry_run=True)
     assert report.problems == []
     assert of(report, "thinker").figures["tokens"] == of(expected, "thinker").figures["tokens"]

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.training.configs import Config, default
-from omni_ray.training.counts import Counts, Source
+from omni_ray.training.counts import CountedSource, Counts
 from omni_ray.training.data import DataFile
 from omni_ray.training.estimate import estimate
 from omni_ray.training.plan import plan
-from omni_ray.training.plan_types import ConfigPlan, Inputs, Options
+from omni_ray.training.plan_types import ConfigPlan, Inputs, PlanOptions
 from omni_ray.training.report import DataSet, PlanReport
 from omni_ray.training.report_text import render, render_changes
 
@@ -49,13 +49,13 @@ EXAMPLE = """\
 DATA = {
     "thinker": (
         DataSet(
-            DataFile("text", "data/text/production_corpus.txt", "production", Source("text", "")),
+            DataFile("text", "data/text/production_corpus.txt", "production", CountedSource("text", "")),
             Counts(rows=2_500_000, usable=2_500_000, tokens=200_000_000),
         )
     ),
     "audio_enc": (
         DataSet(
-            DataFile("asr", "data/audio/production_asr.csv", "production", Source("csv", "")),
+            DataFile("asr", "data/audio/production_asr.csv", "production", CountedSource("csv", "")),
             Counts(
                 2_000_000, 2_000_000, tokens=15_000_000, characters="ABCDEFGHIJKLMNOPQRSTUVWXYZ '", lengths=((80, 9),)
             ),
@@ -64,7 +64,11 @@ DATA = {
     "vision": (
         DataSet(
             DataFile(
-                "images", "data/images/production_annotations.json", "production", Source("json", ""), "data/images"
+                "images",
+                "data/images/production_annotations.json",
+                "production",
+                CountedSource("json", ""),
+                "data/images",
             ),
             Counts(1_000_000, 1_000_000, tokens=8_000_000),
         )
@@ -75,7 +79,7 @@ DATA = {
 def planned(name: str, each: DataSet, **values: Any) -> ConfigPlan:
     config = Config(name, {**default(name), "val_split": 0.0, **values})
     files, counts = {each.file.dataset: each.file}, {each.file.dataset: each.counts}
-    return estimate(Inputs(config, files, counts, None, 32_000, options=Options(steps_rule="tokens")))
+    return estimate(Inputs(config, files, counts, None, 32_000, options=PlanOptions(steps_rule="tokens")))
 
 
 def test_the_specifications_example() -> None:

@@ -17,33 +17,36 @@ from omni_ray.pipeline.engine import inline
 from omni_ray.storage import Storage, write_atomic
 from omni_ray.training import tokenizer
 from omni_ray.training.configs import Config, default
-from omni_ray.training.counts import Source
-from omni_ray.training.tokenizer import Request, find, fingerprint, sentences, train
+from omni_ray.training.counts import CountedSource
+from omni_ray.training.tokenizer import TokenizerRequest, find, fingerprint, sentences, train
 from omni_ray.training.vocabulary import Vocabulary, settle, share, train_tokenizer
 
 
-def corpus(path: Path, lines: list[str]) -> Source:
+def corpus(path: Path, lines: list[str]) -> CountedSource:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return Source("text", str(path))
+    return CountedSource("text", str(path))
 
 
 def test_vocabulary_is_lowered_to_what_the_text_allows(tmp_path: Path, books: list[str]) -> None:
-    small = train(Request(corpus(tmp_path / "a.txt", books[:30]), 32_000))
+    small = train(TokenizerRequest(corpus(tmp_path / "a.txt", books[:30]), 32_000))
     assert 100 < small.pieces < 32_000
     assert small.wanted == 32_000
-    assert train(Request(corpus(tmp_path / "b.txt", books), 500)).pieces == 500
+    assert train(TokenizerRequest(corpus(tmp_path / "b.txt", books), 500)).pieces == 500
 
 
 def test_same_text_same_bytes_anywhere(tmp_path: Path, books: list[str]) -> None:
-    made = [train(Request(corpus(tmp_path / name, books[:500]), 3000)) for name in ("one.txt", "a, b/two, three.txt")]
+    made = [
+        train(TokenizerRequest(corpus(tmp_path / name, books[:500]), 3000))
+        for name in ("one.txt", "a, b/two, three.txt")
+    ]
     assert made[0] == made[1]
-    assert made[0].fingerprint == fingerprint(Request(Source("text", str(tmp_path / "one.txt")), 3000))
+    assert made[0].fingerprint == fingerprint(TokenizerRequest(CountedSource("text", str(tmp_path / "one.txt")), 3000))
 
 
 def test_saved_files_are_what_sentencepiece_writes(tmp_path: Path, books: list[str]) -> None:
     source = corpus(tmp_path / "a.txt", books[:400])
-    train(Request(source, 900)).save(tmp_path / "ours")
+    train(TokenizerRequest(source, 900)).save(tmp_path / "ours")
     sentencepiece.SentencePieceTrainer.train(
         input=source.path, model_prefix=str(tmp_path / "theirs"), vocab_size=900, model_type="bpe",
         character_coverage=1.0, max_sentence_length=100_000, minloglevel=2,
@@ -60,7 +63,9 @@ def test_a_save_that_was_killed_is_done_again(
     tmp_path: Path, books: list[str], monkeypatch: pytest.MonkeyPatch, written: int
 ) -> None:
     """Whatever was there before, and however far it came."""
-    old, new = (train(Request(corpus(tmp_path / name, books[:200]), size)) for name, size in (("a", 700), ("b", 800)))
+    old, new = (
+        train(TokenizerRequest(corpus(tmp_path / name, books[:200]), size)) for name, size in (("a", 700), ("b", 800))
+    )
     for before in (None, old):
         folder = tmp_path / f"after {before is not None}"
         if before is not None:
@@ -91,28 +96,30 @@ def test_a_save_that_was_killed_is_done_again(
 def test_a_large_corpus_is_sampled_evenly(tmp_path: Path) -> None:
     source = corpus(tmp_path / "a.txt", [f"{n:07d} " + "x" * 90 for n in range(120_000)])
     limit = 4 << 20
-    taken = [int(line[:7]) for line in sentences(Request(source, 100, limit))]
+    taken = [int(line[:7]) for line in sentences(TokenizerRequest(source, 100, limit))]
     assert 0.95 * limit < 99 * len(taken) < 1.05 * limit
     assert taken == sorted(set(taken))
     assert taken[0] == 0 and taken[-1] > 119_000
     gaps = [b - a for a, b in itertools.pairwise(taken) if b - a > 1]
     assert len(gaps) == 3 and max(gaps) - min(gaps) <= 2
-    assert taken == [int(line[:7]) for line in sentences(Request(source, 100, limit))]
+    assert taken == [int(line[:7]) for line in sentences(TokenizerRequest(source, 100, limit))]
 
 
 @pytest.mark.parametrize("lines", [[], ["", "   "], ["x" * 200_000]])
 def test_no_text(tmp_path: Path, lines: list[str]) -> None:
     with pytest.raises(OmniError, match="no text"):
-        train(Request(corpus(tmp_path / "a.txt", lines), 100))
+        train(TokenizerRequest(corpus(tmp_path / "a.txt", lines), 100))
 
 
 def test_more_characters_than_pieces(tmp_path: Path) -> None:
     with pytest.raises(OmniError, match="set it to 104 or more"):
-        train(Request(corpus(tmp_path / "a.txt", ["".join(map(chr, range(0x4E00, 0x4E00 + 100)))]), 50))
+        train(TokenizerRequest(corpus(tmp_path / "a.txt", ["".join(map(chr, range(0x4E00, 0x4E00 + 100)))]), 50))
 
 
 def test_captions_will_do(tmp_path: Path, project: Path) -> None:
-    made = train(Request(Source("json", str(project / "data/images/production_annotations.json")), 32_000))
+    made = train(
+        TokenizerRequest(CountedSource("json", str(project / "data/images/production_annotations.json")), 32_000)
+    )
     assert made.pieces > 50
 
 
@@ -163,7 +170,7 @@ def test_it_stays_with_the_weights_trained_on_it(tmp_path: Path, books: list[str
 
 
 def test_the_users_own_is_never_replaced(tmp_path: Path, books: list[str]) -> None:
-    own = train(Request(corpus(tmp_path / "own.txt", books[:50]), 300))
+    own = train(TokenizerRequest(corpus(tmp_path / "own.txt", books[:50]), 300))
     (tmp_path / "checkpoints/thinker_tiny").mkdir(parents=True)
     (tmp_path / "checkpoints/thinker_tiny/tokenizer.model").write_bytes(own.model)
     made = settled(tmp_path, books)
@@ -173,7 +180,7 @@ def test_the_users_own_is_never_replaced(tmp_path: Path, books: list[str]) -> No
 
 def test_two_tokenizers_of_the_users_are_a_problem(tmp_path: Path, books: list[str]) -> None:
     for folder, size in (("thinker_tiny", 300), ("thinker_tiny_sft", 400)):
-        own = train(Request(corpus(tmp_path / "own.txt", books[:50]), size))
+        own = train(TokenizerRequest(corpus(tmp_path / "own.txt", books[:50]), size))
         (tmp_path / "checkpoints" / folder).mkdir(parents=True)
         (tmp_path / "checkpoints" / folder / "tokenizer.model").write_bytes(own.model)
     assert "another tokenizer" in settled(tmp_path, books).problems["omni_sft"]
@@ -200,7 +207,7 @@ def test_a_larger_vocabulary_stays_under_its_weights(has_weights: bool, configur
 @pytest.mark.parametrize("folder", ["thinker_tiny", "thinker_tiny_sft"])
 def test_training_on_request_replaces_no_tokenizer_of_the_users_unless_forced(tmp_path: Path, folder: str) -> None:
     root = make_project(tmp_path / "p")
-    own = train(Request(Source("text", str(root / "data/text/production_corpus.txt")), 50)).model
+    own = train(TokenizerRequest(CountedSource("text", str(root / "data/text/production_corpus.txt")), 50)).model
     place = root / "checkpoints" / folder
     place.mkdir(parents=True)
     (place / "tokenizer.model").write_bytes(own)
@@ -229,8 +236,8 @@ def test_samples_beyond_the_limit_are_not_trained_on(tmp_path: Path) -> None:
         sink = io.BytesIO()
         pq.write_table(table, sink, row_group_size=20)
         storage.write(f"{name}.parquet", sink.getvalue())
-        source = Source("shards", "", shards=((storage, f"{name}.parquet", "", 63),), modality=name)
-        assert list(sentences(Request(source, 100))) == lines[:63]
+        source = CountedSource("shards", "", shards=((storage, f"{name}.parquet", "", 63),), modality=name)
+        assert list(sentences(TokenizerRequest(source, 100))) == lines[:63]
 
 
 def test_training_on_request_sets_the_size_everywhere(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from omni_ray.cli.commands import app
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.corpus_state import CorpusState
-from omni_ray.pipeline.manifest import Manifest, Written
+from omni_ray.pipeline.manifest import CommittedFile, Manifest
 from omni_ray.pipeline.session import ray_session
 from omni_ray.pipeline.store import Store
 from omni_ray.verify import CHECKS, VerifyReport, verify
@@ -40,7 +40,7 @@ def commit(project: Project, modality: str, *units: int, limit: int | None = Non
         data = f"shard {unit} of {name}".encode() * 100
         file = f"part-{unit:05d}.parquet"
         corpus.storage.write(file, data)
-        shard = Written(file, samples, len(data), hashlib.sha256(data).hexdigest())
+        shard = CommittedFile(file, samples, len(data), hashlib.sha256(data).hexdigest())
         records = {"in": samples, "kept": samples, "quarantined": 0}
         corpus.storage.write(file[:-8] + ".json", Manifest(unit, "f", shard, None, samples, records, {}).as_json())
     corpus.save_state(

@@ -20,7 +20,7 @@ from omni_ray.verify.characters import is_blank
 from omni_ray.verify.lines import LinesCheck
 from omni_ray.verify.pieces import FileCheck
 from omni_ray.verify.report import Finding, Notes
-from omni_ray.verify.seen import Seen
+from omni_ray.verify.seen import SeenStrings
 from omni_ray.verify.tables import Table
 
 quick = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -149,7 +149,7 @@ def test_what_is_cleaned_passes(texts: list[str], reused: Project) -> None:
 @quick
 @given(batches=st.lists(st.lists(st.text("abcd", max_size=3), max_size=30), max_size=8))
 def test_names_are_new_once(batches: list[list[str]]) -> None:
-    seen, known = Seen(), set()
+    seen, known = SeenStrings(), set()
     for batch in batches:
         new = seen.add(batch)
         for name, is_new in zip(batch, new, strict=True):
