@@ -59,7 +59,6 @@ def unread_lines(summary: Summary, most: int) -> list[str]:
 
 
 _REPEATS_SHOWN = 3
-_DUPLICATES = {"text": "document", "audio": "clip", "images": "picture"}
 
 
 def repeat_lines(summary: Summary) -> list[str]:
@@ -67,11 +66,13 @@ def repeat_lines(summary: Summary) -> list[str]:
     found = summary.doubled
     if not found:
         return []
+    from omni_ray.quality.duplicate_kinds import kinds_of
+
     name = f"{summary.modality}/{summary.name}"
     lines = [f"{name}: read twice: {each.sentence}" for each in found[:_REPEATS_SHOWN]]
     if len(found) > _REPEATS_SHOWN:
         lines.append(f"{name}: read twice: what {len(found) - _REPEATS_SHOWN:,} other pairs of files share")
-    kind = _DUPLICATES.get(summary.modality)
+    kind = next(iter(kinds_of(summary.modality)), "")
     clean = f"; `omni-ray clean {summary.modality} --duplicates {kind}` keeps one of each {kind}" if kind else ""
     return [*lines, f"{name}: if that is not meant, leave one of such files out of --source{clean}"]
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omni_ray.errors import OmniError
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.store import Store
 from omni_ray.quality.documents import Documents
 from omni_ray.quality.hashing import Hashes
@@ -26,8 +27,6 @@ from omni_ray.storage import Storage
 
 RUN = 13
 """Words that are no coincidence."""
-MODALITIES = frozenset({"text", "audio", "images"})
-"""Whose samples have enough words."""
 _MOST_RUNS = 1 << 26
 """512 MiB in every worker."""
 _AT_ONCE = 1 << 22
@@ -78,9 +77,9 @@ def overlap_rule(storage: Storage, benchmark: Benchmark, modality: str) -> Rule:
 
 def _shared(storage: Storage, benchmark: Benchmark, modality: str, rows: pa.Table) -> Values:
     """Runs that each row shares with the benchmark; a picture's captions are texts by themselves."""
-    column = rows["captions" if modality == "images" else "text"].combine_chunks()
+    column = rows[modality_of(modality).said].combine_chunks()
     owner = np.arange(len(rows))
-    if modality == "images":
+    if pa.types.is_list(column.type):
         owner, column = pc.list_parent_indices(column).to_numpy(), column.flatten()
     texts = pc.fill_null(column.cast(pa.large_string()), "")
     if not len(texts):

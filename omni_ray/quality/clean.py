@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from omni_ray.errors import OmniError
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.quality.account import Cleaned
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from omni_ray.quality.cleaner import Cleaner
     from omni_ray.quality.rules import Change, Rule
+
+CLEANERS = {
+    "text": "omni_ray.quality.clean_text:TEXT",
+    "audio": "omni_ray.quality.clean_media:AUDIO",
+    "images": "omni_ray.quality.clean_media:IMAGES",
+    "ocr": "omni_ray.quality.clean_media:OCR",
+}
+"""Where it stands how each modality is cleaned; imported when it is asked for."""
 
 
 def clean_table(
@@ -36,31 +46,17 @@ def clean_table(
     Raises:
         OmniError: an unknown modality, preset or rule, or a limit a rule cannot have.
     """
-    return _cleaner(modality)(table, preset, overrides or {}, where)
+    cleaner = cleaner_of(modality)
+    return cleaner.clean(table, cleaner.rules, preset, overrides or {}, where)
 
 
 def rules_of(modality: str) -> tuple[Rule | Change, ...]:
     """All rules of a modality, in the order they are applied. Raises OmniError for an unknown modality."""
-    if modality == "text":
-        from omni_ray.quality.text_rules import TEXT_RULES as RULES
-    elif modality == "audio":
-        from omni_ray.quality.audio_rules import AUDIO_RULES as RULES
-    elif modality == "images":
-        from omni_ray.quality.image_rules import IMAGE_RULES as RULES
-    elif modality == "ocr":
-        from omni_ray.quality.ocr_rules import OCR_RULES as RULES
-    else:
-        raise OmniError(f"{modality}: no such modality; there are text, audio, images and ocr")
-    return RULES
+    return cleaner_of(modality).rules
 
 
-def _cleaner(modality: str) -> Callable[[pa.Table, str, Mapping[str, Any], str], Cleaned]:
-    if modality == "text":
-        from omni_ray.quality.clean_text import clean_text
-
-        return clean_text
-    from omni_ray.quality.clean_media import CLEANERS
-
-    if modality not in CLEANERS:
-        raise OmniError(f"{modality}: no such modality; there are text, audio, images and ocr")
-    return CLEANERS[modality]
+def cleaner_of(modality: str) -> Cleaner:
+    """How a modality is cleaned. Raises OmniError for an unknown one."""
+    modality_of(modality)
+    module, _, name = CLEANERS[modality].partition(":")
+    return getattr(import_module(module), name)  # type: ignore[no-any-return]

@@ -2,52 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omni_ray.errors import OmniError
 from omni_ray.quality.account import Account, Cleaned
 from omni_ray.quality.audio_rules import AUDIO_RULES, MeasuredClips, encoded, samples_of, trimmed
+from omni_ray.quality.cleaner import Cleaner, Rules, judge, row_by_row, switched
 from omni_ray.quality.image_rules import IMAGE_RULES, Pictures
 from omni_ray.quality.ocr_rules import OCR_RULES
-from omni_ray.quality.rules import Change, Mask, Rule, chosen
+from omni_ray.quality.rules import Mask, Rule
 from omni_ray.trainers.speech import MIN_SAMPLES, SAMPLING_RATE
 
-Rules = tuple[Rule | Change, ...]
 
-
-def _switched(rules: Rules, preset: str, overrides: Mapping[str, Any], modality: str) -> dict[str, Rule | Change]:
-    on, unknown = chosen(rules, preset, overrides)
-    if unknown:
-        raise OmniError(f"{modality} has no rule named {', '.join(sorted(unknown))}; docs/quality.md lists them")
-    return on
-
-
-def _judge(rows: pa.Table, rules: list[Rule], batch: Any, account: Account, samples: list[int]) -> Mask:
-    """Which rows stay; the first rule that a row breaks is its reason."""
-    stays = np.ones(rows.num_rows, bool)
-    if rows.num_rows == 0:
-        return stays
-    for rule in rules:
-        values = rule.measure(batch)
-        for row in np.flatnonzero(rule.removes(values) & stays):
-            account.remove(rows["id"][int(row)].as_py(), rule.reason, rule.detail(values[row]), samples[row])
-            stays[row] = False
-    return stays
-
-
-def clean_audio(rows: pa.Table, preset: str, overrides: Mapping[str, Any], where: str) -> Cleaned:
+def clean_audio(rows: pa.Table, rules: Rules, preset: str, overrides: Mapping[str, Any], where: str) -> Cleaned:
     """Clean audio shard rows; a sample is a clip."""
-    on = _switched(AUDIO_RULES, preset, overrides, "audio")
+    on = switched(rules, preset, overrides, "audio")
     account = Account(where)
     if "trim_silence" in on and rows.num_rows:
         rows = _trim(rows, account)
-    rules = [step for step in on.values() if isinstance(step, Rule)]
-    stays = _judge(rows, rules, MeasuredClips(rows), account, [1] * rows.num_rows)
+    wanted = [step for step in on.values() if isinstance(step, Rule)]
+    stays = judge(rows, wanted, MeasuredClips(rows), account, [1] * rows.num_rows)
     kept = rows.filter(pa.array(stays))
     return account.close(kept, rows.num_rows, kept.num_rows)
 
@@ -65,13 +43,13 @@ def _trim(rows: pa.Table, account: Account) -> pa.Table:
     return pa.Table.from_pylist(made, schema=rows.schema)
 
 
-def clean_images(rows: pa.Table, preset: str, overrides: Mapping[str, Any], where: str) -> Cleaned:
+def clean_images(rows: pa.Table, rules: Rules, preset: str, overrides: Mapping[str, Any], where: str) -> Cleaned:
     """Clean image shard rows; a sample is a caption. A picture left without captions goes with them."""
-    on = _switched(IMAGE_RULES, preset, overrides, "images")
+    on = switched(rules, preset, overrides, "images")
     account = Account(where)
     counts = pc.fill_null(pc.list_value_length(rows["captions"]), 0).to_pylist()
     pictures = [step for step in on.values() if isinstance(step, Rule) and step.unit == "image"]
-    stays = _judge(rows, pictures, Pictures(rows), account, counts)
+    stays = judge(rows, pictures, Pictures(rows), account, counts)
     kept = rows.filter(pa.array(stays)).combine_chunks()
     captions = [step for step in on.values() if isinstance(step, Rule) and step.unit == "caption"]
     if captions and kept.num_rows:
@@ -110,17 +88,6 @@ def with_captions(rows: pa.Table, captions: Mask, pictures: Mask | None = None) 
     return rows.set_column(place, rows.schema.field(place), lists).filter(pa.array(stays))
 
 
-def clean_ocr(rows: pa.Table, preset: str, overrides: Mapping[str, Any], where: str) -> Cleaned:
-    """Clean OCR shard rows; a sample is a word."""
-    on = _switched(OCR_RULES, preset, overrides, "ocr")
-    account = Account(where)
-    rules = [step for step in on.values() if isinstance(step, Rule)]
-    kept = rows.filter(pa.array(_judge(rows, rules, Pictures(rows), account, [1] * rows.num_rows)))
-    return account.close(kept, rows.num_rows, kept.num_rows)
-
-
-CLEANERS: dict[str, Callable[[pa.Table, str, Mapping[str, Any], str], Cleaned]] = {
-    "audio": clean_audio,
-    "images": clean_images,
-    "ocr": clean_ocr,
-}
+AUDIO = Cleaner(AUDIO_RULES, clean_audio, has_prose=True)
+IMAGES = Cleaner(IMAGE_RULES, clean_images, has_prose=True)
+OCR = Cleaner(OCR_RULES, row_by_row("ocr", Pictures))

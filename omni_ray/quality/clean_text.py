@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from omni_ray.errors import OmniError
 from omni_ray.modalities.lines import one_line_array
 from omni_ray.quality.account import Account, Cleaned
+from omni_ray.quality.cleaner import Cleaner, Rules
 from omni_ray.quality.documents import Documents, Mask
 from omni_ray.quality.language import confidence_in
 from omni_ray.quality.repair import mask_personal, repair
@@ -23,20 +24,20 @@ _SLICE_BYTES = 8 << 20
 _PROSE_FROM = {"off": 50, "default": 50, "strict": 0}
 _LATIN = 0.5
 """Share of Latin letters from which a text in an unknown language may be English."""
-SETTINGS = ("prose_from", "languages", "language_confidence")
+_SETTINGS = ("prose_from", "languages", "language_confidence")
 
 
-def clean_text(rows: pa.Table, preset: str, overrides: Mapping[str, Any], where: str) -> Cleaned:
+def clean_text(rows: pa.Table, rules: Rules, preset: str, overrides: Mapping[str, Any], where: str) -> Cleaned:
     """Clean text shard rows; see :func:`omni_ray.quality.clean.clean_table`.
 
     Overrides that name no rule: ``prose_from`` (documents of fewer words are not judged by rules about prose; 50, under
     "strict" 0), ``languages`` (ISO 639 codes to keep; then documents in others go) and ``language_confidence`` (0.65).
     """
-    rules, settings = chosen(TEXT_RULES, preset, overrides)
-    unknown = set(settings) - set(SETTINGS)
+    on, settings = chosen(rules, preset, overrides)
+    unknown = set(settings) - set(_SETTINGS)
     if unknown:
         raise OmniError(f"text has no rule named {', '.join(sorted(unknown))}; docs/quality.md lists them")
-    steps = list(rules.values())
+    steps = list(on.values())
     _check(settings)
     settings = settings_of_text(preset, settings)
     if settings.get("languages"):
@@ -51,7 +52,7 @@ def clean_text(rows: pa.Table, preset: str, overrides: Mapping[str, Any], where:
 
 
 def settings_of_text(preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of text, of those in :data:`SETTINGS`, with what was not given."""
+    """The settings of text, of those in :data:`_SETTINGS`, with what was not given."""
     settings = {"language_confidence": 0.65, **given}
     return {**settings, "prose_from": float(given.get("prose_from", _PROSE_FROM[preset]))}
 
@@ -190,3 +191,4 @@ def _without_citations(lines: pa.LargeStringArray) -> pa.LargeStringArray:
 
 
 _CHANGES = {"repair": repair, "mask_personal": mask_personal, "c4_citations": _without_citations}
+TEXT = Cleaner(TEXT_RULES, clean_text, _SETTINGS, settings_of_text, has_prose=True)

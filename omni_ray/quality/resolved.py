@@ -11,8 +11,7 @@ from typing import Any
 
 from omni_ray.quality import duplicate_kinds
 from omni_ray.quality.benchmarks import RUN
-from omni_ray.quality.clean import rules_of
-from omni_ray.quality.clean_text import settings_of_text
+from omni_ray.quality.clean import cleaner_of, rules_of
 from omni_ray.quality.minhash import MinHash
 from omni_ray.quality.preset import Settings
 from omni_ray.quality.rules import Rule, chosen
@@ -33,8 +32,7 @@ def resolved(modality: str, settings: Settings) -> dict[str, Any]:
 def resolved_rules(modality: str, settings: Settings) -> dict[str, Any]:
     """The same for the rules alone, shard by shard."""
     steps, more = chosen(rules_of(modality), settings.preset, settings.rules)
-    if modality == "text":
-        more = settings_of_text(settings.preset, more)
+    more = cleaner_of(modality).resolved(settings.preset, more)
     listed = [
         [step.name, step.unit, step.reason, step.low, step.high] if isinstance(step, Rule) else [step.name]
         for step in steps.values()

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omni_ray.errors import OmniError
-from omni_ray.quality.benchmarks import MODALITIES
-from omni_ray.quality.clean import rules_of
-from omni_ray.quality.clean_text import SETTINGS as TEXT_SETTINGS
+from omni_ray.quality.clean import cleaner_of
 from omni_ray.quality.duplicate_kinds import KINDS
 from omni_ray.quality.own import RuleSource, again
 from omni_ray.quality.preset import Benchmark, RuleFile, Settings
@@ -31,8 +29,7 @@ def settings_of(
     Args:
         before: of each modality what was chosen last; None where it is not cleaned.
         preset, rules, duplicates: as for :func:`omni_ray.api.clean`.
-        benchmarks: for the modalities that have :data:`~omni_ray.quality.benchmarks.MODALITIES`; one goes instead of one of
-            the same name.
+        benchmarks: for the modalities that have prose; one goes instead of one of the same name.
         files: rules of the user's own; one goes to the modalities that it has rules for, instead of one of the same path.
 
     Raises:
@@ -48,24 +45,24 @@ def settings_of(
             raise OmniError(f"{source.file.path}: has no rule for {' or '.join(before)}")
     _refuse_strangers("rule", rules or {}, names)
     _refuse_strangers("kind of duplicates", duplicates or (), kinds)
-    if benchmarks and not MODALITIES & before.keys():
+    if benchmarks and not any(cleaner_of(modality).has_prose for modality in before):
         raise OmniError(f"--decontaminate: {' and '.join(before)} has no text that a benchmark could have")
     found: dict[str, Settings] = {}
     for modality, had in before.items():
         own = {name: value for name, value in (rules or {}).items() if name in names[modality]}
         looked_for = None if duplicates is None else tuple(kind for kind in kinds[modality] if kind in duplicates)
         if preset is not None:
-            known = tuple(benchmarks) if modality in MODALITIES else ()
+            known = tuple(benchmarks) if cleaner_of(modality).has_prose else ()
             found[modality] = Settings(preset, dict(sorted(own.items())), looked_for, own_files[modality], known)
         elif (
             own
             or looked_for
             or (duplicates is not None and not duplicates)
             or _concern(files, modality)
-            or (benchmarks and modality in MODALITIES)
+            or (benchmarks and cleaner_of(modality).has_prose)
         ):
             base = had or Settings()
-            known = _benchmarks(base, benchmarks) if modality in MODALITIES else ()
+            known = _benchmarks(base, benchmarks) if cleaner_of(modality).has_prose else ()
             merged = dict(sorted({**base.rules, **own}.items()))
             kinds_of_it = base.duplicates if looked_for is None else looked_for
             found[modality] = Settings(base.preset, merged, kinds_of_it, own_files[modality], known)
@@ -97,7 +94,8 @@ def _own_names(modality: str, files: Sequence[RuleFile], given: Sequence[RuleSou
 
 def names_of(modality: str) -> list[str]:
     """What can be set for a modality: its rules, and of text a few numbers more."""
-    return [rule.name for rule in rules_of(modality)] + list(TEXT_SETTINGS if modality == "text" else ())
+    cleaner = cleaner_of(modality)
+    return [*(rule.name for rule in cleaner.rules), *cleaner.settings]
 
 
 def _refuse_strangers(what: str, given: Sequence[str] | Mapping[str, Any], known: Mapping[str, Sequence[str]]) -> None:

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import OmniError
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline import combined
 from omni_ray.pipeline.corpus_state import CorpusState, Summary
 from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.pipeline.parts import training_parts
 from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.quality.cleaned import CleanedCorpus, training_corpora
-from omni_ray.report.count import Counted, ShardToCount, count
+from omni_ray.report.count import ShardToCount, count
 from omni_ray.report.samples import samples_of
+from omni_ray.report.view import Counted
 from omni_ray.storage import Storage
 from omni_ray.trainers.files import all_modalities
 from omni_ray.training import configs
@@ -47,11 +49,6 @@ class CorpusPage:
         """The commonest characters of labels or transcripts, most frequent first."""
         return sorted(self.counted.characters.items(), key=lambda item: (-item[1], item[0]))[:_MOST_CHARACTERS]
 
-    def sum(self, key: str) -> float:
-        """The sum over a histogram's values; 0 where there is none."""
-        histogram = self.counted.histograms.get(key)
-        return histogram.sum if histogram else 0.0
-
 
 @dataclass(frozen=True)
 class TrainingFile:
@@ -75,7 +72,7 @@ def _page(corpus: CorpusStore, run: Runner, tokenizer: bytes) -> CorpusPage:
     if page.summary.units_left:
         return page
     parts = {part.file: part for part in training_parts(corpus)}
-    model = tokenizer if corpus.modality == "text" else b""
+    model = tokenizer if modality_of(corpus.modality).of_documents else b""
     shards = [
         ShardToCount(corpus.modality, parts.get(manifest.shard.file), losses, model)
         for (manifest, _), losses in zip(corpus.parts(), _losses(corpus), strict=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray import __version__
 from omni_ray.errors import OmniError
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.pipeline.store import Store
 from omni_ray.quality.reasons import QUALITY_REASONS
@@ -19,6 +20,7 @@ from omni_ray.recipe import recorded
 from omni_ray.report import charts
 from omni_ray.report.collect import CorpusPage, TrainingFile, collect, training_files
 from omni_ray.report.plan import cheap_plan, plan_rows
+from omni_ray.report.view import view_of
 from omni_ray.storage import is_uri, remove_temporaries, shown, write_atomic
 from omni_ray.trainers.files import all_modalities
 from omni_ray.visible import visible, visible_lines
@@ -26,8 +28,6 @@ from omni_ray.visible import visible, visible_lines
 if TYPE_CHECKING:
     from omni_ray.training.plan import PlanReport
 
-_TITLES = {"text": "Text", "audio": "Speech", "images": "Images", "ocr": "Words in pictures"}
-_SAMPLES = {"text": "lines", "audio": "clips", "images": "captions", "ocr": "words"}
 _SEAL = b"<!-- omni-ray report %s -->\n"
 
 
@@ -118,7 +118,7 @@ def render(
     groups = [(m, [page for page in pages if page.state.modality == m]) for m in all_modalities()]
     return environment.get_template("page.html.j2").render(
         pages=pages,
-        groups=[(_TITLES[m], _SAMPLES[m], members, _note(m, members)) for m, members in groups if members],
+        groups=[_group(m, members) for m, members in groups if members],
         title=visible(title),
         version=__version__,
         plan=plan,
@@ -126,6 +126,8 @@ def render(
         files=files,
         recipe=visible_lines(recipe) if recipe else "",
         anchor=lambda page: anchors[id(page)],
+        view=lambda page: view_of(page.state.modality),
+        template=environment.from_string,
         reasons=REASONS | QUALITY_REASONS,
         lost=lambda summary, code: summary.reasons.get(code) or summary.removed.get(code, 0),
         flows=lambda summary: [charts.flow(summary), charts.cleaning(summary)],
@@ -134,21 +136,10 @@ def render(
     )
 
 
-def _note(modality: str, members: Sequence[CorpusPage]) -> str:
-    """What the samples of a modality come to, in a few words."""
-    if modality == "audio":
-        return f", {_span(sum(page.sum('durations') for page in members))} of speech"
-    if modality == "images":
-        return f" on {sum(page.counted.rows for page in members):,} pictures"
-    if modality == "ocr":
-        return ", each a picture"
-    tokens = 0.0
-    for page in members:
-        counted = page.counted.histograms.get("tokens")
-        if counted is None or not counted.total:
-            return " of text"
-        tokens += counted.sum / counted.total * page.counted.rows  # of long shards a part of the lines is counted
-    return f" of text, {tokens:,.0f} tokens"
+def _group(modality: str, members: Sequence[CorpusPage]) -> tuple[str, str, Sequence[CorpusPage], str]:
+    """The heading, what samples are called, the corpora, and what the samples come to."""
+    kind = modality_of(modality)
+    return kind.title, kind.samples, members, view_of(modality).note([page.counted for page in members])
 
 
 def _is_address(text: str) -> bool:
@@ -166,13 +157,6 @@ def _share(part: float, whole: float) -> str:
     if 99.95 <= percent < 100:
         return "> 99.9 %"
     return f"{percent:.1f} %" if percent < 100 else "100 %"
-
-
-def _span(seconds: float) -> str:
-    """A length of time in its natural unit."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
 
 
 def _size(value: int) -> str:

@@ -15,7 +15,7 @@ from omni_ray.materialize.combine import combine
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
-from omni_ray.quality import duplicate_kinds, text_rules
+from omni_ray.quality import clean_text, duplicate_kinds
 from omni_ray.quality.audio_rules import MeasuredClips
 from omni_ray.quality.clean import clean_table, rules_of
 from omni_ray.quality.clean_shards import clean_shards
@@ -76,10 +76,9 @@ def test_a_project_that_was_cleaned_under_another_limit_is_cleaned_again(
     assert not clean_shards(Store(tmp_path), "text", settings, run=inline)
     stricter = tuple(
         replace(rule, high=10.0) if isinstance(rule, Rule) and rule.name == "gopher_max_words" else rule
-        for rule in text_rules.TEXT_RULES
+        for rule in rules_of("text")
     )
-    monkeypatch.setattr(text_rules, "TEXT_RULES", stricter)
-    monkeypatch.setattr("omni_ray.quality.clean_text.TEXT_RULES", stricter)
+    monkeypatch.setattr(clean_text, "TEXT", replace(clean_text.TEXT, rules=stricter))
     with pytest.raises(OmniError, match="run `omni-ray clean text`"):
         combine(Store(tmp_path), "text", run=inline)
     assert clean_shards(Store(tmp_path), "text", settings, run=inline)

@@ -1,0 +1,1 @@
+"""The modalities as the page shows them, one file each."""
