@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from omni_ray.errors import OmniError
 from omni_ray.export.samples import Samples, ShardRows
+from omni_ray.export.sides import SPLITS, Split, is_by_clip, last_share, sides_of
 from omni_ray.materialize.options import CombineOptions
-from omni_ray.materialize.speakers import groups_of
-from omni_ray.modalities.registry import modality as modality_of
-from omni_ray.pipeline import combined
 from omni_ray.pipeline.parts import columns_of, training_parts
 from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.quality.cleaned import training_corpora
@@ -22,7 +19,7 @@ def dataset(
     root: str | Path,
     what: str,
     *,
-    split: Literal["train", "heldout"] = "train",
+    split: Split = "train",
     holdout: float | None = None,
     shards: str | None = None,
 ) -> Samples:
@@ -35,27 +32,33 @@ def dataset(
         what: a modality ("text", "audio", "images", "ocr"), or the name of a corpus; "audio/NAME" where several
             modalities have a corpus of that name.
         split: what is to be trained on, or what is held out.
-        holdout: the share held out; by default that of the last ``combine``, else nothing.
+        holdout: the share held out; by default that of the last ``combine``, else nothing. Splits to measure on that
+            ``prepare --evaluation heldout`` holds out are held out whatever it is.
         shards: as for :func:`prepare`.
 
     Raises:
         OmniError: nothing of that name is prepared, a run is not finished, what is cleaned is not fresh, or the part held
             out is asked for where nothing is.
     """
-    if split not in ("train", "heldout"):
+    if split not in SPLITS:
         raise OmniError(f"split={split!r}: there are train and heldout")
     store = Store(root, shards)
     chosen = _chosen(store, what)
     modality = chosen[0].modality
-    share = _share(store, modality, holdout, split)
+    share = _share(store, modality, holdout)
     slices = []
     by_corpus = [(corpus, list(training_parts(corpus))) for corpus in chosen]
     has_extra = any(EXTRA in columns_of(parts[0]) for _, parts in by_corpus if parts)
     for corpus, parts in by_corpus:
-        by_clip = bool(share) and modality_of(modality).has_speakers and _is_one_speaker(corpus)
-        slices += [ShardRows(corpus.name, part, share, by_clip, split, has_extra) for part in parts]
+        by_clip = is_by_clip(corpus, share)
+        sides = (side for part in parts for side in sides_of(part, share, by_clip))
+        slices += [ShardRows(corpus.name, side, has_extra) for side in sides if side.split == split]
+    if not slices and split == "heldout":
+        raise OmniError(
+            f"{modality}: nothing is held out; give holdout=0.01, or run `omni-ray combine --holdout 0.01` first"
+        )
     if not slices:
-        raise OmniError(f"{what}: not a single sample was kept, so that there is nothing to read")
+        raise OmniError(f"{what}: there is not a single sample to train on")
     return Samples(what, modality, tuple(slices), store.state_folder / "hf")
 
 
@@ -75,17 +78,6 @@ def _chosen(store: Store, what: str) -> list[CorpusStore]:
     return found
 
 
-def _share(store: Store, modality: str, holdout: float | None, split: str) -> float:
-    if holdout is None:
-        last = combined.load(store.state_folder, modality)
-        holdout = last.holdout if last is not None else None
-    share = CombineOptions(holdout=holdout or None).holdout or 0.0
-    if split == "heldout" and not share:
-        raise OmniError(
-            f"{modality}: nothing is held out; give holdout=0.01, or run `omni-ray combine --holdout 0.01` first"
-        )
-    return share
-
-
-def _is_one_speaker(corpus: CorpusStore) -> bool:
-    return groups_of(corpus, corpus.parts()) == "one speaker"
+def _share(store: Store, modality: str, holdout: float | None) -> float:
+    wanted = last_share(store, modality) if holdout is None else holdout
+    return CombineOptions(holdout=wanted or None).holdout or 0.0

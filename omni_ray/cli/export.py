@@ -157,7 +157,7 @@ def _export(
     if json_:
         opt.print_json(report.as_dict())
         return
-    header = ("dataset", "rows", "samples")
-    echo_lines(render(header, [(each.name, each.rows, each.samples) for each in report.corpora]))
+    header = ("dataset", "split", "rows", "samples")
+    echo_lines(render(header, [(each.name, each.split, each.rows, each.samples) for each in report.corpora], left=2))
     said = "nothing to do: it was all there already" if report.was_there else "written"
     echo(f"{report.folder}: {report.files:,} files, {report.bytes:,} bytes; {said}")

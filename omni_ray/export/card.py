@@ -34,8 +34,8 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 
 @dataclass(frozen=True)
-class Split:
-    """One split of a configuration.
+class SplitFiles:
+    """The files of one split of a configuration.
 
     Attributes:
         files: patterns relative to the card.
@@ -62,7 +62,7 @@ class CardConfig:
 
     name: str
     modality: str
-    splits: Mapping[str, Split]
+    splits: Mapping[str, SplitFiles]
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -177,10 +177,14 @@ def _body(title: str, configs: Sequence[CardConfig], corpora: Sequence[CorpusPar
         lines.append(
             f"| `{config.name}` | {modality_of(config.modality).row} | {config.sum('rows'):,} | {samples:,} | {config.sum('file_bytes') / 1e6:,.1f} |"
         )
-    held = {c.name: c.splits["heldout"].rows for c in configs if "heldout" in c.splits}
+    held = {c.name: c.splits["validation"].rows for c in configs if "validation" in c.splits}
     if held:
         rows = ", ".join(f"`{name}` {count:,}" for name, count in held.items())
-        lines += ["", f"Of these rows, so many are held out from training, as split `heldout`: {rows}."]
+        lines += [
+            "",
+            f"Split `train` is what is to be trained on. Of these rows, so many are held out from it, as split `validation`: {rows}.",
+            "Documents, speakers and pictures are on one side as a whole.",
+        ]
     lines += [
         "",
         "Audio is 16 kHz mono; pictures are square 8-bit RGB. `corpus` names the corpus, `id` never changes for the same source.",

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from omni_ray.export.parts import CorpusParts
-from omni_ray.pipeline.parts import Part, read_rows
+from omni_ray.export.parts import CorpusSide
+from omni_ray.export.sides import Side
 from omni_ray.records import EXTRA
 
 _ROWS_AT_ONCE = 64
@@ -17,11 +17,11 @@ _ROWS_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class FileTask:
-    """One file: which rows of which parts it holds, and the number of the first one in its corpus."""
+    """One file: which rows of which shards it holds, and the number of the first one in its corpus."""
 
     path: str
     modality: str
-    slices: tuple[tuple[Part, int, int], ...]
+    slices: tuple[tuple[Side, int, int], ...]
     first_row: int
 
     @property
@@ -31,8 +31,8 @@ class FileTask:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Its samples, as rows of shards."""
-        for part, start, stop in self.slices:
-            for table in read_rows(part, start, stop):
+        for side, start, stop in self.slices:
+            for table in side.tables(start, stop):
                 for batch in table.to_batches(max_chunksize=_ROWS_AT_ONCE):
                     yield from batch.to_pylist()
 
@@ -43,8 +43,8 @@ def more_of(row: Mapping[str, Any], *without: str) -> dict[str, Any]:
     return {**more, EXTRA: json.loads(more[EXTRA])} if EXTRA in more else more
 
 
-def file_tasks(corpus: CorpusParts, path: str, samples: int | None, size: int, bytes_beside: int) -> list[FileTask]:
-    """The files of a corpus: all of the same number of samples, but for the last.
+def file_tasks(corpus: CorpusSide, path: str, samples: int | None, size: int, bytes_beside: int) -> list[FileTask]:
+    """The files of one side of a corpus: all of the same number of samples, but for the last.
 
     Args:
         corpus: what to write.
@@ -53,23 +53,23 @@ def file_tasks(corpus: CorpusParts, path: str, samples: int | None, size: int, b
         size: the size to aim at.
         bytes_beside: what a sample takes beside its data.
     """
-    rows = sum(part.shard_rows for part in corpus.parts)
-    each = sum(part.bytes for part in corpus.parts) // rows + bytes_beside
+    shards = [each.side.part for each in corpus.parts]
+    each = sum(part.bytes for part in shards) // sum(part.shard_rows for part in shards) + bytes_beside
     length = samples or max(1, size // each)
     # A file never spans corpora, but it may span parts: its length is what the user asked for.
     found: list[FileTask] = []
-    slices: list[tuple[Part, int, int]] = []
+    slices: list[tuple[Side, int, int]] = []
     room = length
 
     def close() -> None:
-        found.append(FileTask(path.format(len(found)), corpus.state.modality, tuple(slices), len(found) * length))
+        found.append(FileTask(path.format(len(found)), corpus.modality, tuple(slices), len(found) * length))
         slices.clear()
 
     for part in corpus.parts:
         start = 0
         while start < part.rows:
             stop = min(part.rows, start + room)
-            slices.append((part, start, stop))
+            slices.append((part.side, start, stop))
             room -= stop - start
             start = stop
             if not room:

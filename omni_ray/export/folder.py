@@ -9,8 +9,9 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from omni_ray.errors import OmniError
 from omni_ray.ours import identity_of
@@ -31,12 +32,14 @@ class Mark:
         fingerprint: digest of everything the files depend on.
         files: sizes in bytes by relative path; the mark itself is not among them.
         card: digest of the card, which people edit; "" where an earlier version wrote none.
+        datasets: what is in it, as the report of the export that wrote it says.
     """
 
     form: str
     fingerprint: str
     files: dict[str, int]
     card: str = ""
+    datasets: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def load(cls, folder: Path) -> Mark | None:
@@ -89,9 +92,17 @@ def _card_of(folder: Path) -> str:
     return identity[1] if identity else ""
 
 
+@dataclass
+class Work:
+    """An export under way: the folder to write it into, and what is in it once it is whole."""
+
+    folder: Path
+    datasets: list[dict[str, Any]] = field(default_factory=list)
+
+
 @contextmanager
-def making(folder: Path, form: str, fingerprint: str) -> Iterator[Path]:
-    """A folder to write the export into; when the block ends without an error, it takes its place.
+def making(folder: Path, form: str, fingerprint: str) -> Iterator[Work]:
+    """A place to write the export into; when the block ends without an error, it takes the place of ``folder``.
 
     After a kill it is found again, with the files that were complete. The older export stays until the new one is whole.
     """
@@ -103,8 +114,9 @@ def making(folder: Path, form: str, fingerprint: str) -> Iterator[Path]:
     for left in [work, *(place for place in work.rglob("*") if place.is_dir())]:
         remove_temporaries(left)
     (work / MARK).unlink(missing_ok=True)
-    yield work
-    Mark(form, fingerprint, _files(work), _card_of(work)).save(work)
+    under_way = Work(work)
+    yield under_way
+    Mark(form, fingerprint, _files(work), _card_of(work), under_way.datasets).save(work)
     old = _beside(folder, "old")
     if folder.exists():
         folder.rename(old)

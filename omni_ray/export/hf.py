@@ -10,29 +10,31 @@ import errno
 import os
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from omni_ray.export.card import CardConfig, Split, write_card
-from omni_ray.export.parts import CorpusParts
+from omni_ray.export.card import CardConfig, SplitFiles, write_card
+from omni_ray.export.parts import CorpusParts, CorpusSide, Counted
+from omni_ray.export.sides import SPLITS, Side, Split
 from omni_ray.pipeline.engine import Runner
-from omni_ray.pipeline.parts import Part, read_rows
+from omni_ray.pipeline.parts import Part
 from omni_ray.progress.reporter import Reporter
 from omni_ray.storage import atomic_writer
 
-SPLITS = ("train", "heldout")
+SPLIT_NAMES: Mapping[Split, str] = {"train": "train", "heldout": "validation"}
+"""As the hub calls them: what reads a dataset from there looks for these."""
 _COPY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class ShardTask:
-    """One part, the Parquet file it becomes, and its split."""
+    """One side of a shard, and the Parquet file that it becomes."""
 
-    part: Part
+    rows: Counted
     path: str
-    split: str
 
 
 @dataclass(frozen=True)
@@ -47,36 +49,37 @@ class ShardFile:
         return ShardFile(self.rows + other.rows, self.bytes + other.bytes, self.plain_bytes + other.plain_bytes)
 
 
-def tasks_of(corpus: CorpusParts, work: Path) -> list[ShardTask]:
-    """The files of a corpus, under ``work``."""
-    sides = {side: [part for part in corpus.parts if part.is_held is (side == SPLITS[1])] for side in SPLITS}
+def tasks_of(side: CorpusSide, work: Path) -> list[ShardTask]:
+    """The files of one side of a corpus, under ``work``."""
+    stem = f"{_folder_of(side.corpus)}/{SPLIT_NAMES[side.split]}"
     return [
-        ShardTask(part, str(work / folder_of(corpus) / f"{side}-{number:05d}-of-{len(parts):05d}.parquet"), side)
-        for side, parts in sides.items()
-        for number, part in enumerate(parts)
+        ShardTask(part, str(work / f"{stem}-{number:05d}-of-{len(side.parts):05d}.parquet"))
+        for number, part in enumerate(side.parts)
     ]
 
 
-def folder_of(corpus: CorpusParts) -> str:
+def _folder_of(corpus: CorpusParts) -> str:
     """Where a corpus's files lie in the export."""
     return f"{corpus.state.modality}/{corpus.name.partition('-')[2]}"
 
 
-def write_hf(work: Path, corpora: list[CorpusParts], title: str, run: Runner, reporter: Reporter) -> None:
-    """Write the files and the card into ``work``. What is complete there already is not written again."""
-    tasks = [(corpus, task) for corpus in corpora for task in tasks_of(corpus, work)]
-    sums: dict[str, dict[str, ShardFile]] = {corpus.name: {} for corpus in corpora}
-    for name, count in Counter(corpus.name for corpus, _ in tasks).items():
+def write_hf(
+    work: Path, corpora: list[CorpusParts], sides: list[CorpusSide], title: str, run: Runner, reporter: Reporter
+) -> None:
+    """Write the files of the sides, and the card, into ``work``. What is complete there already is not written again."""
+    tasks = [(side, task) for side in sides for task in tasks_of(side, work)]
+    sums: dict[str, dict[Split, ShardFile]] = {corpus.name: {} for corpus in corpora}
+    for name, count in Counter(side.corpus.name for side, _ in tasks).items():
         reporter.begin(name, count, stage="export")
-    for (corpus, task), made in zip(tasks, run(write_shard, [task for _, task in tasks]), strict=True):
-        of = sums[corpus.name]
-        of[task.split] = of.get(task.split, ShardFile()) + made
-        reporter.advance(corpus.name, kept=made.rows)
+    for (side, _), made in zip(tasks, run(write_shard, [task for _, task in tasks]), strict=True):
+        of = sums[side.corpus.name]
+        of[side.split] = of.get(side.split, ShardFile()) + made
+        reporter.advance(side.corpus.name, kept=made.rows)
     reporter.end()
     write_card(work, title, _configs(corpora, sums), corpora)
 
 
-def _configs(corpora: list[CorpusParts], sums: dict[str, dict[str, ShardFile]]) -> list[CardConfig]:
+def _configs(corpora: list[CorpusParts], sums: dict[str, dict[Split, ShardFile]]) -> list[CardConfig]:
     found: dict[str, list[CorpusParts]] = {}
     for corpus in corpora:
         found.setdefault(corpus.state.modality, []).append(corpus)
@@ -86,28 +89,32 @@ def _configs(corpora: list[CorpusParts], sums: dict[str, dict[str, ShardFile]]) 
         CardConfig(
             name,
             members[0].state.modality,
-            {split: _split(split, members, sums) for split in SPLITS if any(split in sums[m.name] for m in members)},
+            {
+                SPLIT_NAMES[split]: _split(split, members, sums)
+                for split in SPLITS
+                if any(split in sums[member.name] for member in members)
+            },
         )
         for name, members in found.items()
     ]
 
 
-def _split(split: str, members: list[CorpusParts], sums: dict[str, dict[str, ShardFile]]) -> Split:
+def _split(split: Split, members: list[CorpusParts], sums: dict[str, dict[Split, ShardFile]]) -> SplitFiles:
     having = [each for each in members if split in sums[each.name]]
     total = sum((sums[each.name][split] for each in having), ShardFile())
-    files = tuple(f"{folder_of(each)}/{split}-*.parquet" for each in having)
-    return Split(files, total.rows, total.plain_bytes, total.bytes)
+    files = tuple(f"{_folder_of(each)}/{SPLIT_NAMES[split]}-*.parquet" for each in having)
+    return SplitFiles(files, total.rows, total.plain_bytes, total.bytes)
 
 
 def write_shard(task: ShardTask) -> ShardFile:
-    """One Parquet file: the shard itself where all of it counts (as a link where the disk allows), else its first rows."""
+    """One Parquet file: the shard itself where all of it counts (as a link where the disk allows), else the rows that do."""
     target = Path(task.path)
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        if task.part.is_whole:
-            _link_or_copy(task.part, target)
+        if task.rows.is_whole:
+            _link_or_copy(task.rows.side.part, target)
         else:
-            _write_rows(task.part, target)
+            _write_rows(task.rows.side, target)
     footer = pq.read_metadata(target)
     plain = sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
     return ShardFile(footer.num_rows, target.stat().st_size, plain)
@@ -133,9 +140,10 @@ def _link_or_copy(part: Part, target: Path) -> None:
         shutil.copyfileobj(source, out, _COPY_BYTES)
 
 
-def _write_rows(part: Part, target: Path) -> None:
+def _write_rows(side: Side, target: Path) -> None:
+    part = side.part
     with part.storage.open(part.file) as file:
         schema = pq.read_schema(file)
     with atomic_writer(target) as out, pq.ParquetWriter(out, schema, compression="zstd") as writer:
-        for rows in read_rows(part):
+        for rows in side.tables():
             writer.write_table(rows, row_group_size=max(1, rows.num_rows))

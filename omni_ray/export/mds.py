@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from omni_ray.errors import OmniError
 from omni_ray.export.files import FileTask, file_tasks, more_of
-from omni_ray.export.parts import CorpusParts
+from omni_ray.export.parts import CorpusSide
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.engine import Runner
 from omni_ray.progress.reporter import Reporter
@@ -32,28 +32,28 @@ _VERSION = 2
 
 def write_mds(
     work: Path,
-    corpora: list[CorpusParts],
+    sides: list[CorpusSide],
     samples_per_shard: int | None,
     shard_bytes: int,
     run: Runner,
     reporter: Reporter,
 ) -> None:
-    """Write a folder for each corpus into ``work``; what is complete there is not written again.
+    """Write a folder for each side of each corpus into ``work``; what is complete there is not written again.
 
     Raises:
         OmniError: a file would be over 4 GiB.
     """
     tasks = [
-        (corpus, task)
-        for corpus in corpora
-        for task in file_tasks(corpus, f"{work}/{corpus.name}/shard.{{:05d}}.mds", samples_per_shard, shard_bytes, 16)
+        (side, task)
+        for side in sides
+        for task in file_tasks(side, f"{work}/{side.name}/shard.{{:05d}}.mds", samples_per_shard, shard_bytes, 16)
     ]
-    for name, count in Counter(corpus.name for corpus, _ in tasks).items():
+    for name, count in Counter(side.name for side, _ in tasks).items():
         reporter.begin(name, count, stage="export")
-    shards: dict[str, list[dict[str, Any]]] = {corpus.name: [] for corpus in corpora}
-    for (corpus, task), size in zip(tasks, run(write_file, [task for _, task in tasks]), strict=True):
-        shards[corpus.name].append(_listed(task, size, shard_bytes))
-        reporter.advance(corpus.name, kept=task.samples)
+    shards: dict[str, list[dict[str, Any]]] = {side.name: [] for side in sides}
+    for (side, task), size in zip(tasks, run(write_file, [task for _, task in tasks]), strict=True):
+        shards[side.name].append(_listed(task, size, shard_bytes))
+        reporter.advance(side.name, kept=task.samples)
     reporter.end()
     for name, listed in shards.items():
         index = {"shards": listed, "version": _VERSION}

@@ -1,15 +1,17 @@
-"""What an export takes: the corpora that were asked for, with the shards that count."""
+"""What an export takes: the corpora that were asked for, with the shards that count, and the two sides of each."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Any
 
 from omni_ray.errors import OmniError
 from omni_ray.export.names import file_safe
+from omni_ray.export.sides import SPLITS, Side, Split, is_by_clip, last_share, sides_of
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.corpus_state import CorpusState, Summary
+from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.parts import Part, training_parts
 from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.quality.cleaned import training_corpora
@@ -19,19 +21,21 @@ from omni_ray.quality.cleaned import training_corpora
 class CorpusParts:
     """One corpus to export: its state, its numbers, and its parts in canonical order.
 
-    ``is_held`` says that it is what is held out of a corpus, apart from the rest.
+    Attributes:
+        holdout: the share that ``combine`` held out of it; 0 for nothing.
+        by_clip: whether that is a share of clips, rather than of speakers.
     """
 
     state: CorpusState
     summary: Summary
     parts: tuple[Part, ...]
-    is_held: bool = False
+    holdout: float = 0.0
+    by_clip: bool = False
 
-    @cached_property
+    @property
     def name(self) -> str:
         """What it is called in an export: modality and name, in signs that every file system and reader takes."""
-        side = "heldout-" if self.is_held else ""
-        return f"{side}{self.state.modality}-{file_safe(self.state.name)}"
+        return f"{self.state.modality}-{file_safe(self.state.name)}"
 
     @property
     def rows(self) -> int:
@@ -43,15 +47,99 @@ class CorpusParts:
         """Samples that count."""
         return sum(part.samples for part in self.parts)
 
+    @property
+    def identity(self) -> list[Any]:
+        """The rows of all sides, as a JSON value."""
+        return [side.identity for part in self.parts for side in sides_of(part, self.holdout, self.by_clip)]
 
-def in_sides(corpora: Sequence[CorpusParts]) -> list[CorpusParts]:
-    """The same, what is held out of a corpus as one of its own that follows it."""
-    return [
-        CorpusParts(corpus.state, corpus.summary, parts, is_held)
+
+@dataclass(frozen=True)
+class Counted:
+    """One side of a shard, with its rows and the samples that those give."""
+
+    side: Side
+    rows: int
+    samples: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of the shard."""
+        return self.side.part.is_whole and self.rows == self.side.part.shard_rows
+
+
+@dataclass(frozen=True)
+class CorpusSide:
+    """One side of a corpus, of which there is something: its shards in canonical order."""
+
+    corpus: CorpusParts
+    split: Split
+    parts: tuple[Counted, ...]
+
+    @property
+    def name(self) -> str:
+        """What its files are called where each side is a dataset of its own."""
+        return self.corpus.name if self.split == "train" else f"{self.split}-{self.corpus.name}"
+
+    @property
+    def modality(self) -> str:
+        """text, audio, images or ocr."""
+        return self.corpus.state.modality
+
+    @property
+    def rows(self) -> int:
+        """Rows on this side."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def samples(self) -> int:
+        """Samples on this side."""
+        return sum(part.samples for part in self.parts)
+
+
+def in_sides(corpora: Sequence[CorpusParts], run: Runner) -> list[CorpusSide]:
+    """The sides of the corpora, of each what is to be trained on first.
+
+    Args:
+        corpora: what is exported.
+        run: maps over the shards of which a share is held out: how many rows that are shows in nothing but the rows.
+    """
+    parted = [
+        sides_of(part, corpus.holdout, corpus.by_clip)[0]
         for corpus in corpora
-        for is_held in (False, True)
-        if (parts := tuple(part for part in corpus.parts if part.is_held is is_held))
+        if corpus.holdout
+        for part in corpus.parts
+        if not part.is_held
     ]
+    kept = iter(run(count, parted) if parted else ())
+    found = []
+    for corpus in corpora:
+        parts = [each for part in corpus.parts for each in _counted(corpus, part, kept)]
+        for split in SPLITS:
+            mine = tuple(each for each in parts if each.side.split == split and each.rows)
+            if mine:
+                found.append(CorpusSide(corpus, split, mine))
+    return found
+
+
+def count(side: Side) -> tuple[int, int]:
+    """The rows of a side, and the samples that they give."""
+    samples_of = modality_of(side.part.modality).samples_per_row
+    rows = samples = 0
+    for table in side.tables():
+        rows += table.num_rows
+        samples += sum(samples_of(table))
+    return rows, samples
+
+
+def _counted(corpus: CorpusParts, part: Part, kept: Iterator[tuple[int, int]]) -> list[Counted]:
+    """The sides of one shard; ``kept`` gives what is to be trained on of the next one that has two."""
+    sides = sides_of(part, corpus.holdout, corpus.by_clip)
+    if len(sides) == 1:
+        return [Counted(sides[0], part.rows, part.samples)]
+    rows, samples = next(kept)
+    if rows in (0, part.rows):
+        return [Counted(Side(part, SPLITS[rows == 0]), part.rows, part.samples)]
+    return [Counted(sides[0], rows, samples), Counted(sides[1], part.rows - rows, part.samples - samples)]
 
 
 def chosen_corpora(store: Store, modalities: Sequence[str] = (), names: Sequence[str] = ()) -> list[CorpusParts]:
@@ -75,14 +163,17 @@ def chosen_corpora(store: Store, modalities: Sequence[str] = (), names: Sequence
     for name in names:
         if name not in known:
             raise OmniError(f"{name} is not prepared here; there are: {', '.join(dict.fromkeys(known))}")
-    found = [_corpus(each) for each in stores if not names or each.name in names]
+    wanted = [each for each in stores if not names or each.name in names]
+    shares = {modality: last_share(store, modality) for modality in {each.modality for each in wanted}}
+    found = [_corpus(each, shares[each.modality]) for each in wanted]
     found = [corpus for corpus in found if corpus.rows]
     if not found:
         raise OmniError(f"{store.storage.shown}: not a single sample was kept, so that there is nothing to export")
     return found
 
 
-def _corpus(corpus: CorpusStore) -> CorpusParts:
+def _corpus(corpus: CorpusStore, holdout: float) -> CorpusParts:
     state = corpus.state()
     assert state is not None  # Store.corpora lists only those that have one
-    return CorpusParts(state, corpus.summary(), tuple(training_parts(corpus)))
+    parts = tuple(training_parts(corpus))
+    return CorpusParts(state, corpus.summary(), parts, holdout, is_by_clip(corpus, holdout))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,13 @@ from omni_ray.errors import OmniError
 from omni_ray.export import mds, webdataset
 from omni_ray.export.folder import Mark, is_current, making
 from omni_ray.export.hf import can_link, write_hf
-from omni_ray.export.parts import CorpusParts, chosen_corpora, in_sides
-from omni_ray.pipeline.engine import Runner, in_session, inline, on_ray
+from omni_ray.export.parts import CorpusParts, CorpusSide, chosen_corpora, in_sides
+from omni_ray.pipeline.engine import Runner, inline, on_ray
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
 
 FORMS = ("hf", "webdataset", "mds")
-VERSION = 2
+VERSION = 3
 """Raised when the same shards give other files; it makes every export stale."""
 _SMALL_BYTES = 64 << 20
 """Up to here, starting Ray takes longer than the work."""
@@ -29,10 +29,11 @@ _SMALL_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Exported:
-    """One corpus of an export: its name there, its modality, rows and samples."""
+    """One side of a corpus in an export: its name there, its modality, "train" or "heldout", rows and samples."""
 
     name: str
     modality: str
+    split: str
     rows: int
     samples: int
 
@@ -103,23 +104,31 @@ def export(
     if not was_there:
         target.parent.mkdir(parents=True, exist_ok=True)
         with making(target, form, fingerprint) as work:
-            is_small = _bytes_to_write(form, corpora, work) <= _SMALL_BYTES
-            mapped = inline if is_small else in_session(session, run)
-            if form == "hf":
-                write_hf(work, corpora, _title(store), mapped, told)
-            else:
-                write, usual_bytes = _writer(form)
-                write(work, in_sides(corpora), samples_per_shard, shard_bytes or usual_bytes, mapped, told)
+            is_small = _bytes_to_write(form, corpora, work.folder) <= _SMALL_BYTES
+            with nullcontext() if is_small else session():
+                mapped = inline if is_small else run
+                sides = in_sides(corpora, mapped)
+                if form == "hf":
+                    write_hf(work.folder, corpora, sides, _title(store), mapped, told)
+                else:
+                    write, usual_bytes = _writer(form)
+                    write(work.folder, sides, samples_per_shard, shard_bytes or usual_bytes, mapped, told)
+            work.datasets = [asdict(_exported(side, form)) for side in sides]
     mark = Mark.load(target)
     assert mark is not None
     return ExportReport(
         form,
         str(folder),
-        [Exported(corpus.name, corpus.state.modality, corpus.rows, corpus.samples) for corpus in corpora],
+        [Exported(**each) for each in mark.datasets],
         len(mark.files) + 1,
         sum(mark.files.values()),
         was_there,
     )
+
+
+def _exported(side: CorpusSide, form: str) -> Exported:
+    name = side.corpus.name if form == "hf" else side.name
+    return Exported(name, side.modality, side.split, side.rows, side.samples)
 
 
 def _writer(form: str) -> tuple[Callable[..., None], int]:
@@ -144,8 +153,7 @@ def _fingerprint(
         samples_per_shard,
         shard_bytes,
         [
-            [corpus.name, asdict(corpus.state), corpus.summary.as_dict(),
-             [(part.sha256, part.rows, part.over, part.is_held) for part in corpus.parts]]
+            [corpus.name, asdict(corpus.state), corpus.summary.as_dict(), corpus.identity]
             for corpus in corpora
         ],
     ]  # fmt: skip
@@ -155,5 +163,7 @@ def _fingerprint(
 def _bytes_to_write(form: str, corpora: Sequence[CorpusParts], work: Path) -> int:
     """Bytes that are not there already in another place of the same disk."""
     if form == "hf":
-        return sum(part.bytes for corpus in corpora for part in corpus.parts if not can_link(part, work))
+        return sum(
+            part.bytes for corpus in corpora for part in corpus.parts if corpus.holdout or not can_link(part, work)
+        )
     return sum(part.bytes for corpus in corpora for part in corpus.parts)

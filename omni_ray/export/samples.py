@@ -11,17 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from omni_ray.errors import OmniError
+from omni_ray.export.sides import Side, Split
 from omni_ray.modalities.base import in_schema, with_extra
-from omni_ray.modalities.documents import whole_documents
-from omni_ray.modalities.hold_out import HOLD_VERSION, held_out_rows
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.manifest import CommittedFile
-from omni_ray.pipeline.parts import Part, read_rows
+from omni_ray.pipeline.parts import Part
 from omni_ray.pipeline.reading import read_in_order
 from omni_ray.pipeline.whole import is_whole
 from omni_ray.storage import atomic_writer
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
     import ray.data
     from torch.utils.data import IterableDataset
 
-Split = Literal["train", "heldout"]
-_FORMAT = 1
+_FORMAT = 2
 """Raised when the same shards give other rows; it makes the copies for Hugging Face stale."""
 
 
@@ -42,19 +40,18 @@ class ShardRows:
 
     Attributes:
         corpus: whose it is.
-        part: the shard, and how much of it counts.
-        holdout: the share that is held out; 0 for nothing.
-        by_clip: whether clips, rather than speakers, are held out.
-        split: the side that is wanted.
+        side: of which shard, and which of its rows.
         has_extra: whether what else the records have is a column, since some corpus has it.
     """
 
     corpus: str
-    part: Part
-    holdout: float
-    by_clip: bool
-    split: Split
+    side: Side
     has_extra: bool = False
+
+    @property
+    def part(self) -> Part:
+        """The shard, and how much of it counts."""
+        return self.side.part
 
     @property
     def schema(self) -> pa.Schema:
@@ -75,24 +72,13 @@ class ShardRows:
                 f"{self.corpus}: {part.storage.shown}/{part.file} is damaged, or was made again since this dataset was "
                 "opened: open it again; `omni-ray verify` says what is wrong"
             )
-        tables = read_rows(part)
-        for rows in whole_documents(tables) if self.holdout and modality_of(part.modality).of_documents else tables:
-            wanted = self._of_split(rows)
-            if wanted.num_rows:
-                yield in_schema(wanted, self.schema)
-
-    def _of_split(self, rows: pa.Table) -> pa.Table:
-        if not self.holdout:
-            return rows if self.split == "train" else rows.slice(0, 0)
-        held = held_out_rows(rows, self.part.modality, self.holdout, by_clip=self.by_clip)
-        return rows.filter(pa.array(held if self.split == "heldout" else ~held))
+        for rows in self.side.tables():
+            yield in_schema(rows, self.schema)
 
     @property
     def identity(self) -> list[Any]:
         """All that the rows depend on, as a JSON value."""
-        part = self.part
-        holdout = self.holdout and [HOLD_VERSION, self.holdout]
-        return [self.corpus, part.sha256, part.rows, part.over, holdout, self.by_clip, self.split, self.has_extra]
+        return [self.corpus, self.side.identity, self.has_extra]
 
 
 @dataclass(frozen=True)
@@ -163,14 +149,14 @@ class Samples:
     @property
     def split(self) -> Split:
         """The side that is wanted."""
-        return self.slices[0].split
+        return self.slices[0].side.split
 
     def _digest(self) -> str:
         value = [_FORMAT, [each.identity for each in self.slices]]
         return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:32]
 
     def _summary(self) -> list[tuple[str, int, int]]:
-        """Of each corpus its shards and rows, both sides together."""
+        """Of each corpus its shards and rows; of a shard of which a share is held out, those of both sides."""
         found: dict[str, tuple[int, int]] = {}
         for each in self.slices:
             shards, rows = found.get(each.corpus, (0, 0))
@@ -178,7 +164,7 @@ class Samples:
         return [(corpus, shards, rows) for corpus, (shards, rows) in found.items()]
 
     def _title(self) -> str:
-        holdout = self.slices[0].holdout
+        holdout = max(each.side.holdout for each in self.slices)
         side = f", {holdout:g} held out" if holdout else ""
         return f"{self.name}: {self.modality}, split {self.split}{side}"
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from omni_ray.export.files import FileTask, file_tasks, more_of
 from omni_ray.export.names import sample_key
-from omni_ray.export.parts import CorpusParts
+from omni_ray.export.parts import CorpusSide
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.engine import Runner
 from omni_ray.progress.reporter import Reporter
@@ -28,7 +28,7 @@ _BLOCK = 512
 
 def write_webdataset(
     work: Path,
-    corpora: list[CorpusParts],
+    sides: list[CorpusSide],
     samples_per_shard: int | None,
     shard_bytes: int,
     run: Runner,
@@ -36,35 +36,33 @@ def write_webdataset(
 ) -> None:
     """Write the tar files, ``index.json`` and ``sizes.json`` into ``work``; what is complete there is not written again."""
     tasks = [
-        (corpus, task)
-        for corpus in corpora
+        (side, task)
+        for side in sides
         for task in file_tasks(
-            corpus, f"{work}/{corpus.name}-{{:06d}}.tar", samples_per_shard, shard_bytes, _bytes_beside(corpus)
+            side, f"{work}/{side.name}-{{:06d}}.tar", samples_per_shard, shard_bytes, _bytes_beside(side)
         )
     ]
     shards = []
-    for name, count in Counter(corpus.name for corpus, _ in tasks).items():
+    for name, count in Counter(side.name for side, _ in tasks).items():
         reporter.begin(name, count, stage="export")
-    for (corpus, task), size in zip(tasks, run(write_tar, [task for _, task in tasks]), strict=True):
+    for (side, task), size in zip(tasks, run(write_tar, [task for _, task in tasks]), strict=True):
         shards.append(
-            {"url": PurePosixPath(task.path).name, "nsamples": task.samples, "filesize": size, "dataset": corpus.name}
+            {"url": PurePosixPath(task.path).name, "nsamples": task.samples, "filesize": size, "dataset": side.name}
         )
-        reporter.advance(corpus.name, kept=task.samples)
+        reporter.advance(side.name, kept=task.samples)
     reporter.end()
     sizes = {str(shard["url"]): shard["nsamples"] for shard in shards}
     write_atomic(work / "sizes.json", json.dumps(sizes, indent=1).encode() + b"\n")
-    write_atomic(
-        work / "index.json", json.dumps(_index(corpora, shards), indent=1, ensure_ascii=False).encode() + b"\n"
-    )
+    write_atomic(work / "index.json", json.dumps(_index(sides, shards), indent=1, ensure_ascii=False).encode() + b"\n")
 
 
-def _bytes_beside(corpus: CorpusParts) -> int:
+def _bytes_beside(side: CorpusSide) -> int:
     """What a sample takes in a tar beside its data: a header and half a block for each member."""
-    return (3 if modality_of(corpus.state.modality).media else 2) * (_BLOCK + _BLOCK // 2)
+    return (3 if modality_of(side.modality).media else 2) * (_BLOCK + _BLOCK // 2)
 
 
-def _index(corpora: list[CorpusParts], shards: list[dict[str, Any]]) -> dict[str, Any]:
-    """The index, in the form that ``wids`` (random access to WebDataset shards) reads, with what each corpus is."""
+def _index(sides: list[CorpusSide], shards: list[dict[str, Any]]) -> dict[str, Any]:
+    """The index, in the form that ``wids`` (random access to WebDataset shards) reads, with what each corpus is and what became of its records, both sides together."""
     return {
         "__kind__": "wids-shard-index-v1",
         "wids_version": 1,
@@ -72,24 +70,24 @@ def _index(corpora: list[CorpusParts], shards: list[dict[str, Any]]) -> dict[str
         "shardlist": shards,
         "corpora": [
             {
-                "dataset": corpus.name,
-                "split": "heldout" if corpus.is_held else "train",
-                "corpus": corpus.state.corpus,
-                "modality": corpus.state.modality,
-                "licence": corpus.state.licence,
-                "homepage": corpus.state.homepage,
-                "tar_samples": corpus.rows,
-                "samples": corpus.samples,
+                "dataset": side.name,
+                "split": side.split,
+                "corpus": side.corpus.state.corpus,
+                "modality": side.modality,
+                "licence": side.corpus.state.licence,
+                "homepage": side.corpus.state.homepage,
+                "tar_samples": side.rows,
+                "samples": side.samples,
                 "records": {
-                    "in": corpus.summary.records_in,
-                    "kept": corpus.summary.kept,
-                    "quarantined": corpus.summary.quarantined,
-                    "beyond": corpus.summary.beyond,
-                    "beyond_share": corpus.summary.beyond_share,
+                    "in": side.corpus.summary.records_in,
+                    "kept": side.corpus.summary.kept,
+                    "quarantined": side.corpus.summary.quarantined,
+                    "beyond": side.corpus.summary.beyond,
+                    "beyond_share": side.corpus.summary.beyond_share,
                 },
-                "removed": corpus.summary.removed,
+                "removed": side.corpus.summary.removed,
             }
-            for corpus in corpora
+            for side in sides
         ],
     }
 

@@ -6,9 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from datasets import get_dataset_split_names, load_dataset
 
-from omni_ray import api
 from omni_ray.pipeline.store import Store
 from omni_ray.trainers.files import all_modalities
 from omni_ray.training.data import committed_shards
@@ -41,25 +39,3 @@ def test_shards_to_measure_on_are_held_out_whole(tmp_path: Path, modality: str, 
     commit(tmp_path, modality, "made", shards)
     run(tmp_path, modality, None, seed)
     assert not list((tmp_path / f"data/{modality}").glob("heldout_*"))
-
-
-def test_exports_have_them_as_a_split(tmp_path: Path) -> None:
-    commit(tmp_path / "p", "audio", "made", in_shards(grouped_rows("audio")), held_from=4)
-    commit(tmp_path / "p", "audio", "plain", in_shards(grouped_rows("audio"))[:1])
-    api.export(tmp_path / "p", "hf", tmp_path / "hf")
-    assert get_dataset_split_names(str(tmp_path / "hf"), "audio-made") == ["train", "heldout"]
-    assert get_dataset_split_names(str(tmp_path / "hf"), "audio-plain") == ["train"]
-    rows = load_dataset(str(tmp_path / "hf"), "audio", cache_dir=str(tmp_path / "cache"))
-    assert (rows["train"].num_rows, rows["heldout"].num_rows) == (28 + 7, 12)
-    api.export(tmp_path / "p", "webdataset", tmp_path / "wds")
-    assert {path.name for path in (tmp_path / "wds").glob("*.tar")} == {
-        "audio-made-000000.tar",
-        "audio-plain-000000.tar",
-        "heldout-audio-made-000000.tar",
-    }
-    api.export(tmp_path / "p", "mds", tmp_path / "mds")
-    assert {path.parent.name for path in (tmp_path / "mds").glob("*/index.json")} == {
-        "audio-made",
-        "audio-plain",
-        "heldout-audio-made",
-    }
