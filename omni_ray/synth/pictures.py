@@ -147,6 +147,14 @@ def _outline(kind: _Kind, size: int) -> Image.Image:
     return mask
 
 
+def _ground(name: str, size: tuple[int, int], r: Random) -> Image.Image:
+    """A background that is shaded from one side to the other: nobody should take a picture of one small shape for blank."""
+    light = varied(_GROUNDS[name], r, 4)
+    shade = tuple(int(value * 0.85) if sum(light) > 380 else value + 35 for value in light)
+    ramp = Image.linear_gradient("L").rotate(r.choice((0, 90, 180, 270))).resize(size)
+    return Image.composite(Image.new("RGB", size, shade), Image.new("RGB", size, light), ramp)
+
+
 def _cell(cell: int) -> str:
     return "in the middle" if cell == 4 else f"at the {_ROWS[cell // 3]} {_COLUMNS[cell % 3]}"
 
@@ -193,7 +201,7 @@ def draw(r: Random, size: tuple[int, int], *, grey: bool = False) -> tuple[Image
     """
     ground = r.choice(["light grey", "black"] if grey else list(_GROUNDS))
     width, height = (edge * _OVERSAMPLING for edge in size)
-    image = Image.new("RGB", (width, height), varied(_GROUNDS[ground], r, 4))
+    image = _ground(ground, (width, height), r)
     colours = ["grey", "white" if ground == "black" else "black"] if grey else list(COLOURS)[:-2]
     kinds: dict[_Kind, list[int]] = {}
     cells = r.sample(range(9), 6)

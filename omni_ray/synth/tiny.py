@@ -34,7 +34,7 @@ from omni_ray.trainers.files import FILES, FlatFile, files_of
 from omni_ray.trainers.speech import SAMPLING_RATE
 
 KINDS = ("text", "audio", "images", "ocr")
-DEFAULT_SAMPLES = {"text": 7_000, "audio": 300, "images": 5_200, "ocr": 2_000}
+DEFAULT_SAMPLES = {"text": 7_000, "audio": 300, "images": 4_400, "ocr": 2_000}
 """What comes to about 2 MB of text, 15 of clips and 20 of pictures, as the specification has it, and 10 of words."""
 DEFAULT_SEED = 42
 _CHUNK = {"text": 2000, "audio": 100, "images": 500, "ocr": 250}

@@ -52,6 +52,12 @@ def test_captions_vary() -> None:
     assert len(set(captions)) > 380
 
 
+def test_the_rules_for_pictures_leave_them() -> None:
+    images = [draw(Random(i), (224, 224))[0].convert("L") for i in range(100)]
+    assert min(np.asarray(image).std() for image in images) > 4
+    assert min(image.entropy() for image in images) > 2
+
+
 def test_as_many_shapes_are_drawn_as_the_caption_says() -> None:
     """Plain shapes of one colour, counted as patches of that colour."""
     checked = 0
