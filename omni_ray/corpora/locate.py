@@ -13,8 +13,8 @@ from omni_ray.corpora.base import Corpus, Download, Rejected, SourceOptions, Uni
 from omni_ray.corpora.evaluation import DROP, TRAIN, splits_in
 from omni_ray.corpora.registry import all_corpora
 from omni_ray.corpora.table_repeats import set_repeats_aside
-from omni_ray.corpora.table_rows import rows_of
-from omni_ray.corpora.table_slices import ROLES, media_units, read_slice
+from omni_ray.corpora.table_rows import FORMS, rows_of
+from omni_ray.corpora.table_slices import media_units, read_slice
 from omni_ray.corpora.wanted import Agree, agreed, is_begun_of, published, wanted
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.sources import huggingface, open_tree, with_media_root
@@ -333,11 +333,12 @@ class AsTable(Wrapped):
 
     def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         options = self.corpus.table_options([name for name in tree.names() if table_format(name)], options)
-        repeated = set_repeats_aside(tree, self.corpus.columns, options, ROLES.get(self.modality))
-        if self.modality == "text":
+        form = FORMS.get(self.modality)
+        repeated = set_repeats_aside(tree, self.corpus.columns, options, form.role if form is not None else None)
+        if form is None:
             drafts = table_units(tree, self.corpus.columns, options)
         else:
-            drafts = media_units(tree, self.corpus.columns, options, self.modality, repeated)
+            drafts = media_units(tree, self.corpus.columns, options, form, repeated)
         return (replace(draft, evaluation=splits_in(draft.inputs[:1])) for draft in drafts)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:

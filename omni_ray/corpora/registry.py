@@ -17,6 +17,7 @@ from types import ModuleType
 from omni_ray import corpora
 from omni_ray.corpora.base import Corpus
 from omni_ray.errors import OmniError
+from omni_ray.trainers.files import all_modalities
 
 _MACHINERY = set(
     """
@@ -105,7 +106,7 @@ def own_modules() -> list[ModuleType]:
 
 def all_corpora(modality: str | None = None) -> list[Corpus]:
     """Every corpus there is, by modality and then name."""
-    order = ("text", "audio", "images", "ocr")
+    order = all_modalities()
     known = {**_built_in(), **_installed(), **_added}.values()
     chosen = [c for c in known if modality is None or c.modality == modality]
     return sorted(chosen, key=lambda c: (order.index(c.modality), c.name))

@@ -11,6 +11,7 @@ from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.evaluation import by_side, splits_in
 from omni_ray.corpora.media import fetch, with_medium
+from omni_ray.corpora.table_rows import FORMS
 from omni_ray.corpora.table_slices import media_units
 from omni_ray.errors import SourceError
 from omni_ray.media_names import media_file
@@ -110,7 +111,7 @@ def _table_is_meant(tree: Tree, table: Table, options: SourceOptions, texts: int
     """Whether a table lists the media, so that text files beside some of them are strays, or say the same."""
     columns, modality = table
     try:
-        drafts = list(media_units(tree, columns, options, modality))
+        drafts = list(media_units(tree, columns, options, FORMS[modality]))
     except SourceError:
         if options.columns:
             raise

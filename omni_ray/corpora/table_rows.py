@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,29 +33,35 @@ _MOST_FOLDERS = 16
 
 
 def rows_of(tree: Tree, file: str, items: Iterable[pa.Table | Rejected], modality: str) -> Iterator[Any]:
-    """Records of ``modality`` from what :func:`omni_ray.sources.tables.read_table_unit` yields of ``file``."""
-    if modality == "text":
-        yield from items
-        return
-    if modality == "images":
-        yield from _pictures(tree, file, items)
-        return
-    from omni_ray.sources.segments import Cutter
+    """Records of ``modality`` from what :func:`omni_ray.sources.tables.read_table_unit` yields of ``file``: rows as they are
+    where they hold no media."""
+    form = FORMS.get(modality)
+    return iter(items) if form is None else form.records(tree, file, items)
 
-    role, make = _MAKERS[modality]
-    cutter = Cutter()
-    for item in items:
-        if isinstance(item, Rejected):
-            yield item
-            continue
-        for batch in item.to_batches(max_chunksize=64):
-            for row in batch.to_pylist():
-                if "start" in row or "offset" in row:
-                    yield _segment(tree, file, row, cutter)
-                    continue
-                data, name = media_of(tree, file, row[role], row)
-                yield data if isinstance(data, Rejected) else make(row, data, name)
-    cutter.close()
+
+def _one_by_one(
+    role: str, make: Callable[[Mapping[str, Any], bytes, str], dict[str, Any]]
+) -> Callable[[Tree, str, Iterable[pa.Table | Rejected]], Iterator[Record]]:
+    """Every row is a record, or a stretch of the recording that it names; ``make`` gets it with its media, ``role``."""
+
+    def records(tree: Tree, file: str, items: Iterable[pa.Table | Rejected]) -> Iterator[Record]:
+        from omni_ray.sources.segments import Cutter
+
+        cutter = Cutter()
+        for item in items:
+            if isinstance(item, Rejected):
+                yield item
+                continue
+            for batch in item.to_batches(max_chunksize=64):
+                for row in batch.to_pylist():
+                    if "start" in row or "offset" in row:
+                        yield _segment(tree, file, row, cutter)
+                        continue
+                    data, name = media_of(tree, file, row[role], row)
+                    yield data if isinstance(data, Rejected) else make(row, data, name)
+        cutter.close()
+
+    return records
 
 
 def _segment(tree: Tree, file: str, row: Mapping[str, Any], cutter: Cutter) -> Record:
@@ -222,12 +229,6 @@ def _word(row: Mapping[str, Any], data: bytes, name: str) -> dict[str, Any]:
     }
 
 
-_MAKERS: dict[str, tuple[str, Callable[[Mapping[str, Any], bytes, str], dict[str, Any]]]] = {
-    "audio": ("audio", _clip),
-    "ocr": ("image", _word),
-}
-
-
 def _pictures(tree: Tree, file: str, items: Iterable[pa.Table | Rejected]) -> Iterator[Record]:
     """Rows that name the same picture become one record: it is read and decoded once."""
     by_path: dict[str, dict[str, Any]] = {}
@@ -267,3 +268,31 @@ def _picture(tree: Tree, file: str, row: Mapping[str, Any], captions: list[str])
         "category": row.get("category"),
         EXTRA: row.get(EXTRA),
     }
+
+
+@dataclass(frozen=True)
+class TableForm:
+    """How tables hold records of a modality with media.
+
+    Attributes:
+        role: of the column with the media, or with their paths.
+        rows_per_unit: at most.
+        records: the tree, the table's name and its rows to records.
+        is_shared: whether rows that name the same media belong together; else each is a record, and one that says it again
+            is a duplicate.
+        expands: whether media are much larger when they are decoded.
+    """
+
+    role: str
+    rows_per_unit: int
+    records: Callable[[Tree, str, Iterable[pa.Table | Rejected]], Iterator[Record]]
+    is_shared: bool = True
+    expands: bool = False
+
+
+FORMS = {
+    "audio": TableForm("audio", 256, _one_by_one("audio", _clip), is_shared=False, expands=True),
+    "images": TableForm("image", 1024, _pictures),
+    "ocr": TableForm("image", 4096, _one_by_one("image", _word)),
+}
+"""Modalities whose records have media; rows of others are read as they are."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.bounds import BYTES_A_SECOND, EXPANSION, UnitBounds, media_weight
 from omni_ray.corpora.media import is_input
-from omni_ray.corpora.table_rows import media_name
+from omni_ray.corpora.table_rows import TableForm, media_name
 from omni_ray.errors import SourceError
 from omni_ray.records import EXTRA
 from omni_ray.sources.lists import SeenKeys
@@ -25,8 +25,6 @@ from omni_ray.sources.tree import Tree
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS_PER_UNIT = {"audio": 256, "images": 1024, "ocr": 4096}
-ROLES = {"audio": "audio", "images": "image", "ocr": "image"}
 _LONGEST_SECONDS = 1e6
 _IN_ROWS = ("parquet", "arrow")
 _TEXT_SHARE = 16
@@ -37,7 +35,7 @@ def media_units(
     tree: Tree,
     roles: Mapping[str, tuple[str, ...]],
     options: SourceOptions,
-    modality: str,
+    form: TableForm,
     repeated: Mapping[str, Sequence[int]] = {},
 ) -> Iterator[UnitDraft]:
     """Units of every table in the tree, for :func:`read_slice`, in the order of the files' names.
@@ -49,7 +47,7 @@ def media_units(
     """
     if {"end", "duration"} & set(options.columns) and "start" not in options.columns:
         raise SourceError("--columns: where a clip ends or how long it is says nothing without start=...")
-    coarse = replace(options, unit_scale=options.unit_scale / (EXPANSION / 4)) if modality == "audio" else options
+    coarse = replace(options, unit_scale=options.unit_scale / (EXPANSION / 4)) if form.expands else options
     finer = replace(options, unit_scale=options.unit_scale / _TEXT_SHARE)
     seen = SeenKeys()
     files = zip(
@@ -60,13 +58,13 @@ def media_units(
     for (_, drafts), (_, ranges) in files:
         first = next(drafts)
         is_whole = first.payload["table"]["format"] in _IN_ROWS
-        if is_whole and media_are_inside(tree, first.payload, ROLES[modality]):
+        if is_whole and media_are_inside(tree, first.payload, form.role):
             for draft in itertools.chain([first], drafts):
                 rows = repeated.get(_file(draft), ())
-                yield from _parts(draft, options.scaled(ROWS_PER_UNIT[modality]), rows)
+                yield from _parts(draft, options.scaled(form.rows_per_unit), rows)
         else:
             for draft in itertools.chain([first], drafts) if is_whole else ranges:
-                yield from _windows(tree, draft, options, modality, seen)
+                yield from _windows(tree, draft, options, form, seen)
 
 
 def read_slice(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Rejected]:
@@ -131,13 +129,13 @@ def _parts(draft: UnitDraft, wanted: int, repeated: Sequence[int]) -> Iterator[U
 
 
 def _windows(
-    tree: Tree, draft: UnitDraft, options: SourceOptions, modality: str, seen: SeenKeys
+    tree: Tree, draft: UnitDraft, options: SourceOptions, form: TableForm, seen: SeenKeys
 ) -> Iterator[UnitDraft]:
     """Runs of rows that name their media, each no more than a unit holds. Rows that name one picture stay together."""
     file, columns = _file(draft), draft.payload["table"]["columns"]
-    role, cut = ROLES[modality], UnitBounds(options, ROWS_PER_UNIT[modality])
+    role, cut = form.role, UnitBounds(options, form.rows_per_unit)
     # Captions of one picture share its id; a clip's id should be its own, and often is its sentence's.
-    is_own_id = modality == "audio" and "id" in columns
+    is_own_id = not form.is_shared and "id" in columns
     start = row = 0
     names: dict[str, None] = {}
     again: list[int] = []
@@ -147,11 +145,11 @@ def _windows(
         for whole in rows:
             ident, value = whole.get("id"), whole.get(role)
             name = media_name(tree, file, value) if isinstance(value, str) else None
-            is_together = modality != "audio" and name in names
+            is_together = form.is_shared and name in names
             if not is_together and cut.before(_weight(tree, name, whole)):
                 yield _window(draft, start, row, names, again, shared)
                 start, names, again, shared = row, {}, [], []
-            if modality == "audio" and name is not None:
+            if not form.is_shared and name is not None:
                 said = {key: each for key, each in whole.items() if key not in ("id", role, EXTRA)}
                 is_again = seen.again(f"row {name} {said}".encode("utf-8", "replace"))
                 is_shared = is_own_id and bool(ident) and seen.again(f"id {ident}".encode())

@@ -85,6 +85,7 @@ _BY_ENDING = {
     for label, endings in formats.items()
     for ending in endings.split()
 } | {ending: (holds, "") for holds, endings in _READ.items() for ending in endings}
+_TABLES = {"lines", "table", "archive"}
 _DATA = {
     "text": {"text", "lines", "table", "archive"},
     "audio": {"audio", "video", "table", "archive"},
@@ -109,7 +110,7 @@ class FileKind:
 
     def looks_like(self, modality: str) -> bool:
         """Whether such a file may hold data of ``modality``."""
-        return self.holds in _DATA[modality]
+        return self.holds in _DATA.get(modality, _TABLES)
 
 
 def kind_of(name: str) -> FileKind:

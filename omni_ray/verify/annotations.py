@@ -11,8 +11,7 @@ from typing import Any
 
 from omni_ray.trainers.reading import BOM, Elements, NotAList
 from omni_ray.verify.characters import is_blank, odd_characters
-from omni_ray.verify.media import path_flaws, sightings_of
-from omni_ray.verify.pictures import PictureJudge
+from omni_ray.verify.media import Judge, path_flaws, sightings_of
 from omni_ray.verify.pieces import FileCheck, Piece, PieceFindings
 from omni_ray.verify.report import Notes, is_loss
 from omni_ray.verify.seen import SeenStrings
@@ -34,7 +33,7 @@ class AnnotationsCheck(FileCheck):
         count_all: whether to find every element that names a broken image.
     """
 
-    def __init__(self, key: str, path: Path, *, judge: PictureJudge | None, pick: Pick, count_all: bool = True) -> None:
+    def __init__(self, key: str, path: Path, *, judge: Judge | None, pick: Pick, count_all: bool = True) -> None:
         super().__init__(key, "images")
         self._path = path
         self._judge = judge
@@ -142,7 +141,7 @@ class Captions(Piece):
     first: int
     elements: tuple[Any, ...]
     decode: frozenset[int]
-    judge: PictureJudge | None
+    judge: Judge | None
     progress: float
     side: int = 0
 

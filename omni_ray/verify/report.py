@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omni_ray.errors import DONE, FALLS_SHORT
-from omni_ray.verify.checks import CHECKS, Severity
+from omni_ray.verify.checks import Severity, checks_of
 
 EXAMPLES = 5
 """Examples kept of each finding."""
@@ -85,7 +85,7 @@ class Notes:
         self, code: str, detail: str = "", *, line: int | None = None, row: int | None = None, count: int = 1
     ) -> None:
         """Note ``count`` occurrences of ``code``, a code of this kind of file. Raises KeyError for another."""
-        CHECKS[self.kind, code]
+        checks_of(self.kind)[code]
         self.counts[code] += count
         examples = self.examples.setdefault(code, [])
         if len(examples) < EXAMPLES:
@@ -105,7 +105,7 @@ class Notes:
         """As findings about ``file``, the gravest first."""
         found = []
         for code, count in self.counts.items():
-            check = CHECKS[self.kind, code]
+            check = checks_of(self.kind)[code]
             # Pieces of one file may be judged in another order than that of its lines.
             examples = sorted(self.examples[code], key=lambda e: (e.line or 0, e.row or 0))
             found.append(
@@ -118,12 +118,12 @@ class Notes:
 
     def loses_all(self) -> bool:
         """Whether something was noted that takes every row of the file with it."""
-        return any(CHECKS[self.kind, code].whole_file for code in self.counts)
+        return any(checks_of(self.kind)[code].whole_file for code in self.counts)
 
 
 def is_loss(kind: str, code: str) -> bool:
     """Whether a trainer loses the row that ``code`` was noted for."""
-    return CHECKS[kind, code].severity != "warning"
+    return checks_of(kind)[code].severity != "warning"
 
 
 @dataclass

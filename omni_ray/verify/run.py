@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import floor
@@ -25,6 +25,7 @@ from omni_ray.verify.clips import ClipJudge
 from omni_ray.verify.expected import Expected
 from omni_ray.verify.groups import HeldOutShard
 from omni_ray.verify.lines import LinesCheck, Tokenizer
+from omni_ray.verify.media import Judge
 from omni_ray.verify.pictures import PictureJudge
 from omni_ray.verify.pieces import FileCheck, Piece, PieceFindings, check
 from omni_ray.verify.report import VerifyReport
@@ -33,11 +34,13 @@ from omni_ray.verify.shards import CorpusCheck, Promised, corpora_of
 from omni_ray.verify.sides import BothSides
 from omni_ray.verify.tables import Pick, TableCheck
 
-_PATHS = {
-    "production": {kind: file.production_path for kind, file in FILES.items()},
-    "synthetic": {kind: file.synthetic_path for kind, file in FILES.items()},
+_DATA = ("production", "synthetic")
+JUDGES: dict[str, Callable[[str, str, dict[str, int]], Judge]] = {
+    "audio": lambda project, folder, sizes: ClipJudge(project, folder),
+    "images": PictureJudge,
+    "ocr": PictureJudge,
 }
-"""The files the trainers read, by kind, relative to the project folder."""
+"""Who looks at the media of a modality: of the project folder, where paths start in it, and the sizes that corpora promise."""
 _SAMPLED_ROWS = 1 << 20
 _MIN_ROW_BYTES = 8
 _CONFIG_LIMIT = 1 << 20
@@ -156,20 +159,26 @@ class _Project:
     data: str
     sample: int | float | None
 
+    @property
+    def _names(self) -> dict[str, str]:
+        """The files that the trainers read, by kind, relative to the project folder."""
+        is_made = self.data == "production"
+        return {kind: file.production_path if is_made else file.synthetic_path for kind, file in FILES.items()}
+
     def checks(self, modalities: Sequence[str] | None) -> list[FileCheck]:
         """One check for each file, and for each corpus of shards."""
-        if self.data not in _PATHS:
-            raise OmniError(f"--data {self.data}: there are {' and '.join(_PATHS)}")
+        if self.data not in _DATA:
+            raise OmniError(f"--data {self.data}: there are {' and '.join(_DATA)}")
         for each in modalities or ():
             modality_of(each)
         wanted = [m for m in all_modalities() if not modalities or m in modalities]
-        names = _PATHS[self.data]
+        names = self._names
         there = {m: [k for k in _kinds(m) if (self.root / names[k]).is_file()] for m in wanted}
         for each in modalities or ():
             if not there[each]:
                 raise OmniError(f"{self.root / names[_kinds(each)[0]]} is not there; {self._advice(each)}")
         if not any(there.values()):
-            raise OmniError(f"there is no {self.data} file under {self.root / 'data'}; {self._advice('text')}")
+            raise OmniError(f"there is no {self.data} file under {self.root / 'data'}; {self._advice(wanted[0])}")
         checks: list[FileCheck] = []
         for modality in wanted:
             checks += self._of_modality(modality, there[modality])
@@ -195,11 +204,11 @@ class _Project:
         expected = Expected(self.store, modality, promised.total)
         for kind in _kinds(modality):
             if kind in there:
-                each = self._check(kind, _PATHS[self.data][kind], promised, there)
+                each = self._check(kind, self._names[kind], promised, there)
                 each.report.expected = expected.rows(each.key, promised.total)
                 checks.append(each)
             elif there or promised.total:
-                checks.append(_Missing(_PATHS[self.data][kind], kind, promised.total))
+                checks.append(_Missing(self._names[kind], kind, promised.total))
             file = FILES[kind]
             for name, samples in promised.samples.items() if file.per_corpus else ():
                 path = f"{file.folder}/{file.of(name)}"
@@ -216,7 +225,7 @@ class _Project:
         there = [k for k in _kinds(modality) if self.data == "production" and (self.root / names[k]).is_file()]
         for kind in there:
             if not expected.is_empty(names[kind]):
-                each = self._check(kind, names[kind], promised, there, asr=names["asr"])
+                each = self._check(kind, names[kind], promised, there, names=names)
                 each.report.expected = expected.rows(names[kind], None)
                 yield each
 
@@ -225,7 +234,7 @@ class _Project:
         there = {each.key: each for each in checks if not isinstance(each, _Missing)}
         for file in FILES.values() if self.data == "production" else ():
             trained, held = there.get(file.production_path), there.get(file.held_out_path)
-            if file.kind != "tts" and trained is not None and held is not None:
+            if not file.twin and trained is not None and held is not None:
                 scratch = stack.enter_context(scratch_folder(self.store.state_folder))
                 about = sum(_rows_about(self.root / each.key) for each in (trained, held))
                 yield BothSides(self.root, trained, held, self._sources(file.modality), scratch, round(about))
@@ -255,28 +264,18 @@ class _Project:
         there: Sequence[str],
         *,
         media: bool = True,
-        asr: str | None = None,
+        names: Mapping[str, str] | None = None,
     ) -> FileCheck:
-        path = self.root / key
-        if kind == "text":
+        path, file = self.root / key, FILES[kind]
+        if file.form == "lines":
             return LinesCheck(key, path, tokenizer=tokenizer_of(self.root) if media else None)
+        twin = self.root / (names or self._names)[file.twin] if file.twin in there else None
+        judged = JUDGES.get(file.modality) if media and twin is None else None
+        judge = judged(str(self.root), file.media_root, promised.sizes) if judged is not None else None
         pick = self._pick(path)
-        root = str(self.root)
-        if kind == "images":
-            judge = PictureJudge(root, FILES[kind].media_root, promised.sizes) if media else None
+        if file.form == "list":
             return AnnotationsCheck(key, path, judge=judge, pick=pick, count_all=self.sample is None)
-        if kind == "ocr":
-            return TableCheck(
-                key,
-                path,
-                kind,
-                judge=PictureJudge(root, FILES[kind].media_root, promised.sizes) if media else None,
-                pick=pick,
-            )
-        twin = self.root / (asr or _PATHS[self.data]["asr"]) if kind == "tts" and "asr" in there else None
-        return TableCheck(
-            key, path, kind, judge=ClipJudge(root, "") if media and twin is None else None, pick=pick, twin=twin
-        )
+        return TableCheck(key, path, kind, judge=judge, pick=pick, twin=twin)
 
     def _pick(self, path: Path) -> Pick:
         """Evenly spaced rows, the first among them; the same ones every time."""

@@ -93,7 +93,7 @@ class CorpusCheck(FileCheck):
 
     def _size_of(self, state: CorpusState) -> None:
         size = state.params.get("size")
-        self.size = size if isinstance(size, int) and state.modality in ("images", "ocr") else None
+        self.size = size if isinstance(size, int) else None
 
     def _is_there(self, manifest: Manifest, there: dict[str, int]) -> bool:
         shard = manifest.shard

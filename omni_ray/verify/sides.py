@@ -21,6 +21,7 @@ from omni_ray.errors import OmniError
 from omni_ray.quality.hashing import Hashes
 from omni_ray.quality.partitions import EntryFiles, read_slice, slice_of, write_slices
 from omni_ray.storage import Storage
+from omni_ray.trainers.files import FILES
 from omni_ray.trainers.reading import Elements
 from omni_ray.verify import groups
 from omni_ray.verify.annotations import image_of
@@ -183,7 +184,7 @@ class BothSides:
             return {}
         with open(path, "rb") as file:
             numbered = enumerate(map(image_of, Elements(file)))
-            if kind != "images":
+            if FILES[kind].form != "list":
                 numbered = enumerate(row.media or "" for row in Table(path, kind, Notes(kind)))
             wanted = islice(numbered, max(rows) + 1)
             return {number: media for number, media in wanted if number in rows}

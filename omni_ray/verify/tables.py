@@ -20,6 +20,7 @@ from omni_ray.trainers.files import FILES, MAX_FIELD_CHARS, TRANSCRIPT
 from omni_ray.trainers.reading import place_of
 from omni_ray.trainers.speech import SAMPLING_RATE
 from omni_ray.verify.characters import is_blank, odd_characters
+from omni_ray.verify.checks import checks_of
 from omni_ray.verify.media import Judge, path_flaws, sightings_of
 from omni_ray.verify.pieces import FileCheck, Piece, PieceFindings
 from omni_ray.verify.report import Notes, is_loss
@@ -190,7 +191,7 @@ class TableCheck(FileCheck):
 
     Args:
         key, path: the file, relative to the project folder and absolute.
-        kind: asr, tts or ocr.
+        kind: of the file, such as asr.
         judge: looks at a row's media; None where another file with the same media is checked.
         pick: which rows' media to decode.
         twin: for a TTS file, the ASR file that must hold the same rows.
@@ -239,9 +240,10 @@ class TableCheck(FileCheck):
 
     def _unlike(self, table: Table, twin: Path) -> Iterator[Row]:
         """Rows of this TTS file that need a look: as records, or because the ASR file has others in their place."""
-        twin_notes = Notes("asr")
+        kind = FILES[self.report.kind].twin
+        twin_notes = Notes(kind)
         lines = 0
-        for mine, other in zip_longest(table, Table(twin, "asr", twin_notes)):
+        for mine, other in zip_longest(table, Table(twin, kind, twin_notes)):
             if twin_notes.loses_all():
                 if mine is not None and mine.flaws:
                     yield mine
@@ -265,7 +267,7 @@ class TableCheck(FileCheck):
     def finish(self) -> None:
         super().finish()
         facts, sums = self.report.facts, self.sums
-        if self.report.decoded and self.report.kind != "ocr":
+        if "samples" in sums:
             facts["hours"] = round(sums["samples"] / SAMPLING_RATE / 3600, 3)
             facts["ctc_infeasible_share"] = round(self.notes.counts["ctc_infeasible"] / self.report.decoded, 4)
 
@@ -307,17 +309,18 @@ class RowsPiece(Piece):
             note(code, row.media or "")
         if any(is_loss(self.kind, code) for code in row.flaws):
             return codes  # what the fields hold is not what was meant
-        if self.judge is None and self.kind == "tts":
-            return codes  # judged in the ASR file
+        form = FILES[self.kind]
+        if self.judge is None and form.twin:
+            return codes  # judged in the other file
         media, text = row.media or "", row.text
         for code in odd_characters(f"{media} {text or ''}"):
             note(code, media)
-        if text is not None and self.kind != "tts":
+        if text is not None and not form.twin:
             if is_blank(text):
                 note("blank_text", media)
-            elif self.kind == "ocr" and text != text.strip():
+            elif "padded_text" in checks_of(self.kind) and text != text.strip():
                 note("padded_text", repr(text))
-        flaws = path_flaws(media)
+        flaws = path_flaws(media) if form.media else []
         for code in flaws:
             note(code, repr(media))
         if self.judge is not None and row.decode and not any(is_loss(self.kind, code) for code in flaws):

@@ -216,7 +216,7 @@ def test_synthetic_files_are_verified_by_their_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"modalities": ["video"]}, "no modality video"),
+        ({"modalities": ["video"]}, "video is not a modality"),
         ({"data": "other"}, "production and synthetic"),
         ({"sample": 0}, "--sample 0"),
         ({"sample": 1.5}, "--sample 1.5"),
