@@ -70,7 +70,7 @@ class Books(Corpus):
         "other books as a .txt file each, BookCorpus's books_large_p*.txt or epubtxt/*.txt, or Parquet, JSONL or CSV files with a column called text"
     )
     categories = ("general",)
-    version = 2
+    version = 3
     downloads = tuple(
         Download(f"{_HOST}/cache/epub/{number}/pg{number}.txt", f"pg{number}.txt", split="classics", by_default=False)
         for number in _CLASSICS

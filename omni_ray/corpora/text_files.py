@@ -52,7 +52,7 @@ class TextFiles(Corpus):
         "url": ("url",),
         "lang": ("lang", "language"),
     }
-    version = 2
+    version = 3
     in_all = False
     keeps_columns = True
 

@@ -21,6 +21,8 @@ _WORD = re.compile(r"[^\W\d_]+(?:[’'·-][^\W\d_]+)*")
 _BEYOND_ASCII = re.compile(r"[^\0-\x7f]")
 # Punctuation and signs of running text. All others are odd, and so are these between two letters, but for the last four.
 _SIGNS = frozenset("«»„“”‚‘‹›–—―…•°§€£¥©®™¿¡№×÷±½¼¾²³µªº¹†‡¶\xa0\xad´" + "’·‐‑")
+_ABBREVIATED = re.compile(r"[A-Za-z]{0,3}[ªº]|µ[A-Za-z]?")
+_NEVER_AFTER_LETTERS = frozenset("±¶¿¡")
 _WITHIN_WORDS = frozenset("’·‐‑\xad")
 _WIDE_SIGNS = re.compile(
     r"[\u2190-\u21ff\u2200-\u22ff\u2460-\u24ff\u25a0-\u266f\u3000-\u303f\uff00-\uff65\uffe0-\uffe6]"
@@ -73,6 +75,15 @@ _SCRIPTS = {
     **dict.fromkeys(("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC"), "CJK"),
     **dict.fromkeys(("MASCULINE", "FEMININE", "MICRO"), "Latin"),
 }
+_ONE_LETTER_WORDS = frozenset("àáâåæèéêìíîòóôöøõùúûőįыи")
+_ONE_LETTER = re.compile(r"(?m)(?:^|(?<=[A-Za-z]\s)|(?<=[A-Za-z]\W\s))([^\W\d_\0-\x7f])(?=\s\W?[A-Za-z])")
+"""Among words of plain letters."""
+_SIGNS_IN_A_ROW = re.compile(r"([^\w\s\0-\x7f])(?!\1)[^\w\s\0-\x7f](?!\1)[^\w\s\0-\x7f]")
+_SPACED_IDEOGRAPH = re.compile("[\u3400-\u9fff] (?=[\u3400-\u9fff])")
+_KANA = re.compile("[\u3041-\u30fa]")
+_USUAL_IDEOGRAPHS = frozenset(
+    "的一是不了在人有我他這这個个們们中來来上大為为和國国地到以說说時时要就出會会可也你對对生能而子那之年過过後后作裡里文無无用"
+)
 _MISPLACED = re.compile(
     "ς(?=[α-ωά-ώ])|[ךםןףץ](?=[א-ת])|[ةى](?=[ء-غف-ي])"  # forms for the end of words only
     "|(?<![ก-ฮ\u0e31\u0e34-\u0e3a\u0e47-\u0e4e])[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]|[เ-ไ](?![ก-ฮ])"  # vowels without consonants
@@ -117,8 +128,9 @@ def oddness(text: str) -> float:
     if _CONTROLS.search(text) or any(_is_unused(character) for character in set(beyond)):
         return 1.0
     letters: Counter[str] = Counter()
-    latin = 0
-    odd = _odd_signs(text) + len(_MISPLACED.findall(text))
+    latin = accents = 0
+    odd = _odd_signs(text) + len(_MISPLACED.findall(text)) + 3 * len(_SIGNS_IN_A_ROW.findall(text))
+    odd += sum(_script(each) != "Latin" or each.lower() not in _ONE_LETTER_WORDS for each in _ONE_LETTER.findall(text))
     for match in _WORD.finditer(text):
         word = match[0]
         if not word.isascii():
@@ -126,9 +138,11 @@ def oddness(text: str) -> float:
             count = len(_BEYOND_ASCII.findall(word))
             if _is_odd(word, found):
                 odd += count
-            latin += len(word) if found == {"Latin"} else 0
+            if found == {"Latin"} and len(word) > 1:
+                latin += sum(len(part) for part in re.split(r"\W", word) if not part.isascii())
+                accents += sum(letter.isalpha() and not letter.isascii() for letter in word)
             letters.update(letter for letter in word.lower() if not letter.isascii() and letter.isalpha())
-    if _count(letters, "Latin") > _MOST_ACCENTS * latin:
+    if accents > _MOST_ACCENTS * latin or _are_spaced(text):
         return 1.0
     odd += _outside(letters, "Latin", _LATIN) + _outside(letters, "Cyrillic", _CYRILLIC)
     odd += _outside(letters, "Greek", _GREEK) + _rare_ideographs(letters)
@@ -147,6 +161,29 @@ def frequent_words(text: str) -> int:
     return max((sum(words[word] for word in _FREQUENT[each].split()) for each in fitting), default=0)
 
 
+def is_kana(text: str) -> bool:
+    """Whether kana are a good part of what is beyond ASCII."""
+    return 10 * len(_KANA.findall(text)) > len(_BEYOND_ASCII.findall(text))
+
+
+def is_shouted(text: str) -> bool:
+    """Whether letters beyond ASCII are capitals, but for a few."""
+    cased = Counter(letter.isupper() for letter in _BEYOND_ASCII.findall(text) if letter.lower() != letter.upper())
+    return cased[True] > 4 * cased[False]
+
+
+def is_wide(text: str) -> bool:
+    """Whether some of it is Chinese, Japanese or Korean."""
+    return len(re.findall("[\u3041-\u30fa\u3400-\u9fff\uac00-\ud7a3]", text)) >= 3
+
+
+def _are_spaced(text: str) -> bool:
+    """Whether there are ideographs in short words, as Korean has them, and hardly one of those that every Chinese text has."""
+    spaced = len(_SPACED_IDEOGRAPH.findall(text))
+    ideographs = re.findall("[\u3400-\u9fff]", text) if spaced else []
+    return 8 * spaced > len(ideographs) and 50 * sum(each in _USUAL_IDEOGRAPHS for each in ideographs) < len(ideographs)
+
+
 @lru_cache(maxsize=4096)
 def _is_unused(character: str) -> bool:
     return unicodedata.category(character) in ("Cn", "Co", "Cs", "Cc") and character != "\x85"
@@ -159,6 +196,9 @@ def _odd_signs(text: str) -> int:
         before, after = text[at - 1 : at], text[at + 1 : at + 2]
         if unicodedata.category(sign) in ("Mn", "Mc"):
             odd += before.isascii() and sign > "\u036f"  # marks of other scripts than Latin
+            continue
+        if (sign in _NEVER_AFTER_LETTERS and before.isalpha()) or (sign == "\xad" and not before.isalpha()):
+            odd += 1
             continue
         if sign in _WITHIN_WORDS or _WIDE_SIGNS.match(sign) or unicodedata.category(sign) == "Cf":
             continue
@@ -181,7 +221,7 @@ def _script(letter: str) -> str:
 def _is_odd(word: str, scripts: set[str]) -> bool:
     if len(scripts) > 1 and (scripts != {"Latin", "CJK"} or _FEW_IDEOGRAPHS.fullmatch(word)):
         return True
-    if (re.search(r"[ªºµ]", word) and len(word) > 1) or "HALFWIDTH" in "".join(
+    if (re.search(r"[ªºµ]", word) and not _ABBREVIATED.fullmatch(word)) or "HALFWIDTH" in "".join(
         unicodedata.name(c, "") for c in word[:1]
     ):
         return True

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from omni_ray.errors import OmniError
-from omni_ray.sources.alphabets import MOST_ODD, frequent_words, is_plausible, oddness
+from omni_ray.sources.alphabets import MOST_ODD, frequent_words, is_kana, is_plausible, is_shouted, is_wide, oddness
 
 HINT = "if you know the file's encoding, name it: --encoding cp1252"
 """What to do about bytes in an unknown encoding."""
@@ -33,14 +33,20 @@ _FEWEST_WORDS = 1 / 200
 _FEW_WORDS = 1 / 20
 _MOST_ODD_NAMES = 0.25
 """Where fewer words than that have any, they are foreign names: the letters of several languages."""
-_MARGIN = 0.9
-"""A second guess that makes sense too must be this much less likely than the first."""
+_MARGIN, _MARGIN_OF_FEW = 0.9, 0.75
+"""A second guess that makes sense too must be this much less likely than the first; of few bytes beyond ASCII, more so."""
+_FEW_BYTES = 256
+"""Where there are no more, less likely readings are looked at, too."""
+_WIDE_CODECS = ("gb18030", "big5hkscs", "cp932", "euc_jis_2004", "cp949")
 _CANDIDATES = (
     *("cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874"),
     *("iso8859-2", "iso8859-5", "iso8859-7", "iso8859-9", "iso8859-13", "iso8859-15", "koi8-r", "koi8-u"),
     *("cp850", "cp852", "cp866", "mac-roman"),
-    *("gb18030", "big5hkscs", "cp932", "euc_jis_2004", "cp949"),
+    *_WIDE_CODECS,
 )
+_WITHOUT_KANA = ("gb18030", "big5hkscs", "cp949")
+"""They have kana, where the encodings of Japanese have theirs; who writes any is Japanese."""
+_LATIN_CODECS = ("cp1250", "cp1252", "cp1254", "cp1257", "iso8859-2", "cp850", "cp852", "mac-roman")
 _SUPERSETS = {
     # What calls itself Latin 1 is Windows-1252 where it uses 0x80 to 0x9f, and so on.
     "ascii": "cp1252",
@@ -145,12 +151,11 @@ def decode(data: bytes, encoding: str = "", declared: str = "") -> str | None:
 
 
 def _unanimous(data: bytes) -> str:
-    """The text, where it is of Latin letters, and the same in every encoding of them; else ""."""
+    """The text as Windows-1252, where it is of Latin letters, and no other encoding of them gives one that makes sense; else ""."""
     if len(re.findall(rb"[A-Za-z]", data)) < 4 * len(_HIGH.findall(data)):
         return ""
-    texts = {data.decode(codec, "replace") for codec in ("cp1250", "cp1252", "cp1254")}
-    text = texts.pop()
-    return "" if texts or "\ufffd" in text or not is_plausible(text) else text
+    texts = {_text(data, codec) for codec in _LATIN_CODECS if _fits(data, codec)}
+    return data.decode("cp1252") if {*filter(is_plausible, texts)} == {_text(data, "cp1252")} else ""
 
 
 def has_mark(data: bytes) -> bool:
@@ -219,23 +224,35 @@ def _guess(sample: bytes) -> str | None:
     """The likeliest codec in which the text makes sense, where no other that makes as much is nearly as likely."""
     import chardet
 
-    guesses: list[tuple[float, float, str, str]] = []
+    are_few = len(_HIGH.findall(sample)) <= _FEW_BYTES
+    margin = _MARGIN_OF_FEW if are_few else _MARGIN
+    guesses: dict[str, tuple[float, float, str]] = {}
+    most_trust = 0.0
     for guess in chardet.detect_all(sample, ignore_threshold=True, include_encodings=_CANDIDATES, compat_names=False):
         codec, trust = known(str(guess["encoding"])), guess["confidence"]
-        if guesses and trust < _MARGIN * guesses[0][1]:
+        if trust < margin * most_trust and not are_few:
             break
         if codec is None or not _fits(sample, codec):
             continue
         text = _text(sample, codec)
         odd = oddness(text)
-        if odd <= MOST_ODD and text not in {each[2] for each in guesses}:
-            guesses.append((odd, trust, text, codec))
-    least = min((odd for odd, *_ in guesses), default=0.0)
-    likely = [(codec, text) for odd, _, text, codec in guesses if odd == least]
-    if len(likely) > 1:
-        hits = [frequent_words(text) for _, text in likely]
-        likely = [each for each, count in zip(likely, hits, strict=True) if count == max(hits)]
-    return likely[0][0] if len(likely) == 1 else None
+        if odd <= MOST_ODD and text not in guesses and not (codec in _WITHOUT_KANA and is_kana(text)):
+            guesses[text] = (odd, trust, codec)
+            most_trust = max(most_trust, trust)
+    likely = [(odd, text) for text, (odd, trust, _) in guesses.items() if trust >= margin * most_trust]
+    best = [text for odd, text in likely if odd == min(likely)[0]]
+    best = [text for text in best if frequent_words(text) == max(map(frequent_words, best))]
+    if len(best) != 1 or (are_few and _is_doubtful(sample, best[0], guesses)):
+        return None
+    return guesses[best[0]][2]
+
+
+def _is_doubtful(sample: bytes, text: str, others: Iterable[str]) -> bool:
+    """Whether another reading speaks against this one, however unlikely the detector finds it."""
+    if is_shouted(text) or any(frequent_words(other) > frequent_words(text) for other in others):
+        return True  # small letters of one encoding are the capitals of another
+    wide = () if is_wide(text) else (_text(sample, codec) for codec in _WIDE_CODECS if _fits(sample, codec))
+    return any(is_wide(other) and is_plausible(other) for other in wide)
 
 
 def _fits(data: bytes, codec: str) -> bool:

@@ -83,6 +83,39 @@ def test_pieces_of_text_are_never_mistaken(each: tuple[str, str], data: st.DataO
     assert decode(piece.encode(codec)) in (piece.encode(codec).decode(codec), None)
 
 
+@pytest.mark.parametrize(
+    ("codec", "text"),
+    [
+        ("cp850", "Fehler beim Schließen der Datei"),
+        ("cp850", "öffnen"),
+        ("cp1255", "המשפט מספר"),
+        ("cp1255", "סגירת „ בזמן כתיבת תמונה נכשלה"),
+        ("cp949", "작은 강이 있고 강가에"),
+        ("gb18030", "变形 PNG 不是 RGB。"),
+        ("euc_jp", "よりも大きいです"),
+        ("euc_jp", "アドレス“path”のトランスポートはキーの設定が必要があります"),
+        (
+            "cp1252",
+            "Il file è stato modificato dall'esterno. Il file GIF non è completo. Perché? È così: è finito, è zero.",
+        ),
+        ("cp1252", "È necessario indicare esattamente un nome"),
+        ("cp1252", "De droite à gauche, du haut vers le bas"),
+        ("cp1252", "Conjunto estilístico nº 12"),
+        ("cp1257", "BMP paveikslėlis yra per platus"),
+        ("iso8859-2", "Pozycjonowanie kresek pod linią bazową"),
+        ("cp1251", "nonce-файла «"),
+        ("cp866", "desktop-файле не"),
+    ],
+)
+def test_a_few_words_are_read_rightly_or_not_at_all(codec: str, text: str) -> None:
+    assert decode(text.encode(codec)) in (text, None)
+
+
+@pytest.mark.parametrize("text", ["Das Gerät für Björn.", "Il caffè è già pronto, perché è così.\n" * 9])
+def test_what_all_encodings_agree_about_is_read(text: str) -> None:
+    assert decode(text.encode("cp1252")) == text
+
+
 def test_one_odd_byte_is_damage_and_no_other_encoding() -> None:
     text = b"\n".join(b"A sentence of plain words, number %d." % n for n in range(1000))
     assert sniff(text.replace(b"number 500", b"num\xe9ro 500")) == "utf-8"
