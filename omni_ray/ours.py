@@ -35,6 +35,14 @@ def digest_of(data: bytes | memoryview) -> str:
     return hashlib.sha256(data).hexdigest()[:_DIGITS]
 
 
+def digest_of_stream(file: IO[bytes]) -> str:
+    """The digest of a file from where it is read to its end."""
+    digest = hashlib.sha256()
+    while data := file.read(_BLOCK):
+        digest.update(data)
+    return digest.hexdigest()[:_DIGITS]
+
+
 def identity_of(path: Path) -> Identity | None:
     """What the file at ``path`` is now; None where there is none, or a link, or no regular file."""
     if not is_regular(path):

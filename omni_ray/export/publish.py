@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from omni_ray.errors import OmniError
 from omni_ray.materialize.media import Marker
-from omni_ray.ours import digest_of
+from omni_ray.ours import digest_of, digest_of_stream
 from omni_ray.pipeline import combined
 from omni_ray.pipeline.engine import Runner, in_session
 from omni_ray.pipeline.store import Store
@@ -39,7 +39,7 @@ class PublishReport:
         files: training files and configs.
         media: their media.
         sent: how many of all of them were sent by this call.
-        removed: media of an earlier call that are nobody's any more.
+        removed: files and media of an earlier call that the project no longer has.
     """
 
     place: str
@@ -95,7 +95,8 @@ def publish(
             report.sent += 1
             before[name] = digest
             _note(target, before)
-    report.removed = _remove_old(store, target, sent, old, modalities)
+    report.removed = _remove_lists(target, before, files, modalities, reporter.say)
+    report.removed += _remove_media(store, target, sent, old, modalities)
     reporter.end()
     return report
 
@@ -152,6 +153,39 @@ def _note(target: Storage, files: dict[str, str]) -> None:
     target.write(_FILES, json.dumps(files, indent=1).encode())
 
 
+def _remove_lists(
+    target: Storage, sent: dict[str, str], wanted: Sequence[str], modalities: Sequence[str], say: Callable[[str], None]
+) -> int:
+    """Remove files that an earlier call ``sent``, by name and digest, and the project no longer has; returns how many.
+
+    One that is not as it was sent is somebody's: it stays, and is told.
+    """
+    folders = {*(f"data/{modality}" for modality in modalities or all_modalities()), "configs"}
+    removed = 0
+    for name in sorted(sent.keys() - set(wanted)):
+        if name.rpartition("/")[0] not in folders:
+            continue
+        there = _digest_there(target, name)
+        if there is not None and there != sent[name]:
+            say(f"{target.shown}/{name} is no longer the project's, and not as it was sent: it is left there")
+            continue
+        if there is not None:
+            target.delete(name)
+            removed += 1
+        del sent[name]
+        _note(target, sent)
+    return removed
+
+
+def _digest_there(target: Storage, name: str) -> str | None:
+    """The digest of a file of the place; None where there is none."""
+    try:
+        with target.open(name) as file:
+            return digest_of_stream(file)
+    except FileNotFoundError:
+        return None
+
+
 @dataclass(frozen=True)
 class _Sent:
     """A shard's media: how many there are, how many were sent, and names that an earlier call sent instead."""
@@ -190,7 +224,7 @@ def _names(marker: bytes) -> set[str]:
     return {*value.get("files", ()), *value.get("found", ())}
 
 
-def _remove_old(store: Store, target: Storage, sent: set[str], old: set[str], modalities: Sequence[str]) -> int:
+def _remove_media(store: Store, target: Storage, sent: set[str], old: set[str], modalities: Sequence[str]) -> int:
     """Remove media that earlier calls sent, and that nothing names any more."""
     gone = [name for name in _markers(target, modalities or all_modalities()) if name not in sent]
     for name in gone:

@@ -72,3 +72,42 @@ def test_what_was_changed_since_is_not_sent(tmp_path: Path) -> None:
     (root / "data/audio/production_asr.csv").write_text("mine")
     with pytest.raises(OmniError, match="omni-ray combine"):
         api.publish(root, str(tmp_path / "other"))
+
+
+def test_lists_that_combine_no_longer_writes_go_and_nothing_else(tmp_path: Path, bucket: str) -> None:
+    root, place = project(tmp_path), Storage(bucket).child("training")
+    api.combine(root, holdout=0.5)
+    api.publish(root, place.uri)
+    held = {"data/audio/heldout_asr.csv", "data/audio/heldout_tts.csv", "data/images/heldout_annotations.json"}
+    assert held <= there(place.uri).keys()
+    place.write("data/audio/heldout_tts.csv", b"mine")
+    place.write("data/audio/of_mine.csv", b"mine, too")
+    api.combine(root)
+    (root / "configs/audio_enc_tiny.json").unlink()
+    assert api.publish(root, place.uri, modalities=["audio"]).removed == 2, (
+        "a list and a config; pictures were not asked for"
+    )
+    assert held - there(place.uri).keys() == {"data/audio/heldout_asr.csv"}
+    assert api.publish(root, place.uri).removed == 1
+    left = {"data/audio/heldout_tts.csv": b"mine", "data/audio/of_mine.csv": b"mine, too"}
+    assert there(place.uri) == {**here(root), **left}
+    assert api.publish(root, place.uri).removed == 0
+
+
+def test_a_kill_before_the_note_of_a_removal_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, place = project(tmp_path), tmp_path / "place"
+    api.combine(root, holdout=0.5)
+    api.publish(root, str(place))
+    api.combine(root)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("omni_ray.export.publish._note", killed)
+        api.publish(root, str(place))
+    api.publish(root, str(place))
+    assert there(str(place)) == here(root)
+    assert "heldout" not in (place / ".omni/files.json").read_text()
