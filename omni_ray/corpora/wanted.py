@@ -142,8 +142,10 @@ def agreed(corpus: Corpus, missing: Sequence[Download], folder: Path, agree: Agr
     rate = rate_of(max(missing, key=lambda each: left(each, folder)).url) if need > _TRIED_FROM else 0.0
     if rate:
         sentence += f", {_time(need / rate)} at the {rate / 1e6:.1f} MB/s of a short trial"
-    if need > ASK_BYTES and not agree(sentence, need):
-        raise OmniError(f"{sentence}; --yes fetches them, --max-samples or --split fewer")
+    has_some = folder.is_dir() and any(folder.iterdir())
+    asked = f"{sentence}; --skip-download takes what lies there already" if has_some else sentence
+    if need > ASK_BYTES and not agree(asked, need):
+        raise OmniError(f"{asked}; --yes fetches them, --max-samples or --split fewer")
     say(sentence)
 
 

@@ -238,7 +238,13 @@ def test_a_large_download_is_asked_about_and_a_small_one_is_not(
     with pytest.raises(OmniError, match=r"librispeech: to fetch: 3 files into .*; --yes fetches them") as refused:
         find(corpus, tmp_path / "large", agree=no)
     assert "\n" not in str(refused.value) and asked[0][1] > 100
-    assert not (tmp_path / "large/data/downloads/librispeech").exists()
+    assert "--skip-download" not in str(refused.value) and not (tmp_path / "large/data/downloads/librispeech").exists()
+    own = downloads_folder(tmp_path / "own", corpus) / "notes.txt"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine")
+    with pytest.raises(OmniError, match="; --skip-download takes what lies there already; --yes fetches them"):
+        find(corpus, tmp_path / "own", agree=no)
+    assert asked[-1][0].endswith("already") and [each.name for each in own.parent.iterdir()] == ["notes.txt"]
     find(corpus, tmp_path / "large", agree=lambda sentence, size: True)
 
 
