@@ -38,7 +38,7 @@ class DemoReport:
 
     Attributes:
         summaries: each corpus in numbers, as cleaned, with the seconds it took to prepare.
-        files: the production files, by path relative to the root.
+        files: the training files, by path relative to the root.
         surprises: corpora of which something else became than their maker says.
         verified: what reading everything back found.
         plan: the training plan.

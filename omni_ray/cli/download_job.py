@@ -27,7 +27,7 @@ def main(modality: str) -> None:
             list[str] | None, typer.Option(help="A corpus, a category, or all (default); may be repeated.")
         ] = None,
         combine: Annotated[
-            bool, typer.Option("--combine", help="Write the production files: needed for training.")
+            bool, typer.Option("--combine", help="Write the training files: needed for training.")
         ] = False,
         pack: opt.Pack = False,
         holdout: opt.Holdout = None,
@@ -92,7 +92,7 @@ def main(modality: str) -> None:
         else:
             show(report)
             if not combine:
-                echo("the trainers need the production files: run again with --combine to write them")
+                echo("the trainers need the training files: run again with --combine to write them")
         raise typer.Exit(report.exit_code)
 
     run_script(download, f"Prepare {modality} training data. The same as `omni-ray prepare {modality}`.")

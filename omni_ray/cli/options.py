@@ -80,7 +80,7 @@ Recipe = Annotated[
     ),
 ]
 NoShuffle = Annotated[
-    bool, typer.Option("--no-shuffle", help="Keep corpus order in the production files.", rich_help_panel=MAKE)
+    bool, typer.Option("--no-shuffle", help="Keep corpus order in the training files.", rich_help_panel=MAKE)
 ]
 Pack = Annotated[
     bool,

@@ -48,7 +48,7 @@ from omni_ray.storage import remove_temporaries
 __all__ = ["DEFAULT_SEED", "CombineOptions", "Combined", "combine"]
 
 FORMAT_VERSION = 2
-"""Raised when the same shards give other flat files; it makes every production file stale."""
+"""Raised when the same shards give other flat files; it makes them all stale."""
 
 _LOOKS = 8
 """Shards whose media are looked for at once: most of it is the file system's work."""
@@ -368,7 +368,7 @@ class _Job:
     def _remove_stale(self, old: Record | None) -> str:
         """Remove what an earlier run held out and this one does not; returns a sentence where it is not ours to remove.
 
-        This comes before the new production files, which have those samples in them again.
+        This comes before the new training files, which have those samples in them again.
         """
         if self.parts_sides:
             return ""

@@ -1,6 +1,6 @@
 """A global shuffle that needs no memory and no luck: the order of the rows is the order of their hashed numbers.
 
-Row i of the canonical order (corpora by name, units, rows) gets the key ``splitmix64(seed, i)``; the production file is
+Row i of the canonical order (corpora by name, units, rows) gets the key ``splitmix64(seed, i)``; the training file is
 sorted by key. Ranges of keys are sorted one by one, each small enough for memory, so that the result depends on the seed
 and the data alone: not on workers, buckets or timing.
 """

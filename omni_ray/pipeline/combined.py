@@ -77,7 +77,7 @@ class Record:
 def load(state_folder: Path, modality: str, *, production: bool = True) -> Record | None:
     """The record of the last run that ended; None where there is no whole one.
 
-    Runs that wrote the production files, and runs that wrote each corpus's own files alone, have records of their own.
+    Runs that wrote the training files, and runs that wrote each corpus's own files alone, have records of their own.
     """
     try:
         value = json.loads(_path(state_folder, modality, production).read_bytes())

@@ -1,4 +1,4 @@
-"""Which files each trainer is to read: production files, synthetic ones, or shards that are not combined yet."""
+"""Which files each trainer is to read: training files, synthetic ones, or shards that are not combined yet."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class DataFile:
 def choose(root: Path, shards_of: ShardsOf, config: Config, dataset: str, choice: Choice) -> DataFile:
     """The file that ``config`` should train on.
 
-    "auto" takes the production file where there is one, then the synthetic one, then shards that can be combined,
+    "auto" takes the training file where there is one, then the synthetic one, then shards that can be combined,
     then whatever the configuration names now, if it is there.
 
     Args:

@@ -220,7 +220,7 @@ class _Project:
         return [*checks, *self._held_out(modality, promised, expected)]
 
     def _held_out(self, modality: str, promised: Promised, expected: Expected) -> Iterator[FileCheck]:
-        """What is held out of the production files, judged as they are."""
+        """What is held out of the training files, judged as they are."""
         names = {kind: file.held_out_path for kind, file in FILES.items()}
         there = [k for k in _kinds(modality) if self.data == "production" and (self.root / names[k]).is_file()]
         for kind in there:
