@@ -93,7 +93,7 @@ def spoken_units(
 
 
 def list_units(
-    tree: Tree, name: str, parse: Parse, options: SourceOptions, payload: Mapping[str, Any], skip: int = 0
+    tree: Tree, name: str, parse: Parse, options: SourceOptions, payload: Mapping[str, Any]
 ) -> Iterator[UnitDraft]:
     """Units of a list with an utterance a line, which :func:`list_records` reads again.
 
@@ -102,14 +102,13 @@ def list_units(
         parse: makes an utterance of a line.
         options: how much goes into a unit.
         payload: what ``parse`` depends on, for the reader.
-        skip: lines at the top that are none.
     """
     cut, seen = UnitBounds(options, CLIPS_PER_UNIT), SeenKeys()
 
     def begins(line: bytes) -> bool:
         return bool(line.strip()) and cut.before(weight(tree, parse(0, line.rstrip(b"\r\n"))))
 
-    for part in line_ranges(tree, name, begins, skip=skip):
+    for part in line_ranges(tree, name, begins):
         span = (part.start, part.end, part.first)
         items = [(n, parse(n, line)) for n, line in read_range(tree, name, *span) if line.strip()]
         again = [n for n, item in items if isinstance(item, Spoken) and seen.again(f"{item.file} {item.text}".encode())]

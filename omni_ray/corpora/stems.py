@@ -138,16 +138,14 @@ def _by_stem(tree: Tree, texts: tuple[str, ...]) -> dict[str, str | None]:
     return found
 
 
-def sidecar_text(
-    tree: Tree, name: str | None, ident: str, where: str, records: int = 1, encoding: str = ""
-) -> str | Rejected:
+def sidecar_text(tree: Tree, name: str | None, ident: str, where: str, encoding: str = "") -> str | Rejected:
     """The text file's text, or why there is none. ``encoding`` is the codec that the user named."""
     if name is None:
-        return Rejected(ident, where, "missing_text", "no text file of the same name", records)
-    data = fetch(tree, name, ident, where, records=records, limit=_MAX_TEXT_BYTES)
+        return Rejected(ident, where, "missing_text", "no text file of the same name")
+    data = fetch(tree, name, ident, where, limit=_MAX_TEXT_BYTES)
     if isinstance(data, Rejected):
         return data
     text = decode(data, encoding)
     if text is None:
-        return Rejected(ident, where, "bad_encoding", f"{name}: not UTF-8; {HINT}", records)
+        return Rejected(ident, where, "bad_encoding", f"{name}: not UTF-8; {HINT}")
     return text

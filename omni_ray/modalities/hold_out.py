@@ -37,23 +37,20 @@ def group_keys(rows: pa.Table, modality: str, *, by_clip: bool = False) -> list[
     return modality_of(modality).group_keys(rows, by_row=by_clip).to_pylist()  # type: ignore[no-any-return]
 
 
-def held_out_rows(
-    rows: pa.Table, modality: str, fraction: float, *, by_clip: bool = False, seed: int = 0
-) -> npt.NDArray[np.bool_]:
+def held_out_rows(rows: pa.Table, modality: str, fraction: float, *, by_clip: bool = False) -> npt.NDArray[np.bool_]:
     """:func:`held_out` of the :func:`group_keys` of ``rows``, each group hashed once."""
     keys = modality_of(modality).group_keys(rows, by_row=by_clip)
     encoded = (keys.combine_chunks() if isinstance(keys, pa.ChunkedArray) else keys).dictionary_encode()
     groups: npt.NDArray[np.int32] = encoded.indices.to_numpy()
-    return held_out(encoded.dictionary.to_pylist(), fraction, seed)[groups]
+    return held_out(encoded.dictionary.to_pylist(), fraction)[groups]
 
 
-def held_out(keys: list[str], fraction: float, seed: int = 0) -> npt.NDArray[np.bool_]:
+def held_out(keys: list[str], fraction: float) -> npt.NDArray[np.bool_]:
     """Which rows are held out: those whose group hashes into the first ``fraction`` of the range.
 
     Args:
         keys: as :func:`group_keys` gives them.
         fraction: the share of groups wanted, 0 to below 1; the share of rows is only near it.
-        seed: another split.
 
     Raises:
         OmniError: ``fraction`` is out of its range.
@@ -61,10 +58,9 @@ def held_out(keys: list[str], fraction: float, seed: int = 0) -> npt.NDArray[np.
     if not 0 <= fraction < 1:
         raise OmniError(f"--holdout {fraction}: from 0 to below 1")
     limit = round(fraction * (1 << 64))
-    salt = seed.to_bytes(8, "little", signed=True)
-    sides = {key: _place(key, salt) < limit for key in set(keys)}
+    sides = {key: _place(key) < limit for key in set(keys)}
     return np.array([sides[key] for key in keys], bool)
 
 
-def _place(key: str, salt: bytes) -> int:
-    return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, salt=salt).digest(), "little")
+def _place(key: str) -> int:
+    return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

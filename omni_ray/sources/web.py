@@ -61,11 +61,6 @@ class Answer:
     detail: str = ""
     final: str = ""
 
-    @property
-    def is_passing(self) -> bool:
-        """Whether another try may end otherwise."""
-        return self.reason == "unreachable"
-
 
 class _Refused(Exception):
     """A request that ends without a file."""

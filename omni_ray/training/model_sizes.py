@@ -110,9 +110,9 @@ def _biased_attention(d: int) -> int:
     return 4 * d * d + 4 * d
 
 
-def decoder(config: Mapping[str, Any], defaults: Mapping[str, Any] = DEFAULTS["thinker"]) -> int:
+def decoder(config: Mapping[str, Any]) -> int:
     """The language model ("thinker"): embedding and output matrix untied, RMSNorm before each half of a layer."""
-    c = Keys(config, defaults)
+    c = Keys(config, DEFAULTS["thinker"])
     d = c["d_model"]
     mlp = _feed_forward(d, c["d_ff"], c["use_swiglu"])
     if c["use_moe"]:
