@@ -31,11 +31,13 @@ $(DEV): $(STAMP)
 demo: $(STAMP) ## corpora in, training files out, in about a minute
 	$(BIN)/omni-ray demo --root demo
 
-# A file at a time for each of two workers, long ones first. What starts Rays, kills or interrupts runs by itself.
+# A file at a time for each of two workers, long ones first. What starts a Ray for all CPUs, looks at all processes or
+# interrupts its own is marked alone, and runs one test after the other.
 BESIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
 test: $(DEV) test-extras ## the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(BESIDE) -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 # A Ray with its dashboard starts twice as slowly, so that what needs one, and the peers that others are held against,
 # stand in an environment of their own, on top of the first.

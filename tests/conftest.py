@@ -17,16 +17,28 @@ from hypothesis import settings
 settings.register_profile("calm", deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True)
 settings.load_profile("calm")
 
+CORPORA = Path(__file__).resolve().with_name("data")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts a Ray is slow. Files with slow tests come first, so that of two workers none is left with a long one."""
+    """What starts a Ray is slow and runs alone. Files with slow tests come first, so that of two workers none is left
+    with a long one."""
     for item in items:
         if "ray_here" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.alone)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_waits_for_the_disk() -> Iterator[None]:
+    """What is synced here is read before any power fails, and waiting for it is most of the time of a small test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        patch.setattr(os, "sync", lambda: None)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -39,11 +51,23 @@ def interrupts_as_before() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def corpora() -> Path:
+    """Every corpus in its native layout, a megabyte in all; their README says where they are from."""
+    return CORPORA
+
+
+@pytest.fixture(scope="session")
+def all_corpora() -> list[Path]:
+    """What is in the repository, and the larger set of the same layouts where it lies beside the checkout."""
+    return [path for path in (CORPORA, SHARED / "data") if path.is_dir()]
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Small real corpora in their native layouts; tests that need them are skipped where they are absent."""
+    """The larger set: what was counted in it by hand is skipped where it is absent."""
     path = SHARED / "data"
     if not path.is_dir():
-        pytest.skip("the real corpora (../shared/data) are not here")
+        pytest.skip("more real corpora (../shared/data) are not here")
     return path
 
 

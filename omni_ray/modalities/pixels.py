@@ -310,7 +310,7 @@ def resize(pixels: Pixels, size: int, fit: str) -> Pixels:
     """A picture of ``size`` by ``size``: bicubic (a = -0.5) with antialiasing, on uint8.
 
     Rows first, then columns, each rounded and saturated to 8 bits: within one grey level of Pillow's bicubic filter
-    applied in that order, two where noise is enlarged. (Pillow itself begins with whichever axis is cheaper.)
+    applied in that order, two at a few sharp lines and where noise is enlarged. (Pillow itself begins with whichever axis is cheaper.)
 
     Args:
         pixels: any height and width.

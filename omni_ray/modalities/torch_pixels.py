@@ -1,7 +1,7 @@
 """Many pictures at once on a torch device: resizing, and JPEG decoding by nvJPEG.
 
 The arithmetic is that of :func:`omni_ray.modalities.pixels.resize`, in float32: rows, rounded and saturated to 8 bits,
-then columns. Results differ from it by at most one grey level. The device may be the processor itself.
+then columns. Results differ from it by at most one grey level, two at a few sharp lines. The device may be the processor itself.
 """
 
 from __future__ import annotations

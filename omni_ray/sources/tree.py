@@ -216,7 +216,8 @@ class FolderTree(Tree):
         self.hidden = hidden
         self._links = Links(self.root, follow_links)
         try:
-            next(os.scandir(self.root), None)
+            with os.scandir(self.root) as entries:
+                next(entries, None)
         except FileNotFoundError:
             raise SourceError(f"{root}: no such folder; give --source an existing one") from None
         except NotADirectoryError:

@@ -8,6 +8,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import IO, Any
 
 import numpy as np
@@ -70,13 +71,23 @@ def open_csv(
     if file.read(len(BOM)) == BOM:
         raise OmniError(f"{path}: begins with a byte order mark, which hides the first column; write it without")
     file.seek(0)
-    reader = csv.reader(io.TextIOWrapper(file, "utf-8", errors="ignore"))
+    reader = csv.reader(_lines(file))
     header = next(reader, [])
     places = [place_of(header, names) for names in (*columns, *optional)]
     for names, place in zip(columns, places, strict=False):
         if place < 0:
             raise OmniError(f"{path}: no column {' or '.join(names)} in its header {','.join(header)[:80]!r}")
     return reader, places
+
+
+def _lines(file: IO[bytes]) -> Iterator[str]:
+    """Its lines as text. The file stays open when nobody wants more of them: it is its opener's to close."""
+    text = io.TextIOWrapper(file, "utf-8", errors="ignore")
+    try:
+        yield from text
+    finally:
+        with suppress(ValueError):  # closed meanwhile
+            text.detach()
 
 
 def place_of(header: Sequence[str], names: tuple[str, ...]) -> int:

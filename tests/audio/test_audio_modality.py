@@ -186,8 +186,8 @@ def test_ctc_needs_a_frame_a_character_and_a_blank_between_equals() -> None:
     assert [ctc_frames(n) for n in (0, 1_119, 1_120, 16_000)] == [0, 0, 1, 12]
 
 
-def test_librispeech_passes_unchanged(shared_data: Path) -> None:
-    paths = sorted((shared_data / "librispeech").rglob("*.flac"))
+def test_librispeech_passes_unchanged(corpora: Path) -> None:
+    paths = sorted((corpora / "librispeech").rglob("*.flac"))
     kept = transform(*({"audio": path.read_bytes(), "path": path.name} for path in paths)).kept
     for path, row in zip(paths, kept.to_pylist(), strict=True):
         assert hashlib.sha256(row["audio"]["bytes"]).digest() == hashlib.sha256(path.read_bytes()).digest()
@@ -198,9 +198,9 @@ def test_librispeech_passes_unchanged(shared_data: Path) -> None:
 @pytest.mark.parametrize(
     ("corpus", "pattern", "rate"), [("ljspeech", "*.wav", 22_050), ("commonvoice", "*.mp3", 48_000)]
 )
-def test_real_clips_keep_their_length_and_sound(shared_data: Path, corpus: str, pattern: str, rate: int) -> None:
+def test_real_clips_keep_their_length_and_sound(corpora: Path, corpus: str, pattern: str, rate: int) -> None:
     """Below 7 kHz the spectrum is the source's own, but for rounding to 16 bits."""
-    paths = sorted((shared_data / corpus).rglob(pattern))[:8]
+    paths = sorted((corpora / corpus).rglob(pattern))[:8]
     assert paths
     kept = transform(*({"audio": path.read_bytes()} for path in paths)).kept
     assert kept.num_rows == len(paths)

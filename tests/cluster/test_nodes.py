@@ -9,7 +9,7 @@ import pytest
 from tests.faults.harness import omni_ray, tree_digest
 from tests.faults.nodes import NODES, Nodes
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 CORPUS = f"""
 import os, time

@@ -12,7 +12,7 @@ import pytest
 from tests.faults.harness import leftovers, tree_digest
 from tests.faults.nodes import PROJECT, Nodes
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 CORPUS = """
 import os, signal

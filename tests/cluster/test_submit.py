@@ -191,11 +191,12 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[s
 
 
 @pytest.fixture
-def source(shared_data: Path) -> Path:
-    return shared_data / "books"
+def source(corpora: Path) -> Path:
+    return corpora / "books"
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @needs_head
 def test_a_job_streams_its_output_and_gives_back_its_exit_code(
     head: tuple[str, dict[str, str]], source: Path, tmp_path: Path
@@ -216,6 +217,7 @@ def test_a_job_streams_its_output_and_gives_back_its_exit_code(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @needs_head
 def test_a_run_is_seen_in_ray_s_own_metrics(head: tuple[str, dict[str, str]], source: Path, tmp_path: Path) -> None:
     address, environment = head
@@ -234,6 +236,7 @@ def test_a_run_is_seen_in_ray_s_own_metrics(head: tuple[str, dict[str, str]], so
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @needs_head
 def test_the_specification_s_scripts_run_by_plain_ray_job_submit(
     head: tuple[str, dict[str, str]], source: Path, tmp_path: Path
@@ -251,6 +254,7 @@ def test_the_specification_s_scripts_run_by_plain_ray_job_submit(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @needs_head
 def test_ctrl_c_stops_the_job(head: tuple[str, dict[str, str]], tmp_path: Path) -> None:
     address, environment = head
@@ -285,6 +289,7 @@ def test_ctrl_c_stops_the_job(head: tuple[str, dict[str, str]], tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @needs_head
 def test_a_wrong_token_is_one_sentence(head: tuple[str, dict[str, str]]) -> None:
     address, environment = head

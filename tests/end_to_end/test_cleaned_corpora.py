@@ -18,7 +18,7 @@ from omni_ray.quality.preset import Settings
 from omni_ray.trainers.files import all_modalities
 from omni_ray.verify import verify
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,9 +32,9 @@ def shards(root: Path) -> dict[str, str]:
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_clean_corpora_lose_next_to_nothing(shared_data: Path, tmp_path: Path) -> None:
+def test_clean_corpora_lose_next_to_nothing(corpora: Path, tmp_path: Path) -> None:
     root, twin = tmp_path / "on_ray", tmp_path / "here"
-    api.prepare(root, all_modalities(), source=str(shared_data))
+    api.prepare(root, all_modalities(), source=str(corpora))
     shutil.copytree(root, twin)
     report = api.clean(root, preset="default")
     for modality in all_modalities():
@@ -46,13 +46,13 @@ def test_clean_corpora_lose_next_to_nothing(shared_data: Path, tmp_path: Path) -
     assert set(removed["books"]) <= {"duplicate_document", "near_duplicate"}
 
 
-def test_combine_cleans_what_came_new(shared_data: Path, tmp_path: Path) -> None:
-    api.prepare(tmp_path, "text", dataset="wikipedia", source=str(shared_data / "wikipedia"), clean="default")
-    report = api.prepare(tmp_path, "text", dataset="books", source=str(shared_data / "books"), combine=True)
+def test_combine_cleans_what_came_new(corpora: Path, tmp_path: Path) -> None:
+    api.prepare(tmp_path, "text", dataset="wikipedia", source=str(corpora / "wikipedia"), clean="default")
+    report = api.prepare(tmp_path, "text", dataset="books", source=str(corpora / "books"), combine=True)
     samples = {summary.name: summary.samples for summary in api.status(tmp_path)}
     files = {file.path: file.records for file in report.files}
     assert files["data/text/production_corpus.txt"] == sum(samples.values())
     assert samples["books"] < report.summaries[0].samples, "this text has duplicates"
     assert verify(tmp_path).ok
-    back = api.prepare(tmp_path, "text", dataset="books", source=str(shared_data / "books"), combine=True, clean="off")
+    back = api.prepare(tmp_path, "text", dataset="books", source=str(corpora / "books"), combine=True, clean="off")
     assert back.files[-1].records == sum(summary.samples for summary in api.status(tmp_path)) > sum(samples.values())

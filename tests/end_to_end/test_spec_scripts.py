@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 def script(name: str, *arguments: str, root: Path) -> str:
@@ -25,20 +25,20 @@ def files(root: Path, folder: str) -> set[str]:
     return {path.name for path in (root / "data" / folder).iterdir() if path.is_file()}
 
 
-def test_without_combine_there_are_the_corpora_s_own_files(shared_data: Path, tmp_path: Path) -> None:
-    source = ["--dataset", "books", "--source", str(shared_data / "books"), "--max-samples", "50"]
+def test_without_combine_there_are_the_corpora_s_own_files(corpora: Path, tmp_path: Path) -> None:
+    source = ["--dataset", "books", "--source", str(corpora / "books"), "--max-samples", "50"]
     assert "--combine" in script("download_production_text", *source, root=tmp_path)  # says what the trainers need
     assert files(tmp_path, "text") == {"books.txt"}
     assert len((tmp_path / "data/text/books.txt").read_text("utf-8").splitlines()) == 50
 
 
 @pytest.fixture(scope="module")
-def by_scripts(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def by_scripts(corpora: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that the scripts made, one after the other."""
     root = tmp_path_factory.mktemp("scripts") / "project"
     root.mkdir()
     for modality in ("text", "audio", "image", "ocr"):
-        source = ["--source", str(shared_data), "--max-samples", "12"]
+        source = ["--source", str(corpora), "--max-samples", "12"]
         script(f"download_production_{modality}", "--dataset", "all", "--combine", *source, root=root)
     script("update_configs_from_data", root=root)
     return root
@@ -59,9 +59,9 @@ def test_combine_writes_what_the_trainers_read(
     assert own | production <= files(by_scripts, folder)
 
 
-def test_the_recipe_of_the_whole_run_makes_the_same_bytes(by_scripts: Path, shared_data: Path, tmp_path: Path) -> None:
+def test_the_recipe_of_the_whole_run_makes_the_same_bytes(by_scripts: Path, corpora: Path, tmp_path: Path) -> None:
     ours = tmp_path / "project"
-    changes = [f"prepare.source={shared_data}", "prepare.max_samples=12", "report=false", f"where.root={ours}"]
+    changes = [f"prepare.source={corpora}", "prepare.max_samples=12", "report=false", f"where.root={ours}"]
     done = subprocess.run(
         [sys.executable, "-m", "omni_ray", "run", str(ROOT / "configs/recipes/spec.yaml"), "-q"]
         + [word for change in changes for word in ("--set", change)],

@@ -23,7 +23,7 @@ from pathlib import Path
 from tests.faults.nodes import Nodes
 
 VICTIMS = ("driver", "worker", "raylet")
-COPIES = 6
+COPIES = 30
 CORPUS_FILE = Path(__file__).with_name("small_units.py")
 
 
@@ -81,19 +81,19 @@ def stages(source: Path) -> list[Stage]:
     ]
 
 
-def make_source(shared_data: Path, root: Path) -> Path:
+def make_source(corpora: Path, root: Path) -> Path:
     """Real corpora, repeated under other names until they take tens of units."""
-    shutil.copytree(shared_data / "books" / "bookcorpus", root / "books")
+    shutil.copytree(corpora / "books" / "bookcorpus", root / "books")
     lines = (root / "books" / "books_large_p1.txt").read_text("utf-8")
-    (root / "books" / "books_large_p1.txt").write_text(lines * 40, "utf-8")
-    original = shared_data / "librispeech" / "LibriSpeech" / "test-other"
+    (root / "books" / "books_large_p1.txt").write_text(lines * 160, "utf-8")
+    original = corpora / "librispeech" / "LibriSpeech" / "dev-clean"
     for copy in range(COPIES):
         for file in original.rglob("*"):
             if not file.is_file():
                 continue
             speaker, chapter = file.relative_to(original).parts[:2]
             renamed = file.name.replace(f"{speaker}-{chapter}", f"{speaker}{copy}-{chapter}")
-            target = root / "librispeech" / "LibriSpeech" / "test-other" / f"{speaker}{copy}" / chapter / renamed
+            target = root / "librispeech" / "LibriSpeech" / "dev-clean" / f"{speaker}{copy}" / chapter / renamed
             target.parent.mkdir(parents=True, exist_ok=True)
             if file.name.endswith(".trans.txt"):
                 target.write_text(file.read_text("utf-8").replace(f"{speaker}-{chapter}", f"{speaker}{copy}-{chapter}"))

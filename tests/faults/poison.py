@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni_ray.corpora import Corpus, Options, UnitDraft
+from omni_ray.corpora import Corpus, SourceOptions, UnitDraft
 from omni_ray.modalities.text import Text
 from omni_ray.sources.tree import Tree
 
@@ -29,7 +29,7 @@ class Poison(Corpus):
     title = licence = homepage = size = layout = "made up"
     in_all = False
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         for number in range(UNITS):
             yield UnitDraft({"number": number}, (), LINES, LINES)
 

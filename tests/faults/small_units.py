@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from omni_ray.corpora import Options, UnitDraft
+from omni_ray.corpora import SourceOptions, UnitDraft
 from omni_ray.corpora.books import Books
 from omni_ray.corpora.librispeech import LibriSpeech
 from omni_ray.sources.tree import Tree
@@ -15,7 +15,7 @@ class SmallBooks(Books):
     name = "small_books"
     categories = ("storm",)
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         yield from super().units(tree, replace(options, unit_scale=0.02))
 
 
@@ -25,5 +25,5 @@ class SmallLibriSpeech(LibriSpeech):
     name = "small_librispeech"
     categories = ("storm",)
 
-    def units(self, tree: Tree, options: Options) -> Iterator[UnitDraft]:
+    def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         yield from super().units(tree, replace(options, unit_scale=0.05))

@@ -16,7 +16,7 @@ from omni_ray import api
 from tests.faults.harness import Stage, descendants, make_source, omni_ray, run_clean, stages, tree_digest
 from tests.faults.nodes import PROJECT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 POISON = str(Path(__file__).with_name("poison.py"))
 
 
@@ -27,10 +27,10 @@ def one_line(said: str) -> str:
     return lines[0]
 
 
-def test_a_disk_that_fills_up_or_is_read_only_can_be_mended(shared_data: Path, tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_or_is_read_only_can_be_mended(corpora: Path, tmp_path: Path) -> None:
     if subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode:
         pytest.skip("no right to mount a small disk here (unshare -rm)")
-    source = make_source(shared_data, tmp_path / "source")
+    source = make_source(corpora, tmp_path / "source")
     way = [Stage("prepare", (*stages(source)[0].command, "--combine"))]
     undisturbed, _ = run_clean(way, tmp_path / "clean")
     megabytes = sum(path.stat().st_size for path in (tmp_path / "clean").rglob("*") if path.is_file()) / 1e6
@@ -112,7 +112,6 @@ def start_work() -> tuple[subprocess.Popen[str], list[int]]:
     return process, below
 
 
-@pytest.mark.alone
 def test_nothing_of_a_killed_driver_outlives_the_next_start(tmp_path: Path) -> None:
     process, below = start_work()
     for pid in below:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.harness import Stage, Storm, make_source, run_clean, run_node_storm, run_storm, stages
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Undisturbed:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+def undisturbed(corpora: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     """The stages of which storms are blown here; what follows is left to `make faults`."""
-    source = make_source(shared_data, tmp_path_factory.mktemp("source"))
+    source = make_source(corpora, tmp_path_factory.mktemp("source"))
     way = [s for s in stages(source) if s.name in {"prepare", "combine", "plan", "export"}]
     root = tmp_path_factory.mktemp("clean") / "project"
     first, prepare = run_clean(way[:1], root)

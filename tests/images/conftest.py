@@ -10,9 +10,9 @@ from PIL import Image
 
 
 @pytest.fixture(scope="session")
-def photos(shared_data: Path) -> list[bytes]:
-    """Forty photographs of about 640 by 427 pixels, one of them grey."""
-    return [path.read_bytes() for path in sorted((shared_data / "coco").rglob("*.jpg"))]
+def photos(all_corpora: list[Path]) -> list[bytes]:
+    """Eight photographs of about 480 by 400 pixels, two of them grey; more where there are more."""
+    return [path.read_bytes() for root in all_corpora for path in sorted((root / "coco").rglob("*.jpg"))]
 
 
 @pytest.fixture(scope="session")

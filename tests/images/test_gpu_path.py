@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from picture_files import encoded, raw_rows
+from picture_files import are_close, encoded, far_apart, raw_rows
 from PIL import Image
 
 from omni_ray import api
@@ -28,10 +28,6 @@ from omni_ray.pipeline.actors import pool, require_gpus
 
 def noise(height: int, width: int, seed: int = 0) -> pixels.Pixels:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def far_apart(one: pixels.Pixels, other: pixels.Pixels) -> int:
-    return int(np.abs(one.astype(int) - other).max())
 
 
 def gpus_here() -> int:
@@ -54,10 +50,12 @@ def resizer(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.mark.parametrize("fit", pixels.FITS)
-def test_photographs_are_within_one_grey_level_of_the_processors(resizer: Any, photos: list[bytes], fit: str) -> None:
+def test_photographs_are_as_close_as_rounding_allows_to_the_processors(
+    resizer: Any, photos: list[bytes], fit: str
+) -> None:
     pictures = [pixels.decode(photo)[0] for photo in photos]
     for made, picture in zip(resizer(pictures, 224, fit), pictures, strict=True):
-        assert far_apart(made, pixels.resize(picture, 224, fit)) <= 1
+        assert are_close(made, pixels.resize(picture, 224, fit))
 
 
 @settings(max_examples=30)
@@ -85,7 +83,7 @@ def test_more_than_fits_at_once_is_done_in_parts(resizer: Any, monkeypatch: pyte
 def test_threads_give_the_same_rows_and_rejects_in_the_same_order(photos: list[bytes]) -> None:
     bad = [{"image": data, "captions": ["x", ""]} for data in (b"", b"junk", photos[0][:999])]
     good = [{"image": photo, "captions": ["a", "b"]} for photo in photos]
-    rows = raw_rows(*good[:30], *bad, *good, {"image": photos[0], "captions": []}, *good[:5])
+    rows = raw_rows(*good, *bad, *good, {"image": photos[0], "captions": []}, *good[:5])
     alone, together = (
         Images().transform(rows, "coco", ImageParams(size=64, image_format="png", engine=engine))
         for engine in ("cpu", "torch-cpu")
@@ -94,7 +92,7 @@ def test_threads_give_the_same_rows_and_rejects_in_the_same_order(photos: list[b
     assert alone.kept.drop_columns("image").equals(together.kept.drop_columns("image"))
     for one, other in zip(alone.kept["image"].to_pylist(), together.kept["image"].to_pylist(), strict=True):
         assert one["path"] == other["path"]
-        assert far_apart(pixels.decode(one["bytes"])[0], pixels.decode(other["bytes"])[0]) <= 1
+        assert are_close(pixels.decode(one["bytes"])[0], pixels.decode(other["bytes"])[0])
 
 
 def test_nvjpeg_gets_plain_jpegs_and_everything_else_is_decoded_here(
@@ -174,7 +172,7 @@ def test_gpus_for_what_uses_none_is_a_mistake(tmp_path: Path, monkeypatch: pytes
 def many_photos(tmp_path: Path, photos: list[bytes]) -> Path:
     folder = tmp_path / "pictures"
     folder.mkdir()
-    for number, photo in enumerate(photos):
+    for number, photo in enumerate(photos[:8] * 5):
         (folder / f"{number:03d}.jpg").write_bytes(photo if number % 13 else photo[:500])
         (folder / f"{number:03d}.txt").write_text(f"picture {number}")
     return folder
@@ -219,4 +217,4 @@ def test_through_ray_units_come_out_whole_and_the_numbers_add_up(
         if gpu_engine == "cuda-nvjpeg":  # which has a chroma upsampling of its own
             assert np.abs(pictures[0].astype(int) - pictures[1]).mean() < 1
         else:
-            assert far_apart(*pictures) <= 1
+            assert are_close(*pictures)

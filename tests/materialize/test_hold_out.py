@@ -288,10 +288,10 @@ def test_no_speaker_is_on_both_sides(
 
 
 @pytest.mark.slow
-def test_real_corpora_leak_nothing(shared_data: Path, tmp_path: Path) -> None:
+def test_real_corpora_leak_nothing(corpora: Path, tmp_path: Path) -> None:
     with without_ray():
         report = api.prepare(
-            tmp_path, all_modalities(), source=str(shared_data), combine=True, holdout=0.25, max_samples=400
+            tmp_path, all_modalities(), source=str(corpora), combine=True, holdout=0.25, max_samples=400
         )  # fmt: skip
     samples = Counter[str]()
     for summary in report.summaries:

@@ -365,9 +365,9 @@ def test_no_text_for_a_tokenizer_is_one_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_real_books_make_the_token_rule_true(shared_data: Path, tmp_path: Path) -> None:
+def test_real_books_make_the_token_rule_true(corpora: Path, tmp_path: Path) -> None:
     with without_ray():
-        more = {"dataset": "books", "source": str(shared_data / "books/gutenberg"), "combine": True}
+        more = {"dataset": "books", "source": str(corpora / "books/gutenberg"), "combine": True}
         plain = api.prepare(tmp_path, "text", **more)
         unpacked = lines_of(tmp_path)
         packed = api.prepare(tmp_path, "text", pack=True, **more)

@@ -72,6 +72,7 @@ def omni_ray(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProces
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_text_and_audio_work(tmp_path: Path, light: dict[str, str]) -> None:
     source = tmp_path / "mine"
     source.mkdir()
@@ -93,6 +94,7 @@ def test_text_and_audio_work(tmp_path: Path, light: dict[str, str]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_what_needs_torch_says_so_in_one_line(tmp_path: Path, light: dict[str, str]) -> None:
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "a.jpg").write_bytes(picture(1, 300))

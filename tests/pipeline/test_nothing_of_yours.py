@@ -90,15 +90,23 @@ def is_kept(root: Path, name: str, data: bytes, step: str) -> bool:
     return any(each.is_file() and each.read_bytes() == data for each in places)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A project before any command but prepare, and after all of them."""
+    before, after = tmp_path_factory.mktemp("before") / "project", tmp_path_factory.mktemp("after") / "project"
+    for root in (before, after):
+        prepared(root, 0)
+    for command in COMMANDS.values():
+        command(after, 0)
+    return {"before": before, "after": after}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PLACES)
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_each_command_keeps_what_is_yours(tmp_path: Path, name: str, when: str) -> None:
-    prepared(tmp_path, 0)
+def test_each_command_keeps_what_is_yours(made: dict[str, Path], tmp_path: Path, name: str, when: str) -> None:
+    shutil.copytree(made[when], tmp_path, dirs_exist_ok=True)
     path = tmp_path / name
-    if when == "after":
-        for command in COMMANDS.values():
-            command(tmp_path, 0)
     path.parent.mkdir(parents=True, exist_ok=True)
     data = b'{"mine": 1}\n' + (path.read_bytes() if path.exists() else b"")
     path.write_bytes(data)

@@ -68,6 +68,7 @@ def test_an_address_where_no_ray_answers_is_said_before_ray_is_asked(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_cluster_that_is_there_answers() -> None:
     with Nodes() as nodes:
         reach.require_reachable(nodes.address)
@@ -237,6 +238,7 @@ with ray_session(num_cpus=1):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("core", ["gcs_server", "raylet"])
 def test_a_ray_that_is_killed_ends_the_run_at_once(core: str) -> None:
     process = subprocess.Popen(
@@ -272,6 +274,7 @@ with ray_session(num_cpus=1):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("core", ["gcs_server", "raylet"])
 def test_a_ray_that_is_killed_while_it_starts_ends_the_run_at_once(core: str) -> None:
     done = subprocess.run(
@@ -311,6 +314,7 @@ with session.ray_session(num_cpus=1):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("core", ["gcs_server", "raylet"])
 def test_a_ray_that_hangs_while_it_starts_ends_the_run_and_with_it(core: str) -> None:
     done = subprocess.run(

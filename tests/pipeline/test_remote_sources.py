@@ -39,12 +39,12 @@ def shards(root: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_the_same_shards_from_a_bucket(shared_data: Path, bucket: str, tmp_path: Path) -> None:
+def test_the_same_shards_from_a_bucket(corpora: Path, bucket: str, tmp_path: Path) -> None:
     for _, name in CORPORA:
-        upload(shared_data / name, bucket, f"corpora/{name}")
+        upload(corpora / name, bucket, f"corpora/{name}")
     everything = Storage(bucket).child("corpora").uri
     for modality, name in CORPORA:
-        api.prepare(tmp_path / "disk", modality, dataset=name, source=str(shared_data / name))
+        api.prepare(tmp_path / "disk", modality, dataset=name, source=str(corpora / name))
         api.prepare(tmp_path / "bucket", modality, dataset=name, source=everything)
     assert shards(tmp_path / "bucket") == shards(tmp_path / "disk")
     again = api.prepare(tmp_path / "bucket", "audio", dataset="librispeech", source=everything)
@@ -62,8 +62,8 @@ def packed(folder: Path, target: Path) -> None:
 
 
 @pytest.mark.slow
-def test_archives_are_read_in_place(shared_data: Path, bucket: str, tmp_path: Path) -> None:
-    packed(shared_data, tmp_path / "packed")
+def test_archives_are_read_in_place(corpora: Path, bucket: str, tmp_path: Path) -> None:
+    packed(corpora, tmp_path / "packed")
     everything = upload(tmp_path / "packed", bucket, "packed")
     for modality, name in (("audio", "librispeech"), ("images", "coco"), ("audio", "ljspeech"), ("ocr", "mjsynth")):
         api.prepare(tmp_path / "disk", modality, dataset=name, source=str(tmp_path / "packed"))
@@ -78,8 +78,8 @@ def test_archives_are_read_in_place(shared_data: Path, bucket: str, tmp_path: Pa
     assert api.prepare(tmp_path / "bucket", "images", dataset="coco", source=everything).units_made == 0
 
 
-def test_one_file_and_a_list_with_its_media(shared_data: Path, bucket: str, tmp_path: Path) -> None:
-    clip = next((shared_data / "librispeech").rglob("*.flac"))
+def test_one_file_and_a_list_with_its_media(corpora: Path, bucket: str, tmp_path: Path) -> None:
+    clip = next((corpora / "librispeech").rglob("*.flac"))
     place = Storage(bucket).child("own")
     place.child("clips").write("1.flac", clip.read_bytes())
     place.write("list.csv", b"audio,text\nclips/1.flac,what is said\nclips/2.flac,not there\n")

@@ -90,6 +90,7 @@ def test_a_cluster_that_is_not_there_is_one_sentence() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_program_that_imported_ray_first_still_works() -> None:
     code = """
 import ray
@@ -104,6 +105,7 @@ with ray_session(num_cpus=1):
     assert done.stdout.strip() == "1.0 False", done.stderr
 
 
+@pytest.mark.alone
 def test_only_processes_of_ray_whose_driver_is_seen_to_be_dead_are_ended_as_orphans() -> None:
     # A driver that is no more; the same in another container, where its number may be somebody's who lives.
     place = here()
@@ -175,6 +177,7 @@ print("right")
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("how", ["usual", "given up", "another Ray", "another inside"])
 def test_a_local_ray_starts_no_helpers_where_it_is_known_and_leaves_none(how: str) -> None:
     done = subprocess.run(

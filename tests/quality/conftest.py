@@ -45,16 +45,15 @@ def table_of() -> Callable[..., pa.Table]:
 
 
 @pytest.fixture(scope="session")
-def real_documents(shared_data: Path) -> list[list[str]]:
-    """About 1,500 documents of 1 to 25 lines of books and wiki pages, some with lines said twice."""
+def real_documents(all_corpora: list[Path]) -> list[list[str]]:
+    """Some 370 documents of 1 to 25 lines of books and wiki pages, some with lines said twice; 1,900 with more corpora."""
     chooser = random.Random(1)
     lines: list[str] = []
-    for path in sorted((shared_data / "books").rglob("*.txt")):
-        lines += filter(None, map(one_line, path.read_text("utf-8", "replace").split("\n")))
-    dump = shared_data / "wikipedia" / "enwiki-latest-pages-articles.xml.bz2"
-    with bz2.open(dump, "rt") as file:
-        wiki = list(filter(None, map(one_line, file.read().split("\n"))))
-    lines = lines[:12_000] + wiki[:6_000]
+    for root in all_corpora:
+        books = [path.read_text("utf-8", "replace") for path in sorted((root / "books").rglob("*.txt"))]
+        wiki = bz2.decompress((root / "wikipedia/enwiki-latest-pages-articles.xml.bz2").read_bytes()).decode()
+        lines += [line for text in books for line in filter(None, map(one_line, text.split("\n")))][:12_000]
+        lines += [*filter(None, map(one_line, wiki.split("\n")))][:6_000]
     documents = []
     start = 0
     while start < len(lines):

@@ -362,13 +362,13 @@ def test_slices_hold_everything_once(tmp_path: Path) -> None:
     assert sorted(np.concatenate(parts)) == keys.tolist() and all(50 < len(p) < 300 for p in parts)
 
 
-def test_pictures(tmp_path: Path, shared_data: Path) -> None:
+def test_pictures(tmp_path: Path, corpora: Path) -> None:
     from PIL import Image
 
     from omni_ray.quality.picture_hash import picture_hashes
 
-    photos = [Image.open(p).convert("RGB").resize((224, 224)) for p in sorted((shared_data / "coco").rglob("*.jpg"))]
-    assert len(photos) >= 20
+    photos = [Image.open(p).convert("RGB").resize((224, 224)) for p in sorted((corpora / "coco").rglob("*.jpg"))]
+    assert len(photos) == 8
 
     def encoded(image: Image.Image, quality: int) -> bytes:
         buffer = io.BytesIO()
@@ -376,7 +376,7 @@ def test_pictures(tmp_path: Path, shared_data: Path) -> None:
         return buffer.getvalue()
 
     first = [encoded(p, 92) for p in photos]
-    again = [encoded(p.resize((180, 180)), 40) for p in photos[:8]]
+    again = [encoded(p.resize((180, 180)), 40) for p in photos[:4]]
     files = [*first, *again]
     images = pa.array([{"bytes": f, "path": f"{n}.jpg"} for n, f in enumerate(files)])
     found = find_duplicates(
@@ -388,10 +388,10 @@ def test_pictures(tmp_path: Path, shared_data: Path) -> None:
     assert [d.row for d in found.of_shard(0)] == expected == list(range(len(first), len(files)))
 
 
-def test_clips(tmp_path: Path, shared_data: Path) -> None:
+def test_clips(tmp_path: Path, corpora: Path) -> None:
     import soundfile
 
-    clips = sorted((shared_data / "librispeech").rglob("*.flac"))[:3]
+    clips = sorted((corpora / "librispeech").rglob("*.flac"))[:3]
     samples, rate = soundfile.read(clips[0], dtype="int16")
     wav = io.BytesIO()
     soundfile.write(wav, samples, rate, format="WAV", subtype="PCM_16")

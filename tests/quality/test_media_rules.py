@@ -124,9 +124,9 @@ def test_clips_that_are_kept_can_be_learnt_at_the_encoders_rate(downsampling: in
     assert len(kept) == limit * ctc_frames(RATE, 8)
 
 
-def test_real_speech_passes_the_default(shared_data: Path) -> None:
+def test_real_speech_passes_the_default(corpora: Path) -> None:
     waves, texts = [], []
-    for listing in sorted((shared_data / "librispeech").rglob("*.trans.txt")):
+    for listing in sorted((corpora / "librispeech").rglob("*.trans.txt")):
         for line in listing.read_text().splitlines():
             name, _, text = line.partition(" ")
             waves.append(soundfile.read(listing.parent / f"{name}.flac", dtype="float32")[0])
@@ -134,7 +134,7 @@ def test_real_speech_passes_the_default(shared_data: Path) -> None:
     table = clips(waves, texts)
     default = clean_table(table, "audio", "default")
     strict = clean_table(table, "audio", "strict")
-    assert default.kept.equals(table) and len(waves) > 20
+    assert default.kept.equals(table) and len(waves) == 5
     assert default.kept.num_rows >= strict.kept.num_rows
     assert strict.kept.num_rows + strict.removed.num_rows == len(waves)
 
@@ -239,14 +239,14 @@ def test_captions_without_blanks_have_words(caption: str) -> None:
     assert clean_table(pictures({"captions": ["犬"]}), "images", "default").kept.num_rows == 1
 
 
-def test_real_captions_pass_the_default(shared_data: Path) -> None:
+def test_real_captions_pass_the_default(corpora: Path) -> None:
     import json
 
-    listed = json.loads(next((shared_data / "coco").rglob("captions_val2017.json")).read_text())
+    listed = json.loads(next((corpora / "coco").rglob("captions_val2017.json")).read_text())
     rows = []
     for image in listed["images"]:
         said = [" ".join(a["caption"].split()) for a in listed["annotations"] if a["image_id"] == image["id"]]
-        file = next((shared_data / "coco").rglob(image["file_name"]))
+        file = next((corpora / "coco").rglob(image["file_name"]))
         size = {"source_width": image["width"], "source_height": image["height"]}
         rows.append({"image": encoded(Image.open(file).convert("RGB").resize((224, 224))), "captions": said, **size})
     table = pictures(*rows)

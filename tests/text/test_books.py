@@ -76,33 +76,45 @@ def test_real_books_begin_and_end_where_they_should(shared_data: Path) -> None:
     assert any("à l’école" in line for line in ends["44157"])
 
 
-def test_nothing_of_the_licence_or_its_makers_is_left(shared_data: Path) -> None:
+def test_a_whole_e_book_and_lines_of_others(corpora: Path) -> None:
+    """Alice with the licence before and after it, the Constitution, and BookCorpus: 240 and 230 lines (wc -l)."""
+    rows, rejected = read(FolderTree(corpora / "books"))
+    assert (len(rows), rejected) == (1 + 1 + 240 + 230, [])
+    [alice] = (row for row in rows if row["id"].isdecimal())
+    assert (alice["id"], alice["title"], alice["lang"]) == ("11", "Alice's Adventures in Wonderland", "en")
+    text = alice["text"].split("\n")
+    assert (text[0], text[-1]) == ("ALICE'S ADVENTURES IN WONDERLAND", "THE END")
+    assert read(FolderTree(corpora / "books"), scale=1e-3)[0] == rows
+
+
+def test_nothing_of_the_licence_or_its_makers_is_left(all_corpora: list[Path]) -> None:
     boilerplate = re.compile(
         r"gutenberg|pgdp|proofread|e-?text\b|ebook|produced by (?:chris|susan|charlene|branko|aloysius|arthur|martin)"
         r"|transcriber|\*\*\*|trademark|\[Illustration|donations|Emmy and Ben|Louise Hope",
         re.IGNORECASE,
     )
-    for row in read(FolderTree(shared_data / "books"))[0]:
-        for line in row["text"].split("\n"):
-            assert not boilerplate.search(line), (row["id"], line[:200])
+    for root in all_corpora:
+        for row in read(FolderTree(root / "books"))[0]:
+            for line in row["text"].split("\n"):
+                assert not boilerplate.search(line), (row["id"], line[:200])
 
 
-def test_hard_wrapped_lines_are_joined(shared_data: Path) -> None:
-    rows, _ = read(FolderTree(shared_data / "books" / "gutenberg" / "cache"))
+def test_hard_wrapped_lines_are_joined(corpora: Path) -> None:
+    rows, _ = read(FolderTree(corpora / "books" / "gutenberg" / "cache"))
     alice = rows[0]["text"].split("\n")
     start = alice.index("CHAPTER I. Down the Rabbit-Hole")
     assert alice[start + 1] == (
         "Alice was beginning to get very tired of sitting by her sister on the bank, and of having nothing to do: once"
         " or twice she had peeped into the book her sister was reading, but it had no pictures or conversations in it,"
-        " “and what is the use of a book,” thought Alice “without pictures or conversations?”"
+        " 'and what is the use of a book,' thought Alice 'without pictures or conversation?'"
     )
 
 
-def test_real_books_become_lines(shared_data: Path) -> None:
-    rows, _ = read(FolderTree(shared_data / "books"))
+def test_real_books_become_lines(corpora: Path) -> None:
+    rows, _ = read(FolderTree(corpora / "books"))
     raw = pa.Table.from_pylist([{**row, "records": 1} for row in rows], schema=Text().raw_schema)
     result = Text().transform(raw, "books", TextParams())
-    assert sum(Text().records_per_row(result.kept)) == 2111 and not result.rejected
+    assert sum(Text().records_per_row(result.kept)) == 472 and not result.rejected
     lines = result.kept["text"].to_pylist()
     assert max(len(line.encode()) for line in lines) <= 1800
 

@@ -6,7 +6,6 @@ import bz2
 import gzip
 import random
 import re
-import shutil
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -24,7 +23,6 @@ from omni_ray.sources import mediawiki, packed
 from omni_ray.sources.tree import FolderTree
 
 CORPUS = Wikipedia()
-DUMP = "enwiki-latest-pages-articles.xml.bz2"
 HEAD = '<mediawiki xml:lang="de"><siteinfo><base>https://de.wikipedia.org/wiki/Haupt</base></siteinfo>\n'
 
 
@@ -56,12 +54,27 @@ def reasons(rejected: list[Rejected]) -> dict[str, int]:
     return dict(Counter(r.reason for r in rejected))
 
 
+# Counted in the file with grep: 17 <page>; <ns>0 13 times, 1 twice, 10 and 14 once each; 3 <redirect>; one
+# {{disambiguation}}. So 13 - 3 - 1 = 9 articles.
+def test_a_dump_of_public_domain_text(corpora: Path) -> None:
+    rows, rejected = read(FolderTree(corpora / "wikipedia"))
+    assert (len(rows), reasons(rejected)) == (9, {"redirect": 3, "other_namespace": 4, "disambiguation": 1})
+    preamble, articles = rows[0], [row["title"] for row in rows[1:8]]
+    assert (preamble["id"], preamble["title"], preamble["lang"]) == ("10", "Preamble to the Constitution", "en")
+    assert preamble["url"] == "https://en.wikipedia.org/wiki/Preamble_to_the_Constitution"
+    [sentence] = preamble["text"].split("\n")
+    assert sentence.startswith("We the People of the United States, in Order to form a more perfect Union, establish")
+    assert sentence.endswith("do ordain and establish this Constitution for the United States of America.")
+    assert articles == [f"Article {name}" for name in ("One", "Two", "Three", "Four", "Five", "Six", "Seven")]
+    assert (rows[8]["title"], rows[8]["text"]) == ('Stub & "quoted" <title>', "Short.")
+
+
 # Counted in the file with grep: 74 <page>; <ns>0 65 times, 1 six times, 10, 14 and 828 once each; 9 <redirect>;
 # one {{disambiguation}}. So 65 - 9 - 1 = 55 articles.
 REAL = {"redirect": 9, "other_namespace": 9, "disambiguation": 1}
 
 
-def test_the_real_dump_whole_and_in_slices(shared_data: Path) -> None:
+def test_a_larger_dump_whole_and_in_slices(shared_data: Path) -> None:
     tree = FolderTree(shared_data / "wikipedia")
     rows, rejected = read(tree)
     assert (len(rows), reasons(rejected)) == (55, REAL)
@@ -121,16 +134,24 @@ def test_a_paragraph_of_any_length_is_cut_between_words(tmp_path: Path, mark: st
         assert all(line.startswith("The quick") and line.endswith("dogs.") for line in lines)
 
 
-def test_no_markup_is_left_of_the_real_dump(shared_data: Path) -> None:
+def test_no_markup_is_left_of_real_dumps(all_corpora: list[Path]) -> None:
     debris = re.compile(
         r"[\[\]{}|<>]|(?<!\b[A-Z] )=|''|thumb|__|&\w+;|https?:|\bRef\b|Category:|File:|Outline of|World Factbook$|  "
     )
-    for row in read(FolderTree(shared_data / "wikipedia"))[0]:
-        for line in row["text"].split("\n"):
-            assert not debris.search(line), line
+    for root in all_corpora:
+        for row in read(FolderTree(root / "wikipedia"))[0]:
+            for line in row["text"].split("\n"):
+                assert not debris.search(line), line
 
 
-def test_the_real_dump_becomes_lines(shared_data: Path) -> None:
+def test_a_dump_becomes_lines(corpora: Path) -> None:
+    rows, _ = read(FolderTree(corpora / "wikipedia"))
+    result = transformed(rows)
+    assert sum(Text().records_per_row(result.kept)) == 9 and not result.rejected
+    assert result.kept.num_rows == sum(row["text"].count("\n") + 1 for row in rows) == 89  # none over 1,800 bytes
+
+
+def test_a_larger_dump_becomes_lines(shared_data: Path) -> None:
     rows, _ = read(FolderTree(shared_data / "wikipedia"))
     result = transformed(rows)
     assert sum(Text().records_per_row(result.kept)) == 55 and not result.rejected
@@ -272,9 +293,12 @@ def test_other_files_are_not_dumps(tmp_path: Path) -> None:
     assert list(CORPUS.units(FolderTree(tmp_path), SourceOptions())) == []
 
 
-def test_units_name_their_file_and_have_no_gaps(shared_data: Path, tmp_path: Path) -> None:
-    shutil.copy(shared_data / "wikipedia" / DUMP, tmp_path / "a.xml.bz2")
-    shutil.copy(shared_data / "wikipedia" / DUMP, tmp_path / "b.xml.bz2")
+def test_units_name_their_file_and_have_no_gaps(tmp_path: Path) -> None:
+    generator = random.Random(1)
+    pages = (page(number, generator.randbytes(200).hex()) for number in range(1000))
+    dump = bz2.compress(f"{HEAD}{''.join(pages)}</mediawiki>".encode(), 1)  # five blocks
+    for name in ("a.xml.bz2", "b.xml.bz2"):
+        (tmp_path / name).write_bytes(dump)
     units = list(CORPUS.units(FolderTree(tmp_path), SourceOptions(unit_scale=0.005)))
     assert [u.inputs for u in units[:3]] == [("a.xml.bz2",)] * 3
     spans = [(u.payload["file"], u.payload["start"], u.payload["end"]) for u in units]

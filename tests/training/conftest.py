@@ -31,10 +31,11 @@ def snapshot() -> Callable[[Path], dict[str, tuple[int, int, bytes]]]:
 
 
 @pytest.fixture(scope="session")
-def books(shared_data: Path) -> list[str]:
-    """Paragraphs of real books, one a line, in several scripts' worth of punctuation."""
+def books(corpora: Path) -> list[str]:
+    """Some 1,300 paragraphs of real books and sentences of one, one a line."""
     lines = []
-    for path in sorted((shared_data / "books" / "gutenberg").rglob("*.txt")):
+    for path in sorted((corpora / "books").rglob("*.txt")):
         text = path.read_text("utf-8", errors="ignore").replace("\r\n", "\n")
-        lines += [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+        parts = text.split("\n" if path.name.startswith("books_large") else "\n\n")
+        lines += [" ".join(part.split()) for part in parts if part.strip()]
     return lines

@@ -68,16 +68,16 @@ def gaps_in(counts: Counts) -> list[int]:
 
 def test_text_corpus(tmp_path: Path, books: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "corpus.txt"
-    path.write_text("\n".join(books[:2000]) + "\n\n   \n", encoding="utf-8")
+    path.write_text("\n".join(books[:1000]) + "\n\n   \n", encoding="utf-8")
     source = CountedSource("text", str(path))
-    model = train(TokenizerRequest(source, 2000)).model
+    model = train(TokenizerRequest(source, 1000)).model
     whole = counted(source, model, 40)
     small_ranges(monkeypatch, 10_007)
     parts = counted(source, model, 40)
-    tokens = TokenCounter(model).processor.encode(books[:2000])
-    assert gaps_in(parts) == gaps_in(whole) == [2000, 2001]
+    tokens = TokenCounter(model).processor.encode(books[:1000])
+    assert gaps_in(parts) == gaps_in(whole) == [1000, 1001]
     assert replace(parts, gaps=whole.gaps) == whole
-    assert (whole.rows, whole.usable) == (2002, 2000)
+    assert (whole.rows, whole.usable) == (1002, 1000)
     assert whole.tokens == sum(map(len, tokens))
     assert whole.cut_rows == sum(len(ids) > 39 for ids in tokens)
     assert whole.unseen_tokens == sum(max(0, len(ids) - 39) for ids in tokens)
