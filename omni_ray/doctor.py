@@ -13,10 +13,13 @@ from pathlib import Path
 
 from omni_ray.machine import memory, usable_cpus
 
-_REQUIRED = (
-    "ray", "torch", "torchaudio", "datasets", "pyarrow", "Pillow", "soundfile", "soxr", "sentencepiece",
-    "rapidgzip", "huggingface_hub",
-)  # fmt: skip
+_REQUIRED = ("ray", "pyarrow", "Pillow", "soundfile", "soxr", "sentencepiece", "rapidgzip", "huggingface_hub")
+_HEAVY = {
+    "torch": "pictures and words need it",
+    "torchaudio": "only --resampler torchaudio needs it",
+    "datasets": "`export hf` and `api.dataset(...).as_hf()` need it",
+}
+"""What a light installation (requirements-light.txt) leaves out, and who misses it."""
 _GIB = 1 << 30
 _MIN_DISK = 5 * _GIB
 _MIN_MEMORY = 3 * _GIB
@@ -37,7 +40,8 @@ def examine(root: Path) -> list[Probe]:
     """Every check, in the order in which a user would mend things. Starts nothing and writes nothing."""
     checks = [
         _python(),
-        *(_package(name) for name in _REQUIRED),
+        *(_package(name, f"`pip install {name}`") for name in _REQUIRED),
+        *(_package(name, f"{who}: `pip install {name}`", required=False) for name, who in _HEAVY.items()),
         _sound_formats(),
         _speech(),
         _cluster_extra(),
@@ -50,11 +54,11 @@ def _python() -> Probe:
     return Probe("Python", sys.version_info >= (3, 11), version, "omni_ray needs Python 3.11 or later")
 
 
-def _package(name: str) -> Probe:
+def _package(name: str, advice: str, *, required: bool = True) -> Probe:
     try:
-        return Probe(name, True, metadata.version(name))
+        return Probe(name, True, metadata.version(name), required=required)
     except metadata.PackageNotFoundError:
-        return Probe(name, False, "not installed", "run `make install`")
+        return Probe(name, False, "not installed", advice, required)
 
 
 def _sound_formats() -> Probe:

@@ -52,7 +52,9 @@ def clean(
             help="A benchmark (file, folder, hf://...): what shares 13 words in a row with it goes; may be repeated.",
         ),
     ] = None,
-    list_: Annotated[bool, typer.Option("--list", help="Show every rule and kind of duplicates.")] = False,
+    list_: Annotated[
+        bool, typer.Option("--list", help="Show every rule, kind of duplicates, and what is taken for a benchmark.")
+    ] = False,
     root: opt.Root = Path(),
     store: opt.Shards = None,
     address: opt.Address = None,

@@ -110,6 +110,12 @@ def test_exports(corpora: Callable[[str], Path], tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_ray")
+def test_the_page_of_the_package(corpora: Callable[[str], Path], tmp_path: Path) -> None:
+    shutil.copytree(corpora("librispeech"), tmp_path / "LibriSpeech")
+    run(PROJECT / "deploy/package.md", tmp_path)
+
+
+@pytest.mark.usefixtures("no_ray")
 def test_cleaning(hub: type[Hub], corpora: Callable[[str], Path], tmp_path: Path) -> None:
     prepared(tmp_path, corpora, *MODALITY)
     asked = [f"How many apples are left of {n} when each of three children has eaten two of them?" for n in range(20)]

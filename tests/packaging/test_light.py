@@ -8,10 +8,12 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from omni_ray.doctor import examine
 from tests.made_store import clip, picture
 
 REPOSITORY = Path(__file__).parents[2]
@@ -69,6 +71,21 @@ def omni_ray(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProces
     return subprocess.run(
         [sys.executable, "-m", "omni_ray", *arguments], env=env, capture_output=True, text=True, check=False
     )
+
+
+def test_the_doctor_takes_a_light_machine_for_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = metadata.version
+
+    def version(name: str) -> str:
+        if name in HEAVY:
+            raise metadata.PackageNotFoundError(name)
+        return whole(name)
+
+    monkeypatch.setattr("omni_ray.doctor.metadata.version", version)
+    probes = {probe.name: probe for probe in examine(tmp_path)}
+    assert all(not probes[name].ok and not probes[name].required for name in HEAVY)
+    assert probes["torch"].advice == "pictures and words need it: `pip install torch`"
+    assert probes["ray"].required
 
 
 @pytest.mark.slow

@@ -152,3 +152,9 @@ def test_runs_are_those_that_a_loop_finds(
     shared = sum(run in runs(one) for run in [tuple(two[s : s + RUN]) for s in range(len(two) - RUN + 1)])
     assert count == len(runs(one))
     assert rule.measure(pa.table({"text": [" ".join(two), ""]})).tolist() == [shared, 0]
+
+
+def test_the_list_says_what_is_taken_for_a_benchmark() -> None:
+    [row] = [each for each in api.rules(["audio"]) if each["reason"] == "benchmark"]
+    assert row["name"] == "--decontaminate SOURCE" and "file, folder, archive or hf://" in row["measures"]
+    assert not [each for each in api.rules(["ocr"]) if each["reason"] == "benchmark"]
