@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakKeyDictionary
 
 from omni_ray.corpora.base import SourceOptions
-from omni_ray.sources.audio_headers import flac_samples, flac_start
+from omni_ray.errors import SourceError
+from omni_ray.sources.audio_headers import seconds_of
 from omni_ray.sources.endings import AUDIO
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
 Item = TypeVar("Item")
+_EXPANSIONS: WeakKeyDictionary[Tree, dict[str, float]] = WeakKeyDictionary()
+"""What was found out of a source's folders."""
 
 UNIT_BYTES = 256 << 20
 """Media of a unit, as large as they are when they are decoded: two hours of speech."""
@@ -21,9 +25,11 @@ BYTES_A_SECOND = 32_000
 EXPANSION = 12
 """How many times larger than its file a lossy recording may be decoded: 21 kbit a second, which is low for speech."""
 _FLAC_EXPANSION = 2
-_FLAC_LOOK_BYTES = 1 << 16
-"""Silence is a hundredth of what it decodes to: from this size on, a FLAC file in a folder is asked how long it is."""
-_FLAC_HEAD_BYTES = 64
+_LOOK_BYTES, _PLAIN_LOOK_BYTES = 1 << 16, 1 << 24
+"""Silence is a hundredth of what it decodes to: from this size on, a compressed file in a folder is asked how long it is."""
+_HEAD_BYTES, _TAIL_BYTES = 1 << 10, 1 << 16
+_THRIFTY = (".amr", ".opus", ".ogg", ".oga", ".spx")
+"""Formats for voices, which may be a fiftieth of what they decode to."""
 _PLAIN = (".wav", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".sph")
 
 
@@ -86,19 +92,43 @@ def media_weight(tree: Tree, name: str) -> int:
         size = tree.size(name)
     except (OSError, ValueError):
         return 0
-    ending = name.lower()
-    if ending.endswith(_PLAIN) or not ending.endswith(AUDIO):
+    ending = name[name.rfind(".") :].lower()
+    if ending not in AUDIO:
         return size
-    if not ending.endswith(".flac"):
+    if ending == ".flac":
+        seconds = _seconds(tree, name, size) if size >= _LOOK_BYTES and tree.local_path(name) is not None else 0
+        return max(size, round(seconds * BYTES_A_SECOND)) if seconds else size * _FLAC_EXPANSION
+    if ending not in _PLAIN and ending not in _THRIFTY:
         return size * EXPANSION
-    seconds = _flac_seconds(tree, name) if size >= _FLAC_LOOK_BYTES and tree.local_path(name) is not None else 0
-    return max(size, round(seconds * BYTES_A_SECOND)) if seconds else size * _FLAC_EXPANSION
+    is_large = size >= (_LOOK_BYTES if ending in _THRIFTY else _PLAIN_LOOK_BYTES) and tree.local_path(name) is not None
+    times = _expansion(tree, name, ending, size) if is_large else _of_its_folder(tree, name, ending, size)
+    return round(size * times)
 
 
-def _flac_seconds(tree: Tree, name: str) -> float:
-    """How long a FLAC file is, as its header says; 0 where it does not."""
-    with tree.open(name) as file:
-        head = file.read(_FLAC_HEAD_BYTES)
-    start = flac_start(head)
-    rate = 0 if start is None else int.from_bytes(head[start + 18 : start + 21], "big") >> 4
-    return flac_samples(head, start) / rate if start is not None and rate else 0
+def _of_its_folder(tree: Tree, name: str, ending: str, size: int) -> float:
+    """Of a folder's files of one ending, the first that is asked about speaks for all."""
+    known = _EXPANSIONS.setdefault(tree, {})
+    key = name[: name.rfind("/") + 1] + ending
+    if key not in known:
+        known[key] = _expansion(tree, name, ending, size)
+    return known[key]
+
+
+def _expansion(tree: Tree, name: str, ending: str, size: int) -> float:
+    """How many times larger a recording is when it is decoded, as its bytes say: 1 at least."""
+    if seconds := _seconds(tree, name, size):
+        return max(1.0, seconds * BYTES_A_SECOND / size)
+    return 1.0 if ending in _PLAIN else EXPANSION
+
+
+def _seconds(tree: Tree, name: str, size: int) -> float:
+    """How long a recording is, as its bytes say; 0 where they do not, or cannot be read."""
+    try:
+        with tree.open(name) as file:
+            head = file.read(_HEAD_BYTES)
+            if head.startswith(b"OggS") and size > _HEAD_BYTES:
+                file.seek(max(_HEAD_BYTES, size - _TAIL_BYTES))
+                return seconds_of(head, file.read(_TAIL_BYTES), size)
+            return seconds_of(head, head, size)
+    except (OSError, ValueError, SourceError):
+        return 0

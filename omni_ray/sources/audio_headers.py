@@ -21,6 +21,13 @@ _LOOKS = 16
 """How many frames of a FLAC file are held against its first."""
 _LITTLE_BEHIND = 4096
 """Bytes behind the samples that may be anything: some programs pad."""
+_AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}
+"""Bytes of a sample, by the number of its form."""
+_AMR_FRAMES = {
+    b"#!AMR\n": (13, 14, 16, 18, 20, 21, 27, 32),
+    b"#!AMR-WB\n": (18, 24, 33, 37, 41, 47, 51, 59, 61),
+}
+"""Bytes of a fiftieth of a second, by its kind."""
 _NIST_FIELD = re.compile(rb"^(\w+) -i (\d+)", re.MULTILINE)
 
 
@@ -31,6 +38,50 @@ def missing_bytes(data: bytes) -> int:
     """
     place = _samples_of(data)
     return 0 if place is None else max(0, place[1] - len(data))
+
+
+def seconds_of(head: bytes, tail: bytes, size: int) -> float:
+    """About how long a recording is; 0 where its bytes do not say.
+
+    Args:
+        head, tail: its first kilobyte, and for Ogg its last pages; all of it where it is shorter.
+        size: of the file, in bytes.
+
+    Read are FLAC, WAV, AU, NIST SPHERE and AMR by their headers, Ogg (Opus, Vorbis, Speex) by its last page.
+    """
+    if (start := flac_start(head)) is not None:
+        rate = int.from_bytes(head[start + 18 : start + 21], "big") >> 4
+        return flac_samples(head, start) / rate if rate else 0
+    if head.startswith(b"OggS"):
+        rate, place = _ogg_rate(head), tail.rfind(b"OggS")
+        count = int.from_bytes(tail[place + 6 : place + 14], "little", signed=True)
+        return max(0, count) / rate if rate and place >= 0 else 0
+    if head[:8] == b"NIST_1A\n":
+        said = {name: int(value) for name, value in _NIST_FIELD.findall(head)}
+        return said.get(b"sample_count", 0) / max(1, said.get(b"sample_rate", 1))
+    a_second = _bytes_a_second(head)
+    return size / a_second if a_second else 0
+
+
+def _ogg_rate(head: bytes) -> int:
+    """What a second counts in the pages of an Ogg file; 0 where it holds something else than sound."""
+    for name, place in ((b"\x01vorbis", 12), (b"Speex   ", 36)):
+        if (at := head.find(name)) >= 0:
+            return int.from_bytes(head[at + place : at + place + 4], "little")
+    return 48_000 if b"OpusHead" in head else 0
+
+
+def _bytes_a_second(head: bytes) -> int:
+    for name, frames in _AMR_FRAMES.items():
+        if head.startswith(name):
+            kind = head[len(name)] >> 3 & 15 if len(head) > len(name) else 15
+            return 50 * frames[kind] if kind < len(frames) else 0
+    if head[:4] in (b"RIFF", b"RF64") and (at := head.find(b"fmt ", 12)) >= 0:
+        return int.from_bytes(head[at + 16 : at + 20], "little")
+    if head[:4] == b".snd":
+        encoding, rate, channels = (int.from_bytes(head[at : at + 4], "big") for at in (12, 16, 20))
+        return _AU_BYTES.get(encoding, 0) * rate * channels
+    return 0
 
 
 def second_file(data: bytes) -> str:

@@ -16,6 +16,7 @@ from omni_ray.corpora import bounds
 from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.locate import locate
 from omni_ray.corpora.registry import all_corpora
+from omni_ray.sources.tree import FolderTree
 from omni_ray.synth import native_ocr
 from omni_ray.synth.native import Task
 from tests.list_sources import Source
@@ -257,6 +258,52 @@ def test_hours_of_silence_count_for_their_hours(tmp_path: Path) -> None:
         source.put(f"{n}.txt", "text")
     assert len(file.getvalue()) < 1 << 18
     assert [draft.records for draft in units(tmp_path, CORPORA["audio/audio_files"])] == [1, 1, 1]
+
+
+def _encoded(form: str, codec: str, rate: int, seconds: int) -> bytes:
+    file = io.BytesIO()
+    noise = np.random.default_rng(1).normal(0, 0.1, rate * seconds)
+    soundfile.write(file, noise, rate, codec, format=form)
+    return file.getvalue()
+
+
+AMR = b"#!AMR\n" + (b"\x04" + bytes(12)) * 50 * 60
+"""A minute at 4.75 kbit/s."""
+
+
+@pytest.mark.parametrize(
+    ("ending", "data", "seconds"),
+    [
+        ("wav", _encoded("WAV", "ULAW", 8000, 20), 20),
+        ("wav", _encoded("WAV", "IMA_ADPCM", 8000, 20), 20),
+        ("wav", _encoded("WAV", "GSM610", 8000, 20), 20),
+        ("wav", _encoded("WAV", "PCM_16", 8000, 20), 20),
+        ("au", _encoded("AU", "ULAW", 8000, 20), 20),
+        ("sph", _encoded("NIST", "ULAW", 8000, 20), 20),
+        ("ogg", _encoded("OGG", "VORBIS", 16000, 20), 20),
+        ("opus", _encoded("OGG", "OPUS", 16000, 20), 20),
+        ("amr", AMR, 60),
+    ],
+)
+def test_a_recording_weighs_what_it_is_when_it_is_decoded(
+    tmp_path: Path, ending: str, data: bytes, seconds: int
+) -> None:
+    for n in N:
+        (tmp_path / f"{n}.{ending}").write_bytes(data)
+    tree = FolderTree(tmp_path)
+    for n in N:
+        weight = bounds.media_weight(tree, f"{n}.{ending}")
+        assert 0.9 < weight / (seconds * bounds.BYTES_A_SECOND) < 1.2
+
+
+def test_one_recording_of_a_folder_speaks_for_the_small_ones(tmp_path: Path) -> None:
+    for n in range(100):
+        (tmp_path / f"{n}.wav").write_bytes(_encoded("WAV", "ULAW", 8000, 1))
+    tree = FolderTree(tmp_path)
+    opened = []
+    tree.open = lambda name: opened.append(name) or (tmp_path / name).open("rb")  # type: ignore
+    assert len({bounds.media_weight(tree, f"{n}.wav") for n in range(100)}) == 1
+    assert opened == ["0.wav"]
 
 
 def test_a_long_chapter_is_several_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
