@@ -18,7 +18,7 @@ def originals(folder: Path | None) -> Sequence[Image.Image]:
     """Every JPEG under ``folder`` with a short edge of at least 300 pixels; made ones without a folder."""
     if folder is None:
         return [_made(seed, *size) for seed, size in enumerate([(640, 427), (640, 480), (1280, 720)] * 10)]
-    found = [Image.open(path) for path in sorted([*folder.rglob("*.jpg"), *folder.rglob("*.jpeg")])]
+    found = [Image.open(path) for path in sorted(folder.rglob("*")) if path.suffix.lower() in {".jpg", ".jpeg"}]
     large = [image for image in found if min(image.size) >= 300]
     if not large:
         raise SystemExit(f"{folder}: no JPEG of at least 300 pixels")

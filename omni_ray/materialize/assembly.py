@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from omni_ray.materialize import fragments, shuffle
 from omni_ray.materialize.formats import format_of
-from omni_ray.materialize.pieces import SIDES, Made, Plan, ShardGroup
+from omni_ray.materialize.pieces import SIDES, Made, Plan
 from omni_ray.materialize.placing import Bucket, Copy, Slot, neighbours, place, write_at
 from omni_ray.pipeline.engine import Runner
 from omni_ray.storage import atomic_writer
@@ -31,7 +32,6 @@ MOST_READS = 1_000_000
 """Fragments times buckets: above this, fragments are merged first, which keeps reads in proportion to the corpus."""
 FAN_IN = 64
 """Fragments that are merged into one: each is then read in parts of 2 MiB."""
-_NOTHING = np.zeros(0, np.int64)
 
 
 @dataclass
@@ -42,15 +42,16 @@ class _File:
         path: where it is to be.
         form: its head, separator and tail.
         size: bytes of its records, each with a separator.
-        parts: files in corpus order; empty for what is shuffled.
-        slot: which records of the shuffle it takes: number of the flat file, side.
+        number, side: which records it takes: number of the flat file, side.
+        groups: whose records, in corpus order; None for all, in the order of their keys.
     """
 
     path: Path
     form: FlatFile
     size: int
-    parts: Sequence[tuple[str, int]] = ()
-    slot: tuple[int, int] | None = None
+    number: int
+    side: int
+    groups: Sequence[int] | None = None
 
     @property
     def _records_end(self) -> int:
@@ -74,34 +75,32 @@ class Assembly:
 
     Args:
         plan: of the run.
-        groups: the groups of shards.
         run: maps tasks over items.
     """
 
-    def __init__(self, plan: Plan, groups: Sequence[ShardGroup], run: Runner) -> None:
+    def __init__(self, plan: Plan, run: Runner) -> None:
         self._work = plan.work
-        self._groups = groups
+        self._forms = format_of(plan.modality).files
         self._run = run
-        self._made: list[Made] = []
+        self._fragments: list[tuple[str, ...]] = []
+        self._sizes: list[npt.NDArray[np.int64]] = []
         self._files: list[_File] = []
-        self._by_range = np.zeros((len(SIDES), len(format_of(plan.modality).files), 1 << plan.bits), np.int64)
+        self._by_range = np.zeros((SIDES, len(self._forms), 1 << plan.bits), np.int64)
 
     def add(self, made: Made) -> None:
         """Take note of what the next group became."""
         self._by_range += made.by_range
-        self._made.append(replace(made, by_range=_NOTHING))
+        self._sizes.append(made.by_range.sum(axis=2))
+        self._fragments.append(made.fragments)
 
-    def in_order(self, path: Path, form: FlatFile, groups: Iterable[int], side: int) -> int:
-        """Plan a file of the records of some groups in corpus order. Returns its size in bytes."""
-        parts = [
-            (f"{self._groups[number].stem}.{form.kind}{SIDES[side]}", self._made[number].sizes[form.kind, side])
-            for number in groups
-        ]
-        return self._planned(_File(path, form, sum(size for _, size in parts), parts=parts))
+    def in_order(self, path: Path, groups: Sequence[int], number: int, side: int) -> int:
+        """Plan a file of the records of some groups, flat file ``number`` of each, in corpus order. Returns its size in bytes."""
+        size = sum(int(self._sizes[group][side, number]) for group in groups)
+        return self._planned(_File(path, self._forms[number], size, number, side, groups))
 
-    def shuffled(self, path: Path, form: FlatFile, number: int, side: int) -> int:
+    def shuffled(self, path: Path, number: int, side: int) -> int:
         """Plan a file of all records, flat file ``number`` of each, in the order of their keys. Returns its size in bytes."""
-        return self._planned(_File(path, form, int(self._by_range[side, number].sum()), slot=(number, side)))
+        return self._planned(_File(path, self._forms[number], int(self._by_range[side, number].sum()), number, side))
 
     def _planned(self, file: _File) -> int:
         self._files.append(file)
@@ -109,32 +108,42 @@ class Assembly:
 
     def write(self, before_they_appear: Callable[[dict[Path, Path]], None]) -> None:
         """Write all files that are planned; ``before_they_appear`` gets the names they have until then, when they are whole."""
-        merged = self._fragments()
         with ExitStack() as stack:
             # What is entered last appears first.
             outs = [(file, stack.enter_context(atomic_writer(file.path))) for file in reversed(self._files)]
             for file, out in outs:
                 os.ftruncate(out.fileno(), len(file.form.head) + file.size)
             paths = {file.path: out.name for file, out in outs}
-            items = [*self._copies(paths), *self._buckets(paths, merged)]
-            for _ in self._run(place, items):
-                pass
+            self._fill(paths)
             for file, out in outs:
                 file.finish(out.fileno())
             before_they_appear({path: Path(made) for path, made in paths.items()})
 
-    def _copies(self, paths: dict[Path, str]) -> Iterable[Copy]:
+    def _fill(self, paths: dict[Path, str]) -> None:
+        items: list[Copy | Bucket] = list(self._copies(paths))
+        names = tuple(itertools.chain.from_iterable(self._fragments))
+        if self._are_many(names):
+            self._place(items)  # what they read is gone once it is merged
+            items, names = [], self._merged(names)
+        self._place([*items, *self._buckets(paths, names)])
+
+    def _place(self, items: Sequence[Copy | Bucket]) -> None:
+        for _ in self._run(place, items):
+            pass
+
+    def _copies(self, paths: dict[Path, str]) -> Iterator[Copy]:
         for file in self._files:
-            sizes = [size for _, size in file.parts]
+            groups = file.groups or ()
+            sizes = [int(self._sizes[group][file.side, file.number]) for group in groups]
             starts = np.cumsum([len(file.form.head), *sizes]).tolist()
             for first, end in neighbours(sizes, BUCKET_BYTES):
-                sources = tuple(name for name, size in file.parts[first:end] if size)
-                if sources:
-                    yield Copy(sources, paths[file.path], starts[first])
+                names = itertools.chain.from_iterable(self._fragments[group] for group in groups[first:end])
+                if starts[end] > starts[first]:
+                    yield Copy(tuple(names), Slot(file.form.kind, bool(file.side), paths[file.path], starts[first]))
 
     @property
     def _shuffled_files(self) -> list[_File]:
-        return [file for file in self._files if file.slot is not None]
+        return [file for file in self._files if file.groups is None]
 
     def _ranges(self) -> list[tuple[int, int]]:
         """Runs of ranges of keys that make a bucket each."""
@@ -144,12 +153,15 @@ class Assembly:
         limit = min(BUCKET_BYTES, max(_LEAST_BYTES, int(sizes.sum()) // _TASKS))
         return list(shuffle.buckets(sizes, limit))
 
-    def _fragments(self) -> tuple[str, ...]:
-        """The fragments, merged where there are so many that reading parts of each would cost more than their bytes."""
-        names = [name for made in self._made for name in made.fragments]
+    def _are_many(self, names: Sequence[str]) -> bool:
+        """Whether reading a part of each fragment for each bucket would cost more than their bytes."""
+        return len(names) > 1 and len(names) * len(self._ranges()) > MOST_READS
+
+    def _merged(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Fragments, so many put together that the others are few enough."""
         buckets = len(self._ranges())
         for turn in itertools.count():
-            if len(names) * buckets <= MOST_READS or len(names) < 2:
+            if not self._are_many(names):
                 break
             fan_in = min(FAN_IN, -(-len(names) * buckets // MOST_READS))
             each = int(self._by_range.sum()) // max(1, -(-len(names) // fan_in))
@@ -168,10 +180,8 @@ class Assembly:
         for first, end in self._ranges():
             slots = []
             for place_, file in enumerate(files):
-                assert file.slot is not None
-                number, side = file.slot
-                slots.append(Slot(file.form.kind, bool(side), paths[file.path], ends[place_]))
-                ends[place_] += int(self._by_range[side, number, first:end].sum())
+                slots.append(Slot(file.form.kind, bool(file.side), paths[file.path], ends[place_]))
+                ends[place_] += int(self._by_range[file.side, file.number, first:end].sum())
             size = int(self._by_range[:, :, first:end].sum())
             # A single range may be more than a bucket should hold, where shards shrank by more than was reckoned with.
             steps = max(1, -(-size // (2 * BUCKET_BYTES)))

@@ -225,7 +225,7 @@ class _Job:
             remove_temporaries(marker_folder / corpus.name)
         plan = self._plan()
         groups = in_groups(plan, self._pieces())
-        files = Assembly(plan, groups, self.run)
+        files = Assembly(plan, self.run)
         tallies = self._write_groups(groups, files)
         shutil.rmtree(root / form.scratch, ignore_errors=True)
         if form.has_media:
@@ -271,7 +271,7 @@ class _Job:
         files = format_of(self.modality).files
         seed = self.options.seed if self.options.production else None
         everything = self.options.production and seed is None
-        in_order = tuple(file.kind for file in files if everything or file.per_corpus is not None)
+        in_order = everything or any(file.per_corpus is not None for file in files)
         size = len(files) * sum(_serialized(self.modality, m, take) for each in self.parts.values() for m, take in each)
         bits = shuffle.range_bits(size)
         root, work = str(self.store.root), str(self.work)
@@ -330,20 +330,20 @@ class _Job:
         root, form = self.store.root, format_of(self.modality)
         combined = []
         for corpus in self.corpora:
-            mine = [number for number, group in enumerate(groups) if group.pieces[0].corpus == corpus.name]
-            for file in form.files:
+            mine = [place for place, group in enumerate(groups) if group.pieces[0].corpus == corpus.name]
+            for number, file in enumerate(form.files):
                 if file.per_corpus is not None:
                     path = f"{form.folder}/{file.of(corpus.name)}"
-                    size = files.in_order(root / path, file, mine, _KEPT)
-                    combined.append(_combined(path, size, [tallies[number] for number in mine], _KEPT))
+                    size = files.in_order(root / path, mine, number, _KEPT)
+                    combined.append(_combined(path, size, [tallies[place] for place in mine], _KEPT))
         if self.options.production:
             for side in (_KEPT, _HELD) if self.parts_sides else (_KEPT,):
                 for number, file in enumerate(form.files):
                     path = f"{form.folder}/{file.held_out if side else file.production}"
                     if self.options.seed is None:
-                        size = files.in_order(root / path, file, range(len(groups)), side)
+                        size = files.in_order(root / path, range(len(groups)), number, side)
                     else:
-                        size = files.shuffled(root / path, file, number, side)
+                        size = files.shuffled(root / path, number, side)
                     combined.append(_combined(path, size, tallies, side))
         note = ""
         kept: dict[str, str] = {}

@@ -1,5 +1,5 @@
-"""Fragments of the shuffle: serialized records of a few shards in the order of their keys, of which any range of keys is
-read alone.
+"""Fragments: serialized records of a few shards, in the order of the shuffle's keys, of which any range of keys is read alone;
+or in corpus order where nothing is shuffled.
 
 A fragment is an Arrow IPC file of record batches whose keys rise, within a batch and from one to the next. It is mapped
 into memory and looked up by bisection, so that a reader touches what it wants and little else, and nothing need be known
@@ -19,8 +19,9 @@ import pyarrow.compute as pc
 from omni_ray.materialize.shuffle import KEYS
 from omni_ray.storage import atomic_writer
 
-KEY, HELD = "key", "held"
-"""The columns beside those of records: the shuffle's key, uint64; and, where any are, whether it is held out."""
+KEY, HELD, PLACE = "key", "held", "place"
+"""The columns beside those of records: the shuffle's key, uint64; where any are, whether it is held out; and, where records are
+wanted in corpus order, too, the number of each in it, uint32."""
 Keys = npt.NDArray[np.uint64]
 
 
@@ -74,6 +75,23 @@ def _first_batch(reader: pa.ipc.RecordBatchFileReader, low: int) -> int:
         else:
             end = middle
     return start
+
+
+def read_in_order(path: str, column: str) -> Iterator[pa.RecordBatch]:
+    """The records of one flat file in corpus order, with :data:`HELD`, of a fragment of which nothing was merged."""
+    with pa.memory_map(path, "rb") as file:
+        reader = pa.ipc.open_file(file)
+        for number in range(reader.num_record_batches):
+            batch = reader.get_batch(number)
+            wanted = batch.select([name for name in batch.schema.names if name in (column, HELD)])
+            yield wanted.take(pa.array(_inverse(batch.column(PLACE)))) if PLACE in batch.schema.names else wanted
+
+
+def _inverse(places: pa.Array) -> npt.NDArray[np.uint32]:
+    """Where each place is."""
+    found = np.empty(len(places), np.uint32)
+    found[places.to_numpy()] = np.arange(len(places), dtype=np.uint32)
+    return found
 
 
 def read_sorted(paths: Sequence[str], low: int, high: int) -> pa.RecordBatch | None:

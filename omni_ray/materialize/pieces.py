@@ -6,11 +6,9 @@ Whatever is held out goes through the same steps, apart from the rest.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +17,7 @@ import pyarrow.parquet as pq
 
 from omni_ray.materialize import media, shuffle
 from omni_ray.materialize.formats import Format, format_of
-from omni_ray.materialize.fragments import HELD, KEY, bytes_by_range, end_to_end, sorted_by_key, write_fragment
+from omni_ray.materialize.fragments import HELD, KEY, PLACE, bytes_by_range, sorted_by_key, write_fragment
 from omni_ray.materialize.options import Packing
 from omni_ray.materialize.pack import Counter, pack_rows
 from omni_ray.modalities.documents import whole_documents
@@ -27,19 +25,19 @@ from omni_ray.modalities.hold_out import held_out_rows
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.whole import check_whole, opened
-from omni_ray.storage import Storage, atomic_writer
+from omni_ray.storage import Storage
 from omni_ray.trainers.files import FlatFile
 from omni_ray.training.tokens import TokenCounter
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-SIDES = ("", ".heldout")
-"""Endings of scratch files: what is to be trained on, and what is held out."""
+SIDES = 2
+"""What is to be trained on, and what is held out."""
 FRAGMENT_BYTES = 128 << 20
 """Serialized records that a task holds before it writes a fragment."""
-_GROUP_BYTES, _GROUP_PIECES = 64 << 20, 64
-"""Shards that share a task and its fragment, at most; fewer where that leaves CPUs idle. A fragment for each shard
-would make small reads of the shuffle grow with the square of the corpus."""
+_GROUP_BYTES, _LEAST_BYTES, _GROUP_PIECES = 64 << 20, 16 << 20, 64
+"""Shards that share a task and its fragment: at most, and at least of a small corpus, where fewer would leave CPUs idle. A
+fragment for each shard would make small reads of the shuffle grow with the square of the corpus."""
 _GROUPS = 64
 
 
@@ -89,9 +87,9 @@ class Plan:
         root: the project folder.
         modality: of the shards.
         work: where scratch files go.
-        seed: of the shuffle; None where nothing is shuffled.
+        seed: of the shuffle; None where nothing is shuffled, and records stay in corpus order.
         bits: into how many ranges of keys, as a power of two, what is shuffled is counted.
-        in_order: keys of the flat files that are wanted in corpus order, too.
+        in_order: whether any flat file is wanted in corpus order.
         holdout: the share to hold out; 0 for nothing.
         parts: whether anything is held out: a share, or shards.
         packing: how lines are joined; None where they are not.
@@ -104,7 +102,7 @@ class Plan:
     work: str
     seed: int | None
     bits: int
-    in_order: tuple[str, ...]
+    in_order: bool
     holdout: float = 0.0
     packing: Packing | None = None
     run: str = ""
@@ -132,14 +130,12 @@ class Made:
 
     Attributes:
         tallies: samples and records of each piece.
-        sizes: bytes of its files in corpus order, by key and side.
-        fragments: the files of what is shuffled.
-        by_range: bytes of what is shuffled, by side, flat file and range of keys; int64.
+        fragments: files of its records.
+        by_range: bytes of them, by side, flat file and range of keys; int64.
         aside: the new names of files that were in the way of media and are kept beside.
     """
 
     tallies: tuple[Tallies, ...]
-    sizes: dict[tuple[str, int], int]
     fragments: tuple[str, ...]
     by_range: Ints
     aside: tuple[str, ...] = ()
@@ -148,7 +144,7 @@ class Made:
 def in_groups(plan: Plan, pieces: Sequence[ShardPiece]) -> list[ShardGroup]:
     """Neighbours share a group up to so many bytes of shards: decided from manifests, never from the cluster."""
     size = sum(piece.manifest.shard.bytes for piece in pieces)
-    limit = min(_GROUP_BYTES, size // _GROUPS)
+    limit = min(_GROUP_BYTES, max(_LEAST_BYTES, size // _GROUPS))
     groups: list[list[ShardPiece]] = []
     held = 0
     for piece in pieces:
@@ -194,27 +190,8 @@ class _Records:
         return self.values[key].filter(pa.array(self.held if number else ~self.held))
 
 
-class _InOrder:
-    """The files in corpus order: what is to be trained on, and what is held out, of each flat file."""
-
-    def __init__(self, group: ShardGroup, stack: ExitStack) -> None:
-        sides = range(2 if group.plan.parts else 1)
-        self._files: dict[tuple[str, int], IO[bytes]] = {
-            (key, side): stack.enter_context(atomic_writer(f"{group.stem}.{key}{SIDES[side]}", sync=False))
-            for key in group.plan.in_order
-            for side in sides
-        }
-
-    def add(self, records: _Records) -> None:
-        for (key, side), file in self._files.items():
-            file.write(end_to_end(records.side(key, side)))
-
-    def sizes(self) -> dict[tuple[str, int], int]:
-        return {place: file.tell() for place, file in self._files.items()}
-
-
 @dataclass
-class _Shuffled:
+class _Fragments:
     """Records on their way into fragments, with their keys."""
 
     group: ShardGroup
@@ -224,14 +201,17 @@ class _Shuffled:
     _bytes: int = 0
 
     def __post_init__(self) -> None:
-        self.by_range = np.zeros((len(SIDES), len(self.files), 1 << self.group.plan.bits), np.int64)
+        self.by_range = np.zeros((SIDES, len(self.files), 1 << self.group.plan.bits), np.int64)
 
     def add(self, piece: ShardPiece, records: _Records) -> None:
         plan = self.group.plan
-        if plan.seed is None or not len(records.places):
+        if not len(records.places):
             return
-        # The key of a record is that of its first sample, so that it has its place whatever else is held out or joined.
-        keys = shuffle.keys(plan.seed, piece.first_row, piece.take)[records.places]
+        if plan.seed is None:
+            keys = np.zeros(len(records.places), np.uint64)
+        else:
+            # The key of a record is that of its first sample, so that it has its place whatever else is held out or joined.
+            keys = shuffle.keys(plan.seed, piece.first_row, piece.take)[records.places]
         for side, which in enumerate((~records.held, records.held)):
             if which.any():
                 for number, file in enumerate(self.files):
@@ -247,29 +227,34 @@ class _Shuffled:
     def close(self) -> tuple[str, ...]:
         """Write what is left; the names of all fragments."""
         if self._parts:
-            rows = sorted_by_key(pa.concat_tables(self._parts))
+            rows = pa.concat_tables(self._parts)
             self.names.append(f"{self.group.stem}-{len(self.names):04d}.fragment")
-            write_fragment(self.names[-1], [rows], rows.schema)
+            batches = self._batches(rows)
+            write_fragment(self.names[-1], batches, batches[0].schema)
         self._parts, self._bytes = [], 0
         return tuple(self.names)
 
+    def _batches(self, rows: pa.Table) -> list[pa.RecordBatch]:
+        if self.group.plan.seed is None:
+            return list(rows.to_batches())
+        if self.group.plan.in_order:
+            rows = rows.append_column(PLACE, pa.array(np.arange(rows.num_rows, dtype=np.uint32)))
+        return [sorted_by_key(rows)]
+
 
 def write_group(group: ShardGroup) -> Made:
-    """Shards: their media, and their records in corpus order and by key."""
+    """Shards: their media, and their records in fragments."""
     form = format_of(group.plan.modality)
-    shuffled = _Shuffled(group, form.files)
+    fragments = _Fragments(group, form.files)
     tallies = []
     aside: list[str] = []
-    with ExitStack() as stack:
-        in_order = _InOrder(group, stack)
-        for piece in group.pieces:
-            tally = [Tally(), Tally()]
-            for records in _records_of(piece, group.plan, form, aside):
-                in_order.add(records)
-                shuffled.add(piece, records)
-                tally = [before + more for before, more in zip(tally, records.tallies(), strict=True)]
-            tallies.append((tally[0], tally[1]))
-        return Made(tuple(tallies), in_order.sizes(), shuffled.close(), shuffled.by_range, tuple(aside))
+    for piece in group.pieces:
+        tally = [Tally(), Tally()]
+        for records in _records_of(piece, group.plan, form, aside):
+            fragments.add(piece, records)
+            tally = [before + more for before, more in zip(tally, records.tallies(), strict=True)]
+        tallies.append((tally[0], tally[1]))
+    return Made(tuple(tallies), fragments.close(), fragments.by_range, tuple(aside))
 
 
 def _records_of(piece: ShardPiece, plan: Plan, form: Format, aside: list[str]) -> Iterator[_Records]:

@@ -6,14 +6,14 @@ The file has a temporary name while that goes on. What is written twice, by a ta
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omni_ray.materialize.fragments import HELD, end_to_end, read_sorted
+from omni_ray.machine import begin_to_sync
+from omni_ray.materialize.fragments import HELD, end_to_end, read_in_order, read_sorted
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,10 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Copy:
-    """Files to put one after the other into ``path``, from ``offset`` on."""
+    """Fragments whose records go to a slot, in corpus order."""
 
-    sources: tuple[str, ...]
-    path: str
-    offset: int
+    fragments: tuple[str, ...]
+    slot: Slot
 
 
 def place(item: Bucket | Copy) -> None:
@@ -65,11 +64,14 @@ def place(item: Bucket | Copy) -> None:
 
 
 def _copy(copy: Copy) -> None:
-    with open(copy.path, "r+b") as file:
-        file.seek(copy.offset)
-        for source in copy.sources:
-            with open(source, "rb") as part:
-                shutil.copyfileobj(part, file, 1 << 20)
+    slot, end = copy.slot, copy.slot.offset
+    file = os.open(slot.path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        for path in copy.fragments:
+            for rows in read_in_order(path, slot.column):
+                end += _put(file, _side(rows, slot), end)
+    finally:
+        os.close(file)
 
 
 def _sort(bucket: Bucket) -> None:
@@ -81,7 +83,7 @@ def _sort(bucket: Bucket) -> None:
             if rows is None:
                 continue
             for number, (slot, file) in enumerate(zip(bucket.slots, files, strict=True)):
-                ends[number] += write_at(file, end_to_end(_side(rows, slot)), ends[number])
+                ends[number] += _put(file, _side(rows, slot), ends[number])
     finally:
         for file in files:
             os.close(file)
@@ -95,6 +97,14 @@ def _side(rows: pa.RecordBatch, slot: Slot) -> pa.BinaryArray:
     return values.filter(held if slot.held else pc.invert(held))
 
 
+def _put(file: int, values: pa.BinaryArray, offset: int) -> int:
+    """Write records at ``offset``; returns how many bytes they are. The disk begins with them while others are sorted."""
+    size = write_at(file, end_to_end(values), offset)
+    if size:  # of 0 bytes the kernel would take the rest of the file
+        begin_to_sync(file, offset, size)
+    return size
+
+
 def write_at(file: int, data: memoryview | bytes, offset: int) -> int:
     """Write all of ``data`` at ``offset`` of a file descriptor; returns how many bytes that are."""
     done = 0
@@ -104,7 +114,7 @@ def write_at(file: int, data: memoryview | bytes, offset: int) -> int:
 
 
 def neighbours(sizes: Sequence[int], limit: int) -> list[tuple[int, int]]:
-    """Runs of neighbouring files, (first, end), of at most ``limit`` bytes together, or of one file."""
+    """Runs of neighbours, (first, end), of at most ``limit`` bytes together, or of one."""
     runs: list[tuple[int, int]] = []
     held = 0
     for number, size in enumerate(sizes):

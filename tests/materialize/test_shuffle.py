@@ -122,6 +122,7 @@ def test_what_is_shuffled_is_read_and_written_in_proportion_to_it(
     monkeypatch.setattr(shuffle, "_RANGE_BYTES", 256)
     for name in ("BUCKET_BYTES", "_LEAST_BYTES"):
         monkeypatch.setattr(assembly, name, 1_000)
+    monkeypatch.setattr(pieces, "_LEAST_BYTES", 0)
     monkeypatch.setattr(assembly, "MOST_READS", 800)
     monkeypatch.setattr(assembly, "FAN_IN", 4)
     costs = []
