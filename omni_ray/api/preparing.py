@@ -36,6 +36,7 @@ from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.cleaned import training_corpora
 from omni_ray.quality.preset import PRESETS, Settings
 from omni_ray.sources.download import fetch
+from omni_ray.sources.unpacked import remove_copies
 from omni_ray.trainers.files import SHARED
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ def prepare(
                 report.summaries = _as_cleaned(store, report.summaries)
             if combine or corpus_files:
                 report.files += combine_one(store, each, how, session, cluster.run, reporter)
+        remove_copies(store.state_folder / "index")
     return report
 
 

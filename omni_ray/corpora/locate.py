@@ -121,7 +121,7 @@ def locate(
         redownload: fetch what is there, too.
         limit: how many samples are wanted; parts that they do not need are not fetched.
         agree: asked before something large is fetched.
-        say: told when something is fetched.
+        say: told when something is fetched, or looked through.
 
     Raises:
         SourceError: it is not there, or not laid out as the corpus needs.
@@ -154,11 +154,11 @@ def _in_source(
             say=say,
         )
         options = replace(options, splits=_still_to_choose(tree, options.splits))
-        return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
+        return _index(corpus, tree, options, say) or _wrong_layout(corpus, tree)
     project = _project(corpus, root, source)
     for place in [project] if project else _places(corpus, source):
         tree, rest = _opened(place, cache, options, say)
-        found = _index(corpus, tree, rest)
+        found = _index(corpus, tree, rest, say)
         if found is not None:
             return found
     return _wrong_layout(corpus, tree if str(place) == str(source) else _opened(source, cache, options, say)[0])
@@ -194,11 +194,9 @@ def _in_downloads(
         )
         agreed(corpus, missing, folder, agree, say)
         fetch(missing, folder, say=say)
-    found = (
-        _index(corpus, open_tree(folder, cache, follow_links=options.follow_links), options)
-        if folder.is_dir()
-        else None
-    )
+    found = None
+    if folder.is_dir():
+        found = _index(corpus, open_tree(folder, cache, follow_links=options.follow_links), options, say)
     if found is not None:
         return found
     if not corpus.downloads:
@@ -211,7 +209,7 @@ def _in_downloads(
     agreed(corpus, [each for each in needed if not is_there(each, folder)], folder, agree, say)
     fetch(needed, folder, say=say)
     tree = open_tree(folder, cache, follow_links=options.follow_links)
-    return _index(corpus, tree, options) or _wrong_layout(corpus, tree)
+    return _index(corpus, tree, options, say) or _wrong_layout(corpus, tree)
 
 
 def _opened(source: str, cache: Path, options: SourceOptions, say: Callable[[str], None]) -> tuple[Tree, SourceOptions]:
@@ -296,10 +294,11 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "")
 
 
-def _index(corpus: Corpus, tree: Tree, options: SourceOptions) -> LocatedCorpus | None:
+def _index(corpus: Corpus, tree: Tree, options: SourceOptions, say: Callable[[str], None]) -> LocatedCorpus | None:
     """The corpus in its native layout, else as a table; None where the tree holds neither."""
     if options.media_root is not None:
         tree = with_media_root(tree, options.media_root, options.follow_links)
+    tree.say = say
     native = _peek(corpus.units(tree, options))
     if native is not None:
         if options.keep_columns and not corpus.keeps_columns:

@@ -24,7 +24,7 @@ def open_tree(
     Args:
         location: a local path, or a place on an object store. Of a dataset in the cache of ``huggingface_hub``, its newest
             snapshot is meant.
-        cache: folder for listings of archives and seek points of packed files; a temporary one if None.
+        cache: folder for listings of archives, and seek points and copies of packed files; a temporary one if None.
         follow_links: follow links that lead out of a folder, too.
         hidden: of a folder, which of its files are not shown, and why, as :class:`FolderTree` takes it.
 
@@ -39,7 +39,9 @@ def open_tree(
 
     cache = cache or Path(tempfile.gettempdir()) / "omni_ray-index"
     if is_remote(str(location)):
-        return _remote(RemoteTree(str(location)), cache)
+        remote = RemoteTree(str(location))
+        remote.points = cache
+        return _remote(remote, cache)
     path = Path(str(location).removeprefix("file://")).expanduser()
     try:
         if not path.exists():

@@ -1,4 +1,4 @@
-"""The file that an archive is, on the local disk or on an object store, and its bytes by place."""
+"""The file that an archive is, on the local disk or on an object store, or any file of a tree, and its bytes by place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from omni_ray.sources.remote import RemoteTree
 from omni_ray.sources.tree import MemberDamaged
 
 if TYPE_CHECKING:
-    from omni_ray.sources.remote import RemoteTree
+    from omni_ray.sources.tree import Tree
 
 _AHEAD = 1 << 20
 """Bytes that are asked for at least at once on an object store: members are mostly read one after the other."""
@@ -24,25 +24,15 @@ class BrokenArchive(Exception):
     """An archive is not whole, or none at all; the text says what is wrong, without the path."""
 
 
-class ArchiveFile(Protocol):
-    """Where an archive lies.
+class AnyFile(Protocol):
+    """A file that can be entered anywhere.
 
     Attributes:
         name: its last part.
-        location: for people.
-        identity: tells it from all others, in text.
     """
 
     @property
     def name(self) -> str: ...
-    @property
-    def location(self) -> str: ...
-    @property
-    def identity(self) -> str: ...
-
-    def size_and_time(self) -> tuple[int, int]:
-        """Bytes, and when it was changed. Raises OSError."""
-        ...
 
     def open(self) -> BinaryIO:
         """All of it, seekable. Raises OSError."""
@@ -50,6 +40,24 @@ class ArchiveFile(Protocol):
 
     def bytes(self) -> ByteSource:
         """Its bytes by place. Raises OSError."""
+        ...
+
+
+class ArchiveFile(AnyFile, Protocol):
+    """Where an archive lies.
+
+    Attributes:
+        location: for people.
+        identity: tells it from all others, in text.
+    """
+
+    @property
+    def location(self) -> str: ...
+    @property
+    def identity(self) -> str: ...
+
+    def size_and_time(self) -> tuple[int, int]:
+        """Bytes, and when it was changed. Raises OSError."""
         ...
 
     def spec(self) -> dict[str, Any]:
@@ -114,6 +122,20 @@ class Span(Seekable):
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
+
+
+class ReaderBytes:
+    """What a seekable reader reads, as a byte source."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """At most ``size`` bytes from ``offset``; fewer only at the end. Raises OSError."""
+        with self._lock:
+            self._file.seek(offset)
+            return self._file.read(size)
 
 
 class RemoteBytes:
@@ -198,6 +220,24 @@ class RemoteFile:
 
     def spec(self) -> dict[str, Any]:
         return {"remote": self.tree.spec(), "path": self.path}
+
+
+@dataclass(frozen=True)
+class TreeFile:
+    """A file of a tree, wherever that has it."""
+
+    tree: Tree
+    path: str
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    def open(self) -> BinaryIO:
+        return self.tree.open(self.path)
+
+    def bytes(self) -> ByteSource:
+        return ReaderBytes(self.open())
 
 
 def file_of(spec: Mapping[str, Any]) -> ArchiveFile:

@@ -85,7 +85,7 @@ class ArchiveTree(Tree):
             self.size_and_time = file.size_and_time()
         except OSError as error:
             raise SourceError(f"{self.location}: {(error.strerror or 'unreadable').lower()}") from error
-        self._cache = cache
+        self._cache = self.points = cache
         self._place = f"{file.name[:80]}-{_digest(file.identity)}-"
         self._key = self._place + _digest(str((listing.VERSION, *self.size_and_time)))
         if not self._is_sealed():

@@ -32,6 +32,10 @@ class DelegatingTree(Tree):
         tree, inner = self._of(name)
         return tree.read(inner, limit)
 
+    def is_seekable(self, name: str) -> bool:
+        tree, inner = self._of(name)
+        return tree.is_seekable(inner)
+
     def local_path(self, name: str) -> Path | None:
         tree, inner = self._of(name)
         return tree.local_path(inner)

@@ -30,7 +30,7 @@ def table_ranges(tree: Tree, name: str, dialect: Dialect, form: Form, options: S
     A quoted field may hold line ends, so only a parser knows where rows begin. A file without quotation marks, or in
     which they are text, is cut anywhere; another large file is parsed once here, at about 100 MB/s.
     """
-    size = plain_size(tree, name, options) if form.is_utf8 else None
+    size = plain_size(tree, name, options, form)
     step = options.scaled(RANGE_BYTES)
     if size is None:
         yield 0, None
@@ -54,7 +54,7 @@ def read_table(
     """The rows of a range of a CSV or TSV file, by role. A row must have as many fields as the header."""
     wanted = _fields(dialect.header, columns)
 
-    def rows(file: BinaryIO) -> Iterator[Row | Rejected]:
+    def rows(file: BinaryIO, form: Form) -> Iterator[Row | Rejected]:
         for row in _table_rows(name, lines(file, name, span, form), dialect, form, from_start=span[0] == 0):
             if isinstance(row, Rejected):
                 yield row
@@ -62,8 +62,8 @@ def read_table(
                 # CSV has no null but the empty field.
                 yield row[0], {column: row[1][index] or None for column, index in wanted}
 
-    with open_range(tree, name, *span) as file:
-        yield from columns_of(name, "byte", rows(file), columns)
+    with open_range(tree, name, *span, form) as (file, form):
+        yield from columns_of(name, "byte", rows(file, form), columns)
 
 
 def _fields(header: Sequence[str], columns: Mapping[str, str]) -> list[tuple[str, int]]:

@@ -142,6 +142,10 @@ class UnionTree(Tree):
         tree, inner = self._holder(name)
         return tree.read(inner, limit)
 
+    def is_seekable(self, name: str) -> bool:
+        tree, inner = self._holder(name)
+        return tree.is_seekable(inner)
+
     def local_path(self, name: str) -> Path | None:
         try:
             tree, inner = self._holder(name)

@@ -22,12 +22,14 @@ class Form:
     """How a file is written.
 
     Attributes:
-        codec: its encoding. A file in another one than UTF-8 is read from its beginning to its end, as a compressed one.
+        codec: its encoding.
         cr: CR is a line end: classic Macs', and in text of which a line is a record any.
+        is_recoded: what is read is a copy in UTF-8.
     """
 
     codec: str = "utf-8"
     cr: bool = False
+    is_recoded: bool = False
 
     @property
     def is_utf8(self) -> bool:
@@ -44,7 +46,7 @@ class Form:
 
     def plain(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """A file's bytes as UTF-8. Where the file is UTF-8 every byte keeps its place."""
-        if not self.is_utf8:
+        if not self.is_utf8 and not self.is_recoded:
             chunks = recoded(chunks, self.codec)
         # CRLF becomes two line ends, so that no byte moves; blank lines are no records.
         return (chunk.replace(b"\r", b"\n") for chunk in chunks) if self.cr else chunks

@@ -34,7 +34,7 @@ def read_lines(
     tree: Tree, name: str, span: Range, columns: Mapping[str, str], form: Form
 ) -> Iterator[pa.Table | Rejected]:
     """The rows of a range of a JSON Lines file, by role."""
-    with open_range(tree, name, *span) as file:
+    with open_range(tree, name, *span, form) as (file, form):
         rows = _line_rows(name, lines(file, name, span, form), _exactness(columns))
         yield from columns_of(name, "byte", rows, columns)
 
@@ -57,7 +57,7 @@ def shape_ranges(
 
     A large array is read once here, at some hundred MB/s; each range knows where it begins, and the number of its first row.
     """
-    size, step = plain_size(tree, name, options) if form.is_utf8 else None, options.scaled(RANGE_BYTES)
+    size, step = plain_size(tree, name, options, form), options.scaled(RANGE_BYTES)
     if size is None or size <= step:
         yield {}
         return
@@ -73,7 +73,7 @@ def _part(tree: Tree, name: str, form: Form, start: int, end: int | None) -> Ite
 
     A byte order mark becomes white space, so that no byte moves. Raises BrokenStream after all that could be read.
     """
-    with open_range(tree, name, start, end) as file:
+    with open_range(tree, name, start, end, form) as (file, form):
         if start:
             file.seek(start)
             yield b"["

@@ -41,17 +41,13 @@ def byte_ranges(size: int, options: SourceOptions, first: int = 0) -> Iterator[t
 
 def line_ranges(tree: Tree, name: str, options: SourceOptions) -> Iterator[dict[str, Any]]:
     """Payloads for :func:`read_lines` that together cover a file of lines."""
-    size = plain_size(tree, name, options)
+    is_large = tree.size(name) > options.scaled(RANGE_BYTES)
+    data = head(tree, name) if is_large else b""
+    found = form_of(data, options.encoding, universal=True) if is_large else Form()
+    size = None if instead_of_text(data) else plain_size(tree, name, options, found)
     ranges = [(0, None)] if size is None else list(byte_ranges(size, options))
     form: dict[str, Any] = {"form": [options.encoding, True]} if options.encoding else {}
-    if len(ranges) > 1:
-        data = head(tree, name)
-        found = form_of(data, options.encoding, universal=True)
-        if instead_of_text(data):
-            ranges = [(0, None)]
-        else:
-            form = found.as_payload()
-            ranges = ranges if found.is_utf8 else [(0, None)]
+    form = found.as_payload() if len(ranges) > 1 else form
     for start, end in ranges:
         yield {"file": name, "start": start, "end": end, **form}
 
@@ -138,7 +134,7 @@ def read_lines(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Re
             yield _rejected(name, 0, "decode_error", f"{name} is {what}")
             return
         form = form_of(start, universal=True)
-    with open_range(tree, name, payload["start"], payload["end"]) as file:
+    with open_range(tree, name, payload["start"], payload["end"], form) as (file, form):
         for block in line_blocks(file, name, payload["start"], payload["end"], form):
             if isinstance(block, Rejected):
                 yield block

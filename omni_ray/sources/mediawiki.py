@@ -18,6 +18,7 @@ from omni_ray.errors import SourceError
 from omni_ray.records import Rejected, SourceOptions, UnitDraft
 from omni_ray.sources.bz2_blocks import read_blocks
 from omni_ray.sources.encoding import recoded, sniff
+from omni_ray.sources.form import Form
 from omni_ray.sources.packed import BrokenStream, is_bomb, packing, unpack
 from omni_ray.sources.packed_ranges import open_range, plain_size
 
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 
 MAX_PAGE_BYTES = 16 << 20
 """A page of more bytes is ``too_large``: MediaWiki's own limit for a page's text is 2 MiB."""
-SLICE_BYTES = {"": 16 << 20, ".bz2": 4 << 20}
-"""Bytes of file in a slice, by how it is compressed: some seconds of work. Other compressed files, and files in UTF-16,
-cannot be entered in their middle: they are one slice."""
+SLICE_BYTES = 16 << 20
+"""Bytes of a slice, unpacked: some seconds of work."""
+_BLOCKS_BYTES = 4 << 20
+"""The same of a bzip2 file, as it lies."""
 _HEAD_BYTES = 1 << 16
 
 _OPEN, _CLOSE = b"<page>", b"</page>"
@@ -150,10 +152,10 @@ def slices(tree: Tree, name: str, options: SourceOptions, codec: str = "") -> It
     size = tree.size(name)
     with tree.open(name) as file:
         suffix = packing(file, name)
-    step = None if codec else SLICE_BYTES.get(suffix)
-    if suffix == ".gz" and not codec and (plain := plain_size(tree, name, options)) is not None:
-        size, step = plain, SLICE_BYTES[""]
-    step = size if step is None else options.scaled(step)
+    step = options.scaled(_BLOCKS_BYTES)
+    if suffix != ".bz2" or codec:
+        plain = plain_size(tree, name, options, Form(codec or "utf-8"))
+        size, step = (size, size) if plain is None else (plain, options.scaled(SLICE_BYTES))
     for start in range(0, max(size, 1), max(step, 1)):
         end = start + step if start + step < size else None
         payload = {"file": name, "start": start, "end": end, **({"codec": codec} if codec else {})}
@@ -163,11 +165,18 @@ def slices(tree: Tree, name: str, options: SourceOptions, codec: str = "") -> It
 def read_pages(tree: Tree, payload: Mapping[str, Any]) -> Iterator[Page | Rejected]:
     """The pages of one slice, in order. A page that cannot be read is a :class:`Rejected`; so is a lost block."""
     name, start, end = payload["file"], payload["start"], payload["end"]
+    codec = payload.get("codec", "")
     with tree.open(name) as file:
-        is_bzip2 = packing(file, name) == ".bz2"  # whose ranges are of the packed file
-    with tree.open(name) if is_bzip2 else open_range(tree, name, start, end) as file:
-        for chunk, where in _page_chunks(_pieces(file, name, start, end, payload.get("codec", ""))):
-            yield _parse(chunk, where) if isinstance(chunk, bytes) else chunk
+        if packing(file, name) == ".bz2" and not codec:  # whose ranges are of the packed file
+            yield from _pages(file, name, start, end)
+            return
+    with open_range(tree, name, start, end, Form(codec or "utf-8")) as (file, form):
+        yield from _pages(file, name, start, end, "" if form.is_recoded else codec)
+
+
+def _pages(file: BinaryIO, name: str, start: int, end: int | None, codec: str = "") -> Iterator[Page | Rejected]:
+    for chunk, where in _page_chunks(_pieces(file, name, start, end, codec)):
+        yield _parse(chunk, where) if isinstance(chunk, bytes) else chunk
 
 
 def _pieces(file: BinaryIO, name: str, start: int, end: int | None, codec: str = "") -> Iterator[_Piece]:

@@ -70,7 +70,7 @@ def packing(file: BinaryIO, name: str) -> str:
 
 
 def is_packed(tree: Tree, name: str) -> bool:
-    """Whether a file is compressed; such a file is one range, since none can begin in its middle."""
+    """Whether a file is compressed."""
     with tree.open(name) as file:
         return packing(file, name) != ""
 

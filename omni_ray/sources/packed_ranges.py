@@ -1,115 +1,119 @@
-"""Large gzip and bzip2 files read in ranges of what they hold, as plain files are in ranges of what they are.
+"""Large files read in ranges of what they hold, however they are packed and written, as plain files are in ranges of what they are.
 
-Their seek points are found once (:mod:`omni_ray.sources.seek_points`), and kept in the folder for listings of archives, by the
-file's path, size and time; a worker that does not find them there finds them anew. A file that is damaged, cut, or has
-something behind its compressed data is read from its beginning to its end instead, so that what is lost is told.
+gzip and bzip2 are entered at seek points, which are found once (:mod:`omni_ray.sources.seek_points`). What else cannot be entered in
+its middle is read from an unpacked copy (:mod:`omni_ray.sources.unpacked`): xz, zstd, other encodings than UTF-8, large members of
+zips that are not just stored. Points and copies lie in the folder for listings of archives; a worker that does not find them there
+makes them anew. A file that is damaged, cut, or has something behind its compressed data is read from its beginning to its end
+instead, so that what is lost is told.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
-import secrets
-import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from omni_ray.errors import OmniError
-from omni_ray.sources.archive_file import BrokenArchive, ByteSource, LocalFile, Span
+from omni_ray.sources.archive_file import BrokenArchive, ByteSource, LocalFile, Span, TreeFile
+from omni_ray.sources.form import Form
 from omni_ray.sources.packed import packing
 from omni_ray.sources.seek_points import SEEKABLE, find_points, open_packed
-from omni_ray.storage import write_atomic
+from omni_ray.sources.unpacked import Kept, copy_size, open_copy
 
 if TYPE_CHECKING:
     from omni_ray.records import SourceOptions
     from omni_ray.sources.tree import Tree
 
 _LARGE_BYTES = 16 << 20
-"""Packed; smaller files are read whole. Text packs three to five times."""
-_VERSION = 1
+"""As it lies; smaller files are read whole. Text packs three to five times."""
+_POINTS = ".points"
 _BUFFER_BYTES = 1 << 20
+_PLAIN, _COPY = "plain", "copy"
 
 
-def plain_size(tree: Tree, name: str, options: SourceOptions) -> int | None:
-    """Bytes of a file unpacked, where ranges of them can be read with :func:`open_range`; None for a packed one that is small,
-    cannot be entered in its middle, or is not sound."""
-    size = tree.size(name)
-    with tree.open(name) as file:
-        suffix = packing(file, name)
-    if not suffix:
+def plain_size(tree: Tree, name: str, options: SourceOptions, form: Form = Form()) -> int | None:
+    """Bytes of a file, unpacked and in UTF-8, where ranges of them can be read with :func:`open_range`; None for one that is
+    packed or in another encoding, and small, or not sound."""
+    size, way = tree.size(name), _way(tree, name, form)
+    if way == _PLAIN:
         return size
-    path = tree.local_path(name)
-    if path is None or f"tar{suffix}" not in SEEKABLE or size <= options.scaled(_LARGE_BYTES):
+    if size <= options.scaled(_LARGE_BYTES):
         return None
-    content = _content(path, f"tar{suffix}", tree.points)
+    if way == _COPY:
+        return copy_size(tree, name, form.codec)
+    content = _content(tree, name, way, tree.stamp([name]))
     return None if content is None else content[1]
 
 
-def open_range(tree: Tree, name: str, start: int, end: int | None) -> BinaryIO:
-    """A reader of a file, for its bytes from ``start`` to ``end``: of a packed one that is not read whole, of what it holds."""
-    file = tree.open(name)
-    path, suffix = tree.local_path(name), packing(file, name) if start or end is not None else ""
-    if not suffix:
-        return file
-    file.close()
-    content = None if path is None else _content(path, f"tar{suffix}", tree.points)
-    if content is None:
-        raise FileNotFoundError(2, "changed while it was read", name)
-    return io.BufferedReader(Span(content[0], name, 0, content[1]), _BUFFER_BYTES)
+@contextmanager
+def open_range(
+    tree: Tree, name: str, start: int, end: int | None, form: Form = Form()
+) -> Iterator[tuple[BinaryIO, Form]]:
+    """A reader of a file of some form, for its bytes from ``start`` to ``end``, and the form in which they are there: for one that
+    is not read whole, those of :func:`plain_size`."""
+    way = _way(tree, name, form) if start or end is not None else _PLAIN
+    if way == _PLAIN and ((not start and end is None) or tree.is_seekable(name)):
+        with tree.open(name) as file:
+            yield file, form
+    elif way in (_PLAIN, _COPY):
+        with open_copy(tree, name, form.codec) as file:
+            yield file, replace(form, is_recoded=True)
+    else:
+        content = _content(tree, name, way, tree.stamp([name]))
+        if content is None:
+            raise FileNotFoundError(2, "changed while it was read", name)
+        with io.BufferedReader(Span(content[0], name, 0, content[1]), _BUFFER_BYTES) as file:
+            yield file, form
 
 
-def _content(path: Path, kind: str, cache: Path | None) -> tuple[ByteSource, int] | None:
-    """What a packed file holds, and how many bytes; None where it is not sound."""
-    file = LocalFile(path)
-    return _opened(file, kind, file.size_and_time(), cache or Path(tempfile.gettempdir()) / "omni_ray-index")
+def _way(tree: Tree, name: str, form: Form) -> str:
+    """How a file is entered: as it is, from a copy, or at the seek points of a kind of archive."""
+    with tree.open(name) as file:
+        suffix = packing(file, name)
+    if form.is_utf8 and not suffix:
+        return _PLAIN
+    is_entered = form.is_utf8 and f"tar{suffix}" in SEEKABLE and tree.is_seekable(name)
+    return f"tar{suffix}" if is_entered else _COPY
 
 
 @lru_cache(maxsize=2)  # a worker reads several ranges of one file
-def _opened(file: LocalFile, kind: str, stamp: tuple[int, int], cache: Path) -> tuple[ByteSource, int] | None:
-    place = f"{blake2b(file.identity.encode('utf-8', 'surrogateescape'), digest_size=8).hexdigest()}-"
-    key = f"{place}{blake2b(str((_VERSION, *stamp)).encode(), digest_size=8).hexdigest()}"
-    note = cache / f"{key}.points.json"
-    found = _noted(note)
+def _content(tree: Tree, name: str, kind: str, stamp: str) -> tuple[ByteSource, int] | None:
+    """What a gzip or bzip2 file holds, and how many bytes; None where it is not sound."""
+    path = tree.local_path(name)
+    file, kept = TreeFile(tree, name) if path is None else LocalFile(path), Kept(tree, name, kind)
+    found = _noted(kept)
     if found is None:
-        try:
-            cache.mkdir(parents=True, exist_ok=True)
-            # Of two workers that find the same at once, each notes its own.
-            found = _find(file, kind, cache / f"{key}-{secrets.token_hex(4)}.points")
-            write_atomic(note, json.dumps(found).encode())
-        except OSError as error:
-            why = (error.strerror or str(error)).lower()
-            said = f"the seek points of {file.name} cannot be kept here ({why}); make room, or choose another --root"
-            raise OmniError(f"{cache}: {said}") from error
-        for old in cache.glob(f"{place}*"):  # of an earlier version of the file
-            if not old.name.startswith(key):
-                with suppress(OSError):
-                    old.unlink()
-    return (open_packed(file, kind, cache / found["points"]), found["size"]) if found else None
+        with kept.alone(name):
+            found = _noted(kept)
+            if found is None:
+                tree.say(f"{name}: looking through its {tree.size(name) / 1e6:,.1f} MB once, to read it in units")
+                found = _find(file, kind, kept.path(_POINTS))
+                kept.note(found)
+    return (open_packed(file, kind, kept.path(_POINTS)), found["size"]) if found else None
 
 
-def _find(file: LocalFile, kind: str, points: Path) -> dict[str, Any]:
-    """What is noted of a file: where its seek points are, their digest, and how much it holds; nothing where it is not sound."""
+def _find(file: LocalFile | TreeFile, kind: str, points: Path) -> dict[str, Any]:
+    """What is noted of a file: the digest of its seek points, and how much it holds; nothing where it is not sound."""
     try:
         size = find_points(file, kind, points)
         with io.BufferedReader(Span(open_packed(file, kind, points), file.name, 0, size)) as content:
             is_plain = packing(content, "") == ""
     except BrokenArchive:
         return {}
-    digest = hashlib.sha256(points.read_bytes()).hexdigest()
-    return {"points": points.name, "digest": digest, "size": size} if is_plain and size else {}
+    return {"digest": hashlib.sha256(points.read_bytes()).hexdigest(), "size": size} if is_plain and size else {}
 
 
-def _noted(note: Path) -> dict[str, Any] | None:
+def _noted(kept: Kept) -> dict[str, Any] | None:
     """What was found before; None where there is nothing, or a disk, or a user, has damaged it."""
+    found = kept.noted()
+    if not found:
+        return found
     try:
-        found = json.loads(note.read_bytes())
-        if found == {}:
-            return {}
-        points = note.with_name(found["points"]).read_bytes()
-        return found if hashlib.sha256(points).hexdigest() == found["digest"] and found["size"] > 0 else None
-    except (OSError, ValueError, KeyError, TypeError):
+        is_so = hashlib.sha256(kept.path(_POINTS).read_bytes()).hexdigest() == found["digest"] and found["size"] > 0
+    except (OSError, KeyError, TypeError):
         return None
+    return found if is_so else None

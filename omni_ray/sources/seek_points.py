@@ -20,7 +20,7 @@ import numpy as np
 
 from omni_ray.machine import usable_cpus
 from omni_ray.sources import bz2_blocks
-from omni_ray.sources.archive_file import ArchiveFile, BrokenArchive, LocalFile, Seekable
+from omni_ray.sources.archive_file import AnyFile, BrokenArchive, LocalFile, Seekable
 from omni_ray.sources.packed import is_bomb
 from omni_ray.storage import atomic_writer
 
@@ -42,7 +42,7 @@ def _close_files() -> None:
         file.close()
 
 
-def _open(archive: ArchiveFile, kind: str, threads: int) -> Any:
+def _open(archive: AnyFile, kind: str, threads: int) -> Any:
     import rapidgzip
 
     with archive.open() as plain:  # rapidgzip's own errors do not say what is wrong with a file
@@ -59,7 +59,7 @@ def _open(archive: ArchiveFile, kind: str, threads: int) -> Any:
 
 
 class _Stream(Seekable):
-    """A rapidgzip file that raises Broken."""
+    """A rapidgzip file that raises BrokenArchive."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -85,7 +85,7 @@ def _as_broken(file: Any) -> Iterator[None]:
 
 
 @contextmanager
-def listing_stream(archive: ArchiveFile, kind: str, points: Path) -> Iterator[BinaryIO]:
+def listing_stream(archive: AnyFile, kind: str, points: Path) -> Iterator[BinaryIO]:
     """The decompressed bytes, to be read to the end; when the block ends well, the seek points are in ``points``.
 
     Raises:
@@ -107,13 +107,14 @@ def _save(file: Any, kind: str, points: Path) -> None:
             out.write(np.array(sorted(file.block_offsets().items()), dtype="<i8").tobytes())
 
 
-def find_points(archive: ArchiveFile, kind: str, points: Path) -> int:
+def find_points(archive: AnyFile, kind: str, points: Path) -> int:
     """Save the seek points of a file in ``points``, and say how many bytes it holds.
 
     Raises:
         BrokenArchive: it is damaged, cut, made to fill a memory, or something else is behind the compressed data.
     """
-    packed = archive.size_and_time()[0]
+    with archive.open() as whole:
+        packed = whole.seek(0, os.SEEK_END)
     file = _open(archive, kind, min(_MAX_THREADS, usable_cpus()))
     try:
         with _as_broken(file):
@@ -133,14 +134,14 @@ def find_points(archive: ArchiveFile, kind: str, points: Path) -> int:
 class GzipBytes:
     """What a gzip file holds, as bytes that can be read at any place; ``points`` are its saved seek points."""
 
-    def __init__(self, archive: ArchiveFile, points: Path) -> None:
+    def __init__(self, archive: AnyFile, points: Path) -> None:
         self._lock = threading.Lock()
         self._file = _open(archive, "tar.gz", 1)
         with _as_broken(self._file):
             self._file.import_index(str(points))
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """At most ``size`` bytes from ``offset``; fewer only at the end. Raises Broken."""
+        """At most ``size`` bytes from ``offset``; fewer only at the end. Raises BrokenArchive."""
         parts = []
         with self._lock, _as_broken(self._file):
             self._file.seek(offset)
@@ -157,7 +158,7 @@ class Bzip2Bytes:
     by itself, and the last ones are kept, for members that lie in the same block or close by.
     """
 
-    def __init__(self, archive: ArchiveFile, points: Path) -> None:
+    def __init__(self, archive: AnyFile, points: Path) -> None:
         self._lock = threading.Lock()
         self._file = archive.bytes()
         # Where each block begins, in compressed bits and in plain bytes; ends of streams are blocks of no bytes.
@@ -167,7 +168,7 @@ class Bzip2Bytes:
         self._kept_bytes = 0
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """At most ``size`` bytes from ``offset``; fewer only at the end. Raises Broken."""
+        """At most ``size`` bytes from ``offset``; fewer only at the end. Raises BrokenArchive."""
         parts = []
         with self._lock:
             number = int(np.searchsorted(self._starts, offset, side="right")) - 1
@@ -202,6 +203,6 @@ class Bzip2Bytes:
         return data
 
 
-def open_packed(archive: ArchiveFile, kind: str, points: Path) -> GzipBytes | Bzip2Bytes:
+def open_packed(archive: AnyFile, kind: str, points: Path) -> GzipBytes | Bzip2Bytes:
     """The content of a compressed tar, with the seek points that :func:`listing_stream` saved."""
     return GzipBytes(archive, points) if kind == "tar.gz" else Bzip2Bytes(archive, points)

@@ -287,7 +287,7 @@ def _json_slices(
             for part in json_rows.shape_ranges(tree, name, shape.kind, shape.path, form, options):
                 yield {**there, **part}, max(0, (part.get("end") or size) - (part.get("start") or 0)), None
             continue
-        plain = plain_size(tree, name, options) if form.is_utf8 else None
+        plain = plain_size(tree, name, options, form)
         for start, end in [(0, None)] if plain is None else byte_ranges(plain, options):
             inside = (end or plain or size) - start
             yield {"format": "lines", "start": start, "end": end, **shared}, inside, None

@@ -102,12 +102,14 @@ class Tree(ABC):
     Attributes:
         location: where it is, as the user wrote it; used in messages only.
         unfetched: files of a source elsewhere that were left there.
-        points: the folder in which seek points of packed files are kept; None for one for temporary files.
+        points: the folder in which seek points and copies of packed files are kept; None for one for temporary files.
+        say: told what takes long.
     """
 
     location: str
     unfetched: Sequence[str] = ()
     points: Path | None = None
+    say: Callable[[str], None] = staticmethod(lambda text: None)
 
     @property
     def refused(self) -> RefusedMembers:
@@ -180,6 +182,10 @@ class Tree(ABC):
     def local_path(self, name: str) -> Path | None:
         """The path of ``name`` on the local disk, or None where it is inside an archive."""
         return None
+
+    def is_seekable(self, name: str) -> bool:
+        """Whether a reader of ``name`` gets to any place of it without reading all that is before."""
+        return True
 
     def canonical(self, name: str) -> str:
         """The name under which :meth:`walk` shows ``name``, which a list may have named by another way."""

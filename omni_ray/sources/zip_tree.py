@@ -123,6 +123,10 @@ class ZipTree(ArchiveTree):
             raise MemberDamaged(f"{self.location}: {name} is not the bytes the archive declares; fetch it again")
         return data
 
+    def is_seekable(self, name: str) -> bool:
+        member = self._member(name)
+        return member.method == _STORED or member.size <= _IN_MEMORY
+
     def open(self, name: str) -> BinaryIO:
         member = self._member(name)
         if member.size <= _IN_MEMORY:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
+import lzma
 import shutil
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 from omni_ray import api
 from omni_ray.corpora.base import SourceOptions
 from omni_ray.errors import SourceError
+from omni_ray.progress.reporter import Reporter
 from omni_ray.sources.remote import RemoteTree
 from omni_ray.storage import Storage
 
@@ -121,3 +125,38 @@ def test_names_that_lead_outside_are_no_names(bucket: str) -> None:
     assert not tree.exists("../out.txt")
     with pytest.raises(FileNotFoundError):
         tree.open("../out.txt")
+
+
+def test_packed_files_are_cut_wherever_they_lie_and_leave_no_copies(bucket: str, tmp_path: Path) -> None:
+    text = "".join(f"A line with the number {n * n}.\n" for n in range(3000))
+    files = {"a.txt.gz": gzip.compress(text.encode()), "b.txt.xz": lzma.compress(text.upper().encode())}
+    files["c.txt"] = text.replace("line", "Zeile, größer,").encode("utf-16")
+    (tmp_path / "in").mkdir()
+    for name, data in files.items():
+        (tmp_path / "in" / name).write_bytes(data)
+    there, said = upload(tmp_path / "in", bucket, "texts"), io.StringIO()
+    reports = [
+        api.prepare(
+            tmp_path / root,
+            "text",
+            dataset="text_files",
+            source=source,
+            options=SourceOptions(unit_scale=1e-4),
+            reporter=Reporter(stream=said),
+        )
+        for root, source in (("disk", str(tmp_path / "in")), ("bucket", there))
+    ]
+    assert shards(tmp_path / "bucket") == shards(tmp_path / "disk")
+    assert all(each.units_made > 30 and each.summaries[0].kept == 9000 for each in reports)
+    assert not list(tmp_path.rglob("*.plain"))
+    lines = said.getvalue().splitlines()
+    for line in (
+        "a.txt.gz: looking through its 0.0 MB once, to read it in units",
+        "b.txt.xz: unpacking its 0.0 MB, to read it in units",
+        "c.txt: unpacking its 0.2 MB, to read it in units",
+    ):
+        assert lines.count(line) == 2
+    again = api.prepare(
+        tmp_path / "bucket", "text", dataset="text_files", source=there, options=SourceOptions(unit_scale=1e-4)
+    )
+    assert again.units_made == 0 and not list(tmp_path.rglob("*.plain"))

@@ -1,10 +1,11 @@
-"""Large gzip and bzip2 files in ranges: the rows of the plain file, however it is cut; what is not sound is read whole."""
+"""Large compressed files in ranges: the rows of the plain file, however it is cut; what is not sound is read whole."""
 
 from __future__ import annotations
 
 import bz2
 import gzip
 import json
+import lzma
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,17 @@ from omni_ray.sources.packed_ranges import plain_size
 PACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": lambda data: gzip.compress(data, 1),
     ".bz2": lambda data: bz2.compress(data, 1),
+    ".xz": lambda data: lzma.compress(data, preset=0),
+    ".zst": lambda data: zstd(data),
 }
 ANY = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
+
+
+def zstd(data: bytes) -> bytes:
+    out = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(out, "zstd") as stream:
+        stream.write(data)
+    return out.getvalue().to_pybytes()
 
 
 def read(folder: Path, corpus: Corpus, scale: float, **options: Any) -> tuple[list[dict[str, Any]], int]:
@@ -96,10 +106,11 @@ def dump(count: int) -> bytes:
     return f'<mediawiki xml:lang="en"><siteinfo></siteinfo>\n{"".join(pages)}</mediawiki>\n'.encode()
 
 
-def test_pages_of_a_gzipped_wiki_are_those_of_the_plain_one(tmp_path: Path) -> None:
+def test_pages_of_a_packed_wiki_are_those_of_the_plain_one(tmp_path: Path) -> None:
     for step in (100, 333, 1000):
         scale = step / packed_ranges._LARGE_BYTES
-        assert both(tmp_path / str(step), "x.xml", dump(200), ".gz", Wikipedia(), scale) > 10
+        for suffix in (".gz", ".zst"):
+            assert both(tmp_path / f"{step}{suffix}", "x.xml", dump(200), suffix, Wikipedia(), scale) > 10
 
 
 def lines(count: int) -> bytes:
@@ -125,8 +136,12 @@ def test_what_is_not_sound_costs_what_it_costs_read_whole(tmp_path: Path, suffix
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / f"a.jsonl{suffix}").write_bytes(data)
     whole = read(tmp_path / "in", TextFiles(), 1.0)
-    assert read(tmp_path / "in", TextFiles(), 1e-4) == whole
-    assert whole[1] == 1 and (damage == "zeros" or any("fault" in row for row in whole[0]))
+    rows, units = read(tmp_path / "in", TextFiles(), 1e-4)
+    assert rows == whole[0]
+    if any("fault" in row for row in rows):
+        assert units == whole[1] == 1
+    else:
+        assert damage == "zeros" or (damage, suffix) == ("flipped", ".zst")  # whose frames may have no checksums
 
 
 def test_streams_behind_each_other_and_one_within_another(tmp_path: Path) -> None:
@@ -146,11 +161,11 @@ def test_seek_points_are_kept_held_against_their_digest_and_found_anew(tmp_path:
     file.write_bytes(gzip.compress(lines(3000)))
     first = read(tmp_path / "in", TextFiles(), 1e-4)
     [points] = (tmp_path / "cache").glob("*.points")
-    packed_ranges._opened.cache_clear()
+    packed_ranges._content.cache_clear()
     assert read(tmp_path / "in", TextFiles(), 1e-4) == first
     assert list((tmp_path / "cache").glob("*.points")) == [points]
     points.write_bytes(points.read_bytes()[:-1] + b"x")
-    packed_ranges._opened.cache_clear()
+    packed_ranges._content.cache_clear()
     assert read(tmp_path / "in", TextFiles(), 1e-4) == first
     file.write_bytes(gzip.compress(lines(3500)))
     assert len(read(tmp_path / "in", TextFiles(), 1e-4)[0]) == 3500
