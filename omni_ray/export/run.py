@@ -20,7 +20,12 @@ from omni_ray.pipeline.engine import Runner, inline, on_ray
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
 
-FORMS = ("hf", "webdataset", "mds")
+_WRITERS: dict[str, tuple[Callable[..., None], int]] = {
+    "webdataset": (webdataset.write_webdataset, webdataset.SHARD_BYTES),
+    "mds": (mds.write_mds, mds.SHARD_BYTES),
+}
+"""What writes files of a length of their own, and the length that they have unless another is asked for."""
+FORMS = ("hf", *_WRITERS)
 VERSION = 3
 """Raised when the same shards give other files; it makes every export stale."""
 _SMALL_BYTES = 64 << 20
@@ -111,7 +116,7 @@ def export(
                 if form == "hf":
                     write_hf(work.folder, corpora, sides, _title(store), mapped, told)
                 else:
-                    write, usual_bytes = _writer(form)
+                    write, usual_bytes = _WRITERS[form]
                     write(work.folder, sides, samples_per_shard, shard_bytes or usual_bytes, mapped, told)
             work.datasets = [asdict(_exported(side, form)) for side in sides]
     mark = Mark.load(target)
@@ -129,13 +134,6 @@ def export(
 def _exported(side: CorpusSide, form: str) -> Exported:
     name = side.corpus.name if form == "hf" else side.name
     return Exported(name, side.modality, side.split, side.rows, side.samples)
-
-
-def _writer(form: str) -> tuple[Callable[..., None], int]:
-    """What writes files of a length of their own, and the length that they have unless another is asked for."""
-    if form == "mds":
-        return mds.write_mds, mds.SHARD_BYTES
-    return webdataset.write_webdataset, webdataset.SHARD_BYTES
 
 
 def _title(store: Store) -> str:

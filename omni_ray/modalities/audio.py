@@ -190,6 +190,9 @@ class Audio(Modality[AudioParams]):
         return said
 
 
+MODALITY = Audio()
+
+
 def _clip(row: Mapping[str, Any], corpus: str, params: AudioParams) -> tuple[waveform.Clip, dict[str, Any]]:
     text = one_line(row["text"] or "")
     if not text:

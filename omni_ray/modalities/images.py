@@ -154,6 +154,9 @@ class Images(Modality[ImageParams]):
         return self.records_per_row(rows)
 
 
+MODALITY = Images()
+
+
 def seen(row: Mapping[str, Any], what: object) -> str:
     """What was seen of a raw row, for a person: with the file that it is about."""
     return f"{row['where']}: {what}"

@@ -122,6 +122,9 @@ class Ocr(Modality[OcrParams]):
         use_threads(threads, rows)
 
 
+MODALITY = Ocr()
+
+
 def _cut_up(row: Mapping[str, Any], decode: Decode, corpus: str, params: OcrParams) -> Iterator[Cut | Rejected]:
     if not row["words"] and row["records"]:
         yield Rejected(row["id"], row["where"], "missing_text", seen(row, "no words"), row["records"])

@@ -141,6 +141,9 @@ class Text(Modality[TextParams]):
         return pc.ends_with(rows["id"], "#0").cast(pa.int8()).to_pylist()  # type: ignore[no-any-return]
 
 
+MODALITY = Text()
+
+
 def _counted(raw: pa.Table) -> dict[str, float]:
     if "counts" not in raw.column_names:
         return {}

@@ -15,14 +15,6 @@ if TYPE_CHECKING:
     from omni_ray.quality.cleaner import Cleaner
     from omni_ray.quality.rules import Change, Rule
 
-CLEANERS = {
-    "text": "omni_ray.quality.clean_text:TEXT",
-    "audio": "omni_ray.quality.clean_media:AUDIO",
-    "images": "omni_ray.quality.clean_media:IMAGES",
-    "ocr": "omni_ray.quality.clean_media:OCR",
-}
-"""Where it stands how each modality is cleaned; imported when it is asked for."""
-
 
 def clean_table(
     table: pa.Table,
@@ -56,7 +48,6 @@ def rules_of(modality: str) -> tuple[Rule | Change, ...]:
 
 
 def cleaner_of(modality: str) -> Cleaner:
-    """How a modality is cleaned. Raises OmniError for an unknown one."""
+    """How a modality is cleaned: the ``CLEANER`` of its module. Raises OmniError for an unknown one."""
     modality_of(modality)
-    module, _, name = CLEANERS[modality].partition(":")
-    return getattr(import_module(module), name)  # type: ignore[no-any-return]
+    return import_module(f"omni_ray.quality.clean_{modality}").CLEANER  # type: ignore[no-any-return]

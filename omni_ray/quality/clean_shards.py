@@ -29,7 +29,7 @@ from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.account import Account, Cleaned
 from omni_ray.quality.benchmarks import benchmarks_of, overlap_rule
 from omni_ray.quality.clean import clean_table, rules_of
-from omni_ray.quality.clean_media import with_captions
+from omni_ray.quality.clean_images import with_captions
 from omni_ray.quality.cleaned import Cleaning, digest
 from omni_ray.quality.duplicate_kinds import KINDS, kinds_of
 from omni_ray.quality.duplicate_results import Duplicate, Duplicates, ShardFile

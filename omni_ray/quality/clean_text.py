@@ -191,4 +191,4 @@ def _without_citations(lines: pa.LargeStringArray) -> pa.LargeStringArray:
 
 
 _CHANGES = {"repair": repair, "mask_personal": mask_personal, "c4_citations": _without_citations}
-TEXT = Cleaner(TEXT_RULES, clean_text, _SETTINGS, settings_of_text, has_prose=True)
+CLEANER = Cleaner(TEXT_RULES, clean_text, _SETTINGS, settings_of_text, has_prose=True)

@@ -78,7 +78,7 @@ def test_a_project_that_was_cleaned_under_another_limit_is_cleaned_again(
         replace(rule, high=10.0) if isinstance(rule, Rule) and rule.name == "gopher_max_words" else rule
         for rule in rules_of("text")
     )
-    monkeypatch.setattr(clean_text, "TEXT", replace(clean_text.TEXT, rules=stricter))
+    monkeypatch.setattr(clean_text, "CLEANER", replace(clean_text.CLEANER, rules=stricter))
     with pytest.raises(OmniError, match="run `omni-ray clean text`"):
         combine(Store(tmp_path), "text", run=inline)
     assert clean_shards(Store(tmp_path), "text", settings, run=inline)

@@ -1,4 +1,4 @@
-"""Cleaning clips, pictures and words: rows are judged one by one, captions within their picture."""
+"""Cleaning pictures: each is judged by itself, and its captions within it."""
 
 from __future__ import annotations
 
@@ -10,37 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omni_ray.quality.account import Account, Cleaned
-from omni_ray.quality.audio_rules import AUDIO_RULES, MeasuredClips, encoded, samples_of, trimmed
-from omni_ray.quality.cleaner import Cleaner, Rules, judge, row_by_row, switched
+from omni_ray.quality.cleaner import Cleaner, Rules, judge, switched
 from omni_ray.quality.image_rules import IMAGE_RULES, Pictures
-from omni_ray.quality.ocr_rules import OCR_RULES
 from omni_ray.quality.rules import Mask, Rule
-from omni_ray.trainers.speech import MIN_SAMPLES, SAMPLING_RATE
-
-
-def clean_audio(rows: pa.Table, rules: Rules, preset: str, overrides: Mapping[str, Any], where: str) -> Cleaned:
-    """Clean audio shard rows; a sample is a clip."""
-    on = switched(rules, preset, overrides, "audio")
-    account = Account(where)
-    if "trim_silence" in on and rows.num_rows:
-        rows = _trim(rows, account)
-    wanted = [step for step in on.values() if isinstance(step, Rule)]
-    stays = judge(rows, wanted, MeasuredClips(rows), account, [1] * rows.num_rows)
-    kept = rows.filter(pa.array(stays))
-    return account.close(kept, rows.num_rows, kept.num_rows)
-
-
-def _trim(rows: pa.Table, account: Account) -> pa.Table:
-    made = rows.to_pylist()
-    for row in made:
-        samples = samples_of(row["audio"]["bytes"])
-        short = trimmed(samples)
-        if MIN_SAMPLES <= len(short) < len(samples):
-            audio_format = "wav" if row["audio"]["path"].endswith(".wav") else "flac"
-            row["audio"] = {**row["audio"], "bytes": encoded(short, audio_format)}
-            row["num_samples"], row["duration"] = len(short), len(short) / SAMPLING_RATE
-            account.mended["trim_silence"] += 1
-    return pa.Table.from_pylist(made, schema=rows.schema)
 
 
 def clean_images(rows: pa.Table, rules: Rules, preset: str, overrides: Mapping[str, Any], where: str) -> Cleaned:
@@ -88,6 +60,4 @@ def with_captions(rows: pa.Table, captions: Mask, pictures: Mask | None = None) 
     return rows.set_column(place, rows.schema.field(place), lists).filter(pa.array(stays))
 
 
-AUDIO = Cleaner(AUDIO_RULES, clean_audio, has_prose=True)
-IMAGES = Cleaner(IMAGE_RULES, clean_images, has_prose=True)
-OCR = Cleaner(OCR_RULES, row_by_row("ocr", Pictures))
+CLEANER = Cleaner(IMAGE_RULES, clean_images, has_prose=True)

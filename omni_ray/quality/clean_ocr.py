@@ -1,0 +1,9 @@
+"""Cleaning words in pictures: each is judged by itself."""
+
+from __future__ import annotations
+
+from omni_ray.quality.cleaner import Cleaner, row_by_row
+from omni_ray.quality.image_rules import Pictures
+from omni_ray.quality.ocr_rules import OCR_RULES
+
+CLEANER = Cleaner(OCR_RULES, row_by_row("ocr", Pictures))
