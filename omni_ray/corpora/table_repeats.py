@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.table_rows import media_name
+from omni_ray.sources.settling import are_equal
 from omni_ray.sources.tables import media_are_inside, read_table_unit, table_format, table_units
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ _MOST_BYTES = 256 << 20
 """Lists larger than this in all are compared only where one looks like a whole."""
 _NEARLY = 0.02
 """By what share the size of a table may differ from that of those whose rows it has."""
-_CHUNK = 1 << 22
 _END_BYTES = 1 << 14
 
 Roles = Mapping[str, tuple[str, ...]]
@@ -96,7 +96,7 @@ def _same_bytes(tree: Tree, names: Iterable[str]) -> Iterator[str]:
         by_ends: dict[bytes, list[str]] = {}
         for name in alike:
             same = by_ends.setdefault(_ends(tree, name), [])
-            if any(_are_equal(tree, name, other) for other in same):
+            if any(are_equal(tree, name, tree, other) for other in same):
                 yield name
             else:
                 same.append(name)
@@ -113,14 +113,6 @@ def _ends(tree: Tree, name: str) -> bytes:
 
 def _is_in_whole(name: str) -> bool:
     return any(part in _WHOLES for part in name.split("/")[:-1])
-
-
-def _are_equal(tree: Tree, one: str, other: str) -> bool:
-    with tree.open(one) as mine, tree.open(other) as theirs:
-        while (left := mine.read(_CHUNK)) == theirs.read(_CHUNK):
-            if not left:
-                return True
-    return False
 
 
 def _set_covered_aside(tree: Tree, keys: Mapping[str, Iterable[int]], whole: Iterable[str]) -> set[str]:

@@ -13,8 +13,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -291,30 +292,24 @@ def _without_tables(name: HubName, files: Sequence[str]) -> str:
     return f"{name.repository}: no table (Parquet, Arrow, JSON Lines, CSV), text or archive in it"
 
 
-class _one_line:  # noqa: N801
+@contextmanager
+def _one_line(name: HubName) -> Iterator[None]:
     """What the hub's client raises, as one sentence that says what to do."""
+    try:
+        yield
+    except OmniError:
+        raise
+    except Exception as error:
+        raise SourceError(f"{name.repository}: {_why(error)}") from error
 
-    def __init__(self, name: HubName) -> None:
-        self.name = name.repository
 
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: object) -> None:
-        if error is None or isinstance(error, OmniError) or not isinstance(error, Exception):
-            return
-        raise SourceError(f"{self.name}: {self._why(error)}") from error
-
-    @staticmethod
-    def _why(error: Exception) -> str:
-        names = {each.__name__ for each in type(error).__mro__}
-        if "GatedRepoError" in names:
-            return "access must be asked for on its page; then set HF_TOKEN"
-        if "RepositoryNotFoundError" in names:
-            return (
-                "no such folder here, and no such dataset on the hub, or a private one: check the name, or set HF_TOKEN"
-            )
-        if "RevisionNotFoundError" in names:
-            return "no such revision; leave out @revision for the newest"
-        first = str(error).strip().partition("\n")[0][:160]
-        return f"the hub is out of reach ({first}); check the network and HF_ENDPOINT, or give a local --source"
+def _why(error: Exception) -> str:
+    names = {each.__name__ for each in type(error).__mro__}
+    if "GatedRepoError" in names:
+        return "access must be asked for on its page; then set HF_TOKEN"
+    if "RepositoryNotFoundError" in names:
+        return "no such folder here, and no such dataset on the hub, or a private one: check the name, or set HF_TOKEN"
+    if "RevisionNotFoundError" in names:
+        return "no such revision; leave out @revision for the newest"
+    first = str(error).strip().partition("\n")[0][:160]
+    return f"the hub is out of reach ({first}); check the network and HF_ENDPOINT, or give a local --source"

@@ -123,7 +123,7 @@ def _lay(folder: FolderTree | RemoteTree, place: str, tree: ArchiveTree) -> _Lai
     if _agree(folder, tree, some):
         laid.is_sampled = len(some) < len(pairs)
     else:
-        same = {loose for loose, name in pairs if _are_equal(folder, loose, tree, name)}
+        same = {loose for loose, name in pairs if are_equal(folder, loose, tree, name)}
         laid.other += [loose for loose, _ in pairs if loose not in same]
         laid.same = [name for loose, name in pairs if loose in same]
     return laid
@@ -134,7 +134,7 @@ def _compare(folder: FolderTree | RemoteTree, loose: str, tree: ArchiveTree, mem
     size, whole = folder.size(loose), tree.size(member)
     if size == whole:
         laid.same.append(member)
-    elif size < whole and _are_equal(folder, loose, tree, member, size):
+    elif size < whole and are_equal(folder, loose, tree, member, size):
         laid.cut.append(loose)
         laid.surely_cut |= size >= _SURELY_CUT
     elif not is_documentation(loose.rpartition("/")[2]):
@@ -190,10 +190,10 @@ def _spread(tree: ArchiveTree, pairs: list[tuple[str, str]]) -> list[tuple[str, 
 
 
 def _agree(one: Tree, other: Tree, pairs: list[tuple[str, str]]) -> bool:
-    return all(_are_equal(one, mine, other, theirs) for mine, theirs in pairs)
+    return all(are_equal(one, mine, other, theirs) for mine, theirs in pairs)
 
 
-def _are_equal(one: Tree, mine: str, other: Tree, theirs: str, size: int | None = None) -> bool:
+def are_equal(one: Tree, mine: str, other: Tree, theirs: str, size: int | None = None) -> bool:
     """Whether two files hold the same, as far as ``size`` goes."""
     try:
         with one.open(mine) as left, other.open(theirs) as right:
