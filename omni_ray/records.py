@@ -99,7 +99,8 @@ class SourceOptions:
         columns: column names of a table source, by role: ``{"text": "sentence", "audio": "clip"}``.
         configuration: the configuration of a dataset on the hub that is meant; "" for its default.
         splits: only these splits (``train-clean-100``, ``train2017``, ``validated``); empty for the default.
-        languages: only these languages of corpora that have a folder for each (``de``, ``pt_br``); empty for all.
+        languages: only these languages of corpora that have a folder for each (``de``, ``pt_br``); empty for all. For a corpus that
+            is fetched in one language, which; empty for its usual one.
         encoding: the codec of the source's text files, where the user knows; "" finds out file by file.
         chat_template: how the turns of conversations are written: "plain", "roles" or "chatml".
         header: whether the first row of CSV and TSV files names the columns; where not, columns are called by number.

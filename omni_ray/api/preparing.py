@@ -21,7 +21,7 @@ from omni_ray.corpora.locate import downloads_folder
 from omni_ray.corpora.many import locate_all
 from omni_ray.corpora.registry import own_modules, select
 from omni_ray.corpora.together import Together, together
-from omni_ray.corpora.wanted import Agree, as_mini, published, wanted
+from omni_ray.corpora.wanted import Agree, as_mini, in_language, published, wanted
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.media_names import flat_name
 from omni_ray.modalities.base import Params
@@ -307,6 +307,7 @@ def _request(
     store: Store, corpus: Corpus, want: _Want, reporter: Reporter, *, is_alone: bool
 ) -> tuple[CorpusRequest, NDArray[np.int64]]:
     """One corpus, found and indexed, and numbers for the files that it reads."""
+    corpus = in_language(corpus, want.options, want.sources)
     kind, evaluation = modality_of(corpus.modality), want.options.evaluation
     params = _parameters(kind.params_type, want.params.get(corpus.modality, {}))
     name = want.name or corpus.name
@@ -386,7 +387,7 @@ def download(
     with store.lease("a download"):
         for corpus in select(modality, dataset):
             folder = downloads_folder(store.root, corpus)
-            if corpus.downloads:
+            if corpus.downloads or corpus.catalogue:
                 files = published(corpus, folder, (), again=again, say=say)
                 fetch(wanted(corpus, (), max_samples, files), folder, again=again, say=say)
                 lines.append(f"{corpus.name}: fetched into {folder}")

@@ -12,7 +12,7 @@ from omni_ray.corpora.locate import downloads_folder
 from omni_ray.corpora.many import locate_all
 from omni_ray.corpora.registry import select
 from omni_ray.corpora.together import together
-from omni_ray.corpora.wanted import as_mini, catalogue_folder, cost, is_begun_of, published, wanted
+from omni_ray.corpora.wanted import as_mini, catalogue_folder, cost, in_language, is_begun_of, published, wanted
 from omni_ray.errors import SourceError
 from omni_ray.pipeline.units import number_units, prefixes
 from omni_ray.sources.download import is_begun, is_there
@@ -46,8 +46,10 @@ def rehearse(
     with tempfile.TemporaryDirectory() as cache:
         for modality in modalities:
             corpora = select(modality, dataset)
-            for corpus in corpora:
+            for usual in corpora:
+                corpus = usual
                 try:
+                    corpus = in_language(usual, options or SourceOptions(), source)
                     said = _of_corpus(
                         corpus,
                         Path(root),
@@ -104,7 +106,7 @@ def _of_download(
 ) -> list[str]:
     """What would be fetched; nothing where that is not possible, or not meant."""
     folder = downloads_folder(root, corpus)
-    if source or not download or not corpus.downloads:
+    if source or not download or not (corpus.downloads or corpus.catalogue):
         return []
     options, limit = as_mini(corpus, options, limit)
     if corpus.catalogue is not None and not is_there(corpus.catalogue, catalogue_folder(folder)):

@@ -109,7 +109,7 @@ def prepare(
         list[str] | None,
         typer.Option(
             "--language",
-            help="Only this language of common_voice, mls or fleurs (de); may be repeated.",
+            help="Only this language of common_voice, mls or fleurs (de); may be repeated. wikipedia, books: what is fetched.",
             rich_help_panel=opt.SOURCE,
         ),
     ] = None,

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from omni_ray.errors import SourceError
 from omni_ray.records import CHATS, Download, Rejected, SourceOptions, UnitDraft
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Corpus(ABC):
     """Raised when the same source gives other units or records than before; it makes every shard stale."""
     has_languages: ClassVar[bool] = False
     """Whether it has a folder for each language, from which ``--language`` chooses."""
+    language: ClassVar[str] = ""
+    """The language that it is fetched in, where it can be had in several; "" for a corpus that is what it is."""
     keeps_columns: ClassVar[bool] = False
     """Whether its records have ``extra`` where ``SourceOptions.keep_columns`` asks for it; as tables those of all corpora do."""
     in_all: ClassVar[bool] = True
@@ -88,6 +91,13 @@ class Corpus(ABC):
         """The files that the catalogue lists, in the order in which the corpus is read; none where it is of no use."""
         return ()
 
+    def in_language(self, language: str) -> Corpus:
+        """The corpus as it is fetched in a language that is not the usual one: with downloads, and a catalogue, of its own.
+
+        Asked of corpora that have a ``language``. Raises SourceError where there is no such language.
+        """
+        raise SourceError(f"{self.name}: can be had in {self.language} alone")
+
     def why_unread(self, name: str) -> str:
         """Why a file of the source is not read, as a code of :data:`omni_ray.unread.REASONS`.
 
@@ -98,7 +108,9 @@ class Corpus(ABC):
 
 def downloads_folder(root: Path, corpus: Corpus) -> Path:
     """Where downloads of ``corpus`` go, and where a user puts files fetched by hand: printed, written and read."""
-    return root / "data" / "downloads" / corpus.name
+    usual = type(corpus).language
+    name = corpus.name if corpus.language == usual else f"{corpus.name}-{corpus.language}"
+    return root / "data" / "downloads" / name
 
 
 class Wrapped(Corpus):

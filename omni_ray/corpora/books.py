@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Mapping
+from copy import copy
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from omni_ray.corpora.base import Corpus, Download, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.bounds import runs
+from omni_ray.errors import SourceError
 from omni_ray.sources import gutenberg
 from omni_ray.sources.copies import names_once
 from omni_ray.sources.encoding import HINT
@@ -32,6 +34,8 @@ _BYTES_PER_LINE = 70
 _HOST = "https://www.gutenberg.org"
 _PAUSE_S = 2.0
 _MAX_BOOK_BYTES = 64 << 20
+_MINI_SAMPLES = 20_000
+"""Of another language than English, which has no list of classics, for a first try."""
 
 _LINE_FILE = re.compile(r"books_large[^/]*\.txt(?:\.(?:gz|bz2|xz|zst))?$", re.IGNORECASE)
 _EPUB_TEXT = re.compile(r"(?:^|/)epubtxt/[^/]+\.txt$|\.epub\.txt$", re.IGNORECASE)
@@ -62,7 +66,7 @@ class Books(Corpus):
     licence = "Public domain in the US (Project Gutenberg); BookCorpus: each author's own"
     homepage = "https://www.gutenberg.org"
     size = (
-        "75,000 books, 30 GB of text; those in English are downloaded, one every two seconds, as many as --max-samples needs; "
+        "75,000 books, 30 GB of text; those in English (others by --language) are downloaded, one every two seconds, as many as --max-samples needs; "
         "--split classics takes 56 of them (45 MB)"
     )
     layout = (
@@ -76,6 +80,7 @@ class Books(Corpus):
         for number in _CLASSICS
     )
     catalogue = Download(f"{_HOST}/cache/epub/feeds/pg_catalog.csv", "pg_catalog.csv")
+    language = "en"
     mini = (("classics",), None)
     manual = (
         "For all books, mirror them as https://www.gutenberg.org/help/mirroring.html says "
@@ -90,15 +95,23 @@ class Books(Corpus):
     }
 
     def listed(self, catalogue: bytes) -> list[Download]:
-        """The texts in English, by number; the robots' rule of the site is two seconds between files."""
+        """The texts in the language, by number; the robots' rule of the site is two seconds between files.
+
+        Raises:
+            SourceError: there are none.
+        """
         import csv
 
         rows = csv.DictReader(io.StringIO(catalogue.decode("utf-8-sig", "replace")))
         numbers = {
             int(row["Text#"])
             for row in rows
-            if row.get("Type") == "Text" and row.get("Language") == "en" and str(row.get("Text#")).isdecimal()
+            if row.get("Type") == "Text" and row.get("Language") == self.language and str(row.get("Text#")).isdecimal()
         }
+        if not numbers:
+            raise SourceError(
+                f"{self.name}: Project Gutenberg lists no texts in {self.language}; give a code such as de"
+            )
         return [
             Download(
                 f"{_HOST}/cache/epub/{number}/pg{number}.txt",
@@ -110,6 +123,12 @@ class Books(Corpus):
             )
             for number in sorted(numbers)
         ]
+
+    def in_language(self, language: str) -> Corpus:
+        """The texts that Project Gutenberg's catalogue has in ``language``: ``de``, ``fr``."""
+        other = copy(self)
+        vars(other).update(language=language, downloads=(), mini=((), _MINI_SAMPLES))
+        return other
 
     def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         """Byte ranges of the line files, by name; then groups of books: numbered ones by number, others by name."""

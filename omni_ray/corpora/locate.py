@@ -127,7 +127,7 @@ def locate(
         SourceError: it is not there, or not laid out as the corpus needs.
         OmniError: it cannot be fetched, or is not meant to be.
     """
-    if options.languages and not corpus.has_languages:
+    if options.languages and not (corpus.has_languages or corpus.language):
         raise SourceError(f"{corpus.name}: has no folders of languages to choose from with --language")
 
     is_hub = source is not None and huggingface.looks_like_hub_id(source)
@@ -199,7 +199,7 @@ def _in_downloads(
         found = _index(corpus, open_tree(folder, cache, follow_links=options.follow_links), options, say)
     if found is not None:
         return found
-    if not corpus.downloads:
+    if not corpus.downloads and corpus.catalogue is None:
         raise SourceError(
             f"{corpus.name}: not found in {folder}. {corpus.manual} Put it there, or say where it is with --source"
         )

@@ -70,6 +70,27 @@ def is_begun_of(corpus: Corpus, folder: Path) -> bool:
     return any(is_begun(each, folder) for each in corpus.downloads)
 
 
+def in_language(corpus: Corpus, options: SourceOptions, sources: Sequence[str]) -> Corpus:
+    """The corpus that ``--language`` means, where it says what is fetched: in a folder of its own, apart from other languages.
+
+    Raises:
+        SourceError: several are asked for, or one of a source that is what it is.
+    """
+    if not options.languages or not corpus.language:
+        return corpus
+    if sources:
+        raise SourceError(
+            f"{corpus.name}: --language says what is fetched; a --source is read in whatever language it is"
+        )
+    if len(options.languages) > 1:
+        raise SourceError(
+            f"{corpus.name}: one --language at a time is fetched; give each a --name of its own, such as "
+            f"--name {corpus.name}_{options.languages[-1]}"
+        )
+    [language] = options.languages
+    return corpus if language == corpus.language else corpus.in_language(language)
+
+
 def as_mini(corpus: Corpus, options: SourceOptions, limit: int | None) -> tuple[SourceOptions, int | None]:
     """What ``--split mini`` stands for: the corpus's smallest splits, and no more samples of them than make a first try."""
     if MINI not in options.splits:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from omni_ray.corpora.base import Corpus, Download, Rejected, SourceOptions, UnitDraft
+from omni_ray.errors import SourceError
 from omni_ray.sources import mediawiki
 from omni_ray.sources.copies import names_once
 from omni_ray.sources.mediawiki import Page, read_pages
@@ -28,6 +30,11 @@ _PART = re.compile(
 )
 _SAMPLES_PER_PART, _BYTES_PER_PART = 1_000_000, 350_000_000
 """Of a part of English Wikipedia, at least, and about."""
+_SAMPLES_PER_OTHER_PART, _BYTES_PER_OTHER_PART = 250_000, 1_000_000_000
+"""Of a part in another language: the large ones have some six parts. Those of fewer articles come whole."""
+_BYTES_WHOLE = 2_000_000_000
+"""Of one that comes whole, at most, and about: whether that much is meant is asked."""
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z]+)*")
 _ARTICLES = 0
 _SHOWING_NO_TEXT = (-2, 6, 14)  # Media, File, Category
 # What wikis put behind the name of a page that lists the pages sharing it.
@@ -44,6 +51,18 @@ _DISAMBIGUATION_TITLES = tuple(
 )
 
 
+def _sums(wiki: str) -> Download:
+    """The list of a wiki's dump."""
+    name = f"{wiki}-latest-sha1sums.txt"
+    return Download(f"{_HOST}/{wiki}/latest/{name}", name)
+
+
+def _whole(wiki: str, about: int) -> Download:
+    """The articles of a wiki in one file."""
+    name = f"{wiki}-latest-pages-articles.xml.bz2"
+    return Download(f"{_HOST}/{wiki}/latest/{name}", name, checksums=_sums(wiki).url, about=about)
+
+
 class Wikipedia(Corpus):
     """A record is a page, whatever its kind; articles are kept, the others are quarantined by what they are."""
 
@@ -53,20 +72,12 @@ class Wikipedia(Corpus):
     title = "Wikipedia, articles as plain paragraphs"
     licence = "CC BY-SA 4.0"
     homepage = _HOST
-    size = (
-        "24 GB compressed, 7 million articles (English), in some 70 parts, of which --max-samples fetches what it needs"
-    )
+    size = "24 GB compressed, 7 million articles (English; others by --language), in some 70 parts, of which --max-samples fetches what it needs"
     layout = "*-pages-articles*.xml.bz2 (or .xml, .xml.gz, .xml-p1p41242.bz2), or Parquet, JSONL or CSV files with a column called text"
     categories = ("general",)
-    downloads = (
-        Download(
-            f"{_HOST}/enwiki/latest/enwiki-latest-pages-articles.xml.bz2",
-            "enwiki-latest-pages-articles.xml.bz2",
-            checksums=f"{_HOST}/enwiki/latest/enwiki-latest-sha1sums.txt",
-            about=24_000_000_000,
-        ),
-    )
-    catalogue = Download(f"{_HOST}/enwiki/latest/enwiki-latest-sha1sums.txt", "enwiki-latest-sha1sums.txt")
+    language = "en"
+    downloads = (_whole("enwiki", 24_000_000_000),)
+    catalogue = _sums("enwiki")
     mini = ((), 20_000)
     manual = "Any wiki's *-pages-articles.xml.bz2 from https://dumps.wikimedia.org does."
     hub_id = "hf://datasets/wikimedia/wikipedia/20231101.en"
@@ -81,16 +92,29 @@ class Wikipedia(Corpus):
     def listed(self, catalogue: bytes) -> list[Download]:
         """The parts of the articles of a dump, as the list of its checksums has them, in the order of their pages."""
         parts = sorted((int(found["first"]), found) for found in _PART.finditer(catalogue.decode("ascii", "replace")))
+        samples, about = _SAMPLES_PER_PART, _BYTES_PER_PART
+        if self.language != type(self).language:
+            samples, about = _SAMPLES_PER_OTHER_PART, _BYTES_PER_OTHER_PART
         return [
             Download(
                 f"{_HOST}/{found['wiki']}/{found['date']}/{found['name']}",
                 f"{number:03d}-{found['name'].replace(found['date'], 'latest')}",
                 checksum=f"sha1:{found['sha1']}",
-                samples=_SAMPLES_PER_PART,
-                about=_BYTES_PER_PART,
+                samples=samples,
+                about=about,
             )
             for number, (_, found) in enumerate(parts, 1)
         ]
+
+    def in_language(self, language: str) -> Corpus:
+        """The Wikipedia whose address begins so: ``de``, ``zh-yue``."""
+        if not _LANGUAGE.fullmatch(language):
+            raise SourceError(
+                f"{self.name}: --language {language}: give what a Wikipedia's address begins with, such as de"
+            )
+        wiki, other = f"{language.replace('-', '_')}wiki", copy(self)
+        vars(other).update(language=language, downloads=(_whole(wiki, _BYTES_WHOLE),), catalogue=_sums(wiki))
+        return other
 
     def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         """Byte ranges of every dump in the tree, in the order of their names."""

@@ -22,7 +22,7 @@ from omni_ray.cli.consent import consent
 from omni_ray.corpora.base import Corpus, Download, SourceOptions
 from omni_ray.corpora.locate import LocatedCorpus, downloads_folder, locate
 from omni_ray.corpora.registry import all_corpora
-from omni_ray.corpora.wanted import agreed, as_mini, cost, wanted
+from omni_ray.corpora.wanted import agreed, as_mini, cost, in_language, wanted
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.sources.download import fetch
 
@@ -372,3 +372,66 @@ def test_a_first_try_takes_the_smallest_part(server: Any, tmp_path: Path, monkey
     monkeypatch.setattr("omni_ray.api.preparing._run", lambda *_: None)
     api.prepare(tmp_path, "text", dataset="books", options=options)
     assert len(list(downloads_folder(tmp_path, corpus).iterdir())) == 56
+
+
+GERMAN = XML.replace(b"https://en.", b"https://de.").replace(b'"en"', b'"de"')
+
+
+@pytest.mark.parametrize("parts", [("1.xml-p1p9", "2.xml-p10p99"), ()])
+def test_wikipedia_comes_in_another_language_apart_from_english(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: tuple[str, ...]
+) -> None:
+    corpus, (kind, _) = CORPORA["wikipedia"], server
+    on_loopback(corpus, server, monkeypatch)
+    find(corpus, tmp_path, limit=100)
+    body = bz2.compress(GERMAN)
+    names = [f"dewiki-20261101-pages-articles{part}.bz2" for part in parts]
+    listed = [*names, "dewiki-latest-pages-articles.xml.bz2"]
+    kind.contents["dewiki/latest/dewiki-latest-sha1sums.txt"] = "".join(
+        f"{hashlib.sha1(body).hexdigest()}  {name}\n" for name in listed
+    ).encode()
+    kind.contents |= {f"dewiki/20261101/{name}": body for name in names}
+    kind.contents["dewiki/latest/dewiki-latest-pages-articles.xml.bz2"] = body
+    german = in_language(corpus, SourceOptions(languages=("de",)), ())
+    drafts = list(find(german, tmp_path).drafts)
+    assert len(drafts) == max(1, len(parts)) and {each.payload["lang"] for each in drafts} == {"de"}
+    folders = {path.name: len(list(path.iterdir())) for path in (tmp_path / "data/downloads").iterdir()}
+    assert folders["wikipedia"] == 1 and folders["wikipedia-de"] == max(1, len(parts))
+    assert {each.payload["lang"] for each in find(corpus, tmp_path, limit=100).drafts} == {"en"}
+
+
+def test_books_come_in_another_language(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus, (kind, _) = CORPORA["books"], server
+    on_loopback(corpus, server, monkeypatch)
+    kind.contents["cache/epub/8/pg8.txt"] = TINY["books"]("pg8.txt")
+    monkeypatch.setattr("omni_ray.api.preparing._run", lambda *_: None)
+    options = SourceOptions(languages=("de",))
+    [line] = rehearse(tmp_path, ["text"], dataset="books", options=options)
+    assert "would fetch its list" in line
+    api.prepare(tmp_path, "text", dataset="books", options=options)
+    assert [each.name for each in (tmp_path / "data/downloads/books-de").iterdir()] == ["pg8.txt"]
+    with pytest.raises(SourceError, match="lists no texts in eo"):
+        api.prepare(tmp_path, "text", dataset="books", options=SourceOptions(languages=("eo",)))
+
+
+@pytest.mark.parametrize(
+    ("name", "languages", "sources", "said"),
+    [
+        ("wikipedia", ("de", "fr"), (), "one --language at a time is fetched; .* --name wikipedia_fr"),
+        ("wikipedia", ("../x",), (), "give what a Wikipedia's address begins with"),
+        ("books", ("de",), ("folder",), "a --source is read in whatever language it is"),
+    ],
+)
+def test_a_language_that_cannot_be_fetched_is_one_sentence(
+    name: str, languages: tuple[str, ...], sources: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(SourceError, match=said):
+        in_language(CORPORA[name], SourceOptions(languages=languages), sources)
+
+
+def test_english_is_what_is_fetched_anyway(tmp_path: Path) -> None:
+    corpus = CORPORA["wikipedia"]
+    assert in_language(corpus, SourceOptions(languages=("en",)), ()) is corpus
+    assert in_language(CORPORA["coco"], SourceOptions(languages=("de",)), ()) is CORPORA["coco"]
+    with pytest.raises(SourceError, match="has no folders of languages"):
+        locate(CORPORA["coco"], tmp_path, None, SourceOptions(languages=("de",)), cache=tmp_path)
