@@ -110,34 +110,21 @@ class TinyReport:
     warnings: list[str] = field(default_factory=list)
 
 
-def _text(chunk: Chunk) -> Iterator[Row]:
-    for line in make_text(chunk.seed, chunk.start, chunk.stop):
-        yield {"text": line}
-
-
-def _audio(chunk: Chunk) -> Iterator[Row]:
-    for i in range(chunk.start, chunk.stop):
+def _row(chunk: Chunk, i: int) -> Row:
+    """Sample ``i``: its text, and but for text its medium, and where that goes."""
+    if chunk.kind == "text":
+        return {"text": make_text(chunk.seed, i, i + 1)[0]}
+    if chunk.kind == "audio":
         clip = make_clip(chunk.seed, i, chunk.speech)
-        file = {"path": f"data/audio/synthetic/{i:06d}.flac", "data": encoded(clip.pcm, SAMPLING_RATE, "FLAC")}
-        yield {**file, "text": clip.text, "speaker": clip.speaker, "samples": len(clip.pcm)}
-
-
-def _images(chunk: Chunk) -> Iterator[Row]:
-    for i in range(chunk.start, chunk.stop):
+        text, data, ending = clip.text, encoded(clip.pcm, SAMPLING_RATE, "FLAC"), "flac"
+    elif chunk.kind == "images":
         picture = make_picture(chunk.seed, i)
-        file = {"path": f"data/images/synthetic/{i:06d}.jpg", "data": picture.jpeg}
         # One caption for each picture: contrastive training takes two captions of a picture for opposites.
-        yield {**file, "text": picture.captions[i % len(picture.captions)]}
-
-
-def _ocr(chunk: Chunk) -> Iterator[Row]:
-    for i in range(chunk.start, chunk.stop):
+        text, data, ending = picture.captions[i % len(picture.captions)], picture.jpeg, "jpg"
+    else:
         image = make_word_image(chunk.seed, i)
-        file = {"path": f"data/ocr/synthetic/{i:06d}.jpg", "data": image.jpeg}
-        yield {**file, "text": image.label}
-
-
-_MAKERS: dict[str, Callable[[Chunk], Iterator[Row]]] = {"text": _text, "audio": _audio, "images": _images, "ocr": _ocr}
+        text, data, ending = image.label, image.jpeg, "jpg"
+    return {"path": f"data/{chunk.kind}/synthetic/{i:06d}.{ending}", "data": data, "text": text}
 
 
 def _listed(path: Path) -> tuple[Row, Iterator[Row]]:
@@ -169,7 +156,7 @@ def write_chunk(chunk: Chunk) -> int:
     if _is_done(chunk):
         return 0
     try:
-        rows = list(_MAKERS[chunk.kind](chunk))
+        rows = [_row(chunk, i) for i in range(chunk.start, chunk.stop)]
         if chunk.kind != "text":
             _write_media(chunk, {row["path"]: row["data"] for row in rows})
         lines = [json.dumps(chunk.stamp(), ensure_ascii=False)]
