@@ -10,8 +10,8 @@ from typing import Any
 
 from omni_ray.api.cluster import Cluster, Once
 from omni_ray.api.decontaminating import read_benchmark
-from omni_ray.api.notebook import summaries_html
-from omni_ray.errors import DONE, FALLS_SHORT, OmniError
+from omni_ray.api.notebook import InNumbers
+from omni_ray.errors import OmniError
 from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.store import Store
@@ -26,7 +26,7 @@ from omni_ray.trainers.files import all_modalities
 
 
 @dataclass
-class CleanReport:
+class CleanReport(InNumbers):
     """What ``clean`` did.
 
     Attributes:
@@ -48,15 +48,6 @@ class CleanReport:
             for each in self.summaries
             if not each.samples + each.beyond_share and each.removed
         ]
-
-    @property
-    def exit_code(self) -> int:
-        """0, or 1 where nothing is left of a corpus."""
-        return FALLS_SHORT if self.shortfalls else DONE
-
-    def _repr_html_(self) -> str:
-        """For notebooks."""
-        return summaries_html(self.summaries, self.shortfalls)
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""

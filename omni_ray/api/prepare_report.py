@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from omni_ray.api.notebook import summaries_html
-from omni_ray.errors import DONE, FALLS_SHORT
+from omni_ray.api.notebook import InNumbers
 from omni_ray.pipeline.combined import Combined
 from omni_ray.pipeline.corpus_state import Summary
 
@@ -14,7 +13,7 @@ DEFAULT_MAX_QUARANTINE = 0.05
 
 
 @dataclass
-class PrepareReport:
+class PrepareReport(InNumbers):
     """What ``prepare`` did.
 
     Attributes:
@@ -54,15 +53,6 @@ class PrepareReport:
                     f"{self.max_quarantine:.1%}), first: {files.unread[0].sentence}"
                 )
         return found
-
-    @property
-    def exit_code(self) -> int:
-        """0, or 1 where a corpus falls short."""
-        return FALLS_SHORT if self.shortfalls else DONE
-
-    def _repr_html_(self) -> str:
-        """For notebooks."""
-        return summaries_html(self.summaries, self.shortfalls)
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
