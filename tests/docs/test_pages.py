@@ -110,9 +110,31 @@ def test_exports(corpora: Callable[[str], Path], tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_ray")
-def test_the_page_of_the_package(corpora: Callable[[str], Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", [PROJECT / "deploy/package.md", DOCS / "index.md"], ids=lambda page: page.stem)
+def test_the_first_pages(page: Path, corpora: Callable[[str], Path], tmp_path: Path) -> None:
     shutil.copytree(corpora("librispeech"), tmp_path / "LibriSpeech")
-    run(PROJECT / "deploy/package.md", tmp_path)
+    run(page, tmp_path)
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_a_corpus_of_ones_own(tmp_path: Path) -> None:
+    page = (DOCS / "adding-a-corpus.md").read_text("utf-8")
+    [code] = re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)
+    (tmp_path / "subtitles.py").write_text(code)
+    (tmp_path / "films").mkdir()
+    time = "00:00:01,000 --> 00:00:02,000"
+    (tmp_path / "films/a.srt").write_text(f"1\n{time}\nWhat is said here\ngoes on.\n\n2\n{time}\nAnd ends.\n")
+    run(DOCS / "adding-a-corpus.md", tmp_path)
+    assert sorted((tmp_path / "data/text/production_corpus.txt").read_text().splitlines()) == [
+        "And ends.", "What is said here goes on.",
+    ]  # fmt: skip
+
+
+def test_every_page_with_commands_is_tried() -> None:
+    """Here, or as a guide, or made from the code."""
+    pages = {page.relative_to(DOCS) for page in DOCS.rglob("*.md") if any(commands(page.read_text("utf-8")))}
+    apart = {page for page in pages if page.parts[0] in ("guides", "reference")}
+    assert {page.stem for page in pages - apart} == {"index", "adding-a-corpus", "export", "plan", "quality", "recipes"}
 
 
 @pytest.mark.usefixtures("no_ray")
