@@ -129,7 +129,9 @@ class Fetched:
 
     def _one(self, row: int, url: str, get: Callable[[str], Answer], round_: int) -> FetchRecord:
         answer = get(url)
+        under_way = self._ledger.with_suffix(f".{row}.tmp")  # the name that one has whom a kill cost this row
         if answer.data is None:
+            under_way.unlink(missing_ok=True)
             return FetchRecord(
                 row, url, answer.final, answer.status, reason=answer.reason, detail=answer.detail, round=round_
             )
@@ -137,9 +139,8 @@ class Fetched:
         entry = FetchRecord(row, url, answer.final, answer.status, len(answer.data), digest, round=round_)
         target = self.path(entry)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f"{digest}.{os.getpid()}-{row}.tmp")
-        temporary.write_bytes(answer.data)
-        temporary.replace(target)
+        under_way.write_bytes(answer.data)
+        under_way.replace(target)
         return entry
 
 

@@ -26,7 +26,6 @@ import httpcore
 import httpx
 
 from omni_ray.sources.download import USER_AGENT
-from omni_ray.storage import write_atomic
 
 ATTEMPTS = 3
 MAX_REDIRECTS = 5
@@ -165,7 +164,8 @@ class Web:
             lines = json.loads(kept.read_bytes())["lines"]
         except (OSError, ValueError, KeyError):
             lines = self._fetch_robots(origin)
-            write_atomic(kept, json.dumps({"origin": origin, "lines": lines}).encode())
+            # What a kill leaves of it is no JSON, and is written anew; a temporary file would stay.
+            kept.write_bytes(json.dumps({"origin": origin, "lines": lines}).encode())
         rules = RobotFileParser()
         rules.parse(lines)
         return rules

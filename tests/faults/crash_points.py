@@ -27,6 +27,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.faults.harness import CORPUS_FILE
+from tests.made_store import picture
 from tests.sources.file_server import Server
 
 PROJECT = Path(__file__).parents[2]
@@ -34,6 +35,8 @@ PROJECT = Path(__file__).parents[2]
 os.environ.setdefault("FETCHED_FROM", "http://127.0.0.1")
 from tests.faults.fetched import CONTENTS  # noqa: E402
 
+WEB = {**CONTENTS, "a.jpg": picture(1), "robots.txt": b"User-agent: *\nDisallow: /private\n"}
+"""What the server has, by name."""
 Outcome = tuple[int, Mapping[str, str]]
 """A command's exit code, and names and digests of what it left."""
 
@@ -116,6 +119,16 @@ WAY = (
     _omni("plan, over another", "plan", "--config", "thinker", "--config", "audio_enc"),
     _omni("verify", "verify"),
     Command("download", ("download",)),
+    _omni(
+        "prepare images, by addresses",
+        "prepare",
+        "images",
+        "--dataset",
+        "image_urls",
+        "--source",
+        "{source}/urls.csv",
+        "--allow-private",
+    ),
     Command("a job of the specification", ("job", "text", *_BOOKS, "--max-samples", "9", "--combine", "-q")),
     Command("prepare --store, of two sources", ("omni-ray", *_PAIR, "-q"), in_project=False),
     Command("run", ("omni-ray", "run", "{source}/recipe.json", "--root", "{out}/run", "-q"), in_project=False),
@@ -188,7 +201,7 @@ class Bench:
 
     def __enter__(self) -> Bench:
         server = type(
-            "Fetched", (Server,), {"plan": [], "requests": [], "is_asked": threading.Event(), "contents": CONTENTS}
+            "Fetched", (Server,), {"plan": [], "requests": [], "is_asked": threading.Event(), "contents": WEB}
         )
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), server)
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
@@ -204,6 +217,8 @@ class Bench:
         for corpus in ("books", "librispeech"):
             shutil.move(source / corpus, source / "storm" / corpus)
         (source / "lines.txt").write_text("".join(f"This is line {n} of a text of its own.\n" for n in range(9)))
+        address = f"http://127.0.0.1:{self._http.server_port}/a.jpg"
+        (source / "urls.csv").write_text(f"url,caption\n{address},A picture by its address.\n")
         (source / "recipe.json").write_text(_recipe(source, self._work / "out" / "run-hf"))
         return self
 
