@@ -1,13 +1,15 @@
 """What travels between the parts: drafts of units, options of a source, records that could not be used.
 
-Below everything that reads or makes samples, and of no import but the standard library's.
+Below everything that reads or makes samples.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from omni_ray.option import MAKE, SOURCE, Option
 
 
 @dataclass(frozen=True)
@@ -91,44 +93,101 @@ class Rejected:
     records: int = 1
 
 
-@dataclass(frozen=True)
+Evaluation = Literal["train", "heldout", "drop"]
+
+
+def columns_in(text: str) -> dict[str, str]:
+    """``role=column`` pairs as users write them. Raises ValueError for anything else."""
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    if any(not (role.strip() and column.strip()) for role, _, column in pairs):
+        raise ValueError("write role=column pairs, e.g. text=sentence,audio=clip")
+    return {role.strip(): column.strip() for role, _, column in pairs}
+
+
+@dataclass(frozen=True, kw_only=True)
 class SourceOptions:
     """What the user may say about a source, for any corpus.
 
     Attributes:
         columns: column names of a table source, by role: ``{"text": "sentence", "audio": "clip"}``.
-        configuration: the configuration of a dataset on the hub that is meant; "" for its default.
-        splits: only these splits (``train-clean-100``, ``train2017``, ``validated``); empty for the default.
-        languages: only these languages of corpora that have a folder for each (``de``, ``pt_br``); empty for all. For a corpus that
-            is fetched in one language, which; empty for its usual one.
-        encoding: the codec of the source's text files, where the user knows; "" finds out file by file.
-        chat_template: how the turns of conversations are written: "plain", "roles" or "chatml".
-        header: whether the first row of CSV and TSV files names the columns; where not, columns are called by number.
-        keep_columns: keep columns that fill no role, as JSON in the column ``extra`` of shards.
-        media_root: a folder in which media that lists and tables name are looked for, too; None for the source alone.
-        follow_links: follow links that lead out of the source, too.
+        splits: empty for the default; ``train-clean-100``, ``train2017``, ``validated``.
+        languages: of corpora that have a folder for each (``de``, ``pt_br``); empty for all. Of one that is fetched in
+            one language, which; empty for its usual one.
+        encoding: the codec; "" finds out file by file.
+        header: where False, columns are called by number.
         fetched: the folder for what a corpus fetches record by record; "" where nothing may be fetched.
-        retry_failed: fetch again what failed for a reason that may have passed.
-        allow_private: fetch from private networks and this machine, too.
-        evaluation: what becomes of splits to measure on, one of :data:`omni_ray.corpora.evaluation.MODES`; where they are
-            not trained on, no unit has samples of both sides.
+        evaluation: what becomes of splits to measure on; where they are not trained on, no unit has samples of both sides.
         unit_scale: multiplies how much a unit holds; 1.0 outside tests.
     """
 
-    columns: Mapping[str, str] = field(default_factory=dict)
-    configuration: str = ""
-    splits: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-    encoding: str = ""
-    chat_template: str = "plain"
-    header: bool = True
-    keep_columns: bool = False
-    media_root: str | None = None
-    follow_links: bool = False
+    configuration: Annotated[
+        str,
+        Option(
+            "Configuration of a Hugging Face dataset. Default: the one that its card names, else all.",
+            SOURCE,
+            "--config",
+        ),
+    ] = ""
+    splits: Annotated[
+        tuple[str, ...],
+        Option(
+            "Only this split; may be repeated. Of what is fetched, mini is enough for a first try.", SOURCE, "--split"
+        ),
+    ] = ()
+    languages: Annotated[
+        tuple[str, ...],
+        Option(
+            "Only this language of common_voice, mls or fleurs (de); may be repeated. wikipedia, books: what is fetched.",
+            SOURCE,
+            "--language",
+        ),
+    ] = ()
+    columns: Annotated[
+        Mapping[str, str],
+        Option(
+            "Columns of a table source by role, e.g. text=sentence,audio=clip.",
+            SOURCE,
+            metavar="ROLE=COLUMN,...",
+            read=columns_in,
+        ),
+    ] = field(default_factory=dict)
+    keep_columns: Annotated[
+        bool,
+        Option(
+            "Keep what else a table or list says of each record, as JSON in a column `extra` of shards and exports.",
+            SOURCE,
+        ),
+    ] = False
+    media_root: Annotated[
+        str | None, Option("The folder in which the media are that lists and tables name.", SOURCE, metavar="FOLDER")
+    ] = None
+    header: Annotated[
+        bool, Option("CSV and TSV without a header: --columns takes numbers, e.g. text=2.", SOURCE, "--no-header")
+    ] = True
+    encoding: Annotated[
+        str, Option("Encoding of text files, such as cp1252. Default: what each file says or shows.", SOURCE)
+    ] = ""
+    chat_template: Annotated[
+        Literal["plain", "roles", "chatml"],
+        Option("text: turns of conversations as their words alone, with who speaks, or as ChatML.", SOURCE),
+    ] = "plain"
+    follow_links: Annotated[
+        bool, Option("Follow links that lead out of the source: for sources you trust.", SOURCE)
+    ] = False
+    retry_failed: Annotated[
+        bool, Option("image_urls: ask again where an address failed for a passing reason.", SOURCE)
+    ] = False
+    allow_private: Annotated[bool, Option("image_urls: fetch from private networks and this machine, too.", SOURCE)] = (
+        False
+    )
+    evaluation: Annotated[
+        Evaluation,
+        Option(
+            "Splits to measure on in a source (dev, test, val2017): train on them (default), heldout_* files, or drop.",
+            MAKE,
+        ),
+    ] = "train"
     fetched: str = ""
-    retry_failed: bool = False
-    allow_private: bool = False
-    evaluation: str = "train"
     unit_scale: float = 1.0
 
     def is_wanted_language(self, folder: str) -> bool:

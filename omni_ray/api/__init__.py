@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from omni_ray.api.cluster import Cluster
     from omni_ray.api.combining import DEFAULT_SEED, combine
     from omni_ray.api.exporting import export, publish, push
+    from omni_ray.api.options import PrepareOptions
     from omni_ray.api.overview import quarantine, removed, status
-    from omni_ray.api.prepare_report import DEFAULT_MAX_QUARANTINE, PrepareReport
-    from omni_ray.api.preparing import DEFAULT_MAX_SAMPLES, download, prepare
+    from omni_ray.api.prepare_report import PrepareReport
+    from omni_ray.api.preparing import download, prepare
     from omni_ray.api.reading import dataset
     from omni_ray.api.rehearsing import rehearse
     from omni_ray.api.synthesis import synthesize, synthesize_native
@@ -34,8 +35,9 @@ _HOMES = {
     "omni_ray.api.combining": ("DEFAULT_SEED", "combine"),
     "omni_ray.api.exporting": ("export", "publish", "push"),
     "omni_ray.api.overview": ("quarantine", "removed", "status"),
-    "omni_ray.api.prepare_report": ("DEFAULT_MAX_QUARANTINE", "PrepareReport"),
-    "omni_ray.api.preparing": ("DEFAULT_MAX_SAMPLES", "download", "prepare"),
+    "omni_ray.api.options": ("PrepareOptions",),
+    "omni_ray.api.prepare_report": ("PrepareReport",),
+    "omni_ray.api.preparing": ("download", "prepare"),
     "omni_ray.api.reading": ("dataset",),
     "omni_ray.api.rehearsing": ("rehearse",),
     "omni_ray.api.synthesis": ("synthesize", "synthesize_native"),
@@ -55,11 +57,10 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "DEFAULT_MAX_QUARANTINE",
-    "DEFAULT_MAX_SAMPLES",
     "DEFAULT_SEED",
     "CleanReport",
     "Cluster",
+    "PrepareOptions",
     "PrepareReport",
     "clean",
     "combine",

@@ -5,29 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from omni_ray.modalities.picture_engine import gpu_engine
+from omni_ray.errors import OmniError
+from omni_ray.option import WHERE, Option, what_is_wrong
 from omni_ray.pipeline import engine
-from omni_ray.pipeline.actors import require_gpus
 from omni_ray.pipeline.session import Connection, is_connected, is_remote, ray_session
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where and with what the work runs.
+    """Where and with what the work runs."""
 
-    Attributes:
-        address: of a Ray cluster; None for ``RAY_ADDRESS``, else a private local Ray.
-        num_cpus: CPUs of the local Ray; None for all.
-        cpus_per_task: CPUs a task reserves.
-        gpus: how many GPUs resize pictures, and decode them where torchvision is installed; the other modalities use none.
-    """
+    address: Annotated[
+        str | None, Option("A Ray cluster. Default: RAY_ADDRESS if set, else a private local Ray.", WHERE)
+    ] = None
+    num_cpus: Annotated[int | None, Option("CPUs of the local Ray. Default: all.", WHERE, "--cpus", low=1)] = None
+    cpus_per_task: Annotated[float, Option("CPUs that a task reserves.", WHERE, low=0.01)] = 1.0
+    gpus: Annotated[int, Option("images, ocr: GPUs that resize, and decode with nvJPEG.", WHERE, low=0)] = 0
 
-    address: str | None = None
-    num_cpus: int | None = None
-    cpus_per_task: float = 1.0
-    gpus: int = 0
+    def __post_init__(self) -> None:
+        if sentence := what_is_wrong(self):
+            raise OmniError(sentence)
 
     def session(self, begun: Connection | None = None) -> AbstractContextManager[None]:
         """Connect to Ray for the length of a ``with`` block."""
@@ -36,18 +35,6 @@ class Cluster:
     def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """Map ``function`` over ``items`` as tasks of the connected Ray, results in order."""
         return engine.on_ray(function, items, num_cpus=self.cpus_per_task)
-
-    def picture_engine(self) -> str:
-        """Who makes pictures here: a parameter of their shards.
-
-        Raises:
-            OmniError: GPUs are asked of this machine, and it has too few.
-        """
-        if not self.gpus:
-            return "cpu"
-        if not is_remote(self.address):
-            require_gpus(self.gpus)
-        return gpu_engine()
 
 
 class Once:

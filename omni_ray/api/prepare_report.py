@@ -9,8 +9,6 @@ from omni_ray.api.notebook import InNumbers
 from omni_ray.pipeline.combined import Combined
 from omni_ray.pipeline.corpus_state import Summary
 
-DEFAULT_MAX_QUARANTINE = 0.05
-
 
 @dataclass
 class PrepareReport(InNumbers):
@@ -30,7 +28,7 @@ class PrepareReport(InNumbers):
     files: list[Combined] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     units_made: int = 0
-    max_quarantine: float = DEFAULT_MAX_QUARANTINE
+    max_quarantine: float = 0.05
 
     @property
     def shortfalls(self) -> list[str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
-from omni_ray.corpora.base import Corpus, SourceOptions
+from omni_ray.api.options import PrepareOptions, verb
+from omni_ray.corpora.base import Corpus
 from omni_ray.corpora.evaluation import TrainingFirst
 from omni_ray.corpora.locate import downloads_folder
 from omni_ray.corpora.many import locate_all
-from omni_ray.corpora.registry import select
+from omni_ray.corpora.registry import add_file, select
 from omni_ray.corpora.together import together
 from omni_ray.corpora.wanted import as_mini, catalogue_folder, cost, in_language, is_begun_of, published, wanted
 from omni_ray.errors import SourceError
@@ -19,73 +19,44 @@ from omni_ray.sources.download import is_begun, is_there
 from omni_ray.sources.huggingface import looks_like_hub_id
 
 
-def rehearse(
-    root: str | Path,
-    modalities: Sequence[str],
-    *,
-    dataset: str | Sequence[str] = "all",
-    source: Sequence[str] = (),
-    max_samples: int | None = None,
-    options: SourceOptions | None = None,
-    download: bool = True,
-) -> list[str]:
+@verb(PrepareOptions)
+def rehearse(root: Path, asked: PrepareOptions) -> list[str]:
     """Sentences about each corpus: what would be read of it and in how many units, or fetched, or why neither.
-
-    Args:
-        root: the project folder.
-        modalities, dataset, source, max_samples, options, download: as for :func:`omni_ray.api.prepare`.
 
     Raises:
         OmniError: wrong input.
         SourceError: a hub dataset by its plain name, of which an index needs the files.
     """
-    for each in source:
+    if asked.corpus_file is not None:
+        add_file(Path(asked.corpus_file))
+    for each in asked.sources:
         if looks_like_hub_id(each) and not each.startswith("hf://"):
             raise SourceError(f"{each}: to look into it without fetching it, write hf://datasets/{each}")
     lines: list[str] = []
     with tempfile.TemporaryDirectory() as cache:
-        for modality in modalities:
-            corpora = select(modality, dataset)
+        for modality in asked.modalities:
+            corpora = select(modality, asked.dataset)
             for usual in corpora:
                 corpus = usual
                 try:
-                    corpus = in_language(usual, options or SourceOptions(), source)
-                    said = _of_corpus(
-                        corpus,
-                        Path(root),
-                        source,
-                        max_samples,
-                        options or SourceOptions(),
-                        Path(cache),
-                        len(corpora) == 1,
-                    )
-                    if _is_begun(corpus, Path(root)):
-                        said += _of_download(
-                            corpus, Path(root), source, max_samples, options or SourceOptions(), download
-                        )
+                    corpus = in_language(usual, asked.reading, asked.sources)
+                    said = _of_corpus(corpus, root, asked, Path(cache), len(corpora) == 1)
+                    if _is_begun(corpus, root):
+                        said += _of_download(corpus, root, asked)
                 except SourceError as error:
-                    said = _of_download(
-                        corpus, Path(root), source, max_samples, options or SourceOptions(), download
-                    ) or [f"would be skipped: {error}"]
+                    said = _of_download(corpus, root, asked) or [f"would be skipped: {error}"]
                 lines += [f"{modality}/{corpus.name}: {sentence}" for sentence in said]
     return lines
 
 
-def _of_corpus(
-    corpus: Corpus,
-    root: Path,
-    source: Sequence[str],
-    limit: int | None,
-    options: SourceOptions,
-    cache: Path,
-    is_alone: bool,
-) -> list[str]:
+def _of_corpus(corpus: Corpus, root: Path, asked: PrepareOptions, cache: Path, is_alone: bool) -> list[str]:
     """What is there. Raises SourceError where nothing is."""
-    found, _ = locate_all(corpus, root, source, options, all_of_them=is_alone, cache=cache, download=False)
+    options = asked.reading
+    found, _ = locate_all(corpus, root, asked.sources, options, all_of_them=is_alone, cache=cache, download=False)
     drafts = TrainingFirst(found.drafts, options.evaluation, lambda some: together(some, found.tree, options))
     units = number_units(iter(drafts), found.tree, {})
     files = found.files()
-    needed = units[: next(prefixes(units, limit))]
+    needed = units[: next(prefixes(units, asked.limit))]
     known = [unit.records for unit in needed if unit.records is not None]
     records = f"{sum(known):,} records" if len(known) == len(needed) else "records that only reading counts"
     first = f"would read {files.read:,} of {files.read + files.unread_count:,} files of {found.tree.location}: "
@@ -101,14 +72,12 @@ def _is_begun(corpus: Corpus, root: Path) -> bool:
     return is_begun_of(corpus, downloads_folder(root, corpus))
 
 
-def _of_download(
-    corpus: Corpus, root: Path, source: Sequence[str], limit: int | None, options: SourceOptions, download: bool
-) -> list[str]:
+def _of_download(corpus: Corpus, root: Path, asked: PrepareOptions) -> list[str]:
     """What would be fetched; nothing where that is not possible, or not meant."""
     folder = downloads_folder(root, corpus)
-    if source or not download or not (corpus.downloads or corpus.catalogue):
+    if asked.sources or not asked.download or not (corpus.downloads or corpus.catalogue):
         return []
-    options, limit = as_mini(corpus, options, limit)
+    options, limit = as_mini(corpus, asked.reading, asked.limit)
     if corpus.catalogue is not None and not is_there(corpus.catalogue, catalogue_folder(folder)):
         known = [each for each in corpus.downloads if each.split in options.splits or is_begun(each, folder)]
         if not known:

@@ -1,67 +1,46 @@
 """The specification's download scripts: ``jobs/download_production_*.py`` are this, for one modality each.
 
-The same work as ``omni-ray prepare``, under the names and flags the specification gives, in the current folder.
+The same work as ``omni-ray prepare``, with the same options, in the current folder.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from omni_ray import api
+from omni_ray.api.options import PrepareOptions
 from omni_ray.cli import options as opt
 from omni_ray.cli.prepare import show
 from omni_ray.cli.printing import echo
 from omni_ray.cli.running import run_script
-from omni_ray.corpora.base import SourceOptions
-from omni_ray.progress.reporter import Reporter
+from omni_ray.trainers.files import ModalityName
 
 
-def main(modality: str) -> None:
+def main(modality: ModalityName) -> None:
     """Run the script of ``modality``."""
 
+    again = "Start over, and fetch again (not with --source or --skip-download)."
+
+    @opt.taking(PrepareOptions, helps={"reset": again}, modality=modality)
     def download(
-        dataset: Annotated[
-            list[str] | None, typer.Option(help="A corpus, a category, or all (default); may be repeated.")
-        ] = None,
-        combine: Annotated[
-            bool, typer.Option("--combine", help="Write the training files: needed for training.")
-        ] = False,
-        pack: opt.Pack = False,
-        holdout: opt.Holdout = None,
-        evaluation: opt.Evaluation = "train",
-        max_samples: Annotated[int, typer.Option(min=0, help="Samples per corpus; 0 for all.")] = 1_000_000,
-        reset: Annotated[
-            bool, typer.Option("--reset", help="Start over, and fetch again (not with --source or --skip-download).")
-        ] = False,
-        skip_download: Annotated[
-            bool, typer.Option("--skip-download", help="Use only what is in data/downloads.")
-        ] = False,
+        *,
+        root: opt.Root = Path(),
+        asked: PrepareOptions,
         skip_extract: Annotated[
-            bool,
-            typer.Option("--skip-extract", help="Accepted; archives are read in place, never extracted."),
+            bool, typer.Option("--skip-extract", help="Accepted; archives are read in place, never extracted.")
         ] = False,
         skip_convert: Annotated[
             bool, typer.Option("--skip-convert", help="Fetch only; make nothing of it yet.")
         ] = False,
-        source: Annotated[
-            list[str] | None, typer.Option(help="Read from here instead of fetching; may be repeated.")
-        ] = None,
-        root: opt.Root = Path(),
-        store: opt.Shards = None,
-        address: opt.Address = None,
-        cpus: opt.Cpus = None,
-        cpus_per_task: opt.CpusPerTask = 1.0,
-        gpus: opt.Gpus = 0,
         json_: opt.Json = False,
-        quiet: opt.Quiet = False,
     ) -> None:
-        reporter = Reporter(quiet=quiet or json_)
         if skip_convert:
             lines = api.download(
-                root, modality, dataset=dataset or "all", max_samples=max_samples or None, again=reset, say=reporter.say
+                root, modality, dataset=asked.dataset, max_samples=asked.limit, again=asked.reset, say=asked.told.say
             )
             if json_:
                 opt.print_json(lines)
@@ -69,29 +48,13 @@ def main(modality: str) -> None:
                 for line in lines:
                     echo(line)
             return
-        report = api.prepare(
-            root,
-            modality,
-            dataset=dataset or "all",
-            source=source,
-            max_samples=max_samples or None,
-            options=SourceOptions(evaluation=evaluation),
-            combine=combine,
-            corpus_files=not combine,
-            pack=pack,
-            holdout=holdout,
-            reset=reset,
-            redownload=reset and not source and not skip_download,
-            download=not skip_download,
-            cluster=api.Cluster(address, cpus, cpus_per_task, gpus),
-            shards=store,
-            reporter=reporter,
-        )
+        redownload = asked.redownload or (asked.reset and asked.download and not asked.sources)
+        report = api.prepare(root, **vars(replace(asked, corpus_files=not asked.combine, redownload=redownload)))
         if json_:
             opt.print_json(report.as_dict())
         else:
             show(report)
-            if not combine:
+            if not asked.combine:
                 echo("the trainers need the training files: run again with --combine to write them")
         raise typer.Exit(report.exit_code)
 

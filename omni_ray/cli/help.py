@@ -10,9 +10,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from omni_ray.cli.printing import echo
+from omni_ray.option import OTHER
 
-OTHER = "Other options"
-"""The group of what every command has; it is the last."""
 _WHOLE = 1000
 """Signs of a summary: more than any has."""
 

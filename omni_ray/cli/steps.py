@@ -14,6 +14,7 @@ from typing import Any
 import typer
 
 from omni_ray.errors import OmniError, SourceError
+from omni_ray.option import WHERE as WHERE_TO_RUN
 from omni_ray.recipe import WHERE, Plain, RecipeError, Value, as_yaml, entries
 
 ORDER = (
@@ -31,8 +32,6 @@ ORDER = (
     "export files",
 )
 """The commands that a recipe may have, in the order in which they run, however the file has them."""
-WHERE_PANEL = "Where to run"
-"""The group in help whose options a recipe has in one place, for all of its commands."""
 _RUNS = {"help", "recipe", "json", "quiet", "verbose", "list"}
 """Options that are about one call, not about what is made."""
 _PICTURES = {"images", "ocr"}
@@ -76,7 +75,7 @@ def _option(param: Any) -> str:
 
 
 def _is_where(param: Any) -> bool:
-    return getattr(param, "rich_help_panel", None) == WHERE_PANEL
+    return getattr(param, "rich_help_panel", None) == WHERE_TO_RUN
 
 
 def steps(recipe: Value, app: Any) -> list[Step]:

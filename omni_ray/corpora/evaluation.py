@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from omni_ray.corpora.base import UnitDraft
-from omni_ray.errors import OmniError
+from omni_ray.records import Evaluation
 
 Item = TypeVar("Item")
 
-TRAIN, HELD_OUT, DROP = MODES = ("train", "heldout", "drop")
+TRAIN, HELD_OUT, DROP = get_args(Evaluation)
 """Evaluation splits are trained on, go to the ``heldout_*`` files alone, or are not read."""
 
 _SPLIT = r"(?:dev|val|valid|validation|test|eval|evaluation)(?:[-_.]?(?:clean|other|matched|mismatched|std|20\d\d|\d))*"
@@ -23,12 +23,6 @@ _FOLDER = re.compile(rf"{_SPLIT}(?:[-_]?(?:images|set|split|data))?", re.IGNOREC
 _FILE = re.compile(
     rf"(?P<first>{_SPLIT})(?:[-_.]\d[\w-]*)?(?:\.[a-z0-9]+)+|.*[-_.](?P<last>{_SPLIT})(?:\.[a-z0-9]+)+", re.IGNORECASE
 )
-
-
-def check_mode(mode: str) -> None:
-    """Raise OmniError where ``mode`` is none of :data:`MODES`."""
-    if mode not in MODES:
-        raise OmniError(f"--evaluation {mode}: there are {', '.join(MODES)}")
 
 
 def is_evaluation(split: str) -> bool:
@@ -59,7 +53,7 @@ def by_side(items: Iterable[Item], name_of: Callable[[Item], str], mode: str) ->
     Args:
         items: in canonical order.
         name_of: the path that says of which split an item is.
-        mode: one of :data:`MODES`.
+        mode: one of :data:`~omni_ray.records.Evaluation`.
     """
     if mode == TRAIN:
         yield items

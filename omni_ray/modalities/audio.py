@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omni_ray.errors import OmniError
 from omni_ray.media_names import safe_name
 from omni_ray.modalities import waveform
-from omni_ray.modalities.base import Modality, Params, Transformed, schema_for
+from omni_ray.modalities.base import Modality, Transformed, schema_for
 from omni_ray.modalities.groups import known_speakers
 from omni_ray.modalities.lines import one_line
+from omni_ray.modalities.params import AudioParams, channel_number
 from omni_ray.records import EXTRA, Rejected
 from omni_ray.sources.endings import AUDIO
 from omni_ray.sources.recordings import UnusableRecording
@@ -27,51 +26,6 @@ _STATS = ("seconds", "outside_1_10s", "ctc_infeasible", "overdriven", "rescaled"
 _USUAL_SECONDS = (1.0, 10.0)
 _CUT_OUT = r"^(?P<recording>.*)-\d+\.\d{3}-\d+\.\d{3}(?:-[0-9a-f]{10})?\.[a-z]+$"
 """The path of a clip that was cut from a recording."""
-
-
-@dataclass(frozen=True)
-class AudioParams(Params):
-    """How clips are made.
-
-    Attributes:
-        audio_format: "flac" or "wav" (PCM_16).
-        min_seconds, max_seconds: shorter and longer clips are quarantined. Default: all of 513 samples and more.
-        resampler: "soxr" (soxr HQ) or "torchaudio" (Kaiser-windowed sinc).
-        channel: of recordings with several: "mix" (their mean), "left", "right", or a number that counts from 1. A row
-            that names a channel of its own goes before.
-    """
-
-    audio_format: str = "flac"
-    min_seconds: float = 0.0
-    max_seconds: float | None = None
-    resampler: str = "soxr"
-    channel: str = "mix"
-
-    def __post_init__(self) -> None:
-        if self.audio_format not in {"flac", "wav"}:
-            raise OmniError(f"--audio-format {self.audio_format}: there are flac and wav")
-        if self.resampler not in waveform.RESAMPLERS:
-            raise OmniError(f"--resampler {self.resampler}: there are {' and '.join(waveform.RESAMPLERS)}")
-        if self.max_seconds is not None and self.max_seconds <= self.min_seconds:
-            raise OmniError(f"--max-seconds {self.max_seconds} is not above --min-seconds {self.min_seconds}")
-        try:
-            channel_number(self.channel)
-        except ValueError:
-            raise OmniError(f"--channel {self.channel}: mix, left, right, or a number that counts from 1") from None
-
-
-_CHANNELS = {"mix": None, "": None, "left": 1, "a": 1, "right": 2, "b": 2}
-
-
-def channel_number(name: str) -> int | None:
-    """The channel that a name means, counted from 1; None for the mean of all. Raises ValueError."""
-    name = name.strip().lower()
-    if name in _CHANNELS:
-        return _CHANNELS[name]
-    number = int(name.removesuffix(".0"))
-    if number < 1:
-        raise ValueError(name)
-    return number
 
 
 _AUDIO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])

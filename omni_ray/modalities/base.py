@@ -8,29 +8,16 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from omni_ray.modalities.params import Params
 from omni_ray.records import EXTRA, Rejected
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from omni_ray.modalities.documents import Ints
-
-
-@dataclass(frozen=True)
-class Params:
-    """Everything the user can choose that changes the bytes of a shard. Fields are JSON scalars."""
-
-    def as_json(self) -> dict[str, Any]:
-        """The parameters as they enter the shard's fingerprint and manifest."""
-        return asdict(self)
-
-    @property
-    def device(self) -> str:
-        """The torch device whose actors do the transform, "cuda" or "cpu"; empty where plain tasks do."""
-        return ""
 
 
 P = TypeVar("P", bound=Params)

@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 from omni_ray.errors import OmniError
 from omni_ray.media_names import safe_name
 from omni_ray.modalities import pixels
-from omni_ray.modalities.base import Modality, Params, Transformed, schema_for
+from omni_ray.modalities.base import Modality, Transformed, schema_for
 from omni_ray.modalities.lines import one_line
+from omni_ray.modalities.params import PictureParams
 from omni_ray.modalities.picture_engine import ENGINES, Cut, CutUp, Decode, engine, use_threads
 from omni_ray.records import EXTRA, Rejected
 from omni_ray.trainers.files import MAX_FIELD_CHARS
@@ -26,32 +27,11 @@ IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 @dataclass(frozen=True)
-class ImageParams(Params):
-    """How pictures are made.
-
-    Attributes:
-        size: the edge in pixels.
-        fit: "squash" (as the trainers do), "crop" or "pad".
-        image_format: "jpeg" or "png".
-        quality: of JPEG, 1 to 100.
-        engine: who makes them; see :mod:`omni_ray.modalities.picture_engine`. A GPU's shards are not a CPU's.
-    """
-
-    size: int = 224
-    fit: str = "squash"
-    image_format: str = "jpeg"
-    quality: int = 92
-    engine: str = "cpu"
+class ImageParams(PictureParams):
+    """How pictures are made."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.size <= 8192:
-            raise OmniError(f"--size {self.size}: from 1 to 8192 pixels")
-        if self.fit not in pixels.FITS:
-            raise OmniError(f"--fit {self.fit}: there are {', '.join(pixels.FITS)}")
-        if self.image_format not in pixels.FORMATS:
-            raise OmniError(f"--image-format {self.image_format}: there are {' and '.join(pixels.FORMATS)}")
-        if not 1 <= self.quality <= 100:
-            raise OmniError(f"--quality {self.quality}: from 1 to 100")
+        super().__post_init__()
         if self.engine not in ENGINES:
             raise OmniError(f"engine {self.engine}: there are {', '.join(ENGINES)}")
 

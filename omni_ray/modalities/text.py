@@ -9,17 +9,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omni_ray.errors import OmniError
-from omni_ray.modalities.base import Modality, Params, Transformed, schema_for
+from omni_ray.modalities.base import Modality, Transformed, schema_for
 from omni_ray.modalities.groups import document_keys
 from omni_ray.modalities.lines import one_line_array, split_line
+from omni_ray.modalities.params import TextParams
 from omni_ray.records import EXTRA, Rejected
 from omni_ray.trainers.lines import MAX_LINE_BYTES
 
@@ -30,25 +29,6 @@ MAX_NAME_BYTES = 4096
 """A longer title or URL is an accident or an attack, and would stand in every line's row: it is left out."""
 _SLICE_BYTES = 8 << 20
 """Documents are worked on in slices of about this size, so that every step finds its input in the cache."""
-
-
-@dataclass(frozen=True)
-class TextParams(Params):
-    """How documents become lines.
-
-    Attributes:
-        max_line_chars: the longest line wanted. A character counts as many times as it has bytes in UTF-8
-            (once in English, twice in Cyrillic, three times in Chinese), which is about how its cost in
-            tokens grows. The trainers see the first ``ctx_len - 1`` = 511 tokens of a line and no more;
-            English has 3.6 to 4.5 characters a token at vocabularies of 8,000 to 32,000 pieces, so that a
-            line of 1,800 stays near or under 511.
-    """
-
-    max_line_chars: int = 1800
-
-    def __post_init__(self) -> None:
-        if not 32 <= self.max_line_chars <= MAX_LINE_BYTES:
-            raise OmniError(f"max_line_chars is {self.max_line_chars}; it must be from 32 to {MAX_LINE_BYTES:,}")
 
 
 _NAMES = ("title", "url", "lang")

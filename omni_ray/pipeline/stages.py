@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 
 from omni_ray.corpora.base import Corpus
 from omni_ray.errors import SourceError
-from omni_ray.modalities.base import Modality, Params, with_extra
+from omni_ray.modalities.base import Modality, with_extra
+from omni_ray.modalities.params import Params
 from omni_ray.pipeline.apart import kept_apart
 from omni_ray.pipeline.manifest import CommittedFile, Manifest, part_name
 from omni_ray.pipeline.marks import FEWEST, Marks

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from omni_ray.synth.clips import Engine
+from omni_ray.trainers.files import ModalityName
 
 _VERSION = 2
 """Raised when the same seed gives other corpora than before."""
@@ -24,7 +25,7 @@ class Expected:
     """
 
     corpus: str
-    modality: str
+    modality: ModalityName
     source: str
     records: int
     reasons: dict[str, int] = field(default_factory=dict)

@@ -17,6 +17,8 @@ PRODUCTION, HELD_OUT, TINY = "production_", "heldout_", "tiny_"
 """What the names of files of all corpora begin with: to train on, to measure on, and small ones that are made up."""
 SHARED = (PRODUCTION, HELD_OUT, TINY)
 
+ModalityName = Literal["text", "audio", "images", "ocr"]
+
 
 @dataclass(frozen=True)
 class FlatFile:
@@ -38,7 +40,7 @@ class FlatFile:
     """
 
     kind: str
-    modality: str
+    modality: ModalityName
     form: Literal["lines", "csv", "list"]
     readers: tuple[str, ...]
     production: str
@@ -140,7 +142,7 @@ FILES = {file.kind: file for file in _FILES}
 """Every file that a trainer reads, by kind, those of a modality together."""
 
 
-def all_modalities() -> tuple[str, ...]:
+def all_modalities() -> tuple[ModalityName, ...]:
     """The names of all modalities, in the order in which everything lists them."""
     return tuple(dict.fromkeys(file.modality for file in FILES.values()))
 

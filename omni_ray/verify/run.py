@@ -173,7 +173,7 @@ class _Project:
             modality_of(each)
         wanted = [m for m in all_modalities() if not modalities or m in modalities]
         names = self._names
-        there = {m: [k for k in _kinds(m) if (self.root / names[k]).is_file()] for m in wanted}
+        there: dict[str, list[str]] = {m: [k for k in _kinds(m) if (self.root / names[k]).is_file()] for m in wanted}
         for each in modalities or ():
             if not there[each]:
                 raise OmniError(f"{self.root / names[_kinds(each)[0]]} is not there; {self._advice(each)}")

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
-from omni_ray.corpora.evaluation import MODES, TrainingFirst, check_mode, splits_in
+from omni_ray.corpora.evaluation import TrainingFirst, splits_in
 from omni_ray.corpora.locate import LocatedCorpus, locate
 from omni_ray.corpora.registry import all_corpora
-from omni_ray.errors import OmniError
 
 CORPORA = {corpus.name: corpus for corpus in all_corpora()}
 
@@ -60,13 +59,6 @@ def ids(found: LocatedCorpus, drafts: list[UnitDraft]) -> list[str]:
 )
 def test_a_split_is_known_by_a_folder_or_a_file(name: str, split: str) -> None:
     assert splits_in([name]) == ((split,) if split else ())
-
-
-def test_only_three_modes() -> None:
-    for mode in MODES:
-        check_mode(mode)
-    with pytest.raises(OmniError, match="--evaluation some: there are train, heldout, drop"):
-        check_mode("some")
 
 
 LIBRISPEECH = {

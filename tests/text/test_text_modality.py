@@ -106,7 +106,7 @@ def test_an_enormous_title_is_left_out() -> None:
 
 
 def test_the_line_budget_is_checked() -> None:
-    with pytest.raises(OmniError, match="max_line_chars is 1; it must be from 32"):
+    with pytest.raises(OmniError, match="--max-line-chars 1: from 32"):
         TextParams(max_line_chars=1)
 
 
