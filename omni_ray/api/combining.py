@@ -14,6 +14,7 @@ from omni_ray.materialize.formats import format_of
 from omni_ray.materialize.options import CombineOptions as Writing
 from omni_ray.materialize.options import Mixing
 from omni_ray.materialize.places import FlatFilePlaces
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.combined import Combined
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.store import Store
@@ -85,7 +86,7 @@ def with_mixing(
 
     mixing = Mixing.parse(weights, target_tokens)
     names = {name for each in modalities for name in store.names(each)}
-    texts = set(store.names("text")) if "text" in modalities else set()
+    texts = {name for each in modalities if modality_of(each).of_documents for name in store.names(each)}
     for option, given, known in (("--weight", mixing.weights, names), ("--target-tokens", mixing.tokens, texts)):
         if stranger := next((name for name in given if name not in known), None):
             of = "of text " if option == "--target-tokens" else ""
@@ -134,6 +135,6 @@ def writing(
     replace: bool = False,
 ) -> Writing:
     """How to write, checked against what is to be written. Raises OmniError."""
-    if pack and "text" not in modalities:
+    if pack and not any(modality_of(each).of_documents for each in modalities):
         raise OmniError(f"--pack joins lines of text, which is not among {', '.join(modalities)}")
     return Writing(seed, pack, holdout, production, replace)

@@ -12,32 +12,28 @@ import hashlib
 import json
 import os
 import shutil
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 
 from omni_ray.errors import OmniError
-from omni_ray.materialize import media, shuffle
+from omni_ray.materialize import media
 from omni_ray.materialize.assembly import Assembly
 from omni_ray.materialize.formats import format_of
+from omni_ray.materialize.job import Job, Parts, is_held, marker_of
 from omni_ray.materialize.mixing import settle_mixture
 from omni_ray.materialize.options import DEFAULT_SEED, CombineOptions, Packing
-from omni_ray.materialize.packing import keep_a_copy, settle_packing
-from omni_ray.materialize.pieces import Plan, ShardGroup, ShardPiece, Tallies, Tally, in_groups, write_group
+from omni_ray.materialize.packing import settle_packing
+from omni_ray.materialize.pieces import ShardGroup, Tallies, Tally, in_groups, write_group
 from omni_ray.materialize.places import FlatFilePlaces
-from omni_ray.materialize.speakers import groups_of
 from omni_ray.modalities.hold_out import HOLD_VERSION
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.ours import identity_of, refuse_links
 from omni_ray.pipeline import combined as records_of
 from omni_ray.pipeline.combined import Combined, Record
-from omni_ray.pipeline.corpus_state import CorpusState
 from omni_ray.pipeline.engine import Runner, in_session, on_ray
-from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.mixture import Mixture
 from omni_ray.pipeline.share import is_left_out
 from omni_ray.pipeline.store import CorpusStore, Store
@@ -53,12 +49,7 @@ FORMAT_VERSION = 2
 _LOOKS = 8
 """Shards whose media are looked for at once: most of it is the file system's work."""
 
-Parts = dict[str, list[tuple[Manifest, int]]]
 _KEPT, _HELD = 0, 1
-_BY = {
-    "one speaker": "one speaker, held out by clip",
-    "speakers unknown": "speakers unknown, held out by recording",
-}
 
 
 def combine(
@@ -125,8 +116,8 @@ def combine(
     work = store.state_folder / "combine" / modality / fingerprint[:16]
     _start_over(work)
     with session():
-        job = _Job(store, modality, corpora, parts, options, packing, work, run, reporter)
-        files = job.write(old)
+        job = Job(store, modality, corpora, parts, options, packing, work)
+        files = _Writing(job, run, reporter).write(old)
     packed = tokens.as_json() if tokens else {}
     digests, root = (fingerprint, shards), store.root
     records_of.save(store.state_folder, modality, root, digests, files, packed, options.holdout, options.production)
@@ -140,16 +131,12 @@ def _tokenizer(
 ) -> Packing:
     """The tokenizer to count with, trained where there is none on what is not held out."""
     states = {corpus.name: corpus.state() for corpus in corpora}
-    learn = {name: [(m, n) for m, n in each if not _is_held(states[name], m.unit)] for name, each in parts.items()}
+    learn = {name: [(m, n) for m, n in each if not is_held(states[name], m.unit)] for name, each in parts.items()}
     return settle_packing(store, corpora, learn, holdout, run, reporter.say)
 
 
 def _with(note: str, files: list[Combined]) -> list[Combined]:
     return [*files[:-1], _noted(files[-1], note)] if files else files
-
-
-def _marker_of(store: Store, modality: str, corpus: str, unit: int) -> Path:
-    return store.state_folder / "media" / modality / corpus / f"{unit:05d}.json"
 
 
 def _has_all_media(store: Store, modality: str, parts: Parts) -> bool:
@@ -162,7 +149,7 @@ def _has_all_media(store: Store, modality: str, parts: Parts) -> bool:
         return found is not None and found.holds(store.root)
 
     markers = [
-        _marker_of(store, modality, corpus, manifest.unit)
+        marker_of(store, modality, corpus, manifest.unit)
         for corpus, each in parts.items()
         for manifest, take in each
         if not is_left_out(manifest, take)
@@ -181,10 +168,6 @@ def _fingerprint(shards: str, options: CombineOptions, packing: Packing | None, 
     return _digest([FORMAT_VERSION, seed, shards, packing and packing.as_json(), *held])
 
 
-def _is_held(state: CorpusState | None, unit: int) -> bool:
-    return state is not None and state.is_held(unit)
-
-
 def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
@@ -196,35 +179,29 @@ def _start_over(work: Path) -> None:
 
 
 @dataclass
-class _Job:
-    """One run for one modality."""
+class _Writing:
+    """One run of a job."""
 
-    store: Store
-    modality: str
-    corpora: Sequence[CorpusStore]
-    parts: Parts
-    options: CombineOptions
-    packing: Packing | None
-    work: Path
+    job: Job
     run: Runner
     reporter: Reporter
     _aside: list[str] = field(default_factory=list)
 
     def write(self, old: Record | None) -> list[Combined]:
         """Write everything; ``old`` is what the run before wrote."""
-        form = format_of(self.modality)
-        root = self.store.root
+        form = self.job.form
+        root = self.job.store.root
         folder = root / form.folder
         refuse_links(root, root / form.scratch)
-        self.places.check(self._targets())
+        self.job.places.check(self.job.targets())
         folder.mkdir(parents=True, exist_ok=True)
         remove_temporaries(folder)
         shutil.rmtree(root / form.scratch, ignore_errors=True)
-        marker_folder = self.store.state_folder / "media" / self.modality
-        for corpus in self.corpora:
+        marker_folder = self.job.store.state_folder / "media" / self.job.modality
+        for corpus in self.job.corpora:
             remove_temporaries(marker_folder / corpus.name)
-        plan = self._plan()
-        groups = in_groups(plan, self._pieces())
+        plan = self.job.plan()
+        groups = in_groups(plan, self.job.pieces())
         files = Assembly(plan, self.run)
         tallies = self._write_groups(groups, files)
         shutil.rmtree(root / form.scratch, ignore_errors=True)
@@ -232,7 +209,7 @@ class _Job:
             os.sync()
         combined = self._assemble(files, old, groups, tallies)
         current = {Path(piece.marker) for group in groups for piece in group.pieces} if form.has_media else set()
-        self.places.remove_left(self._targets())
+        self.job.places.remove_left(self.job.targets())
         media.check_apart(sorted(current))
         media.remove_stale(root, marker_folder, current)
         return [_noted(combined[0], self._aside_note()), *combined[1:]]
@@ -242,71 +219,8 @@ class _Job:
         kept, some = len(self._aside), ", ".join(self._aside[:3])
         return f"{kept} files that were in the way of media are kept as {some}" if kept else ""
 
-    @cached_property
-    def parts_sides(self) -> bool:
-        """Whether anything is held out: a share, or the splits to measure on of a corpus."""
-        held = (_is_held(corpus.state(), m.unit) for corpus in self.corpora for m, _ in self.parts[corpus.name])
-        return bool(self.options.holdout) or any(held)
-
-    @cached_property
-    def places(self) -> FlatFilePlaces:
-        """Where the flat files go."""
-        return FlatFilePlaces.of(self.store, self.modality, self.options.replace)
-
-    def _targets(self) -> Iterator[str]:
-        """The flat files that this run writes, relative to the root."""
-        form = format_of(self.modality)
-        for file in form.files:
-            for corpus in self.corpora if file.per_corpus is not None else ():
-                yield f"{form.folder}/{file.of(corpus.name)}"
-            if self.options.production:
-                yield f"{form.folder}/{file.production}"
-            if self.parts_sides:
-                yield f"{form.folder}/{file.held_out}"
-
-    def _plan(self) -> Plan:
-        packing = self.packing
-        if packing is not None:
-            packing = keep_a_copy(packing, self.work)
-        files = format_of(self.modality).files
-        seed = self.options.seed if self.options.production else None
-        everything = self.options.production and seed is None
-        in_order = everything or any(file.per_corpus is not None for file in files)
-        size = len(files) * sum(_serialized(self.modality, m, take) for each in self.parts.values() for m, take in each)
-        bits = shuffle.range_bits(size)
-        root, work = str(self.store.root), str(self.work)
-        return Plan(
-            root,
-            self.modality,
-            work,
-            seed,
-            bits,
-            in_order,
-            self.options.holdout or 0.0,
-            packing,
-            uuid.uuid4().hex,
-            self.options.replace,
-            self.parts_sides,
-        )
-
-    def _pieces(self) -> list[ShardPiece]:
-        pieces = []
-        row = 0
-        for corpus in self.corpora:
-            by_clip = self._groups.get(corpus.name) == "one speaker"
-            state = corpus.state()
-            for manifest, take in self.parts[corpus.name]:
-                marker = _marker_of(self.store, self.modality, corpus.name, manifest.unit)
-                held = _is_held(state, manifest.unit)
-                if not is_left_out(manifest, take):
-                    pieces.append(
-                        ShardPiece(corpus.name, corpus.storage, manifest, take, row, str(marker), by_clip, held)
-                    )
-                row += take
-        return pieces
-
     def _write_groups(self, groups: Sequence[ShardGroup], files: Assembly) -> list[Tallies]:
-        self.reporter.begin(self.modality, sum(len(group.pieces) for group in groups), stage="combine")
+        self.reporter.begin(self.job.modality, sum(len(group.pieces) for group in groups), stage="combine")
         totals = []
         for group, made in zip(groups, self.run(write_group, groups), strict=True):
             for piece, tally in zip(group.pieces, made.tallies, strict=True):
@@ -314,9 +228,9 @@ class _Job:
                 if samples != piece.take:
                     raise OmniError(
                         f"{piece.corpus}: shard {piece.manifest.unit} gave {samples} samples, its manifest says "
-                        f"{piece.take}; the shard was changed: run `omni-ray prepare {self.modality}` again with --reset"
+                        f"{piece.take}; the shard was changed: run `omni-ray prepare {self.job.modality}` again with --reset"
                     )
-                self.reporter.advance(self.modality, kept=piece.take)
+                self.reporter.advance(self.job.modality, kept=piece.take)
             totals.append(_sums(made.tallies))
             files.add(made)
             self._aside += made.aside
@@ -327,20 +241,20 @@ class _Job:
         self, files: Assembly, old: Record | None, groups: Sequence[ShardGroup], tallies: Sequence[Tallies]
     ) -> list[Combined]:
         """Put the files together: each corpus's own, then those of all corpora, then what is held out."""
-        root, form = self.store.root, format_of(self.modality)
+        root, form = self.job.store.root, self.job.form
         combined = []
-        for corpus in self.corpora:
+        for corpus in self.job.corpora:
             mine = [place for place, group in enumerate(groups) if group.pieces[0].corpus == corpus.name]
             for number, file in enumerate(form.files):
                 if file.per_corpus is not None:
                     path = f"{form.folder}/{file.of(corpus.name)}"
                     size = files.in_order(root / path, mine, number, _KEPT)
                     combined.append(_combined(path, size, [tallies[place] for place in mine], _KEPT))
-        if self.options.production:
-            for side in (_KEPT, _HELD) if self.parts_sides else (_KEPT,):
+        if self.job.options.production:
+            for side in (_KEPT, _HELD) if self.job.parts_sides else (_KEPT,):
                 for number, file in enumerate(form.files):
                     path = f"{form.folder}/{file.held_out if side else file.production}"
-                    if self.options.seed is None:
+                    if self.job.options.seed is None:
                         size = files.in_order(root / path, range(len(groups)), number, side)
                     else:
                         size = files.shuffled(root / path, number, side)
@@ -353,13 +267,13 @@ class _Job:
             identities = list(self.run(identity_of, list(made.values())))
             for (path, temporary), identity in zip(made.items(), identities, strict=True):
                 name = path.relative_to(root).as_posix()
-                kept[name] = self.places.make_way(name, temporary, identity)
-            note = self._remove_stale(old) if self.options.production else ""
+                kept[name] = self.job.places.make_way(name, temporary, identity)
+            note = self._remove_stale(old) if self.job.options.production else ""
 
         files.write(before_they_appear)
         for name in kept:
-            self.places.ledger.wrote(name)
-        notes = {True: self._held_note(groups, _sums(tallies)[_HELD]), False: note}
+            self.job.places.ledger.wrote(name)
+        notes = {True: self.job.held_note(bool(groups) and not _sums(tallies)[_HELD].records), False: note}
         return [
             _noted(each, kept[each.path], notes[each.is_held_out] if each.is_production or each.is_held_out else "")
             for each in combined
@@ -370,35 +284,16 @@ class _Job:
 
         This comes before the new training files, which have those samples in them again.
         """
-        if self.parts_sides:
+        if self.job.parts_sides:
             return ""
-        root, form = self.store.root, format_of(self.modality)
+        root, form = self.job.store.root, self.job.form
         for file in old.files if old is not None else ():
-            if file.is_held_out and self.places.ledger.is_ours(file.path):
+            if file.is_held_out and self.job.places.ledger.is_ours(file.path):
                 (root / file.path).unlink()
         left = [f.held_out for f in form.files if (root / form.folder / f.held_out).exists()]
         if not left:
             return ""
         return f"{left[0]} beside it is not of this run, and may hold samples that are in here: remove it"
-
-    @cached_property
-    def _groups(self) -> dict[str, str]:
-        """How the clips of each corpus are held out; empty where none are."""
-        if not self.options.holdout or not modality_of(self.modality).has_speakers:
-            return {}
-        return {corpus.name: groups_of(corpus, self.parts[corpus.name]) for corpus in self.corpora}
-
-    def _held_note(self, groups: Sequence[ShardGroup], total: Tally) -> str:
-        """What a user should know of a held-out file."""
-        notes = [f"{name}: {_BY[groups]}" for name, groups in self._groups.items() if groups in _BY]
-        if not total.records and groups:
-            notes.append(f"no {modality_of(self.modality).held_together} fell into this share; a larger one takes some")
-        return "; ".join(notes)
-
-
-def _serialized(modality: str, manifest: Manifest, take: int) -> int:
-    """About how many bytes a shard's records are; what follows from it does not show in the result."""
-    return 128 * take if modality_of(modality).media else 4 * manifest.shard.bytes
 
 
 def _noted(file: Combined, *notes: str) -> Combined:

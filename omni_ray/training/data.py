@@ -116,18 +116,16 @@ def _file(root: Path, config: Config, dataset: str, path: str, origin: str) -> D
     absolute = str((root / path).absolute())
     if not os.access(absolute, os.R_OK):
         raise OmniError(f"{path}: permission denied")
-    if dataset == "text":
+    file = FILES[dataset]
+    if file.form == "lines":
         return DataFile(dataset, path, origin, CountedSource("text", absolute))
-    if dataset in ("asr", "tts"):
-        return DataFile(
-            dataset, path, origin, CountedSource("csv", absolute, FILES[dataset].text, FILES[dataset].media)
-        )
-    is_list = dataset == "images"
     source = (
         CountedSource("json", absolute)
-        if is_list
-        else CountedSource("csv", absolute, FILES[dataset].text, FILES[dataset].media)
+        if file.form == "list"
+        else CountedSource("csv", absolute, file.text, file.media)
     )
+    if not file.starts_here:
+        return DataFile(dataset, path, origin, source)
     return DataFile(dataset, path, origin, source, _image_root(root, config, dataset, path))
 
 
@@ -173,7 +171,7 @@ def _image_root(root: Path, config: Config, dataset: str, path: str) -> str:
 def _first_images(path: Path, dataset: str) -> list[str]:
     def names() -> Iterable[str]:
         with open(path, "rb") as file:
-            if dataset == "images":
+            if FILES[dataset].form == "list":
                 for item in json_list(file, str(path)):
                     if isinstance(item, dict) and isinstance(item.get("image"), str):
                         yield item["image"]

@@ -111,7 +111,7 @@ def test_an_interrupted_plan_does_not_start_over(project: Path, monkeypatch: pyt
         counted.append(unit.source.path)
         return count(unit)
 
-    monkeypatch.setattr("omni_ray.training.plan.count", interrupted)
+    monkeypatch.setattr("omni_ray.training.counting.count", interrupted)
     with pytest.raises(KeyboardInterrupt):
         planned(project)
     known: list[str] = []
@@ -120,7 +120,7 @@ def test_an_interrupted_plan_does_not_start_over(project: Path, monkeypatch: pyt
         known.extend([unit.source.path] if unit.known else [])
         return count(unit)
 
-    monkeypatch.setattr("omni_ray.training.plan.count", watched)
+    monkeypatch.setattr("omni_ray.training.counting.count", watched)
     planned(project)
     assert known == counted
 
