@@ -8,6 +8,7 @@ import os
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -63,6 +64,19 @@ def check_token(environment: Mapping[str, str] = os.environ) -> None:
         )
 
 
+def check_client() -> None:
+    """Make sure that Ray's client for jobs can be used. (Ray itself would say so as if the cluster were at fault.)
+
+    Raises:
+        OmniError: it cannot.
+    """
+    if any(find_spec(name) is None for name in ("aiohttp", "requests")):
+        raise OmniError(
+            "jobs are submitted by Ray's own client, which is not installed here: `pip install 'ray[default]'` (on the "
+            "cluster's head, too)"
+        )
+
+
 def submit(
     command: Sequence[str],
     *,
@@ -90,11 +104,12 @@ def submit(
         The job's own exit code; 130 where it was stopped.
 
     Raises:
-        OmniError: the cluster cannot be reached, or no longer, or refused the token.
+        OmniError: the cluster cannot be reached, or no longer, or refused the token; or Ray's client is not installed.
     """
     check_address(address, insecure=insecure)
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     check_token()
+    check_client()
     from ray.exceptions import RayError
     from ray.job_submission import JobStatus, JobSubmissionClient
 

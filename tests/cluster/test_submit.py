@@ -112,6 +112,15 @@ def stand_in(client: type[Head], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_MODE", "token")  # as submit sets it: gone again after the test
 
 
+def test_a_missing_client_is_said_and_not_taken_for_a_missing_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "omni_ray.submit.find_spec", lambda name: None if name == "aiohttp" else importlib.util.find_spec(name)
+    )
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "x")
+    with pytest.raises(OmniError, match=r"not installed here: `pip install 'ray\[default\]'`"):
+        submit_module.submit(["status"])
+
+
 def test_a_broken_stream_is_taken_up_until_the_job_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(Head, monkeypatch)
     monkeypatch.setattr(submit_module.time, "sleep", lambda seconds: None)
