@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _BOM = b"\xef\xbb\xbf"
 _GREAT = float(1 << 62)
+_CLOSING = {"[": "]", "{": "}", "": ""}
 _SEPARATORS = b" \t\r\n,\x1e\0"
 
 
@@ -45,38 +46,47 @@ def read_shape(tree: Tree, name: str, table: Mapping[str, Any], form: Form) -> I
     # Several arrays of one file have rows of the same numbers.
     place = ":".join([name, *path])
     start, end = table.get("start", 0), table.get("end")
-    chunks = _part(tree, name, form, start, end)
-    items = rows(shape, path, chunks, _exactness(columns), is_part=start > 0)
+    within = table.get("within", ("[", "]"))
+    chunks = _part(tree, name, form, start, end, *within)
+    items = rows(shape, path, chunks, _exactness(columns), within=within[0] if start else "")
     yield from columns_of(place, "row", _numbered(place, items, table.get("row", 0)), columns)
 
 
 def shape_ranges(
     tree: Tree, name: str, shape: str, path: Sequence[str], form: Form, options: SourceOptions
-) -> Iterator[dict[str, int | None]]:
+) -> Iterator[dict[str, Any]]:
     """Ranges of a file of another shape, as parts of payloads; empty for one that is read whole.
 
-    A large array is read once here, at some hundred MB/s; each range knows where it begins, and the number of its first row.
+    A large file is read once here, arrays at some hundred MB/s; each range knows where it begins, within which brackets it is,
+    and the number of its first row.
     """
     size, step = plain_size(tree, name, options, form), options.scaled(RANGE_BYTES)
     if size is None or size <= step:
         yield {}
         return
-    start, row = 0, 0
-    for end, rows_before in cuts(shape, path, _part(tree, name, form, 0, None), step):
-        yield {"start": start, "end": end, "row": row}
-        start, row = end, rows_before
-    yield {"start": start, "end": None, "row": row} if start else {}
+    start, row, opening = 0, 0, "["
+    for end, rows_before, within in cuts(shape, path, _part(tree, name, form, 0, None), step):
+        yield _range(start, end, row, opening, within)
+        start, row, opening = end, rows_before, within
+    yield _range(start, None, row, opening, opening) if start else {}
 
 
-def _part(tree: Tree, name: str, form: Form, start: int, end: int | None) -> Iterator[bytes]:
-    """Bytes [start, end) of a file, unpacked, as UTF-8, made an array where they are cut out of one.
+def _range(start: int, end: int | None, row: int, opening: str, within: str) -> dict[str, Any]:
+    brackets = [opening, _CLOSING[within]]
+    return {"start": start, "end": end, "row": row, **({} if brackets == ["[", "]"] else {"within": brackets})}
+
+
+def _part(
+    tree: Tree, name: str, form: Form, start: int, end: int | None, opening: str = "", closing: str = ""
+) -> Iterator[bytes]:
+    """Bytes [start, end) of a file, unpacked, as UTF-8, between the brackets out of which they are cut.
 
     A byte order mark becomes white space, so that no byte moves. Raises BrokenStream after all that could be read.
     """
     with open_range(tree, name, start, end, form) as (file, form):
         if start:
             file.seek(start)
-            yield b"["
+            yield opening.encode()
         left = None if end is None else end - start
         for chunk in form.plain(unpack(file, name)):
             if start == 0 and chunk.startswith(_BOM):
@@ -85,7 +95,7 @@ def _part(tree: Tree, name: str, form: Form, start: int, end: int | None) -> Ite
             yield chunk[:left]
             left = None if left is None else left - len(chunk)
             if left is not None and left <= 0:
-                yield b"]"
+                yield closing.encode()
                 return
 
 

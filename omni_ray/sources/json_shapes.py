@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -19,6 +20,8 @@ _SAMPLE = 100
 _DEEPEST = 3
 """How far within objects an array of rows is looked for, and columns within columns."""
 _LINE_SHAPE = "lines"
+_STREAMED = ("values", "member", "index")
+"""Shapes of which rows are read one by one; the others are held as a whole."""
 
 Chooses = Callable[[list[str]], bool]
 """Whether the roles that must be filled find their columns among these."""
@@ -80,15 +83,18 @@ def rows(
     chunks: Iterator[bytes],
     is_exact: Callable[[Any], bool] | None = None,
     *,
-    is_part: bool = False,
+    within: str = "",
 ) -> Iterator[Any]:
     """The rows of a file of any shape but lines. A :class:`BrokenValue` for each that is no JSON, or not UTF-8.
 
-    ``is_exact`` is that of :class:`~omni_ray.sources.json_values.Values`; ``is_part``: ``chunks`` are those from one of :func:`cuts`
-    on, behind a bracket.
+    ``is_exact`` is that of :class:`~omni_ray.sources.json_values.Values`; ``within``: ``chunks`` are those from one of :func:`cuts`
+    on, behind this bracket.
     """
-    if _is_array(shape, path):
-        yield from map(as_row, _items(shape, path, Values(chunks, is_exact), is_part))
+    if shape in _STREAMED:
+        try:
+            yield from map(as_row, _items(shape, path, Values(chunks, is_exact), within))
+        except ValueError as error:
+            yield BrokenValue("truncated", f"the file cannot be read from here on ({error})")
     else:
         value = json.loads(b"".join(chunks).decode("utf-8", "surrogateescape"))
         for row in map(as_row, _rows_within(shape, path, value)):
@@ -96,37 +102,41 @@ def rows(
             yield row if is_good else BrokenValue("bad_encoding", "not UTF-8")
 
 
-def cuts(shape: str, path: Sequence[str], chunks: Iterator[bytes], step: int) -> Iterator[tuple[int, int]]:
-    """Where the rows of a large array can be parted, as bytes and rows before that place, at least ``step`` bytes apart.
+def cuts(shape: str, path: Sequence[str], chunks: Iterator[bytes], step: int) -> Iterator[tuple[int, int, str]]:
+    """Where the rows of a large file can be parted, as bytes and rows before that place, at least ``step`` bytes apart, and within
+    which bracket that is, "" for none.
 
-    None near what is broken, nor in a file of another shape.
+    None near what is broken, nor in a file that has to be held as a whole.
     """
-    if not _is_array(shape, path):
+    if shape not in _STREAMED:
         return
     values, last = Values(chunks, lambda item: True), 0  # where items are, not what is in them
     try:
         for row, _ in enumerate(_items(shape, path, values)):
             if values.begins is not None and values.begins - last >= step:
                 last = values.begins
-                yield last, row
+                yield last, row, values.within
     except ValueError:
         return
 
 
-def _is_array(shape: str, path: Sequence[str]) -> bool:
-    return shape == "values" or (shape == "member" and len(path) == 1)
-
-
-def _items(shape: str, path: Sequence[str], values: Values, is_part: bool = False) -> Iterator[Any]:
+def _items(shape: str, path: Sequence[str], values: Values, within: str = "") -> Iterator[Any]:
     if shape == "values":
         yield from values.items()
-    elif is_part:
+    elif shape == "index":
+        yield from values.values()
+    elif within:
         yield from values.array()
     else:
-        for key, is_array in values.members():
-            if is_array and key == path[0]:
-                yield from values.array()
-                return
+        yield from _at_path(path, values)
+
+
+def _at_path(path: Sequence[str], values: Values) -> Iterator[Any]:
+    """The items of the array to which keys lead."""
+    for key, opening in values.members():
+        if key == path[0] and opening == ("[" if len(path) == 1 else "{"):
+            yield from values.array() if len(path) == 1 else _at_path(path[1:], values)
+            return
 
 
 def as_row(item: Any) -> Any:
@@ -165,10 +175,9 @@ def _is_value(line: bytes) -> bool:
 
 
 def _is_alone(head: bytes) -> bool:
-    """Whether nothing follows the first value of a file."""
-    values = Values(iter([head]))
-    first = list(islice(values.items(), 2))
-    return len(first) < 2
+    """Whether nothing follows the first value of a file, as far as it is seen: it may be larger than that."""
+    first = list(islice(Values(iter([head])).items(), 2))
+    return len(first) < 2 or (isinstance(first[0], BrokenValue) and first[0].reason == "truncated")
 
 
 def _sampled(kind: str, head: bytes, lines: bool) -> JsonShape:
@@ -187,7 +196,7 @@ def _of_object(name: str, whole: Callable[[], Iterator[bytes]], fits: Chooses) -
     except (ValueError, RecursionError):
         value = None
     if value is None:
-        found = list(_arrays_of_stream(whole(), fits))
+        found = list(_of_stream(whole, fits))
         if not found:
             large = f"an object of more than {MAX_OBJECT_BYTES >> 20} MB; write it as JSON Lines"
             raise SourceError(f"{name}: {'not JSON, or cut' if data is not None else large}")
@@ -219,20 +228,31 @@ def _held(chunks: Iterator[bytes]) -> bytes | None:
     return data
 
 
-def _arrays_of_stream(chunks: Iterator[bytes], fits: Chooses) -> Iterator[JsonShape]:
-    """The arrays of rows of an object that is large, or broken, most likely in one of its rows."""
-    values = Values(chunks, lambda item: True)  # whose columns are wanted, not what is in them
-    try:
-        for key, is_array in values.members():
-            if is_array:
-                sample: list[Any] = []
-                for item in values.array():
-                    if isinstance(item, dict) and len(sample) < _SAMPLE:
-                        sample.append(item)
-                if fits(there := columns_in(sample)):
-                    yield JsonShape("member", (key,), there)
-    except ValueError:
-        return
+def _of_stream(whole: Callable[[], Iterator[bytes]], fits: Chooses) -> Iterator[JsonShape]:
+    """The rows of an object that is large, or broken, most likely in one of its rows."""
+    values = Values(whole())
+    with suppress(ValueError):
+        first = list(islice(values.values(), _SAMPLE))
+        if len(first) == _SAMPLE and all(isinstance(row, dict) for row in first) and fits(there := columns_in(first)):
+            yield JsonShape("index", (), there)
+            return
+    with suppress(ValueError):
+        yield from _arrays_of_stream(
+            Values(whole(), lambda item: True), fits
+        )  # whose columns are wanted, not what is in them
+
+
+def _arrays_of_stream(values: Values, fits: Chooses, path: tuple[str, ...] = ()) -> Iterator[JsonShape]:
+    for key, opening in values.members():
+        if opening == "[":
+            sample: list[Any] = []
+            for item in values.array():
+                if isinstance(item, dict) and len(sample) < _SAMPLE:
+                    sample.append(item)
+            if fits(there := columns_in(sample)):
+                yield JsonShape("member", (*path, key), there)
+        elif opening == "{" and len(path) < _DEEPEST:
+            yield from _arrays_of_stream(values, fits, (*path, key))
 
 
 def _arrays(value: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], list[Any]]]:

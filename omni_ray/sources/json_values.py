@@ -32,12 +32,16 @@ BAD_BYTE = re.compile("[\udc80-\udcff]")
 """What a byte that is not UTF-8 becomes here."""
 _LONGEST_LITERAL = 20
 """Characters of -Infinity, or of an escape: an error so near to the end of what is there may be the end's."""
-_BEHIND = re.compile(r'\s*,\s*(?:\{\s*"(?:[^"\\]|\\.)*"|\[)')
+_BEHIND = re.compile(r'\s*,\s*(?:\{\s*"(?:[^"\\]|\\.)*"|\[|")')
 """What stands between an item and the next one, and what that one begins with."""
 _PIECE_BYTES = 1 << 14
 """What is decoded at a time where only some items are read one by one."""
 _USED_CHARS = 1 << 20
 """When so much of the text is behind us, it is forgotten."""
+_LEAST_RUN = 16
+"""So many sound values before one are enough for another reader to begin at it."""
+_LOOK_BYTES = 1 << 16
+"""Where a value stands among the bytes is looked for once in so many."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,9 @@ class Values:
     """The values of a file. What comes between them (commas, line ends, record separators) does not matter.
 
     Attributes:
-        begins: the byte before the item of an array that was given last, if it is one at which another reader may begin: it is
-            sound, as those behind it and many before it are. None for most.
+        begins: the byte at which the value begins that was given last, or its key, if another reader may begin there: it is
+            sound, as many before it are. None for most.
+        within: "[" in an array, "{" in an object, "" for bare values.
     """
 
     def __init__(self, chunks: Iterator[bytes], is_exact: Callable[[Any], bool] | None = None) -> None:
@@ -76,6 +81,9 @@ class Values:
         self._is_exact = is_exact
         self._piece = CHUNK_BYTES if is_exact is None else _PIECE_BYTES
         self.begins: int | None = None
+        self.within = ""
+        self._run = 0
+        self._looked = 0
         self._seam = b""
         self._one_by_one = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
@@ -84,7 +92,7 @@ class Values:
         self._ended = False
         self._is_dirty = False
         self._is_cut = False
-        self._arrays = 0
+        self._entered = 0
         self._kind: type = dict
         self._keys: set[str] = set()
 
@@ -94,24 +102,25 @@ class Values:
         while self._peek() == "[":
             yield from self.array()
         while self._peek():
-            yield self._one()
+            yield self._item(self._mark())
         if self._ahead.fault and not self._is_cut:
             yield BrokenValue(self._ahead.fault, "the rest of the file cannot be unpacked")
 
     def array(self) -> Iterator[Any]:
         """The items of the array that stands here, and no more."""
-        self._arrays += 1
+        self._entered += 1
         self._peek()
         self._at += 1
+        outside, self.within = self.within, "["
         self._seam, self._one_by_one = b"", 0
         while (character := self._peek()) != "]":
             if not character:
                 if not self._is_cut:
                     yield BrokenValue(self._ahead.fault or "truncated", "the array is not closed: the file is cut")
                 self._is_cut, self._ahead.fault = True, ""
-                return
-            value = self._one()
-            if not self._seam and self._is_exact is not None and type(value) in (dict, list):
+                break
+            value = self._item(self._mark())
+            if not self._seam and self._is_exact is not None and type(value) in _NEXT:
                 behind = _BEHIND.match(self._text, self._at)
                 self._seam = (
                     (self._text[self._at - 1] + behind[0]).encode("utf-8", "surrogateescape") if behind else b""
@@ -119,7 +128,9 @@ class Values:
             yield value
             if self._seam and self._one_by_one <= 0:
                 yield from self._sound(self._seam)
-        self._at += 1
+        else:
+            self._at += 1
+        self.within = outside
 
     def _sound(self, seam: bytes) -> Iterator[Any]:
         """The items that come now, as long as they are sound."""
@@ -142,28 +153,49 @@ class Values:
             yield from islice(found, 1, None)
             goes_on = True
 
-    def members(self) -> Iterator[tuple[str, bool]]:
-        """The keys of an object, and whether an array stands there, which :meth:`array` reads.
+    def members(self) -> Iterator[tuple[str, str]]:
+        """The keys of an object, and what stands there: "[" for an array, which :meth:`array` reads, "{" for an object, which
+        this reads; what is not read is passed over.
 
         Raises:
             ValueError: it is no object, or broken outside of its arrays.
         """
+        for key, opening, _ in self._members():
+            entered = self._entered
+            yield key, opening
+            if entered != self._entered:
+                continue
+            if opening == "[":
+                for _ in self.array():
+                    pass
+            else:
+                self._whole()
+
+    def values(self) -> Iterator[Any]:
+        """The values of an object, in which nothing is broken. Raises ValueError as :meth:`members`."""
+        for _, _, place in self._members():
+            value = self._item(place)
+            if isinstance(value, BrokenValue) and value.reason != "bad_encoding":
+                raise ValueError(value.detail)
+            yield value
+
+    def _members(self) -> Iterator[tuple[str, str, int | None]]:
+        """The keys of an object, how the value begins that stands here then, and :meth:`_mark` before the key."""
         if self._peek() != "{":
             raise ValueError("no object")
+        self._entered += 1
         self._at += 1
+        outside, self.within = self.within, "{"
         while self._peek() not in ("}", ""):
-            key = self._whole()
+            place, key = self._mark(), self._whole()
             if not isinstance(key, str) or self._peek() != ":":
                 raise ValueError("no key")
             self._at += 1
-            is_array = self._peek() == "["
-            if not is_array:
-                self._whole()
-            arrays = self._arrays
-            yield key, is_array
-            if is_array and arrays == self._arrays:
-                for _ in self.array():
-                    pass
+            yield key, self._peek(), place
+        if not self._peek():
+            raise ValueError("cut")
+        self._at += 1
+        self.within = outside
 
     def _peek(self) -> str:
         """The next character that matters; "" at the end."""
@@ -181,6 +213,21 @@ class Values:
             return self._value()
         except _Malformed as error:
             raise ValueError(str(error)) from None
+
+    def _mark(self) -> int | None:
+        """At which byte we are, if another reader may begin here, should the value be sound; it is not always looked."""
+        if self._run < _LEAST_RUN or self._ahead.place - self._looked < _LOOK_BYTES:
+            return None
+        self._looked = self._ahead.place
+        rest = self._text[self._at :].encode("utf-8", "surrogateescape")
+        return self._looked - len(rest) - len(self._decoder.getstate()[0])
+
+    def _item(self, place: int | None) -> Any:
+        """The value that stands here; it, or its key, begins at ``place``, where :meth:`_mark` looked."""
+        value = self._one()
+        self._run = self._run + 1 if type(value) in _NEXT else 0
+        self.begins = place if self._run else None
+        return value
 
     def _one(self) -> Any:
         start = self._at

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from omni_ray.corpora.base import Rejected, SourceOptions
-from omni_ray.sources import json_ahead, json_values
+from omni_ray.sources import json_ahead, json_shapes, json_values
 from omni_ray.sources.json_values import BrokenValue, Values
 from omni_ray.sources.line_blocks import RANGE_BYTES
 from omni_ray.sources.tables import read_table_unit, table_units
@@ -139,3 +139,83 @@ def test_ranges_of_an_array_have_the_rows_of_the_whole(
         parts, units = table_rows(tmp_path / "in", step / RANGE_BYTES)
         assert parts == whole
         assert units > 10 or step > 600 or odd >= 0.02  # so much damage may make it another encoding
+
+
+def pretty(rows: list[Any]) -> str:
+    return "\n".join(json.dumps(row, indent=1, ensure_ascii=False) for row in rows)
+
+
+SHAPES = {
+    "bare text": lambda rows: json.dumps([row["text"] for row in rows], indent=1),
+    "objects behind each other": pretty,
+    "glued": lambda rows: pretty(rows).replace("}\n{", "}{"),
+    "an array, then objects": lambda rows: json.dumps(rows[:300]) + pretty(rows[300:]),
+    "deep": lambda rows: json.dumps({"v": {"n": [1]}, "data": {"of": {"x": 1}, "rows": rows}, "more": {"rows": [1]}}),
+    "an object of objects": lambda rows: json.dumps({f"key {n}": row for n, row in enumerate(rows)}),
+    "one first key or another": lambda rows: json.dumps(
+        [dict(reversed(row.items())) if row["id"] % 2 else row for row in rows]
+    ),
+}
+
+
+@pytest.mark.parametrize("ending", [".json", ".json.gz"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_other_shapes_are_cut_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: str, ending: str) -> None:
+    monkeypatch.setattr(json_ahead, "_STRETCH_BYTES", 4000)
+    monkeypatch.setattr(json_values, "_LOOK_BYTES", 1000)
+    monkeypatch.setattr(json_values, "_PIECE_BYTES", 1000)
+    monkeypatch.setattr(json_values, "CHUNK_BYTES", 1000)
+    rows = [{"id": n, "text": f'{n} "é\\n", [{{'} for n in range(1500)]
+    data = SHAPES[shape](rows).encode()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / f"a{ending}").write_bytes(gzip.compress(data) if ending.endswith(".gz") else data)
+    whole, units = table_rows(tmp_path / "in", 1.0)
+    assert units == 1 and len(whole) == 1500 and all(f"'text': {row['text']!r}" in "".join(whole) for row in rows[:20])
+    for step in (600, 10_000):
+        parts, units = table_rows(tmp_path / "in", step / RANGE_BYTES)
+        assert parts == whole and (units >= 4 or (step > 600 and ending == ".json.gz"))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_odd_values_among_bare_ones_cost_what_they_cost_in_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr(json_ahead, "_STRETCH_BYTES", 2000)
+    monkeypatch.setattr(json_values, "_LOOK_BYTES", 500)
+    monkeypatch.setattr(json_values, "_PIECE_BYTES", 500)
+    r = Random(seed)
+    items = [r.choice([*ODD, "]", "}"]) if r.random() < 0.01 else item(r, n) for n in range(800)]
+    text = (
+        "\n".join(items)
+        if seed % 2
+        else "[" + ",\n".join(f'"{n} \\" words, "' if r.random() < 0.99 else '"bad \n",' for n in range(3000)) + "]"
+    )
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    whole, _ = table_rows(tmp_path / "in", 1.0)
+    parts, units = table_rows(tmp_path / "in", 2000 / RANGE_BYTES)
+    assert parts == whole and units > 3
+
+
+def test_an_object_too_large_to_be_held_is_read_by_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_shapes, "MAX_OBJECT_BYTES", 1000)
+    rows = [{"id": n, "text": f"text {n}"} for n in range(500)]
+    for name, value in (("deep", {"data": {"rows": rows}}), ("index", {f"k{n}": row for n, row in enumerate(rows)})):
+        folder = tmp_path / name / "in"
+        folder.mkdir(parents=True)
+        (folder / "a.json").write_text(json.dumps(value))
+        found, _ = table_rows(folder, 1.0)
+        assert len(found) == 500 and "text 499" in "".join(found)
+        (folder / "a.json").write_text(json.dumps(value)[:-700])
+        found, _ = table_rows(folder, 1.0)
+        assert 400 < len(found) < 500 and sum("truncated" in row for row in found) == 1
+
+
+@pytest.mark.parametrize("wrapped", [lambda rows: {"data": rows}, lambda rows: {"v": 1, "data": {"rows": rows}}])
+def test_rows_within_an_object_that_is_larger_than_what_is_looked_at(tmp_path: Path, wrapped: Any) -> None:
+    """The first megabyte ends within the object: its rows were taken for objects behind it, and none had the column."""
+    (tmp_path / "in").mkdir()
+    rows = [{"id": n, "text": f"text {n}"} for n in range(50_000)]
+    (tmp_path / "in" / "a.json").write_text(json.dumps(wrapped(rows)))
+    assert (tmp_path / "in" / "a.json").stat().st_size > 1 << 20
+    assert len(table_rows(tmp_path / "in", 1.0)[0]) == 50_000
