@@ -9,6 +9,7 @@ left out and counted, and declared sizes are neither believed nor allocated.
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import json
 from abc import abstractmethod
@@ -148,7 +149,7 @@ class ArchiveTree(Tree):
             self._kept(".arrow").unlink()
             why = f"; {refused.count} members are refused, such as {refused.examples[0][1:]}" if refused.count else ""
             raise SourceError(f"{self.location}: the archive is empty{why}")
-        for old in self._cache.glob(f"{_escape(self._place)}*"):
+        for old in self._cache.glob(f"{glob.escape(self._place)}*"):
             if not old.name.startswith(self._key):  # of an earlier version of the archive
                 with suppress(OSError):
                     old.unlink()
@@ -227,7 +228,3 @@ def safe_member(name: str, refused: RefusedMembers) -> str | None:
 
 def _digest(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
-
-
-def _escape(name: str) -> str:
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)

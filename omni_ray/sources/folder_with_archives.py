@@ -12,10 +12,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from omni_ray.sources.archive_file import ArchiveFile, LocalFile, RemoteFile
 from omni_ray.sources.archives import ArchiveTree, archive_kind
+from omni_ray.sources.delegating import DelegatingTree
 from omni_ray.sources.furniture import is_documentation, is_furniture
 from omni_ray.sources.open_archive import open_archive
 from omni_ray.sources.remote import RemoteTree
@@ -26,7 +27,7 @@ _DEPTH = 3
 """Archives are looked for in the folder and in folders below it, so deep."""
 
 
-class UnionTree(Tree):
+class UnionTree(DelegatingTree):
     """A folder and the archives in it.
 
     Args:
@@ -86,7 +87,7 @@ class UnionTree(Tree):
             yield from loose
             yield from members
 
-    def _holder(self, name: str) -> tuple[Tree, str]:
+    def _of(self, name: str) -> tuple[Tree, str]:
         for tree, inner in self._layers(name):
             if tree.exists(inner):
                 return tree, inner
@@ -130,28 +131,11 @@ class UnionTree(Tree):
     def exists(self, name: str) -> bool:
         return any(tree.exists(inner) for tree, inner in self._layers(name))
 
-    def size(self, name: str) -> int:
-        tree, inner = self._holder(name)
-        return tree.size(inner)
-
-    def open(self, name: str) -> BinaryIO:
-        tree, inner = self._holder(name)
-        return tree.open(inner)
-
-    def read(self, name: str, limit: int = 1 << 30) -> bytes:
-        tree, inner = self._holder(name)
-        return tree.read(inner, limit)
-
-    def is_seekable(self, name: str) -> bool:
-        tree, inner = self._holder(name)
-        return tree.is_seekable(inner)
-
     def local_path(self, name: str) -> Path | None:
         try:
-            tree, inner = self._holder(name)
+            return super().local_path(name)
         except FileNotFoundError:
             return None
-        return tree.local_path(inner)
 
     def canonical(self, name: str) -> str:
         if not name.isascii():
