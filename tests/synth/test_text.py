@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 
@@ -10,10 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omni_ray.corpora.synthetic_samples import SyntheticText
 from omni_ray.modalities.lines import one_line
-from omni_ray.synth import book
+from omni_ray.synth import book, native_task, tiny
 from omni_ray.synth.book import make_text, utterance
+from omni_ray.synth.pictures import draw
 from omni_ray.synth.tiny import DEFAULT_SAMPLES
+from omni_ray.synth.word_images import label
 
 LINES = DEFAULT_SAMPLES["text"]
 
@@ -86,3 +90,15 @@ def test_utterances_keep_to_their_length_and_alphabet(seed: int, longest: int) -
     text = utterance(Random(seed), longest)
     assert 12 <= len(text) <= longest
     assert re.fullmatch(r"[a-z']+( [a-z']+)*", text)
+
+
+def test_the_same_version_says_the_same() -> None:
+    """What is drawn from the streams, in text: other digests want other versions, or old projects keep what is no more."""
+    said = [
+        *make_text(1, 0, 20),
+        *(utterance(Random(i), 40) for i in range(20)),
+        *(label(Random(i)) for i in range(20)),
+    ]
+    said += [caption for i in range(20) for caption in draw(Random(i), (64, 64))[1]]
+    digest = sha256("\n".join(said).encode()).hexdigest()[:16]
+    assert (tiny._VERSION, native_task._VERSION, SyntheticText.version, digest) == (2, 2, 2, "c2b59003ff337664")
