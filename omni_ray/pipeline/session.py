@@ -37,6 +37,8 @@ _OBJECT_STORE_BYTES = 512 << 20
 RETRIES = 5
 """How often a task whose worker or node died is started again. By itself Ray would go on for ever with a unit that
 kills its worker each time."""
+_PRELOADED = ("ray.data", "omni_ray.pipeline.unit_stage")
+"""What a local Ray's workers import when they start, while sources are indexed, and not when the first unit comes."""
 _LIMITS_SECONDS = 0.05
 _ADDRESS_S, _START_S, _END_S = 10.0, 60.0, 15.0
 """How long an address may take to answer, a Ray to come up, and a local one to end. A local one is up within three seconds, and
@@ -50,6 +52,7 @@ def _local_environment() -> None:
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # binds every socket to 127.0.0.1
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))
+    os.environ.setdefault("RAY_preload_python_modules", ",".join(_PRELOADED))
     if os.environ["RAY_AUTH_MODE"] == "token" and not _token_is_set():
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 

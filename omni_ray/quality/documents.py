@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,12 @@ from omni_ray.quality.hashing import Hashes, mix
 from omni_ray.quality.words import PLAIN, SPLIT_PLAIN, cut_chunk
 
 Mask = npt.NDArray[np.bool_]
-_SPLIT = pa.array(sorted(SPLIT_PLAIN), pa.large_string())
+
+
+@cache
+def _split() -> pa.LargeStringArray:
+    """Contractions that are cut. Made when they are first asked for: the first array of a process imports pandas."""
+    return pa.array(sorted(SPLIT_PLAIN), pa.large_string())
 
 
 class Tokens:
@@ -66,7 +71,7 @@ class Tokens:
 
 def _cut(chunks: pa.LargeStringArray) -> tuple[Ints, pa.LargeStringArray, npt.NDArray[np.int32]]:
     """Tokens per chunk, the distinct tokens, and the chunks' tokens one after the other as numbers of these."""
-    contracted = pc.is_in(pc.utf8_lower(chunks), _SPLIT)
+    contracted = pc.is_in(pc.utf8_lower(chunks), _split())
     simple = pc.and_(pc.match_substring_regex(chunks, PLAIN), pc.invert(contracted)).to_numpy(zero_copy_only=False)
     counts = np.ones(len(chunks), np.int64)
     other = np.flatnonzero(~simple)

@@ -62,9 +62,6 @@ SCHEMA = pa.schema(
 )
 
 
-_NO_ROWS = pa.record_batch([pa.array([], field.type) for field in SCHEMA], schema=SCHEMA)
-
-
 def write(path: Path, members: Iterable[Member], refused: RefusedMembers | None = None) -> int:
     """Sort members by name and write them; of several with one name the last is kept, as unpacking would, and the others
     are counted as refused.
@@ -97,7 +94,7 @@ def write(path: Path, members: Iterable[Member], refused: RefusedMembers | None 
                 for name, reason in replaced:
                     refused.add(name, "a later member has its name", reason)
             # Behind the rows: what is replaced is known when they are sorted.
-            writer.write_batch(_NO_ROWS, {"refused": json.dumps(vars(refused))})
+            writer.write_batch(pa.RecordBatch.from_pylist([], SCHEMA), {"refused": json.dumps(vars(refused))})
         return kept
     finally:
         os.unlink(spill)

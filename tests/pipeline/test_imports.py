@@ -55,7 +55,12 @@ def test_help_and_lists_import_nothing_heavy(arguments: list[str]) -> None:
 
 
 def test_the_list_of_corpora_imports_no_more_than_their_readers() -> None:
-    assert imported(COMMAND, "list") & HEAVY <= {"numpy", "pyarrow", "pandas"}
+    assert imported(COMMAND, "list") & HEAVY <= {"numpy", "pyarrow"}
+
+
+def test_what_a_run_imports_before_its_ray_begins_is_light() -> None:
+    """Ray comes up beside what is imported after that."""
+    assert imported("import omni_ray.api.preparing") & HEAVY <= {"numpy", "pyarrow"}
 
 
 def test_every_name_of_the_api_is_found_and_offered() -> None:
