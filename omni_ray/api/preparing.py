@@ -23,7 +23,7 @@ from omni_ray.corpora.registry import add_file, own_modules, select
 from omni_ray.corpora.together import Together, together
 from omni_ray.corpora.wanted import as_mini, in_language, published, wanted
 from omni_ray.errors import OmniError, SourceError
-from omni_ray.modalities.params import Params
+from omni_ray.modalities.params import Params, made_on_gpus
 from omni_ray.modalities.picture_engine import gpu_engine
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.actors import require_gpus
@@ -88,7 +88,7 @@ def prepare(root: Path, asked: PrepareOptions) -> PrepareReport:
 
 def _on_gpus(asked: PrepareOptions) -> PrepareOptions:
     """The same, with the engine that makes pictures here. Raises OmniError: there are none to make, or too few GPUs here."""
-    pictures = {"images", "ocr"} & set(asked.modalities)
+    pictures = made_on_gpus(asked.modalities)
     if not pictures:
         raise OmniError(f"--gpus is for images and ocr; {', '.join(asked.modalities)} would not use one")
     if not is_remote(asked.cluster.address):

@@ -14,6 +14,7 @@ from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import cleaned_line, render
 from omni_ray.errors import OmniError
 from omni_ray.progress.reporter import Reporter
+from omni_ray.trainers.files import all_modalities
 
 _WORDS = {"on": True, "true": True, "off": False, "false": False}
 
@@ -65,7 +66,7 @@ def clean(
 ) -> None:
     """Remove poor samples and duplicates from what later steps read. Committed shards stay as they are."""
     if list_:
-        _show_rules(modalities or list(opt.Modality), rule_file or (), json_)
+        _show_rules(modalities or all_modalities(), rule_file or (), json_)
         return
     rules: dict[str, Any] = parse_rules(rule or ())
     if language:

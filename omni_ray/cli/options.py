@@ -9,7 +9,7 @@ from dataclasses import MISSING, replace
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_origin
 
 import typer
 from typer.models import ArgumentInfo
@@ -21,18 +21,14 @@ from omni_ray.modalities.params import PARAMS
 from omni_ray.option import GROUPS, MAKE, OTHER, WHERE, Field, made, options_of
 from omni_ray.progress.reporter import Reporter
 from omni_ray.storage import local_folder
+from omni_ray.trainers.files import ModalityName, all_modalities
 from omni_ray.verbosity import be_verbose
 
-
-class Modality(StrEnum):
-    """A modality, as a choice."""
-
-    text = "text"
-    audio = "audio"
-    images = "images"
-    ocr = "ocr"
-
-
+if TYPE_CHECKING:
+    Modality = ModalityName
+else:
+    Modality = StrEnum("Modality", {each: each for each in all_modalities()})
+    """A modality, as a choice; in lists, typer takes nothing but enumerations for one."""
 Modalities = Annotated[list[Modality], typer.Argument(metavar="MODALITY", help="One or more.")]
 SomeModalities = Annotated[list[Modality] | None, typer.Argument(metavar="MODALITY", help="Default: all there are.")]
 Shards = Annotated[

@@ -14,6 +14,7 @@ from typing import Any
 import typer
 
 from omni_ray.errors import OmniError, SourceError
+from omni_ray.modalities.params import made_on_gpus
 from omni_ray.option import WHERE as WHERE_TO_RUN
 from omni_ray.recipe import WHERE, Plain, RecipeError, Value, as_yaml, entries
 
@@ -34,7 +35,6 @@ ORDER = (
 """The commands that a recipe may have, in the order in which they run, however the file has them."""
 _RUNS = {"help", "recipe", "json", "quiet", "verbose", "list"}
 """Options that are about one call, not about what is made."""
-_PICTURES = {"images", "ocr"}
 _TRUE, _FALSE = {"true", "yes", "on"}, {"false", "no", "off"}
 
 
@@ -165,7 +165,7 @@ def _step(name: str, entry: Value, where: Mapping[str, Value], app: Any, problem
         if key not in known:
             problems.append(f"{value.place}: {name} has no {key}; {_did_you_mean(key, list(known))}")
     everything = {**{key: value for key, value in where.items() if key in known}, **given}
-    if "gpus" in where and "gpus" not in given and not _PICTURES & set(_texts(given.get("modality"))):
+    if "gpus" in where and "gpus" not in given and not made_on_gpus(_texts(given.get("modality"))):
         everything.pop("gpus", None)
     context = typer.Context(command, info_name=name)
     words: list[str] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
@@ -109,3 +109,8 @@ PARAMS: Mapping[ModalityName, type[Params]] = {
     "ocr": PictureParams,
 }
 """What can be chosen of each modality."""
+
+
+def made_on_gpus(modalities: Iterable[str]) -> set[str]:
+    """Those of the modalities whose samples a GPU can make."""
+    return {name for name, kind in PARAMS.items() if name in set(modalities) and issubclass(kind, PictureParams)}
