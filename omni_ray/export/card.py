@@ -183,7 +183,7 @@ def _body(title: str, configs: Sequence[CardConfig], corpora: Sequence[CorpusPar
         lines += [
             "",
             f"Split `train` is what is to be trained on. Of these rows, so many are held out from it, as split `validation`: {rows}.",
-            "Documents, speakers and pictures are on one side as a whole.",
+            "Documents, speakers and pictures are on one side as a whole; a corpus of one speaker is parted by clip.",
         ]
     lines += [
         "",

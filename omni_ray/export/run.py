@@ -14,7 +14,7 @@ from omni_ray import __version__
 from omni_ray.errors import OmniError
 from omni_ray.export import mds, webdataset
 from omni_ray.export.folder import Mark, is_current, making
-from omni_ray.export.hf import can_link, write_hf
+from omni_ray.export.hf import SPLIT_NAMES, can_link, write_hf
 from omni_ray.export.parts import CorpusParts, CorpusSide, chosen_corpora, in_sides
 from omni_ray.pipeline.engine import Runner, inline, on_ray
 from omni_ray.pipeline.store import Store
@@ -26,7 +26,7 @@ _WRITERS: dict[str, tuple[Callable[..., None], int]] = {
 }
 """What writes files of a length of their own, and the length that they have unless another is asked for."""
 FORMS = ("hf", *_WRITERS)
-VERSION = 3
+VERSION = 4
 """Raised when the same shards give other files; it makes every export stale."""
 _SMALL_BYTES = 64 << 20
 """Up to here, starting Ray takes longer than the work."""
@@ -34,7 +34,7 @@ _SMALL_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Exported:
-    """One side of a corpus in an export: its name there, its modality, "train" or "heldout", rows and samples."""
+    """One side of a corpus in an export: its name there, its modality, the name of the split, rows and samples."""
 
     name: str
     modality: str
@@ -132,8 +132,8 @@ def export(
 
 
 def _exported(side: CorpusSide, form: str) -> Exported:
-    name = side.corpus.name if form == "hf" else side.name
-    return Exported(name, side.modality, side.split, side.rows, side.samples)
+    name, split = (side.corpus.name, SPLIT_NAMES[side.split]) if form == "hf" else (side.name, side.split)
+    return Exported(name, side.modality, split, side.rows, side.samples)
 
 
 def _title(store: Store) -> str:

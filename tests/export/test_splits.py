@@ -91,11 +91,11 @@ def test_card_and_report_say_what_the_splits_are(tmp_path: Path) -> None:
     report = api.export(root, "hf", out)
     assert get_dataset_split_names(str(out), "audio") == ["train", "validation"]
     rows = {(each.name, each.split): each.rows for each in report.corpora}
-    assert sum(rows.values()) == 50 and {split for _, split in rows} == {"train", "heldout"}
+    assert sum(rows.values()) == 50 and {split for _, split in rows} == {"train", "validation"}
     assert api.export(root, "hf", out).corpora == report.corpora
     card = DatasetCard.load(out / "README.md")
     told = {split["name"]: split["num_examples"] for split in card.data.dataset_info[0]["splits"]}
-    held = sum(count for (_, split), count in rows.items() if split == "heldout")
+    held = sum(count for (_, split), count in rows.items() if split == "validation")
     assert told == {"train": 50 - held, "validation": held}
     assert f"held out from it, as split `validation`: `audio` {held}" in card.text
 
