@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from omni_ray.pipeline.asked import Asked, Met, Numbers
+
 if TYPE_CHECKING:
     import pyarrow as pa
-
-Numbers = npt.NDArray[np.uint64]
 
 MARK_BITS = 48
 FEWEST, _MOST = 64, 256
@@ -58,12 +58,14 @@ class Marks:
     Args:
         media, said: the columns of raw rows that hold media ("" for none), and what is said: a text, captions, words.
         enough: how many are kept. Where they are the fewest, files that are one record each are counted by their folders.
+        asked: records of texts that it tells of, whatever else it keeps.
     """
 
-    def __init__(self, media: str, said: str, enough: int) -> None:
+    def __init__(self, media: str, said: str, enough: int, asked: Asked | None = None) -> None:
         self._media = media
         self._said = said
         self._enough = enough
+        self._met = None if asked is None else Met(asked)
         self._level = 0
         self._of: dict[str, Counter[int]] = {}
         self._count = 0
@@ -79,9 +81,18 @@ class Marks:
                 self._keep(name[: name.rfind("/") + 1] or "/" if by_folder else name, low)
 
     def as_json(self) -> dict[str, Any]:
-        """``level``, how often the number of all marks was halved, and ``of``: file or folder -> its marks, as base64."""
+        """``level``, how often the number of all marks was halved, and ``of``: file or folder -> its marks, as base64.
+
+        Where small files are asked about, ``small`` are those it has records of, and ``met``: file -> small file -> how many
+        records that has, and the marks of those that are in both.
+        """
         packed = {name: _packed(sorted(marks.elements())) for name, marks in sorted(self._of.items()) if marks}
-        return {"level": self._level, "of": packed} if packed else {}
+        found: dict[str, Any] = {"level": self._level, "of": packed} if packed else {}
+        if self._met is not None and self._met.small:
+            found["small"] = self._met.small
+        if self._met is not None and (met := {name: _met_packed(shared) for name, shared in self._met.items()}):
+            found["met"] = met
+        return found
 
     def _keep(self, name: str, marks: Iterable[int]) -> None:
         """A file that says something twice counts once, two files of a folder that say the same count twice."""
@@ -100,17 +111,13 @@ class Marks:
         self._count = sum(counts.total() for counts in self._of.values())
 
     def _of_texts(self, rows: pa.Table) -> Iterator[tuple[str, list[int]]]:
-        text, starts, ends = _texts(rows[self._said])
-        quick = _quick(text, starts, ends)
-        quick[ends <= starts] = _NONE
-        if rows["where"].null_count:
-            quick[rows["where"].is_null().to_numpy()] = _NONE
-        self._rise(self._least_level(quick))
-        chosen = np.flatnonzero(quick < _limit(self._level))
-        places = rows["where"].take(chosen).to_pylist()
-        for row, where in zip(chosen.tolist(), places, strict=True):
-            exact = blake2b(text[starts[row] : ends[row]].tobytes(), digest_size=4).digest()
-            yield where, [int(quick[row]) >> 16 & ~_EXACT | int.from_bytes(exact, "little")]
+        told = _Texts(rows, self._said)
+        if self._met is not None:
+            for where, quick, mark in told.marks(self._met.asked.rows_of(told.quick)):
+                self._met.add(file_of(where)[0], quick, mark)
+        self._rise(self._least_level(told.quick))
+        for where, _, mark in told.marks(np.flatnonzero(told.quick < _limit(self._level))):
+            yield where, [mark]
 
     def _least_level(self, quick: Numbers) -> int:
         """The level that these alone will come to: texts above it need not be hashed."""
@@ -127,6 +134,31 @@ class Marks:
             start = _windows(memoryview(data))
             texts = {_plain(each) for each in _listed(rows[self._said][row].as_py())}
             yield rows["where"][row].as_py(), [glance << 32 | _exact(start, text) for text in sorted(texts)]
+
+
+def marks_of_texts(rows: pa.Table, said: str) -> Iterator[tuple[str, int, int]]:
+    """Of each text in raw rows: where it stands, the number that its mark begins with, and its mark."""
+    told = _Texts(rows, said)
+    return told.marks(np.flatnonzero(told.quick < _NONE))
+
+
+class _Texts:
+    """Texts of raw rows; ``quick`` is a number for each, and the greatest of all for those without a mark."""
+
+    def __init__(self, rows: pa.Table, said: str) -> None:
+        self._where = rows["where"]
+        self._text, self._starts, self._ends = _texts(rows[said])
+        self.quick = _quick(self._text, self._starts, self._ends)
+        self.quick[self._ends <= self._starts] = _NONE
+        if self._where.null_count:
+            self.quick[self._where.is_null().to_numpy()] = _NONE
+
+    def marks(self, chosen: npt.NDArray[np.int64]) -> Iterator[tuple[str, int, int]]:
+        """As :func:`marks_of_texts`, of some rows."""
+        for row, where in zip(chosen.tolist(), self._where.take(chosen).to_pylist(), strict=True):
+            exact = blake2b(self._text[self._starts[row] : self._ends[row]].tobytes(), digest_size=4).digest()
+            quick = int(self.quick[row])
+            yield where, quick, quick >> 16 & ~_EXACT | int.from_bytes(exact, "little")
 
 
 def _texts(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -218,6 +250,10 @@ def _exact(start: Any, text: str) -> int:
 
 def _packed(marks: list[int]) -> str:
     return b64encode(np.array(marks, "<u8").view(np.uint8).reshape(-1, 8)[:, :6].tobytes()).decode()
+
+
+def _met_packed(shared: Mapping[str, tuple[int, list[int]]]) -> dict[str, tuple[int, str]]:
+    return {small: (size, _packed(marks)) for small, (size, marks) in shared.items()}
 
 
 def unpacked(text: str) -> Numbers:

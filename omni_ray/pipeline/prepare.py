@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import pyarrow.parquet as pq
 
@@ -15,6 +16,7 @@ from omni_ray.pipeline.corpus_state import FINGERPRINT, CorpusState, SampleLimit
 from omni_ray.pipeline.engine import acknowledgements
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.marks import enough_of
+from omni_ray.pipeline.small_files import asked_of
 from omni_ray.pipeline.stages import Job
 from omni_ray.pipeline.store import CorpusStore
 from omni_ray.pipeline.unit_stage import MakeUnits
@@ -54,6 +56,11 @@ class CorpusRequest:
     chosen: dict[str, list[str]] = field(default_factory=dict)
     _prefixes: Iterator[int] = field(init=False)
     _fresh: dict[int, Manifest] = field(init=False)
+
+    @cached_property
+    def whole_job(self) -> Job:
+        """The job, with what its units are to tell of their records."""
+        return replace(self.job, marks=enough_of(len(self.units)), asked=asked_of(self.job, self.units))
 
     def begin(self) -> None:
         """Look at what is committed, and remove what is stale; with ``reset``, everything."""
@@ -189,7 +196,7 @@ def _make(
     device = work[0][0].job.params.device
     pool = pool_here(gpus if device == "cuda" else 0) if device else None
     places = [(number, unit) for number, (_, missing) in enumerate(work) for unit in missing]
-    stage = MakeUnits([replace(request.job, marks=enough_of(len(request.units))) for request, _ in work])
+    stage = MakeUnits([request.whole_job for request, _ in work])
     told = metrics.of_run()
     left = [len(missing) for _, missing in work]
     for place, manifest in acknowledgements(stage, places, RunLayout(cpus_per_task, pool)):

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from omni_ray.pipeline.marks import MARK_BITS, Numbers, unpacked
+from omni_ray.pipeline.asked import Numbers
+from omni_ray.pipeline.marks import MARK_BITS, unpacked
 
 _SHARE_OF_MEDIA, _SHARE_OF_TEXTS, _SHARE_OF_MANY_TEXTS = 0.01, 0.05, 0.1
 """The share of the smaller one's records from which on two files are worth a word. Lines may be alike by chance: a twentieth of
@@ -67,14 +68,16 @@ def repeats(units: Iterable[Mapping[str, Any]], has_media: bool) -> list[Repeats
         units: the marks of each unit, as :meth:`omni_ray.pipeline.marks.Marks.as_json` gives them, in canonical order.
         has_media: whether records are more than lines.
     """
-    held = _Held()
+    held, met = _Held(), _Met()
     for unit in units:
         held.add(unit)
+        met.add(unit)
     names, levels, groups, marks = held.sorted()
     finest: list[Repeats] = []
     pairs: list[Repeats] = []
     while len(groups):
         every = _shared(names, levels, groups, marks)
+        every = every if pairs else _ordered(met.instead_of(every))
         pairs = pairs or every
         found = [each for each in every if _is_worth_a_word(each, has_media)]
         finest = finest or found
@@ -143,6 +146,32 @@ class _Held:
         return names, levels, groups[~again], marks[~again]
 
 
+class _Met:
+    """What units told of the small files that they were asked about."""
+
+    def __init__(self) -> None:
+        self._marks: dict[tuple[str, str], set[int]] = {}
+        self._sizes: dict[str, int] = {}
+        self._there: set[str] = set()
+
+    def add(self, unit: Mapping[str, Any]) -> None:
+        self._there.update(unit.get("small", ()))
+        for name, shared in unit.get("met", {}).items():
+            for small, (size, packed) in shared.items():
+                self._sizes[small] = size
+                self._marks.setdefault((name, small), set()).update(unpacked(packed).tolist())
+
+    def instead_of(self, found: Sequence[Repeats]) -> list[Repeats]:
+        """``found``, with what is known of all records in the place of estimates and of nothing."""
+        known = {frozenset((each.one, each.other)): each for each in found}
+        for (name, small), marks in sorted(self._marks.items()):
+            pair = frozenset((name, small))
+            now = known.get(pair)
+            if small in self._there and (now is None or now.is_estimate):
+                known[pair] = Repeats(name, small, len(marks), self._sizes[small], is_estimate=False)
+        return list(known.values())
+
+
 def _limit(level: int) -> int:
     return 1 << (MARK_BITS - level)
 
@@ -190,4 +219,8 @@ def _shared(names: Sequence[str], levels: Sequence[int], groups: Groups, marks: 
         ]
         larger, smaller = (one, other) if sizes[0] >= sizes[1] else (other, one)
         repeats.append(Repeats(names[larger], names[smaller], shared, min(sizes), level > 0))
-    return sorted(repeats, key=lambda each: (-each.records / each.of, -each.records))
+    return _ordered(repeats)
+
+
+def _ordered(found: Iterable[Repeats]) -> list[Repeats]:
+    return sorted(found, key=lambda each: (-each.records / each.of, -each.records))

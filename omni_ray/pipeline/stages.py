@@ -20,6 +20,7 @@ from omni_ray.errors import SourceError
 from omni_ray.modalities.base import Modality, with_extra
 from omni_ray.modalities.params import Params
 from omni_ray.pipeline.apart import kept_apart
+from omni_ray.pipeline.asked import Asked
 from omni_ray.pipeline.manifest import CommittedFile, Manifest, part_name
 from omni_ray.pipeline.marks import FEWEST, Marks
 from omni_ray.pipeline.units import Unit
@@ -62,6 +63,7 @@ class Job:
         storage: where the shards go.
         keeps_columns: whether shards have what else the records have, as a column ``extra``.
         marks: how many marks of records a manifest keeps.
+        asked: records of small files that it tells of.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Job:
     storage: Storage
     keeps_columns: bool = False
     marks: int = FEWEST
+    asked: Asked | None = None
 
     @property
     def raw_schema(self) -> pa.Schema:
@@ -229,7 +232,7 @@ class Making:
         self.rejected: list[Rejected] = []
         self.records = 0
         self.stats: Counter[str] = Counter()
-        self.marks = Marks(job.modality.media, job.modality.raw_said, job.marks)
+        self.marks = Marks(job.modality.media, job.modality.raw_said, job.marks, job.asked)
 
     def add(self, batch: Batch) -> None:
         """Transform a batch."""

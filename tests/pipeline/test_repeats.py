@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +19,11 @@ from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.many import locate_all
 from omni_ray.corpora.registry import select
 from omni_ray.modalities.registry import modality as modality_of
+from omni_ray.pipeline.asked import Asked
 from omni_ray.pipeline.corpus_state import SampleLimit, Summary
 from omni_ray.pipeline.marks import MARK_BITS, Marks, enough_of, file_of, unpacked
 from omni_ray.pipeline.repeats import repeats
+from omni_ray.pipeline.small_files import asked_of
 from omni_ray.pipeline.stages import Job, Making, read_unit
 from omni_ray.pipeline.store import Store
 from omni_ray.pipeline.units import number_units
@@ -36,8 +39,10 @@ def said(modality: str, dataset: str, *sources: Path) -> list[str]:
     kind = modality_of(modality)
     storage = Storage(root / "out")
     job = Job(dataset, found.reader, found.tree.spec(), kind, kind.params_type(), storage, marks=enough_of(2))
+    units = number_units(iter(found.drafts), found.tree, {})
+    job = replace(job, asked=asked_of(job, units))
     marks = []
-    for unit in number_units(iter(found.drafts), found.tree, {}):
+    for unit in units:
         making = Making(job, unit)
         for batch in read_unit(job, unit):
             making.add(batch)
@@ -97,6 +102,26 @@ def test_tables_of_text_that_overlap_in_part(tmp_path: Path, ending: str) -> Non
     table(tmp_path / f"in/data/b.{ending}", texts(6, 16))
     assert said("text", "text_files", tmp_path / "in") == [
         f"4 of 10 records of data/b.{ending} are in data/a.{ending}, too"
+    ]
+
+
+@pytest.mark.parametrize("packed", [1, 40])
+def test_a_few_lines_of_a_small_file_in_a_large_one(tmp_path: Path, packed: int) -> None:
+    """``packed`` files beside it share its unit, and its marks."""
+    folder = write(tmp_path / "in", large__txt=lines(100_000), small__txt=lines(99_990, 100_030))
+    for n in range(1, packed):
+        write(folder, **{f"other{n}__txt": lines(200_000 + 50 * n, 200_050 + 50 * n)})
+    assert said("text", "text_files", folder) == ["10 of 40 records of small.txt are in large.txt, too"]
+
+
+def test_a_small_file_that_is_beyond_the_limit_is_in_nothing() -> None:
+    asked = Asked.about({"small": {5: 7 << 40}})
+    marks = Marks("", "text", 64, asked)
+    marks.add(pa.table({"where": ["large, byte 0"], "text": pa.array(["text"], pa.large_string())}))
+    found = marks.as_json() | {"met": {"large": {"small": (1, b64encode((5).to_bytes(6, "little")).decode())}}}
+    assert repeats([found], False) == []
+    assert [each.sentence for each in repeats([found, {"small": ["small"]}], False)] == [
+        "what small holds is in large, too"
     ]
 
 
