@@ -6,7 +6,7 @@ reasons.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 import pyarrow as pa
@@ -52,24 +52,29 @@ class Format:
 
     def records(self, rows: pa.Table, corpus: str) -> dict[str, pa.LargeBinaryArray]:
         """Serialized records by the kind of file, one for each sample, in order, each with the file's separator after it."""
-        return {file.kind: self._records(file, rows, corpus) for file in self.files}
+        if all(file.form == "lines" for file in self.files):
+            return {file.kind: self._lines(rows) for file in self.files}
+        samples = self._samples(rows, corpus)
+        return {file.kind: _serialized(file, samples) for file in self.files}
 
-    def _records(self, file: FlatFile, rows: pa.Table, corpus: str) -> pa.LargeBinaryArray:
-        if file.form == "lines":
-            end, nothing = pa.scalar("\n", pa.large_string()), pa.scalar("", pa.large_string())
-            ended = pc.binary_join_element_wise(rows[self.said].cast(pa.large_string()), end, nothing)
-            return ended.cast(pa.large_binary()).combine_chunks()
-        count = rows.num_rows
-        media = self._media_as_listed(rows, corpus) if self.has_media else [""] * count
+    def _lines(self, rows: pa.Table) -> pa.LargeBinaryArray:
+        end, nothing = pa.scalar("\n", pa.large_string()), pa.scalar("", pa.large_string())
+        ended = pc.binary_join_element_wise(rows[self.said].cast(pa.large_string()), end, nothing)
+        return ended.cast(pa.large_binary()).combine_chunks()
+
+    def _samples(self, rows: pa.Table, corpus: str) -> tuple[Sequence[str], ...]:
+        """Of all samples the media, the texts, and the categories where there are any."""
+        media = self._media_as_listed(rows, corpus) if self.has_media else [""] * rows.num_rows
         said = rows[self.said].to_pylist()
-        categories = rows[self._category].to_pylist() if self._category else [corpus] * count
-        texts_of = said if self._has_lists else ([text] for text in said)
-        records = [
-            file.record(path, text, category or corpus) + file.separator
-            for path, texts, category in zip(media, texts_of, categories, strict=True)
+        if not self._has_lists:
+            return media, said
+        categories = rows[self._category].to_pylist() if self._category else [corpus] * rows.num_rows
+        samples = [
+            (path, text, category or corpus)
+            for path, texts, category in zip(media, said, categories, strict=True)
             for text in texts
         ]
-        return pa.array(records, pa.large_binary())
+        return tuple(zip(*samples, strict=True)) if samples else ((), ())
 
     def _media_as_listed(self, rows: pa.Table, corpus: str) -> list[str]:
         folder = f"{self.folder}/{flat_name(corpus)}".removeprefix(f"{self.files[0].media_root}/")
@@ -80,6 +85,11 @@ class Format:
         column = rows[self.media_column]
         for value in column:
             yield f"{self.folder}/{flat_name(corpus)}/{value['path'].as_py()}", value["bytes"].as_py()
+
+
+def _serialized(file: FlatFile, samples: Sequence[Sequence[str]]) -> pa.LargeBinaryArray:
+    records = map(file.record, *samples)
+    return pa.array([each + file.separator for each in records] if file.separator else records, pa.large_binary())
 
 
 @cache
