@@ -63,7 +63,7 @@ def line_blocks(
     ends, are each one :class:`Rejected`.
     """
     position = max(0, start - 1)
-    inside = start == 0  # else what comes before the first line end belongs to the range before
+    inside = is_ours = start == 0  # else what comes before the first line end belongs to the range before
     rest = b""
     if position:
         file.seek(position)
@@ -78,6 +78,7 @@ def line_blocks(
                 position += at or len(data)
                 data = data[at:] if at else b""
                 inside = at > 0
+                is_ours = is_ours or inside
             if not data or (end is not None and position >= end):
                 continue
             last = -1 if end is None else data.find(b"\n", max(0, end - 1 - position))
@@ -94,13 +95,19 @@ def line_blocks(
                 position += len(rest)
                 rest, inside = b"", False
     except BrokenStream as broken:
-        if broken.is_whole and rest:
-            yield position, rest
-            position += len(rest)
-        yield _rejected(name, position, broken.reason, broken.detail)
+        if is_ours:  # else the range in which the line begins tells it
+            yield from _at_end(name, position, rest, broken)
         return
     if rest:
         yield position, rest
+
+
+def _at_end(name: str, position: int, rest: bytes, broken: BrokenStream) -> Iterator[tuple[int, bytes] | Rejected]:
+    """What is left of a file that cannot be read any further, and what is lost."""
+    if broken.is_whole and rest:
+        yield position, rest
+        position += len(rest)
+    yield _rejected(name, position, broken.reason, broken.detail)
 
 
 def _rejected(name: str, position: int, reason: str, detail: str) -> Rejected:

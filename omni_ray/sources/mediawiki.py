@@ -204,7 +204,7 @@ def _pieces(file: BinaryIO, name: str, start: int, end: int | None, codec: str =
             if inside < len(data):
                 yield _Piece(data[inside:], False, where)
     except BrokenStream as broken:
-        yield _Piece(b"", True, f"{name}, byte {position} of its contents", broken.reason)
+        yield _Piece(b"", end is None, f"{name}, byte {position} of its contents", broken.reason)
 
 
 def _page_chunks(pieces: Iterable[_Piece]) -> Iterator[tuple[bytes | Rejected, str]]:

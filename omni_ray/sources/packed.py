@@ -172,14 +172,37 @@ def _next_stream(file: BinaryIO, data: bytes) -> bytes:
     return data
 
 
+class _Packed:
+    """A file that remembers when it could not be read, which Arrow tells as it tells damage."""
+
+    closed = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return self._file.read(size)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def close(self) -> None:
+        """The file is somebody else's."""
+
+
 def _zstd(file: BinaryIO) -> Iterator[bytes]:
     import pyarrow as pa
 
-    with pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd") as stream:
+    packed = _Packed(file)
+    with pa.CompressedInputStream(pa.PythonFile(packed, "r"), "zstd") as stream:
         while True:
             try:
                 chunk = stream.read(_ZSTD_BYTES)  # what a failing read had got is lost
             except OSError as error:
+                if packed.error is not None:
+                    raise packed.error from None
                 raise BrokenStream("truncated" if "truncated" in str(error).lower() else "decode_error") from None
             if not chunk:
                 return

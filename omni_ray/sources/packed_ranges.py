@@ -3,8 +3,8 @@
 gzip and bzip2 are entered at seek points, which are found once (:mod:`omni_ray.sources.seek_points`). What else cannot be entered in
 its middle is read from an unpacked copy (:mod:`omni_ray.sources.unpacked`): xz, zstd, other encodings than UTF-8, large members of
 zips that are not just stored. Points and copies lie in the folder for listings of archives; a worker that does not find them there
-makes them anew. A file that is damaged, cut, or has something behind its compressed data is read from its beginning to its end
-instead, so that what is lost is told.
+makes them anew. Of a file that is damaged, cut, or has something behind its compressed data the copy is what could be unpacked, and
+reading it ends as unpacking did, so that what is lost is told once.
 """
 
 from __future__ import annotations
@@ -32,21 +32,19 @@ _LARGE_BYTES = 16 << 20
 """As it lies; smaller files are read whole. Text packs three to five times."""
 _POINTS = ".points"
 _BUFFER_BYTES = 1 << 20
-_PLAIN, _COPY = "plain", "copy"
 
 
 def plain_size(tree: Tree, name: str, options: SourceOptions, form: Form = Form()) -> int | None:
     """Bytes of a file, unpacked and in UTF-8, where ranges of them can be read with :func:`open_range`; None for one that is
-    packed or in another encoding, and small, or not sound."""
-    size, way = tree.size(name), _way(tree, name, form)
-    if way == _PLAIN:
+    packed or in another encoding, and small, or holds nothing that can be read."""
+    size = tree.size(name)
+    suffix = _packing(tree, name)
+    if form.is_utf8 and not suffix:
         return size
     if size <= options.scaled(_LARGE_BYTES):
         return None
-    if way == _COPY:
-        return copy_size(tree, name, form.codec)
-    content = _content(tree, name, way, tree.stamp([name]))
-    return None if content is None else content[1]
+    content = _entered(tree, name, suffix, form)
+    return copy_size(tree, name, form.codec) if content is None else content[1]
 
 
 @contextmanager
@@ -54,30 +52,30 @@ def open_range(
     tree: Tree, name: str, start: int, end: int | None, form: Form = Form()
 ) -> Iterator[tuple[BinaryIO, Form]]:
     """A reader of a file of some form, for its bytes from ``start`` to ``end``, and the form in which they are there: for one that
-    is not read whole, those of :func:`plain_size`."""
-    way = _way(tree, name, form) if start or end is not None else _PLAIN
-    if way == _PLAIN and ((not start and end is None) or tree.is_seekable(name)):
+    is not read whole, those of :func:`plain_size`. It raises BrokenStream where unpacking does."""
+    is_whole = not start and end is None
+    suffix = "" if is_whole else _packing(tree, name)
+    if is_whole or (form.is_utf8 and not suffix and tree.is_seekable(name)):
         with tree.open(name) as file:
             yield file, form
-    elif way in (_PLAIN, _COPY):
-        with open_copy(tree, name, form.codec) as file:
-            yield file, replace(form, is_recoded=True)
-    else:
-        content = _content(tree, name, way, tree.stamp([name]))
-        if content is None:
-            raise FileNotFoundError(2, "changed while it was read", name)
+    elif content := _entered(tree, name, suffix, form):
         with io.BufferedReader(Span(content[0], name, 0, content[1]), _BUFFER_BYTES) as file:
             yield file, form
+    else:
+        with open_copy(tree, name, form.codec) as file:
+            yield file, replace(form, is_recoded=True)
 
 
-def _way(tree: Tree, name: str, form: Form) -> str:
-    """How a file is entered: as it is, from a copy, or at the seek points of a kind of archive."""
+def _packing(tree: Tree, name: str) -> str:
     with tree.open(name) as file:
-        suffix = packing(file, name)
-    if form.is_utf8 and not suffix:
-        return _PLAIN
-    is_entered = form.is_utf8 and f"tar{suffix}" in SEEKABLE and tree.is_seekable(name)
-    return f"tar{suffix}" if is_entered else _COPY
+        return packing(file, name)
+
+
+def _entered(tree: Tree, name: str, suffix: str, form: Form) -> tuple[ByteSource, int] | None:
+    """What a file holds that is sound and can be entered at seek points, and how many bytes; None for any other."""
+    kind = f"tar{suffix}"
+    is_so = form.is_utf8 and kind in SEEKABLE and tree.is_seekable(name)
+    return _content(tree, name, kind, tree.stamp([name])) if is_so else None
 
 
 @lru_cache(maxsize=2)  # a worker reads several ranges of one file

@@ -102,35 +102,53 @@ def _digest(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
+class _CutCopy(io.BufferedReader):
+    """A reader of what could be unpacked of a file; at the end it raises what ended the unpacking."""
+
+    def __init__(self, content: Span, fault: BrokenStream) -> None:
+        super().__init__(content, _BUFFER_BYTES)
+        self.fault = fault
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        if not data and size:
+            raise self.fault
+        return data
+
+
 def copy_size(tree: Tree, name: str, codec: str = "utf-8") -> int | None:
-    """Bytes of a file unpacked and in UTF-8; None where it is not sound."""
+    """Bytes of a file unpacked and in UTF-8, as far as that can be had; None where there are none, or they are packed once more."""
     kept = Kept(tree, name, codec)
     found = kept.noted()
     return (_made(tree, name, codec, kept) if found is None else found).get("size")
 
 
 def open_copy(tree: Tree, name: str, codec: str = "utf-8") -> BinaryIO:
-    """A reader of a file, unpacked and in UTF-8.
+    """A reader of a file, unpacked and in UTF-8, that raises BrokenStream behind all that could be unpacked, as unpacking does.
 
     Raises:
-        SourceError: it cannot be unpacked to its end.
+        SourceError: nothing could.
     """
-    return _reader(*_opened(tree, name, codec, tree.stamp([name])), name)
+    content, found = _opened(tree, name, codec, tree.stamp([name]))
+    span = Span(content, name, 0, found["size"])
+    fault = _fault(found)
+    return io.BufferedReader(span, _BUFFER_BYTES) if fault is None else _CutCopy(span, fault)
 
 
-def _reader(content: FileBytes, size: int, name: str) -> BinaryIO:
-    return io.BufferedReader(Span(content, name, 0, size), _BUFFER_BYTES)
+def _fault(found: dict[str, Any]) -> BrokenStream | None:
+    return BrokenStream(found["reason"], found["is_whole"]) if "reason" in found else None
 
 
 @lru_cache(maxsize=2)  # a worker reads several ranges of one file
-def _opened(tree: Tree, name: str, codec: str, stamp: str) -> tuple[FileBytes, int]:
+def _opened(tree: Tree, name: str, codec: str, stamp: str) -> tuple[FileBytes, dict[str, Any]]:
+    """A copy, and what is noted of it."""
     kept = Kept(tree, name, codec)
     found = kept.noted()
     while True:
         if found is not None and "size" not in found:
-            raise SourceError(f"{name}: {found['fault']}; fetch it again")
+            raise SourceError(f"{name}: it holds nothing that can be read; fetch it again")
         if found is not None and (there := _there(kept, found)) is not None:
-            return there, found["size"]
+            return there, found
         found = _made(tree, name, codec, kept)
 
 
@@ -156,29 +174,23 @@ def _made(tree: Tree, name: str, codec: str, kept: Kept) -> dict[str, Any]:
 
 
 def _write(tree: Tree, name: str, codec: str, kept: Kept) -> dict[str, Any]:
+    """Write a copy, and say what is to be noted: its size, and what ended it too early."""
     size, looked = 0, -tree.size(name)
-    try:
-        with tree.open(name) as file, atomic_writer(kept.path(_COPY)) as out:
-            chunks = unpack(file, name)
+    found: dict[str, Any] = {}
+    with tree.open(name) as file, atomic_writer(kept.path(_COPY)) as out:
+        chunks = unpack(file, name)
+        try:
             for chunk in chunks if codec == "utf-8" else recoded(chunks, codec):
                 if not size and packing(io.BytesIO(chunk), ""):
-                    raise _NotPlain
+                    return {}
                 if size >= looked:
                     _make_room(kept.folder, name, size, size - looked)
                     looked = size + _LOOK_BYTES
                 out.write(chunk)
                 size += len(chunk)
-            if not size:
-                raise _NotPlain
-    except BrokenStream as error:
-        return {"fault": f"{error.detail} ({error.reason})"}
-    except _NotPlain:
-        return {"fault": "it holds nothing, or what is packed once more"}
-    return {"size": size}
-
-
-class _NotPlain(Exception):
-    pass
+        except BrokenStream as error:
+            found = {"reason": error.reason, "is_whole": error.is_whole}
+    return {"size": size, **found} if size else {}
 
 
 def _make_room(folder: Path, name: str, size: int, wanted: int) -> None:
@@ -225,5 +237,7 @@ def at_any_place(tree: Tree, name: str) -> tuple[Path | BinaryIO, int]:
     # In a store far away a look at the first bytes costs as much as one at the footer.
     if (path is None and not name.lower().endswith(SUFFIXES)) or not is_packed(tree, name):
         return path or tree.open(name), tree.size(name)
-    content, size = _opened(tree, name, "utf-8", tree.stamp([name]))
-    return _reader(content, size, name), size
+    copy = open_copy(tree, name)
+    if isinstance(copy, _CutCopy):
+        raise SourceError(f"{name}: {copy.fault.detail} ({copy.fault.reason}); fetch it again")
+    return copy, copy_size(tree, name) or 0

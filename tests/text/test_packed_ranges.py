@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from omni_ray.corpora.base import Corpus, Rejected, SourceOptions
 from omni_ray.corpora.text_files import TextFiles
 from omni_ray.corpora.wikipedia import Wikipedia
-from omni_ray.sources import open_spec, open_tree, packed_ranges
+from omni_ray.sources import json_ahead, open_spec, open_tree, packed_ranges
 from omni_ray.sources.packed_ranges import plain_size
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
@@ -137,10 +137,9 @@ def test_what_is_not_sound_costs_what_it_costs_read_whole(tmp_path: Path, suffix
     (tmp_path / "in" / f"a.jsonl{suffix}").write_bytes(data)
     whole = read(tmp_path / "in", TextFiles(), 1.0)
     rows, units = read(tmp_path / "in", TextFiles(), 1e-4)
-    assert rows == whole[0]
-    if any("fault" in row for row in rows):
-        assert units == whole[1] == 1
-    else:
+    assert sorted(rows, key=place_of) == sorted(whole[0], key=place_of)
+    assert units > 20 and whole[1] == 1
+    if not any("fault" in row for row in rows):
         assert damage == "zeros" or (damage, suffix) == ("flipped", ".zst")  # whose frames may have no checksums
 
 
@@ -170,3 +169,30 @@ def test_seek_points_are_kept_held_against_their_digest_and_found_anew(tmp_path:
     file.write_bytes(gzip.compress(lines(3500)))
     assert len(read(tmp_path / "in", TextFiles(), 1e-4)[0]) == 3500
     assert len(list((tmp_path / "cache").glob("*.points"))) == 1  # those of the file as it was are gone
+
+
+CUT: dict[str, tuple[bytes, Corpus]] = {
+    "a.csv": (("text,n\n" + "".join(csv_row(f'{n} "words"\nand {n * n}') for n in range(3000))).encode(), TextFiles()),
+    "a.json": (json.dumps([{"text": f"line {n}, {n * n * n}"} for n in range(3000)]).encode(), TextFiles()),
+    "x.xml": (dump(2000), Wikipedia()),
+}
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".xz"])
+@pytest.mark.parametrize("name", CUT)
+def test_what_a_cut_file_costs_in_ranges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, suffix: str
+) -> None:
+    monkeypatch.setattr(json_ahead, "_STRETCH_BYTES", 1000)
+    (data, corpus), pack = CUT[name], PACK[suffix]
+    (tmp_path / "in").mkdir()
+    for share in (0.5, 0.77):
+        packed = pack(data)
+        (tmp_path / "in" / f"{name}{suffix}").write_bytes(packed[: int(len(packed) * share)])
+        whole, _ = read(tmp_path / "in", corpus, 1.0)
+        rows, units = read(tmp_path / "in", corpus, 1e-4)
+        # Where a page begins is said of the megabyte around it, which is another one in each unit.
+        hidden = ("where", "id") if name == "x.xml" else ()
+        found = [sorted(str({k: v for k, v in r.items() if k not in hidden}) for r in each) for each in (rows, whole)]
+        assert found[0] == found[1] and units > 5
+        assert [row["fault"] for row in rows if "fault" in row].count("truncated") >= 1

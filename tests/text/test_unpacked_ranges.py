@@ -22,7 +22,7 @@ from omni_ray.errors import OmniError
 from omni_ray.sources import json_ahead, open_tree, unpacked
 from omni_ray.sources.encoding import named
 from omni_ray.sources.tree import Tree
-from tests.text.test_packed_ranges import dump, read
+from tests.text.test_packed_ranges import PACK, dump, read
 
 LINES = [f"{n} Größe, déjà vu, “quoted” {n * n}" for n in range(800)]
 JSONL = "".join(json.dumps({"text": line}, ensure_ascii=False) + "\n" for line in LINES).encode()
@@ -215,3 +215,24 @@ def test_no_room_is_one_sentence(tmp_path: Path, disk: list[int]) -> None:
     ):
         list(TextFiles().units(tree, SourceOptions(unit_scale=1e-4)))
     assert not list((tmp_path / "cache").glob("*.plain")) and not list((tmp_path / "cache").glob(".tmp-*"))
+
+
+@pytest.mark.parametrize("suffix", [".xz", ".zst", ".gz"])
+def test_a_source_out_of_reach_is_not_taken_for_a_damaged_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    data = JSONL.decode().encode("utf-16")
+    folder = put(tmp_path, f"a.jsonl{suffix}", PACK[suffix](data))
+
+    class Lost(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell() > 500:
+                raise ConnectionError("reset by peer")
+            return super().read(min(size or 0, 400))
+
+    tree = open_tree(folder, tmp_path / "cache")
+    monkeypatch.setattr(tree, "open", lambda name: Lost((folder / name).read_bytes()))
+    with pytest.raises(ConnectionError):
+        unpacked.copy_size(tree, f"a.jsonl{suffix}", "utf-16-le")
+    monkeypatch.undo()
+    assert unpacked.copy_size(tree, f"a.jsonl{suffix}", "utf-16-le") == len(JSONL)
