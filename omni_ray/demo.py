@@ -119,7 +119,7 @@ class DemoReport:
 def run_demo(
     root: str | Path,
     *,
-    seed: int = api.DEFAULT_SEED,
+    seed: int = 42,
     cluster: api.Cluster | None = None,
     reporter: Reporter | None = None,
 ) -> DemoReport:
@@ -148,10 +148,10 @@ def run_demo(
             if file.is_production:
                 report.files[file.path] = file.records
         told.say("reading everything back as the trainers do")
-        report.verified = api.verify(root, run=engine.on_ray)
+        report.verified = api.verify(root, reporter=told)
         told.say("counting tokens, sizing models, writing configs")
         report.plan = api.plan(root)
-        report.page = api.write_report(root, run=engine.on_ray, plan=report.plan)
+        report.page = api.write_report(root, plan=report.plan)
     report.seconds = time.monotonic() - started
     return report
 

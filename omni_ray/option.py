@@ -7,7 +7,7 @@ of both in docs/reference.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -35,7 +35,7 @@ class Option:
         metavar: what its value looks like, where the type does not tell; of an argument, which stands by itself, its name.
         low, high: the least and the greatest number.
         off: another flag, which makes the field None, and what that does.
-        read: makes the value of text, where the type does not.
+        read: makes the value of text, or of several, where the type does not. Raises ValueError, or OmniError with a whole sentence.
         is_argument: whether it stands by itself.
     """
 
@@ -46,7 +46,7 @@ class Option:
     low: float | None = None
     high: float | None = None
     off: tuple[str, str] | None = None
-    read: Callable[[str], Any] | None = None
+    read: Callable[[Any], Any] | None = None
     is_argument: bool = False
 
 
@@ -81,7 +81,10 @@ class Field:
     @property
     def several(self) -> Any:
         """The type of each value, where there may be several; None where there is one."""
-        return next((get_args(each)[0] for each in _members(self.kind) if get_origin(each) in (Sequence, tuple)), None)
+        return next(
+            (_members(get_args(each)[0])[0] for each in _members(self.kind) if get_origin(each) in (Sequence, tuple)),
+            None,
+        )
 
     @property
     def one(self) -> Any:
@@ -126,7 +129,8 @@ def _by_field(kind: Any) -> Iterator[tuple[str, Any, list[Field]]]:
         hint, *said = get_args(hint) if get_origin(hint) is Annotated else (hint,)
         inner = next((each for each in _members(hint) if is_dataclass(each)), None)
         if option := next((each for each in said if isinstance(each, Option)), None):
-            yield field.name, None, [Field(field.name, hint, field.default, option)]
+            default = field.default if field.default_factory is MISSING else field.default_factory()
+            yield field.name, None, [Field(field.name, hint, default, option)]
         elif inner is not None:
             left_out = {each.name for each in said if isinstance(each, Without)}
             yield field.name, inner, [each for each in options_of(inner) if each.name not in left_out]

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omni_ray.api.cluster import Cluster, Once
+from omni_ray.api.cluster import Once
 from omni_ray.api.decontaminating import read_benchmark
 from omni_ray.api.notebook import InNumbers
+from omni_ray.api.options import CleanOptions, verb
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.store import Store
-from omni_ray.progress.reporter import Reporter, usual
+from omni_ray.progress.reporter import Reporter
 from omni_ray.quality.benchmarks import benchmarks_of, forget_others
 from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.cleaned import Cleaning, training_corpora
@@ -60,58 +61,34 @@ class CleanReport(InNumbers):
         }
 
 
-def clean(
-    root: str | Path,
-    modalities: Sequence[str] = (),
-    *,
-    preset: str | None = None,
-    rules: Mapping[str, Any] | None = None,
-    duplicates: Sequence[str] | None = None,
-    files: Sequence[str | Path] = (),
-    decontaminate: Sequence[str] = (),
-    cluster: Cluster | None = None,
-    shards: str | None = None,
-    reporter: Reporter | None = None,
-) -> CleanReport:
+@verb(CleanOptions)
+def clean(root: Path, asked: CleanOptions) -> CleanReport:
     """Clean what is committed: later steps read what is left. Committed shards are not touched.
 
     From then on ``combine`` cleans what comes new. With nothing but modalities given, what was chosen before holds.
 
-    Args:
-        root: the project folder.
-        modalities: which; none for all that are prepared.
-        preset: "default", "strict", or "off", which takes cleaning back unless rules or duplicates are given.
-        rules: rule name -> False, True, a limit or [low, high]; a rule goes to the modalities that have it.
-        duplicates: kinds to look for; empty for none; None for those chosen before, or the usual ones. Without a preset,
-            rules and kinds are added to what was chosen before, and modalities that none of them concerns stay as they were.
-        decontaminate: benchmarks whose text training must not have seen: files, folders or datasets on the hub. Documents,
-            clips and pictures go whose text shares a run of 13 words with one.
-        files: Python files with rules of your own, or names of installed ones; see docs/quality.md.
-        cluster, shards, reporter: as for :func:`prepare`.
-
     Raises:
         OmniError: nothing is prepared, a run is not finished, or an unknown preset, rule or kind.
     """
-    store = Store(root, shards)
-    sources = [read(str(file)) for file in files]
-    wanted = list(modalities) or [m for m in all_modalities() if store.corpora(m)]
+    store = Store(root, asked.shards)
+    sources = [read(str(file)) for file in asked.files]
+    wanted: list[str] = list(asked.modalities) or [m for m in all_modalities() if store.corpora(m)]
     if not wanted:
         raise OmniError(f"{store.storage.shown}: nothing is prepared here; run `omni-ray prepare` first")
     report = CleanReport()
-    reporter = reporter or usual()
+    cluster, reporter = asked.cluster, asked.told
     with store.lease("omni-ray clean"), reporter.together(), ExitStack() as stack:
-        cluster = cluster or Cluster()
         session = Once(stack, cluster)
-        if preset is not None:
+        if asked.preset is not None:
             for each in wanted:
                 Cleaning(store, each).forget_unreadable()
         before = {each: Cleaning(store, each).settings for each in wanted}
-        known = [read_benchmark(store, each, reporter.say) for each in decontaminate]
-        for each, settings in settings_of(before, preset, rules, duplicates, sources, known).items():
+        known = [read_benchmark(store, each, reporter.say) for each in asked.decontaminate]
+        for each, settings in settings_of(before, asked.preset, asked.chosen, asked.duplicates, sources, known).items():
             if clean_one(store, each, settings, session, cluster.run, reporter):
                 report.changed.append(each)
             report.settings[each] = None if settings.is_off else settings
-        if decontaminate or any(had is not None and had.benchmarks for had in before.values()):
+        if asked.decontaminate or any(had is not None and had.benchmarks for had in before.values()):
             _forget_benchmarks(store)
     report.summaries = [corpus.summary() for each in wanted for corpus in training_corpora(store, each)]
     return report

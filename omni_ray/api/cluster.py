@@ -32,9 +32,11 @@ class Cluster:
         """Connect to Ray for the length of a ``with`` block."""
         return ray_session(self.address, num_cpus=self.num_cpus, num_gpus=self.gpus, begun=begun)
 
-    def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        """Map ``function`` over ``items`` as tasks of the connected Ray, results in order."""
-        return engine.on_ray(function, items, num_cpus=self.cpus_per_task)
+    def run(
+        self, function: Callable[[Any], Any], items: Iterable[Any], *, at_once: Callable[[Any], Any] | None = None
+    ) -> Iterator[Any]:
+        """Map ``function`` over ``items`` as tasks of the connected Ray, as :func:`~omni_ray.pipeline.engine.on_ray` does."""
+        return engine.on_ray(function, items, num_cpus=self.cpus_per_task, at_once=at_once)
 
 
 class Once:

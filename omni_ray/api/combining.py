@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from omni_ray.api.cleaning import clean_one
-from omni_ray.api.cluster import Cluster, Once
+from omni_ray.api.cluster import Once
+from omni_ray.api.options import CombineOptions, verb
 from omni_ray.errors import OmniError
 from omni_ray.materialize.combine import combine as write_files
 from omni_ray.materialize.formats import format_of
@@ -18,63 +19,31 @@ from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.combined import Combined
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.store import Store
-from omni_ray.progress.reporter import Reporter, usual
+from omni_ray.progress.reporter import Reporter
 from omni_ray.quality.cleaned import Cleaning
 from omni_ray.trainers.files import all_modalities, is_held_out
 
-DEFAULT_SEED = 42
 
-
-def combine(
-    root: str | Path,
-    modalities: Sequence[str] = (),
-    *,
-    seed: int | None = DEFAULT_SEED,
-    pack: bool = False,
-    holdout: float | None = None,
-    replace: bool = False,
-    weights: Sequence[str] = (),
-    target_tokens: Sequence[str] = (),
-    cluster: Cluster | None = None,
-    shards: str | None = None,
-    reporter: Reporter | None = None,
-) -> list[Combined]:
+@verb(CombineOptions)
+def combine(root: Path, asked: CombineOptions) -> list[Combined]:
     """Write the training files from what is committed.
 
-    Files that are not ours are never replaced, nor those that were changed since they were written.
-
-    Args:
-        root: the project folder.
-        modalities: which; none for all that are prepared.
-        seed: of the shuffle across corpora; None keeps corpus order.
-        pack: join lines of a document up to the ``ctx_len`` of configs/thinker_tiny.json, with the tokenizer that is
-            there, or one that is trained first.
-        holdout: the share of documents, speakers and pictures to hold out, in ``heldout_*`` files beside the
-            ``production_*`` ones; None for nothing, which removes what an earlier run held out.
-        replace: keep files that are in the way under other names beside, instead of refusing. Every file that is there
-            is read, and written anew where it is not as it was written.
-        weights: the shares of corpora in the mixture of their modality, such as ``["wikipedia=0.3"]``: of text in tokens, of
-            everything else in samples. Corpora that are not named share what is left to 1. Neither weights nor tokens
-            means all of every corpus.
-        target_tokens: tokens to take of a corpus of text at most, such as ``["books=2B"]``, or of all text: ``["2B"]``.
-        cluster, shards, reporter: as for :func:`prepare`.
+    Files that are not ours are never replaced, nor those that were changed since they were written, without ``replace``.
 
     Raises:
         OmniError: nothing is prepared, a run was interrupted and is not finished, or a file is in the way that is not ours.
     """
-    store = Store(root, shards)
-    wanted = list(modalities) or [m for m in all_modalities() if store.corpora(m)]
+    store = Store(root, asked.shards)
+    wanted = list(asked.modalities) or [m for m in all_modalities() if store.corpora(m)]
     if not wanted:
         raise OmniError(f"{store.storage.shown}: nothing is prepared here; run `omni-ray prepare` first")
-    how = writing(wanted, seed, pack, holdout, replace=replace)
-    how = with_mixing(how, store, wanted, weights, target_tokens)
-    files = []
-    reporter = reporter or usual()
+    how = writing(wanted, asked.seed, asked.pack, asked.holdout, replace=asked.replace)
+    how = with_mixing(how, store, wanted, asked.weights, asked.target_tokens)
+    files, reporter = [], asked.told
     with store.lease("omni-ray combine"), reporter.together(), ExitStack() as stack:
-        cluster = cluster or Cluster()
-        session = Once(stack, cluster)
+        session = Once(stack, asked.cluster)
         for each in wanted:
-            files += combine_one(store, each, how, session, cluster.run, reporter)
+            files += combine_one(store, each, how, session, asked.cluster.run, reporter)
     return files
 
 

@@ -18,8 +18,10 @@ from omni_ray.errors import OmniError
 from omni_ray.media_names import flat_name
 from omni_ray.option import MAKE, SOURCE, WHERE, Option, Without, what_is_wrong
 from omni_ray.progress.reporter import Reporter, usual
+from omni_ray.quality.preset import kinds_in, rules_in
 from omni_ray.records import SourceOptions
 from omni_ray.sources.encoding import named
+from omni_ray.storage import is_uri, shown
 from omni_ray.trainers.files import SHARED, ModalityName
 
 Result = TypeVar("Result")
@@ -52,19 +54,24 @@ def verb(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
-    """Where a function runs, and who is told.
-
-    Attributes:
-        shards: the place of shards and manifests, where that is not the project's folder.
-        cluster: where, and with what; a private local Ray by default.
-        reporter: shows progress; by default on standard error.
-    """
+class Place:
+    """Where the shards are."""
 
     shards: Annotated[
         str | None,
         Option("Another place for shards and manifests, e.g. s3://bucket/prefix; said once.", WHERE, "--store"),
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Place):
+    """Where a function runs, and who is told.
+
+    Attributes:
+        cluster: where, and with what; a private local Ray by default.
+        reporter: shows progress; by default on standard error.
+    """
+
     cluster: Annotated[Cluster, Without("gpus")] = field(default_factory=Cluster)
     reporter: Reporter | None = None
 
@@ -76,6 +83,15 @@ class Run:
     def told(self) -> Reporter:
         """Who is told."""
         return self.reporter or usual()
+
+
+@dataclass(frozen=True)
+class _Some:
+    """Which modalities."""
+
+    modalities: Annotated[
+        Sequence[ModalityName], Option("Default: all there are.", metavar="MODALITY", is_argument=True)
+    ] = ()
 
 
 @dataclass(frozen=True)
@@ -198,6 +214,216 @@ class PrepareOptions(Run, Writing, SourceOptions, Making, _What):
         return SourceOptions(
             **{each.name: getattr(self, each.name) for each in fields(SourceOptions)} | {"media_root": media_root}
         )
+
+
+@dataclass(frozen=True)
+class CleanOptions(Run, _Some):
+    """Options of :func:`omni_ray.api.clean`.
+
+    Attributes:
+        preset: "off" takes cleaning back unless rules or duplicates are given.
+        rules: rule name -> False, True, a limit or [low, high]; a rule goes to the modalities that have it. Without a preset,
+            rules and kinds are added to what was chosen before, and modalities that none of them concerns stay as they were.
+        duplicates: empty for none; None for those chosen before, or the usual ones.
+        files: files, or names of installed ones; see docs/quality.md.
+    """
+
+    _: KW_ONLY
+    preset: Annotated[
+        Literal["off", "default", "strict"] | None,
+        Option("off takes cleaning back. Default: what was chosen before."),
+    ] = None
+    rules: Annotated[
+        Mapping[str, Any] | Sequence[str] | None,
+        Option(
+            "NAME=on, NAME=off, NAME=5 or NAME=0.5..30; may be repeated.", "", "--rule", "NAME=VALUE", read=rules_in
+        ),
+    ] = None
+    duplicates: Annotated[
+        Sequence[str] | None,
+        Option(
+            "Kinds to look for, with commas between, or none. Default: as before, or the usual ones.", read=kinds_in
+        ),
+    ] = None
+    files: Annotated[
+        Sequence[str | Path],
+        Option("A Python file with rules of your own; may be repeated.", "", "--rule-file", "FILE"),
+    ] = ()
+    decontaminate: Annotated[
+        Sequence[str],
+        Option(
+            "A benchmark (file, folder, hf://...): what shares 13 words in a row with it goes; may be repeated.",
+            metavar="SOURCE",
+        ),
+    ] = ()
+
+    @property
+    def chosen(self) -> dict[str, Any] | None:
+        """The rules by name."""
+        return (
+            None
+            if self.rules is None
+            else dict(self.rules)
+            if isinstance(self.rules, Mapping)
+            else rules_in(self.rules)
+        )
+
+
+@dataclass(frozen=True)
+class CombineOptions(Run, Writing, _Some):
+    """Options of :func:`omni_ray.api.combine`.
+
+    Attributes:
+        pack: up to the ``ctx_len`` of configs/thinker_tiny.json, with the tokenizer that is there, or one that is trained first.
+        holdout: None for nothing, which removes what an earlier run held out.
+        weights: of text in tokens, of everything else in samples. Corpora that are not named share what is left to 1.
+    """
+
+    _: KW_ONLY
+    weights: Annotated[
+        Sequence[str],
+        Option(
+            "A corpus's share of the mixture, such as wikipedia=0.3; may be repeated. Default: all of every corpus.",
+            MAKE,
+            "--weight",
+            "NAME=SHARE",
+        ),
+    ] = ()
+    target_tokens: Annotated[
+        Sequence[str],
+        Option(
+            "text: take at most so many tokens of a corpus, such as books=2B, or of all (2B); may be repeated.",
+            MAKE,
+            metavar="[NAME=]TOKENS",
+        ),
+    ] = ()
+    replace: Annotated[
+        bool,
+        Option(
+            "Read every file that is there, write anew what is not as it was written; what was there is kept as .bak."
+        ),
+    ] = False
+
+
+@dataclass(frozen=True)
+class ExportOptions(Run):
+    """Options of :func:`omni_ray.api.export`.
+
+    Attributes:
+        form: Parquet files and a dataset card, tar files, or MosaicML streaming.
+        samples_per_shard, shard_bytes: not both.
+    """
+
+    form: Literal["hf", "webdataset", "mds"]
+    folder: Annotated[
+        str | Path, Option("A new folder, or one with an earlier export.", metavar="DIR", is_argument=True)
+    ]
+    _: KW_ONLY
+    samples_per_shard: Annotated[int | None, Option("Samples of each file.", low=1)] = None
+    shard_bytes: Annotated[int | None, Option("About so many bytes a file.", low=1)] = None
+    modalities: Annotated[Sequence[ModalityName], Option("Only this; may be repeated.", "", "--modality")] = ()
+    names: Annotated[Sequence[str], Option("Only this corpus; may be repeated.", "", "--dataset")] = ()
+
+
+@dataclass(frozen=True)
+class PublishOptions(Run):
+    """Options of :func:`omni_ray.api.publish`. What an earlier call sent to the place is replaced where it changed."""
+
+    place: Annotated[str, Option("A folder, or s3://bucket/prefix.", metavar="PLACE", is_argument=True)]
+    _: KW_ONLY
+    modalities: Annotated[Sequence[ModalityName], Option("Only this; may be repeated.", "", "--modality")] = ()
+
+
+def _share(text: str) -> int | float:
+    try:
+        return int(text) if text.isdecimal() else float(text)
+    except ValueError:
+        raise ValueError("give a number of at least 1, or a share between 0 and 1") from None
+
+
+@dataclass(frozen=True)
+class VerifyOptions(Run, _Some):
+    """Options of :func:`omni_ray.api.verify`.
+
+    Attributes:
+        sample: the checksums of shards are then left out; records are judged all the same.
+    """
+
+    _: KW_ONLY
+    sample: Annotated[
+        int | float | None,
+        Option("A quick look: decode only this number (200) or share (0.05) of each file's media.", read=_share),
+    ] = None
+    data: Annotated[Literal["production", "synthetic"], Option("synthetic: the tiny files.")] = "production"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanOptions(Run):
+    """Options of :func:`omni_ray.api.plan`."""
+
+    configs: Annotated[
+        Sequence[str],
+        Option("Only these: thinker, audio_enc, vision, talker, omni_sft, ocr, vocoder.", "", "--config"),
+    ] = ()
+    dry_run: Annotated[bool, Option("Show everything, write nothing.")] = False
+    data: Annotated[Literal["auto", "production", "synthetic"], Option("Which files to train on.")] = "auto"
+    vram_gib: Annotated[float, Option("Memory of the card, in GiB.", "", "--vram")] = 12.0
+    steps_rule: Annotated[
+        Literal["tokens", "lines"] | None,
+        Option("Count text steps in this. Default: whichever fits the data."),
+    ] = None
+    allow_accumulation: Annotated[bool, Option("For trainers that learn with gradient accumulation.")] = False
+    skip_text_tokens: Annotated[
+        bool, Option("Do not count the tokens of the text.", "", "--skip-text-tokenization")
+    ] = False
+    assume_text_tokens: Annotated[int | None, Option("Tokens of the text, with --skip-text-tokenization.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizerOptions(Run):
+    """Options of :func:`omni_ray.api.train_tokenizer`."""
+
+    vocab_size: Annotated[
+        int | None, Option("Pieces wanted. Default: vocab_size of configs/thinker_tiny.json.", low=4)
+    ] = None
+    sample_mb: Annotated[int, Option("MiB of text to train on, at most, evenly sampled.", low=1)] = 128
+    data: Annotated[Literal["auto", "production", "synthetic"], Option("Which corpus to train on.")] = "auto"
+    force: Annotated[bool, Option("Even where weights were trained with the present one, or it is your own.")] = False
+
+
+@dataclass(frozen=True)
+class ReportOptions(Run):
+    """Options of :func:`omni_ray.api.write_report`.
+
+    Attributes:
+        out: a page of ours that is there is replaced.
+        plan: the training plan; None for a dry run of it, where that takes no more than seconds.
+    """
+
+    out: Annotated[str | Path | None, Option("Default: data/report.html.", metavar="FILE")] = None
+    _: KW_ONLY
+    plan: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.out is not None and is_uri(self.out):
+            raise OmniError(
+                f"--out {shown(str(self.out))}: the page is a file of this machine; write it here, and copy it there"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynthesisOptions(Run):
+    """Options of :func:`omni_ray.api.synthesize`."""
+
+    samples: Annotated[
+        int | None,
+        Option(
+            "Of each kind: lines, clips, pictures, words. Default: 2 MB of lines, 15 of clips, 20 of pictures, 10 of words.",
+            low=1,
+        ),
+    ] = None
+    seed: Annotated[int, Option("The same seed gives the same bytes.")] = 42
 
 
 def _check_name(name: str) -> None:

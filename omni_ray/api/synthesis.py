@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.api.cluster import Cluster
-from omni_ray.api.combining import DEFAULT_SEED
+from omni_ray.api.options import SynthesisOptions, verb
 from omni_ray.pipeline import engine
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
@@ -16,44 +16,32 @@ from omni_ray.synth.native_task import Expected, Task
 from omni_ray.synth.tiny import TinyReport, synthesize_tiny
 
 
-def synthesize(
-    root: str | Path,
-    *,
-    samples: int | None = None,
-    seed: int = DEFAULT_SEED,
-    cluster: Cluster | None = None,
-    reporter: Reporter | None = None,
-) -> TinyReport:
+@verb(SynthesisOptions)
+def synthesize(root: Path, asked: SynthesisOptions) -> TinyReport:
     """Write the tiny training files: synthetic text, speech, pictures and words, made in parallel on Ray.
-
-    Args:
-        root: the project folder.
-        samples: how many of each kind; None for some 2 MB of text, 15 of clips, 20 of pictures and 10 of words.
-        seed: the same seed gives the same bytes.
-        cluster, reporter: as for :func:`prepare`.
 
     Raises:
         OmniError: a file cannot be written.
     """
-    told = reporter or usual()
+    told = asked.told
 
     def run(function: Callable[[Any], int], chunks: Iterable[Any]) -> Iterator[int]:
         todo = list(chunks)
-        with (cluster or Cluster()).session():
+        with asked.cluster.session():
             told.begin("synthetic", len(todo), stage="synth")
-            for chunk, made in zip(todo, engine.on_ray(function, todo), strict=True):
+            for chunk, made in zip(todo, asked.cluster.run(function, todo), strict=True):
                 told.advance("synthetic", kept=chunk.stop - chunk.start)
                 yield made
             told.end()
 
     with Store(root).lease("omni-ray synth"), told.together():
-        return synthesize_tiny(root, samples, seed, run)
+        return synthesize_tiny(root, asked.samples, asked.seed, run)
 
 
 def synthesize_native(
     folder: str | Path,
     *,
-    seed: int = DEFAULT_SEED,
+    seed: int = SynthesisOptions.seed,
     scale: float = 1.0,
     cluster: Cluster | None = None,
     reporter: Reporter | None = None,

@@ -7,29 +7,28 @@ from typing import Annotated
 
 import typer
 
-from omni_ray import api
+from omni_ray.api.options import Run
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import render
 from omni_ray.errors import FALLS_SHORT
-from omni_ray.progress.reporter import Reporter
 from omni_ray.storage import local_folder
 
 
+@opt.taking(Run, shards=None)
 def demo(
+    *,
     root: Annotated[
         Path, typer.Option("--root", parser=local_folder, metavar="FOLDER", help="A folder for the demo's project.")
     ] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Seed of the made-up corpora.")] = 42,
-    address: opt.Address = None,
-    cpus: opt.Cpus = None,
+    asked: Run,
     json_: opt.Json = False,
-    quiet: opt.Quiet = False,
 ) -> None:
     """Make small corpora in their native layouts, prepare, combine, verify and plan them."""
     from omni_ray.demo import run_demo  # brings everything along
 
-    report = run_demo(root, seed=seed, cluster=api.Cluster(address, cpus), reporter=Reporter(quiet=quiet or json_))
+    report = run_demo(root, seed=seed, cluster=asked.cluster, reporter=asked.reporter)
     if json_:
         opt.print_json(report.as_dict())
     else:

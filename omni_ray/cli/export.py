@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from omni_ray import api
+from omni_ray.api.options import ExportOptions, PublishOptions
 from omni_ray.cli import options as opt
 from omni_ray.cli.help import Command, CommandGroup
 from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import render
 from omni_ray.export.push import check_name
-from omni_ray.progress.reporter import Reporter
 
 app = typer.Typer(help="What is prepared, as a dataset that other tools read.", no_args_is_help=True, cls=CommandGroup)
-
-Folder = Annotated[str, typer.Argument(metavar="DIR", help="A new folder, or one with an earlier export.")]
-Modalities = Annotated[list[opt.Modality] | None, typer.Option("--modality", help="Only this; may be repeated.")]
-Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="Only this corpus; may be repeated.")]
 
 
 @app.callback()
@@ -27,100 +24,59 @@ def export() -> None:
     """What is prepared, as a dataset that other tools read."""
 
 
+def _taking(form: str, help: str = "", length: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Taking the options of one form: of a length of files only where ``length`` says what it is by default."""
+    helps = {
+        "samples_per_shard": f"Samples of each {help}.",
+        "shard_bytes": f"About so many bytes a {help}. Default: {length}.",
+    }
+    fixed: dict[str, Any] = {"form": form} if length else {"form": form, "samples_per_shard": None, "shard_bytes": None}
+    return opt.taking(ExportOptions, helps=helps, **fixed)
+
+
 @app.command("hf", cls=Command)
 @opt.step
+@_taking("hf")
 def hf(
-    folder: Folder,
+    *,
+    root: opt.Root = Path(),
+    asked: ExportOptions,
     push: Annotated[
         str | None, typer.Option(metavar="ORG/NAME", help="Upload it to the hub, too, as HF_TOKEN may.")
     ] = None,
     private: Annotated[bool, typer.Option("--private", help="With --push: make a new dataset private.")] = False,
-    modalities: Modalities = None,
-    datasets: Datasets = None,
-    root: opt.Root = Path(),
-    store: opt.Shards = None,
-    address: opt.Address = None,
-    cpus: opt.Cpus = None,
     json_: opt.Json = False,
-    quiet: opt.Quiet = False,
 ) -> None:
     """Parquet files and a dataset card: datasets.load_dataset(DIR), load_dataset(DIR, "audio-librispeech")."""
     if push is not None:
         check_name(push)
-    _export("hf", folder, modalities, datasets, None, None, root, store, address, cpus, json_, quiet)
+    _export(root, asked, json_)
     if push is not None:
-        place = api.push(folder, push, private=private, reporter=Reporter(quiet=quiet or json_))
-        echo(place, err=json_)
+        echo(api.push(asked.folder, push, private=private, reporter=asked.reporter), err=json_)
 
 
 @app.command("webdataset", cls=Command)
 @opt.step
-def webdataset(
-    folder: Folder,
-    samples_per_shard: Annotated[int | None, typer.Option(min=1, help="Samples of each tar file.")] = None,
-    shard_bytes: Annotated[
-        int | None, typer.Option(min=1, help="About so many bytes a tar file. Default: 268435456 (256 MiB).")
-    ] = None,
-    modalities: Modalities = None,
-    datasets: Datasets = None,
-    root: opt.Root = Path(),
-    store: opt.Shards = None,
-    address: opt.Address = None,
-    cpus: opt.Cpus = None,
-    json_: opt.Json = False,
-    quiet: opt.Quiet = False,
-) -> None:
+@_taking("webdataset", "tar file", "268435456 (256 MiB)")
+def webdataset(*, root: opt.Root = Path(), asked: ExportOptions, json_: opt.Json = False) -> None:
     """Tar files of key.jpg, key.flac, key.txt and key.json, with index.json and sizes.json."""
-    _export(
-        "webdataset", folder, modalities, datasets, samples_per_shard, shard_bytes, root, store, address, cpus, json_,
-        quiet,
-    )  # fmt: skip
+    _export(root, asked, json_)
 
 
 @app.command("mds", cls=Command)
 @opt.step
-def mds(
-    folder: Folder,
-    samples_per_shard: Annotated[int | None, typer.Option(min=1, help="Samples of each file.")] = None,
-    shard_bytes: Annotated[
-        int | None, typer.Option(min=1, help="About so many bytes a file. Default: 67108864 (64 MiB).")
-    ] = None,
-    modalities: Modalities = None,
-    datasets: Datasets = None,
-    root: opt.Root = Path(),
-    store: opt.Shards = None,
-    address: opt.Address = None,
-    cpus: opt.Cpus = None,
-    json_: opt.Json = False,
-    quiet: opt.Quiet = False,
-) -> None:
+@_taking("mds", "file", "67108864 (64 MiB)")
+def mds(*, root: opt.Root = Path(), asked: ExportOptions, json_: opt.Json = False) -> None:
     """A folder for each corpus that MosaicML's StreamingDataset reads."""
-    _export(
-        "mds", folder, modalities, datasets, samples_per_shard, shard_bytes, root, store, address, cpus, json_, quiet
-    )
+    _export(root, asked, json_)
 
 
 @app.command("files", cls=Command)
 @opt.step
-def files(
-    place: Annotated[str, typer.Argument(metavar="PLACE", help="A folder, or s3://bucket/prefix.")],
-    modalities: Modalities = None,
-    root: opt.Root = Path(),
-    store: opt.Shards = None,
-    address: opt.Address = None,
-    cpus: opt.Cpus = None,
-    json_: opt.Json = False,
-    quiet: opt.Quiet = False,
-) -> None:
+@opt.taking(PublishOptions)
+def files(*, root: opt.Root = Path(), asked: PublishOptions, json_: opt.Json = False) -> None:
     """The training files themselves, with media and configs: for jobs that mount the place."""
-    report = api.publish(
-        root,
-        place,
-        modalities=modalities or (),
-        cluster=api.Cluster(address, cpus),
-        shards=store,
-        reporter=Reporter(quiet=quiet or json_),
-    )
+    report = api.publish(root, **vars(asked))
     if json_:
         opt.print_json(report.as_dict())
         return
@@ -128,32 +84,8 @@ def files(
     echo(f"{report.place}: {report.files:,} files and {report.media:,} media; {report.sent:,} sent{removed}")
 
 
-def _export(
-    form: str,
-    folder: str,
-    modalities: list[opt.Modality] | None,
-    datasets: list[str] | None,
-    samples_per_shard: int | None,
-    shard_bytes: int | None,
-    root: Path,
-    store: str | None,
-    address: str | None,
-    cpus: int | None,
-    json_: bool,
-    quiet: bool,
-) -> None:
-    report = api.export(
-        root,
-        form,
-        folder,
-        modalities=modalities or (),
-        names=datasets or (),
-        samples_per_shard=samples_per_shard,
-        shard_bytes=shard_bytes,
-        cluster=api.Cluster(address, cpus),
-        shards=store,
-        reporter=Reporter(quiet=quiet or json_),
-    )
+def _export(root: Path, asked: ExportOptions, json_: bool) -> None:
+    report = api.export(root, **vars(asked))
     if json_:
         opt.print_json(report.as_dict())
         return

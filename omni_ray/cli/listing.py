@@ -11,10 +11,11 @@ from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo
 from omni_ray.corpora.base import downloads_folder
 from omni_ray.corpora.registry import all_corpora
+from omni_ray.trainers.files import ModalityName
 
 
 def list_corpora(
-    modality: Annotated[opt.Modality | None, typer.Argument(metavar="MODALITY", help="Default: all.")] = None,
+    modality: Annotated[ModalityName | None, typer.Argument(metavar="MODALITY", help="Default: all.")] = None,
     root: opt.Root = Path(),
     json_: opt.Json = False,
 ) -> None:

@@ -9,82 +9,21 @@ from dataclasses import MISSING, replace
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_origin
+from typing import Annotated, Any, TypeVar, get_origin
 
 import typer
 from typer.models import ArgumentInfo
 
+from omni_ray.api.options import Run
 from omni_ray.cli.printing import echo_lines
 from omni_ray.cli.steps import recipe_of
 from omni_ray.errors import OmniError
 from omni_ray.modalities.params import PARAMS
-from omni_ray.option import GROUPS, MAKE, OTHER, WHERE, Field, made, options_of
+from omni_ray.option import GROUPS, OTHER, WHERE, Field, made, options_of
 from omni_ray.progress.reporter import Reporter
 from omni_ray.storage import local_folder
-from omni_ray.trainers.files import ModalityName, all_modalities
 from omni_ray.verbosity import be_verbose
 
-if TYPE_CHECKING:
-    Modality = ModalityName
-else:
-    Modality = StrEnum("Modality", {each: each for each in all_modalities()})
-    """A modality, as a choice; in lists, typer takes nothing but enumerations for one."""
-Modalities = Annotated[list[Modality], typer.Argument(metavar="MODALITY", help="One or more.")]
-SomeModalities = Annotated[list[Modality] | None, typer.Argument(metavar="MODALITY", help="Default: all there are.")]
-Shards = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        help="Another place for shards and manifests, e.g. s3://bucket/prefix; said once.",
-        rich_help_panel=WHERE,
-    ),
-]
-Address = Annotated[
-    str | None,
-    typer.Option(
-        "--address",
-        help="A Ray cluster. Default: RAY_ADDRESS if set, else a private local Ray.",
-        rich_help_panel=WHERE,
-    ),
-]
-Cpus = Annotated[
-    int | None, typer.Option("--cpus", min=1, help="CPUs of the local Ray. Default: all.", rich_help_panel=WHERE)
-]
-CpusPerTask = Annotated[
-    float, typer.Option("--cpus-per-task", min=0.01, help="CPUs that a task reserves.", rich_help_panel=WHERE)
-]
-Gpus = Annotated[
-    int,
-    typer.Option("--gpus", min=0, help="images, ocr: GPUs that resize, and decode with nvJPEG.", rich_help_panel=WHERE),
-]
-NoShuffle = Annotated[
-    bool, typer.Option("--no-shuffle", help="Keep corpus order in the training files.", rich_help_panel=MAKE)
-]
-Pack = Annotated[
-    bool,
-    typer.Option(
-        "--pack",
-        help="text: join lines of a document up to what the trainer sees at once (ctx_len).",
-        rich_help_panel=MAKE,
-    ),
-]
-Holdout = Annotated[
-    float | None,
-    typer.Option(
-        "--holdout",
-        help="Share of documents, speakers, pictures for heldout_* files, e.g. 0.01. Default: none.",
-        rich_help_panel=MAKE,
-    ),
-]
-Evaluation = Annotated[
-    Literal["train", "heldout", "drop"],
-    typer.Option(
-        "--evaluation",
-        help="Splits to measure on in a source (dev, test, val2017): train on them (default), heldout_* files, or drop.",
-        rich_help_panel=MAKE,
-    ),
-]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of the shuffle across corpora.", rich_help_panel=MAKE)]
 Root = Annotated[
     Path,
     typer.Option("--root", parser=local_folder, metavar="FOLDER", help="The project folder.", rich_help_panel=WHERE),
@@ -131,7 +70,8 @@ def taking(
             **{option.name: value for option in options if (value := _value(option, given)) is not _empty},
             **fixed,
         }
-        values["reporter"] = Reporter(quiet=given.pop("quiet", False) or given.get("json_", False))
+        if issubclass(kind, Run):
+            values["reporter"] = Reporter(quiet=given.pop("quiet", False) or given.get("json_", False))
         if of_modality:
             values["params"] = _params(values["modality"], of_modality, given)
         asked = made(kind, values)
@@ -201,7 +141,7 @@ def _parameters(field: Field) -> list[inspect.Parameter]:
         kind, default = list[choices], default if default is MISSING else None  # type: ignore[valid-type]
     elif kind is bool:
         default = False
-    elif not isinstance(default, int | float | str) or default == "":
+    elif default is not MISSING and (not isinstance(default, int | float | str) or default == ""):
         default = None
     if kind in (int, float):
         said |= {"min": option.low, "max": option.high}
@@ -211,8 +151,8 @@ def _parameters(field: Field) -> list[inspect.Parameter]:
         kind = Annotated[kind if default is not None else kind | None, typer.Option(field.flag, **said)]
     found = [_parameter(field.name, kind, _empty if default is MISSING else default)]
     if option.off is not None:
-        flag, said["help"] = option.off
-        kind = Annotated[bool, typer.Option(flag, help=option.off[1], rich_help_panel=option.group or None)]
+        flag, help = option.off
+        kind = Annotated[bool, typer.Option(flag, help=help, rich_help_panel=option.group or None)]
         found.append(_parameter(_name_of(flag), kind, False))
     return found
 
@@ -233,7 +173,7 @@ def _value(field: Field, given: Mapping[str, Any]) -> Any:
     if value is None or value == []:
         return _empty
     if field.several:
-        return tuple(str(each) for each in value)
+        value = tuple(str(each) for each in value)
     if field.one is bool and field.default is True:
         return not value
     if option.read is None:

@@ -14,6 +14,7 @@ from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo
 from omni_ray.cli.steps import Step, steps
 from omni_ray.errors import DONE, FALLS_SHORT, INTERRUPTED, WRONG_INPUT
+from omni_ray.option import WHERE
 from omni_ray.pipeline.session import lasting
 from omni_ray.recipe import RecipeError, Value, digest, read_recipe, record
 from omni_ray.storage import local_folder
@@ -32,11 +33,11 @@ def run(
     ] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the commands it stands for, and run none.")] = False,
     root: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="Instead of the recipe's.", rich_help_panel=opt.WHERE)
+        str | None, typer.Option(metavar="FOLDER", help="Instead of the recipe's.", rich_help_panel=WHERE)
     ] = None,
-    store: Annotated[str | None, typer.Option(help="Instead of the recipe's.", rich_help_panel=opt.WHERE)] = None,
-    address: Annotated[str | None, typer.Option(help="Instead of the recipe's.", rich_help_panel=opt.WHERE)] = None,
-    cpus: Annotated[int | None, typer.Option(help="Instead of the recipe's.", rich_help_panel=opt.WHERE)] = None,
+    store: Annotated[str | None, typer.Option(help="Instead of the recipe's.", rich_help_panel=WHERE)] = None,
+    address: Annotated[str | None, typer.Option(help="Instead of the recipe's.", rich_help_panel=WHERE)] = None,
+    cpus: Annotated[int | None, typer.Option(help="Instead of the recipe's.", rich_help_panel=WHERE)] = None,
     json_: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from omni_ray import api
+from omni_ray.api.options import Place
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import SUMMARY_HEADER, cleaned_line, render, repeat_lines, summary_row, unread_lines
@@ -20,13 +21,15 @@ _UNREAD_SHOWN = 3
 """Kinds of files that were not read, of each corpus."""
 
 
+@opt.taking(Place)
 def status(
+    *,
     quarantine: Annotated[bool, typer.Option("--quarantine", help="List every quarantined record.")] = False,
     removed: Annotated[bool, typer.Option("--removed", help="List every sample that cleaning removed.")] = False,
     unread: Annotated[bool, typer.Option("--unread", help="List every kind of file that was not read.")] = False,
     reasons: Annotated[bool, typer.Option("--reasons", help="Explain the reason codes.")] = False,
     root: opt.Root = Path(),
-    store: opt.Shards = None,
+    asked: Place,
     json_: opt.Json = False,
 ) -> None:
     """Show every prepared corpus in numbers. Never starts Ray."""
@@ -34,9 +37,11 @@ def status(
         _show_reasons(json_)
         return
     if quarantine or removed:
-        _show_records(api.removed(root, shards=store) if removed else api.quarantine(root, shards=store), json_)
+        _show_records(
+            api.removed(root, shards=asked.shards) if removed else api.quarantine(root, shards=asked.shards), json_
+        )
         return
-    summaries = api.status(root, shards=store)
+    summaries = api.status(root, shards=asked.shards)
     if json_:
         opt.print_json([s.as_dict() for s in summaries])
         return

@@ -3,90 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from omni_ray import api
+from omni_ray.api.options import VerifyOptions
 from omni_ray.cli import options as opt
 from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import render
-from omni_ray.errors import OmniError
-from omni_ray.pipeline.session import ray_session
-from omni_ray.progress.reporter import Reporter
 from omni_ray.verify.checks import CHECKS, SEVERITIES
-from omni_ray.verify.on_ray import on_ray_when_many
 
 if TYPE_CHECKING:
     from omni_ray.verify import Finding, VerifyReport
 
 
+@opt.taking(VerifyOptions)
 def verify(
-    modalities: opt.SomeModalities = None,
-    sample: Annotated[
-        str | None,
-        typer.Option(help="A quick look: decode only this number (200) or share (0.05) of each file's media."),
-    ] = None,
-    data: Annotated[Literal["production", "synthetic"], typer.Option(help="synthetic: the tiny files.")] = "production",
-    list_: Annotated[bool, typer.Option("--list", help="List every check, and verify nothing.")] = False,
+    *,
     root: opt.Root = Path(),
-    store: opt.Shards = None,
-    address: opt.Address = None,
-    cpus: opt.Cpus = None,
+    asked: VerifyOptions,
+    list_: Annotated[bool, typer.Option("--list", help="List every check, and verify nothing.")] = False,
     json_: opt.Json = False,
-    quiet: opt.Quiet = False,
 ) -> None:
     """Read the training files back as the trainers do, and say what they would lose. Exit code 1 if anything."""
     if list_:
         _print_checks(json_)
         return
-    progress = _Progress(Reporter(quiet=quiet or json_))
-    with on_ray_when_many(lambda: ray_session(address, num_cpus=cpus)) as run:
-        report = api.verify(
-            root,
-            modalities=modalities or None,
-            data=data,
-            sample=_sample(sample),
-            run=run,
-            shards=store,
-            tell=progress,
-        )
-    progress.end()
+    report = api.verify(root, **vars(asked))
     if json_:
         opt.print_json(report.as_dict())
     else:
         _print_report(report)
     raise typer.Exit(report.exit_code)
-
-
-def _sample(given: str | None) -> int | float | None:
-    if given is None:
-        return None
-    try:
-        return int(given) if given.isdecimal() else float(given)
-    except ValueError:
-        raise OmniError(f"--sample {given}: give a number of at least 1, or a share between 0 and 1") from None
-
-
-class _Progress:
-    """A file's progress in hundredths, on a reporter."""
-
-    def __init__(self, reporter: Reporter) -> None:
-        self._reporter = reporter
-        self._done: dict[str, tuple[int, int, int]] = {}
-
-    def __call__(self, file: str, progress: float, rows: int, lost: int) -> None:
-        if file not in self._done:
-            self._reporter.begin(file, 100, stage="verify")
-            self._done[file] = (0, 0, 0)
-        before = self._done[file]
-        now = (int(progress * 100), rows, lost)
-        self._done[file] = now
-        pieces, kept, lost = (b - a for a, b in zip(before, now, strict=True))
-        self._reporter.advance(file, pieces=pieces, kept=kept, lost=lost)
-
-    def end(self) -> None:
-        self._reporter.end()
 
 
 def _print_checks(as_json: bool) -> None:

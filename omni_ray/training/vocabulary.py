@@ -191,6 +191,7 @@ def train_tokenizer(
     engine: Engine = "ray",
     address: str | None = None,
     num_cpus: int | None = None,
+    cpus_per_task: float = 1.0,
 ) -> TokenizerReport:
     """Train the project's tokenizer, put it where the trainers look, and set ``vocab_size`` in their configurations.
 
@@ -202,7 +203,7 @@ def train_tokenizer(
         force: even where weights were trained with the tokenizer that is there, and where the user put it there; the
             latter stays as ``tokenizer.model.bak``.
         shards: another place for shards.
-        engine, address, num_cpus: where it is trained.
+        engine, address, num_cpus, cpus_per_task: where it is trained.
 
     Raises:
         OmniError: no text, weights would lose their tokenizer or the user their own, or a configuration cannot be read.
@@ -220,7 +221,7 @@ def train_tokenizer(
         if not force:
             for place in dict.fromkeys(folders(configs).values()):
                 _refuse_to_replace(root, place)
-        with runner(engine, address, num_cpus) as run:
+        with runner(engine, address, num_cpus, cpus_per_task) as run:
             vocabulary = settle(
                 root, configs, source, run, vocab_size=vocab_size, sample_bytes=sample_bytes, again=True
             )

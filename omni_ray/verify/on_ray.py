@@ -18,8 +18,10 @@ SMALL = 2000
 
 
 @contextmanager
-def on_ray_when_many(session: Callable[[], AbstractContextManager[None]], small: int = SMALL) -> Iterator[Run]:
-    """A mapper that connects to Ray, by ``session``, once pieces are known to be worth it, and until the block ends."""
+def on_ray_when_many(
+    session: Callable[[], AbstractContextManager[None]], mapped: Run = engine.on_ray, small: int = SMALL
+) -> Iterator[Run]:
+    """``mapped`` on Ray, which is connected to by ``session`` once pieces are known to be worth it, and until the block ends."""
     with ExitStack() as stack:
         is_connected = False
 
@@ -44,6 +46,6 @@ def on_ray_when_many(session: Callable[[], AbstractContextManager[None]], small:
             if not is_connected:
                 stack.enter_context(session())
                 is_connected = True
-            yield from engine.on_ray(function, chain(first, rest), at_once=at_once)
+            yield from mapped(function, chain(first, rest), at_once=at_once)
 
         yield run

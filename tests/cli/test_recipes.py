@@ -107,9 +107,9 @@ def test_sections_run_in_the_order_of_the_data_and_share_where_they_run(tmp_path
         "omni-ray prepare --dataset=books --root=there --cpus=8 --cpus-per-task=2.0 -- text".replace("2.0", "2"),
         "omni-ray prepare --size=64 --root=there --cpus=1 --cpus-per-task=2 --gpus=1 -- images",
         "omni-ray combine --holdout=0.1 --root=there --cpus=8 --cpus-per-task=2",
-        "omni-ray verify --root=there --cpus=8",
-        "omni-ray report --root=there --cpus=8",
-        "omni-ray export hf --root=there --cpus=8 -- out",
+        "omni-ray verify --root=there --cpus=8 --cpus-per-task=2",
+        "omni-ray report --root=there --cpus=8 --cpus-per-task=2",
+        "omni-ray export hf --root=there --cpus=8 --cpus-per-task=2 -- out",
     ]
 
 

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from omni_ray import api
-from omni_ray.cli.clean import parse_rules
 from omni_ray.errors import OmniError
 from omni_ray.export.parts import chosen_corpora
 from omni_ray.materialize.combine import combine
@@ -21,7 +20,7 @@ from omni_ray.pipeline.store import Store
 from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.cleaned import Cleaning, training_corpora
 from omni_ray.quality.duplicate_kinds import KINDS
-from omni_ray.quality.preset import Settings
+from omni_ray.quality.preset import Settings, rules_in
 from omni_ray.quality.settings import settings_of
 from omni_ray.report.page import write_report
 from omni_ray.trainers.files import all_modalities
@@ -289,7 +288,7 @@ def test_every_line_stays_somewhere(tmp_path: Path) -> None:
     ],
 )
 def test_rules_as_people_write_them(texts: list[str], rules: dict[str, Any]) -> None:
-    assert parse_rules(texts) == rules
+    assert rules_in(texts) == rules
 
 
 def test_rules_by_themselves_are_added_to_what_was_chosen_before() -> None:
@@ -329,7 +328,7 @@ def test_one_rule_does_not_clean_what_it_does_not_concern(root: Path, monkeypatc
 @pytest.mark.parametrize("text", ["snr=loud", "snr=1..2..3", "=3", "snr="])
 def test_what_is_no_rule_is_said(text: str) -> None:
     with pytest.raises(OmniError, match="--rule"):
-        parse_rules([text])
+        rules_in([text])
 
 
 @pytest.mark.parametrize("modality", all_modalities())
@@ -350,7 +349,7 @@ def test_shards_of_which_nothing_is_left(tmp_path: Path, modality: str) -> None:
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"preset": "best"}, "presets"),
+        ({"preset": "best"}, "there are off, default, strict"),
         ({"rules": {"snr": 3}}, "no rule named snr"),
         ({"duplicates": ["clip"]}, "no kind of duplicates named clip"),
         ({"rules": {"gopher_min_words": "many"}}, "not a limit"),

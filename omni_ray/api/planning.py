@@ -1,0 +1,76 @@
+"""What the trainers are to do with the training files: the plan, the tokenizer, and the page that shows it all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omni_ray.api.options import PlanOptions, ReportOptions, TokenizerOptions, verb
+from omni_ray.api.overview import status
+from omni_ray.pipeline.engine import in_session, inline
+from omni_ray.report import page
+from omni_ray.training import plan as planned
+from omni_ray.training import vocabulary
+from omni_ray.training.report import PlanReport
+
+_MANY = 500_000
+"""Samples; up to here, starting Ray takes longer than counting."""
+
+
+@verb(PlanOptions)
+def plan(root: Path, asked: PlanOptions) -> PlanReport:
+    """Plan the training runs of a project and, unless it is a dry run, write their configurations.
+
+    Configurations with problems are named in the report and not planned; the others are. Every configuration that shares the
+    tokenizer gets its ``vocab_size``, planned or not.
+
+    Raises:
+        OmniError: the options make no sense, or another run is at work in ``root``.
+    """
+    return planned.plan(
+        root,
+        configs=asked.configs or None,
+        data=asked.data,
+        dry_run=asked.dry_run,
+        vram_gib=asked.vram_gib,
+        steps_rule=asked.steps_rule,
+        allow_accumulation=asked.allow_accumulation,
+        skip_text_tokens=asked.skip_text_tokens,
+        assume_text_tokens=asked.assume_text_tokens,
+        shards=asked.shards,
+        address=asked.cluster.address,
+        num_cpus=asked.cluster.num_cpus,
+        cpus_per_task=asked.cluster.cpus_per_task,
+        reporter=asked.reporter,
+    )
+
+
+@verb(TokenizerOptions)
+def train_tokenizer(root: Path, asked: TokenizerOptions) -> vocabulary.TokenizerReport:
+    """Train the project's tokenizer, put it where the trainers look, and set ``vocab_size`` in their configurations.
+
+    Raises:
+        OmniError: no text, weights would lose their tokenizer or the user their own, or a configuration cannot be read.
+    """
+    return vocabulary.train_tokenizer(
+        root,
+        vocab_size=asked.vocab_size,
+        sample_bytes=asked.sample_mb << 20,
+        data=asked.data,
+        force=asked.force,
+        shards=asked.shards,
+        address=asked.cluster.address,
+        num_cpus=asked.cluster.num_cpus,
+        cpus_per_task=asked.cluster.cpus_per_task,
+    )
+
+
+@verb(ReportOptions)
+def write_report(root: Path, asked: ReportOptions) -> Path:
+    """Write the page about everything that is prepared: one self-contained HTML file.
+
+    Raises:
+        OmniError: nothing is prepared, or ``out`` is no place for a page.
+    """
+    is_small = sum(summary.samples for summary in status(root, shards=asked.shards)) <= _MANY
+    run = inline if is_small else in_session(asked.cluster.session, asked.cluster.run)
+    return page.write_report(root, asked.out, shards=asked.shards, run=run, plan=asked.plan)
