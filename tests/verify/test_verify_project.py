@@ -19,9 +19,10 @@ from omni_ray.pipeline.corpus_state import CorpusState
 from omni_ray.pipeline.manifest import CommittedFile, Manifest
 from omni_ray.pipeline.session import ray_session
 from omni_ray.pipeline.store import Store
+from omni_ray.trainers.files import FILES
 from omni_ray.verify import CHECKS, VerifyReport, verify
 from omni_ray.verify import clips as clips_module
-from omni_ray.verify.checks import KINDS, SEVERITIES
+from omni_ray.verify.checks import KINDS, SEVERITIES, checks_of
 from omni_ray.verify.on_ray import on_ray_when_many
 
 PER_CORPUS = {
@@ -244,6 +245,16 @@ def test_the_command_says_what_it_found(project: Project) -> None:
     nothing = runner.invoke(app, ["verify", "--root", str(project.root / "configs")])
     assert isinstance(nothing.exception, OmniError)
     assert nothing.exception.exit_code == 2
+
+
+CSV_CODES = """absolute_path backslash_path blank_path blank_row bom control count_mismatch csv_error duplicate_media empty
+    extra_field file_missing header header_form invalid_utf8 line_ends line_separator missing_field newline nul outside_path
+    padded_path quoting"""
+
+
+@pytest.mark.parametrize("kind", [file.kind for file in FILES.values() if file.form == "csv"])
+def test_whatever_a_csv_file_can_have_costs_something_that_is_said(kind: str) -> None:
+    assert set(CSV_CODES.split()) <= checks_of(kind).keys()
 
 
 def test_the_list_of_checks_is_closed_and_whole() -> None:
