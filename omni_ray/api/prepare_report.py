@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from omni_ray.api.notebook import InNumbers
 from omni_ray.pipeline.combined import Combined
 from omni_ray.pipeline.corpus_state import Summary
+
+_COUNTED = re.compile(r"([\d,]+ of [\d,]+) (.*)", re.DOTALL)
+
+
+def said_once(said: Iterable[tuple[str, str]]) -> list[str]:
+    """Sentences, each with the corpus that it is about; those that say the same of other numbers of samples as one."""
+    counts: dict[str, list[str]] = {}
+    for name, sentence in said:
+        counted = _COUNTED.fullmatch(sentence)
+        what, count = (counted[2], f"{name}: {counted[1]}") if counted else (f"{name}: {sentence}", "")
+        counts.setdefault(what, []).append(count)
+    return [f"{', '.join(of)} {what}" if any(of) else what for what, of in counts.items()]
 
 
 @dataclass

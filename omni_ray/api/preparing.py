@@ -13,7 +13,7 @@ from omni_ray.api.cluster import Cluster, Once
 from omni_ray.api.combining import check_places, combine_one, writing
 from omni_ray.api.options import PrepareOptions, verb
 from omni_ray.api.overlaps import refuse_double, refuse_overlap
-from omni_ray.api.prepare_report import PrepareReport
+from omni_ray.api.prepare_report import PrepareReport, said_once
 from omni_ray.api.replacing import choice, identities, refuse_replacement
 from omni_ray.corpora.base import Corpus, SourceOptions
 from omni_ray.corpora.evaluation import DROP, HELD_OUT, TRAIN, TrainingFirst
@@ -152,11 +152,13 @@ def _run(
     report.units_made += run_requests(
         requests, session_with_user_corpora, reporter, cpus_per_task=cluster.cpus_per_task, gpus=cluster.gpus
     )
+    said: list[tuple[str, str]] = []
     for request in requests:
         summary = request.store.summary()
         report.summaries.append(summary)
-        said = request.job.modality.warnings(summary.samples, summary.stats, request.job.params)
-        report.warnings += [f"{summary.name}: {sentence}" for sentence in (*said, *_of_evaluation(request, asked))]
+        of_samples = request.job.modality.warnings(summary.samples, summary.stats, request.job.params)
+        said += [(summary.name, sentence) for sentence in (*of_samples, *_of_evaluation(request, asked))]
+    report.warnings += said_once(said)
 
 
 def _of_evaluation(request: CorpusRequest, asked: PrepareOptions) -> list[str]:

@@ -131,8 +131,8 @@ class Audio(Modality[AudioParams]):
         infeasible = stats.get("ctc_infeasible", 0)
         if infeasible / samples > 0.05:
             said.append(
-                f"{infeasible:.0f} of {samples} clips are spoken faster than 12.5 characters a second: with "
-                "downsample_time 8 nothing is learnt from them; `omni-ray plan` sets 4 where it must"
+                f"{infeasible:.0f} of {samples} clips are spoken faster than the audio encoder can follow (12.5 characters a "
+                "second at downsample_time 8), and nothing is learnt from them; `omni-ray plan` sets 4 where it must"
             )
         overdriven, rescaled = stats.get("overdriven", 0), stats.get("rescaled", 0)
         if overdriven:

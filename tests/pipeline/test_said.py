@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from omni_ray.api.cleaning import CleanReport
+from omni_ray.api.prepare_report import said_once
 from omni_ray.cli.verify import _print_report
+from omni_ray.modalities.audio import MODALITY as AUDIO
+from omni_ray.modalities.params import AudioParams
 from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.verify.report import FileReport, Notes, VerifyReport
 from tests.made_store import audio_row, commit
@@ -34,3 +37,14 @@ def test_verify_does_not_say_lost_nothing_of_clips_that_teach_nothing(capsys: py
     _print_report(VerifyReport([FileReport("a.csv", "asr", rows=12)], notes.findings("a.csv")))
     said = capsys.readouterr().out
     assert "nothing is learnt from 10 clips" in said and "lose nothing" not in said
+
+
+def test_what_is_true_of_several_corpora_is_said_once() -> None:
+    fast = {"ctc_infeasible": 2.0}
+    said = [
+        (name, each) for name, many in (("one", 3), ("other", 2)) for each in AUDIO.warnings(many, fast, AudioParams())
+    ]
+    [line] = said_once([*said])
+    assert line.startswith("one: 2 of 3, other: 2 of 2 clips are spoken faster than the audio encoder can follow")
+    alone = [("one", "templates that are not known: 3"), ("other", "templates that are not known: 3")]
+    assert said_once([said[0], *alone]) == [f"one: {said[0][1]}", *(f"{name}: {each}" for name, each in alone)]
