@@ -24,7 +24,7 @@ from omni_ray.errors import OmniError, SourceError
 from omni_ray.sources.archive_file import FileBytes, Span
 from omni_ray.sources.encoding import recoded
 from omni_ray.sources.packed import SUFFIXES, BrokenStream, is_packed, packing, unpack
-from omni_ray.storage import atomic_writer, write_atomic
+from omni_ray.storage import TEMPORARY, atomic_writer, write_atomic
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
@@ -216,6 +216,8 @@ def _make_room(folder: Path, name: str, size: int, wanted: int) -> None:
 def _copies(folder: Path) -> Iterator[tuple[float, int, Path]]:
     """When each was used last, its bytes, and where it is."""
     for path in folder.glob(f"*{_COPY}"):
+        if path.name.startswith(TEMPORARY):
+            continue  # one that is being written
         with suppress(OSError):
             status = path.stat()
             yield status.st_mtime, status.st_size, path
