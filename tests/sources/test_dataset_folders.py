@@ -152,6 +152,6 @@ def test_shards_of_one_size_are_not_compared_two_by_two(tmp_path: Path, monkeypa
     for n in range(40):
         source.put(f"{n:02}.parquet", parquet([f"text {n:02}"]))
     source.put("again.parquet", parquet(["text 07"]))
-    equal = table_repeats._are_equal
-    monkeypatch.setattr(table_repeats, "_are_equal", lambda *pair: compared.append(pair) or equal(*pair))
+    equal = table_repeats.are_equal
+    monkeypatch.setattr(table_repeats, "are_equal", lambda *pair: compared.append(pair) or equal(*pair))
     assert len(texts(tmp_path, str(source.folder))) == 40 and len(compared) == 1
