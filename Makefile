@@ -9,7 +9,7 @@ PIP    := install --quiet --disable-pip-version-check --constraint constraints.t
 PACKAGES := import sysconfig; print(sysconfig.get_path("purelib"))
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-extras test-fast resolve lint types imports format bench docs dist faults crash-points clean
+.PHONY: help install dev demo test test-extras test-fast coverage resolve lint types imports format bench docs dist faults crash-points clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -57,6 +57,9 @@ test-extras: .venv-extras/.installed ## the tests that need a cluster's head, or
 test-fast: $(DEV) ## the tests that take seconds
 	$(BIN)/python -m pytest $(BESIDE) -m "not slow and not alone"
 
+coverage: $(DEV) ## the share of lines and branches that the tests that take seconds run through
+	$(BIN)/python -m pytest $(BESIDE) -m "not slow and not alone" --cov --cov-report=term:skip-covered
+
 resolve: $(DEV) ## the pinned packages have wheels for every Python that we name (needs the package index)
 	for version in 3.11 3.12 3.13; do $(BIN)/python -m pip $(PIP) --dry-run --ignore-installed --only-binary=:all: \
 		--python-version $$version --target unused . && echo "Python $$version: all there" || exit 1; done
@@ -99,4 +102,4 @@ format: $(DEV) ## reformat
 	$(BIN)/ruff check --fix .
 
 clean: ## remove the environment and the demo's output
-	rm -rf $(VENV) .venv-extras .venv-bench .venv-docs .venv-dist demo site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .venv-extras .venv-bench .venv-docs .venv-dist demo site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build *.egg-info

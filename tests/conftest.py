@@ -23,11 +23,13 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What starts a Ray is slow and runs alone. Files with slow tests come first, so that of two workers none is left
-    with a long one."""
+    with a long one. Ray, servers and browsers warn as they please: in what is slow or alone a warning is no error."""
     for item in items:
         if "ray_here" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
             item.add_marker(pytest.mark.alone)
+        if item.get_closest_marker("slow") or item.get_closest_marker("alone"):
+            item.add_marker(pytest.mark.filterwarnings("default"))
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,10 +75,11 @@ class ByteSource(Protocol):
 
 
 class FileBytes:
-    """A plain file as a byte source; it stays open as long as this is there."""
+    """A plain file as a byte source; it stays open as long as this is there, and no longer."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        weakref.finalize(self, file.close)
 
     def read_at(self, offset: int, size: int) -> bytes:
         parts = []

@@ -14,6 +14,7 @@ import os
 import socket
 import ssl
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ class Web:
         self._pool = httpcore.ConnectionPool(
             max_connections=64, keepalive_expiry=5.0, network_backend=_Checked(allow_private)
         )
+        weakref.finalize(self, self._pool.close)
         self._robots: dict[str, RobotFileParser | _Refused] = {}
         for each in ("hosts", "robots"):
             (folder / each).mkdir(parents=True, exist_ok=True)

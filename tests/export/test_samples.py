@@ -101,6 +101,7 @@ def ids(samples: Samples) -> list[str]:
     return samples.as_arrow().read_all()["id"].to_pylist()  # type: ignore[no-any-return]
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more workers than this machine has CPUs
 @pytest.mark.parametrize("workers", [2, 5])
 def test_workers_of_a_loader_share_the_rows(root: Path, workers: int) -> None:
     samples = api.dataset(root, "text")

@@ -151,6 +151,7 @@ def test_actors_share_the_cpus_and_the_memory_of_their_gpu(gpus: int, beside: in
     assert made.gpus * made.actors == pytest.approx(gpus)
 
 
+@pytest.mark.slow
 def test_gpus_on_a_machine_without_one_is_one_clear_line(tmp_path: Path) -> None:
     if gpus_here():
         pytest.skip("this machine has a GPU")

@@ -126,7 +126,7 @@ def test_what_is_shuffled_is_read_and_written_in_proportion_to_it(
     monkeypatch.setattr(assembly, "MOST_READS", 800)
     monkeypatch.setattr(assembly, "FAN_IN", 4)
     costs = []
-    for shards in (40, 160):
+    for shards in (20, 80):
         root = tmp_path / str(shards)
         commit(root, "text", "made", [[ROWS["text"](n * 50 + k) for k in range(50)] for n in range(shards)])
         costs.append(cost(root))

@@ -166,6 +166,7 @@ def test_a_store_out_of_reach_for_a_moment_costs_no_claim(
         assert is_renewed.wait(60)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_ray", "subtitles_file")
 def test_two_roots_that_want_different_shards_take_turns(tmp_path: Path, bucket: str, films: Any) -> None:
     shards = Storage(bucket).child("turns").uri

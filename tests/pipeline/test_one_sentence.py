@@ -29,6 +29,7 @@ from tests.faults.nodes import Nodes
 def port() -> Iterator[Any]:
     """Listens, and answers every caller with some bytes, or not at all."""
     servers = []
+    kept: list[socket.socket] = []
 
     def listen(answer: bytes | None) -> int:
         server = socket.create_server(("127.0.0.1", 0))
@@ -41,13 +42,12 @@ def port() -> Iterator[Any]:
                 connection.shutdown(socket.SHUT_WR)
             kept.append(connection)
 
-        kept: list[socket.socket] = []
         threading.Thread(target=serve, daemon=True).start()
         return int(server.getsockname()[1])
 
     yield listen
-    for server in servers:
-        server.close()
+    for each in (*servers, *kept):
+        each.close()
 
 
 def test_an_address_where_no_ray_answers_is_said_before_ray_is_asked(

@@ -111,6 +111,7 @@ assert "ray" not in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_nothing_to_do_starts_no_ray(tmp_path: Path, films: Films, subtitles_file: Path) -> None:
     root, source = tmp_path / "project", films(4)
     api.prepare(root, "text", dataset="subtitles", source=str(source), combine=True)

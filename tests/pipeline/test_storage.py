@@ -122,6 +122,7 @@ def test_a_root_that_is_no_folder_is_refused(root: str | Path) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_command_line_makes_no_folder_called_s3(tmp_path: Path) -> None:
     for command in (["status"], ["plan"], ["demo"], ["synth"]):
         done = subprocess.run(

@@ -19,6 +19,7 @@ def lines(folder: Path) -> str:
     return str(folder)
 
 
+@pytest.mark.slow
 def test_later_commands_find_the_shards(tmp_path: Path, bucket: str) -> None:
     root, place = tmp_path / "project", Storage(bucket).child("shards").uri
     api.prepare(root, "text", dataset="text_files", source=lines(tmp_path / "source"), shards=place)

@@ -327,6 +327,7 @@ def test_a_long_chain_is_one_component(tmp_path: Path) -> None:
     assert all((p["neighbour"][p["neighbour"] < p["node"]] == 0).all() for p in parts)
 
 
+@pytest.mark.slow
 def test_a_component_of_a_million_documents(tmp_path: Path) -> None:
     """All near one of them, as of a licence text, or each near one before it; whoever holds it needs 16 bytes for each."""
     storage, count = Storage(tmp_path), 1_000_000

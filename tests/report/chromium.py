@@ -104,7 +104,7 @@ async def tab(browser: str, profile: Path) -> AsyncIterator[Tab]:
                 yield Tab(socket)
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def run(coroutine: Any) -> Any:

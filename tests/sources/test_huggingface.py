@@ -286,6 +286,7 @@ except OmniError as error:
 """
 
 
+@pytest.mark.slow
 def test_the_hub_s_own_variables_are_honoured(hub: type[Hub], tmp_path: Path) -> None:
     hub.files["data/train.parquet"] = parquet(["one"])
     import huggingface_hub.constants as constants

@@ -275,6 +275,7 @@ def test_a_kill_costs_what_was_under_way(tmp_path: Path) -> None:
     assert len(fetched.entries()) == 50
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have one loopback address")
 def test_a_list_survives_a_kill_and_asks_nobody_twice(tmp_path: Path) -> None:
     """Over real HTTP, in processes of their own, one of which is killed half-way; python -m benchmarks.addresses does more."""

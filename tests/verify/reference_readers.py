@@ -66,7 +66,8 @@ def _tts(root: Path) -> Iterator[tuple[str, ...]]:
 
 def _sees(path: Path) -> bool:
     try:
-        Image.open(path).convert("RGB")
+        with Image.open(path) as image:
+            image.convert("RGB")
     except (OSError, ValueError, SyntaxError):
         return False
     return True
