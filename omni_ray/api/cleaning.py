@@ -69,6 +69,11 @@ def clean(root: Path, asked: CleanOptions) -> CleanReport:
 
     Raises:
         OmniError: nothing is prepared, a run is not finished, or an unknown preset, rule or kind.
+
+    Example:
+        >>> report = api.clean("project", ["text"], preset="default", rules={"languages": False})
+        >>> report.changed, report.exit_code
+        (['text'], 0)
     """
     store = Store(root, asked.shards)
     sources = [read(str(file)) for file in asked.files]

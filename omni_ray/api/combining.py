@@ -32,6 +32,13 @@ def combine(root: Path, asked: CombineOptions) -> list[Combined]:
 
     Raises:
         OmniError: nothing is prepared, a run was interrupted and is not finished, or a file is in the way that is not ours.
+
+    Example:
+        >>> for file in api.combine("project", holdout=0.5):
+        ...     print(file.path, file.records)
+        data/text/text_files.txt 2
+        data/text/production_corpus.txt 2
+        data/text/heldout_corpus.txt 4
     """
     store = Store(root, asked.shards)
     wanted = list(asked.modalities) or [m for m in all_modalities() if store.corpora(m)]

@@ -22,6 +22,11 @@ def export(root: Path, asked: ExportOptions) -> ExportReport:
 
     Raises:
         OmniError: wrong options, nothing to export, or a folder that holds something else.
+
+    Example:
+        >>> report = api.export("project", "webdataset", "tars", samples_per_shard=4)
+        >>> [(each.name, each.samples) for each in report.corpora]
+        [('text-text_files', 6)]
     """
     store = Store(root, asked.shards)
     if not store.corpora():
@@ -55,6 +60,12 @@ def push(folder: str | Path, name: str, *, private: bool = False, reporter: Repo
 
     Raises:
         OmniError: no export is there, no token or no right to write, or the hub is out of reach.
+
+    Example:
+        >>> api.export("project", "hf", "for_the_hub").files
+        3
+        >>> api.push("for_the_hub", "me/notes")  # doctest: +SKIP
+        'https://huggingface.co/datasets/me/notes'
     """
     mark = Mark.load(Path(folder))
     if mark is None or mark.form != "hf":
@@ -69,6 +80,10 @@ def publish(root: Path, asked: PublishOptions) -> PublishReport:
     Raises:
         OmniError: nothing is combined, a file is not as ``combine`` wrote it, the place holds something else, or cannot be
             written.
+
+    Example:
+        >>> api.publish("project", "mounted").sent
+        2
     """
     store = Store(root, asked.shards)
     with store.lease("omni-ray export files"):

@@ -43,6 +43,7 @@ def verb(
         def call(root: str | Path, *values: Fields.args, **fields: Fields.kwargs) -> Result:
             return function(Path(root), kind(*values, **fields))
 
+        vars(call)["takes"] = kind
         first = inspect.Parameter("root", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="str | Path")
         signature = inspect.signature(function)
         call.__signature__ = signature.replace(  # type: ignore[attr-defined]

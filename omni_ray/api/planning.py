@@ -25,6 +25,11 @@ def plan(root: Path, asked: PlanOptions) -> PlanReport:
 
     Raises:
         OmniError: the options make no sense, or another run is at work in ``root``.
+
+    Example:
+        >>> report = api.plan("project", configs=["thinker"], dry_run=True)
+        >>> [plan.title for plan in report.plans], report.written
+        (['[Stage A] Text-only Training'], [])
     """
     return planned.plan(
         root,
@@ -50,6 +55,11 @@ def train_tokenizer(root: Path, asked: TokenizerOptions) -> vocabulary.Tokenizer
 
     Raises:
         OmniError: no text, weights would lose their tokenizer or the user their own, or a configuration cannot be read.
+
+    Example:
+        >>> made = api.train_tokenizer("project", vocab_size=60)
+        >>> made.vocabulary.trained.pieces
+        60
     """
     return vocabulary.train_tokenizer(
         root,
@@ -70,6 +80,10 @@ def write_report(root: Path, asked: ReportOptions) -> Path:
 
     Raises:
         OmniError: nothing is prepared, or ``out`` is no place for a page.
+
+    Example:
+        >>> api.write_report("project").name
+        'report.html'
     """
     is_small = sum(summary.samples for summary in status(root, shards=asked.shards)) <= _MANY
     run = inline if is_small else in_session(asked.cluster.session, asked.cluster.run)

@@ -34,7 +34,7 @@ from omni_ray.pipeline.session import is_remote
 from omni_ray.pipeline.stages import Job
 from omni_ray.pipeline.store import Store
 from omni_ray.pipeline.units import number_units
-from omni_ray.progress.reporter import Reporter
+from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.cleaned import training_corpora
 from omni_ray.quality.preset import Settings
 from omni_ray.sources.download import fetch
@@ -54,6 +54,11 @@ def prepare(root: Path, asked: PrepareOptions) -> PrepareReport:
 
     Raises:
         OmniError: wrong input; one sentence says what, where, and what to do.
+
+    Example:
+        >>> report = api.prepare("project", "text", dataset="text_files", source="notes", max_samples=5)
+        >>> [(each.name, each.records_in, each.samples) for each in report.summaries]
+        [('text_files', 6, 5)]
     """
     if asked.corpus_file is not None:
         add_file(Path(asked.corpus_file))
@@ -273,7 +278,7 @@ def download(
     dataset: str | Sequence[str] = "all",
     max_samples: int | None = 1_000_000,
     again: bool = False,
-    say: Callable[[str], None] = lambda text: None,
+    reporter: Reporter | None = None,
 ) -> list[str]:
     """Fetch the corpora that ``dataset`` names into ``data/downloads``, and make nothing of them yet.
 
@@ -284,8 +289,12 @@ def download(
 
     Raises:
         OmniError: another run is at work, the network is out of reach, or a download is not what it should be.
+
+    Example:
+        >>> api.download("project", "images", dataset="flickr30k")
+        ['flickr30k: Ask for ... at the homepage. Put it into ...flickr30k']
     """
-    lines = []
+    lines, say = [], (reporter or usual()).say
     store = Store(root)
     with store.lease("a download"):
         for corpus in select(modality, dataset):

@@ -39,6 +39,10 @@ def dataset(
     Raises:
         OmniError: nothing of that name is prepared, a run is not finished, what is cleaned is not fresh, or the part held
             out is asked for where nothing is.
+
+    Example:
+        >>> api.dataset("project", "text").as_arrow().read_all()["text"].to_pylist()[:2]
+        ['On monday it rained.', 'We stayed inside and read.']
     """
     if split not in SPLITS:
         raise OmniError(f"split={split!r}: there are train and heldout")

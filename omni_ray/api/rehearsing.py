@@ -26,6 +26,10 @@ def rehearse(root: Path, asked: PrepareOptions) -> list[str]:
     Raises:
         OmniError: wrong input.
         SourceError: a hub dataset by its plain name, of which an index needs the files.
+
+    Example:
+        >>> api.rehearse("project", "text", dataset="text_files", source="notes")
+        ['text/text_files: would read 3 of 3 files of notes: 1 of 1 units, ...']
     """
     if asked.corpus_file is not None:
         add_file(Path(asked.corpus_file))

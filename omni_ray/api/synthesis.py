@@ -22,6 +22,10 @@ def synthesize(root: Path, asked: SynthesisOptions) -> TinyReport:
 
     Raises:
         OmniError: a file cannot be written.
+
+    Example:
+        >>> [(file.path, file.samples) for file in api.synthesize("made_up", samples=4).files][:2]
+        [('data/text/tiny_corpus.txt', 4), ('data/audio/asr.csv', 4)]
     """
     told = asked.told
 
@@ -59,6 +63,11 @@ def synthesize_native(
 
     Raises:
         OmniError: a folder holds something else, or cannot be written.
+
+    Example:
+        >>> made = api.synthesize_native("corpora", scale=0.01)
+        >>> made["librispeech"].modality
+        'audio'
     """
     told = reporter or usual()
 

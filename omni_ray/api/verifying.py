@@ -21,6 +21,11 @@ def verify(root: Path, asked: VerifyOptions) -> VerifyReport:
     Raises:
         OmniError: a wrong argument, or there is nothing to verify.
         OSError: a file cannot be read.
+
+    Example:
+        >>> report = api.verify("project")
+        >>> report.ok, [finding.code for finding in report.findings if finding.severity != "warning"]
+        (True, [])
     """
     progress = _Progress(asked.told)
     with on_ray_when_many(asked.cluster.session, asked.cluster.run) as run:

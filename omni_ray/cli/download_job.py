@@ -40,7 +40,12 @@ def main(modality: ModalityName) -> None:
     ) -> None:
         if skip_convert:
             lines = api.download(
-                root, modality, dataset=asked.dataset, max_samples=asked.limit, again=asked.reset, say=asked.told.say
+                root,
+                modality,
+                dataset=asked.dataset,
+                max_samples=asked.limit,
+                again=asked.reset,
+                reporter=asked.reporter,
             )
             if json_:
                 opt.print_json(lines)

@@ -18,6 +18,10 @@ def rules(modalities: Sequence[str], files: Sequence[str] = ()) -> list[dict[str
 
     Raises:
         OmniError: one of the files holds no rules.
+
+    Example:
+        >>> [rule["name"] for rule in api.rules(["images"])][:2]
+        ['source_edge', 'aspect']
     """
     own = [read(file) for file in (*installed(), *files)]
     rows: list[list[str]] = []

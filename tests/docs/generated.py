@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import MISSING, fields
 
+from omni_ray import api
+from omni_ray.option import options_of
 from omni_ray.quality.clean import rules_of
 from omni_ray.quality.duplicate_kinds import KINDS
 from omni_ray.quality.reasons import QUALITY_REASONS
@@ -66,7 +69,32 @@ def reasons() -> str:
     return "\n".join(lines)
 
 
-PAGES: dict[str, Callable[[], str]] = {"commands.md": commands, "rules.md": rules, "reasons.md": reasons}
+def functions() -> str:
+    """Every function of the API with what it says of itself, and the options that it takes."""
+    lines = ["# Python", "", "::: omni_ray.api", "    options: {members: false}", ""]
+    for name in api.__all__:
+        lines += [f"::: omni_ray.api.{name}", ""]
+        if kind := getattr(getattr(api, name), "takes", None):
+            rows = [("argument", "default", "on the command line", "what")]
+            names = [field.name for field in fields(kind)]
+            for field in (each for each in options_of(kind) if each.name in names):
+                default = "" if field.default is MISSING else f"`{field.default!r}`"
+                flag = "" if field.option.is_argument else f"`{field.flag}`"
+                what = f"False: {field.option.help}" if field.default is True else field.option.help
+                rows.append((f"`{field.name}`", default, flag, what))
+            if "cluster" in names:
+                rows.append(("`cluster`", "`Cluster()`", "the rest of Where to run", "Where it runs, and with what."))
+                rows.append(("`reporter`", "`None`", "`--quiet`", "Shows progress; by default on standard error."))
+            lines += _table(*rows)
+    return "\n".join(lines)
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "api.md": functions,
+    "commands.md": commands,
+    "rules.md": rules,
+    "reasons.md": reasons,
+}
 
 
 def main() -> None:
