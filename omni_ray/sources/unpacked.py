@@ -159,7 +159,8 @@ def _there(kept: Kept, found: dict[str, Any]) -> FileBytes | None:
         os.utime(kept.path(_COPY))
     except FileNotFoundError:
         return None
-    return FileBytes(file) if os.fstat(file.fileno()).st_size == found["size"] else None
+    content = FileBytes(file)  # which closes it
+    return content if os.fstat(file.fileno()).st_size == found["size"] else None
 
 
 def _made(tree: Tree, name: str, codec: str, kept: Kept) -> dict[str, Any]:
