@@ -108,7 +108,7 @@ class Field:
         )
         for each in values:
             if self.choices and each not in self.choices:
-                return f"{self.flag} {each}: there are {', '.join(self.choices)}"
+                return f"{self.flag} {each}: choose one of {', '.join(self.choices)}"
             if (low is not None and each < low) or (high is not None and each > high):
                 limits = f"from {low:g} to {high:g}" if None not in (low, high) else f"at least {low:g}"
                 return f"{self.flag} {each}: {limits}"

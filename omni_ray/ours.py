@@ -212,5 +212,5 @@ def own_writer(ledger: Ledger, name: str) -> Iterator[IO[bytes]]:
 
 
 def _refusal(ledger: Ledger, name: str) -> str:
-    what = "was changed since omni-ray wrote it" if ledger.is_known(name) else "is there, and not of omni-ray"
+    what = "was changed since omni-ray wrote it" if ledger.is_known(name) else "is there, and not omni-ray's"
     return f"{ledger.root / name} {what}; nothing is written over it: move it away, or choose another --root"

@@ -28,21 +28,21 @@ class Reason:
 
 _ALL = (
     Reason("decode_error", "the image, clip or archive member cannot be decoded"),
-    Reason("crashes_decoder", "whatever process decodes the record, or reads on from it, crashes"),
+    Reason("crashes_decoder", "any process that decodes the record, or reads on from it, crashes"),
     Reason("truncated", "the file ends before its own header says it should"),
     Reason("too_short", "the clip has fewer samples than the trainers need, or than --min-seconds asks"),
     Reason("too_long", "the clip is longer than --max-seconds"),
-    Reason("non_finite", "the clip holds NaN or infinite samples"),
+    Reason("non_finite", "the clip contains NaN or infinite samples"),
     Reason("wrong_scale", "the clip's samples are floats far beyond full scale"),
-    Reason("missing_channel", "the recording does not have the channel that is asked for"),
+    Reason("missing_channel", "the recording lacks the requested channel"),
     Reason("too_large", "the declared or decoded size is over the safety cap"),
     Reason("empty_text", "no visible text is left once markup and blanks are gone"),
     Reason("missing_media", "the annotation names a file that is not there"),
     Reason("missing_text", "the media file has no transcript, caption or label"),
-    Reason("bad_encoding", "the bytes are no UTF-8, and in which other encoding they are is in doubt: see --encoding"),
+    Reason("bad_encoding", "the bytes are not UTF-8, and their encoding is in doubt: see --encoding"),
     Reason("bad_row", "the row or record cannot be parsed, or lacks a column"),
-    Reason("bad_path", "the media path is absolute or leaves the source, or the address is none that may be fetched"),
-    Reason("unreachable", "the address gave no answer, or one for later; --retry-failed asks again"),
+    Reason("bad_path", "the media path is absolute or leaves the source, or the URL may not be fetched"),
+    Reason("unreachable", "the URL gave no answer, or asked to try later; --retry-failed tries again"),
     Reason("bad_geometry", "the word's polygon is empty, degenerate or outside its image"),
     Reason("text_too_long", "the transcript, caption or label is longer than a CSV field may be"),
     Reason(
@@ -53,11 +53,11 @@ _ALL = (
     Reason("redirect", "the page only redirects to another", fault=False),
     Reason("other_namespace", "the page is not an article (talk, template, category, ...)", fault=False),
     Reason("disambiguation", "the page only lists other pages", fault=False),
-    Reason("stub", "nothing but markup, tables or headings is on the page", fault=False),
-    Reason("dead_link", "the address gives no picture: its HTTP status, or a page instead", fault=False),
+    Reason("stub", "the page has nothing but markup, tables or headings", fault=False),
+    Reason("dead_link", "the URL gives no picture, but an error status or a web page", fault=False),
     Reason("opted_out", "the owner does not want the picture fetched or trained on", fault=False),
     Reason("illegible", "the annotators marked the word as illegible", fault=False),
-    Reason("duplicate_edition", "another file holds the same book in a better encoding", fault=False),
+    Reason("duplicate_edition", "another file has the same book in a better encoding", fault=False),
 )
 
 REASONS: dict[str, Reason] = {reason.code: reason for reason in _ALL}

@@ -123,21 +123,19 @@ class SourceOptions:
     configuration: Annotated[
         str,
         Option(
-            "Configuration of a Hugging Face dataset. Default: the one that its card names, else all.",
+            "Configuration of a Hugging Face dataset. Default: the one named by its card, else all.",
             SOURCE,
             "--config",
         ),
     ] = ""
     splits: Annotated[
         tuple[str, ...],
-        Option(
-            "Only this split; may be repeated. Of what is fetched, mini is enough for a first try.", SOURCE, "--split"
-        ),
+        Option("Only this split; may be repeated. For downloads, mini is enough for a first try.", SOURCE, "--split"),
     ] = ()
     languages: Annotated[
         tuple[str, ...],
         Option(
-            "Only this language of common_voice, mls or fleurs (de); may be repeated. wikipedia, books: what is fetched.",
+            "Only this language of common_voice, mls or fleurs (de); may be repeated. wikipedia, books: the language to fetch.",
             SOURCE,
             "--language",
         ),
@@ -154,12 +152,12 @@ class SourceOptions:
     keep_columns: Annotated[
         bool,
         Option(
-            "Keep what else a table or list says of each record, as JSON in a column `extra` of shards and exports.",
+            "Keep the other columns of tables and lists, as JSON in a column `extra` of shards and exports.",
             SOURCE,
         ),
     ] = False
     media_root: Annotated[
-        str | None, Option("The folder in which the media are that lists and tables name.", SOURCE, metavar="FOLDER")
+        str | None, Option("The folder with the media that lists and tables name.", SOURCE, metavar="FOLDER")
     ] = None
     header: Annotated[
         bool, Option("CSV and TSV without a header: --columns takes numbers, e.g. text=2.", SOURCE, "--no-header")
@@ -169,21 +167,19 @@ class SourceOptions:
     ] = ""
     chat_template: Annotated[
         Literal["plain", "roles", "chatml"],
-        Option("text: turns of conversations as their words alone, with who speaks, or as ChatML.", SOURCE),
+        Option("text: write turns of conversations as words only, with the speaker, or as ChatML.", SOURCE),
     ] = "plain"
     follow_links: Annotated[
         bool, Option("Follow links that lead out of the source: for sources you trust.", SOURCE)
     ] = False
-    retry_failed: Annotated[
-        bool, Option("image_urls: ask again where an address failed for a passing reason.", SOURCE)
-    ] = False
+    retry_failed: Annotated[bool, Option("image_urls: retry URLs that failed for a temporary reason.", SOURCE)] = False
     allow_private: Annotated[bool, Option("image_urls: fetch from private networks and this machine, too.", SOURCE)] = (
         False
     )
     evaluation: Annotated[
         Evaluation,
         Option(
-            "Splits to measure on in a source (dev, test, val2017): train on them (default), heldout_* files, or drop.",
+            "Evaluation splits in a source (dev, test, val2017): train on them (default), write heldout_* files, or drop.",
             MAKE,
         ),
     ] = "train"

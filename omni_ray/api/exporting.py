@@ -69,7 +69,7 @@ def push(folder: str | Path, name: str, *, private: bool = False, reporter: Repo
     """
     mark = Mark.load(Path(folder))
     if mark is None or mark.form != "hf":
-        raise OmniError(f"{folder}: holds no export for Hugging Face; run `omni-ray export hf {folder}` first")
+        raise OmniError(f"{folder}: contains no export for Hugging Face; run `omni-ray export hf {folder}` first")
     return send(Path(folder), name, private=private, say=(reporter or usual()).say)
 
 

@@ -60,7 +60,7 @@ class Place:
 
     shards: Annotated[
         str | None,
-        Option("Another place for shards and manifests, e.g. s3://bucket/prefix; said once.", WHERE, "--store"),
+        Option("Another place for shards and manifests, e.g. s3://bucket/prefix; remembered.", WHERE, "--store"),
     ] = None
 
 
@@ -116,7 +116,7 @@ class _What:
         ),
     ] = None
     corpus_file: Annotated[
-        str | Path | None, Option("A Python file that defines a corpus of your own.", SOURCE, metavar="FILE")
+        str | Path | None, Option("A Python file that defines your own corpus.", SOURCE, metavar="FILE")
     ] = None
 
 
@@ -135,7 +135,7 @@ class Making:
     max_samples: Annotated[
         int | None, Option("Samples to keep per corpus, the first in corpus order; 0 for all.", MAKE, low=0)
     ] = 1_000_000
-    reset: Annotated[bool, Option("Remove what is committed of these corpora first; downloads stay.", MAKE)] = False
+    reset: Annotated[bool, Option("First remove what is committed for these corpora; downloads stay.", MAKE)] = False
     max_quarantine: Annotated[
         float, Option("Share of faulty records above which the exit code is 1.", MAKE, low=0, high=1)
     ] = 0.05
@@ -232,7 +232,7 @@ class CleanOptions(Run, _Some):
     _: KW_ONLY
     preset: Annotated[
         Literal["off", "default", "strict"] | None,
-        Option("off takes cleaning back. Default: what was chosen before."),
+        Option("off undoes cleaning. Default: what was chosen before."),
     ] = None
     rules: Annotated[
         Mapping[str, Any] | Sequence[str] | None,
@@ -243,7 +243,7 @@ class CleanOptions(Run, _Some):
     duplicates: Annotated[
         Sequence[str] | None,
         Option(
-            "Kinds to look for, with commas between, or none. Default: as before, or the usual ones.", read=kinds_in
+            "Kinds to look for, separated by commas, or none. Default: as before, or the usual ones.", read=kinds_in
         ),
     ] = None
     files: Annotated[
@@ -253,7 +253,7 @@ class CleanOptions(Run, _Some):
     decontaminate: Annotated[
         Sequence[str],
         Option(
-            "A benchmark (file, folder, hf://...): what shares 13 words in a row with it goes; may be repeated.",
+            "A benchmark (file, folder, hf://...): remove what shares 13 words in a row with it; may be repeated.",
             metavar="SOURCE",
         ),
     ] = ()
@@ -293,16 +293,14 @@ class CombineOptions(Run, Writing, _Some):
     target_tokens: Annotated[
         Sequence[str],
         Option(
-            "text: take at most so many tokens of a corpus, such as books=2B, or of all (2B); may be repeated.",
+            "text: take at most this many tokens of a corpus, such as books=2B, or of all (2B); may be repeated.",
             MAKE,
             metavar="[NAME=]TOKENS",
         ),
     ] = ()
     replace: Annotated[
         bool,
-        Option(
-            "Read every file that is there, write anew what is not as it was written; what was there is kept as .bak."
-        ),
+        Option("Read every existing file and rewrite those that were changed; the old ones are kept as .bak."),
     ] = False
 
 
@@ -373,7 +371,7 @@ class PlanOptions(Run):
         Literal["tokens", "lines"] | None,
         Option("Count text steps in this. Default: whichever fits the data."),
     ] = None
-    allow_accumulation: Annotated[bool, Option("For trainers that learn with gradient accumulation.")] = False
+    allow_accumulation: Annotated[bool, Option("For trainers that support gradient accumulation.")] = False
     skip_text_tokens: Annotated[
         bool, Option("Do not count the tokens of the text.", "", "--skip-text-tokenization")
     ] = False
@@ -434,4 +432,4 @@ def _check_name(name: str) -> None:
     if f"{name}_".startswith(SHARED):
         raise OmniError(f"--name {name}: files of all corpora begin with that; choose another name")
     if flat_name("common_voice") == name.lower():
-        raise OmniError(f"--name {name}: the files of common_voice are called so; choose another name")
+        raise OmniError(f"--name {name}: the files of common_voice have that name; choose another")

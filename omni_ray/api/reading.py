@@ -45,7 +45,7 @@ def dataset(
         ['On monday it rained.', 'We stayed inside and read.']
     """
     if split not in SPLITS:
-        raise OmniError(f"split={split!r}: there are train and heldout")
+        raise OmniError(f"split={split!r}: choose train or heldout")
     store = Store(root, shards)
     chosen = _chosen(store, what)
     modality = chosen[0].modality
@@ -78,7 +78,7 @@ def _chosen(store: Store, what: str) -> list[CorpusStore]:
         raise OmniError(f"{what} is not prepared under {store.storage.shown}; {there}")
     if len({each.modality for each in found}) > 1:
         names = " and ".join(f"{each.modality}/{each.name}" for each in found)
-        raise OmniError(f"{what}: several modalities have a corpus of that name; ask for one of {names}")
+        raise OmniError(f"{what}: several modalities have a corpus of that name; choose one of {names}")
     return found
 
 

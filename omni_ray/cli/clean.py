@@ -26,10 +26,10 @@ def clean(
         list[str] | None, typer.Option("--language", help="text: keep documents in this language; may be repeated.")
     ] = None,
     mask_personal: Annotated[
-        bool, typer.Option("--mask-personal", help="text: write examples over e-mail, phone and IP addresses.")
+        bool, typer.Option("--mask-personal", help="text: replace e-mail, phone and IP addresses with examples.")
     ] = False,
     list_: Annotated[
-        bool, typer.Option("--list", help="Show every rule, kind of duplicates, and what is taken for a benchmark.")
+        bool, typer.Option("--list", help="Show every rule and kind of duplicates, and what a benchmark may be.")
     ] = False,
     json_: opt.Json = False,
 ) -> None:
@@ -48,7 +48,7 @@ def clean(
         else:
             echo(cleaned_line(summary))
     done = "`omni-ray combine` writes the training files from it"
-    echo(done if report.changed else "nothing to do: all of it was so already")
+    echo(done if report.changed else "nothing to do: all of it was already like this")
     for shortfall in report.shortfalls:
         echo(f"falls short: {shortfall}", err=True)
     raise typer.Exit(report.exit_code)

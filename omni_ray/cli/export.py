@@ -16,19 +16,19 @@ from omni_ray.cli.printing import echo, echo_lines
 from omni_ray.cli.tables import render
 from omni_ray.export.push import check_name
 
-app = typer.Typer(help="What is prepared, as a dataset that other tools read.", no_args_is_help=True, cls=CommandGroup)
+app = typer.Typer(help="Export what is prepared as a dataset for other tools.", no_args_is_help=True, cls=CommandGroup)
 
 
 @app.callback()
 def export() -> None:
-    """What is prepared, as a dataset that other tools read."""
+    """Export what is prepared as a dataset for other tools."""
 
 
 def _taking(form: str, help: str = "", length: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Taking the options of one form: of a length of files only where ``length`` says what it is by default."""
     helps = {
         "samples_per_shard": f"Samples of each {help}.",
-        "shard_bytes": f"About so many bytes a {help}. Default: {length}.",
+        "shard_bytes": f"About this many bytes a {help}. Default: {length}.",
     }
     fixed: dict[str, Any] = {"form": form} if length else {"form": form, "samples_per_shard": None, "shard_bytes": None}
     return opt.taking(ExportOptions, helps=helps, **fixed)
@@ -42,7 +42,7 @@ def hf(
     root: opt.Root = Path(),
     asked: ExportOptions,
     push: Annotated[
-        str | None, typer.Option(metavar="ORG/NAME", help="Upload it to the hub, too, as HF_TOKEN may.")
+        str | None, typer.Option(metavar="ORG/NAME", help="Also upload it to the hub, with HF_TOKEN.")
     ] = None,
     private: Annotated[bool, typer.Option("--private", help="With --push: make a new dataset private.")] = False,
     json_: opt.Json = False,

@@ -31,7 +31,7 @@ Root = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value, for machines.", rich_help_panel=OTHER)]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress.", rich_help_panel=OTHER)]
 Verbose = Annotated[
-    bool, typer.Option("-v", "--verbose", help="Say more: every commit, Ray's log, tracebacks.", rich_help_panel=OTHER)
+    bool, typer.Option("-v", "--verbose", help="Show more: every commit, Ray's log, tracebacks.", rich_help_panel=OTHER)
 ]
 Recipe = Annotated[
     bool,

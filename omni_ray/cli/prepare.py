@@ -51,11 +51,11 @@ def prepare(
     root: opt.Root = Path(),
     asked: PrepareOptions,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Fetch whatever it takes, beyond 1 GB, too.", rich_help_panel=SOURCE)
+        bool, typer.Option("--yes", help="Fetch without asking, even above 1 GB.", rich_help_panel=SOURCE)
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Say what would be read and fetched; write nothing.", rich_help_panel=SOURCE),
+        typer.Option("--dry-run", help="Show what would be read and fetched; write nothing.", rich_help_panel=SOURCE),
     ] = False,
     json_: opt.Json = False,
 ) -> None:

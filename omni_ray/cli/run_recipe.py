@@ -31,7 +31,9 @@ def run(
             help="Change it, e.g. prepare.max_samples=1000, prepare.0.source=/data, report=false; may be repeated.",
         ),
     ] = None,
-    show: Annotated[bool, typer.Option("--show", help="Print the commands it stands for, and run none.")] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Print the commands it stands for, without running them.")
+    ] = False,
     root: Annotated[
         str | None, typer.Option(metavar="FOLDER", help="Instead of the recipe's.", rich_help_panel=WHERE)
     ] = None,
@@ -41,7 +43,7 @@ def run(
     json_: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Run a recipe: its commands one after the other, each doing what is not done yet."""
+    """Run a recipe: its commands one after the other, each doing only what is not done yet."""
     where = {"root": root, "store": store, "address": address, "cpus": cpus}
     changes = [
         *(set_ or ()),

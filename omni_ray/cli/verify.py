@@ -26,7 +26,7 @@ def verify(
     list_: Annotated[bool, typer.Option("--list", help="List every check, and verify nothing.")] = False,
     json_: opt.Json = False,
 ) -> None:
-    """Read the training files back as the trainers do, and say what they would lose. Exit code 1 if anything."""
+    """Read the training files back as the trainers do, and report what they would lose. Exit code 1 if anything."""
     if list_:
         _print_checks(json_)
         return

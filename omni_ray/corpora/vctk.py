@@ -33,7 +33,7 @@ class Vctk(Corpus):
     def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         wanted = options.splits or ("mic1",)
         if not set(wanted) <= {"mic1", "mic2"}:
-            raise SourceError(f"vctk: --split {' '.join(options.splits)}: there are mic1 and mic2")
+            raise SourceError(f"vctk: --split {' '.join(options.splits)}: choose mic1 or mic2")
         return pair_units(tree, _clips(tree, wanted), options, 128)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:

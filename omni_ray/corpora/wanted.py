@@ -118,7 +118,7 @@ def wanted(
     parts = {each.split for each in files if each.split}
     if splits and parts and not parts & set(splits):
         raise SourceError(
-            f"{corpus.name}: no split {' or '.join(splits)} to fetch; there are {', '.join(sorted(parts))}"
+            f"{corpus.name}: no split {' or '.join(splits)} to fetch; choose from {', '.join(sorted(parts))}"
         )
     chosen = []
     left = limit

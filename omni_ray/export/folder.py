@@ -75,14 +75,16 @@ def is_current(folder: Path, form: str, fingerprint: str) -> bool:
     foreign = sorted(there.keys() - (mark.files.keys() if mark else ()) - {MARK})
     if foreign or mark is None:
         what = foreign[0] if foreign else MARK
-        raise OmniError(f"{folder}: holds {what}, which is not of an export; choose an empty or a new folder")
+        raise OmniError(
+            f"{folder}: contains {what}, which does not belong to an export; choose an empty or a new folder"
+        )
     if mark.form != form:
-        raise OmniError(f"{folder}: holds an export for {mark.form}; choose another folder, or remove it first")
+        raise OmniError(f"{folder}: contains an export for {mark.form}; choose another folder, or remove it first")
     if mark.fingerprint == fingerprint and all(there.get(name) == size for name, size in mark.files.items()):
         return True
     card = folder / _CARD
     if mark.card and there.get(_CARD) and _card_of(folder) != mark.card:
-        raise OmniError(f"{card} was changed since it was exported, and another is to take its place: move it away")
+        raise OmniError(f"{card} was changed since it was exported and would be replaced: move it away")
     return False
 
 
@@ -139,7 +141,7 @@ def _settle(folder: Path) -> None:
     if not old.is_symlink() and not old.exists():
         return
     if not _is_export(old):
-        raise OmniError(f"{old}: in the way of the export, and not made by one; move it away")
+        raise OmniError(f"{old}: in the way of the export, and not made by an export; move it away")
     if not folder.exists():
         old.rename(folder)
     elif Mark.load(folder) is not None:

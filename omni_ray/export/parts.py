@@ -168,7 +168,7 @@ def chosen_corpora(store: Store, modalities: Sequence[str] = (), names: Sequence
     found = [_corpus(each, shares[each.modality]) for each in wanted]
     found = [corpus for corpus in found if corpus.rows]
     if not found:
-        raise OmniError(f"{store.storage.shown}: not a single sample was kept, so that there is nothing to export")
+        raise OmniError(f"{store.storage.shown}: not a single sample was kept, so there is nothing to export")
     return found
 
 

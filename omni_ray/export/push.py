@@ -18,7 +18,7 @@ _OURS = ["README.md", "text/*", "audio/*", "images/*", "ocr/*"]
 def check_name(name: str) -> None:
     """Raise OmniError for what is no name on the hub."""
     if not _NAME.fullmatch(name):
-        raise OmniError(f"--push {name}: write it as the hub has it, org/name")
+        raise OmniError(f"--push {name}: write it as on the hub, org/name")
 
 
 def push(folder: Path, name: str, *, private: bool, say: Callable[[str], None]) -> str:

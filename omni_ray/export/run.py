@@ -96,7 +96,7 @@ def export(
         OmniError: wrong options, nothing to export, or a folder that holds something else.
     """
     if form not in FORMS:
-        raise OmniError(f"{form}: no such form of export; there are {', '.join(FORMS)}")
+        raise OmniError(f"{form}: no such form of export; choose one of {', '.join(FORMS)}")
     if samples_per_shard is not None and shard_bytes is not None:
         raise OmniError("--samples-per-shard and --shard-bytes both say how long a file is; give one of them")
     if "://" in str(folder):

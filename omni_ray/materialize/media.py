@@ -180,7 +180,7 @@ class Writer:
             what = "is" if now is not None else "is a folder or a link, and"
             modality = Path(name).parts[1]
             raise OmniError(
-                f"{name} {what} not as omni-ray wrote it, or not of omni-ray at all, and a sample of "
+                f"{name} {what} not as omni-ray wrote it, or not omni-ray's at all, and a sample of "
                 f"{self.marker.parent.name} needs its place: move it away, or give this corpus another --name; "
                 f"`omni-ray combine {modality} --replace` keeps it beside under another name"
             )

@@ -101,12 +101,12 @@ class FlatFilePlaces:
         first, more = others[0], f" (and {len(others) - 1} more)" if others[1:] else ""
         stem = re.sub(r"\W+", "_", Path(first).stem)
         return (
-            f"{first}{more} is not of omni-ray, and not in it: `omni-ray prepare {self.modality} --dataset {modality_of(self.modality).own_files} --source "
+            f"{first}{more} is not omni-ray's, and not in it: `omni-ray prepare {self.modality} --dataset {modality_of(self.modality).own_files} --source "
             f"{shlex.quote(first)} --name my_{stem} --combine` brings it in"
         )
 
     def _refusal(self, path: str) -> str:
-        what = "was changed since omni-ray wrote it" if self.ledger.is_known(path) else "is there, and not of omni-ray"
+        what = "was changed since omni-ray wrote it" if self.ledger.is_known(path) else "is there, and not omni-ray's"
         return (
             f"{path} {what}: move it away, or run `omni-ray combine {self.modality} --replace`, which keeps it beside "
             "under another name"

@@ -56,7 +56,7 @@ def held_out(keys: list[str], fraction: float) -> npt.NDArray[np.bool_]:
         OmniError: ``fraction`` is out of its range.
     """
     if not 0 <= fraction < 1:
-        raise OmniError(f"--holdout {fraction}: from 0 to below 1")
+        raise OmniError(f"--holdout {fraction}: give a share from 0 to below 1")
     limit = round(fraction * (1 << 64))
     sides = {key: _place(key) < limit for key in set(keys)}
     return np.array([sides[key] for key in keys], bool)

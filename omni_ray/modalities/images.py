@@ -33,7 +33,7 @@ class ImageParams(PictureParams):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.engine not in ENGINES:
-            raise OmniError(f"engine {self.engine}: there are {', '.join(ENGINES)}")
+            raise OmniError(f"engine {self.engine}: choose one of {', '.join(ENGINES)}")
 
     @property
     def ending(self) -> str:

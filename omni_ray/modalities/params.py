@@ -60,7 +60,7 @@ class AudioParams(Params):
     min_seconds: Annotated[float, Option("Shortest clip.", AUDIO, low=0)] = 0.0
     max_seconds: Annotated[float | None, Option("Longest clip.", AUDIO, low=0)] = None
     resampler: Annotated[Literal["soxr", "torchaudio"], Option("What resamples.", AUDIO)] = "soxr"
-    channel: Annotated[str, Option("mix, left, right, or a number that counts from 1.", AUDIO)] = "mix"
+    channel: Annotated[str, Option("mix, left, right, or a number from 1.", AUDIO)] = "mix"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,7 +69,7 @@ class AudioParams(Params):
         try:
             channel_number(self.channel)
         except ValueError:
-            raise OmniError(f"--channel {self.channel}: mix, left, right, or a number that counts from 1") from None
+            raise OmniError(f"--channel {self.channel}: give mix, left, right, or a number from 1") from None
 
 
 _CHANNELS = {"mix": None, "": None, "left": 1, "a": 1, "right": 2, "b": 2}

@@ -171,7 +171,7 @@ def engine(name: str) -> Engine:
     if name == "torch-cpu":
         return Batched(torch_pixels.Resizer("cpu"), _threads, _at_once)
     if name not in ENGINES:
-        raise OmniError(f"no picture engine {name}; there are {', '.join(ENGINES)}")
+        raise OmniError(f"no picture engine {name}; choose one of {', '.join(ENGINES)}")
     import torch
 
     if not torch.cuda.is_available():

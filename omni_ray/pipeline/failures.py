@@ -86,7 +86,9 @@ def _by_name(error: BaseException, chain: list[BaseException], where: str) -> Om
         if "No space left on device" in text:
             return OmniError(DISK_FULL)
         if "Read-only file system" in text or "Permission denied" in text:
-            return OmniError(f"a worker cannot write its output ({text}); mend its rights, or choose another --root")
+            return OmniError(
+                f"a worker cannot write its output ({text}); fix its permissions, or choose another --root"
+            )
     names = {kind.rpartition(".")[2] for kind, _ in named} | {type(each).__name__ for each in chain}
     if names & {"MemoryError", "OutOfMemoryError", "ArrowMemoryError"}:
         return OmniError(f"a worker ran out of memory{where}; {_LIGHTER}", exit_code=FALLS_SHORT)

@@ -63,7 +63,7 @@ def lease(folder: Path, what: str, place: Path | None = None) -> Iterator[None]:
                 ) from error
             file.seek(0)
             holder = file.read().strip() or "another run"
-            raise OmniError(f"{place}: {holder} is at work here; wait for it, or choose another --root") from None
+            raise OmniError(f"{place}: {holder} is working here; wait for it, or choose another --root") from None
         file.seek(0)
         file.truncate()
         file.write(f"{_holder(what)}\n")
@@ -105,7 +105,7 @@ def claim(storage: Storage, state_folder: Path, what: str, run: str) -> Iterator
         if times[mine] - times[name] < EXPIRES_S and not other.is_dead(ours):
             claims.delete(mine)
             raise OmniError(
-                f"{storage.shown}: {other.holder} is at work here; wait for it, or choose another --store"
+                f"{storage.shown}: {other.holder} is working here; wait for it, or choose another --store"
             ) from None
         claims.delete(name)
     keeper = _Keeper(storage, mine, ours.as_json())
@@ -192,7 +192,7 @@ class _Keeper:
 
 def _out_of_reach(storage: Storage) -> OmniError:
     return OmniError(
-        f"{storage.shown}: could not be reached for too long to be sure that no other run is at work there; "
+        f"{storage.shown}: could not be reached for too long to be sure that no other run is working there; "
         "run the same command again to go on",
         exit_code=FALLS_SHORT,
     )

@@ -122,7 +122,7 @@ class CorpusStore:
         """Remove every unit that is not committed with its fingerprint, and what killed writers left; returns the others.
 
         That includes files without a manifest, of whatever unit: their writer, or their removal, was killed.
-        Raises OmniError where one of them is not of omni-ray.
+        Raises OmniError where one of them is not omni-ray's.
         """
         self.storage.remove_temporaries()
         files = self._own_files()

@@ -37,7 +37,7 @@ def refuse_strangers(storage: Storage, modality: str, files: Mapping[str, int], 
 
 
 def _stranger(storage: Storage, name: str) -> OmniError:
-    return OmniError(f"{storage.shown}/{name} is in the place of a shard, and not of omni-ray: move it away")
+    return OmniError(f"{storage.shown}/{name} is in the place of a shard, and not omni-ray's: move it away")
 
 
 def _manifest(storage: Storage, name: str, size: int) -> Collection[str]:

@@ -51,7 +51,7 @@ def save_runs(storage: Storage, source: str, texts: Iterable[pa.Array]) -> tuple
         if sum(map(len, new)) > _AT_ONCE:
             runs, new = np.unique(np.concatenate([runs, *new])), []
         if len(runs) > _MOST_RUNS:
-            raise OmniError(f"{source}: has more than {_MOST_RUNS:,} runs of {RUN} words; that is no benchmark")
+            raise OmniError(f"{source}: has more than {_MOST_RUNS:,} runs of {RUN} words; that is not a benchmark")
     runs = np.unique(np.concatenate([runs, *new]))
     if not len(runs):
         raise OmniError(f"{source}: has no {RUN} words in a row to look for")

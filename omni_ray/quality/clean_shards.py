@@ -98,7 +98,7 @@ def check(modality: str, settings: Settings) -> None:
     """Raise OmniError for an unknown modality, preset, rule or kind of duplicates, a limit a rule cannot have, or a rule file
     that is not what it was."""
     if settings.preset not in PRESETS:
-        raise OmniError(f"{settings.preset}: there are the presets {', '.join(PRESETS)}")
+        raise OmniError(f"{settings.preset}: no such preset; choose one of {', '.join(PRESETS)}")
     rules_of(modality)
     empty = modality_of(modality).schema.empty_table()
     _, ours = own_rules(again(settings.files, modality), modality, settings.rules)

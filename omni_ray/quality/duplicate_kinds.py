@@ -176,5 +176,5 @@ def kinds_of(modality: str, wanted: Iterable[str] | None = None) -> list[str]:
         return [name for name in own if KINDS[name].usual]
     for name in wanted:
         if name not in own:
-            raise OmniError(f"{modality} has no duplicates of kind {name}; there are {', '.join(own) or 'none'}")
+            raise OmniError(f"{modality} has no duplicates of kind {name}; choose from {', '.join(own) or 'none'}")
     return [name for name in own if name in set(wanted)]

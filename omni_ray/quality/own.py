@@ -64,7 +64,7 @@ def rule(
     def made(function: Measure) -> _Own:
         if modality not in all_modalities():
             there = ", ".join(all_modalities())
-            raise OmniError(f"{function.__name__}: {modality!r} is not a modality; there are {there}")
+            raise OmniError(f"{function.__name__}: {modality!r} is not a modality; choose one of {there}")
         if not reason.isidentifier():
             raise OmniError(
                 f"{function.__name__}: {reason!r} is no code of a reason; write one as too_many_capitals is"
@@ -105,7 +105,7 @@ def read(path: str) -> RuleSource:
         raise OmniError(f"{path}: has no rule; write @omni_ray.quality.own.rule(...) over a function of an Arrow table")
     for own in found:
         if own.rule.name in {known.name for known in rules_of(own.modality)}:
-            raise OmniError(f"{path}: {own.modality} has a rule called {own.rule.name} already; call it otherwise")
+            raise OmniError(f"{path}: {own.modality} already has a rule called {own.rule.name}; rename it")
     return source
 
 
@@ -134,7 +134,7 @@ def own_rules(
     names = [rule.name for rule in everything]
     for name in names:
         if names.count(name) > 1:
-            raise OmniError(f"{modality}: two rule files have a rule called {name}; call one of them otherwise")
+            raise OmniError(f"{modality}: two rule files have a rule called {name}; rename one of them")
     on, rest = chosen(everything, "default", overrides)
     return [rule for rule in on.values() if isinstance(rule, Rule)], rest
 
@@ -185,7 +185,7 @@ def _measured(rule: Rule, rows: pa.Table, where: str) -> Values:
     except Exception as error:  # whatever it is, it is the user's own
         raise OmniError(f"{place}: {type(error).__name__}: {error} (at {where})") from None
     if len(values) != rows.num_rows:
-        raise OmniError(f"{place}: gave {len(values)} numbers for {rows.num_rows} rows (at {where})")
+        raise OmniError(f"{place}: returned {len(values)} numbers for {rows.num_rows} rows (at {where})")
     return values
 
 
@@ -216,7 +216,7 @@ def _read(path: str) -> RuleSource:
         return RuleSource(RuleFile(path, hashlib.sha256(data).hexdigest()), data.decode("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise OmniError(f"{path}: no Python file that can be read ({why})") from None
+        raise OmniError(f"{path}: not a readable Python file ({why})") from None
 
 
 def _entry_point(name: str) -> str | None:

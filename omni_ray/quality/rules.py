@@ -99,7 +99,7 @@ def chosen(
         OmniError: unknown preset, or a limit of the wrong kind.
     """
     if preset not in PRESETS:
-        raise OmniError(f"--clean {preset}: there are {', '.join(PRESETS)}")
+        raise OmniError(f"--clean {preset}: choose one of {', '.join(PRESETS)}")
     on: dict[str, Rule | Change] = {}
     names = {rule.name for rule in rules}
     for rule in rules:
@@ -117,7 +117,7 @@ def _limited(rule: Rule | Change, wanted: Any) -> Rule | Change:
         if isinstance(wanted, (int, float)) and (rule.low is None) != (rule.high is None):
             limit = float(wanted)
             return replace(rule, high=limit) if rule.low is None else replace(rule, low=limit)
-    raise OmniError(f"{rule.name}: {wanted!r} is not a limit it can have; give true, false, a number or [low, high]")
+    raise OmniError(f"{rule.name}: {wanted!r} is not a valid limit; give true, false, a number or [low, high]")
 
 
 def _number(rule: Rule, value: Any) -> float | None:

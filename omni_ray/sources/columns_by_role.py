@@ -88,7 +88,7 @@ def check_roles(roles: Mapping[str, tuple[str, ...]], options: SourceOptions) ->
     """Raises SourceError where the user named a column for a role that is not there."""
     for role in options.columns:
         if role not in roles:
-            raise SourceError(f"--columns {role}=...: there is no role {role} here; there are {', '.join(roles)}")
+            raise SourceError(f"--columns {role}=...: there is no role {role} here; choose from {', '.join(roles)}")
 
 
 def fits(there: list[str], roles: Mapping[str, tuple[str, ...]], options: SourceOptions) -> bool:

@@ -240,7 +240,7 @@ class _Fetcher:
     def run(self) -> Path:
         self.target.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(self.part) and not self.state_file.exists():
-            self.say(f"{self.part.name} was there, and not of omni-ray: it is kept as {put_aside(self.part).name}")
+            self.say(f"{self.part.name} was there, and not omni-ray's: it is kept as {put_aside(self.part).name}")
         in_vain = wrong = 0
         while True:
             self._heed_stop()

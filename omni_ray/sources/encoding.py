@@ -99,7 +99,7 @@ def named(name: str) -> str:
     """The codec that the user means. Raises OmniError where there is none of that name."""
     codec = known(name)
     if codec is None:
-        raise OmniError(f"--encoding {name}: no such encoding; there are utf-8, cp1252, iso-8859-2, koi8-r, gbk, ...")
+        raise OmniError(f"--encoding {name}: no such encoding; examples are utf-8, cp1252, iso-8859-2, koi8-r, gbk")
     return codec
 
 

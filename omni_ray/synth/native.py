@@ -51,14 +51,14 @@ def write_corpus(task: Task) -> list[Expected]:
     mark = folder / _MARK
     try:
         if folder.is_symlink():
-            raise OmniError(f"{folder}: is a link, and nothing is written through one; choose another folder")
+            raise OmniError(f"{folder}: is a link, and nothing is written through links; choose another folder")
         if mark.is_file():
             written = json.loads(mark.read_bytes())
             if written["task"] == task.stamp():
                 return [Expected(**expected) for expected in written["expected"]]
             _refuse_strangers(folder, written.get("files", {}))
         elif folder.exists():
-            raise OmniError(f"{folder}: holds files that are not synthetic; choose another folder")
+            raise OmniError(f"{folder}: contains files that are not synthetic; choose another folder")
         making = folder.with_name(f"{TEMPORARY}{blake2b(task.name.encode(), digest_size=6).hexdigest()}-{task.name}")
         shutil.rmtree(making, ignore_errors=True)
         if folder.exists():

@@ -186,7 +186,7 @@ def _write_media(chunk: Chunk, media: dict[str, bytes]) -> None:
             continue  # just these bytes, from somebody else: used, and not ours
         if os.path.lexists(path) and now != wanted and not ledger.is_ours(name) and not is_remnant_of(path, data):
             raise OmniError(
-                f"{path} is not as omni-ray wrote it, or not of omni-ray at all, and a synthetic sample needs its place: "
+                f"{path} is not as omni-ray wrote it, or not omni-ray's at all, and a synthetic sample needs its place: "
                 "move it away, or choose another --root"
             )
         ledger.known[name] = [each for each in ledger.known.get(name, ()) if each != wanted] + [wanted]
@@ -273,7 +273,7 @@ def synthesize_tiny(
     if samples is not None and samples < 1:
         raise OmniError(f"--samples must be at least 1, not {samples}")
     if wrong := [kind for kind in kinds if kind not in KINDS]:
-        raise OmniError(f"there is no synthetic {wrong[0]}; there are: {', '.join(KINDS)}")
+        raise OmniError(f"there is no synthetic {wrong[0]}; choose from: {', '.join(KINDS)}")
     report = TinyReport(speech=speech or engine())
     if "audio" in kinds and report.speech == "tones":
         report.warnings.append(

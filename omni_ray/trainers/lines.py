@@ -47,7 +47,7 @@ def read_lines(path: str, start: int, end: int) -> bytes:
     """
     data, is_whole = lines_in(path, start, end, _MAX_READ_BYTES)
     if not is_whole:
-        raise OmniError(f"{path}: the line at byte {end:,} is over 64 MiB long; this is no corpus of lines")
+        raise OmniError(f"{path}: the line at byte {end:,} is over 64 MiB long; this is not a corpus of lines")
     return data
 
 

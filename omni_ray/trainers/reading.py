@@ -181,6 +181,6 @@ def json_list(file: IO[bytes], path: str) -> Iterator[Any]:
     try:
         yield from Elements(file)
     except NotAList as error:
-        raise OmniError(f"{path}: is not a JSON list; the trainers want a plain list of objects") from error
+        raise OmniError(f"{path}: is not a JSON list; the trainers need a plain list of objects") from error
     except ValueError as error:
         raise OmniError(f"{path}: is not valid JSON ({str(error).splitlines()[0]})") from error

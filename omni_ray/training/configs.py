@@ -133,7 +133,7 @@ def read(root: Path, name: str) -> Config:
     except OSError as error:
         raise OmniError(f"{file_name(name)}: {(error.strerror or str(error)).lower()}") from error
     if len(data) > _MAX_BYTES:
-        raise OmniError(f"{file_name(name)}: is {len(data):,} bytes long; this is no training configuration")
+        raise OmniError(f"{file_name(name)}: is {len(data):,} bytes long; this is not a training configuration")
     try:
         text = data.decode("utf-8")
         return Config(name, _parse(text), text)

@@ -114,7 +114,7 @@ def plan(
 def _names(configs: Sequence[str] | None) -> list[str]:
     unknown = [name for name in configs or () if name not in NAMES]
     if unknown:
-        raise OmniError(f"--config {unknown[0]}: no such configuration; take {', '.join(NAMES)}")
+        raise OmniError(f"--config {unknown[0]}: no such configuration; choose from {', '.join(NAMES)}")
     return [name for name in NAMES if not configs or name in configs]
 
 
@@ -138,7 +138,7 @@ class _Work:
             return
         try:
             if self.planned.broken["thinker"]:
-                raise OmniError(f"{file_name('thinker')} cannot be used, which says where the tokenizer is")
+                raise OmniError(f"{file_name('thinker')}, which says where the tokenizer is, cannot be used")
             # Those that are not planned would find another tokenizer than the one their vocab_size is for.
             self.sharers = {
                 name: self.configs[name]

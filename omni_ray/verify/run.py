@@ -168,7 +168,7 @@ class _Project:
     def checks(self, modalities: Sequence[str] | None) -> list[FileCheck]:
         """One check for each file, and for each corpus of shards."""
         if self.data not in _DATA:
-            raise OmniError(f"--data {self.data}: there are {' and '.join(_DATA)}")
+            raise OmniError(f"--data {self.data}: choose {' or '.join(_DATA)}")
         for each in modalities or ():
             modality_of(each)
         wanted = [m for m in all_modalities() if not modalities or m in modalities]

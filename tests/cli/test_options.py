@@ -50,8 +50,8 @@ def test_a_function_shows_the_fields_that_it_takes() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"evaluation": "some"}, "--evaluation some: there are train, heldout, drop"),
-        ({"clean": "very"}, "--clean very: there are off, default, strict"),
+        ({"evaluation": "some"}, "--evaluation some: choose one of train, heldout, drop"),
+        ({"clean": "very"}, "--clean very: choose one of off, default, strict"),
         ({"modality": "video"}, "video"),
         ({"max_samples": -1}, "--max-samples -1: at least 0"),
         ({"max_quarantine": 2.0}, "--max-quarantine 2.0: from 0 to 1"),

@@ -55,7 +55,7 @@ def test_foreign_files_are_never_touched(root: Path, tmp_path: Path, foreign: st
     (out / foreign).parent.mkdir(parents=True, exist_ok=True)
     (out / foreign).write_text("mine")
     before = times(out)
-    with pytest.raises(OmniError, match="not of an export"):
+    with pytest.raises(OmniError, match="does not belong to an export"):
         api.export(root, "hf", out)
     assert times(out) == before
 
@@ -63,14 +63,14 @@ def test_foreign_files_are_never_touched(root: Path, tmp_path: Path, foreign: st
 def test_other_folders_are_refused_in_one_sentence(root: Path, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home/letter.txt").write_text("mine")
-    with pytest.raises(OmniError, match=r"holds letter\.txt, which is not of an export"):
+    with pytest.raises(OmniError, match=r"contains letter\.txt, which does not belong to an export"):
         api.export(root, "hf", tmp_path / "home")
     with pytest.raises(OmniError, match="not a folder"):
         api.export(root, "hf", tmp_path / "home/letter.txt")
     with pytest.raises(OmniError, match="local or shared folder"):
         api.export(root, "hf", "s3://bucket/x")
     api.export(root, "hf", tmp_path / "out")
-    with pytest.raises(OmniError, match="holds an export for hf"):
+    with pytest.raises(OmniError, match="contains an export for hf"):
         api.export(root, "webdataset", tmp_path / "out")
 
 
@@ -163,7 +163,7 @@ def test_what_lies_in_the_older_export_s_place_is_left_alone(root: Path, tmp_pat
     api.export(root, "hf", out)
     old.mkdir()
     (old / "diary.txt").write_text("mine")
-    with pytest.raises(OmniError, match="in the way of the export, and not made by one"):
+    with pytest.raises(OmniError, match="in the way of the export, and not made by an export"):
         api.export(root, "hf", out)
     assert (old / "diary.txt").read_text() == "mine"
     (old / "diary.txt").unlink()

@@ -123,7 +123,7 @@ def test_only_what_was_asked_for(tmp_path: Path) -> None:
     assert [each.name for each in report.corpora] == ["ocr-ocr_corpus"]
     with pytest.raises(OmniError, match="nonesuch is not prepared here; there are: text_corpus"):
         api.export(root, "hf", tmp_path / "other", names=["nonesuch"])
-    with pytest.raises(OmniError, match="--modality video: there are text, audio, images, ocr"):
+    with pytest.raises(OmniError, match="--modality video: choose one of text, audio, images, ocr"):
         api.export(root, "hf", tmp_path / "other", modalities=["video"])
     with pytest.raises(OmniError, match="nothing is prepared here"):
         api.export(tmp_path / "empty", "hf", tmp_path / "other")

@@ -164,7 +164,7 @@ def test_a_token_without_the_right_is_one_sentence(
 
 
 def test_what_cannot_be_pushed_is_said_before_anything_is_sent(hub: type[Hub], tmp_path: Path) -> None:
-    with pytest.raises(OmniError, match="holds no export"):
+    with pytest.raises(OmniError, match="contains no export"):
         api.push(tmp_path, "org/set")
     exported(make_store(tmp_path / "p"), tmp_path / "out")
     with pytest.raises(OmniError, match="org/name"):

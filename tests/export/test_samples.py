@@ -154,9 +154,9 @@ def test_a_damaged_shard_is_refused(root: Path) -> None:
 @pytest.mark.parametrize(
     ("what", "more", "said"),
     [
-        ("second", {}, "several modalities have a corpus of that name; ask for one of text/second and audio/second"),
+        ("second", {}, "several modalities have a corpus of that name; choose one of text/second and audio/second"),
         ("nothing", {}, "nothing is not prepared under .*; there are: text/a_text, text/second"),
-        ("text", {"split": "test"}, "there are train and heldout"),
+        ("text", {"split": "test"}, "choose train or heldout"),
         ("text", {"split": "heldout"}, "text: nothing is held out; give holdout=0.01"),
         ("text", {"holdout": 1.5}, "give a share between 0 and 1"),
     ],

@@ -229,7 +229,7 @@ def test_a_lost_record_of_the_last_run_removes_nothing(tmp_path: Path) -> None:
     commit(tmp_path, "text", "made", in_shards(grouped_rows("text")))
     run(tmp_path, "text")
     shutil.rmtree(tmp_path / "data/.omni")
-    with pytest.raises(OmniError, match="not of omni-ray"):
+    with pytest.raises(OmniError, match="not omni-ray's"):
         run(tmp_path, "text", None)
     *_, production = combine(Store(tmp_path), "text", CombineOptions(replace=True), run=inline)
     assert len(list((tmp_path / "data/text").glob("*.bak"))) == 2

@@ -81,7 +81,7 @@ def test_a_machine_that_wakes_after_another_took_over_writes_nothing(
     stopped = runs(tmp_path / "one", shards)
     stopped.send_signal(signal.SIGSTOP)
     other = Store(tmp_path / "two", shards)
-    with pytest.raises(OmniError, match="is at work here"), other.lease("omni-ray prepare"):
+    with pytest.raises(OmniError, match="is working here"), other.lease("omni-ray prepare"):
         pass
     monkeypatch.setattr(leases, "EXPIRES_S", 0.0)  # as long as it takes until its claim is a dead one's
     with other.lease("omni-ray prepare"):
@@ -99,7 +99,7 @@ def test_a_copy_of_a_project_is_not_the_project(tmp_path: Path, bucket: str, run
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     process = runs(tmp_path / "one", shards)
     with (
-        pytest.raises(OmniError, match=r"`omni-ray prepare` \(process .* is at work here"),
+        pytest.raises(OmniError, match=r"`omni-ray prepare` \(process .* is working here"),
         Store(tmp_path / "two", shards).lease("omni-ray combine"),
     ):
         pass
@@ -122,7 +122,7 @@ def test_claims_of_other_machines_expire_but_those_of_the_root_itself(tmp_path: 
         pass
     for text in (json.dumps({**elsewhere, "root": "another:1"}), "not JSON", "[]"):
         claims.write("alive.json", text.encode())
-        with pytest.raises(OmniError, match="is at work here"), store.lease("omni-ray prepare"):
+        with pytest.raises(OmniError, match="is working here"), store.lease("omni-ray prepare"):
             pass
         claims.delete("alive.json")
     assert claims.files() == {}

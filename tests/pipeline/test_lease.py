@@ -52,7 +52,7 @@ def is_free(root: Path, shards: str | None = None) -> bool:
         with Store(root, shards).lease("omni-ray combine"):
             return True
     except OmniError as error:
-        assert "`omni-ray prepare` (process " in str(error) and "is at work here" in str(error)
+        assert "`omni-ray prepare` (process " in str(error) and "is working here" in str(error)
         return False
 
 

@@ -56,7 +56,7 @@ def test_a_text_that_would_become_its_own_result(tmp_path: Path) -> None:
     for name, ways in (("notes", "--name"), ("diary", None)):
         before = tree(tmp_path)
         (notes.parent / "diary.txt").write_text("mine")
-        with pytest.raises(OmniError, match=ways or "not of omni-ray"):
+        with pytest.raises(OmniError, match=ways or "not omni-ray's"):
             api.prepare(tmp_path, "text", dataset="text_files", source=str(notes), name=name, combine=True)
         (notes.parent / "diary.txt").unlink()
         assert tree(tmp_path) == before

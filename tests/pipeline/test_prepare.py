@@ -294,7 +294,7 @@ def test_the_manifest_tells_how_the_shard_came_to_be(tmp_path: Path, films: Film
 def test_a_second_run_on_the_same_root_is_told_to_wait(tmp_path: Path, films: Films) -> None:
     from omni_ray.pipeline.lease import lease
 
-    with lease(tmp_path / "project/data/.omni", "omni-ray prepare"), pytest.raises(OmniError, match="is at work here"):
+    with lease(tmp_path / "project/data/.omni", "omni-ray prepare"), pytest.raises(OmniError, match="is working here"):
         prepare(tmp_path / "project", films(2))
 
 

@@ -65,7 +65,7 @@ def test_files_of_a_corpus_that_is_gone_go_and_nobody_elses(tmp_path: Path) -> N
         (tmp_path / "data/audio/gone").rglob("*.flac")
     )
     assert (tmp_path / "data/audio/mine_asr.csv").read_text() == "mine"
-    assert "data/audio/mine_asr.csv is not of omni-ray" in last.note
+    assert "data/audio/mine_asr.csv is not omni-ray's" in last.note
 
 
 @pytest.mark.usefixtures("no_ray")
@@ -95,7 +95,7 @@ def test_what_lies_there_is_named_with_the_command_that_brings_it_in(
     done = CliRunner().invoke(app, [*shlex.split(found[1]), "--root", str(tmp_path)])
     assert done.exit_code == 0, done.output
     assert "mine alone" in (folder / form.files[0].production).read_text()
-    assert "is not of omni-ray" not in done.output
+    assert "is not omni-ray's" not in done.output
     assert mine.read_text() == lists[modality]
 
 

@@ -127,7 +127,7 @@ def test_what_is_no_benchmark_is_one_line(tmp_path: Path, monkeypatch: pytest.Mo
         read_benchmark(store, str(tmp_path / "nowhere.txt"), lambda text: None)
     monkeypatch.setattr(benchmarks, "_MOST_RUNS", 2)
     monkeypatch.setattr(benchmarks, "_AT_ONCE", 2)
-    with pytest.raises(OmniError, match="that is no benchmark"):
+    with pytest.raises(OmniError, match="that is not a benchmark"):
         read_benchmark(store, str(write(tmp_path, "txt")), lambda text: None)
 
 

@@ -349,10 +349,10 @@ def test_shards_of_which_nothing_is_left(tmp_path: Path, modality: str) -> None:
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"preset": "best"}, "there are off, default, strict"),
+        ({"preset": "best"}, "choose one of off, default, strict"),
         ({"rules": {"snr": 3}}, "no rule named snr"),
         ({"duplicates": ["clip"]}, "no kind of duplicates named clip"),
-        ({"rules": {"gopher_min_words": "many"}}, "not a limit"),
+        ({"rules": {"gopher_min_words": "many"}}, "not a valid limit"),
     ],
 )
 def test_wrong_settings_are_one_line_and_change_nothing(root: Path, more: dict[str, Any], says: str) -> None:

@@ -82,7 +82,7 @@ def test_the_example_of_the_page_works_on_workers(root: Path, file: Path) -> Non
     with pytest.raises(OmniError, match=r"my_rules\.py, which has changed since; run `omni-ray clean text --rule-file"):
         api.combine(root, ["text"])
     file.unlink()
-    with pytest.raises(OmniError, match=r"rules that are gone: .*my_rules\.py: no Python file that can be read"):
+    with pytest.raises(OmniError, match=r"rules that are gone: .*my_rules\.py: not a readable Python file"):
         api.combine(root, ["text"])
 
 

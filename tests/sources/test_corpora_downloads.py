@@ -209,7 +209,7 @@ def test_what_is_there_to_measure_on_is_fetched_only_where_it_is_asked_for() -> 
     assert paths("coco", "val2017") == ["val2017.zip", "annotations_trainval2017.zip"]
     assert paths("textocr") == ["TextOCR_0.1_train.json", "train_val_images.zip"]
     assert paths("ljspeech", "train") == paths("ljspeech"), "a corpus without parts is fetched whole"
-    with pytest.raises(SourceError, match="no split dev to fetch; there are dev-clean, "):
+    with pytest.raises(SourceError, match="no split dev to fetch; choose from dev-clean, "):
         paths("librispeech", "dev")
 
 

@@ -107,7 +107,7 @@ def test_a_missing_column_names_the_nearest(tmp_path: Path) -> None:
     assert [row["text"] for row in read(tmp_path, columns={"text": "txt"})[0]] == ["a"]
     with pytest.raises(SourceError, match="no column txxt"):
         read(tmp_path, columns={"text": "txxt"})
-    with pytest.raises(SourceError, match="there is no role body here; there are text, id, title"):
+    with pytest.raises(SourceError, match="there is no role body here; choose from text, id, title"):
         read(tmp_path, columns={"body": "txt"})
 
 

@@ -126,7 +126,7 @@ def test_the_diff_can_be_read(tmp_path: Path) -> None:
         ("\ufeff{}", "byte order mark"),
         (b'{"a": "\xff"}', "not UTF-8"),
         ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", "not valid JSON"),
-        (" " * 2_000_000, "no training configuration"),
+        (" " * 2_000_000, "not a training configuration"),
     ],
 )
 def test_broken_files(tmp_path: Path, text: str | bytes, said: str) -> None:

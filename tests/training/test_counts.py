@@ -207,7 +207,7 @@ def test_an_endless_line_is_no_corpus(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("omni_ray.trainers.lines._MAX_READ_BYTES", 1000)
     path = tmp_path / "a.txt"
     path.write_bytes(b"x" * 5000)
-    with pytest.raises(OmniError, match="no corpus of lines"):
+    with pytest.raises(OmniError, match="not a corpus of lines"):
         read_lines(str(path), 0, 100)
 
 
