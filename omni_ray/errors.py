@@ -66,8 +66,8 @@ class StorageError(OmniError, OSError):
 DISK_FULL = "the disk is full; free some space and run the same command again to go on"
 _BY_NUMBER = {
     errno.EROFS: "is on a read-only disk; choose another --root, or mount it for writing",
-    errno.EACCES: "permission denied; choose another --root or mend its rights",
-    errno.EPERM: "permission denied; choose another --root or mend its rights",
+    errno.EACCES: "permission denied; choose another --root or fix its permissions",
+    errno.EPERM: "permission denied; choose another --root or fix its permissions",
     errno.EMFILE: "too many files are open; raise the limit (`ulimit -n`)",
     errno.ENFILE: "too many files are open on this machine",
     errno.ENAMETOOLONG: "its name is longer than this file system takes",

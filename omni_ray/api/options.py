@@ -387,7 +387,7 @@ class TokenizerOptions(Run):
     ] = None
     sample_mb: Annotated[int, Option("MiB of text to train on, at most, evenly sampled.", low=1)] = 128
     data: Annotated[Literal["auto", "production", "synthetic"], Option("Which corpus to train on.")] = "auto"
-    force: Annotated[bool, Option("Even where weights were trained with the present one, or it is your own.")] = False
+    force: Annotated[bool, Option("Even if weights were trained with the present one, or it is your own.")] = False
 
 
 @dataclass(frozen=True)

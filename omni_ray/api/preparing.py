@@ -173,22 +173,20 @@ def _of_evaluation(request: CorpusRequest, asked: PrepareOptions) -> list[str]:
         return (
             []
             if asked.evaluation == TRAIN
-            else [
-                f"no split to measure on was found by its name, so that --evaluation {asked.evaluation} changes nothing"
-            ]
+            else [f"no evaluation split was found by its name, so --evaluation {asked.evaluation} changes nothing"]
         )
     if asked.evaluation == DROP:
-        return [f"not read, as splits to measure on: {splits}"]
+        return [f"not read, as evaluation splits: {splits}"]
     if asked.evaluation == HELD_OUT:
         state = request.store.state()
         is_there = state is not None and state.held_from is not None and state.held_from < state.required
         if state is not None and state.cut is not None and state.held_from is not None:
             is_there = is_there and state.cut.unit >= state.held_from
-        return [f"held out, as splits to measure on: {splits}" if is_there else f"{splits}: beyond --max-samples"]
+        return [f"held out, as evaluation splits: {splits}" if is_there else f"{splits}: beyond --max-samples"]
     if asked.splits:
         return []  # they were asked for by name
     return [
-        f"splits to measure on are trained on, as they were given: {splits}; --evaluation heldout keeps them for that, "
+        f"evaluation splits are trained on, as given: {splits}; --evaluation heldout keeps them for that, "
         "--evaluation drop leaves them out"
     ]
 
@@ -240,7 +238,7 @@ def _request(
     units = number_units(iter(drafts), found.tree, _salt(corpus, kind.version, name, params, reading))
     if found.measured() and not units:
         raise SourceError(
-            f"{name}: {found.tree.location} holds nothing but splits to measure on ({', '.join(found.measured())}), and "
+            f"{name}: {found.tree.location} contains only evaluation splits ({', '.join(found.measured())}), and "
             "--evaluation drop leaves these out"
         )
     corpus_store = store.corpus(corpus.modality, name)

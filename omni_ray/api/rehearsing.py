@@ -67,7 +67,7 @@ def _of_corpus(corpus: Corpus, root: Path, asked: PrepareOptions, cache: Path, i
     said = [f"{first}{len(needed):,} of {len(units):,} units, {records}"]
     said += [f"not read: {group.sentence}" for group in files.unread]
     if found.measured():
-        said.append(f"splits to measure on: {', '.join(found.measured())} (--evaluation {options.evaluation})")
+        said.append(f"evaluation splits: {', '.join(found.measured())} (--evaluation {options.evaluation})")
     return said
 
 

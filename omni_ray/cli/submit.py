@@ -18,7 +18,7 @@ def submit(
     context: typer.Context,
     address: Annotated[str, typer.Option(help="The cluster's job address.")] = "http://127.0.0.1:8265",
     working_dir: Annotated[
-        Path | None, typer.Option(help="A folder to send along, where omni_ray is not installed on the cluster.")
+        Path | None, typer.Option(help="A folder to send along, if omni_ray is not installed on the cluster.")
     ] = None,
     python: Annotated[str, typer.Option(help="The interpreter on the cluster.")] = "python",
     insecure: Annotated[bool, typer.Option("--insecure", help="Allow plain http to another machine.")] = False,

@@ -133,7 +133,9 @@ def locate(
     is_hub = source is not None and huggingface.looks_like_hub_id(source)
     if options.configuration and not is_hub and not (source and Path(source).expanduser().is_dir()):
         where = source or f"the download of {corpus.name}"
-        raise SourceError(f"--config {options.configuration}: {where} is no dataset of the hub, nor the folder of one")
+        raise SourceError(
+            f"--config {options.configuration}: {where} is neither a dataset on the hub nor a folder of one"
+        )
     if download:
         options = replace(options, fetched=str(fetched_folder(root, corpus).absolute()))
     if source is not None:
@@ -323,7 +325,7 @@ def _wrong_layout(corpus: Corpus, tree: Tree) -> LocatedCorpus:
     there = account(tree, Claims(), corpus.modality, corpus.why_unread).unread[:_MOST_SHOWN]
     what = f"; not read there: {'; '.join(group.sentence for group in there)}" if there else ""
     if any(group.reason == "no_media" for group in there):
-        what += "; --media-root FOLDER says where media are that lie elsewhere"
+        what += "; --media-root FOLDER says where other media are"
     raise SourceError(f"{corpus.name}: {tree.location} does not hold it; looked for {corpus.layout}{what}")
 
 

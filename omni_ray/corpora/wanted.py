@@ -79,9 +79,7 @@ def in_language(corpus: Corpus, options: SourceOptions, sources: Sequence[str]) 
     if not options.languages or not corpus.language:
         return corpus
     if sources:
-        raise SourceError(
-            f"{corpus.name}: --language says what is fetched; a --source is read in whatever language it is"
-        )
+        raise SourceError(f"{corpus.name}: --language chooses what to fetch; a --source is read in any language")
     if len(options.languages) > 1:
         raise SourceError(
             f"{corpus.name}: one --language at a time is fetched; give each a --name of its own, such as "

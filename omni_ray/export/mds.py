@@ -101,7 +101,7 @@ def write_file(task: FileTask) -> int:
         ends = np.cumsum([4 * (len(samples) + 2) + len(head), *map(len, samples)])
         if int(ends[-1]) > _MOST_BYTES:
             raise OmniError(
-                f"{target.name}: {int(ends[-1]):,} bytes; a file of MDS holds 4 GiB at most: give a smaller "
+                f"{target.name}: {int(ends[-1]):,} bytes; an MDS file holds at most 4 GiB: give a smaller "
                 "--samples-per-shard or --shard-bytes"
             )
         counts = np.array([len(samples)], "<u4").tobytes()

@@ -66,9 +66,7 @@ def rule(
             there = ", ".join(all_modalities())
             raise OmniError(f"{function.__name__}: {modality!r} is not a modality; choose one of {there}")
         if not reason.isidentifier():
-            raise OmniError(
-                f"{function.__name__}: {reason!r} is no code of a reason; write one as too_many_capitals is"
-            )
+            raise OmniError(f"{function.__name__}: {reason!r} is not a reason code; write one like too_many_capitals")
         if low is None and high is None:
             raise OmniError(f"{function.__name__}: a rule needs a limit, low or high")
         said = says or (function.__doc__ or "").strip().partition("\n")[0]

@@ -95,7 +95,7 @@ def sentences(docs: Documents) -> Values:
 BOTH = ("default", "strict")
 
 TEXT_RULES: tuple[Rule | Change, ...] = (
-    Change("repair", "mends mojibake, HTML entities and broken surrogates, then normalizes to NFC", "ftfy (Speer 2019)", BOTH),
+    Change("repair", "repairs mojibake, HTML entities and broken surrogates, then normalizes to NFC", "ftfy (Speer 2019)", BOTH),
     Change("mask_personal", "replaces e-mail addresses, telephone numbers and public IP addresses", "omni_ray"),
     Rule(
         "gopher_repeated_lines", "document", "repeated_lines", "share of lines that occurred before", GOPHER,

@@ -22,7 +22,7 @@ def warnings(config: Config, inputs: Inputs) -> list[str]:
         path = inputs.files[dataset].path
         if counts.rows > counts.usable:
             found.append(
-                f"{path}: {counts.rows - counts.usable:,} of {counts.rows:,} rows are of no use; see `omni-ray verify`"
+                f"{path}: {counts.rows - counts.usable:,} of {counts.rows:,} rows are unusable; see `omni-ray verify`"
             )
         if dataset == "text" and counts.unseen_tokens:
             found.append(

@@ -82,7 +82,7 @@ def plan(
     root = Path(root)
     names = _names(configs)
     if assume_text_tokens is not None and (not skip_text_tokens or assume_text_tokens < 1):
-        raise OmniError("--assume-text-tokens is a number of 1 or more, and goes with --skip-text-tokenization")
+        raise OmniError("--assume-text-tokens needs a number of 1 or more, and --skip-text-tokenization")
     if not vram_gib > 0:
         raise OmniError("--vram must be above 0")
     if not root.is_dir():

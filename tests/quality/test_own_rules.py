@@ -115,7 +115,7 @@ WRONG = {
     "import nothing_like_it": "ModuleNotFoundError: No module named 'nothing_like_it'",
     "from omni_ray.quality.own import rule\n@rule('text', reason='r')\ndef f(rows): ...": "f: a rule needs a limit",
     "from omni_ray.quality.own import rule\n@rule('tex', high=1, reason='r')\ndef f(rows): ...": "not a modality",
-    "from omni_ray.quality.own import rule\n@rule('text', high=1, reason='r s')\ndef f(rows): ...": "no code of a reason",
+    "from omni_ray.quality.own import rule\n@rule('text', high=1, reason='r s')\ndef f(rows): ...": "not a reason code",
     "from omni_ray.quality.own import rule\n@rule('text', high=1, reason='r')\ndef gopher_min_words(rows): ...": "already",
     "from omni_ray.quality.own import rule\n@rule('ocr', high=1, reason='r')\ndef f(rows): ...": "has no rule for text",
     "from omni_ray.quality.own import rule\n@rule('text', high=1, reason='r')\ndef f(rows): return [1]": "1 numbers for 3",

@@ -277,7 +277,7 @@ def test_a_rehearsal_says_what_would_be_fetched_and_read_and_writes_nothing(tmp_
     source.write_bytes(librispeech("dev-clean.tar.gz"))
     lines = rehearse(root, ["audio"], dataset="librispeech", source=[str(source)])
     assert "would read 2 of 2 files" in lines[0] and "1 of 1 units" in lines[0]
-    assert lines[1] == "audio/librispeech: splits to measure on: dev-clean (--evaluation train)"
+    assert lines[1] == "audio/librispeech: evaluation splits: dev-clean (--evaluation train)"
     [line] = rehearse(root, ["audio"], dataset="common_voice")
     assert "would be skipped: common_voice: not found" in line
     with pytest.raises(SourceError, match="write hf://datasets/some/thing"):
@@ -419,7 +419,7 @@ def test_books_come_in_another_language(server: Any, tmp_path: Path, monkeypatch
     [
         ("wikipedia", ("de", "fr"), (), "one --language at a time is fetched; .* --name wikipedia_fr"),
         ("wikipedia", ("../x",), (), "give what a Wikipedia's address begins with"),
-        ("books", ("de",), ("folder",), "a --source is read in whatever language it is"),
+        ("books", ("de",), ("folder",), "a --source is read in any language"),
     ],
 )
 def test_a_language_that_cannot_be_fetched_is_one_sentence(

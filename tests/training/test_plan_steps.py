@@ -132,7 +132,7 @@ def test_assumed_tokens(project: Path) -> None:
     assert of(report, "thinker").value("epochs") == 2
     report = planned(project, configs=["thinker"], skip_text_tokens=True, dry_run=True)
     assert "tokens" not in of(report, "thinker").figures
-    with pytest.raises(OmniError, match="goes with"):
+    with pytest.raises(OmniError, match="and --skip-text-tokenization"):
         planned(project, assume_text_tokens=5)
 
 
@@ -165,4 +165,4 @@ def test_rows_without_use_are_said(project: Path) -> None:
     path = project / "data/text/production_corpus.txt"
     path.write_text(path.read_text() + "\n" * 30)
     report = planned(project, configs=["thinker"], dry_run=True)
-    assert any("30 of 230 rows are of no use" in warning for warning in of(report, "thinker").warnings)
+    assert any("30 of 230 rows are unusable" in warning for warning in of(report, "thinker").warnings)
