@@ -23,7 +23,7 @@ from omni_ray.trainers.files import all_modalities, files_of
 from omni_ray.visible import visible
 
 if TYPE_CHECKING:
-    from omni_ray.synth.native_task import Expected
+    from omni_ray.synth.native_task import ExpectedCounts
     from omni_ray.training.plan import PlanReport
     from omni_ray.verify.report import VerifyReport
 
@@ -172,7 +172,9 @@ def _begin(root: Path) -> None:
         raise OmniError(f"{error.filename or root}: cannot be written ({error.strerror})") from error
 
 
-def _prepare(root: str | Path, name: str, sources: Path, expected: Expected, told: Reporter) -> tuple[Summary, float]:
+def _prepare(
+    root: str | Path, name: str, sources: Path, expected: ExpectedCounts, told: Reporter
+) -> tuple[Summary, float]:
     started = time.monotonic()
     made = api.prepare(
         root,
@@ -186,7 +188,7 @@ def _prepare(root: str | Path, name: str, sources: Path, expected: Expected, tol
     return made.summaries[0], time.monotonic() - started
 
 
-def _surprise(summary: Summary, expected: Expected) -> list[str]:
+def _surprise(summary: Summary, expected: ExpectedCounts) -> list[str]:
     """A sentence where other numbers came out than the maker of the corpus put in."""
     seen = (summary.records_in, dict(summary.reasons))
     if summary.beyond or seen == (expected.records, expected.reasons):

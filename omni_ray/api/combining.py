@@ -12,8 +12,7 @@ from omni_ray.api.options import CombineOptions, verb
 from omni_ray.errors import OmniError
 from omni_ray.materialize.combine import combine as write_files
 from omni_ray.materialize.formats import format_of
-from omni_ray.materialize.options import CombineOptions as Writing
-from omni_ray.materialize.options import Mixing
+from omni_ray.materialize.options import Mixing, TrainingFileOptions
 from omni_ray.materialize.places import FlatFilePlaces
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.combined import Combined
@@ -55,8 +54,12 @@ def combine(root: Path, asked: CombineOptions) -> list[Combined]:
 
 
 def with_mixing(
-    how: Writing, store: Store, modalities: Sequence[str], weights: Sequence[str], target_tokens: Sequence[str]
-) -> Writing:
+    how: TrainingFileOptions,
+    store: Store,
+    modalities: Sequence[str],
+    weights: Sequence[str],
+    target_tokens: Sequence[str],
+) -> TrainingFileOptions:
     """The same, corpora mixed. Raises OmniError for a corpus that is not there, or that has no tokens."""
     from dataclasses import replace
 
@@ -77,7 +80,7 @@ def with_mixing(
 def combine_one(
     store: Store,
     modality: str,
-    how: Writing,
+    how: TrainingFileOptions,
     session: Callable[[], AbstractContextManager[None]],
     run: Runner,
     reporter: Reporter | None,
@@ -90,7 +93,7 @@ def combine_one(
     return write_files(store, modality, how, session=session, run=run, reporter=reporter)
 
 
-def check_places(store: Store, modality: str, how: Writing, names: Sequence[str]) -> None:
+def check_places(store: Store, modality: str, how: TrainingFileOptions, names: Sequence[str]) -> None:
     """Raise OmniError where a file that is not ours is in the place of one that is to be written of corpora ``names``.
 
     It saves a user from waiting for what must be refused in the end.
@@ -109,8 +112,8 @@ def writing(
     *,
     production: bool = True,
     replace: bool = False,
-) -> Writing:
+) -> TrainingFileOptions:
     """How to write, checked against what is to be written. Raises OmniError."""
     if pack and not any(modality_of(each).of_documents for each in modalities):
         raise OmniError(f"--pack joins lines of text, which is not among {', '.join(modalities)}")
-    return Writing(seed, pack, holdout, production, replace)
+    return TrainingFileOptions(seed, pack, holdout, production, replace)

@@ -7,7 +7,7 @@ from pathlib import Path
 from omni_ray.errors import OmniError
 from omni_ray.export.samples import Samples, ShardRows
 from omni_ray.export.sides import SPLITS, Split, is_by_clip, last_share, sides_of
-from omni_ray.materialize.options import CombineOptions
+from omni_ray.materialize.options import TrainingFileOptions
 from omni_ray.pipeline.parts import columns_of, training_parts
 from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.quality.cleaned import training_corpora
@@ -84,4 +84,4 @@ def _chosen(store: Store, what: str) -> list[CorpusStore]:
 
 def _share(store: Store, modality: str, holdout: float | None) -> float:
     wanted = last_share(store, modality) if holdout is None else holdout
-    return CombineOptions(holdout=wanted or None).holdout or 0.0
+    return TrainingFileOptions(holdout=wanted or None).holdout or 0.0

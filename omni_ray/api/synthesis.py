@@ -12,7 +12,7 @@ from omni_ray.pipeline import engine
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.synth import native
-from omni_ray.synth.native_task import Expected, Task
+from omni_ray.synth.native_task import CorpusToWrite, ExpectedCounts
 from omni_ray.synth.tiny import TinyReport, synthesize_tiny
 
 
@@ -49,7 +49,7 @@ def synthesize_native(
     scale: float = 1.0,
     cluster: Cluster | None = None,
     reporter: Reporter | None = None,
-) -> dict[str, Expected]:
+) -> dict[str, ExpectedCounts]:
     """Write small corpora in their native layouts, each in a folder of its name, made in parallel on Ray.
 
     Args:
@@ -71,7 +71,9 @@ def synthesize_native(
     """
     told = reporter or usual()
 
-    def run(write: Callable[[Task], list[Expected]], tasks: Iterable[Task]) -> Iterator[list[Expected]]:
+    def run(
+        write: Callable[[CorpusToWrite], list[ExpectedCounts]], tasks: Iterable[CorpusToWrite]
+    ) -> Iterator[list[ExpectedCounts]]:
         todo = list(tasks)
         for task in todo:
             told.begin(task.name, 1, stage="synth")

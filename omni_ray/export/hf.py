@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from omni_ray.export.card import CardConfig, SplitFiles, write_card
-from omni_ray.export.parts import CorpusParts, CorpusSide, Counted
+from omni_ray.export.parts import CorpusParts, CorpusSide, CountedRows
 from omni_ray.export.sides import SPLITS, Side, Split
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.parts import Part
@@ -33,20 +33,20 @@ _COPY_BYTES = 1 << 20
 class ShardTask:
     """One side of a shard, and the Parquet file that it becomes."""
 
-    rows: Counted
+    rows: CountedRows
     path: str
 
 
 @dataclass(frozen=True)
-class ShardFile:
+class ExportedShard:
     """A finished file, or several: rows, bytes on disk, and bytes of their columns before compression."""
 
     rows: int = 0
     bytes: int = 0
     plain_bytes: int = 0
 
-    def __add__(self, other: ShardFile) -> ShardFile:
-        return ShardFile(self.rows + other.rows, self.bytes + other.bytes, self.plain_bytes + other.plain_bytes)
+    def __add__(self, other: ExportedShard) -> ExportedShard:
+        return ExportedShard(self.rows + other.rows, self.bytes + other.bytes, self.plain_bytes + other.plain_bytes)
 
 
 def tasks_of(side: CorpusSide, work: Path) -> list[ShardTask]:
@@ -68,18 +68,18 @@ def write_hf(
 ) -> None:
     """Write the files of the sides, and the card, into ``work``. What is complete there already is not written again."""
     tasks = [(side, task) for side in sides for task in tasks_of(side, work)]
-    sums: dict[str, dict[Split, ShardFile]] = {corpus.name: {} for corpus in corpora}
+    sums: dict[str, dict[Split, ExportedShard]] = {corpus.name: {} for corpus in corpora}
     for name, count in Counter(side.corpus.name for side, _ in tasks).items():
         reporter.begin(name, count, stage="export")
     for (side, _), made in zip(tasks, run(write_shard, [task for _, task in tasks]), strict=True):
         of = sums[side.corpus.name]
-        of[side.split] = of.get(side.split, ShardFile()) + made
+        of[side.split] = of.get(side.split, ExportedShard()) + made
         reporter.advance(side.corpus.name, kept=made.rows)
     reporter.end()
     write_card(work, title, _configs(corpora, sums), corpora)
 
 
-def _configs(corpora: list[CorpusParts], sums: dict[str, dict[Split, ShardFile]]) -> list[CardConfig]:
+def _configs(corpora: list[CorpusParts], sums: dict[str, dict[Split, ExportedShard]]) -> list[CardConfig]:
     found: dict[str, list[CorpusParts]] = {}
     for corpus in corpora:
         found.setdefault(corpus.state.modality, []).append(corpus)
@@ -99,14 +99,14 @@ def _configs(corpora: list[CorpusParts], sums: dict[str, dict[Split, ShardFile]]
     ]
 
 
-def _split(split: Split, members: list[CorpusParts], sums: dict[str, dict[Split, ShardFile]]) -> SplitFiles:
+def _split(split: Split, members: list[CorpusParts], sums: dict[str, dict[Split, ExportedShard]]) -> SplitFiles:
     having = [each for each in members if split in sums[each.name]]
-    total = sum((sums[each.name][split] for each in having), ShardFile())
+    total = sum((sums[each.name][split] for each in having), ExportedShard())
     files = tuple(f"{_folder_of(each)}/{SPLIT_NAMES[split]}-*.parquet" for each in having)
     return SplitFiles(files, total.rows, total.plain_bytes, total.bytes)
 
 
-def write_shard(task: ShardTask) -> ShardFile:
+def write_shard(task: ShardTask) -> ExportedShard:
     """One Parquet file: the shard itself where all of it counts (as a link where the disk allows), else the rows that do."""
     target = Path(task.path)
     if not target.exists():
@@ -117,7 +117,7 @@ def write_shard(task: ShardTask) -> ShardFile:
             _write_rows(task.rows.side, target)
     footer = pq.read_metadata(target)
     plain = sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
-    return ShardFile(footer.num_rows, target.stat().st_size, plain)
+    return ExportedShard(footer.num_rows, target.stat().st_size, plain)
 
 
 def can_link(part: Part, folder: Path) -> bool:

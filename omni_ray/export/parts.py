@@ -54,7 +54,7 @@ class CorpusParts:
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountedRows:
     """One side of a shard, with its rows and the samples that those give."""
 
     side: Side
@@ -73,7 +73,7 @@ class CorpusSide:
 
     corpus: CorpusParts
     split: Split
-    parts: tuple[Counted, ...]
+    parts: tuple[CountedRows, ...]
 
     @property
     def name(self) -> str:
@@ -131,15 +131,15 @@ def count(side: Side) -> tuple[int, int]:
     return rows, samples
 
 
-def _counted(corpus: CorpusParts, part: Part, kept: Iterator[tuple[int, int]]) -> list[Counted]:
+def _counted(corpus: CorpusParts, part: Part, kept: Iterator[tuple[int, int]]) -> list[CountedRows]:
     """The sides of one shard; ``kept`` gives what is to be trained on of the next one that has two."""
     sides = sides_of(part, corpus.holdout, corpus.by_clip)
     if len(sides) == 1:
-        return [Counted(sides[0], part.rows, part.samples)]
+        return [CountedRows(sides[0], part.rows, part.samples)]
     rows, samples = next(kept)
     if rows in (0, part.rows):
-        return [Counted(Side(part, SPLITS[rows == 0]), part.rows, part.samples)]
-    return [Counted(sides[0], rows, samples), Counted(sides[1], part.rows - rows, part.samples - samples)]
+        return [CountedRows(Side(part, SPLITS[rows == 0]), part.rows, part.samples)]
+    return [CountedRows(sides[0], rows, samples), CountedRows(sides[1], part.rows - rows, part.samples - samples)]
 
 
 def chosen_corpora(store: Store, modalities: Sequence[str] = (), names: Sequence[str] = ()) -> list[CorpusParts]:

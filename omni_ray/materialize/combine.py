@@ -22,9 +22,9 @@ from omni_ray.errors import OmniError
 from omni_ray.materialize import media
 from omni_ray.materialize.assembly import Assembly
 from omni_ray.materialize.formats import format_of
-from omni_ray.materialize.job import Job, Parts, is_held, marker_of
+from omni_ray.materialize.job import CombineJob, Parts, is_held, marker_of
 from omni_ray.materialize.mixing import settle_mixture
-from omni_ray.materialize.options import DEFAULT_SEED, CombineOptions, Packing
+from omni_ray.materialize.options import DEFAULT_SEED, Packing, TrainingFileOptions
 from omni_ray.materialize.packing import settle_packing
 from omni_ray.materialize.pieces import ShardGroup, Tallies, Tally, in_groups, write_group
 from omni_ray.materialize.places import FlatFilePlaces
@@ -41,7 +41,7 @@ from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.cleaned import whole_corpora
 from omni_ray.storage import remove_temporaries
 
-__all__ = ["DEFAULT_SEED", "CombineOptions", "Combined", "combine"]
+__all__ = ["DEFAULT_SEED", "Combined", "TrainingFileOptions", "combine"]
 
 FORMAT_VERSION = 2
 """Raised when the same shards give other flat files; it makes them all stale."""
@@ -55,7 +55,7 @@ _KEPT, _HELD = 0, 1
 def combine(
     store: Store,
     modality: str,
-    options: CombineOptions = CombineOptions(),
+    options: TrainingFileOptions = TrainingFileOptions(),
     *,
     session: Callable[[], AbstractContextManager[None]] = nullcontext,
     run: Runner = on_ray,
@@ -116,7 +116,7 @@ def combine(
     work = store.state_folder / "combine" / modality / fingerprint[:16]
     _start_over(work)
     with session():
-        job = Job(store, modality, corpora, parts, options, packing, work)
+        job = CombineJob(store, modality, corpora, parts, options, packing, work)
         files = _Writing(job, run, reporter).write(old)
     packed = tokens.as_json() if tokens else {}
     digests, root = (fingerprint, shards), store.root
@@ -161,7 +161,9 @@ def _has_all_media(store: Store, modality: str, parts: Parts) -> bool:
             pool.shutdown(cancel_futures=True)
 
 
-def _fingerprint(shards: str, options: CombineOptions, packing: Packing | None, measured: Mapping[str, int]) -> str:
+def _fingerprint(
+    shards: str, options: TrainingFileOptions, packing: Packing | None, measured: Mapping[str, int]
+) -> str:
     seed = options.seed if options.production else "corpora"
     share = [HOLD_VERSION, options.holdout] if options.holdout else None
     held = [share, measured] if measured else [share]
@@ -182,7 +184,7 @@ def _start_over(work: Path) -> None:
 class _Writing:
     """One run of a job."""
 
-    job: Job
+    job: CombineJob
     run: Runner
     reporter: Reporter
     _aside: list[str] = field(default_factory=list)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from omni_ray.materialize import shuffle
 from omni_ray.materialize.formats import Format, format_of
-from omni_ray.materialize.options import CombineOptions, Packing
+from omni_ray.materialize.options import Packing, TrainingFileOptions
 from omni_ray.materialize.packing import keep_a_copy
 from omni_ray.materialize.pieces import Plan, ShardPiece
 from omni_ray.materialize.places import FlatFilePlaces
@@ -30,7 +30,7 @@ _BY = {
 
 
 @dataclass
-class Job:
+class CombineJob:
     """One modality to combine.
 
     Attributes:
@@ -43,7 +43,7 @@ class Job:
     modality: str
     corpora: Sequence[CorpusStore]
     parts: Parts
-    options: CombineOptions
+    options: TrainingFileOptions
     packing: Packing | None
     work: Path
 

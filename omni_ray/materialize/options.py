@@ -72,7 +72,7 @@ class Mixing:
 
 
 @dataclass(frozen=True)
-class CombineOptions:
+class TrainingFileOptions:
     """What a user may choose.
 
     Attributes:
@@ -95,7 +95,7 @@ class CombineOptions:
         if self.holdout is not None and not 0 < self.holdout < 1:
             raise OmniError(f"--holdout {self.holdout:g}: give a share between 0 and 1, such as 0.01")
 
-    def for_modality(self, modality: str) -> CombineOptions:
+    def for_modality(self, modality: str) -> TrainingFileOptions:
         """The same without what ``modality`` has no use for."""
         return self if modality_of(modality).of_documents else replace(self, pack=False)
 

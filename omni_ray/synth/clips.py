@@ -31,7 +31,7 @@ _RATES = (85, 112)
 _SLOWEST = 80
 
 
-class Clip(NamedTuple):
+class SpokenSentence(NamedTuple):
     """A spoken sentence.
 
     Attributes:
@@ -119,7 +119,7 @@ def _padded(pcm: NDArray[np.int16], r: Random) -> NDArray[np.int16]:
     return np.pad(pcm, (before, after))
 
 
-def make_clip(seed: int, i: int, kind: Engine | None = None) -> Clip:
+def make_clip(seed: int, i: int, kind: Engine | None = None) -> SpokenSentence:
     """Clip ``i``: one to four seconds of one of forty voices, and what it says.
 
     It depends on ``seed``, ``i`` and the engine only, whatever was made before in this process.
@@ -142,5 +142,5 @@ def make_clip(seed: int, i: int, kind: Engine | None = None) -> Clip:
             spoken = say(voice, text, speaker, rate)
             pcm = _padded(resampled(spoken, SAMPLING_RATE, r.uniform(0.35, 0.9)), r)
             if len(pcm) <= LONGEST * SAMPLING_RATE:
-                return Clip(pcm, text, speaker.id)
+                return SpokenSentence(pcm, text, speaker.id)
             longest -= 2

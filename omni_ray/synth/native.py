@@ -18,12 +18,14 @@ from omni_ray.ours import Identity, identity_of
 from omni_ray.storage import TEMPORARY, write_atomic
 from omni_ray.synth import native_images, native_ocr, native_speech, native_text
 from omni_ray.synth.clips import Engine, engine
-from omni_ray.synth.native_task import Expected, Task
+from omni_ray.synth.native_task import CorpusToWrite, ExpectedCounts
 
 _MARK = ".synthetic.json"
 
-Run = Callable[[Callable[[Task], list[Expected]], Iterable[Task]], Iterable[list[Expected]]]
-Writer = Callable[[Task, Path], list[Expected]]
+Run = Callable[
+    [Callable[[CorpusToWrite], list[ExpectedCounts]], Iterable[CorpusToWrite]], Iterable[list[ExpectedCounts]]
+]
+Writer = Callable[[CorpusToWrite, Path], list[ExpectedCounts]]
 
 _WRITERS: dict[str, Writer] = {
     "common_voice": native_speech.common_voice,
@@ -41,7 +43,7 @@ _WRITERS: dict[str, Writer] = {
 """The slow ones come first, so that two processes end at about the same time."""
 
 
-def write_corpus(task: Task) -> list[Expected]:
+def write_corpus(task: CorpusToWrite) -> list[ExpectedCounts]:
     """Write one corpus, whole or not at all; nothing where the same one is there.
 
     Raises:
@@ -55,7 +57,7 @@ def write_corpus(task: Task) -> list[Expected]:
         if mark.is_file():
             written = json.loads(mark.read_bytes())
             if written["task"] == task.stamp():
-                return [Expected(**expected) for expected in written["expected"]]
+                return [ExpectedCounts(**expected) for expected in written["expected"]]
             _refuse_strangers(folder, written.get("files", {}))
         elif folder.exists():
             raise OmniError(f"{folder}: contains files that are not synthetic; choose another folder")
@@ -93,7 +95,7 @@ def _refuse_strangers(folder: Path, written: Mapping[str, Sequence[object]]) -> 
 
 def write_native(
     root: str | Path, seed: int = 42, scale: float = 1.0, run: Run = map, *, speech: Engine | None = None
-) -> dict[str, Expected]:
+) -> dict[str, ExpectedCounts]:
     """Write all corpora under ``root``, each in a folder of its name. The same arguments give the same bytes.
 
     At scale 1 there are some thousand lines of text, and more than three hundred each of clips, captions and words.
@@ -114,5 +116,5 @@ def write_native(
     if scale <= 0:
         raise OmniError(f"the scale must be above 0, not {scale}")
     speaker = speech or engine()
-    tasks = [Task(name, str(Path(root).absolute()), seed, scale, speaker) for name in _WRITERS]
+    tasks = [CorpusToWrite(name, str(Path(root).absolute()), seed, scale, speaker) for name in _WRITERS]
     return {task.name: each for task, found in zip(tasks, run(write_corpus, tasks), strict=True) for each in found}

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from omni_ray.synth.native_task import Expected, Task
+from omni_ray.synth.native_task import CorpusToWrite, ExpectedCounts
 from omni_ray.synth.pictures import as_jpeg, draw
 from omni_ray.synth.seeds import stream
 from omni_ray.synth.word_images import with_noise
@@ -37,7 +37,7 @@ def _turned(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _split(task: Task, split: str, count: int, first_id: int) -> tuple[dict[str, bytes], dict[str, Any]]:
+def _split(task: CorpusToWrite, split: str, count: int, first_id: int) -> tuple[dict[str, bytes], dict[str, Any]]:
     """Pictures by file name, and the annotation file's content."""
     files: dict[str, bytes] = {}
     images: list[dict[str, Any]] = []
@@ -60,7 +60,7 @@ def _split(task: Task, split: str, count: int, first_id: int) -> tuple[dict[str,
     return files, {"info": info, "licenses": licences, "images": images, "annotations": annotations}
 
 
-def coco(task: Task, folder: Path) -> list[Expected]:
+def coco(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
     """``train2017`` as the archive that is published, ``val2017`` unpacked, five captions for each picture.
 
     Pictures differ in size; one of each split is grey and one lies on its side. In val2017 one picture is cut short and
@@ -84,4 +84,4 @@ def coco(task: Task, folder: Path) -> list[Expected]:
     blank["caption"] = "  \n"
     (notes / "captions_val2017.json").write_text(json.dumps(captions), encoding="utf-8")
     reasons = {"truncated": _CAPTIONS, "empty_text": 1}
-    return [Expected("coco", "images", "coco", (train + val) * _CAPTIONS, reasons)]
+    return [ExpectedCounts("coco", "images", "coco", (train + val) * _CAPTIONS, reasons)]

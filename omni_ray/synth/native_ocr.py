@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from omni_ray.synth import book
 from omni_ray.synth.lettering import FACES, Quad, ink_for, set_text
 from omni_ray.synth.native_images import photo
-from omni_ray.synth.native_task import Expected, Task
+from omni_ray.synth.native_task import CorpusToWrite, ExpectedCounts
 from omni_ray.synth.pictures import as_jpeg, varied
 from omni_ray.synth.seeds import stream
 from omni_ray.synth.word_images import draw_word
@@ -22,7 +22,7 @@ _MJ_HEIGHT = 31
 """Pixels, as in the real crops."""
 
 
-def mjsynth(task: Task, folder: Path) -> list[Expected]:
+def mjsynth(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
     """The published tree with its lists and lexicon. One crop is cut short, one is missing."""
     count = task.count(240, 60)
     top = folder / "mnt" / "ramdisk" / "max" / "90kDICT32px"
@@ -56,7 +56,7 @@ def mjsynth(task: Task, folder: Path) -> list[Expected]:
     }
     for name, body in lists.items():
         (top / name).write_text("".join(body), encoding="utf-8")
-    return [Expected("mjsynth", "ocr", "mjsynth", count, {"missing_media": 1, "truncated": 1})]
+    return [ExpectedCounts("mjsynth", "ocr", "mjsynth", count, {"missing_media": 1, "truncated": 1})]
 
 
 class _Sign(NamedTuple):
@@ -104,7 +104,7 @@ def _note(number: str, image: str, sign: _Sign, r: Random) -> dict[str, Any]:
     }
 
 
-def textocr(task: Task, folder: Path) -> list[Expected]:
+def textocr(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
     """Photos with words at quadrilaterals, training and validation, all in ``train_images``.
 
     Some words are marked illegible; the first of the training words has a quadrilateral without an area.
@@ -133,7 +133,7 @@ def textocr(task: Task, folder: Path) -> list[Expected]:
         (folder / f"TextOCR_0.1_{split}.json").write_text(json.dumps(content), encoding="utf-8")
         records += len(notes)
         illegible += sum(note["utf8_string"] == "." for note in notes.values())
-    return [Expected("textocr", "ocr", "textocr", records, {"illegible": illegible, "bad_geometry": 1})]
+    return [ExpectedCounts("textocr", "ocr", "textocr", records, {"illegible": illegible, "bad_geometry": 1})]
 
 
 def _letters(sign: _Sign) -> list[list[tuple[float, float]]]:
@@ -156,7 +156,7 @@ def _corners(quads: list[list[tuple[float, float]]]) -> np.ndarray[Any, np.dtype
     return array[:, :, 0] if array.shape[2] == 1 else array
 
 
-def synthtext(task: Task, folder: Path) -> list[Expected]:
+def synthtext(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
     """Pictures in numbered folders and ``gt.mat``; words that stand together share a padded row of ``txt``."""
     from scipy.io import savemat
 
@@ -186,4 +186,4 @@ def synthtext(task: Task, folder: Path) -> list[Expected]:
     savemat(truth, columns)
     # The header says when and on which system the file was made.
     truth.write_bytes(b"MATLAB 5.0 MAT-file, synthetic".ljust(116) + truth.read_bytes()[116:])
-    return [Expected("synthtext", "ocr", "synthtext", records)]
+    return [ExpectedCounts("synthtext", "ocr", "synthtext", records)]

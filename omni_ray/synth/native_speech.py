@@ -13,7 +13,7 @@ from random import Random
 from omni_ray.synth.book import utterance
 from omni_ray.synth.clips import encoded, opened, resampled, say
 from omni_ray.synth.espeak import SAMPLE_RATE, SPEAKERS, Speaker
-from omni_ray.synth.native_task import Expected, Task
+from omni_ray.synth.native_task import CorpusToWrite, ExpectedCounts
 from omni_ray.synth.seeds import stream
 from omni_ray.trainers.speech import SAMPLING_RATE
 
@@ -21,7 +21,7 @@ _RATES = (90, 115)
 """Words a minute, to begin with."""
 
 
-def _spoken(task: Task, text: str, speaker: Speaker, r: Random, rate: int, file_format: str) -> bytes:
+def _spoken(task: CorpusToWrite, text: str, speaker: Speaker, r: Random, rate: int, file_format: str) -> bytes:
     """``text`` as a sound file at ``rate`` Hz."""
     with opened(task.speech) as voice:
         samples = say(voice, text, speaker, r.randint(*_RATES))
@@ -46,7 +46,7 @@ def _read_aloud(r: Random) -> str:
 
 
 def _librispeech_split(
-    task: Task, split: str, speakers: list[int], chapters: int, utterances: int
+    task: CorpusToWrite, split: str, speakers: list[int], chapters: int, utterances: int
 ) -> Iterator[tuple[str, bytes]]:
     """The files of a split: (path below LibriSpeech, bytes)."""
     for number in speakers:
@@ -63,7 +63,7 @@ def _librispeech_split(
             yield f"{folder}/{name}.trans.txt", "".join(lines).encode()
 
 
-def librispeech(task: Task, folder: Path) -> list[Expected]:
+def librispeech(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
     """``dev-clean`` unpacked and ``train-clean-100`` as the archive that is published.
 
     One utterance of dev-clean is cut short, one is missing, one has no transcript.
@@ -93,7 +93,7 @@ def librispeech(task: Task, folder: Path) -> list[Expected]:
     _put(top / "SPEAKERS.TXT", "\n".join([";ID  |SEX| SUBSET           |MINUTES| NAME", *listed]) + "\n")
     records = (3 + len(training)) * 2 * per_chapter
     reasons = {"truncated": 1, "missing_media": 1, "missing_text": 1}
-    return [Expected("librispeech", "audio", "librispeech", records, reasons)]
+    return [ExpectedCounts("librispeech", "audio", "librispeech", records, reasons)]
 
 
 def _lj_sentence(r: Random) -> tuple[str, str]:
@@ -108,7 +108,7 @@ def _lj_sentence(r: Random) -> tuple[str, str]:
     return f"{text}.", f"{text}."
 
 
-def ljspeech(task: Task, folder: Path) -> list[Expected]:
+def ljspeech(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
     """The published archive: metadata of three columns without quoting, and WAV files at 22,050 Hz. One is missing."""
     count = task.count(80, 21)
     lines = []
@@ -123,13 +123,13 @@ def ljspeech(task: Task, folder: Path) -> list[Expected]:
                 add_to_tar(tar, f"LJSpeech-1.1/wavs/{name}.wav", wav)
         add_to_tar(tar, "LJSpeech-1.1/metadata.csv", "".join(lines).encode())
         add_to_tar(tar, "LJSpeech-1.1/README", b"Synthetic speech in the layout of The LJ Speech Dataset 1.1.\n")
-    return [Expected("ljspeech", "audio", "ljspeech", count, {"missing_media": 1})]
+    return [ExpectedCounts("ljspeech", "audio", "ljspeech", count, {"missing_media": 1})]
 
 
 _CV_COLUMNS = "client_id path sentence up_votes down_votes age gender accent locale segment".split()
 
 
-def common_voice(task: Task, folder: Path) -> list[Expected]:
+def common_voice(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
     """A release with one language: clips as MP3 at 48 kHz, tables without quoting. One clip is missing, one empty."""
     count = task.count(50, 41)
     top = folder / "cv-corpus-6.1-2020-12-11" / "en"
@@ -161,4 +161,4 @@ def common_voice(task: Task, folder: Path) -> list[Expected]:
     for name, body in tables.items():
         _put(top / f"{name}.tsv", "\n".join(["\t".join(_CV_COLUMNS), *body]) + "\n")
     reasons = {"missing_media": 1, "decode_error": 1}
-    return [Expected("common_voice", "audio", "common_voice", count, reasons)]
+    return [ExpectedCounts("common_voice", "audio", "common_voice", count, reasons)]

@@ -13,7 +13,7 @@ _VERSION = 2
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedCounts:
     """A corpus, and what preparing it should give.
 
     Attributes:
@@ -42,7 +42,7 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Task:
+class CorpusToWrite:
     """One corpus to write.
 
     Attributes:

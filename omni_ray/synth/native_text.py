@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 from omni_ray.synth import book
 from omni_ray.synth.book import passage
-from omni_ray.synth.native_task import Expected, Task
+from omni_ray.synth.native_task import CorpusToWrite, ExpectedCounts
 from omni_ray.synth.seeds import stream
 
 _NAMESPACES = {0: "", 1: "Talk", 2: "User", 4: "Wikipedia", 6: "File", 10: "Template", 14: "Category"}
@@ -103,7 +103,7 @@ def _numbered(r: Random, n: int, title: str, previous: str) -> tuple[str, str]:
     return _page(number, title, 0, _article(r, title)), ""
 
 
-def wikipedia(task: Task, folder: Path) -> list[Expected]:
+def wikipedia(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
     """A dump of the current pages. One page in eight is no article: redirects, talk, templates, lists, stubs."""
     count = task.count(160, 40)
     pages, reasons = [], Counter[str]()
@@ -130,7 +130,7 @@ def wikipedia(task: Task, folder: Path) -> list[Expected]:
 {"".join(pages)}</mediawiki>
 """
     (folder / "enwiki-latest-pages-articles.xml.bz2").write_bytes(bz2.compress(dump.encode()))
-    return [Expected("wikipedia", "text", "wikipedia", count, dict(reasons))]
+    return [ExpectedCounts("wikipedia", "text", "wikipedia", count, dict(reasons))]
 
 
 def _chapter(r: Random, number: int) -> str:
@@ -175,7 +175,7 @@ terms under which it may be used, which are not to be learned by heart.
 """
 
 
-def books(task: Task, folder: Path) -> list[Expected]:
+def books(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
     """Books in folders by number, with header, markers and tail.
 
     One is there in two encodings, one has no markers.
@@ -197,10 +197,10 @@ def books(task: Task, folder: Path) -> list[Expected]:
         if n == 4:
             latin = _book(number, title, author, body, "ISO-8859-1").replace("\n", "\r\n")
             (shelf / f"{number}-8.txt").write_bytes(latin.encode("latin-1", "replace"))
-    return [Expected("books", "text", "books", count + 1, {"duplicate_edition": 1, "wrong_header": 1})]
+    return [ExpectedCounts("books", "text", "books", count + 1, {"duplicate_edition": 1, "wrong_header": 1})]
 
 
-def parquet(task: Task, folder: Path) -> list[Expected]:
+def parquet(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
     """Two Parquet files with the columns id, url, title and text. One text is missing."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -215,10 +215,10 @@ def parquet(task: Task, folder: Path) -> list[Expected]:
     half = count // 2
     for part, slice_ in enumerate((rows[:half], rows[half:])):
         pq.write_table(pa.Table.from_pylist(slice_), folder / f"train-{part:05d}-of-00002.parquet", compression="zstd")
-    return [Expected("text_files", "text", "text_parquet", count, {"missing_text": 1})]
+    return [ExpectedCounts("text_files", "text", "text_parquet", count, {"missing_text": 1})]
 
 
-def jsonl(task: Task, folder: Path) -> list[Expected]:
+def jsonl(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
     """Texts as JSON Lines. One line is cut short, one text is blank."""
     count = task.count(400, 60)
     lines = []
@@ -227,4 +227,4 @@ def jsonl(task: Task, folder: Path) -> list[Expected]:
         line = json.dumps({"text": "" if n == 33 else passage(r, 300), "source": book.name(r)}, ensure_ascii=False)
         lines.append(line[: len(line) // 2] if n == 12 else line)
     (folder / "part-000.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return [Expected("text_files", "text", "text_jsonl", count, {"bad_row": 1, "empty_text": 1})]
+    return [ExpectedCounts("text_files", "text", "text_jsonl", count, {"bad_row": 1, "empty_text": 1})]

@@ -21,7 +21,7 @@ from omni_ray.training.counting import Counting
 from omni_ray.training.counts import CountedSource
 from omni_ray.training.data import Choice, text_to_train_on
 from omni_ray.training.estimate import estimate
-from omni_ray.training.plan_types import ConfigPlan, Inputs, PlanOptions
+from omni_ray.training.plan_types import ConfigPlan, Inputs, PlanChoices
 from omni_ray.training.planned import Planned
 from omni_ray.training.report import PlanReport
 from omni_ray.training.schedule import Rule
@@ -87,7 +87,7 @@ def plan(
         raise OmniError("--vram must be above 0")
     if not root.is_dir():
         raise OmniError(f"{root}: no such folder; give the project folder as --root")
-    options = PlanOptions(
+    options = PlanChoices(
         vram_gib, steps_rule, allow_accumulation, assume_text_tokens,
         not skip_text_tokens or assume_text_tokens is not None,
     )  # fmt: skip
@@ -122,7 +122,7 @@ class _Work:
     """One run of the plan, step by step, on what is planned."""
 
     def __init__(
-        self, planned: Planned, store: Store, options: PlanOptions, reporter: Reporter, report: PlanReport
+        self, planned: Planned, store: Store, options: PlanChoices, reporter: Reporter, report: PlanReport
     ) -> None:
         self.planned, self.options, self.report = planned, options, report
         self.root, self.configs, self.plans = planned.root, planned.configs, planned.plans

@@ -24,7 +24,7 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class PlanOptions:
+class PlanChoices:
     """What the user decides.
 
     Attributes:
@@ -65,7 +65,7 @@ class Inputs:
     has_weights: bool = False
     others: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     thinker_ckpt: str = ""
-    options: PlanOptions = field(default_factory=PlanOptions)
+    options: PlanChoices = field(default_factory=PlanChoices)
 
 
 @dataclass

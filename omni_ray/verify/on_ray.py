@@ -11,7 +11,7 @@ from omni_ray.pipeline import engine
 
 if TYPE_CHECKING:
     from omni_ray.verify.pieces import Piece, PieceFindings
-    from omni_ray.verify.run import Run
+    from omni_ray.verify.run import Runner
 
 SMALL = 2000
 """Up to this weight, starting Ray (2-3 s) takes longer than the work: about a millisecond for a clip or image."""
@@ -19,8 +19,8 @@ SMALL = 2000
 
 @contextmanager
 def on_ray_when_many(
-    session: Callable[[], AbstractContextManager[None]], mapped: Run = engine.on_ray, small: int = SMALL
-) -> Iterator[Run]:
+    session: Callable[[], AbstractContextManager[None]], mapped: Runner = engine.on_ray, small: int = SMALL
+) -> Iterator[Runner]:
     """``mapped`` on Ray, which is connected to by ``session`` once pieces are known to be worth it, and until the block ends."""
     with ExitStack() as stack:
         is_connected = False

@@ -46,7 +46,7 @@ _MIN_ROW_BYTES = 8
 _CONFIG_LIMIT = 1 << 20
 
 
-class Run(Protocol):
+class Runner(Protocol):
     """Maps a function over pieces, results in the pieces' order, the pieces being made as they are taken.
 
     ``at_once`` gets each result when it comes, and says what of it is to wait for its turn.
@@ -81,7 +81,7 @@ def verify(
     modalities: Sequence[str] | None = None,
     data: str = "production",
     sample: int | float | None = None,
-    run: Run | None = None,
+    run: Runner | None = None,
     shards: str | None = None,
     tell: Callable[[str, float, int, int], None] = _untold,
 ) -> VerifyReport:
@@ -123,7 +123,7 @@ def verify(
 
 
 def _look(
-    checks: Sequence[FileCheck], sides: Sequence[BothSides], run: Run, tell: Callable[[str, float, int, int], None]
+    checks: Sequence[FileCheck], sides: Sequence[BothSides], run: Runner, tell: Callable[[str, float, int, int], None]
 ) -> None:
     """All pieces; then, where there are two sides, what they saw, and then what that tells of groups."""
     by_key = {each.key: each for each in checks}

@@ -14,7 +14,7 @@ import pytest
 from omni_ray import api
 from omni_ray.pipeline.session import ray_session
 from omni_ray.synth import native
-from omni_ray.synth.native import Task, write_corpus
+from omni_ray.synth.native import CorpusToWrite, write_corpus
 from tests.docs import made
 from tests.docs.transcripts import DOCS, commands
 from tests.sources.test_huggingface import Hub, parquet, serving
@@ -44,7 +44,7 @@ def corpora(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     folder = tmp_path_factory.mktemp("corpora")
 
     def written(name: str) -> Path:
-        write_corpus(Task(name, str(folder), 42, 0.1, "tones"))
+        write_corpus(CorpusToWrite(name, str(folder), 42, 0.1, "tones"))
         return folder / name
 
     return written

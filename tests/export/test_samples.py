@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from omni_ray import api
 from omni_ray.errors import OmniError
 from omni_ray.export.samples import Samples
-from omni_ray.materialize.combine import CombineOptions, combine
+from omni_ray.materialize.combine import TrainingFileOptions, combine
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.session import ray_session
 from omni_ray.pipeline.store import Store
@@ -72,7 +72,7 @@ def texts(rows: list[dict[str, Any]]) -> list[str]:
 def test_it_is_what_combine_writes(root: Path, modality: str) -> None:
     if modality == "text":
         assert clean_shards(Store(root), "text", Settings("off", {}, ("document",)), run=inline)
-    combine(Store(root), modality, CombineOptions(seed=None, holdout=0.3), run=inline)
+    combine(Store(root), modality, TrainingFileOptions(seed=None, holdout=0.3), run=inline)
     sides = {"train": "production", "heldout": "heldout"}
     for split, side in sides.items():
         samples = api.dataset(root, modality, split=split)  # type: ignore[arg-type]
@@ -185,7 +185,7 @@ def test_the_examples_of_the_page_run_as_printed(tmp_path: Path) -> None:
 
 
 def test_a_clip_is_what_the_training_file_names(root: Path) -> None:
-    combine(Store(root), "audio", CombineOptions(seed=None), run=inline)
+    combine(Store(root), "audio", TrainingFileOptions(seed=None), run=inline)
     with open(root / "data/audio/production_asr.csv", newline="") as file:
         paths = [row["wav"] for row in csv.DictReader(file)]
     for path, row in zip(paths, api.dataset(root, "audio").as_torch(), strict=True):

@@ -12,7 +12,7 @@ from datasets import Audio, Image, get_dataset_split_names, load_dataset
 from huggingface_hub import DatasetCard
 
 from omni_ray import api
-from omni_ray.materialize.combine import CombineOptions, combine
+from omni_ray.materialize.combine import TrainingFileOptions, combine
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
 from omni_ray.trainers.files import all_modalities
@@ -29,7 +29,7 @@ def project(root: Path, modality: str, holdout: float | None = 0.3) -> Path:
     commit(root, modality, "first", in_shards(grouped_rows(modality)), held_from=4)
     rows = [audio_row(n, speaker="she") if modality == "audio" else ROWS[modality](n) for n in range(50, 62)]
     commit(root, modality, "second", [rows[:5], rows[5:]], limit=10)
-    combine(Store(root), modality, CombineOptions(seed=None, holdout=holdout), run=inline)
+    combine(Store(root), modality, TrainingFileOptions(seed=None, holdout=holdout), run=inline)
     return root
 
 
@@ -103,9 +103,9 @@ def test_card_and_report_say_what_the_splits_are(tmp_path: Path) -> None:
 def test_another_share_is_another_export(tmp_path: Path) -> None:
     root, out = project(tmp_path / "p", "text"), tmp_path / "out"
     api.export(root, "hf", out)
-    combine(Store(root), "text", CombineOptions(seed=None), run=inline)
+    combine(Store(root), "text", TrainingFileOptions(seed=None), run=inline)
     assert not api.export(root, "hf", out).was_there
     commit(root, "text", "first", in_shards(grouped_rows("text")))
-    combine(Store(root), "text", CombineOptions(seed=None), run=inline)
+    combine(Store(root), "text", TrainingFileOptions(seed=None), run=inline)
     api.export(root, "hf", out)
     assert get_dataset_split_names(str(out), "text") == ["train"]

@@ -80,11 +80,11 @@ def _call(arguments: list[str]) -> None:
         add_file(Path(__file__).with_name("fetched.py"))
         api.download(rest[-1], "text", dataset="fetched")
     else:
-        from omni_ray.synth.native import Task, write_corpus
+        from omni_ray.synth.native import CorpusToWrite, write_corpus
 
         root, seed, *corpora = rest
         for name in corpora:
-            write_corpus(Task(name, root, int(seed), scale=0.01, speech="tones"))
+            write_corpus(CorpusToWrite(name, root, int(seed), scale=0.01, speech="tones"))
 
 
 def _stop_at_points(ask: int, go: int) -> None:

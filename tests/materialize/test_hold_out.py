@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from omni_ray import api
 from omni_ray.errors import OmniError
-from omni_ray.materialize.combine import Combined, CombineOptions, combine
+from omni_ray.materialize.combine import Combined, TrainingFileOptions, combine
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
 from omni_ray.trainers.files import all_modalities
@@ -48,7 +48,7 @@ def nobody(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any
 def run(
     root: Path, modality: str, holdout: float | None = 0.3, seed: int | None = 42, how: Any = inline
 ) -> list[Combined]:
-    return combine(Store(root), modality, CombineOptions(seed, holdout=holdout), run=how)
+    return combine(Store(root), modality, TrainingFileOptions(seed, holdout=holdout), run=how)
 
 
 def rows_of(path: Path) -> list[Any]:
@@ -231,7 +231,7 @@ def test_a_lost_record_of_the_last_run_removes_nothing(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "data/.omni")
     with pytest.raises(OmniError, match="not omni-ray's"):
         run(tmp_path, "text", None)
-    *_, production = combine(Store(tmp_path), "text", CombineOptions(replace=True), run=inline)
+    *_, production = combine(Store(tmp_path), "text", TrainingFileOptions(replace=True), run=inline)
     assert len(list((tmp_path / "data/text").glob("*.bak"))) == 2
     assert (tmp_path / "data/text/heldout_corpus.txt").exists() and production.note
 
@@ -251,7 +251,7 @@ def test_equal_documents_are_on_one_side_however_far_apart(tmp_path: Path) -> No
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, 2.0, float("nan")])
 def test_a_share_is_between_nothing_and_all(share: float) -> None:
     with pytest.raises(OmniError, match="between 0 and 1"):
-        CombineOptions(holdout=share)
+        TrainingFileOptions(holdout=share)
 
 
 def test_the_command_says_how_much_is_on_either_side(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from omni_ray import api
 from omni_ray.errors import OmniError
 from omni_ray.export.parts import chosen_corpora
-from omni_ray.materialize.combine import Combined, CombineOptions, combine
+from omni_ray.materialize.combine import Combined, TrainingFileOptions, combine
 from omni_ray.materialize.mixing import budgets_of
 from omni_ray.materialize.options import Mixing
 from omni_ray.pipeline.engine import inline
@@ -38,7 +38,9 @@ def nobody(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any
 
 
 def mixed(root: Path, weights: list[str], tokens: list[str] = [], *, how: Any = inline, **more: Any) -> list[Combined]:  # noqa: B006
-    return combine(Store(root), "text", CombineOptions(None, mixing=Mixing.parse(weights, tokens), **more), run=how)
+    return combine(
+        Store(root), "text", TrainingFileOptions(None, mixing=Mixing.parse(weights, tokens), **more), run=how
+    )
 
 
 def lines_of(root: Path, name: str) -> list[str]:
@@ -62,7 +64,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_budgets_of_tokens_are_exact_to_the_line(project: Path) -> None:
-    combine(Store(project), "text", CombineOptions(None), run=inline)
+    combine(Store(project), "text", TrainingFileOptions(None), run=inline)
     whole = lines_of(project, "pages")
     files = mixed(project, [], ["pages=1500"])
     taken = lines_of(project, "pages")
@@ -76,7 +78,7 @@ def test_budgets_of_tokens_are_exact_to_the_line(project: Path) -> None:
 def test_weights_are_shares_of_the_tokens(project: Path) -> None:
     mixed(project, ["pages=0.25", "books=0.75"])
     pages, books = (sum(tokens_of(project, lines_of(project, name))) for name in ("pages", "books"))
-    combine(Store(project), "text", CombineOptions(None), run=inline)
+    combine(Store(project), "text", TrainingFileOptions(None), run=inline)
     most = [max(tokens_of(project, lines_of(project, name))) for name in ("pages", "books")]
     # One is taken whole, the other is short of its share by less than a line.
     assert books == sum(tokens_of(project, lines_of(project, "books")))
@@ -90,7 +92,7 @@ def test_one_recipe_is_one_set_of_bytes(project: Path) -> None:
         mixed(project, ["books=0.5"], ["4000"], how=nobody)[-1].note == mixed(project, ["books=.50"], ["4K"])[-1].note
     )
     assert (project / CORPUS).read_bytes() == first
-    [note] = [file.note for file in combine(Store(project), "text", CombineOptions(None), run=inline) if file.note]
+    [note] = [file.note for file in combine(Store(project), "text", TrainingFileOptions(None), run=inline) if file.note]
     assert "all of every corpus" in note and (project / CORPUS).read_bytes() != first
     assert not Store(project).storage.child("mixture").files()
 
@@ -141,7 +143,7 @@ def test_what_came_since_is_not_read_as_if_it_were_mixed(project: Path) -> None:
 def test_pictures_are_mixed_by_captions_and_splits_to_measure_on_are_not(tmp_path: Path) -> None:
     commit(tmp_path, "images", "ones", [[image_row(n) for n in range(4)], [image_row(n) for n in range(4, 8)]])
     commit(tmp_path, "images", "twos", [[image_row(n, 1) for n in range(10, 16)], [image_row(20)]], held_from=1)
-    how = CombineOptions(None, mixing=Mixing.parse(["ones=0.4", "twos=0.6"], []))
+    how = TrainingFileOptions(None, mixing=Mixing.parse(["ones=0.4", "twos=0.6"], []))
     combine(Store(tmp_path), "images", how, run=inline)
     of: dict[str, list[str]] = {"ones": [], "twos": []}
     for entry in json.loads((tmp_path / "data/images/production_annotations.json").read_text()):

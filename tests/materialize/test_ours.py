@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omni_ray.errors import OmniError
-from omni_ray.materialize.combine import CombineOptions, combine
+from omni_ray.materialize.combine import TrainingFileOptions, combine
 from omni_ray.materialize.formats import format_of
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
@@ -22,7 +22,7 @@ from tests.made_store import ROWS, audio_row, clip, commit, image_row, make_stor
 
 
 def write(root: Path, modality: str, **options: object) -> None:
-    combine(Store(root), modality, CombineOptions(**options), run=inline)  # type: ignore[arg-type]
+    combine(Store(root), modality, TrainingFileOptions(**options), run=inline)  # type: ignore[arg-type]
 
 
 def place(root: Path, name: str, data: bytes = b"mine") -> Path:
@@ -53,7 +53,7 @@ def test_a_file_that_is_not_ours_is_refused_or_kept_beside(tmp_path: Path, modal
         write(tmp_path, modality)
     assert "--replace" in str(refused.value) and "\n" not in str(refused.value)
     assert mine.read_bytes() == b"mine"
-    notes = [file.note for file in combine(Store(tmp_path), modality, CombineOptions(replace=True), run=inline)]
+    notes = [file.note for file in combine(Store(tmp_path), modality, TrainingFileOptions(replace=True), run=inline)]
     assert any("kept as" in note and mine.name in note for note in notes)
     [kept] = mine.parent.glob(f"{mine.name}.*.bak")
     assert kept.read_bytes() == b"mine"

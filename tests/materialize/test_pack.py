@@ -20,7 +20,7 @@ from omni_ray import api
 from omni_ray.cli import running
 from omni_ray.cli.commands import app
 from omni_ray.errors import OmniError
-from omni_ray.materialize.combine import Combined, CombineOptions, combine
+from omni_ray.materialize.combine import Combined, TrainingFileOptions, combine
 from omni_ray.materialize.pack import pack_rows
 from omni_ray.modalities.hold_out import group_keys, held_out
 from omni_ray.modalities.lines import one_line
@@ -78,7 +78,7 @@ def nobody(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any
 
 
 def run(root: Path, seed: int | None = 42, how: Any = inline, **more: Any) -> list[Combined]:
-    return combine(Store(root), "text", CombineOptions(seed, pack=True, **more), run=how)
+    return combine(Store(root), "text", TrainingFileOptions(seed, pack=True, **more), run=how)
 
 
 def lines_of(root: Path, name: str | Path = CORPUS) -> list[str]:
@@ -234,7 +234,7 @@ def model_of(root: Path) -> bytes:
 
 def pack(root: Path) -> list[str]:
     told = Told()
-    combine(Store(root), "text", CombineOptions(pack=True), run=inline, reporter=told)
+    combine(Store(root), "text", TrainingFileOptions(pack=True), run=inline, reporter=told)
     return [line for line in told.lines if "tokenizer" in line]
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omni_ray.materialize import assembly, pieces, shuffle
-from omni_ray.materialize.combine import CombineOptions, combine
+from omni_ray.materialize.combine import TrainingFileOptions, combine
 from omni_ray.materialize.fragments import KEY, read_range, read_sorted, sorted_by_key, write_fragment
 from omni_ray.materialize.placing import Bucket
 from omni_ray.pipeline.engine import inline
@@ -83,7 +83,7 @@ def two_corpora(root: Path) -> Path:
 def digests(root: Path, run: Any = inline) -> dict[str, str]:
     """What the files of all corpora hold, without and with something held out."""
     found = {}
-    for before, options in (("", CombineOptions()), ("held out: ", CombineOptions(holdout=0.3))):
+    for before, options in (("", TrainingFileOptions()), ("held out: ", TrainingFileOptions(holdout=0.3))):
         for modality in ROWS:
             for file in combine(Store(root), modality, options, run=run):
                 if file.is_production or file.is_held_out:

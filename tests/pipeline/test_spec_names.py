@@ -17,7 +17,7 @@ from omni_ray.cli import download_job
 from omni_ray.cli.commands import app
 from omni_ray.errors import OmniError
 from omni_ray.materialize import media
-from omni_ray.materialize.combine import CombineOptions, combine
+from omni_ray.materialize.combine import TrainingFileOptions, combine
 from omni_ray.materialize.formats import format_of
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
@@ -38,7 +38,7 @@ def test_common_voice_is_called_as_specified_in_old_projects_too(
         for module in ("materialize.formats", "trainers.files"):
             earlier.setattr(f"omni_ray.{module}.flat_name", lambda corpus: corpus)
         earlier.setattr("omni_ray.materialize.combine.FORMAT_VERSION", 1)
-        combine(Store(tmp_path), "audio", CombineOptions(), run=inline)
+        combine(Store(tmp_path), "audio", TrainingFileOptions(), run=inline)
     assert (tmp_path / "data/audio/common_voice_asr.csv").exists()
     [marker] = (tmp_path / "data/.omni/media").rglob("*.json")
     old = media.Marker.load(marker)
@@ -46,7 +46,7 @@ def test_common_voice_is_called_as_specified_in_old_projects_too(
     sizes = {name: size for name, (size, _) in old.files.items()}
     marker.write_text(json.dumps({"shard": old.shard, "taken": old.taken, "sizes": sizes}))
     (tmp_path / "data/.omni/combine/audio-files.json").unlink()
-    combine(Store(tmp_path), "audio", CombineOptions(), run=inline)
+    combine(Store(tmp_path), "audio", TrainingFileOptions(), run=inline)
     left = sorted(
         str(p.relative_to(tmp_path / "data/audio")) for p in (tmp_path / "data/audio").rglob("*") if p.is_file()
     )
@@ -57,10 +57,10 @@ def test_common_voice_is_called_as_specified_in_old_projects_too(
 def test_files_of_a_corpus_that_is_gone_go_and_nobody_elses(tmp_path: Path) -> None:
     make_store(tmp_path)
     commit(tmp_path, "audio", "gone", [[audio_row(9)]])
-    combine(Store(tmp_path), "audio", CombineOptions(), run=inline)
+    combine(Store(tmp_path), "audio", TrainingFileOptions(), run=inline)
     (tmp_path / "data/audio/mine_asr.csv").write_text("mine")
     Store(tmp_path).corpus("audio", "gone").reset()
-    *_, last = combine(Store(tmp_path), "audio", CombineOptions(), run=inline)
+    *_, last = combine(Store(tmp_path), "audio", TrainingFileOptions(), run=inline)
     assert not (tmp_path / "data/audio/gone_asr.csv").exists() and not list(
         (tmp_path / "data/audio/gone").rglob("*.flac")
     )
@@ -87,8 +87,8 @@ def test_what_lies_there_is_named_with_the_command_that_brings_it_in(
     (folder / "own/1.jpg").write_bytes(picture(3))
     mine = folder / str(form.files[0].per_corpus).format(corpus="my own")
     mine.write_text(lists[modality])
-    *_, last = combine(Store(tmp_path), modality, CombineOptions(), run=inline)
-    assert combine(Store(tmp_path), modality, CombineOptions(), run=inline)[-1].note == last.note
+    *_, last = combine(Store(tmp_path), modality, TrainingFileOptions(), run=inline)
+    assert combine(Store(tmp_path), modality, TrainingFileOptions(), run=inline)[-1].note == last.note
     found = re.search(r"`omni-ray (prepare .*)` brings it in", last.note)
     assert found and mine.name in last.note
     monkeypatch.chdir(tmp_path)

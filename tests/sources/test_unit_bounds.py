@@ -18,7 +18,7 @@ from omni_ray.corpora.locate import locate
 from omni_ray.corpora.registry import all_corpora
 from omni_ray.sources.tree import FolderTree
 from omni_ray.synth import native_ocr
-from omni_ray.synth.native import Task
+from omni_ray.synth.native import CorpusToWrite
 from tests.list_sources import Source
 from tests.made_store import clip, picture
 
@@ -177,7 +177,7 @@ def _boxes(put: Put) -> None:
 
 def _synthtext(put: Put) -> None:
     folder = Path(put.__self__.folder)  # type: ignore[attr-defined]
-    native_ocr.synthtext(Task("synthtext", str(folder), 7, 0.01, "tones"), folder)
+    native_ocr.synthtext(CorpusToWrite("synthtext", str(folder), 7, 0.01, "tones"), folder)
 
 
 def _textocr(put: Put) -> None:

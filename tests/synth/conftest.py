@@ -8,7 +8,7 @@ import pytest
 
 from omni_ray.synth import espeak
 from omni_ray.synth.native import write_native
-from omni_ray.synth.native_task import Expected
+from omni_ray.synth.native_task import ExpectedCounts
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def speaking() -> None:
 
 
 @pytest.fixture(scope="session")
-def native(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Expected]]:
+def native(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, ExpectedCounts]]:
     """All corpora in native layouts at their smallest, and what to expect of them."""
     root = tmp_path_factory.mktemp("native")
     return root, write_native(root, seed=7, scale=0.01, speech="tones")

@@ -24,9 +24,9 @@ from omni_ray.reasons import REASONS, is_fault
 from omni_ray.synth import native, native_text
 from omni_ray.synth.clips import is_learnable
 from omni_ray.synth.native import write_corpus, write_native
-from omni_ray.synth.native_task import Expected, Task
+from omni_ray.synth.native_task import CorpusToWrite, ExpectedCounts
 
-Native = tuple[Path, dict[str, Expected]]
+Native = tuple[Path, dict[str, ExpectedCounts]]
 
 
 def _tree(root: Path) -> dict[str, bytes]:
@@ -275,7 +275,7 @@ def test_tables(native: Native) -> None:
     "name", ["wikipedia", "books", "text_parquet", "mjsynth", "synthtext", "ljspeech", "librispeech"]
 )
 def test_the_same_seed_gives_the_same_bytes(native: Native, name: str, tmp_path: Path) -> None:
-    write_corpus(Task(name, str(tmp_path), 7, 0.01, "tones"))
+    write_corpus(CorpusToWrite(name, str(tmp_path), 7, 0.01, "tones"))
     assert _tree(tmp_path / name) == _tree(native[0] / name)
 
 
@@ -287,9 +287,9 @@ def test_what_is_there_is_not_written_again(native: Native) -> None:
 
 
 def test_another_seed_replaces_the_corpus(tmp_path: Path) -> None:
-    write_corpus(Task("text_jsonl", str(tmp_path), 1, 0.01, "tones"))
+    write_corpus(CorpusToWrite("text_jsonl", str(tmp_path), 1, 0.01, "tones"))
     first = _tree(tmp_path)
-    write_corpus(Task("text_jsonl", str(tmp_path), 2, 0.01, "tones"))
+    write_corpus(CorpusToWrite("text_jsonl", str(tmp_path), 2, 0.01, "tones"))
     assert _tree(tmp_path) != first
     assert [path.name for path in tmp_path.iterdir()] == ["text_jsonl"]
 
@@ -297,16 +297,16 @@ def test_another_seed_replaces_the_corpus(tmp_path: Path) -> None:
 def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = native_text.jsonl
 
-    def killed(task: Task, folder: Path) -> list[Expected]:
+    def killed(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
         write(task, folder)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setitem(native._WRITERS, "text_jsonl", killed)
-        write_corpus(Task("text_jsonl", str(tmp_path), 7, 0.01, "tones"))
+        write_corpus(CorpusToWrite("text_jsonl", str(tmp_path), 7, 0.01, "tones"))
     [left] = tmp_path.iterdir()
     (left / "half").write_text("half")
-    write_corpus(Task("text_jsonl", str(tmp_path), 1, 0.01, "tones"))
+    write_corpus(CorpusToWrite("text_jsonl", str(tmp_path), 1, 0.01, "tones"))
     assert [path.name for path in tmp_path.iterdir()] == ["text_jsonl"]
     assert not (tmp_path / "text_jsonl" / "half").exists()
 
@@ -321,16 +321,16 @@ def test_files_of_other_people_are_not_touched(tmp_path: Path) -> None:
 
 
 def test_what_others_put_into_a_synthetic_corpus_is_not_replaced_with_it(tmp_path: Path) -> None:
-    write_corpus(Task("text_jsonl", str(tmp_path), 1, 0.01, "tones"))
+    write_corpus(CorpusToWrite("text_jsonl", str(tmp_path), 1, 0.01, "tones"))
     mine = tmp_path / "text_jsonl" / "notes.txt"
     mine.write_text("mine")
     with pytest.raises(OmniError, match=r"notes\.txt"):
-        write_corpus(Task("text_jsonl", str(tmp_path), 2, 0.01, "tones"))
+        write_corpus(CorpusToWrite("text_jsonl", str(tmp_path), 2, 0.01, "tones"))
     mine.unlink()
     changed = tmp_path / "text_jsonl" / "part-000.jsonl"
     changed.write_text(changed.read_text() + '{"text": "mine"}')
     with pytest.raises(OmniError, match=r"part-000\.jsonl"):
-        write_corpus(Task("text_jsonl", str(tmp_path), 2, 0.01, "tones"))
+        write_corpus(CorpusToWrite("text_jsonl", str(tmp_path), 2, 0.01, "tones"))
     assert changed.read_text().endswith('{"text": "mine"}')
 
 

@@ -13,7 +13,7 @@ from omni_ray.corpora.locate import locate
 from omni_ray.corpora.registry import select
 from omni_ray.modalities.registry import modality
 from omni_ray.pipeline.stages import batches
-from omni_ray.synth.native_task import Expected
+from omni_ray.synth.native_task import ExpectedCounts
 
 _FOLDERS = [
     "librispeech", "ljspeech", "common_voice", "coco", "mjsynth", "textocr", "synthtext", "wikipedia", "books",
@@ -23,7 +23,7 @@ _FOLDERS = [
 
 @pytest.mark.parametrize("folder", _FOLDERS)
 def test_every_record_becomes_what_was_foretold(
-    native: tuple[Path, dict[str, Expected]], folder: str, tmp_path: Path
+    native: tuple[Path, dict[str, ExpectedCounts]], folder: str, tmp_path: Path
 ) -> None:
     root, expected = native[0], native[1][folder]
     [corpus] = select(expected.modality, expected.corpus)

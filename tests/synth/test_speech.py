@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from omni_ray.errors import OmniError
 from omni_ray.synth import espeak, tones
 from omni_ray.synth.clips import (
-    Clip,
     Engine,
+    SpokenSentence,
     encoded,
     is_learnable,
     make_clip,
@@ -27,22 +27,22 @@ from omni_ray.synth.espeak import SPEAKERS
 ENGINES: tuple[Engine, ...] = ("espeak-ng", "tones")
 
 
-def _digest(clip: Clip) -> str:
+def _digest(clip: SpokenSentence) -> str:
     return hashlib.sha256(clip.pcm.tobytes() + clip.text.encode()).hexdigest()
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def clips(request: pytest.FixtureRequest) -> list[Clip]:
+def clips(request: pytest.FixtureRequest) -> list[SpokenSentence]:
     if request.param == "espeak-ng" and not espeak.available():
         pytest.skip("espeak-ng is not installed (the extra 'speech')")
     return [make_clip(42, i, request.param) for i in range(120)]
 
 
-def test_every_clip_can_be_learned(clips: list[Clip]) -> None:
+def test_every_clip_can_be_learned(clips: list[SpokenSentence]) -> None:
     assert all(is_learnable(clip.text, len(clip.pcm)) for clip in clips)
 
 
-def test_clips_are_one_to_four_seconds_of_sound(clips: list[Clip]) -> None:
+def test_clips_are_one_to_four_seconds_of_sound(clips: list[SpokenSentence]) -> None:
     for clip in clips:
         assert clip.pcm.dtype == np.int16
         assert 16_000 <= len(clip.pcm) <= 64_000
@@ -51,7 +51,7 @@ def test_clips_are_one_to_four_seconds_of_sound(clips: list[Clip]) -> None:
         assert np.sqrt(np.mean(level.astype(float) ** 2)) > 500
 
 
-def test_clips_vary(clips: list[Clip]) -> None:
+def test_clips_vary(clips: list[SpokenSentence]) -> None:
     assert len({clip.speaker for clip in clips}) > 30
     assert len({clip.text for clip in clips}) > 110
 

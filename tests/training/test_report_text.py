@@ -10,7 +10,7 @@ from omni_ray.training.counts import CountedSource, Counts
 from omni_ray.training.data import DataFile
 from omni_ray.training.estimate import estimate
 from omni_ray.training.plan import plan
-from omni_ray.training.plan_types import ConfigPlan, Inputs, PlanOptions
+from omni_ray.training.plan_types import ConfigPlan, Inputs, PlanChoices
 from omni_ray.training.report import DataSet, PlanReport
 from omni_ray.training.report_text import render, render_changes
 
@@ -79,7 +79,7 @@ DATA = {
 def planned(name: str, each: DataSet, **values: Any) -> ConfigPlan:
     config = Config(name, {**default(name), "val_split": 0.0, **values})
     files, counts = {each.file.dataset: each.file}, {each.file.dataset: each.counts}
-    return estimate(Inputs(config, files, counts, None, 32_000, options=PlanOptions(steps_rule="tokens")))
+    return estimate(Inputs(config, files, counts, None, 32_000, options=PlanChoices(steps_rule="tokens")))
 
 
 def test_the_specifications_example() -> None:

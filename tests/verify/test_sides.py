@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from omni_ray.materialize.combine import CombineOptions, combine
+from omni_ray.materialize.combine import TrainingFileOptions, combine
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
 from omni_ray.quality import partitions
@@ -51,14 +51,14 @@ def documents(said: Sequence[Sequence[str]], first: int = 0) -> list[Row]:
 def parted(root: Path, trained: Sequence[Sequence[str]], held: Sequence[Sequence[str]]) -> None:
     """A corpus of documents, some of which are a split to measure on."""
     commit(root, "text", "made", [documents(trained), documents(held, len(trained))], held_from=1, group_rows=2)
-    combine(Store(root), "text", CombineOptions(), run=inline)
+    combine(Store(root), "text", TrainingFileOptions(), run=inline)
 
 
 @pytest.mark.usefixtures("in_slices")
 @pytest.mark.parametrize("modality", ["audio", "images", "ocr"])
 def test_media_on_both_sides(tmp_path: Path, modality: str) -> None:
     make_store(tmp_path, rows=12)
-    combine(Store(tmp_path), modality, CombineOptions(holdout=0.4), run=inline)
+    combine(Store(tmp_path), modality, TrainingFileOptions(holdout=0.4), run=inline)
     assert leaks(tmp_path, modality) == []
     folder = tmp_path / "data" / modality
     name = {"audio": "asr.csv", "images": "annotations.json", "ocr": "ocr.csv"}[modality]
@@ -81,7 +81,7 @@ def test_media_on_both_sides(tmp_path: Path, modality: str) -> None:
 @pytest.mark.usefixtures("in_slices")
 def test_a_speaker_on_both_sides(tmp_path: Path) -> None:
     make_store(tmp_path, rows=12)
-    combine(Store(tmp_path), "audio", CombineOptions(holdout=0.4), run=inline)
+    combine(Store(tmp_path), "audio", TrainingFileOptions(holdout=0.4), run=inline)
     trained, held = (tmp_path / f"data/audio/{side}_asr.csv" for side in ("production", "heldout"))
     head, *rows = trained.read_text().splitlines()
     held.write_text("\n".join([*held.read_text().splitlines(), rows[0]]) + "\n")
@@ -103,7 +103,7 @@ def test_what_media_are_cut_from_on_both_sides(tmp_path: Path, modality: str, na
         cut = [{"path": f"photos/1/1_{n}.png", "bytes": word_row(n)["image"]["bytes"]} for n in range(8)]
         rows = [word_row(n, id=f"1_{n}", image=image) for n, image in enumerate(cut)]
     commit(tmp_path, modality, "made", [rows[:4], rows[4:]], held_from=1)
-    combine(Store(tmp_path), modality, CombineOptions(), run=inline)
+    combine(Store(tmp_path), modality, TrainingFileOptions(), run=inline)
     finding = found(tmp_path, modality)["group_both_sides"]
     assert finding.count == 1 and f"{name} of made" in finding.examples[0].detail
 
@@ -112,7 +112,7 @@ def test_what_media_are_cut_from_on_both_sides(tmp_path: Path, modality: str, na
 def test_a_line_on_both_sides(tmp_path: Path) -> None:
     said = [[f"Line {line} of document {n}." for line in range(3)] for n in range(12)]
     commit(tmp_path, "text", "made", [documents(said[:6]), documents(said[6:], 6)])
-    combine(Store(tmp_path), "text", CombineOptions(holdout=0.4), run=inline)
+    combine(Store(tmp_path), "text", TrainingFileOptions(holdout=0.4), run=inline)
     trained, held = (tmp_path / f"data/text/{side}_corpus.txt" for side in ("production", "heldout"))
     assert leaks(tmp_path, "text") == []
     lines = trained.read_text().splitlines()
