@@ -38,8 +38,8 @@ def test_photographs_are_as_close_as_rounding_allows_to_pillow(photos: list[byte
 @given(height=SIZES, width=SIZES, size=st.integers(1, 260), seed=st.integers(0, 9))
 def test_noise_of_any_size_is_close_to_pillow(height: int, width: int, size: int, seed: int) -> None:
     picture = noise(height, width, seed)
-    apart = np.abs(pixels.resize(picture, size, "squash") - by_pillow(picture, size, size)).max()
-    assert apart <= (1 if min(height, width) >= size else 2)
+    apart = np.abs(pixels.resize(picture, size, "squash") - by_pillow(picture, size, size))
+    assert apart.max() <= 2 and (apart > 1).sum() <= max(3, apart.size // 5_000)
 
 
 @pytest.mark.parametrize("shape", [(1, 5000), (5000, 1), (1, 1), (1, 40), (3, 2)])
