@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray import api
-from omni_ray.errors import OmniError
+from omni_ray.errors import DONE, FALLS_SHORT, OmniError
 from omni_ray.pipeline import engine
 from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.progress.reporter import Reporter, usual
+from omni_ray.results import Report, table
 from omni_ray.storage import TEMPORARY, remove_temporaries, write_atomic
 from omni_ray.synth import native
 from omni_ray.trainers.files import all_modalities, files_of
@@ -33,7 +34,7 @@ _MARK = ".omni-demo"
 
 
 @dataclass
-class DemoReport:
+class DemoReport(Report):
     """What the demo did.
 
     Attributes:
@@ -59,6 +60,11 @@ class DemoReport:
     def ok(self) -> bool:
         """Whether everything is as it should be."""
         return not self.surprises and self.verified is not None and self.verified.ok and not self.not_planned
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 where something is not as it should be."""
+        return DONE if self.ok else FALLS_SHORT
 
     @property
     def not_planned(self) -> list[str]:
@@ -102,8 +108,13 @@ class DemoReport:
         lines.append("next: omni-ray list; omni-ray prepare audio --dataset librispeech --combine")
         return lines
 
+    def lines(self) -> list[str]:
+        """The closing table, what to look at, and what to do next."""
+        header = ("corpus", "in", "kept", "quarantined", "beyond limit", "samples", "output file", "seconds")
+        return [*table(header, self.rows()), "", *map(visible, self.closing_lines())]
+
     def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """What the command prints with ``--json``."""
         return {
             "root": str(self.root),
             "ok": self.ok,
@@ -151,7 +162,7 @@ def run_demo(
         report.verified = api.verify(root, reporter=told)
         told.say("counting tokens, sizing models, writing configs")
         report.plan = api.plan(root)
-        report.page = api.write_report(root, plan=report.plan)
+        report.page = api.write_report(root, plan=report.plan).path
     report.seconds = time.monotonic() - started
     return report
 

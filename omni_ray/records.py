@@ -5,11 +5,14 @@ Below everything that reads or makes samples.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from omni_ray.option import MAKE, SOURCE, Option
+
+Agree = Callable[[str, int], bool]
+"""Told what fetching costs, in a sentence and in bytes: whether to go on."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from omni_ray.api.cluster import Once
 from omni_ray.api.decontaminating import read_benchmark
-from omni_ray.api.notebook import InNumbers
+from omni_ray.api.in_numbers import InNumbers, cleaned_line
 from omni_ray.api.options import CleanOptions, verb
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.corpus_state import Summary
@@ -24,6 +24,7 @@ from omni_ray.quality.own import read
 from omni_ray.quality.preset import Settings
 from omni_ray.quality.settings import settings_of
 from omni_ray.trainers.files import all_modalities
+from omni_ray.visible import visible
 
 
 @dataclass
@@ -50,8 +51,19 @@ class CleanReport(InNumbers):
             if not each.samples + each.beyond_share and each.removed
         ]
 
+    def lines(self) -> list[str]:
+        """What became of each corpus, and what comes next."""
+        found = [
+            f"{each.modality}/{each.name}: not cleaned; {each.samples:,} samples as prepared"
+            if self.settings[each.modality] is None
+            else cleaned_line(each)
+            for each in self.summaries
+        ]
+        done = "`omni-ray combine` writes the training files from it"
+        return [*map(visible, found), done if self.changed else "nothing to do: all of it was already like this"]
+
     def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """What the command prints with ``--json``."""
         return {
             "corpora": [summary.as_dict() for summary in self.summaries],
             "changed": self.changed,

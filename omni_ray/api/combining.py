@@ -8,6 +8,7 @@ from pathlib import Path
 
 from omni_ray.api.cleaning import clean_one
 from omni_ray.api.cluster import Once
+from omni_ray.api.combine_report import CombineReport
 from omni_ray.api.options import CombineOptions, verb
 from omni_ray.errors import OmniError
 from omni_ray.materialize.combine import combine as write_files
@@ -24,7 +25,7 @@ from omni_ray.trainers.files import all_modalities, is_held_out
 
 
 @verb(CombineOptions)
-def combine(root: Path, asked: CombineOptions) -> list[Combined]:
+def combine(root: Path, asked: CombineOptions) -> CombineReport:
     """Write the training files from what is committed.
 
     Files that are not ours are never replaced, nor those that were changed since they were written, without ``replace``.
@@ -45,12 +46,12 @@ def combine(root: Path, asked: CombineOptions) -> list[Combined]:
         raise OmniError(f"{store.storage.shown}: nothing is prepared here; run `omni-ray prepare` first")
     how = writing(wanted, asked.seed, asked.pack, asked.holdout, replace=asked.replace)
     how = with_mixing(how, store, wanted, asked.weights, asked.target_tokens)
-    files, reporter = [], asked.told
+    report, reporter = CombineReport(), asked.told
     with store.lease("omni-ray combine"), reporter.together(), ExitStack() as stack:
         session = Once(stack, asked.cluster)
         for each in wanted:
-            files += combine_one(store, each, how, session, asked.cluster.run, reporter)
-    return files
+            report += combine_one(store, each, how, session, asked.cluster.run, reporter)
+    return report
 
 
 def with_mixing(

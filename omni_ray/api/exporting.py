@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from omni_ray.api.options import ExportOptions, PublishOptions, verb
 from omni_ray.errors import OmniError
@@ -14,6 +16,8 @@ from omni_ray.export.run import ExportReport
 from omni_ray.export.run import export as run
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
+from omni_ray.results import Report
+from omni_ray.visible import visible
 
 
 @verb(ExportOptions)
@@ -46,7 +50,26 @@ def export(root: Path, asked: ExportOptions) -> ExportReport:
         )
 
 
-def push(folder: str | Path, name: str, *, private: bool = False, reporter: Reporter | None = None) -> str:
+@dataclass
+class PushReport(Report):
+    """Where the dataset is now.
+
+    Attributes:
+        address: of the dataset on the hub.
+    """
+
+    address: str
+
+    def lines(self) -> list[str]:
+        """The address."""
+        return [visible(self.address)]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The address."""
+        return asdict(self)
+
+
+def push(folder: str | Path, name: str, *, private: bool = False, reporter: Reporter | None = None) -> PushReport:
     """Upload an export of the form "hf" to the Hugging Face hub, in one commit.
 
     Args:
@@ -55,22 +78,19 @@ def push(folder: str | Path, name: str, *, private: bool = False, reporter: Repo
         private: whether to make a new one private.
         reporter: told what is sent.
 
-    Returns:
-        The address of the dataset.
-
     Raises:
         OmniError: no export is there, no token or no right to write, or the hub is out of reach.
 
     Example:
         >>> api.export("project", "hf", "for_the_hub").files
         3
-        >>> api.push("for_the_hub", "me/notes")  # doctest: +SKIP
-        'https://huggingface.co/datasets/me/notes'
+        >>> print(api.push("for_the_hub", "me/notes"))  # doctest: +SKIP
+        https://huggingface.co/datasets/me/notes
     """
     mark = Mark.load(Path(folder))
     if mark is None or mark.form != "hf":
         raise OmniError(f"{folder}: contains no export for Hugging Face; run `omni-ray export hf {folder}` first")
-    return send(Path(folder), name, private=private, say=(reporter or usual()).say)
+    return PushReport(send(Path(folder), name, private=private, say=(reporter or usual()).say))
 
 
 @verb(PublishOptions)

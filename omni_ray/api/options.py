@@ -19,7 +19,7 @@ from omni_ray.media_names import flat_name
 from omni_ray.option import MAKE, SOURCE, WHERE, Option, Without, what_is_wrong
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.preset import kinds_in, rules_in
-from omni_ray.records import SourceOptions
+from omni_ray.records import Agree, SourceOptions
 from omni_ray.sources.encoding import named
 from omni_ray.storage import is_uri, shown
 from omni_ray.trainers.files import SHARED, ModalityName
@@ -27,8 +27,6 @@ from omni_ray.trainers.files import SHARED, ModalityName
 Result = TypeVar("Result")
 Taken = TypeVar("Taken")
 Fields = ParamSpec("Fields")
-Agree = Callable[[str, int], bool]
-"""Told what fetching costs, in a sentence and in bytes: whether to go on."""
 
 
 def verb(

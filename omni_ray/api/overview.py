@@ -6,19 +6,51 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from omni_ray.api.in_numbers import HEADER, InNumbers, numbers_row, source_and_clean_lines
 from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.pipeline.store import Store
 from omni_ray.quality.cleaned import CleanedCorpus, training_corpora
+from omni_ray.results import ListReport, table
+from omni_ray.visible import visible
 
 
-def status(root: str | Path, *, shards: str | None = None) -> list[Summary]:
+class StatusReport(InNumbers, ListReport[Summary]):
+    """Every prepared corpus in numbers: a list of them, which also says so in words.
+
+    Attributes:
+        unread_shown: kinds of files that were not read, of each corpus, that are named in words; None for all.
+    """
+
+    unread_shown: int | None = 3
+
+    @property
+    def summaries(self) -> list[Summary]:  # type: ignore[override]
+        """The corpora."""
+        return self
+
+    def lines(self) -> list[str]:
+        """The corpora as a table, what of their sources is not read, what cleaning did, and whether something is left."""
+        if not self:
+            return ["nothing is prepared here; start with `omni-ray demo` or `omni-ray prepare`"]
+        rows = [[*numbers_row(each), each.units_done, each.units_left] for each in self]
+        found = source_and_clean_lines(self, self.unread_shown)
+        if any(each.units_left for each in self):
+            found.append("run the same prepare command again to finish what is left")
+        return [*table((*HEADER, "units", "left"), rows), *map(visible, found)]
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The corpora."""
+        return [each.as_dict() for each in self]
+
+
+def status(root: str | Path, *, shards: str | None = None) -> StatusReport:
     """Every prepared corpus in numbers, from manifests alone.
 
     Example:
         >>> [(each.name, each.samples, each.quarantined) for each in api.status("project")]
         [('text_files', 6, 0)]
     """
-    return [corpus.summary() for corpus in training_corpora(Store(root, shards))]
+    return StatusReport(corpus.summary() for corpus in training_corpora(Store(root, shards)))
 
 
 def quarantine(root: str | Path, *, shards: str | None = None) -> Iterator[dict[str, Any]]:

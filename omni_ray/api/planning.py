@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from omni_ray.api.options import PlanOptions, ReportOptions, TokenizerOptions, verb
 from omni_ray.api.overview import status
 from omni_ray.pipeline.engine import in_session, inline
 from omni_ray.report import page
+from omni_ray.results import Report
 from omni_ray.training import plan as planned
 from omni_ray.training import vocabulary
 from omni_ray.training.report import PlanReport
+from omni_ray.visible import visible
 
 _MANY = 500_000
 """Samples; up to here, starting Ray takes longer than counting."""
@@ -74,17 +78,39 @@ def train_tokenizer(root: Path, asked: TokenizerOptions) -> vocabulary.Tokenizer
     )
 
 
+@dataclass
+class PageReport(Report):
+    """The page that was written.
+
+    Attributes:
+        path: where it is.
+        bytes: its size.
+    """
+
+    path: Path
+    bytes: int
+
+    def lines(self) -> list[str]:
+        """Where it is."""
+        return [visible(self.path)]
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the command prints with ``--json``."""
+        return {"page": str(self.path), "bytes": self.bytes}
+
+
 @verb(ReportOptions)
-def write_report(root: Path, asked: ReportOptions) -> Path:
+def write_report(root: Path, asked: ReportOptions) -> PageReport:
     """Write the page about everything that is prepared: one self-contained HTML file.
 
     Raises:
         OmniError: nothing is prepared, or ``out`` is no place for a page.
 
     Example:
-        >>> api.write_report("project").name
+        >>> api.write_report("project").path.name
         'report.html'
     """
     is_small = sum(summary.samples for summary in status(root, shards=asked.shards)) <= _MANY
     run = inline if is_small else in_session(asked.cluster.session, asked.cluster.run)
-    return page.write_report(root, asked.out, shards=asked.shards, run=run, plan=asked.plan)
+    path = page.write_report(root, asked.out, shards=asked.shards, run=run, plan=asked.plan)
+    return PageReport(path, path.stat().st_size)

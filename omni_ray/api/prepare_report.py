@@ -7,10 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from omni_ray.api.notebook import InNumbers
+from omni_ray.api.combine_report import file_lines
+from omni_ray.api.in_numbers import HEADER, InNumbers, numbers_row, source_and_clean_lines
 from omni_ray.pipeline.combined import Combined
 from omni_ray.pipeline.corpus_state import Summary
+from omni_ray.results import table
+from omni_ray.visible import visible
 
+_UNREAD_SHOWN = 8
+"""Kinds of files that were not read, of each corpus."""
 _COUNTED = re.compile(r"([\d,]+ of [\d,]+) (.*)", re.DOTALL)
 
 
@@ -66,8 +71,24 @@ class PrepareReport(InNumbers):
                 )
         return found
 
+    def lines(self) -> list[str]:
+        """The corpora as a table, what was quarantined, not read, cleaned and skipped, warnings, and the files."""
+        found = [
+            f"{each.name}: quarantined: "
+            + ", ".join(f"{code} {count:,}" for code, count in sorted(each.reasons.items()))
+            for each in self.summaries
+            if each.reasons
+        ]
+        found += source_and_clean_lines(self.summaries, _UNREAD_SHOWN)
+        found += [f"skipped {corpus}: {why}" for corpus, why in self.skipped.items()]
+        found += [f"note: {warning}" for warning in self.warnings]
+        found += file_lines(self.files)
+        if not self.units_made:
+            found.append("nothing to do: every shard was there already")
+        return [*table(HEADER, [numbers_row(each) for each in self.summaries]), *map(visible, found)]
+
     def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """What the command prints with ``--json``."""
         return {
             "corpora": [summary.as_dict() for summary in self.summaries],
             "skipped": self.skipped,

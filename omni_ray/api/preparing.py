@@ -37,6 +37,7 @@ from omni_ray.pipeline.units import number_units
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.cleaned import training_corpora
 from omni_ray.quality.preset import Settings
+from omni_ray.results import Sentences
 from omni_ray.sources.download import fetch
 from omni_ray.sources.unpacked import remove_copies
 
@@ -277,7 +278,7 @@ def download(
     max_samples: int | None = 1_000_000,
     again: bool = False,
     reporter: Reporter | None = None,
-) -> list[str]:
+) -> Sentences:
     """Fetch the corpora that ``dataset`` names into ``data/downloads``, and make nothing of them yet.
 
     ``max_samples``: no parts beyond those that these need. ``again``: also what is there.
@@ -292,7 +293,7 @@ def download(
         >>> api.download("project", "images", dataset="flickr30k")
         ['flickr30k: Ask for ... at the homepage. Put it into ...flickr30k']
     """
-    lines, say = [], (reporter or usual()).say
+    lines, say = Sentences(), (reporter or usual()).say
     store = Store(root)
     with store.lease("a download"):
         for corpus in select(modality, dataset):

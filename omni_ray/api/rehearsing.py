@@ -15,12 +15,13 @@ from omni_ray.corpora.together import together
 from omni_ray.corpora.wanted import as_mini, catalogue_folder, cost, in_language, is_begun_of, published, wanted
 from omni_ray.errors import SourceError
 from omni_ray.pipeline.units import number_units, prefixes
+from omni_ray.results import Sentences
 from omni_ray.sources.download import is_begun, is_there
 from omni_ray.sources.huggingface import looks_like_hub_id
 
 
 @verb(PrepareOptions)
-def rehearse(root: Path, asked: PrepareOptions) -> list[str]:
+def rehearse(root: Path, asked: PrepareOptions) -> Sentences:
     """Sentences about each corpus: what would be read of it and in how many units, or fetched, or why neither.
 
     Raises:
@@ -36,7 +37,7 @@ def rehearse(root: Path, asked: PrepareOptions) -> list[str]:
     for each in asked.sources:
         if looks_like_hub_id(each) and not each.startswith("hf://"):
             raise SourceError(f"{each}: to look into it without fetching it, write hf://datasets/{each}")
-    lines: list[str] = []
+    lines = Sentences()
     with tempfile.TemporaryDirectory() as cache:
         for modality in asked.modalities:
             corpora = select(modality, asked.dataset)

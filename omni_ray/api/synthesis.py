@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ from omni_ray.api.options import SynthesisOptions, verb
 from omni_ray.pipeline import engine
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
+from omni_ray.results import Report
 from omni_ray.synth import native
 from omni_ray.synth.native_task import CorpusToWrite, ExpectedCounts
 from omni_ray.synth.tiny import TinyReport, synthesize_tiny
+from omni_ray.visible import visible
 
 
 @verb(SynthesisOptions)
@@ -42,6 +44,26 @@ def synthesize(root: Path, asked: SynthesisOptions) -> TinyReport:
         return synthesize_tiny(root, asked.samples, asked.seed, run)
 
 
+class NativeReport(Report, dict[str, ExpectedCounts]):
+    """Corpora that were made up: what to expect of each, by the name of its folder.
+
+    Attributes:
+        folder: where they are.
+    """
+
+    def __init__(self, folder: str | Path, made: Mapping[str, ExpectedCounts]) -> None:
+        super().__init__(made)
+        self.folder = folder
+
+    def lines(self) -> list[str]:
+        """How many, where, and their names."""
+        return [visible(f"{len(self)} corpora in {self.folder}: {', '.join(self)}")]
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the command prints with ``--json``."""
+        return {name: vars(each) for name, each in self.items()}
+
+
 def synthesize_native(
     folder: str | Path,
     *,
@@ -49,7 +71,7 @@ def synthesize_native(
     scale: float = 1.0,
     cluster: Cluster | None = None,
     reporter: Reporter | None = None,
-) -> dict[str, ExpectedCounts]:
+) -> NativeReport:
     """Write small corpora in their native layouts, each in a folder of its name, made in parallel on Ray.
 
     Args:
@@ -57,9 +79,6 @@ def synthesize_native(
         seed: the same seed gives the same bytes.
         scale: multiplies the number of records, some hundreds to a thousand for each modality.
         cluster, reporter: as for :func:`prepare`.
-
-    Returns:
-        What to expect of each, by folder name.
 
     Raises:
         OmniError: a folder holds something else, or cannot be written.
@@ -82,4 +101,4 @@ def synthesize_native(
             yield made
 
     with (cluster or Cluster()).session(), told.together():
-        return native.write_native(folder, seed, scale, run=run)
+        return NativeReport(folder, native.write_native(folder, seed, scale, run=run))

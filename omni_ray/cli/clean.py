@@ -12,8 +12,8 @@ import typer
 from omni_ray import api
 from omni_ray.api.options import CleanOptions
 from omni_ray.cli import options as opt
-from omni_ray.cli.printing import echo, echo_lines
-from omni_ray.cli.tables import cleaned_line, render
+from omni_ray.cli.printing import echo_lines, print_json, show
+from omni_ray.results import table
 from omni_ray.trainers.files import all_modalities
 
 
@@ -39,24 +39,13 @@ def clean(
         return
     more = ({"languages": language} if language else {}) | ({"mask_personal": True} if mask_personal else {})
     report = api.clean(root, **vars(replace(asked, rules={**(asked.chosen or {}), **more})))
-    if json_:
-        opt.print_json(report.as_dict())
-        raise typer.Exit(report.exit_code)
-    for summary in report.summaries:
-        if report.settings[summary.modality] is None:
-            echo(f"{summary.modality}/{summary.name}: not cleaned; {summary.samples:,} samples as prepared")
-        else:
-            echo(cleaned_line(summary))
-    done = "`omni-ray combine` writes the training files from it"
-    echo(done if report.changed else "nothing to do: all of it was already like this")
-    for shortfall in report.shortfalls:
-        echo(f"falls short: {shortfall}", err=True)
+    show(report, json_)
     raise typer.Exit(report.exit_code)
 
 
 def _show_rules(modalities: Sequence[str], files: Sequence[str], json_: bool) -> None:
     rows = api.rules(modalities, files)
     if json_:
-        opt.print_json(rows)
+        print_json(rows)
     else:
-        echo_lines(render(tuple(rows[0]), [list(row.values()) for row in rows], left=len(rows[0])))
+        echo_lines("\n".join(table(tuple(rows[0]), [list(row.values()) for row in rows], left=len(rows[0]))))

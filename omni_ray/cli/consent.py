@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from omni_ray.corpora.wanted import Agree
+    from omni_ray.records import Agree
 
 
 def consent(yes: bool, quiet: bool) -> Agree:

@@ -9,9 +9,7 @@ import typer
 
 from omni_ray.api.options import Run
 from omni_ray.cli import options as opt
-from omni_ray.cli.printing import echo, echo_lines
-from omni_ray.cli.tables import render
-from omni_ray.errors import FALLS_SHORT
+from omni_ray.cli.printing import show
 from omni_ray.storage import local_folder
 
 
@@ -29,13 +27,5 @@ def demo(
     from omni_ray.demo import run_demo  # brings everything along
 
     report = run_demo(root, seed=seed, cluster=asked.cluster, reporter=asked.reporter)
-    if json_:
-        opt.print_json(report.as_dict())
-    else:
-        header = ("corpus", "in", "kept", "quarantined", "beyond limit", "samples", "output file", "seconds")
-        echo_lines(render(header, report.rows()))
-        echo()
-        for line in report.closing_lines():
-            echo(line)
-    if not report.ok:
-        raise typer.Exit(FALLS_SHORT)
+    show(report, json_)
+    raise typer.Exit(report.exit_code)

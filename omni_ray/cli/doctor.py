@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from omni_ray.cli import options as opt
-from omni_ray.cli.printing import echo
+from omni_ray.cli.printing import echo, print_json
 from omni_ray.doctor import examine
 from omni_ray.errors import FALLS_SHORT
 
@@ -16,7 +16,7 @@ def doctor(root: opt.Root = Path(), json_: opt.Json = False) -> None:
     """Check Python, packages, decoders, disk and memory, and say what to do about what is missing."""
     checks = examine(root)
     if json_:
-        opt.print_json([vars(check) for check in checks])
+        print_json([vars(check) for check in checks])
     else:
         for check in checks:
             mark = "ok  " if check.ok else ("FAIL" if check.required else "none")

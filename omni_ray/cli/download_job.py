@@ -14,8 +14,7 @@ import typer
 from omni_ray import api
 from omni_ray.api.options import PrepareOptions
 from omni_ray.cli import options as opt
-from omni_ray.cli.prepare import show
-from omni_ray.cli.printing import echo
+from omni_ray.cli.printing import echo, show
 from omni_ray.cli.running import run_script
 from omni_ray.trainers.files import ModalityName
 
@@ -39,7 +38,7 @@ def main(modality: ModalityName) -> None:
         json_: opt.Json = False,
     ) -> None:
         if skip_convert:
-            lines = api.download(
+            fetched = api.download(
                 root,
                 modality,
                 dataset=asked.dataset,
@@ -47,20 +46,13 @@ def main(modality: ModalityName) -> None:
                 again=asked.reset,
                 reporter=asked.reporter,
             )
-            if json_:
-                opt.print_json(lines)
-            else:
-                for line in lines:
-                    echo(line)
+            show(fetched, json_)
             return
         redownload = asked.redownload or (asked.reset and asked.download and not asked.sources)
         report = api.prepare(root, **vars(replace(asked, corpus_files=not asked.combine, redownload=redownload)))
-        if json_:
-            opt.print_json(report.as_dict())
-        else:
-            show(report)
-            if not asked.combine:
-                echo("the trainers need the training files: run again with --combine to write them")
+        show(report, json_)
+        if not json_ and not asked.combine:
+            echo("the trainers need the training files: run again with --combine to write them")
         raise typer.Exit(report.exit_code)
 
     run_script(download, f"Prepare {modality} training data. The same as `omni-ray prepare {modality}`.")

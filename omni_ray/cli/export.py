@@ -12,8 +12,7 @@ from omni_ray import api
 from omni_ray.api.options import ExportOptions, PublishOptions
 from omni_ray.cli import options as opt
 from omni_ray.cli.help import Command, CommandGroup
-from omni_ray.cli.printing import echo, echo_lines
-from omni_ray.cli.tables import render
+from omni_ray.cli.printing import echo, show
 from omni_ray.export.push import check_name
 
 app = typer.Typer(help="Export what is prepared as a dataset for other tools.", no_args_is_help=True, cls=CommandGroup)
@@ -50,9 +49,10 @@ def hf(
     """Parquet files and a dataset card: datasets.load_dataset(DIR), load_dataset(DIR, "audio-librispeech")."""
     if push is not None:
         check_name(push)
-    _export(root, asked, json_)
+    show(api.export(root, **vars(asked)), json_)
     if push is not None:
-        echo(api.push(asked.folder, push, private=private, reporter=asked.reporter), err=json_)
+        sent = api.push(asked.folder, push, private=private, reporter=asked.reporter)
+        echo(sent.address, err=json_)
 
 
 @app.command("webdataset", cls=Command)
@@ -60,7 +60,7 @@ def hf(
 @_taking("webdataset", "tar file", "268435456 (256 MiB)")
 def webdataset(*, root: opt.Root = Path(), asked: ExportOptions, json_: opt.Json = False) -> None:
     """Tar files of key.jpg, key.flac, key.txt and key.json, with index.json and sizes.json."""
-    _export(root, asked, json_)
+    show(api.export(root, **vars(asked)), json_)
 
 
 @app.command("mds", cls=Command)
@@ -68,7 +68,7 @@ def webdataset(*, root: opt.Root = Path(), asked: ExportOptions, json_: opt.Json
 @_taking("mds", "file", "67108864 (64 MiB)")
 def mds(*, root: opt.Root = Path(), asked: ExportOptions, json_: opt.Json = False) -> None:
     """A folder for each corpus that MosaicML's StreamingDataset reads."""
-    _export(root, asked, json_)
+    show(api.export(root, **vars(asked)), json_)
 
 
 @app.command("files", cls=Command)
@@ -76,20 +76,4 @@ def mds(*, root: opt.Root = Path(), asked: ExportOptions, json_: opt.Json = Fals
 @opt.taking(PublishOptions)
 def files(*, root: opt.Root = Path(), asked: PublishOptions, json_: opt.Json = False) -> None:
     """The training files themselves, with media and configs: for jobs that mount the place."""
-    report = api.publish(root, **vars(asked))
-    if json_:
-        opt.print_json(report.as_dict())
-        return
-    removed = f", {report.removed:,} old ones removed" if report.removed else ""
-    echo(f"{report.place}: {report.files:,} files and {report.media:,} media; {report.sent:,} sent{removed}")
-
-
-def _export(root: Path, asked: ExportOptions, json_: bool) -> None:
-    report = api.export(root, **vars(asked))
-    if json_:
-        opt.print_json(report.as_dict())
-        return
-    header = ("dataset", "split", "rows", "samples")
-    echo_lines(render(header, [(each.name, each.split, each.rows, each.samples) for each in report.corpora], left=2))
-    said = "nothing to do: it was all there already" if report.was_there else "written"
-    echo(f"{report.folder}: {report.files:,} files, {report.bytes:,} bytes; {said}")
+    show(api.publish(root, **vars(asked)), json_)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from omni_ray.cli import options as opt
-from omni_ray.cli.printing import echo
+from omni_ray.cli.printing import echo, print_json
 from omni_ray.corpora.base import downloads_folder
 from omni_ray.corpora.registry import all_corpora
 from omni_ray.trainers.files import ModalityName
@@ -22,7 +22,7 @@ def list_corpora(
     """List the corpora: licence, size, layout, and how to get each. Never starts Ray."""
     corpora = all_corpora(modality)
     if json_:
-        opt.print_json(
+        print_json(
             [
                 {
                     "name": c.name,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, replace
 from enum import StrEnum
@@ -238,8 +237,3 @@ def _with_parameters(run: Callable[..., None], parameters: Sequence[inspect.Para
     run.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in keywords}
     return run
-
-
-def print_json(value: Any) -> None:
-    """One JSON value on standard output."""
-    echo_lines(json.dumps(value, indent=2, ensure_ascii=False, default=str))

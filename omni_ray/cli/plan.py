@@ -11,10 +11,9 @@ import typer
 from omni_ray import api
 from omni_ray.api.options import PlanOptions
 from omni_ray.cli import options as opt
-from omni_ray.cli.printing import echo, echo_lines
+from omni_ray.cli.printing import show
 from omni_ray.cli.running import run_script
 from omni_ray.errors import OmniError
-from omni_ray.training.report_text import render, render_changes
 
 
 @opt.taking(PlanOptions)
@@ -29,20 +28,7 @@ def plan(
     if names and not asked.configs:
         raise OmniError(f"{names[0]}: name configurations as --config {' '.join(names)}")
     report = api.plan(root, **vars(replace(asked, configs=(*asked.configs, *(names or ())))))
-    if json_:
-        opt.print_json(report.as_dict())
-        raise typer.Exit(report.exit_code)
-    for part in (render(report), render_changes(report)):
-        if part:
-            echo_lines(part + "\n")
-    if asked.dry_run:
-        echo("dry run: nothing was written")
-    elif report.written:
-        echo("written: " + ", ".join(report.written))
-    else:
-        echo("nothing was written")
-    for problem in report.problems:
-        echo(f"omni-ray: {problem}", err=True)
+    show(report, json_)
     raise typer.Exit(report.exit_code)
 
 

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from typing import TYPE_CHECKING, Any
 
 from omni_ray.visible import visible, visible_lines
+
+if TYPE_CHECKING:
+    from omni_ray.results import Report
+
+
+def show(report: Report, as_json: bool) -> None:
+    """What became of a command: its lines, and on standard error what falls short; or one JSON value."""
+    if as_json:
+        print_json(report.as_json())
+        return
+    if lines := report.lines():
+        echo_lines("\n".join(lines))
+    for complaint in report.complaints:
+        echo_lines(complaint, err=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on standard output."""
+    echo_lines(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def echo(text: object = "", *, err: bool = False) -> None:

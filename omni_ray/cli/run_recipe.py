@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from omni_ray.cli import options as opt
-from omni_ray.cli.printing import echo
+from omni_ray.cli.printing import echo, print_json
 from omni_ray.cli.steps import Step, steps
 from omni_ray.errors import DONE, FALLS_SHORT, INTERRUPTED, WRONG_INPUT
 from omni_ray.option import WHERE
@@ -65,7 +65,7 @@ def run(
     with lasting():
         short, results = _run(todo, app, json_=json_, quiet=quiet)
     if json_:
-        opt.print_json({"recipe": digest(read), "steps": results})
+        print_json({"recipe": digest(read), "steps": results})
     for step in short:
         echo(f"falls short: {step}", err=True)
     raise typer.Exit(FALLS_SHORT if short else DONE)

@@ -11,14 +11,11 @@ import typer
 from omni_ray import api
 from omni_ray.api.options import Place
 from omni_ray.cli import options as opt
-from omni_ray.cli.printing import echo, echo_lines
-from omni_ray.cli.tables import SUMMARY_HEADER, cleaned_line, render, repeat_lines, summary_row, unread_lines
+from omni_ray.cli.printing import echo, echo_lines, print_json, show
 from omni_ray.quality.reasons import QUALITY_REASONS
 from omni_ray.reasons import REASONS
+from omni_ray.results import table
 from omni_ray.unread import REASONS as UNREAD
-
-_UNREAD_SHOWN = 3
-"""Kinds of files that were not read, of each corpus."""
 
 
 @opt.taking(Place)
@@ -41,43 +38,25 @@ def status(
             api.removed(root, shards=asked.shards) if removed else api.quarantine(root, shards=asked.shards), json_
         )
         return
-    summaries = api.status(root, shards=asked.shards)
-    if json_:
-        opt.print_json([s.as_dict() for s in summaries])
-        return
-    if not summaries:
-        echo("nothing is prepared here; start with `omni-ray demo` or `omni-ray prepare`")
-        return
-    echo_lines(
-        render(
-            (*SUMMARY_HEADER, "units", "left"),
-            [[*summary_row(s), s.units_done, s.units_left] for s in summaries],
-        )
-    )
-    for summary in summaries:
-        most = len(summary.files.unread) if unread else _UNREAD_SHOWN
-        for line in (*unread_lines(summary, most), *repeat_lines(summary)):
-            echo(line)
-    for summary in summaries:
-        if summary.removed or summary.mended:
-            echo(cleaned_line(summary))
-    if any(s.units_left for s in summaries):
-        echo("run the same prepare command again to finish what is left")
+    report = api.status(root, shards=asked.shards)
+    if unread:
+        report.unread_shown = None
+    show(report, json_)
 
 
 def _show_reasons(json_: bool) -> None:
     if json_:
-        opt.print_json({code: vars(reason) for code, reason in (REASONS | QUALITY_REASONS).items()})
+        print_json({code: vars(reason) for code, reason in (REASONS | QUALITY_REASONS).items()})
         return
     rows = [[r.code, "fault" if r.fault else "by design", r.meaning] for r in REASONS.values()]
     rows += [[r.code, "cleaning", r.meaning] for r in QUALITY_REASONS.values()]
     rows += [[code, "file not read", why.meaning] for code, why in UNREAD.items()]
-    echo_lines(render(("reason", "kind", "meaning"), rows, left=3))
+    echo_lines("\n".join(table(("reason", "kind", "meaning"), rows, left=3)))
 
 
 def _show_records(records: Iterator[dict[str, Any]], json_: bool) -> None:
     if json_:
-        opt.print_json(list(records))
+        print_json(list(records))
         return
     for row in records:
         said = row["detail"].removeprefix(f"{row['where']}: ") if row["detail"] else ""

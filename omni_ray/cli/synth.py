@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 from omni_ray import api
 from omni_ray.api.options import SynthesisOptions
 from omni_ray.cli import options as opt
-from omni_ray.cli.printing import echo
+from omni_ray.cli.printing import show
 
 
 @opt.taking(SynthesisOptions, shards=None)
@@ -27,16 +26,6 @@ def synth(
     """Write tiny_corpus.txt, asr.csv, tts.csv, annotations.json and ocr_train.csv, usable by every trainer."""
     if native is not None:
         made = api.synthesize_native(native, seed=asked.seed, cluster=asked.cluster, reporter=asked.reporter)
-        if json_:
-            opt.print_json({name: vars(each) for name, each in made.items()})
-        else:
-            echo(f"{len(made)} corpora in {native}: {', '.join(made)}")
-        return
-    report = api.synthesize(root, **vars(asked))
-    if json_:
-        opt.print_json(asdict(report))
-        return
-    for file in report.files:
-        echo(f"{file.path}: {file.samples:,} samples")
-    for warning in report.warnings:
-        echo(f"note: {warning}")
+        show(made, json_)
+    else:
+        show(api.synthesize(root, **vars(asked)), json_)

@@ -10,7 +10,7 @@ from omni_ray import api
 from omni_ray.api.options import TokenizerOptions
 from omni_ray.cli import options as opt
 from omni_ray.cli.help import Command, CommandGroup
-from omni_ray.cli.printing import echo
+from omni_ray.cli.printing import show
 
 app = typer.Typer(help="The tokenizer that all stages share.", no_args_is_help=True, cls=CommandGroup)
 
@@ -25,11 +25,4 @@ def tokenizer() -> None:
 @opt.taking(TokenizerOptions)
 def train(*, root: opt.Root = Path(), asked: TokenizerOptions, json_: opt.Json = False) -> None:
     """Train the tokenizer on the corpus, put it where the trainers look, and set vocab_size."""
-    made = api.train_tokenizer(root, **vars(asked))
-    if json_:
-        opt.print_json(made.as_dict())
-        return
-    echo(f"vocabulary: {made.vocabulary.trained.pieces:,} pieces, {made.vocabulary.how}")
-    for warning in made.vocabulary.warnings:
-        echo(f"note: {warning}")
-    echo("written: " + ", ".join(made.written))
+    show(api.train_tokenizer(root, **vars(asked)), json_)

@@ -15,8 +15,9 @@ from omni_ray.corpora.registry import all_corpora
 from omni_ray.corpora.table_repeats import set_repeats_aside
 from omni_ray.corpora.table_rows import FORMS, rows_of
 from omni_ray.corpora.table_slices import media_units, read_slice
-from omni_ray.corpora.wanted import Agree, agreed, is_begun_of, published, wanted
+from omni_ray.corpora.wanted import agreed, is_begun_of, published, wanted
 from omni_ray.errors import OmniError, SourceError
+from omni_ray.records import Agree
 from omni_ray.sources import huggingface, open_tree, with_media_root
 from omni_ray.sources.census import Claims, account
 from omni_ray.sources.download import fetch, is_there

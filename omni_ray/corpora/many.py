@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft, Wrapped
 from omni_ray.corpora.locate import LocatedCorpus, downloads_folder, locate
-from omni_ray.corpora.wanted import Agree
 from omni_ray.errors import SourceError
 from omni_ray.media_names import plain_name
+from omni_ray.records import Agree
 from omni_ray.sources.many import ManyTree, name_in
 from omni_ray.unread import Files
 

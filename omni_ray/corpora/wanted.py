@@ -11,6 +11,7 @@ from omni_ray.corpora.base import Corpus, Download, SourceOptions
 from omni_ray.corpora.evaluation import is_evaluation
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.ours import put_aside
+from omni_ray.records import Agree
 from omni_ray.sources.download import fetch, is_begun, is_there, left, rate_of
 
 MINI = "mini"
@@ -19,8 +20,6 @@ ASK_BYTES = 1_000_000_000
 """Whoever fetches more is asked first."""
 _TRIED_FROM = 100_000_000
 """Bytes from which on it is worth a moment to find out how fast they will come."""
-Agree = Callable[[str, int], bool]
-"""Told what fetching costs, in a sentence and in bytes: whether to go on."""
 
 
 def published(

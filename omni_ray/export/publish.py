@@ -23,15 +23,17 @@ from omni_ray.pipeline import combined
 from omni_ray.pipeline.engine import Runner, in_session
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter
+from omni_ray.results import Report
 from omni_ray.storage import Storage
 from omni_ray.trainers.files import all_modalities
+from omni_ray.visible import visible
 
 _SENT, _FILES = ".omni/media", ".omni/files.json"
 """Where the place keeps what was sent: a marker for each shard's media, and the other files with their digests."""
 
 
 @dataclass
-class PublishReport:
+class PublishReport(Report):
     """What lies in the place now.
 
     Attributes:
@@ -48,8 +50,14 @@ class PublishReport:
     sent: int = 0
     removed: int = 0
 
+    def lines(self) -> list[str]:
+        """What lies in the place, and how much of it was sent now."""
+        removed = f", {self.removed:,} old ones removed" if self.removed else ""
+        text = f"{self.place}: {self.files:,} files and {self.media:,} media; {self.sent:,} sent{removed}"
+        return [visible(text)]
+
     def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """What the command prints with ``--json``."""
         return asdict(self)
 
 

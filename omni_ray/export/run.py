@@ -19,6 +19,8 @@ from omni_ray.export.parts import CorpusParts, CorpusSide, chosen_corpora, in_si
 from omni_ray.pipeline.engine import Runner, inline, on_ray
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
+from omni_ray.results import Report, table
+from omni_ray.visible import visible
 
 _WRITERS: dict[str, tuple[Callable[..., None], int]] = {
     "webdataset": (webdataset.write_webdataset, webdataset.SHARD_BYTES),
@@ -44,7 +46,7 @@ class Exported:
 
 
 @dataclass
-class ExportReport:
+class ExportReport(Report):
     """What an export is.
 
     Attributes:
@@ -62,8 +64,15 @@ class ExportReport:
     bytes: int = 0
     was_there: bool = False
 
+    def lines(self) -> list[str]:
+        """What is in it as a table, and whether it was written now."""
+        rows = [(each.name, each.split, each.rows, each.samples) for each in self.corpora]
+        said = "nothing to do: it was all there already" if self.was_there else "written"
+        whole = f"{self.folder}: {self.files:,} files, {self.bytes:,} bytes; {said}"
+        return [*table(("dataset", "split", "rows", "samples"), rows, left=2), visible(whole)]
+
     def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """What the command prints with ``--json``."""
         return asdict(self)
 
 

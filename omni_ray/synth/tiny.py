@@ -25,6 +25,7 @@ from omni_ray.ours import (
     refuse_links,
     refuse_strangers,
 )
+from omni_ray.results import Report
 from omni_ray.storage import remove_temporaries, write_atomic
 from omni_ray.synth.book import make_text
 from omni_ray.synth.clips import Engine, encoded, engine, make_clip
@@ -32,6 +33,7 @@ from omni_ray.synth.pictures import make_picture
 from omni_ray.synth.word_images import make_word_image
 from omni_ray.trainers.files import FILES, FlatFile, files_of
 from omni_ray.trainers.speech import SAMPLING_RATE
+from omni_ray.visible import visible
 
 KINDS = ("text", "audio", "images", "ocr")
 DEFAULT_SAMPLES = {"text": 7_000, "audio": 300, "images": 4_400, "ocr": 2_000}
@@ -94,7 +96,7 @@ class TinyFile:
 
 
 @dataclass
-class TinyReport:
+class TinyReport(Report):
     """What :func:`synthesize_tiny` wrote.
 
     Attributes:
@@ -108,6 +110,15 @@ class TinyReport:
     speech: Engine = "espeak-ng"
     chunks_made: int = 0
     warnings: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """The files, and the warnings."""
+        found = [f"{file.path}: {file.samples:,} samples" for file in self.files]
+        return [visible(line) for line in (*found, *(f"note: {warning}" for warning in self.warnings))]
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the command prints with ``--json``."""
+        return asdict(self)
 
 
 def _row(chunk: Chunk, i: int) -> Row:

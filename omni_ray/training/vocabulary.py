@@ -15,6 +15,7 @@ from omni_ray.errors import OmniError
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.lease import lease
 from omni_ray.pipeline.store import Store
+from omni_ray.results import Report
 from omni_ray.storage import remove_temporaries
 from omni_ray.training.configs import Config, file_name, read
 from omni_ray.training.counts import CountedSource
@@ -31,6 +32,7 @@ from omni_ray.training.tokenizer import (
     fingerprint,
     train,
 )
+from omni_ray.visible import visible
 
 USERS = ("thinker", "vision", "omni_sft")
 """Configurations whose trainers read the tokenizer."""
@@ -162,14 +164,20 @@ def _copy_to_others(root: Path, vocabulary: Vocabulary, places: Mapping[str, str
 
 
 @dataclass
-class TokenizerReport:
+class TokenizerReport(Report):
     """A tokenizer made on request, and the files that were written for it."""
 
     vocabulary: Vocabulary
     written: list[str]
 
+    def lines(self) -> list[str]:
+        """The size of the vocabulary and where it is from, warnings, and the files."""
+        found = [f"vocabulary: {self.vocabulary.trained.pieces:,} pieces, {self.vocabulary.how}"]
+        found += [f"note: {warning}" for warning in self.vocabulary.warnings]
+        return [visible(line) for line in (*found, "written: " + ", ".join(self.written))]
+
     def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """What the command prints with ``--json``."""
         trained = self.vocabulary.trained
         return {
             "pieces": trained.pieces,

@@ -6,11 +6,14 @@ Small whatever the data are: examples are few, and of the rest only the number i
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from omni_ray.errors import DONE, FALLS_SHORT
+from omni_ray.results import Report, table
 from omni_ray.verify.checks import Severity, checks_of
+from omni_ray.visible import visible
 
 EXAMPLES = 5
 """Examples kept of each finding."""
@@ -150,7 +153,7 @@ class FileReport:
 
 
 @dataclass
-class VerifyReport:
+class VerifyReport(Report):
     """The verdict.
 
     Attributes:
@@ -173,8 +176,30 @@ class VerifyReport:
         """0, or 1 where something is lost."""
         return DONE if self.ok else FALLS_SHORT
 
+    def lines(self) -> list[str]:
+        """The files as a table, each finding with what comes of it and examples, and the verdict."""
+        found = table(("file", "samples", "by shards", "decoded", "lost", ""), [_row(file) for file in self.files])
+        for finding in self.findings:
+            found += ["", *map(visible, _finding_lines(finding))]
+        return [*found, "", self._verdict()]
+
+    def _verdict(self) -> str:
+        lost = sum(f.lost for f in self.files if f.kind != "shards")
+        looked = "" if self.sample is None else f" (a look at a sample of the media: {self.sample})"
+        unlearnt = sum(f.count for f in self.findings if f.code == "ctc_infeasible")
+        if self.ok and unlearnt:
+            return (
+                f"ok: the trainers read every sample{looked}, but nothing is learnt from {unlearnt:,} clips: see above"
+            )
+        if self.ok:
+            return f"ok: the trainers lose nothing{looked}"
+        grave = sum(f.severity != "warning" for f in self.findings)
+        shared = sum(f.count for f in self.findings if f.code == "both_sides")
+        parted = f", {shared:,} are both held out and trained on" if shared else ""
+        return f"{grave} finding{'s' * (grave != 1)}: {lost:,} samples would be lost{parted}{looked}"
+
     def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """What the command prints with ``--json``."""
         return {
             "ok": self.ok,
             "exit_code": self.exit_code,
@@ -185,3 +210,24 @@ class VerifyReport:
                 for finding in self.findings
             ],
         }
+
+
+def _row(file: FileReport) -> list[object]:
+    return [
+        file.file,
+        f"{file.rows:,} shard{'s' * (file.rows != 1)}" if file.kind == "shards" else file.rows,
+        "-" if file.expected is None else file.expected,
+        file.decoded or "-",
+        file.lost,
+        ", ".join(f"{name} {value:,}" for name, value in file.facts.items()),
+    ]
+
+
+def _finding_lines(finding: Finding) -> Iterator[str]:
+    yield f"{finding.severity}: {finding.file}: {finding.message} ({finding.code}: {finding.count:,})"
+    hurt = ", ".join(finding.trainers)
+    yield f"  {hurt}: {finding.consequence}" if hurt else f"  {finding.consequence}"
+    yield from (f"  {example}" for example in finding.examples if str(example))
+    more = finding.count - len(finding.examples)
+    if more > 0:
+        yield f"  ... and {more:,} more"

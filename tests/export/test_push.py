@@ -135,7 +135,7 @@ def test_the_hub_has_the_export_and_what_its_owner_put_there(hub: type[Hub], tmp
     hub.files["LICENSE.txt"] = b"the owner's"
     hub.files["text/gone/train-00000-of-00001.parquet"] = b"of an earlier export"
     files = exported(make_store(tmp_path / "p"), tmp_path / "out")
-    place = api.push(tmp_path / "out", "org/set")
+    place = api.push(tmp_path / "out", "org/set").address
     assert place.endswith("/datasets/org/set")
     assert hub.files == {**files, "LICENSE.txt": b"the owner's"}
     assert len(hub.commits) == 1

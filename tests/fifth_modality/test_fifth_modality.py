@@ -84,5 +84,5 @@ def test_exports_and_the_page(root: Path, tmp_path: Path) -> None:
     api.export(root, "hf", tmp_path / "hf")
     assert "| `melodies` | melody | 18 | 18 |" in (tmp_path / "hf/README.md").read_text()
     assert api.dataset(root, "melodies").as_arrow().read_all()["title"].to_pylist()[:1] == ["Tune, number 1"]
-    page = api.write_report(root).read_text()
+    page = api.write_report(root).path.read_text()
     assert ">Melodies</h2>" in page and "<pre>Tune, number 1: CDEF CDEF </pre>" in page

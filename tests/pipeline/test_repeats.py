@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from omni_ray.cli.tables import repeat_lines
+from omni_ray.api.in_numbers import repeat_lines
 from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.many import locate_all
 from omni_ray.corpora.registry import select

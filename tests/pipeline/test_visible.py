@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import omni_ray
-from omni_ray.cli import options
+from omni_ray.cli import printing
 from omni_ray.cli.commands import app
-from omni_ray.cli.tables import render
 from omni_ray.errors import OmniError
 from omni_ray.progress.reporter import Reporter
+from omni_ray.results import table
 from omni_ray.visible import visible, visible_lines
 from tests.made_store import commit, text_row
 
@@ -59,15 +59,15 @@ def test_escapes_are_those_of_json() -> None:
 def test_json_stays_json(value: Any) -> None:
     said: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(options, "echo_lines", lambda text: said.append(visible_lines(text)))
-        options.print_json(value)
+        patch.setattr(printing, "echo_lines", lambda text: said.append(visible_lines(text)))
+        printing.print_json(value)
     assert json.loads(said[0]) == value and not obeyed(said[0])
     said[0].encode()
 
 
 def test_tables_errors_and_progress_show_what_they_are_given(capsys: pytest.CaptureFixture[str]) -> None:
-    table = render(("name", EVIL), [(EVIL, 1), ("b", 2)])
-    assert len(table.splitlines()) == 4 and not obeyed(table)
+    lines = table(("name", EVIL), [(EVIL, 1), ("b", 2)])
+    assert len("\n".join(lines).splitlines()) == 4 and not obeyed("\n".join(lines))
     assert not obeyed(str(OmniError(f"{EVIL}: no such file")), but="")
     reporter = Reporter()
     reporter.say(EVIL)

@@ -13,7 +13,7 @@ from plans import Snapshot, config, of, planned, put
 from omni_ray.training.configs import NAMES, default, dump
 from omni_ray.training.counts import CountItem, Outcome, count
 from omni_ray.training.plan import plan
-from omni_ray.training.report_text import render_changes
+from omni_ray.training.report import render_changes
 
 
 def test_everything_is_planned_and_written(project: Path) -> None:

@@ -19,7 +19,7 @@ from omni_ray.pipeline.manifest import CommittedFile, Manifest
 from omni_ray.pipeline.store import Store
 from omni_ray.training.configs import default, dump
 from omni_ray.training.estimate import EFFECTIVE_BATCH
-from omni_ray.training.report_text import render
+from omni_ray.training.report import render
 
 
 @pytest.mark.parametrize("rows", [1, 2, 16, 17, 21, 40, 77])

@@ -11,8 +11,7 @@ from omni_ray.training.data import DataFile
 from omni_ray.training.estimate import estimate
 from omni_ray.training.plan import plan
 from omni_ray.training.plan_types import ConfigPlan, Inputs, PlanChoices
-from omni_ray.training.report import DataSet, PlanReport
-from omni_ray.training.report_text import render, render_changes
+from omni_ray.training.report import DataSet, PlanReport, render, render_changes
 
 EXAMPLE = """\
 [1] Analyzing Text Dataset...
