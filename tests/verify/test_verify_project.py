@@ -219,7 +219,7 @@ def test_synthetic_files_are_verified_by_their_names(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         ({"modalities": ["video"]}, "video is not a modality"),
-        ({"data": "other"}, "production and synthetic"),
+        ({"data": "other"}, "production or synthetic"),
         ({"sample": 0}, "--sample 0"),
         ({"sample": 1.5}, "--sample 1.5"),
     ],
