@@ -47,14 +47,15 @@ class Wet(Corpus):
         for name in names_once(tree):
             if _is_archive(name) and _has_pages(tree, name):
                 size = tree.size(name)
-                for start, end in warc_ranges(tree, name, options):
+                for start, end, is_unpacked in warc_ranges(tree, name, options):
                     payload: dict[str, Any] = {"warc": name, "start": start, "end": end}
+                    payload |= {"is_unpacked": True} if is_unpacked else {}
                     payload |= {"keeps_columns": True} if options.keep_columns else {}
                     yield UnitDraft(payload, (name,), samples=1 + ((end or size) - start) // _BYTES_PER_SAMPLE)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         name = payload["warc"]
-        for record in read_warc(tree, name, payload["start"], payload["end"]):
+        for record in read_warc(tree, name, payload["start"], payload["end"], "is_unpacked" in payload):
             if record.fault or record.fields.get("warc-type") != _ABOUT_THE_FILE:
                 yield _page(record, name, "keeps_columns" in payload)
 

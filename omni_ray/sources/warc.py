@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from omni_ray.sources.line_blocks import RANGE_BYTES
 from omni_ray.sources.packed import BrokenStream, is_bomb, packing, unpack
+from omni_ray.sources.unpacked import copy_size, open_copy
 
 if TYPE_CHECKING:
     from omni_ray.records import SourceOptions
@@ -63,19 +64,26 @@ class _Chunk:
     fault: str = ""
 
 
-def warc_ranges(tree: Tree, name: str, options: SourceOptions) -> Iterator[tuple[int, int | None]]:
-    """Slices for :func:`read_warc` that together cover a file."""
+def warc_ranges(tree: Tree, name: str, options: SourceOptions) -> Iterator[tuple[int, int | None, bool]]:
+    """Slices for :func:`read_warc` that together cover a file, and whether they are of an unpacked copy: a large file that is
+    packed in one stream cannot be entered anywhere else."""
     size = tree.size(name)
+    step = options.scaled(RANGE_BYTES)
     with tree.open(name) as file:
         suffix = packing(file, name)
-        step = options.scaled(RANGE_BYTES // _TEXT_RATIO if suffix else RANGE_BYTES)
-        if suffix not in ("", ".gz"):
+        is_one = suffix not in ("", ".gz") or (suffix == ".gz" and size > step and _next_member(file, 1) is None)
+        plain = copy_size(tree, name) if is_one and size > step else None
+        if plain is not None:
+            with open_copy(tree, name) as copy:
+                cuts = _thinned(_plain_places(copy, plain), step)
+        elif is_one:
             cuts = [0]
         elif suffix:
-            cuts = list(range(0, max(size, 1), step))
+            cuts = list(range(0, max(size, 1), options.scaled(RANGE_BYTES // _TEXT_RATIO)))
         else:
             cuts = _thinned(_plain_places(file, size), step)
-    yield from zip(cuts, [*cuts[1:], None], strict=True)
+    for start, end in zip(cuts, [*cuts[1:], plain], strict=True):
+        yield start, end, plain is not None
 
 
 def _thinned(places: Iterable[int], step: int) -> list[int]:
@@ -101,18 +109,18 @@ def _plain_places(file: BinaryIO, size: int) -> Iterator[int]:
         place += end.end() + int(fields["content-length"])
 
 
-def read_warc(tree: Tree, name: str, start: int, end: int | None) -> Iterator[WarcRecord]:
+def read_warc(tree: Tree, name: str, start: int, end: int | None, is_unpacked: bool = False) -> Iterator[WarcRecord]:
     """The records that begin in a slice, in order."""
-    with tree.open(name) as file:
-        suffix = packing(file, name)
-        if suffix == ".gz":
-            chunks = _members(file, start, end)
+    with open_copy(tree, name) if is_unpacked else tree.open(name) as file:
+        if is_unpacked:
+            yield from _records(_whole(file, name, start, end, stream=0), start)
+        elif packing(file, name) == ".gz":
+            yield from _records(_members(file, start, end))
         else:
-            chunks = _whole(file, name, start, end)
-        yield from _records(chunks)
+            yield from _records(_whole(file, name, start, end, stream=start))
 
 
-def _whole(file: BinaryIO, name: str, start: int, end: int | None) -> Iterator[_Chunk]:
+def _whole(file: BinaryIO, name: str, start: int, end: int | None, stream: int) -> Iterator[_Chunk]:
     """A plain file's slice, whose ends are those of records; or all of one that is packed as a whole."""
     file.seek(start)
     left = None if end is None else end - start
@@ -122,9 +130,9 @@ def _whole(file: BinaryIO, name: str, start: int, end: int | None) -> Iterator[_
             left = None if left is None else left - len(data)
             if not data:
                 return
-            yield _Chunk(start, data)
+            yield _Chunk(stream, data)
     except BrokenStream as error:
-        yield _Chunk(start, b"", error.reason)
+        yield _Chunk(stream, b"", error.reason)
 
 
 def _members(file: BinaryIO, start: int, end: int | None) -> Iterator[_Chunk]:
@@ -200,9 +208,9 @@ class _Text:
         fault: why the stream ended too early, until a record has told it.
     """
 
-    def __init__(self, stream: int, chunks: Iterator[_Chunk]) -> None:
+    def __init__(self, stream: int, chunks: Iterator[_Chunk], before: int) -> None:
         self._stream, self._chunks = stream, chunks
-        self._data, self._at, self._before = b"", 0, 0
+        self._data, self._at, self._before = b"", 0, before
         self.fault = ""
 
     @property
@@ -264,9 +272,10 @@ class _Text:
                 return True
 
 
-def _records(chunks: Iterator[_Chunk]) -> Iterator[WarcRecord]:
+def _records(chunks: Iterator[_Chunk], before: int = 0) -> Iterator[WarcRecord]:
+    """``before``: how many unpacked bytes of the first stream come before the first chunk."""
     for stream, part in groupby(chunks, key=lambda chunk: chunk.stream):
-        text = _Text(stream, part)
+        text = _Text(stream, part, before)
         while not text.is_over():
             yield _record(text)
         if text.fault:

@@ -12,8 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from omni_ray.corpora.locate import locate
 from omni_ray.corpora.wet import Wet
 from omni_ray.errors import SourceError
+from omni_ray.records import SourceOptions
 from omni_ray.sources import warc
 from tests.list_sources import Source, kept, lost
 
@@ -68,6 +70,16 @@ def test_every_page_once_in_any_slices(source: Source, name: str, scale: float) 
     assert kept(rows)[3]["url"] == "http://page3.example/"
 
 
+@pytest.mark.parametrize("name", FORMS)
+def test_large_files_are_read_in_units_however_they_are_packed(tmp_path: Path, name: str) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / name).write_bytes(FORMS[name])
+    for scale, least, most in ((1.0, 1, 1), (5e-5, 5, COUNT)):
+        options = SourceOptions(unit_scale=scale)
+        found = locate(Wet(), tmp_path, str(tmp_path / "source"), options, cache=tmp_path / "index")
+        assert least <= len(list(found.drafts)) <= most
+
+
 def damaged(members: list[bytes]) -> list[bytes]:
     bad = bytearray(members[20])
     bad[40:60] = bytes(20)
@@ -94,10 +106,11 @@ def test_damage_costs_a_page(
     assert [why for _, why in lost(rows)] == [reason]
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-4])
 @pytest.mark.parametrize("name", ["a.warc.wet.gz", "whole.warc.wet.gz", "a.warc.wet", "a.wet.xz"])
-def test_a_file_that_was_cut_says_so(source: Source, name: str) -> None:
+def test_a_file_that_was_cut_says_so(source: Source, name: str, scale: float) -> None:
     source.put(name, FORMS[name][: len(FORMS[name]) * 9 // 10 + 3])
-    rows = source.rows(Wet())
+    rows = source.rows(Wet(), unit_scale=scale)
     assert numbers(rows) == list(range(len(kept(rows)))) and len(kept(rows)) > 30
     assert [reason for _, reason in lost(rows)] == ["truncated"]
 
