@@ -80,9 +80,9 @@ class AudioFiles(Corpus):
 
 
 def _transcript(text: str, sidecar: str, ident: str, where: str) -> str | Rejected:
-    """The text, unless it is a list of phones or words with times, as of HTK, festvox or Audacity, which is no transcript.
+    """The text, unless it is a list of phones or words with times, as HTK, festvox or Audacity write it: that is no transcript.
 
-    TIMIT has one line, with the transcript behind the numbers of the first and last sample.
+    TIMIT has one line, with the transcript after the numbers of the first and last sample.
     """
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith(("#", "\\"))]
     timed = [match for line in lines if (match := _TIMED.fullmatch(line))]
@@ -102,7 +102,7 @@ def _transcript(text: str, sidecar: str, ident: str, where: str) -> str | Reject
 def _of_json(
     content: str, columns: Mapping[str, tuple[str, ...]], sidecar: str, ident: str, where: str
 ) -> tuple[str | Rejected, str | None, str | None]:
-    """Text and speaker of one object, as WebDataset's shards have it beside a clip, and what else it says."""
+    """Text and speaker of one object, as WebDataset's shards keep it beside a clip, and its other fields."""
     try:
         value = json.loads(content)
     except (ValueError, RecursionError) as error:

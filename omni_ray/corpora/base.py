@@ -43,7 +43,7 @@ class Corpus(ABC):
     categories: ClassVar[tuple[str, ...]] = ("general",)
     downloads: ClassVar[tuple[Download, ...]] = ()
     catalogue: ClassVar[Download | None] = None
-    """A published list of the files that there are to fetch, for :meth:`listed`; ``downloads`` are then those that need none."""
+    """A published list of the files to fetch, for :meth:`listed`; ``downloads`` are then those that need no list."""
     mini: ClassVar[tuple[tuple[str, ...], int | None]] = ((), 500)
     """What ``--split mini`` means: the splits to fetch, none for the usual ones, and how many samples of them."""
     manual: ClassVar[str] = ""
@@ -53,13 +53,13 @@ class Corpus(ABC):
     columns: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """For table sources (Parquet, JSONL, CSV, Hugging Face): role -> column names to look for, best first."""
     version: ClassVar[int] = 1
-    """Raised when the same source gives other units or records than before; it makes every shard stale."""
+    """Increased when the same source gives different units or records; this makes every shard stale."""
     has_languages: ClassVar[bool] = False
     """Whether it has a folder for each language, from which ``--language`` chooses."""
     language: ClassVar[str] = ""
     """The language that it is fetched in, where it can be had in several; "" for a corpus that is what it is."""
     keeps_columns: ClassVar[bool] = False
-    """Whether its records have ``extra`` where ``SourceOptions.keep_columns`` asks for it; as tables those of all corpora do."""
+    """Whether its records have ``extra`` where ``SourceOptions.keep_columns`` asks for it; read as tables, those of all corpora do."""
     in_all: ClassVar[bool] = True
     """Whether ``--dataset all`` and the corpus's categories take it; generic corpora are named explicitly."""
 
@@ -67,8 +67,8 @@ class Corpus(ABC):
     def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         """Slices of the corpus in canonical order, from cheap metadata only.
 
-        Yields nothing where the tree does not hold the native layout (the caller then looks for tables, and at
-        last says what ``layout`` was looked for). Raises SourceError where the layout is there but broken.
+        Yields nothing where the tree does not hold the native layout (the caller then looks for tables, and finally
+        says what ``layout`` was looked for). Raises SourceError where the layout is there but broken.
         """
 
     @abstractmethod
@@ -80,10 +80,10 @@ class Corpus(ABC):
         """
 
     def table_options(self, tables: list[str], options: SourceOptions) -> SourceOptions:
-        """The options for reading the corpus from tables, told their names: which of its splits are meant.
+        """The options for reading the corpus from tables, given their names: which of its splits are meant.
 
         Raises:
-            SourceError: none of those that are there.
+            SourceError: none of the splits that are there.
         """
         return options
 
@@ -94,14 +94,14 @@ class Corpus(ABC):
     def in_language(self, language: str) -> Corpus:
         """The corpus as it is fetched in a language that is not the usual one: with downloads, and a catalogue, of its own.
 
-        Asked of corpora that have a ``language``. Raises SourceError where there is no such language.
+        Called only for corpora with a ``language``. Raises SourceError where there is no such language.
         """
         raise SourceError(f"{self.name}: can be had in {self.language} alone")
 
     def why_unread(self, name: str) -> str:
         """Why a file of the source is not read, as a code of :data:`omni_ray.unread.REASONS`.
 
-        Asked for files that no draft names. "" where the layout has nothing to say: its ending then tells.
+        Called for files that no draft names. "" where the layout has nothing to say: the file's ending then decides.
         """
         return ""
 
@@ -114,7 +114,7 @@ def downloads_folder(root: Path, corpus: Corpus) -> Path:
 
 
 class Wrapped(Corpus):
-    """A corpus that is read in another way: called as the one within, and as old."""
+    """A corpus that is read in another way, with the name and version of the one within."""
 
     def __init__(self, corpus: Corpus) -> None:
         self.corpus = corpus

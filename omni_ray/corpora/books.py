@@ -30,12 +30,12 @@ _BOOKS_PER_UNIT = 32
 _LINES_PER_BOOK = 1000
 _BYTES_PER_BOOK = 400_000
 _BYTES_PER_LINE = 70
-"""All only expectations."""
+"""All are only estimates."""
 _HOST = "https://www.gutenberg.org"
 _PAUSE_S = 2.0
 _MAX_BOOK_BYTES = 64 << 20
 _MINI_SAMPLES = 20_000
-"""Of another language than English, which has no list of classics, for a first try."""
+"""Books in a language other than English, which has no list of classics, for a first try."""
 
 _LINE_FILE = re.compile(r"books_large[^/]*\.txt(?:\.(?:gz|bz2|xz|zst))?$", re.IGNORECASE)
 _EPUB_TEXT = re.compile(r"(?:^|/)epubtxt/[^/]+\.txt$|\.epub\.txt$", re.IGNORECASE)
@@ -57,7 +57,7 @@ _CLASSICS = (
 class Books(Corpus):
     """A record is a book, in each of its files, or a line of BookCorpus's line files.
 
-    Of several files of one Project Gutenberg book the one in the best encoding is kept.
+    Of several files of one Project Gutenberg book, the one in the best encoding is kept.
     """
 
     name = "books"

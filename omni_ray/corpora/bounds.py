@@ -1,4 +1,4 @@
-"""How much goes into a unit: so many records, and no more media than a task can hold and a shard should."""
+"""How much goes into a unit: a number of records, and no more media than a task can hold and a shard should."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 _EXPANSIONS: WeakKeyDictionary[Tree, dict[str, float]] = WeakKeyDictionary()
-"""What was found out of a source's folders."""
+"""What was found out about a source's folders."""
 
 UNIT_BYTES = 256 << 20
-"""Media of a unit, as large as they are when they are decoded: two hours of speech."""
+"""The media of a unit, in decoded bytes: two hours of speech."""
 BYTES_A_SECOND = 32_000
 """Of decoded speech, 16 bits at 16 kHz."""
 EXPANSION = 12
@@ -36,7 +36,7 @@ _PLAIN = (".wav", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf6
 def runs(
     items: Iterable[Item], options: SourceOptions, records: int, weigh: Callable[[Item], int]
 ) -> Iterator[list[Item]]:
-    """Items in runs that a unit each can hold, in order; one that is too heavy by itself is a run of its own.
+    """Items in runs that a unit each can hold, in order; one that is too heavy on its own is a run by itself.
 
     Args:
         items: in canonical order.
@@ -56,7 +56,7 @@ def runs(
 
 
 def in_a_unit(options: SourceOptions, records: int, weight: int) -> int:
-    """How many records a unit holds that weigh as much each: so many, or fewer."""
+    """How many records of this weight each a unit holds: ``records``, or fewer."""
     return max(1, min(options.scaled(records), options.scaled(UNIT_BYTES) // weight))
 
 
@@ -68,7 +68,7 @@ class UnitBounds:
         self._records = self._bytes = 0
 
     def before(self, weight: int) -> bool:
-        """Whether a new unit begins with the record that comes now, which weighs ``weight`` bytes."""
+        """Whether a new unit begins with the next record, which weighs ``weight`` bytes."""
         is_full = self._records >= self._most or (self._records > 0 and self._bytes + weight > self._most_bytes)
         if is_full:
             self._records = self._bytes = 0
@@ -77,7 +77,7 @@ class UnitBounds:
         return is_full
 
     def after(self, records: int, weight: int) -> bool:
-        """Whether the unit is full once these have come to it; then a new one begins."""
+        """Whether the unit is full once these are added to it; then a new one begins."""
         self._records += records
         self._bytes += weight
         is_full = self._records >= self._most or self._bytes >= self._most_bytes
@@ -87,7 +87,7 @@ class UnitBounds:
 
 
 def media_weight(tree: Tree, name: str) -> int:
-    """About how many bytes a media file is when it is decoded; 0 where there is none."""
+    """About how many bytes a media file takes once decoded; 0 where there is none."""
     try:
         size = tree.size(name)
     except (OSError, ValueError):
@@ -106,7 +106,7 @@ def media_weight(tree: Tree, name: str) -> int:
 
 
 def _of_its_folder(tree: Tree, name: str, ending: str, size: int) -> float:
-    """Of a folder's files of one ending, the first that is asked about speaks for all."""
+    """The first file that is asked about speaks for all files of its ending in a folder."""
     known = _EXPANSIONS.setdefault(tree, {})
     key = name[: name.rfind("/") + 1] + ending
     if key not in known:
@@ -115,14 +115,14 @@ def _of_its_folder(tree: Tree, name: str, ending: str, size: int) -> float:
 
 
 def _expansion(tree: Tree, name: str, ending: str, size: int) -> float:
-    """How many times larger a recording is when it is decoded, as its bytes say: 1 at least."""
+    """How many times larger a recording is once decoded, judging by its bytes: at least 1."""
     if seconds := _seconds(tree, name, size):
         return max(1.0, seconds * BYTES_A_SECOND / size)
     return 1.0 if ending in _PLAIN else EXPANSION
 
 
 def _seconds(tree: Tree, name: str, size: int) -> float:
-    """How long a recording is, as its bytes say; 0 where they do not, or cannot be read."""
+    """How long a recording is, judging by its bytes; 0 where they do not say, or cannot be read."""
     try:
         with tree.open(name) as file:
             head = file.read(_HEAD_BYTES)

@@ -120,7 +120,7 @@ def _licences(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _attribution(image: Mapping[str, Any], licences: Mapping[str, Any]) -> dict[str, Any]:
-    """What a list says of a picture but for its file: its licence by name and address, its page, who took it."""
+    """What a list says about a picture apart from its file: its licence by name and address, its page, who took it."""
     said = {key: value for key, value in image.items() if key != "file_name"}
     licence = licences.get(_key(said["license"])) if "license" in said else None
     if licence is not None:
@@ -129,7 +129,7 @@ def _attribution(image: Mapping[str, Any], licences: Mapping[str, Any]) -> dict[
 
 
 def _add_captions(number: int, annotation: Any, captions: dict[str, list[str]]) -> list[list[str]]:
-    """Give an annotation's texts to its picture; [what, reason, detail] for what is none."""
+    """Give an annotation's texts to its picture; [what, reason, detail] for anything that is no text."""
     if not isinstance(annotation, dict) or annotation.get("image_id") is None:
         return [[f"annotation {number}", "bad_row", f"annotation {number} of the list has no image_id"]]
     what = f"caption {annotation.get('id', number)}"
@@ -146,14 +146,14 @@ def _add_captions(number: int, annotation: Any, captions: dict[str, list[str]]) 
 
 
 def _key(ident: Any) -> str:
-    """An id as lists that were merged write it: 7, 7.0 and "7" are one."""
+    """An id in one spelling: merged lists write 7, 7.0 and "7" for the same one."""
     if isinstance(ident, float) and ident.is_integer():
         ident = int(ident)
     return ident.strip() if isinstance(ident, str) else json.dumps(ident, sort_keys=True)
 
 
 def _by_id(numbered: tuple[int, Any]) -> tuple[int, float, str, int]:
-    """Numbers first, then words, then what is neither, each in the list's order where they are equal."""
+    """Numbers first, then words, then anything else; equal ones in the list's order."""
     number, annotation = numbered
     ident = annotation.get("id") if isinstance(annotation, dict) else None
     if isinstance(ident, int | float) and ident == ident:

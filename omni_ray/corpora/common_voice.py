@@ -81,7 +81,7 @@ class CommonVoice(Corpus):
             )
 
     def table_options(self, tables: list[str], options: SourceOptions) -> SourceOptions:
-        """As of lists: the validated clips where there is such a table, never those that were voted down."""
+        """As with lists: the validated clips where there is such a table, never those that were voted down."""
         if options.splits:
             return options
         folders: dict[str, list[str]] = {}
@@ -134,7 +134,7 @@ def _splits(there: set[str], wanted: tuple[str, ...], location: str) -> list[str
 
 
 class _Measured:
-    """The clips to measure on, which ``validated.tsv`` lists among all others.
+    """The evaluation clips, which ``validated.tsv`` lists among all others.
 
     Args:
         tree, folder: where a language's lists are.
@@ -152,7 +152,7 @@ class _Measured:
                     self._of[_clip_name(_field(line.split(b"\t"), path))] = split
 
     def split_of(self, clip: str) -> str:
-        """The split to measure on that a clip is of; "" for one to train on."""
+        """The evaluation split that a clip belongs to; "" for one to train on."""
         return self._of.get(clip, "")
 
 
@@ -175,7 +175,7 @@ def _columns(tree: Tree, name: str) -> dict[str, int]:
 def _units_of_list(
     tree: Tree, name: str, options: SourceOptions, firsts: Firsts, measured: _Measured
 ) -> Iterator[UnitDraft]:
-    """Units of a list; those of ``validated.tsv`` without the clips to measure on, where these are not trained on."""
+    """Units of a list; those of ``validated.tsv`` leave out evaluation clips where these are not trained on."""
     columns = _columns(tree, name)
     clips_folder, language = _place(name)
     own = next(iter(splits_in([name.rpartition("/")[2]])), "")
@@ -235,7 +235,7 @@ def _ident(clip: str, language: str) -> str:
 
 
 def _rest(header: list[str], line: bytes) -> str | None:
-    """What else a list says of a clip: age, gender, accents, votes, ..."""
+    """What else a list says about a clip: age, gender, accents, votes, ..."""
     fields = [field.decode("utf-8", "replace").strip() or None for field in line.split(b"\t")]
     return extra_text(rest_of(dict(zip(header, fields, strict=False)), ("path", "sentence", "client_id")))
 

@@ -1,7 +1,7 @@
-"""Evaluation data in a source: which splits they are by their names, and what becomes of them.
+"""Evaluation data in a source: which splits are evaluation splits by their names, and what becomes of them.
 
-Whatever trains on LibriSpeech's test-clean, COCO's val2017 or Common Voice's test cannot be measured on them any more. A
-source that holds such splits is read as it was given, and that is said; ``--evaluation`` decides otherwise.
+Whatever trains on LibriSpeech's test-clean, COCO's val2017 or Common Voice's test can no longer be measured on them. A
+source that holds such splits is read as given, and the report says so; ``--evaluation`` decides otherwise.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FILE = re.compile(
 
 
 def is_evaluation(split: str) -> bool:
-    """Whether a split called so is there to measure on."""
+    """Whether a split of this name is for evaluation."""
     return re.fullmatch(_SPLIT, split, re.IGNORECASE) is not None
 
 
@@ -39,7 +39,7 @@ def splits_in(names: Iterable[str]) -> tuple[str, ...]:
 def _split_in(name: str) -> str:
     *folders, base = name.split("/")
     for folder in folders:
-        # An archive is a folder called by its file: test-clean.tar.gz.
+        # An archive is a folder named after its file: test-clean.tar.gz.
         stem = re.sub(r"(?:\.(?:zip|tar|tgz|gz|bz2|xz|zst))+$", "", folder, flags=re.IGNORECASE)
         if _FOLDER.fullmatch(stem):
             return stem
@@ -48,11 +48,11 @@ def _split_in(name: str) -> str:
 
 
 def by_side(items: Iterable[Item], name_of: Callable[[Item], str], mode: str) -> Iterator[list[Item] | Iterable[Item]]:
-    """Items that share units: all of them, or, where the sides part, those to train on and then the others.
+    """Items that share units: all of them, or, where the sides are apart, those to train on and then the others.
 
     Args:
         items: in canonical order.
-        name_of: the path that says of which split an item is.
+        name_of: the path that says which split an item belongs to.
         mode: one of :data:`~omni_ray.records.Evaluation`.
     """
     if mode == TRAIN:
@@ -68,7 +68,7 @@ class TrainingFirst:
     """Drafts in the order in which they are made: those of evaluation splits come last where they are held out.
 
     Attributes:
-        held_from: once all were taken, the number of the first that is held out; None where none is.
+        held_from: once all are taken, the number of the first that is held out; None where none is.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""FLEURS: sentences of FLoRes read in 102 languages; a folder a language, lists without a header beside ``audio/``."""
+"""FLEURS: sentences of FLoRes read in 102 languages; a folder for each language, lists without a header beside ``audio/``."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def _read(tree: Tree, name: str) -> list[str]:
 
 
 def _row(number: int, line: str) -> tuple[int, str, str | None] | None:
-    """(number, id, text); no text for a line that is not of the list's shape; None for remarks and blank lines."""
+    """(number, id, text); no text for a line that does not have the list's shape; None for comments and blank lines."""
     if not line.strip() or line.startswith("#"):
         return None
     fields = line.split(maxsplit=_FIELDS)
@@ -73,7 +73,7 @@ def _row(number: int, line: str) -> tuple[int, str, str | None] | None:
 
 
 def _find(tree: Tree, folders: list[str], ident: str) -> str:
-    """The picture of an id: a01-000u-00 is a01/a01-000u/a01-000u-00.png, or all lie in one folder."""
+    """The picture of an id: a01-000u-00 is a01/a01-000u/a01-000u-00.png, or all are in one folder."""
     parts = ident.split("-")
     usual = f"{parts[0]}/{'-'.join(parts[:2])}/{ident}.png"
     for folder in folders:

@@ -72,8 +72,8 @@ class ImageCaptions(Corpus):
 
 
 def _captions(name: str, sidecar: str, text: str, keeps_columns: bool) -> tuple[list[str], list[Fault], str | None]:
-    """The captions of a text file: one a line; of JSON, as WebDataset and img2dataset write it, its caption, and what else it
-    says where that is kept."""
+    """The captions of a text file: one a line; of JSON, as WebDataset and img2dataset write it, its caption, and its
+    other fields where these are kept."""
     if sidecar.lower().endswith(".json"):
         try:
             value = json.loads(text)

@@ -116,7 +116,7 @@ def _web(folder: str, allow_private: bool) -> Web:
 
 
 def _without_header(tree: Tree, options: SourceOptions) -> SourceOptions:
-    """CC3M's and CC12M's lists have no header: captions and addresses stand in the first line already."""
+    """CC3M's and CC12M's lists have no header: the first line already holds a caption and an address."""
     if options.columns or not options.header:
         return options
     for name in tree.names():

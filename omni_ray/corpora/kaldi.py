@@ -17,7 +17,7 @@ from omni_ray.sources.tree import Tree
 _MAX_LIST_BYTES = 1 << 30
 _ARCHIVE = re.compile(r"\.ark:\d+$")
 _PROGRAMS = {"flac": ("-c", "-d", "-s", "-cd", "-dc", "-dcs", "-cds"), "sph2pipe": ("-f", "wav", "-p"), "cat": ()}
-"""What recordings are piped through without being changed, and the flags that say no more than that."""
+"""Programs that pipe a recording through unchanged, and the flags that change nothing either."""
 
 
 class Kaldi(Corpus):
@@ -99,7 +99,7 @@ def _utterance(
 
 
 def _file(place: str) -> tuple[str | None, str | None]:
-    """The recording that an entry of ``wav.scp`` means, and the channel; no file where it means something else."""
+    """The recording that an entry of ``wav.scp`` means, and the channel; no file where it means anything else."""
     if not place.endswith("|"):
         return (None if _ARCHIVE.search(place) else place), None
     try:

@@ -41,7 +41,7 @@ class Karpathy(Corpus):
 
 
 def _listed(tree: Tree, name: str, options: SourceOptions) -> list[Listed]:
-    """The list, in two where what is to be measured on is kept apart; none for JSON of another shape."""
+    """The list, in two where evaluation data is kept apart; none for JSON of another shape."""
     content = read_json(tree, name)
     images = content.get("images") if isinstance(content, dict) else None
     if not isinstance(images, list):

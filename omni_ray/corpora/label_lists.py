@@ -41,7 +41,7 @@ _HEAD = 1 << 16
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a list: the pictures' names as they stand there, and the label."""
+    """A line of a list: the pictures' names as written there, and the label."""
 
     names: list[str]
     label: str
@@ -120,7 +120,7 @@ def _record(
 
 
 def _line(raw: bytes, separator: str, encoding: str) -> Line | str | None:
-    """A line; None for a blank one; what is wrong with it."""
+    """A line; None for a blank one; else what is wrong with it."""
     text = decode(raw, encoding)
     if text is None:
         return HINT
@@ -197,7 +197,7 @@ def _separator(lines: list[bytes], encoding: str) -> str | None:
 
 
 def _strip(tree: Tree, name: str, lines: list[bytes], separator: str, encoding: str) -> int | None:
-    """How many folders to leave out of the front of a list's names, which may be relative to a place of their author's.
+    """How many folders to leave out of the front of a list's names, which may be relative to a folder of their author's.
 
     None where no picture is found at all: then it is no list.
     """

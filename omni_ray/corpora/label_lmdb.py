@@ -1,6 +1,6 @@
 """Word images in LMDB files, as the STR community passes them on: ``image-000000001``, ``label-000000001``, ``num-samples``.
 
-clovaai's deep-text-recognition-benchmark began it; ASTER, PARSeq, PaddleOCR and mmocr write and read the same keys.
+clovaai's deep-text-recognition-benchmark introduced it; ASTER, PARSeq, PaddleOCR and mmocr write and read the same keys.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _units(tree: Tree, name: str, beside: tuple[str, ...], options: SourceOption
 
 
 def _last(found: Lmdb, said: int) -> int:
-    """The number of the last sample: pictures that follow those that ``num-samples`` counts are not lost in silence."""
+    """The number of the last sample: pictures beyond the count in ``num-samples`` are not lost in silence."""
     last = said
     while found.get(f"image-{last + 1:09d}".encode()) is not None:
         last += 1

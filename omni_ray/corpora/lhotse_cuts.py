@@ -65,7 +65,7 @@ def _kind(tree: Tree, name: str) -> str:
 
 
 def _rows(tree: Tree, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line numbers and objects. A line that is none is an empty object."""
+    """Line numbers and objects. A line that is no object gives an empty one."""
     rest, number = b"", 0
     try:
         with tree.open(name) as file:

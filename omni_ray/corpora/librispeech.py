@@ -52,7 +52,7 @@ class LibriSpeech(Corpus):
     }
 
     def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
-        """A unit is some chapters, or a part of a long one. Those without a transcript count once the tree has one with."""
+        """A unit is some chapters, or a part of a long one. Chapters without a transcript count once another has one."""
         chapters: list[list[Any]] = []
         ended: list[list[list[Any]]] = []  # chapters of another side, while none with a transcript was seen
         cut, is_full = UnitBounds(options, _CLIPS_PER_UNIT), False
@@ -123,7 +123,7 @@ def _parts(tree: Tree, options: SourceOptions, chapter: list[Any]) -> Iterator[t
 def _lines(tree: Tree, chapter: list[Any]) -> Iterator[tuple[bytes, str] | Rejected]:
     """The lines of a chapter's transcripts, and where they are; of a part's, those of its clips.
 
-    Lines that name no clip of the chapter, and transcripts that cannot be read, are the first part's.
+    Lines that name no clip of the chapter, and transcripts that cannot be read, belong to the first part.
     """
     folder, transcripts, audio, _, *told = chapter
     others, number = told or ((), 0)
@@ -157,7 +157,7 @@ def _draft(tree: Tree, chapters: list[list[Any]]) -> UnitDraft:
 
 
 def _splits(chapters: list[list[Any]]) -> tuple[str, ...]:
-    """The evaluation splits that chapters are of."""
+    """The evaluation splits that chapters belong to."""
     return splits_in(f"{folder}/" for folder, *_ in chapters)
 
 

@@ -29,10 +29,10 @@ class Listed:
     Attributes:
         name: the list's file.
         split: what its pictures are called together: the first part of their ids and paths.
-        images: [file, captions, problem] each, in order; the problem is a reason code, or "". What else the list says of a
-            picture follows, as JSON, where it is to be kept.
-        lost: [what, reason, detail] for each record that is none.
-        evaluation: the splits to measure on that some of its pictures are of.
+        images: [file, captions, problem] each, in order; the problem is a reason code, or "". What else the list says about
+            a picture follows, as JSON, where it is to be kept.
+        lost: [what, reason, detail] for each record that cannot be used.
+        evaluation: the evaluation splits that some of its pictures belong to.
     """
 
     name: str
@@ -69,7 +69,7 @@ def lists_in(tree: Tree, pattern: re.Pattern[str]) -> tuple[list[str], list[str]
 
 
 def read_json(tree: Tree, name: str) -> Any:
-    """A list that is JSON. Raises SourceError where it is not."""
+    """A JSON list. Raises SourceError where it is not JSON."""
     try:
         return json.loads(tree.read(name, _MAX_JSON_BYTES))
     except (ValueError, RecursionError, MemberTooLarge, MemberDamaged) as error:
@@ -106,7 +106,7 @@ def places_of(tree: Tree, folders: Sequence[str], listed: Listed) -> PictureFold
 
 
 def listed_units(tree: Tree, listed: Listed, places: PictureFolders, options: SourceOptions) -> Iterator[UnitDraft]:
-    """Units of a list's pictures, for :func:`read_listed`; what it has lost is in the first."""
+    """Units of a list's pictures, for :func:`read_listed`; its lost records are in the first."""
     parts = list(
         runs(listed.images, options, _IMAGES_PER_UNIT, lambda image: media_weight(tree, places.find(tree, image[0])))
     )

@@ -77,14 +77,14 @@ def _units_of_list(tree: Tree, prefix: str, options: SourceOptions, firsts: Firs
 
 
 def _before(firsts: Firsts, prefix: str, line: bytes) -> str | None:
-    """The same clip where it came before with the same texts, "" where with others; None where it is new."""
+    """The same clip if it came before with the same texts, "" if with others; None where it is new."""
     name, texts = _clip("", line), line.partition(b"|")[2].strip()
     first = firsts.before(name, texts, prefix or "./")
     return first and (first.removeprefix("./") + name)
 
 
 def _clip_name(line: bytes) -> bytes:
-    """The clip a line names; others that use this layout write the ending too."""
+    """The clip that a line names; other corpora in this layout write the ending too."""
     return line.removeprefix(b"\xef\xbb\xbf").split(b"|", 1)[0].strip().removesuffix(b".wav")
 
 
@@ -96,7 +96,7 @@ def _text_column(tree: Tree, metadata: str) -> str:
     """Which column holds the transcript: the normalized (third) one, or the raw one where it is blank; only one of them
     ("second", "third") where the other is something else.
 
-    Others took the layout for their own corpora, and put a speaker, a length or phones third, or the speaker second.
+    Other corpora in this layout put a speaker, a length or phones third, or the speaker second.
 
     Raises:
         SourceError: two columns hold texts that have nothing to do with each other.

@@ -48,7 +48,7 @@ class LocatedCorpus:
         drafts: its units, in canonical order.
         reader: reads those units; the corpus itself, or the corpus as a table.
         splits: the splits that were asked for; empty for the usual ones.
-        evaluation: what becomes of splits to measure on.
+        evaluation: what becomes of evaluation splits.
     """
 
     tree: Tree
@@ -77,11 +77,11 @@ class LocatedCorpus:
             yield draft if of == draft.evaluation else replace(draft, evaluation=of)
 
     def measured(self) -> tuple[str, ...]:
-        """The splits to measure on that the source holds, read or dropped; to be asked once all drafts are taken."""
+        """The evaluation splits that the source holds, read or dropped; call it once all drafts are taken."""
         return tuple(self._measured)
 
     def reads(self) -> NDArray[np.int64]:
-        """A number for each file that is read, the same for the same name while this process lives; to be asked once all
+        """A number for each file that is read, the same for the same name while this process lives; call it once all
         drafts are taken."""
         return self._claims.sorted()
 
@@ -89,7 +89,7 @@ class LocatedCorpus:
         return "evaluation" if hash(name) in self._dropped else self.reader.why_unread(name)
 
     def files(self) -> Files:
-        """Which files of the source are read and which are not; to be asked once all drafts are taken."""
+        """Which files of the source are read and which are not; call it once all drafts are taken."""
         return account(self.tree, self._claims, self.reader.modality, self._why_unread, bool(self.splits))
 
 
@@ -121,8 +121,8 @@ def locate(
         download: fetch what is missing.
         redownload: fetch what is there, too.
         limit: how many samples are wanted; parts that they do not need are not fetched.
-        agree: asked before something large is fetched.
-        say: told when something is fetched, or looked through.
+        agree: called before something large is fetched.
+        say: called when something is fetched or looked through.
 
     Raises:
         SourceError: it is not there, or not laid out as the corpus needs.
@@ -190,7 +190,7 @@ def _in_downloads(
         fetch(needed, folder, again=True, say=say)
     missing = [each for each in needed if not is_there(each, folder)]
     if missing:
-        # A download that was interrupted: what is there may look like the corpus, and is not all of it.
+        # A download that was interrupted: what is there may look like the corpus, but is not all of it.
         say(
             f"{corpus.name}: {len(missing)} of {len(needed)} files are still missing in {folder}; fetching "
             "them (--skip-download takes what is there)"
@@ -234,7 +234,7 @@ def _opened(source: str, cache: Path, options: SourceOptions, say: Callable[[str
 
 
 def _still_to_choose(tree: Tree, splits: tuple[str, ...]) -> tuple[str, ...]:
-    """The splits, where names tell them; none, where the dataset's card told which of its files they are."""
+    """The splits, where names tell; none where the dataset's card has said which files they are."""
     tables = [name for name in tree.names() if table_format(name)]
     return splits if all(any(is_of_split(name, split) for split in splits) for name in tables) else ()
 
@@ -242,7 +242,7 @@ def _still_to_choose(tree: Tree, splits: tuple[str, ...]) -> tuple[str, ...]:
 def _project(corpus: Corpus, root: Path, source: str) -> str | None:
     """Where another project has its training files, given the project or its data; None where it is none, or this one.
 
-    Its shards, downloads and corpus files hold the same records once more.
+    Its shards, downloads and corpus files hold the same records again.
     """
     folder = Path(source.removeprefix("file://")).expanduser()
     for data in (folder / "data", folder):
@@ -254,10 +254,10 @@ def _project(corpus: Corpus, root: Path, source: str) -> str | None:
 
 
 def _places(corpus: Corpus, source: str) -> Iterator[str]:
-    """Where to look, in order: the source, and the folder in it that is called by the corpus.
+    """Where to look, in order: the source, and the folder in it that is named after the corpus.
 
-    A folder of many corpora holds each in a folder of its name, and that one is meant first. Beside other things than
-    corpora (a library with folders books, essays and letters) it is a part, and the whole is meant.
+    A folder of many corpora holds each in a folder of its name, and that one is meant first. Beside things that are
+    no corpora (a library with folders books, essays and letters) it is a part, and the whole is meant.
     """
     named, others = _by_name(corpus, source)
     base, question, options = source.partition("?") if is_remote(source) else (source, "", "")
@@ -266,10 +266,10 @@ def _places(corpus: Corpus, source: str) -> Iterator[str]:
 
 
 def _by_name(corpus: Corpus, source: str) -> tuple[list[str], list[str]]:
-    """The folders in a source that are called by the corpus, and what else is there."""
+    """The folders in a source that are named after the corpus, and what else is there."""
     folder = Path(source.removeprefix("file://")).expanduser()
     if is_remote(source):
-        folders, files = RemoteTree(source).children("")  # archives as they lie: a folder within one is no place
+        folders, files = RemoteTree(source).children("")  # archives as files: a folder within one is no place
     elif folder.is_dir():
         try:
             with os.scandir(folder) as entries:
@@ -288,7 +288,7 @@ def _is_data(name: str) -> bool:
 
 
 def _are_corpora(names: Iterable[str]) -> bool:
-    """Whether one of these is called by a corpus, or a modality."""
+    """Whether one of these is named after a corpus or a modality."""
     known = {_plain(name) for corpus in all_corpora() for name in (corpus.name, corpus.modality)}
     return any(_plain(name) in known for name in names)
 

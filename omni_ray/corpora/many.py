@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
 _SOURCE = "//"
-"""The key of a payload that says which source it is of: number and label. That of the first source has none."""
+"""The key of a payload that says which source it belongs to: number and label. That of the first source has none."""
 
 
 def locate_all(
@@ -41,7 +41,7 @@ def locate_all(
     """Find and index ``corpus`` in each of ``sources``; in the downloads folder where there are none.
 
     Args:
-        all_of_them: whether each source must hold the corpus; else those that do are taken.
+        all_of_them: whether each source must hold the corpus; if not, those that do are taken.
         corpus, root, options, cache, download, redownload, limit, agree, say: as for :func:`omni_ray.corpora.locate.locate`.
 
     Returns:
@@ -121,7 +121,7 @@ def _all_drafts(found: Sequence[LocatedCorpus], labels: Sequence[str]) -> Iterat
 
 
 class ManyReaders(Wrapped):
-    """Reads each unit as its source is read; ids and media of all sources but the first get the source's label."""
+    """Reads each unit with its source's reader; ids and media of all sources but the first get the source's label."""
 
     def __init__(self, readers: Sequence[Corpus]) -> None:
         super().__init__(readers[0])

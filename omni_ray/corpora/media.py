@@ -14,7 +14,7 @@ MAX_MEDIA_BYTES = 512 << 20
 
 
 def is_input(tree: Tree, name: str) -> bool:
-    """Whether a medium's name can be that of a file whose change makes a shard stale, be the file there or not."""
+    """Whether a medium's name can be that of a file whose change makes a shard stale, whether or not it exists."""
     return is_safe_name(name) or tree.exists(name)
 
 
@@ -31,13 +31,13 @@ def fetch(
     """The bytes of ``name``, or the rejection of the record that names it.
 
     ``bad_path`` where the name leaves the source, ``missing_media`` where there is no such file, ``too_large`` and
-    ``decode_error`` where it cannot be had whole. A file that vanishes while a run is under way looks missing
-    here; the pipeline notices that the unit's inputs changed, and does not commit it. ``read`` is given the tree, the
-    name and the limit, and reads it, or what is wanted of it.
+    ``decode_error`` where it cannot be read whole. A file that vanishes while a run is under way looks missing
+    here; the pipeline notices that the unit's inputs changed, and does not commit it. ``read`` takes the tree, the
+    name and the limit, and reads all of it, or the part that is wanted.
     """
     shown = name.encode("utf-8", "replace").decode()
     is_there = shown == name and tree.exists(name)
-    if not is_there and (not is_safe_name(name) or shown != name):  # a name that is no text fits into no table
+    if not is_there and (not is_safe_name(name) or shown != name):  # a name that is not text fits into no table
         return Rejected(ident, where, "bad_path", f"{shown}: {_why_bad(name)}", records)
     if not is_there:
         return Rejected(ident, where, "missing_media", f"no {shown}", records)

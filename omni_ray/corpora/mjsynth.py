@@ -15,7 +15,7 @@ from omni_ray.sources.tree import Tree
 
 _WORDS_PER_UNIT = 1000
 _STAMPED_LIST_BYTES = 4 << 20
-"""Up to this size of a list its images are looked at when it is indexed, so that a changed one is noticed."""
+"""The images of lists up to this size are checked when they are indexed, so that changed ones are noticed."""
 _LISTS = (("annotation.txt",), ("annotation_train.txt", "annotation_val.txt", "annotation_test.txt"), ("imlist.txt",))
 
 
@@ -56,7 +56,7 @@ class MJSynth(Corpus):
 def _choose(files: list[str], options: SourceOptions) -> list[str]:
     if options.splits:
         return [f"annotation_{split}.txt" for split in options.splits if f"annotation_{split}.txt" in files]
-    # annotation.txt is of all splits and does not tell them apart.
+    # annotation.txt covers all splits and does not tell them apart.
     is_told = options.evaluation != TRAIN and "annotation_train.txt" in files
     for names in _LISTS[1:] if is_told else _LISTS:
         if found := [name for name in names if name in files]:
@@ -107,7 +107,7 @@ def _record(tree: Tree, prefix: str, lexicon: list[str] | None, where: str, line
 
 
 def _agrees(lexicon: list[str], index: str, label: str) -> bool:
-    """Whether the number that ends the file's name is the label's, from 0, in the lexicon; case is free."""
+    """Whether the number that ends the file's name is the label's, from 0, in the lexicon; case does not matter."""
     if not index.isdigit() or int(index) >= len(lexicon):
         return False
     return lexicon[int(index)].strip().casefold() == label.casefold()

@@ -1,4 +1,4 @@
-"""Multilingual LibriSpeech: a folder a language, ``transcripts.txt`` beside ``audio/<speaker>/<book>/``."""
+"""Multilingual LibriSpeech: a folder for each language, ``transcripts.txt`` beside ``audio/<speaker>/<book>/``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clips in layouts where a clip is called by its file: a name that comes again may be the same clip, or another speaker's.
+"""Clips in layouts that name a clip after its file: a name that comes again may be the same clip, or another speaker's.
 
 The index tells names and texts; only where both came before are the bytes compared, when the clip is read. The same clip with
 the same text is a ``duplicate_id``; another one, or another text, is a record with a name of its own.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Firsts:
-    """Which clips came before, where, and with what text. Holds 12 bytes of each, as two numbers."""
+    """Which clips came before, where, and with what text. Holds 12 bytes for each, as two numbers."""
 
     def __init__(self) -> None:
         self._folders: list[str] = []

@@ -75,7 +75,7 @@ class OcrImages(Corpus):
 
 
 def _icdar_pairs(tree: Tree) -> list[list[str | None]]:
-    """Photographs and their boxes as ICDAR calls them: img_1.jpg and gt_img_1.txt, in one folder or in two."""
+    """Photographs and their boxes as ICDAR names them: img_1.jpg and gt_img_1.txt, in one folder or in two."""
     boxes: dict[str, str | None] = {}
     for name in tree.names():
         last = name.rpartition("/")[2].lower()
@@ -88,7 +88,7 @@ def _icdar_pairs(tree: Tree) -> list[list[str | None]]:
 
 
 def _words(ident: str, name: str, text: str) -> tuple[list[dict[str, Any]], list[Rejected]]:
-    """The words of a text file beside a picture: its label, or the words of a photograph; and lines that are none."""
+    """The words of a text file beside a picture: its label, or the words of a photograph; and lines that are neither."""
     boxes = boxes_of(text)
     if boxes is None:
         if is_numbers(text) and len(text.split()) > 1:

@@ -41,8 +41,8 @@ def find_places(tree: Tree, folders: Sequence[str], split: str, files: Sequence[
 
     Args:
         tree: the source.
-        folders: those that may hold pictures; they are looked into by name, and never listed.
-        split: the list's name for its pictures: a folder called so comes before others that hold as many.
+        folders: those that may hold pictures; they are searched by name, and never listed.
+        split: the list's name for its pictures: a folder of that name comes before others that hold as many.
         files: names of pictures as the list gives them, with folders or without, with "/" or a Windows program's "\\".
     """
     probes = [files[i * len(files) // min(len(files), _PROBES)] for i in range(min(len(files), _PROBES))]

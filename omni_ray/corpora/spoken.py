@@ -1,4 +1,4 @@
-"""Utterances that lists name, as units and as records: what corpora of speech with lists of their own share."""
+"""Utterances that lists name, as units and as records: shared by speech corpora with lists of their own."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def weight(tree: Tree, item: Parsed) -> int:
 
 
 def told_apart(items: Iterable[Parsed], seen: SeenKeys) -> Iterator[Parsed]:
-    """The same utterances; one that came before just so is a ``duplicate_id``, another one of its id gets its file's name."""
+    """The same utterances; an exact repeat is a ``duplicate_id``, another one with its id gets its file's name."""
     for item in items:
         if isinstance(item, Spoken):
             is_again = seen.again(
@@ -95,7 +95,7 @@ def spoken_units(
 def list_units(
     tree: Tree, name: str, parse: Parse, options: SourceOptions, payload: Mapping[str, Any]
 ) -> Iterator[UnitDraft]:
-    """Units of a list with an utterance a line, which :func:`list_records` reads again.
+    """Units of a list with one utterance per line, which :func:`list_records` reads again.
 
     Args:
         tree, name: the list.
@@ -175,7 +175,7 @@ def _record(tree: Tree, item: Spoken, cutter: Cutter) -> dict[str, Any] | Reject
 
 
 def text_of(line: bytes) -> str | None:
-    """A line of UTF-8; None where it is not."""
+    """A line of UTF-8 as text; None where it is not UTF-8."""
     try:
         return line.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -67,7 +67,7 @@ def paired_units(
 
 
 def _set_shard_lists_aside(tree: Tree) -> None:
-    """Tables that img2dataset writes beside its tars, with a row for each address: what came of it is in the tar."""
+    """Tables that img2dataset writes beside its tars, with a row for each address: what was fetched is in the tar."""
     from omni_ray.sources.columnar import column_names
 
     for name in [name for name, reason in tree.aside.items() if reason == "column" and name.endswith(".parquet")]:
@@ -76,7 +76,7 @@ def _set_shard_lists_aside(tree: Tree) -> None:
 
 
 def beside_text(tree: Tree, name: str, sidecar: str | None) -> str | None:
-    """What JSON beside a text says of a media file, to be kept."""
+    """What JSON beside a text says about a media file, to be kept."""
     more = name.rpartition(".")[0] + _MORE
     if sidecar is None or sidecar.endswith(_MORE) or not tree.exists(more):
         return None
@@ -108,7 +108,7 @@ def read_pairs(tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any
 
 
 def _table_is_meant(tree: Tree, table: Table, options: SourceOptions, texts: int) -> bool:
-    """Whether a table lists the media, so that text files beside some of them are strays, or say the same."""
+    """Whether a table lists the media, so text files beside some of them are strays, or say the same."""
     columns, modality = table
     try:
         drafts = list(media_units(tree, columns, options, FORMS[modality]))
@@ -130,7 +130,7 @@ def _stem(name: str) -> str:
 
 
 def _by_stem(tree: Tree, texts: tuple[str, ...]) -> dict[str, str | None]:
-    """Text files by their name without folder and ending; None where several have it."""
+    """Text files by their name without folder and ending; None where several share it."""
     found: dict[str, str | None] = {}
     for name in tree.names():
         if name.endswith(texts):

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 _RECIPE = "synthetic.json"
 _MOST = 1_000_000_000
-"""Samples; a number beyond it is a slip."""
+"""The most samples; a larger number is a slip."""
 _RECIPE_BYTES = 4096
 
 
 class _Synthetic(Corpus):
-    """Samples 0 to ``samples - 1`` of ``seed``, both from the recipe; the first of more are the same."""
+    """Samples 0 to ``samples - 1`` of ``seed``, both from the recipe; asking for more gives the same first ones."""
 
     name = "synthetic"
     version = 2
@@ -38,7 +38,7 @@ class _Synthetic(Corpus):
     in_all = False
     samples_per_unit: ClassVar[int]
     sample_bytes: ClassVar[int]
-    """The most that one may have, decoded."""
+    """The most decoded bytes that one sample may have."""
 
     def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         """Ranges of sample numbers."""

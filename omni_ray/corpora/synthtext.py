@@ -95,7 +95,7 @@ def _photos(tree: Tree, name: str) -> list[list[Any]]:
 
 
 def _photo(number: int, file: Any, text: Any, box: Any) -> list[Any]:
-    """[file, words, quads]; without words and quads where the row is not what it should be."""
+    """[file, words, quads]; without words and quads where the row is malformed."""
     try:
         name = str(file.reshape(-1)[0])
         words = " ".join(str(row) for row in text.reshape(-1)).split()

@@ -1,6 +1,6 @@
-"""Tables that say again what others say: a list of all clips beside the lists of its splits, a folder ``all`` beside its
+"""Tables that repeat what others say: a list of all clips beside the lists of its splits, a folder ``all`` beside its
 parts, one table under two names. What they hold is read once: a table of which every row is in others is set aside as a copy,
-and of tables that hold their media, and share some rows only, the rows that came before are told apart.
+and where tables with media inside share only some rows, the rows that came before are left out.
 
 Rows are the same where every column that plays a role is, ids and media with it. Media inside of tables are compared by
 digest, and read only where all else is equal."""
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
 _WHOLES = ("all", "full", "combined", "complete", "default")
-"""What a folder or table is called that holds what its sisters hold."""
+"""Names of folders or tables that hold what their siblings hold."""
 _IN_ROWS = ("parquet", "arrow")
 _MOST_BYTES = 256 << 20
-"""Lists larger than this in all are compared only where one looks like a whole."""
+"""Lists larger than this in total are compared only where one looks like a whole."""
 _NEARLY = 0.02
 """By what share the size of a table may differ from that of those whose rows it has."""
 _END_BYTES = 1 << 14
@@ -46,9 +46,9 @@ def set_repeats_aside(tree: Tree, roles: Roles, options: SourceOptions, role: st
         role: that of the media; None for texts.
 
     Returns:
-        table -> numbers of the rows, media and all, that a table before it has; only of tables that hold their media.
+        table -> numbers of the rows, media and all, that a table before it has; only for tables that hold their media.
     """
-    options = replace(options, keep_columns=False)  # what else they say makes them no others
+    options = replace(options, keep_columns=False)  # their other columns do not make them different
     if role is None and not _may_repeat(tree, {name: tree.size(name) for name in tree.names() if table_format(name)}):
         return {}
     drafts: dict[str, list[UnitDraft]] = {}
@@ -88,7 +88,7 @@ def _stem(name: str) -> str:
 
 
 def _same_bytes(tree: Tree, names: Iterable[str]) -> Iterator[str]:
-    """Those that are another one before them, byte by byte."""
+    """Those that equal an earlier one, byte by byte."""
     by_size: dict[int, list[str]] = {}
     for name in sorted(names, key=lambda name: (_is_in_whole(name), name)):
         by_size.setdefault(tree.size(name), []).append(name)
@@ -103,7 +103,7 @@ def _same_bytes(tree: Tree, names: Iterable[str]) -> Iterator[str]:
 
 
 def _ends(tree: Tree, name: str) -> bytes:
-    """A digest of how a file begins and ends: ten thousand shards may have one size, and are not to be compared two by two."""
+    """A digest of how a file begins and ends: ten thousand shards may have one size, and must not be compared in pairs."""
     with tree.open(name) as file:
         digest = blake2b(file.read(_END_BYTES), digest_size=16)
         file.seek(max(0, tree.size(name) - _END_BYTES))
@@ -116,8 +116,8 @@ def _is_in_whole(name: str) -> bool:
 
 
 def _set_covered_aside(tree: Tree, keys: Mapping[str, Iterable[int]], whole: Iterable[str]) -> set[str]:
-    """Set aside those tables of ``whole`` of which every row is in others, the folders that are called like a whole before
-    their parts, and lists before longer ones; gives their names."""
+    """Set aside those tables of ``whole`` of which every row is in others, folders named like a whole before
+    their parts, and lists before longer ones; returns their names."""
     sets = {name: set(each) for name, each in keys.items()}
     coverable = {name for name in whole if sets[name]}
     parts = set().union(*(each for name, each in sets.items() if not _is_in_whole(name)))
@@ -135,7 +135,7 @@ def _set_covered_aside(tree: Tree, keys: Mapping[str, Iterable[int]], whole: Ite
 def _keys_of_lists(
     tree: Tree, drafts: Mapping[str, list[UnitDraft]], role: str | None
 ) -> tuple[dict[str, set[int]], set[str]]:
-    """What is in the rows of lists and texts, and those of them with rows that cannot be read: no others cover them."""
+    """What is in the rows of lists and texts, and those with rows that cannot be read: no others cover them."""
     keys: dict[str, set[int]] = {}
     bad: set[str] = set()
     for name, parts in drafts.items():
@@ -179,7 +179,7 @@ def _told_apart(tree: Tree, drafts: Mapping[str, list[UnitDraft]], role: str) ->
 
 
 def _shared(tree: Tree, drafts: Mapping[str, list[UnitDraft]], role: str) -> Keys:
-    """The rows of which there are some in several tables."""
+    """The rows that occur in several tables."""
     keys = {name: dict(_without_media(tree, parts, role)) for name, parts in drafts.items()}
     keys = _in_several(keys)
     for name, rows in keys.items():
@@ -229,7 +229,7 @@ def _rows(item: pa.Table) -> list[int]:
 
 
 def _bytes_of(value: Any) -> bytes:
-    """What stands for a media column's value: the bytes, where it has them."""
+    """What represents a media column's value: the bytes, where it has them."""
     if isinstance(value, Mapping) and value.get("bytes") is not None:
         value = value["bytes"]
     return value if isinstance(value, bytes) else repr(value).encode("utf-8", "replace")

@@ -89,7 +89,7 @@ def _segment(tree: Tree, file: str, row: Mapping[str, Any], cutter: Cutter) -> R
 def fetch_stretch(
     tree: Tree, name: str, ident: str, where: str, start: float, end: float | None, cutter: Cutter
 ) -> bytes | Rejected:
-    """The recording ``name`` from ``start`` to ``end`` (None for its end), in seconds, as WAV; or why it cannot be had."""
+    """The recording ``name`` from ``start`` to ``end`` (None for its end), in seconds, as WAV; or why it cannot be read."""
     from omni_ray.sources.recordings import UnusableRecording
     from omni_ray.sources.segments import BadSegment
 
@@ -193,7 +193,7 @@ def _below(tree: Tree, folder: str) -> Iterator[str]:
 
 
 def _name_inside(file: str, where: str, path: str | None) -> str:
-    """A name for media inside a table. The paths that such tables give are often the same in several of them."""
+    """A name for media inside a table. Several such tables often give the same paths."""
     row = where.rpartition(" ")[2]
     base = (path or "").replace("\\", "/").rpartition("/")[2]
     return f"{file}/{row}-{base}" if base else f"{file}/{row}"
@@ -278,9 +278,9 @@ class TableForm:
         role: of the column with the media, or with their paths.
         rows_per_unit: at most.
         records: the tree, the table's name and its rows to records.
-        is_shared: whether rows that name the same media belong together; else each is a record, and one that says it again
+        is_shared: whether rows that name the same media belong together; else each is a record, and a repeat
             is a duplicate.
-        expands: whether media are much larger when they are decoded.
+        expands: whether media are much larger once decoded.
     """
 
     role: str

@@ -40,7 +40,7 @@ def media_units(
 ) -> Iterator[UnitDraft]:
     """Units of every table in the tree, for :func:`read_slice`, in the order of the files' names.
 
-    ``repeated`` are rows of tables that hold their media which came before, by table.
+    ``repeated`` are the rows that came before, by table, of tables that hold their media.
 
     Raises:
         SourceError: a required column is missing, or a file is not what its name says.
@@ -94,7 +94,7 @@ def read_slice(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Re
 
 
 def _without(items: Iterable[pa.Table | Rejected], file: str, repeated: Iterable[int]) -> Iterator[pa.Table | Rejected]:
-    """The rows but those that another table has."""
+    """The rows except those that another table has."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -134,7 +134,7 @@ def _windows(
     """Runs of rows that name their media, each no more than a unit holds. Rows that name one picture stay together."""
     file, columns = _file(draft), draft.payload["table"]["columns"]
     role, cut = form.role, UnitBounds(options, form.rows_per_unit)
-    # Captions of one picture share its id; a clip's id should be its own, and often is its sentence's.
+    # Captions of one picture share its id; a clip's id should be its own, but is often its sentence's.
     is_own_id = not form.is_shared and "id" in columns
     start = row = 0
     names: dict[str, None] = {}
@@ -163,7 +163,7 @@ def _windows(
 
 
 def _weight(tree: Tree, name: str | None, row: Mapping[str, Any]) -> int:
-    """Bytes of a row's media when they are decoded: of a stretch of a recording, or of a whole file."""
+    """Bytes of a row's media once decoded: of a stretch of a recording, or of a whole file."""
     if name is None:
         return 0
     if "start" not in row and "offset" not in row:
@@ -179,7 +179,7 @@ def _weight(tree: Tree, name: str | None, row: Mapping[str, Any]) -> int:
 def _window(
     draft: UnitDraft, start: int, end: int, names: Iterable[str], again: list[int], shared: list[int]
 ) -> UnitDraft:
-    """A unit of rows: those ``again`` are there already, those ``shared`` have the id of another one."""
+    """A unit of rows: those in ``again`` are repeats, those in ``shared`` have the id of another one."""
     table = draft.payload["table"]
     payload = {**draft.payload, "rows": [start, end], "again": again, "shared": shared}
     if table["format"] in _IN_ROWS:  # which can be read from any row
@@ -190,7 +190,7 @@ def _window(
 
 
 def _told_apart(rows: pa.Table, again: set[int], shared: set[int]) -> Iterator[pa.Table | Rejected]:
-    """The rows but those that came before just so; one whose id came before with other media has their name in its id."""
+    """The rows except exact repeats; one whose id came before with other media gets their name in its id."""
     import pyarrow as pa
 
     bad = sorted(again & set(range(rows.num_rows)))

@@ -1,4 +1,4 @@
-"""Text of the user's own: files with a record a line, and tables with a column of text."""
+"""Text of the user's own: files with one record per line, and tables with a column of text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LINE_FILE = re.compile(r"\.(?:txt|text)(?:\.(?:gz|bz2|xz|zst))?$", re.IGNORECASE)
 _WHOLE, _HELD_OUT = FILES["text"].production, FILES["text"].held_out
 _BYTES_PER_LINE = 200
-"""Only an expectation."""
+"""Only an estimate."""
 
 
 class TextFiles(Corpus):
@@ -79,7 +79,7 @@ class TextFiles(Corpus):
 
 
 def _said_again(tree: Tree, names: list[str]) -> set[str]:
-    """Files of single corpora beside the training file of all of them, which has their lines in another order.
+    """Files of single corpora beside the training file of all of them, which has their lines in a different order.
 
     Raises:
         SourceError: there are others beside it: which lines they share cannot be told.

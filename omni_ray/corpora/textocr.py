@@ -66,7 +66,7 @@ def quad_of(points: Any) -> list[float] | None:
     """The quadrilateral of an outline x1, y1, x2, y2, ...: itself if it has four corners.
 
     A longer outline runs along the top of the word and back along its bottom, so that the ends of the two are the
-    corners. None where there are fewer than four corners, half a point, or what is no number.
+    corners. None where there are fewer than four corners, half a point, or something that is not a number.
     """
     if not isinstance(points, list | tuple) or len(points) < 8 or len(points) % 2:
         return None

@@ -13,27 +13,27 @@ if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
 _UNIT_BYTES, _UNIT_PARTS = 4 << 20, 1024
-"""Of files that share a unit: a task's start and its commits cost about as much as a megabyte of text."""
+"""Bytes of files that share a unit: a task's start and its commits cost about as much as a megabyte of text."""
 _PARTS = "together"
 
 
 class Together(Wrapped):
-    """A corpus whose units may be several of its own, one after the other."""
+    """A corpus whose units may join several of the original ones, one after the other."""
 
     def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
-        """Its units, neighbours that are small joined."""
+        """Its units, with small neighbours joined."""
         return together(self.corpus.units(tree, options), tree, options)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:
-        """The records of a unit, or of one after the other."""
+        """The records of a unit, or of several, one after the other."""
         for part in payload.get(_PARTS, [payload]):
             yield from self.corpus.read(tree, part)
 
 
 def together(drafts: Iterator[UnitDraft], tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
-    """The same units, but for neighbours of a file each that are one unit as long as they are small.
+    """The same units, except that small neighbours of one file each become one unit.
 
-    Slices of one file stay apart: whoever cut it knows what is in them; the file may be but a list of what they read.
+    Slices of one file stay apart: whoever cut it knows what is in them; the file may only be a list of what they read.
     """
     limit = int(_UNIT_BYTES * options.unit_scale)
     held: list[UnitDraft] = []

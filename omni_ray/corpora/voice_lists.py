@@ -66,7 +66,7 @@ def _layout(tree: Tree, name: str) -> dict[str, Any] | None:
 
 
 def _place(tree: Tree, name: str, first: str) -> tuple[str | None, str] | None:
-    """What comes before the name of a list's clip and behind it; None before it where it is a path, as tables have them."""
+    """What comes before and after the name of a list's clip; None before it where it is a path, as tables have them."""
     beside = f"{name.rpartition('/')[0]}/".lstrip("/")
     endings = ("",) if first.lower().endswith(AUDIO) else (".wav", ".flac", ".mp3", ".ogg")
     tops = [*(beside + folder for folder in _FOLDERS), *_FOLDERS]

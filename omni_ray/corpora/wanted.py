@@ -17,9 +17,9 @@ from omni_ray.sources.download import fetch, is_begun, is_there, left, rate_of
 MINI = "mini"
 """The split that every corpus has: enough of it for a first try."""
 ASK_BYTES = 1_000_000_000
-"""Whoever fetches more is asked first."""
+"""Anyone who fetches more is asked first."""
 _TRIED_FROM = 100_000_000
-"""Bytes from which on it is worth a moment to find out how fast they will come."""
+"""From this many bytes on, it is worth a moment to find out how fast they will come."""
 
 
 def published(
@@ -30,7 +30,7 @@ def published(
     again: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> Sequence[Download]:
-    """The files that there are to fetch of a corpus. Its catalogue is fetched where they are those that it lists, and kept:
+    """The files of a corpus that can be fetched. Its catalogue is fetched where it lists them, and kept:
     later runs take more of the same list.
 
     Args:
@@ -38,10 +38,10 @@ def published(
         folder: where its downloads go.
         splits: as the user named them.
         again: fetch the catalogue though it is there.
-        say: told how it goes.
+        say: called with news of progress.
 
     Raises:
-        OmniError: the catalogue cannot be had.
+        OmniError: the catalogue cannot be fetched.
     """
     known = corpus.downloads
     is_whole = any(is_begun(each, folder) for each in known if each.by_default)
@@ -63,7 +63,7 @@ def catalogue_folder(folder: Path) -> Path:
 
 
 def is_begun_of(corpus: Corpus, folder: Path) -> bool:
-    """Whether something of a corpus was fetched: then it is gone on with."""
+    """Whether something of a corpus was fetched: then fetching goes on."""
     if corpus.catalogue is not None and is_there(corpus.catalogue, catalogue_folder(folder)):
         return True
     return any(is_begun(each, folder) for each in corpus.downloads)
@@ -73,7 +73,7 @@ def in_language(corpus: Corpus, options: SourceOptions, sources: Sequence[str]) 
     """The corpus that ``--language`` means, where it says what is fetched: in a folder of its own, apart from other languages.
 
     Raises:
-        SourceError: several are asked for, or one of a source that is what it is.
+        SourceError: several are asked for, or the source cannot be had in several languages.
     """
     if not options.languages or not corpus.language:
         return corpus
@@ -100,7 +100,7 @@ def as_mini(corpus: Corpus, options: SourceOptions, limit: int | None) -> tuple[
 def wanted(
     corpus: Corpus, splits: Sequence[str], limit: int | None, files: Sequence[Download] | None = None
 ) -> list[Download]:
-    """The files to fetch, in order: of the splits asked for, or those to train on; no more parts than the limit needs.
+    """The files to fetch, in order: those of the splits asked for, or of those to train on; no more parts than the limit needs.
 
     Args:
         corpus: whose.
@@ -124,14 +124,14 @@ def wanted(
             is_meant = each.split in splits if splits and parts else not is_evaluation(each.split) and each.by_default
             if not is_meant or (left is not None and left < 0):
                 continue
-            # One sample more than is wanted: some of a part may be no use.
+            # One sample more than is wanted: some of a part may be of no use.
             left = None if left is None or each.samples is None else left - each.samples
         chosen.append(each)
     return chosen
 
 
 def cost(missing: Sequence[Download], folder: Path) -> tuple[int, str]:
-    """What fetching takes: bytes, about, and files and bytes in words; raises OmniError where the disk has no room."""
+    """What fetching takes: about how many bytes, and files and bytes in words; raises OmniError where the disk has no room."""
     need = sum(left(each, folder) for each in missing)
     there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
     free = shutil.disk_usage(there).free
@@ -148,10 +148,10 @@ def cost(missing: Sequence[Download], folder: Path) -> tuple[int, str]:
 
 
 def agreed(corpus: Corpus, missing: Sequence[Download], folder: Path, agree: Agree, say: Callable[[str], None]) -> None:
-    """Say what fetching ``missing`` costs, and go on if that is meant.
+    """Say what fetching ``missing`` costs, and go on if the user agrees.
 
     Raises:
-        OmniError: it is not, or the disk has no room for it.
+        OmniError: the user does not agree, or the disk has no room for it.
     """
     if not missing:
         return

@@ -29,7 +29,7 @@ _TOLD = {
 
 
 class Wet(Corpus):
-    """A record is a page; those of other kinds than ``conversion`` hold no text. Pages are as they were extracted."""
+    """A record is a page; records of types other than ``conversion`` hold no text. Pages are as they were extracted."""
 
     name = "wet"
     modality = "text"
@@ -60,7 +60,7 @@ class Wet(Corpus):
                 yield _page(record, name, "keeps_columns" in payload)
 
     def why_unread(self, name: str) -> str:
-        """Archives of what servers sent, whose pages are HTML, are of a format that is not read."""
+        """Archives of raw server responses, whose pages are HTML, are in a format that is not read."""
         return "format" if _is_archive(name) else ""
 
 

@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 _HOST = "https://dumps.wikimedia.org"
 _BYTES_PER_SAMPLE = {"bz2": 140, "gz": 170, "xz": 130, "zst": 170}
 _BYTES_PER_PLAIN_SAMPLE = 600
-"""Bytes of dump to a line of text, from English Wikipedia; only an expectation."""
+"""Bytes of dump to a line of text, from English Wikipedia; only an estimate."""
 _PART = re.compile(
     r"^(?P<sha1>[0-9a-f]{40})  (?P<name>(?P<wiki>\w+)-(?P<date>\d{8})-pages-articles\d+\.xml-p(?P<first>\d+)p\d+\.bz2)$",
     re.MULTILINE,
 )
 _SAMPLES_PER_PART, _BYTES_PER_PART = 1_000_000, 350_000_000
-"""Of a part of English Wikipedia, at least, and about."""
+"""Of a part of English Wikipedia: at least, and about."""
 _SAMPLES_PER_OTHER_PART, _BYTES_PER_OTHER_PART = 250_000, 1_000_000_000
 """Of a part in another language: the large ones have some six parts. Those of fewer articles come whole."""
 _BYTES_WHOLE = 2_000_000_000
-"""Of one that comes whole, at most, and about: whether that much is meant is asked."""
+"""Of one that comes whole: at most, and about. The user is asked about that much."""
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z]+)*")
 _ARTICLES = 0
 _SHOWING_NO_TEXT = (-2, 6, 14)  # Media, File, Category
-# What wikis put behind the name of a page that lists the pages sharing it.
+# What wikis put after the name of a page that lists the pages sharing it.
 _DISAMBIGUATION_WORDS = (
     "disambiguation|Begriffsklärung|homonymie|homonymes|desambiguación|desambiguação|desambiguació|disambigua"
     "|doorverwijspagina|значения|значення|значэнні|ujednoznacznienie|olika betydelser|flertydig|andre betydninger|tydingar"
@@ -166,7 +166,7 @@ class Wikipedia(Corpus):
 
 
 def _article(page: Page, wiki: Wiki) -> Rendered | str:
-    """The page as text, or the reason code of why it is no article."""
+    """The page as text, or the reason code that says why it is no article."""
     if page.namespace != _ARTICLES or page.model != "wikitext":
         return "other_namespace"
     if page.is_redirect or is_redirect(page.text):
@@ -174,5 +174,5 @@ def _article(page: Page, wiki: Wiki) -> Rendered | str:
     rendered = render(page.text, wiki, page.title)
     if rendered.is_disambiguation or page.title.endswith(_DISAMBIGUATION_TITLES):
         return "disambiguation"
-    # Of one without a text the modality says so, after it has added up what was left out of it.
+    # Pages without text are left to the modality, which first adds up what was left out of them.
     return rendered if rendered.paragraphs or rendered.counts else "stub"

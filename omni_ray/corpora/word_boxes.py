@@ -22,7 +22,7 @@ _SCRIPTS = frozenset(
 
 @dataclass(frozen=True)
 class Box:
-    """A word: its corners x1, y1, ... x4, y4 clockwise from the reader's top left, and its text; None for a line that is none."""
+    """A word: its corners x1, y1, ... x4, y4 clockwise from the reader's top left, and its text; None for a line that is not a box."""
 
     quad: list[float] | None
     text: str
@@ -31,7 +31,7 @@ class Box:
 def boxes_of(text: str) -> list[Box] | None:
     """The words of a file whose first line is a box and a word; None for any other file.
 
-    Read are eight numbers and the word (ICDAR 2015 and later, also with the script between them), and four, the box's left,
+    Reads eight numbers and the word (ICDAR 2015 and later, also with the script between them), or four, the box's left,
     top, right and bottom (ICDAR 2013), with commas, tabs or blanks.
     """
     lines = [line for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if line.strip()]
