@@ -83,7 +83,7 @@ _HOMES = {
     "omni_ray.training.vocabulary": ("TokenizerReport",),
     "omni_ray.verify.report": ("VerifyReport",),
 }
-"""Where each name lies. The command line imports this package at once, and with its help and lists nothing heavy."""
+"""Where each name is defined. The command line imports this package at once; its help and lists need nothing heavy."""
 
 __getattr__ = later(__name__, _HOMES)
 

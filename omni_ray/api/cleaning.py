@@ -33,8 +33,8 @@ class CleanReport(InNumbers):
 
     Attributes:
         summaries: each corpus in numbers: its samples, and in ``stats`` those ``removed.<reason>`` and ``mended.<change>``.
-        changed: modalities that something was done for; the others were clean already.
-        settings: of each modality, how it is cleaned; None where it is not.
+        changed: modalities in which something was done; the others were clean already.
+        settings: how each modality is cleaned; None where it is not.
     """
 
     summaries: list[Summary] = field(default_factory=list)
@@ -43,7 +43,7 @@ class CleanReport(InNumbers):
 
     @property
     def shortfalls(self) -> list[str]:
-        """Sentences about corpora that nothing is left of; empty where there are none."""
+        """Sentences about corpora of which nothing is left; empty where there are none."""
         return [
             f"{each.modality}/{each.name}: none of {sum(each.removed.values()):,} samples is clean; `omni-ray status --removed` "
             "says why"
@@ -77,7 +77,7 @@ class CleanReport(InNumbers):
 def clean(root: Path, asked: CleanOptions) -> CleanReport:
     """Clean what is committed: later steps read what is left. Committed shards are not touched.
 
-    From then on ``combine`` cleans what comes new. With nothing but modalities given, what was chosen before holds.
+    From then on ``combine`` cleans what is new. With nothing but modalities given, the earlier choices hold.
 
     Raises:
         OmniError: nothing is prepared, a run is not finished, or an unknown preset, rule or kind.
@@ -112,7 +112,7 @@ def clean(root: Path, asked: CleanOptions) -> CleanReport:
 
 
 def _forget_benchmarks(store: Store) -> None:
-    """Remove what is kept of benchmarks that nothing is cleaned with any more."""
+    """Remove what is stored of benchmarks that are no longer used for cleaning."""
     settings = [Cleaning(store, modality).settings for modality in all_modalities()]
     forget_others(benchmarks_of(store), [each for had in settings if had is not None for each in had.benchmarks])
 

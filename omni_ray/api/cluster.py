@@ -43,7 +43,7 @@ class Once:
     """A session that connects on first use and stays for the whole command.
 
     Args:
-        stack: what ends with the command.
+        stack: everything that ends with the command.
         cluster: where to connect to.
     """
 
@@ -54,9 +54,9 @@ class Once:
         self._is_entered = False
 
     def begin(self) -> None:
-        """Start a Ray of its own now, beside what the command does next; for those who will certainly need it.
+        """Start a private Ray now, beside what the command does next; for commands that will certainly need it.
 
-        Somebody's cluster is there already, and is connected to when it is needed.
+        A cluster is there already, and is connected to when it is needed.
         """
         if not self._is_entered and not is_remote(self._cluster.address) and not is_connected():
             self._begun = Connection(self._cluster.address, self._cluster.num_cpus, self._cluster.gpus)

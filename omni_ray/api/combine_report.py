@@ -11,10 +11,10 @@ from omni_ray.visible import visible
 
 
 class CombineReport(ListReport[Combined]):
-    """The flat files as ``combine`` wrote them, or left them: a list of them, which also says so in words."""
+    """The flat files as ``combine`` wrote or left them: a list that can also describe itself in words."""
 
     def lines(self) -> list[str]:
-        """A line a file, and what was held out of how much."""
+        """A line for each file, and how much was held out."""
         return [visible(line) for line in file_lines(self)]
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -23,7 +23,7 @@ class CombineReport(ListReport[Combined]):
 
 
 def file_lines(files: Sequence[Combined]) -> list[str]:
-    """What was written, a line a file, and what was held out of how much."""
+    """What was written, a line for each file, and how much was held out."""
     lines = [_file_line(file) for file in files]
     for held in files:
         if held.is_held_out:

@@ -28,7 +28,7 @@ from omni_ray.trainers.files import all_modalities, is_held_out
 def combine(root: Path, asked: CombineOptions) -> CombineReport:
     """Write the training files from what is committed.
 
-    Files that are not ours are never replaced, nor those that were changed since they were written, without ``replace``.
+    Without ``replace``, files that are not ours, or that were changed since they were written, are never replaced.
 
     Raises:
         OmniError: nothing is prepared, a run was interrupted and is not finished, or a file is in the way that is not ours.
@@ -61,7 +61,7 @@ def with_mixing(
     weights: Sequence[str],
     target_tokens: Sequence[str],
 ) -> TrainingFileOptions:
-    """The same, corpora mixed. Raises OmniError for a corpus that is not there, or that has no tokens."""
+    """The same with corpora mixed. Raises OmniError for a corpus that is not there, or that has no tokens."""
     from dataclasses import replace
 
     mixing = Mixing.parse(weights, target_tokens)
@@ -86,18 +86,18 @@ def combine_one(
     run: Runner,
     reporter: Reporter | None,
 ) -> list[Combined]:
-    """The files of one modality, within a lease; what is not clean any more is cleaned first."""
+    """The files of one modality, within a lease; what is no longer clean is cleaned first."""
     settings = Cleaning(store, modality).settings
     if settings is not None:
-        # What came or changed since it was cleaned is cleaned now: the files are never of yesterday's shards.
+        # What is new or changed since the last cleaning is cleaned now: the files are never made from outdated shards.
         clean_one(store, modality, settings, session, run, reporter)
     return write_files(store, modality, how, session=session, run=run, reporter=reporter)
 
 
 def check_places(store: Store, modality: str, how: TrainingFileOptions, names: Sequence[str]) -> None:
-    """Raise OmniError where a file that is not ours is in the place of one that is to be written of corpora ``names``.
+    """Raise OmniError where a file that is not ours is in the way of one to be written for corpora ``names``.
 
-    It saves a user from waiting for what must be refused in the end.
+    This saves a user from waiting for a run that would be refused in the end.
     """
     form = format_of(modality)
     shared = [name for name in form.shared_places() if not is_held_out(name) or how.holdout]

@@ -36,7 +36,7 @@ def read_benchmark(store: Store, source: str, say: Callable[[str], None]) -> Ben
 
 
 def _texts(store: Store, source: str, lost: list[str], say: Callable[[str], None]) -> Iterator[pa.Array]:
-    """All text, some records at a time; ``lost`` gets where what cannot be read is."""
+    """All text, some records at a time; ``lost`` gets the places of what cannot be read."""
     import pyarrow as pa
 
     from omni_ray.corpora.locate import locate

@@ -95,7 +95,7 @@ def push(folder: str | Path, name: str, *, private: bool = False, reporter: Repo
 
 @verb(PublishOptions)
 def publish(root: Path, asked: PublishOptions) -> PublishReport:
-    """Send the training files, their media and the configs to another place, as they lie in the project.
+    """Send the training files, their media and the configs to another place, as they are in the project.
 
     Raises:
         OmniError: nothing is combined, a file is not as ``combine`` wrote it, the place holds something else, or cannot be

@@ -1,4 +1,4 @@
-"""Corpora in numbers: as the table and the sentences that reports of them share, and as a table of a notebook."""
+"""Corpora in numbers: the table and the sentences that their reports share, and a table for notebooks."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def unread_lines(summary: Summary, most: int | None) -> list[str]:
 
 
 def repeat_lines(summary: Summary) -> list[str]:
-    """Which files of a corpus's source say the same, and what to do."""
+    """Which files of a corpus's source hold the same records, and what to do."""
     found = summary.doubled
     if not found:
         return []

@@ -64,7 +64,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Place):
-    """Where a function runs, and who is told.
+    """Where a function runs, and what shows its progress.
 
     Attributes:
         cluster: where, and with what; a private local Ray by default.
@@ -80,7 +80,7 @@ class Run(Place):
 
     @property
     def told(self) -> Reporter:
-        """Who is told."""
+        """What shows the progress."""
         return self.reporter or usual()
 
 
@@ -95,7 +95,7 @@ class _Some:
 
 @dataclass(frozen=True)
 class _What:
-    """Which corpora to prepare, and of what."""
+    """Which corpora to prepare, and from what."""
 
     modality: Annotated[
         ModalityName | Sequence[ModalityName], Option("One or more.", metavar="MODALITY", is_argument=True)
@@ -167,8 +167,8 @@ class PrepareOptions(Run, Writing, SourceOptions, Making, _What):
     Attributes:
         params: parameters by modality and name, such as ``{"images": {"size": 224}}``.
         corpus_files: write each corpus's own flat file, such as ``wikipedia.txt``, which ``combine`` does too.
-        agree: asked, with a sentence and bytes, before a gigabyte or more is fetched; it is, unless that says no.
-        options: the fields that say how to read a source, as one value instead of by themselves.
+        agree: called with a sentence and the bytes before a gigabyte or more is fetched, which it may refuse.
+        options: the fields that say how to read a source, as one value instead of one by one.
     """
 
     _: KW_ONLY
@@ -275,7 +275,7 @@ class CombineOptions(Run, Writing, _Some):
     Attributes:
         pack: up to the ``ctx_len`` of configs/thinker_tiny.json, with the tokenizer that is there, or one that is trained first.
         holdout: None for nothing, which removes what an earlier run held out.
-        weights: of text in tokens, of everything else in samples. Corpora that are not named share what is left to 1.
+        weights: in tokens for text, in samples for everything else. Corpora that are not named share what is left to 1.
     """
 
     _: KW_ONLY
@@ -393,7 +393,7 @@ class ReportOptions(Run):
     """Options of :func:`omni_ray.api.write_report`.
 
     Attributes:
-        out: a page of ours that is there is replaced.
+        out: a page of ours already there is replaced.
         plan: the training plan; None for a dry run of it, where that takes no more than seconds.
     """
 

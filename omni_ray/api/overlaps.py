@@ -1,5 +1,5 @@
-"""A source must not lie where something is written, where it would be read as its own result or be in the way of it; and no
-file of it is read as two corpora."""
+"""A source must not be where something is written: results would be read as sources, or sources be in the way. Nor may two
+corpora read the same file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from omni_ray.pipeline.store import Store
 
 
 def refuse_overlap(store: Store, modality: str, name: str, tree: Mapping[str, Any]) -> None:
-    """Raise SourceError where the source that ``tree`` specifies holds, or lies in, a place that corpus ``name`` takes."""
+    """Raise SourceError where the source that ``tree`` specifies contains, or is in, a place that corpus ``name`` takes."""
     form = format_of(modality)
     shards = store.corpus(modality, name).storage.local_root
     own = [store.root / place for place in form.corpus_places(name)] + ([shards] if shards else [])
@@ -51,7 +51,7 @@ def refuse_double(modality: str, sources: Sequence[str], read: Mapping[str, NDAr
 def _places(tree: Mapping[str, Any]) -> Iterator[Path]:
     """The local files and folders that a tree reads."""
     if "remote" in tree:
-        return  # an archive on an object store, whose path is one there
+        return  # an archive on an object store, whose path is a path there
     for key in ("root", "path"):
         if key in tree:
             yield Path(tree[key])

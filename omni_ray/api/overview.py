@@ -15,10 +15,10 @@ from omni_ray.visible import visible
 
 
 class StatusReport(InNumbers, ListReport[Summary]):
-    """Every prepared corpus in numbers: a list of them, which also says so in words.
+    """Every prepared corpus in numbers: a list that can also describe itself in words.
 
     Attributes:
-        unread_shown: kinds of files that were not read, of each corpus, that are named in words; None for all.
+        unread_shown: how many kinds of unread files are named in words for each corpus; None for all.
     """
 
     unread_shown: int | None = 3

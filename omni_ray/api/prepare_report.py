@@ -20,7 +20,7 @@ _COUNTED = re.compile(r"([\d,]+ of [\d,]+) (.*)", re.DOTALL)
 
 
 def said_once(said: Iterable[tuple[str, str]]) -> list[str]:
-    """Sentences, each with the corpus that it is about; those that say the same of other numbers of samples as one."""
+    """Sentences, each with the corpus that it is about; those that differ only in numbers of samples are joined."""
     counts: dict[str, list[str]] = {}
     for name, sentence in said:
         counted = _COUNTED.fullmatch(sentence)

@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 def prepare(root: Path, asked: PrepareOptions) -> PrepareReport:
     """Index, transform and commit corpora; with ``combine``, write the training files too.
 
-    What is committed already, with the same inputs and parameters, is not done again. Other sources than those that a corpus was
-    made of are refused without ``reset``.
+    What is committed already, with the same inputs and parameters, is not done again. Sources other than those that a corpus
+    was made from are refused without ``reset``.
 
     Raises:
         OmniError: wrong input; one sentence says what, where, and what to do.
@@ -74,7 +74,7 @@ def prepare(root: Path, asked: PrepareOptions) -> PrepareReport:
         session = Once(stack, cluster)
         if any(_is_new(store, each, asked) for each in modalities):
             session.begin()
-        # All sources are found and indexed before anything is made or removed: a wrong path is said at once.
+        # All sources are found and indexed before anything is made or removed: a wrong path is reported at once.
         plans = [(each, _index(store, each, asked, reporter, report)) for each in modalities]
         for each, requests in plans:
             if asked.combine or asked.corpus_files:
@@ -106,7 +106,7 @@ def _on_gpus(asked: PrepareOptions) -> PrepareOptions:
 
 
 def _is_new(store: Store, modality: str, asked: PrepareOptions) -> bool:
-    """Whether something is there, of which nothing was made yet: Ray will be needed."""
+    """Whether something is there from which nothing was made yet: Ray will be needed."""
     for corpus in select(modality, asked.dataset):
         places = [Path(each) for each in asked.sources] or [downloads_folder(store.root, corpus)]
         if any(place.exists() for place in places) and (
@@ -129,7 +129,7 @@ def _index(
             request, read[corpus.name] = _request(store, corpus, asked, reporter, is_alone=len(corpora) == 1)
             requests.append(request)
         except SourceError as error:
-            # One corpus by name must be there; of several, those that are there are taken, and the rest is said.
+            # One corpus by name must be there; of several, those that are there are taken, and the others reported.
             if len(corpora) == 1:
                 raise
             report.skipped[corpus.name] = str(error)
@@ -168,7 +168,7 @@ def _run(
 
 
 def _of_evaluation(request: CorpusRequest, asked: PrepareOptions) -> list[str]:
-    """What a user should know of the splits to measure on."""
+    """What a user should know about the splits to measure on."""
     splits = ", ".join(request.measured)
     if not request.measured:
         return (
@@ -200,7 +200,7 @@ def _parameters(kind: type[Params], given: Mapping[str, Any]) -> Params:
 
 
 def _salt(corpus: Corpus, version: int, name: str, params: Params, options: SourceOptions) -> dict[str, Any]:
-    """What shards depend on beside their units' inputs; ``version`` is the modality's."""
+    """What shards depend on besides their units' inputs; ``version`` is the modality's."""
     return {
         "corpus": corpus.name,
         "name": name,
@@ -281,7 +281,7 @@ def download(
 ) -> Sentences:
     """Fetch the corpora that ``dataset`` names into ``data/downloads``, and make nothing of them yet.
 
-    ``max_samples``: no parts beyond those that these need. ``again``: also what is there.
+    ``max_samples``: fetch no more parts than these need. ``again``: fetch what is there, too.
 
     Returns:
         One sentence for each corpus: where it is, or how to get it by hand.

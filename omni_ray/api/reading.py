@@ -1,4 +1,4 @@
-"""The samples that training is to read, as a dataset of whatever reads them."""
+"""The samples that training is to read, as a dataset for whatever reads them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def dataset(
 ) -> Samples:
     """The samples that ``combine`` would write, read from the shards when they are asked for, in canonical order.
 
-    Limits are exact; where the modality is cleaned, it is what cleaning left. Lines are not packed.
+    Limits are exact; where the modality is cleaned, the samples are what cleaning left. Lines are not packed.
 
     Args:
         root: the project folder.

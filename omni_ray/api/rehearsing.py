@@ -26,7 +26,7 @@ def rehearse(root: Path, asked: PrepareOptions) -> Sentences:
 
     Raises:
         OmniError: wrong input.
-        SourceError: a hub dataset by its plain name, of which an index needs the files.
+        SourceError: a hub dataset given by its plain name, whose files an index needs.
 
     Example:
         >>> api.rehearse("project", "text", dataset="text_files", source="notes")

@@ -15,7 +15,7 @@ from omni_ray.sources.remote import is_remote
 
 
 def identities(root: Path, sources: Sequence[str]) -> tuple[str, ...]:
-    """What tells sources apart: the real path, from the project folder where it lies in it; else what the user wrote."""
+    """What tells sources apart: the real path, relative to the project folder if it is inside; else what the user wrote."""
     return tuple(_identity(root, source) for source in sources)
 
 

@@ -25,7 +25,7 @@ from omni_ray.storage import atomic_writer
 from omni_ray.trainers.files import FlatFile
 
 BUCKET_BYTES = 128 << 20
-"""Records that are sorted at once; a worker holds them some three times."""
+"""Records that are sorted at once; a worker holds about three copies of them."""
 _LEAST_BYTES, _TASKS = 32 << 20, 64
 """Smaller corpora are cut into fewer buckets: each looks into every fragment."""
 MOST_READS = 1_000_000
@@ -43,7 +43,7 @@ class _File:
         form: its head, separator and tail.
         size: bytes of its records, each with a separator.
         number, side: which records it takes: number of the flat file, side.
-        groups: whose records, in corpus order; None for all, in the order of their keys.
+        groups: those whose records it takes, in corpus order; None for all, in the order of their keys.
     """
 
     path: Path
@@ -158,7 +158,7 @@ class Assembly:
         return len(names) > 1 and len(names) * len(self._ranges()) > MOST_READS
 
     def _merged(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Fragments, so many put together that the others are few enough."""
+        """Fragments, enough of them merged that few enough are left."""
         buckets = len(self._ranges())
         for turn in itertools.count():
             if not self._are_many(names):
@@ -183,7 +183,7 @@ class Assembly:
                 slots.append(Slot(file.form.kind, bool(file.side), paths[file.path], ends[place_]))
                 ends[place_] += int(self._by_range[file.side, file.number, first:end].sum())
             size = int(self._by_range[:, :, first:end].sum())
-            # A single range may be more than a bucket should hold, where shards shrank by more than was reckoned with.
+            # Where shards shrank more than expected, a single range may be more than a bucket should hold.
             steps = max(1, -(-size // (2 * BUCKET_BYTES)))
             low, high = first * width, end * width
             cuts = [low + (high - low) * n // steps for n in range(steps + 1)]
@@ -192,7 +192,7 @@ class Assembly:
 
 @dataclass(frozen=True)
 class Merge:
-    """Fragments to put together into one; see :func:`omni_ray.materialize.fragments.merge`."""
+    """Fragments to merge into one; see :func:`omni_ray.materialize.fragments.merge`."""
 
     paths: tuple[str, ...]
     target: str

@@ -66,7 +66,7 @@ def combine(
     Args:
         store: the committed shards.
         modality: text, audio, images or ocr.
-        options: how; packing goes to text only.
+        options: how; packing concerns text only.
         session: connects to Ray; entered only when there is something to do.
         run: maps the steps over shards and buckets.
         reporter: told of each shard.

@@ -34,7 +34,7 @@ class Format:
         self._has_lists = pa.types.is_list(kind.schema.field(kind.said).type)
         self._category = _CATEGORY if _CATEGORY in kind.schema.names else ""
         self.columns = tuple(filter(None, (kind.media, kind.said, self._category)))
-        """Of shard rows, those that records and media are made from."""
+        """The columns of shard rows that records and media are made from."""
 
     @property
     def scratch(self) -> str:
@@ -63,7 +63,7 @@ class Format:
         return ended.cast(pa.large_binary()).combine_chunks()
 
     def _samples(self, rows: pa.Table, corpus: str) -> tuple[Sequence[str], ...]:
-        """Of all samples the media, the texts, and the categories where there are any."""
+        """The media, the texts and (where there are any) the categories of all samples."""
         media = self._media_as_listed(rows, corpus) if self.has_media else [""] * rows.num_rows
         said = rows[self.said].to_pylist()
         if not self._has_lists:

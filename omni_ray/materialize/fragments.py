@@ -1,9 +1,9 @@
-"""Fragments: serialized records of a few shards, in the order of the shuffle's keys, of which any range of keys is read alone;
+"""Fragments: serialized records of a few shards, in the order of the shuffle's keys, so that any range of keys can be read alone;
 or in corpus order where nothing is shuffled.
 
 A fragment is an Arrow IPC file of record batches whose keys rise, within a batch and from one to the next. It is mapped
-into memory and looked up by bisection, so that a reader touches what it wants and little else, and nothing need be known
-of the buckets when a fragment is written.
+into memory and looked up by bisection, so that a reader touches what it wants and little else, and the buckets need not be known
+when a fragment is written.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from omni_ray.materialize.shuffle import KEYS
 from omni_ray.storage import atomic_writer
 
 KEY, HELD, PLACE = "key", "held", "place"
-"""The columns beside those of records: the shuffle's key, uint64; where any are, whether it is held out; and, where records are
-wanted in corpus order, too, the number of each in it, uint32."""
+"""The columns besides those of records: the shuffle's key, uint64; whether the record is held out, where any are; and its
+number in corpus order, uint32, where records are wanted in that order, too."""
 Keys = npt.NDArray[np.uint64]
 
 
@@ -67,7 +67,7 @@ def _keys(batch: pa.RecordBatch) -> Keys:
 
 def _first_batch(reader: pa.ipc.RecordBatchFileReader, low: int) -> int:
     """The first batch whose last key is not below ``low``."""
-    start, end = 0, reader.num_record_batches - 1  # in the last one the reader looks anyway
+    start, end = 0, reader.num_record_batches - 1  # the reader looks in the last one anyway
     while start < end:
         middle = (start + end) // 2
         if int(_keys(reader.get_batch(middle))[-1]) < low:
@@ -78,7 +78,7 @@ def _first_batch(reader: pa.ipc.RecordBatchFileReader, low: int) -> int:
 
 
 def read_in_order(path: str, column: str) -> Iterator[pa.RecordBatch]:
-    """The records of one flat file in corpus order, with :data:`HELD`, of a fragment of which nothing was merged."""
+    """The records of one flat file in corpus order, with :data:`HELD`, of a fragment that was not merged."""
     with pa.memory_map(path, "rb") as file:
         reader = pa.ipc.open_file(file)
         for number in range(reader.num_record_batches):
@@ -101,14 +101,14 @@ def read_sorted(paths: Sequence[str], low: int, high: int) -> pa.RecordBatch | N
 
 
 def merge(paths: Sequence[str], target: str, steps: int) -> str:
-    """Put fragments together into one; they are removed. Returns ``target``.
+    """Merge fragments into one; they are removed. Returns ``target``.
 
     Args:
         paths: fragments, in the order of their shards.
         target: the fragment to write.
         steps: how many ranges of keys are held in memory one after the other.
     """
-    if not Path(target).exists():  # a task that is tried again, after its end got lost
+    if not Path(target).exists():  # a task that is run again because word of its end was lost
         with pa.memory_map(paths[0], "rb") as file:
             schema = pa.ipc.open_file(file).schema
         ranges = (read_sorted(paths, KEYS * n // steps, KEYS * (n + 1) // steps) for n in range(steps))

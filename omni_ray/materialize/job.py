@@ -1,4 +1,4 @@
-"""What is to be combined of one modality: from which shards, into which files, and what is held out of them."""
+"""What is to be combined for one modality: from which shards, into which files, and what is held out of them."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class CombineJob:
         return {corpus.name: groups_of(corpus, self.parts[corpus.name]) for corpus in self.corpora}
 
     def held_note(self, is_empty: bool) -> str:
-        """What a user should know of a held-out file, which may be empty."""
+        """What a user should know about a held-out file, which may be empty."""
         notes = [f"{name}: {_BY[groups]}" for name, groups in self._groups.items() if groups in _BY]
         if is_empty:
             notes.append(f"no {modality_of(self.modality).held_together} fell into this share; a larger one takes some")
@@ -133,7 +133,7 @@ class CombineJob:
 
 
 def _serialized(modality: str, manifest: Manifest, take: int) -> int:
-    """About how many bytes a shard's records are; what follows from it does not show in the result."""
+    """About how many bytes a shard's records take; the result does not depend on it."""
     return 128 * take if modality_of(modality).media else 4 * manifest.shard.bytes
 
 

@@ -1,4 +1,4 @@
-"""Media files from shards: written once, found again, removed when they are nobody's any more."""
+"""Media files from shards: written once, found again, removed when nothing needs them any more."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class Writer:
         return self.marker.with_suffix(_WRITING)
 
     def _is_there(self, name: str, data: bytes, wanted: Identity) -> bool:
-        """Whether the very file is there already; makes sure that nothing of somebody else's is in its place."""
+        """Whether this very file is there already; makes sure that nobody else's is in its place."""
         if not is_safe_name(name):
             raise OmniError(
                 f"a shard holds the media path {name!r}, which leaves the project; it was not made by prepare"
@@ -197,7 +197,7 @@ class Writer:
         """Commit: all files are written."""
         old = Marker.load(self.marker)
         if old is not None:
-            # The files of the shard that stood here before may have other names; remove_stale looks for them.
+            # The files of the shard that was here before may have other names; remove_stale looks for them.
             os.replace(self.marker, self.marker.with_suffix(f".{old.shard[:12]}-{old.taken}.json"))
         Marker(self.shard, self.taken, self._ours, self._found).save(self.marker)
         self._writing.unlink(missing_ok=True)
@@ -259,7 +259,7 @@ def _names_of(clash: int, markers: Iterable[Path]) -> str:
 
 
 def remove_stale(root: Path, folder: Path, current: set[Path]) -> int:
-    """Remove media that only markers outside ``current`` name, as these say they are, then those markers.
+    """Remove media that only markers outside ``current`` name, if they are as those say; then remove those markers.
 
     Returns how many files.
     """

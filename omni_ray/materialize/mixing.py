@@ -1,6 +1,6 @@
 """Mixing corpora: which share of each counts, by weights and by budgets of tokens.
 
-Of a corpus the first samples in canonical order count, as with ``--max-samples``. No sample counts twice: the corpus that is
+The first samples of a corpus in canonical order count, as with ``--max-samples``. No sample counts twice: the corpus that is
 scarcest for its weight says how large the mixture is. Text is measured in tokens of the tokenizer that the trainers will
 read, everything else in samples.
 """
@@ -51,12 +51,12 @@ def settle_mixture(
         store: the committed shards.
         modality: text, audio, images or ocr.
         corpora, parts: its corpora, whole.
-        mixing: what is asked for; nothing takes back what an earlier run settled.
+        mixing: what is asked for; if that is nothing, what an earlier run settled is taken back.
         tokens: the tokenizer that text is measured with.
         run: counts tokens.
 
     Returns:
-        A sentence for the user; "" where nothing is mixed, nor was.
+        A sentence for the user; "" where nothing is or was mixed.
 
     Raises:
         OmniError: weights that cannot be had.
@@ -135,7 +135,7 @@ class _MeasuredShard:
 
 @lru_cache(maxsize=1)
 def _counter(model: str, tokenizer: str) -> TokenCounter:
-    """A worker's counter: what it has learnt of words serves every shard that the worker gets."""
+    """A worker's counter: what it has learnt about words serves every shard that the worker gets."""
     data = Path(model).read_bytes()
     if digest_of(data) != tokenizer:
         raise OmniError(f"{model} was changed while it was used; run this again")

@@ -21,7 +21,7 @@ class Mixing:
 
     Attributes:
         weights: by corpus, its share of the mixture; corpora without one share what is left to 1 by their sizes.
-        tokens: by corpus of text, how many tokens of it to take at most.
+        tokens: for each text corpus, how many tokens to take at most.
         total: tokens of all text at most; None for no limit.
     """
 
@@ -33,7 +33,7 @@ class Mixing:
         return bool(self.weights or self.tokens or self.total is not None)
 
     def of(self, names: Iterable[str], *, has_tokens: bool) -> Mixing:
-        """What of it is about these corpora, all of one modality. Raises OmniError for weights that cannot be had."""
+        """The part of it that concerns these corpora, all of one modality. Raises OmniError for weights that cannot be had."""
         names = sorted(names)
         weights = {name: self.weights[name] for name in names if name in self.weights}
         tokens = {name: self.tokens[name] for name in names if name in self.tokens}
@@ -81,7 +81,7 @@ class TrainingFileOptions:
         holdout: the share of documents, speakers and pictures to hold out, between 0 and 1; None for nothing.
         production: False for each corpus's own files alone.
         replace: look at every byte that is there, and keep what is in the way under another name instead of refusing.
-        mixing: how much of each corpus counts; all of it where nothing is said.
+        mixing: how much of each corpus counts; by default all of it.
     """
 
     seed: int | None = DEFAULT_SEED

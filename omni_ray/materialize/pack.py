@@ -25,7 +25,7 @@ Ints = npt.NDArray[np.int64]
 def pack_rows(rows: pa.Table, count_tokens: Counter, ctx_len: int) -> tuple[pa.Table, Ints]:
     """Join neighbouring lines of each document with a blank, for as long as they fit the trainer's window.
 
-    A line that does not fit by itself is cut at the ends of its sentences, or between words where a sentence is too long;
+    A line that does not fit on its own is cut at the ends of its sentences, or between words where a sentence is too long;
     a word that does not fit stays whole. Nothing crosses documents. A document's rows joined with blanks are what its
     lines joined with blanks were.
 

@@ -217,7 +217,7 @@ class _Fragments:
                 for number, file in enumerate(self.files):
                     self.by_range[side, number] += bytes_by_range(keys[which], records.side(file.kind, side), plan.bits)
         held = {HELD: pa.array(records.held)} if plan.parts else {}
-        # A fragment is far from 2 GiB, and of short lines the offsets are a good part.
+        # A fragment is far below 2 GiB, and the offsets of short lines are a good part of it.
         values = {key: each.cast(pa.binary()) for key, each in records.values.items()}
         self._parts.append(pa.table({KEY: keys, **held, **values}))
         self._bytes += self._parts[-1].nbytes
@@ -291,7 +291,7 @@ def _records_of(piece: ShardPiece, plan: Plan, form: Format, aside: list[str]) -
 def _tables(
     piece: ShardPiece, modality: str, shard: pq.ParquetFile, columns: list[str]
 ) -> Iterator[tuple[pa.Table, Ints]]:
-    """The rows that count, by row group, and the samples of each; of the last one perhaps not all."""
+    """The rows that count, by row group, and the samples of each; perhaps not all of the last one."""
     kind = modality_of(modality)
     left = piece.take
     for group in range(shard.num_row_groups):
@@ -334,7 +334,7 @@ def _counter(packing: Packing) -> Counter:
 
 @lru_cache(maxsize=1)
 def _learnt(model: str, digest: str) -> TokenCounter:
-    """A worker's counter: what it has learnt of words serves every piece that the worker gets."""
+    """A worker's counter: what it has learnt about words serves every piece that the worker gets."""
     return TokenCounter(Path(model).read_bytes())
 
 

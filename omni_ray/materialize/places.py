@@ -77,7 +77,7 @@ class FlatFilePlaces:
         return note
 
     def remove_left(self, targets: Iterable[str]) -> None:
-        """Remove files of ours of corpora that are gone, or are called otherwise now, as we wrote them."""
+        """Remove our files of corpora that are gone or renamed, if they are as we wrote them."""
         wanted = set(targets)
         for path in sorted({*self.ledger.known, *self.ledger.times} - wanted):
             if self._is_of_a_corpus(path) and self.ledger.is_ours(path):
@@ -90,8 +90,8 @@ class FlatFilePlaces:
         return name.endswith(tuple(endings)) and not name.startswith((*SHARED, "."))
 
     def others(self, sources: Collection[str]) -> str:
-        """A sentence about files of others that lie among ours and look like them, with the command that brings the first
-        one in; "" where there are none. ``sources`` are files that corpora are made of already."""
+        """A sentence about files of others that are among ours and look like them, with the command that brings the first
+        one in; "" where there are none. ``sources`` are files that corpora are made from already."""
         folder = self.root / format_of(self.modality).folder
         files = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
         names = [f"{format_of(self.modality).folder}/{name}" for name in files]

@@ -98,9 +98,9 @@ def _side(rows: pa.RecordBatch, slot: Slot) -> pa.BinaryArray:
 
 
 def _put(file: int, values: pa.BinaryArray, offset: int) -> int:
-    """Write records at ``offset``; returns how many bytes they are. The disk begins with them while others are sorted."""
+    """Write records at ``offset``; returns how many bytes they are. The disk starts on them while others are sorted."""
     size = write_at(file, end_to_end(values), offset)
-    if size:  # of 0 bytes the kernel would take the rest of the file
+    if size:  # given 0 bytes, the kernel would take the rest of the file
         begin_to_sync(file, offset, size)
     return size
 
