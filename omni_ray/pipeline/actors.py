@@ -1,4 +1,4 @@
-"""How a run lies on the machines: by tasks, or by actors where a GPU does a part; how many, and which share each has.
+"""How a run is laid out on the machines: as tasks, or as actors where a GPU does a part; how many, and what share each has.
 
 Each actor reads, decodes, encodes and commits on its own CPUs, with threads for files, while the GPU resizes: no picture
 passes through Ray.
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from omni_ray.errors import OmniError
 
 _ACTOR_BYTES = 2 << 30
-"""Of a GPU's memory, for each actor: CUDA's own, and a batch of photographs decoded twice."""
+"""GPU memory for each actor: CUDA's own, and a batch of photographs decoded twice."""
 _USUAL_BYTES = 24 << 30
-"""Of a GPU that cannot be asked, since it is in another machine."""
+"""Memory of a GPU that cannot be asked, since it is in another machine."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Pool:
     Attributes:
         actors: how many.
         cpus, gpus: what each reserves.
-        threads: each has beside its own.
-        rows: each gives its device at a time: enough for it to be worth a call, few enough to be held decoded twice.
+        threads: how many each has besides its own.
+        rows: how many each gives its device at a time: enough to be worth a call, few enough to be held decoded twice.
     """
 
     actors: int
@@ -37,7 +37,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class RunLayout:
-    """How a run lies on the machines.
+    """How a run is laid out on the machines.
 
     Attributes:
         cpus_per_task: CPUs that a task reserves.
@@ -55,8 +55,8 @@ class RunLayout:
 def pool(gpus: int, cpus_beside: float, memory: int) -> Pool:
     """The pool for a number of GPUs: an actor for each CPU, as far as the memory goes.
 
-    An actor waits for its own Python, not for its threads: with two CPUs each, three quarters as much was made on an H200
-    beside 16, with three, six tenths.
+    An actor waits for its own Python, not for its threads: beside an H200 with 16 CPUs, actors with two CPUs each made three
+    quarters as much, and with three, six tenths.
 
     Args:
         gpus: how many are used; 0 for actors that need none.

@@ -1,7 +1,7 @@
 """Records of small files, which every unit of their source is asked about.
 
-Marks that a large file keeps are one in some hundreds of its records: whatever a few of them share with a file of fifty would
-hardly ever be among them. The other way round it is cheap: the small files' records are known before the run, and each unit
+A large file keeps the mark of one record in some hundreds: those it shares with a file of fifty would hardly ever be among
+them. The other way round it is cheap: the small files' records are known before the run, and each unit
 looks whether it has them.
 """
 
@@ -46,7 +46,7 @@ class Asked:
 
     def rows_of(self, quick: Numbers) -> npt.NDArray[np.int64]:
         """Numbers of the rows that may be among the records, by the numbers that their marks begin with."""
-        seen = np.zeros(1 << _GLANCE_BITS, np.bool_)  # most are told apart by a look that costs some nanoseconds
+        seen = np.zeros(1 << _GLANCE_BITS, np.bool_)  # a look that costs some nanoseconds tells most of them apart
         shift = np.uint64(64 - _GLANCE_BITS)
         seen[self.quick >> shift] = True
         rows = np.flatnonzero(seen[quick >> shift])

@@ -20,8 +20,8 @@ class Combined:
         path: relative to the root.
         records: lines, rows or objects in it.
         bytes: its size.
-        samples: of the shards, that became these records; more than the records where lines were joined.
-        note: a sentence that a user should read; mostly empty.
+        samples: those of the shards that became these records; more than the records where lines were joined.
+        note: a sentence that a user should read; usually empty.
     """
 
     path: str
@@ -47,10 +47,10 @@ class Record:
 
     Attributes:
         fingerprint: digest of all that the files depend on.
-        shards: digest of the shards they were made of.
+        shards: digest of the shards they were made from.
         files: the files.
         times: when each was written, in ns.
-        packing: tokenizer and ctx_len that lines were packed, or corpora mixed with; empty where they were not.
+        packing: tokenizer and ctx_len that lines were packed with, or corpora mixed; empty where they were not.
         holdout: the share held out, or None.
     """
 
@@ -116,7 +116,7 @@ def save(
 
 
 def measured_with(state_folder: Path, root: Path) -> str:
-    """The digest of the tokenizer that the text to train on, as it lies there, was packed or mixed with; "" where it was not."""
+    """The digest of the tokenizer that the text to train on, as it is now, was packed or mixed with; "" where it was not."""
     record = load(state_folder, "text")
     if record is None or not all(record.is_untouched(root, file) for file in record.files if file.is_production):
         return ""

@@ -1,9 +1,9 @@
-"""Where the files of a corpus lie: its shards in a folder of their own, what is said of them in another.
+"""Where the files of a corpus are: its shards in a folder of their own, the accounts of them in another.
 
 ``<shards>/<modality>/<corpus>/`` holds ``part-N.parquet`` and nothing else, so that whatever reads a folder of Parquet
 (pyarrow, pandas, polars, duckdb, Ray) reads exactly the samples. Manifests, ``corpus.json``, what was quarantined and what
-cleaning removed or still needs lie in ``<shards>/accounts/<modality>/<corpus>/``, under the names they always had.
-Earlier versions wrote all of it into the first folder: there it is found, and removed, too.
+cleaning removed or still needs are in ``<shards>/accounts/<modality>/<corpus>/``, under the names they always had.
+Earlier versions wrote all of it into the first folder: it is found and removed there, too.
 """
 
 from __future__ import annotations
@@ -72,11 +72,11 @@ class CorpusFolder(Storage):
         self.accounts.copy_to(name, self, shard)
 
     def misplaced(self) -> list[str]:
-        """Names among the shards that are called like accounts: an earlier version wrote them, or somebody else."""
+        """Names of accounts among the shards: an earlier version wrote them, or somebody else."""
         return [name for name in super().files() if _ACCOUNT.fullmatch(name)]
 
     def part_accounts(self) -> None:
-        """Take what an earlier version wrote among the shards to the other folder. A kill loses nothing: both are read.
+        """Move what an earlier version wrote among the shards to the other folder. A kill loses nothing: both are read.
 
         Raises OmniError where another file is there already: one of the two is somebody else's.
         """
@@ -102,6 +102,6 @@ class CorpusFolder(Storage):
 
 
 def corpus_names(shards: Storage, path: tuple[str, ...]) -> list[str]:
-    """Names of the corpora whose folders lie in ``path``, of shards or of accounts, sorted."""
+    """Names of the corpora whose folders are in ``path``, of shards or of accounts, sorted."""
     places = (reduce(Storage.child, path, shards), reduce(Storage.child, (ACCOUNTS, *path), shards))
     return sorted({name for place in places for name in place.folders()})

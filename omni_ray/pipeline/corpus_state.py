@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 CORPUS_FILE = "corpus.json"
 FINGERPRINT = 16
-"""How many signs of a unit's fingerprint ``corpus.json`` repeats: enough to tell it from every other."""
+"""How many characters of a unit's fingerprint ``corpus.json`` repeats: enough to tell it from every other."""
 
 
 @dataclass
@@ -47,7 +47,7 @@ class CorpusState:
         unread_records: input records in the units that were not needed, or None where nobody has counted them.
         cut: where the limit falls, or None where it does not.
         licence, homepage: for reports.
-        fingerprints: the first :data:`FINGERPRINT` signs of the required units' fingerprints, joined: a manifest of
+        fingerprints: the first :data:`FINGERPRINT` characters of the required units' fingerprints, joined: a manifest of
             another one is an earlier run's, written late. Empty where nobody noted them.
         files: the files of the source, read and not read; None where an earlier version prepared it.
         sources: what tells the sources from others; empty where an earlier version prepared it.
@@ -81,7 +81,7 @@ class CorpusState:
         return self.held_from is not None and unit >= self.held_from
 
     def wants(self, manifest: Manifest) -> bool:
-        """Whether a manifest is of what the last ``prepare`` asked for; of units that it does not need, any is."""
+        """Whether a manifest is of what the last ``prepare`` asked for; for units that it does not need, any will do."""
         noted = self.fingerprints[manifest.unit * FINGERPRINT :][:FINGERPRINT]
         return manifest.fingerprint.startswith(noted)
 
@@ -111,10 +111,10 @@ class Summary:
         unread_units: units nobody read because the limit was reached, and nobody has counted; their records are
             in none of the sums.
         samples: training examples that materialize will write.
-        beyond_share: samples that do not belong into the mixture (``combine --weight``); they are not among ``samples``.
+        beyond_share: samples that do not belong in the mixture (``combine --weight``); they are not among ``samples``.
         faults: the part of ``quarantined`` that should have been usable (``Reason.fault``).
         files: the files of the source, read and not read.
-        repeats: what of those that are read says the same, and is read more than once.
+        repeats: records that are in several of the files read, and so are read more than once.
     """
 
     name: str
@@ -142,7 +142,7 @@ class Summary:
 
     @property
     def doubled(self) -> list[Repeats]:
-        """``repeats``, unless cleaning took what is double away."""
+        """``repeats``, unless cleaning removed the duplicates."""
         return [] if any("duplicate" in reason for reason in self.removed) else self.repeats
 
     @property
@@ -183,7 +183,7 @@ def add_unit(total: Summary, manifest: Manifest, cut: SampleLimit | None) -> Non
     total.quarantined += records["quarantined"]
     total.reasons.update(manifest.reasons)
     total.faults += sum(count for code, count in manifest.reasons.items() if is_fault(code))
-    # Of the unit that the limit cuts, sums are known of all of it: as much of them counts as of its samples.
+    # Sums are known only for the whole unit that the limit cuts: they count in proportion to its samples.
     share = cut.samples / manifest.samples if cut is not None and is_cut and manifest.samples else 1.0
     for key, value in manifest.stats.items():
         part = value * share

@@ -1,4 +1,4 @@
-"""Sub-drivers: above some CPUs one process cannot feed them all, and the list is shared out.
+"""Sub-drivers: above some number of CPUs, one process cannot feed them all, so the list is shared out.
 
 Each sub-driver is a Ray task that takes no CPU, runs the same pipeline on its share of the items and of the CPUs, and passes
 acknowledgements on; the first driver only adds them up. One that dies costs what was under way: another gets the items
@@ -16,17 +16,17 @@ from omni_ray.pipeline.actors import RunLayout
 from omni_ray.pipeline.session import RETRIES, as_sub_driver
 
 CPUS_PER_DRIVER = 500
-"""Up to here one driver does; above, each sub-driver gets half as many: some 16 machines of 16."""
+"""Up to here one driver is enough; above, each sub-driver gets half as many: some 16 machines of 16."""
 _LOOK_S = 1.0
 
 Numbered = Sequence[tuple[int, bytes]]
 Acknowledged = Iterator[list[tuple[int, Any]]]
 Pipeline = Callable[[Any, Numbered, RunLayout], Acknowledged]
-"""Of a stage, its items and the shape of the run."""
+"""A function of a stage, its items and the shape of the run."""
 
 
 def count(cpus: float) -> int:
-    """How many sub-drivers feed so many CPUs; 0 where the driver does by itself."""
+    """How many sub-drivers feed so many CPUs; 0 where the driver does it alone."""
     return 0 if cpus <= CPUS_PER_DRIVER else math.ceil(cpus / (CPUS_PER_DRIVER / 2))
 
 

@@ -37,20 +37,20 @@ LONGEST_LIST = 64
 _LISTS_LEFT = 4
 """A list is this part of what is left for each CPU: the last ones are single items, and no CPU idles for longer than one."""
 _WAITING = 32
-"""Lists that wait in Ray's own queues; at least two for each CPU. Ray Data notices the end of a task up to two looks of
-0.1 s late, and would keep a CPU idle for as long. A cluster that starts from nothing grows by what waits."""
+"""Lists that wait in Ray's own queues; at least two for each CPU. Ray Data notices the end of a task up to two
+polls of 0.1 s late, and would keep a CPU idle for as long. A cluster that starts from nothing grows by what waits."""
 _ITEMS_AT_ONCE, _BYTES_AT_ONCE = 100_000, 64 << 20
-"""Of the items that one pipeline carries: they wait in the driver's object store. Longer lists are run piece by piece."""
+"""Limits on the items that one pipeline carries: they wait in the driver's object store. Longer lists are run piece by piece."""
 _SAID_EVERY_S = 0.5
 _SAID_BY_ALL = 128.0
-"""Acknowledgements that all tasks together send in a second, about: of many CPUs, each waits until it has several."""
+"""About how many acknowledgements all tasks together send in a second: with many CPUs, each waits until it has several."""
 
 
 class Stage(ABC, Generic[Item, Result]):
     """One kind of work: what an item is, how it is made, and what it acknowledges. Small and picklable."""
 
     name = ""
-    """Of the tasks, for whoever looks at them in Ray."""
+    """The name of the tasks, for whoever looks at them in Ray."""
     begun = 1
     """How many items may be begun and not made, at most: over one of them a worker died."""
 
@@ -77,7 +77,7 @@ class Stage(ABC, Generic[Item, Result]):
         return self.make(item)
 
     def keep(self) -> None:
-        """Have all that was made survive a power failure; called before it is acknowledged, once for several items."""
+        """Make sure that all that was made survives a power failure; called before it is acknowledged, once for several items."""
 
     def use_threads(self, threads: int, rows: int) -> None:
         """How many threads an actor has, and how many rows its device gets at a time; told before its first item. A task
@@ -130,7 +130,7 @@ def on_ray(
 ) -> Iterator[Any]:
     """On the connected Ray. The first failure is raised as one sentence.
 
-    ``at_once`` gets each result when it comes, and says what of it is to wait for those before it.
+    ``at_once`` gets each result as it comes, and returns the part of it that waits for those before it.
     """
     waiting: dict[int, Any] = {}
     due = 0
@@ -157,7 +157,7 @@ def acknowledgements(stage: Stage[Any, Any], items: Iterable[Any], shape: RunLay
             left = set(range(len(piece)))
             for said in found:
                 for number, result in said:
-                    if number in left:  # a task that comes back says again what the one that died has said
+                    if number in left:  # a task that comes back repeats what the one that died has said
                         left.remove(number)
                         yield first + number, result
             if left:
@@ -246,7 +246,7 @@ def pipeline(
 
 @dataclass(frozen=True)
 class _Failure:
-    """What is said of an item that failed: the sentence, and where it came from."""
+    """What is reported about an item that failed: the sentence, and where it came from."""
 
     error: OmniError
     trace: str
@@ -270,8 +270,8 @@ class Worker:
     def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
         for row in batch["list"]:
             items = [(number, pickle.loads(item)) for number, item in pickle.loads(row.as_py())]
-            # Of what a task says again, Ray drops as many acknowledgements as came from the one that died, whatever is in
-            # them: so many empty ones go first. None says more than one for each item, and a last one.
+            # When a task is run again, Ray drops as many acknowledgements as came from the one that died, whatever is in
+            # them: as many empty ones go first. None says more than one for each item, and a last one.
             yield from (_table([]) for _ in range(_deaths() * (len(items) + 1)))
             yield from self._said(self._list(items))
 

@@ -1,10 +1,10 @@
-"""Units that may end their process: made in one that may die, and its last words say over what it did.
+"""Units that may end their process: made in one that may die, whose last words say what it died over.
 
 A decoder that crashes takes its worker along, and with it the run, however often it is tried again. Where a task comes back
 because its worker died, the unit that it was at is made in a process of its own. If that dies too, the rows of the batch it
-was at are tried one by one, each one that is suspected once more by itself, until it is known which end any process that
-transforms them. Those are quarantined by name, and the unit is made without them, in the same batches as ever, so that the
-shard does not depend on where and when anything died.
+was at are tried one by one, and each suspect once more on its own, until it is known which end any process that transforms them.
+Those are quarantined by name, and the unit is made without them, in the usual batches, so that the shard does not depend on where
+and when anything died.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def make_apart(job: Job, unit: Unit) -> Manifest:
         if found:
             order = replace(order, left_out=replace(left_out, rows=left_out.rows | found))
         elif order.rows_at_once > 1:
-            order = replace(order, rows_at_once=1)  # each does by itself: it may be memory
+            order = replace(order, rows_at_once=1)  # each passes on its own: it may be memory
         else:
             raise OmniError(
                 f"unit {unit.index} of {job.name} ({', '.join(unit.inputs[:3])}) ends every process that reads it, out of "
@@ -78,7 +78,7 @@ def make_apart(job: Job, unit: Unit) -> Manifest:
 
 
 def _harmful_rows(order: _Order, end: _At) -> frozenset[int]:
-    """The rows of a batch over which a process died that end a process each by itself."""
+    """The rows that each end a process on their own, of a batch over which one died."""
     found = set()
     at = end.first
     while at < end.stop:
@@ -92,7 +92,7 @@ def _harmful_rows(order: _Order, end: _At) -> frozenset[int]:
 
 
 def _run(order: _Order) -> Manifest | _At | None:
-    """Carry an order out in a process of its own.
+    """Carry out an order in a process of its own.
 
     Returns:
         What it made (None for rows); or, where it died, where it was.

@@ -6,8 +6,8 @@ start. Ray Data adds two actors, one for a dashboard's numbers and one that asks
 has a switch, so private functions are replaced, in versions of Ray for which this was tried and nowhere else; in all
 others everything starts as Ray would have it.
 
-Ray also waits for its control store and its raylet without letting go of Python's lock, half a minute or two if they have died
-or hang: nobody could see to it, nor do anything else meanwhile. Here it waits in short pieces.
+Ray also waits for its control store and its raylet while holding Python's lock, for half a minute or two if they have died
+or hang: meanwhile, nothing else could run. Here it waits in short pieces.
 """
 
 from __future__ import annotations

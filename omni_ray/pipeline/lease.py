@@ -91,7 +91,7 @@ def claim(storage: Storage, state_folder: Path, what: str, run: str) -> Iterator
 
     Raises:
         OmniError: another run is at work there; or the claim was lost, which ends the block as Ctrl-C would where it
-            runs in the main thread, and is said when it ends by itself where it does not.
+            runs in the main thread, and otherwise is raised when the block ends.
     """
     claims = storage.child(_CLAIMS)
     mine = f"{run}.json"

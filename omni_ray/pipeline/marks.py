@@ -1,8 +1,8 @@
-"""What the records of a unit are, in six bytes each: by that, files of a source that hold the same are found out.
+"""What the records of a unit are, in six bytes each: by these, files of a source that hold the same records are found.
 
-A record's mark is made of what it says, a text or the media and their text, and of nothing else: the same record has the
+A record's mark is made from what it says, a text or the media and their text, and from nothing else: the same record has the
 same mark in whatever file it stands. A unit keeps the marks of its records, of many those below a limit, which is a half, a
-quarter, ... of all: so two files can be held against each other by the marks that both of their limits let pass. They are
+quarter, ... of all: so two files can be compared by the marks that both of their limits let pass. They are
 part of its manifest, and depend on the records alone, not on how many are read at once.
 """
 
@@ -36,7 +36,7 @@ _GLANCE_BITS = 16
 _STIR = np.uint64(0x9E3779B97F4A7C15)
 _NONE = np.uint64((1 << 64) - 1)
 _WINDOWS, _WINDOW_BYTES = 16, 512
-"""Of media, so much is looked at, spread evenly, and their length."""
+"""How much of media is looked at, spread evenly, besides their length."""
 _PLACE = re.compile(r"(?::\d+|, [^,:]*\d)(?:: |$)|: ")
 """Where in ``where`` a file's name ends and a place in it begins."""
 
@@ -226,7 +226,7 @@ def _windows(view: memoryview) -> Any:
 
 
 def _limit(level: int) -> np.uint64:
-    """Of 64 bits."""
+    """A hash of 64 bits."""
     return np.uint64((1 << (64 - level)) - 1)
 
 
@@ -235,7 +235,7 @@ def _listed(said: Any) -> list[Any]:
 
 
 def _plain(said: Any) -> str:
-    """What is said, whatever its case and signs: annotations come in versions. Of a word its place, too, not what it is called."""
+    """What is said, whatever its case and signs: annotations come in versions. For a word its place, too, not what it is called."""
     if isinstance(said, Mapping):
         place = [number and f"{number:.0f}" for number in said["quad"] or ()]
         return f"{_plain(said['text'])} {place}"
@@ -257,6 +257,6 @@ def _met_packed(shared: Mapping[str, tuple[int, list[int]]]) -> dict[str, tuple[
 
 
 def unpacked(text: str) -> Numbers:
-    """The marks of a file or folder, in ascending order. Raises ValueError where ``text`` is none of :meth:`Marks.as_json`."""
+    """The marks of a file or folder, in ascending order. Raises ValueError where ``text`` is not from :meth:`Marks.as_json`."""
     six = np.frombuffer(b64decode(text, validate=True), np.uint8).reshape(-1, 6)
     return np.hstack([six, np.zeros((len(six), 2), np.uint8)]).view("<u8").ravel()

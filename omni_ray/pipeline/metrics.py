@@ -16,7 +16,7 @@ _is_told = False
 
 @contextmanager
 def told() -> Iterator[None]:
-    """For the block, runs tell: they are on a cluster. A private Ray serves no metrics."""
+    """Within the block, runs report metrics: they are on a cluster. A private Ray serves no metrics."""
     global _is_told
     before, _is_told = _is_told, True
     try:
@@ -26,7 +26,7 @@ def told() -> Iterator[None]:
 
 
 def of_run() -> Metrics | None:
-    """What a run tells; None where nobody would see it."""
+    """The metrics that a run reports; None where nobody would see them."""
     return Metrics() if _is_told else None
 
 
@@ -42,7 +42,7 @@ class Metrics:
         self._left = Gauge("omni_ray_units_left", "Units that are still to be made", corpus)
 
     def committed(self, modality: str, corpus: str, manifest: Manifest, left: int) -> None:
-        """One of them is committed."""
+        """A unit is committed."""
         tags = {"modality": modality, "corpus": corpus}
         if kept := manifest.records["kept"]:
             self._records.inc(kept, {**tags, "outcome": "kept"})

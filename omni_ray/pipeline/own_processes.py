@@ -15,7 +15,7 @@ from omni_ray.pipeline.processes import identity, is_dead
 
 DRIVER = "OMNI_RAY_OWNER"
 """Environment variable that every process of a local Ray inherits: which driver it belongs to. The driver itself has it
-only while it starts them: what else it starts is none of them."""
+only while it starts them: whatever else it starts is not one of them."""
 _INSTALLED = b"-packages/ray/"
 _TITLE = b"ray::"
 _CORE = ("gcs_server", "raylet")
@@ -44,7 +44,7 @@ def _own() -> Iterator[Path]:
 
 
 def core() -> dict[int, str]:
-    """The processes without which this process's local Ray is nothing, and their names; also those that just died."""
+    """The processes that this process's local Ray cannot work without, and their names; also those that just died."""
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -56,7 +56,7 @@ def core() -> dict[int, str]:
 
 
 def _processes() -> Iterator[tuple[Path, str]]:
-    """The user's other processes that may be of a local Ray of ours, with the identity of its driver."""
+    """The user's other processes that may belong to a local Ray of ours, with the identity of its driver."""
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if int(process.name) != os.getpid() and process.stat().st_uid == os.geteuid():
@@ -64,7 +64,7 @@ def _processes() -> Iterator[tuple[Path, str]]:
 
 
 def _kill(processes: Iterable[Path]) -> int:
-    """Kill them, and wait until they are gone: a process that is killed takes its moment, longer where the machine is busy."""
+    """Kill them, and wait until they are gone: a process that is killed takes a moment to end, longer where the machine is busy."""
     killed = {}
     for process in processes:
         with suppress(OSError):

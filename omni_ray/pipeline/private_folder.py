@@ -24,7 +24,7 @@ _PREFIX = "omni-ray-"
 _MARK, _INSIDE = "driver", "r"
 """In the private folder: the mark, and the folder for Ray, which opens to everybody what it is told to use."""
 _SOCKET_BYTES = 103 if sys.platform == "darwin" else 107
-"""What the kernel takes as the path of a socket."""
+"""The longest path of a socket that the kernel takes."""
 _BELOW = len(f"/{_INSIDE}/session_2026-01-31_12-00-00_123456_1234567/sockets/plasma_store")
 """What Ray puts between its folder and the longest of its sockets' names."""
 _LONGEST_FOLDER = _SOCKET_BYTES - _BELOW

@@ -1,4 +1,4 @@
-"""Whether a cluster answers: Ray asks for minutes before it says that none does, and with a page of its own log."""
+"""Whether a cluster answers: Ray tries for minutes before it says that none does, with a page of its own log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables that are read somewhere as a dataset of Ray Data, in their order."""
+"""Tables that are read on any machine, as a dataset of Ray Data, in their order."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read_in_order(
     from ray.data.datasource import Datasource, ReadTask
 
     class Tables(Datasource):
-        """One read task a reader."""
+        """One read task for each reader."""
 
         def __init__(self) -> None:
             super().__init__()  # type: ignore[no-untyped-call]

@@ -1,8 +1,8 @@
-"""Files of one source that hold the same records, told from the marks of its units.
+"""Files of one source that hold the same records, found by the marks of its units.
 
 ``train.csv`` beside ``all.csv``, two versions of a list, loose files beside a table that embeds them: each is read, as it was
-asked for, and so whatever they share is read twice. Nobody may learn that from the trained model. A mark that is in several
-files belongs to the first of them, in the order of units, and is a repeat in each other.
+asked for, and so whatever they share is read twice. Nobody should first learn that from the trained model. A mark that is in
+several files belongs to the first of them, in the order of units, and is a repeat in each other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from omni_ray.pipeline.asked import Numbers
 from omni_ray.pipeline.marks import MARK_BITS, unpacked
 
 _SHARE_OF_MEDIA, _SHARE_OF_TEXTS, _SHARE_OF_MANY_TEXTS = 0.01, 0.05, 0.1
-"""The share of the smaller one's records from which on two files are worth a word. Lines may be alike by chance: a twentieth of
+"""From this share of the smaller one's records on, two files are worth a word. Lines may be alike by chance: a twentieth of
 those of an encyclopedia are in the rest of it, too (headings, notes, entries of lists)."""
 _SHOWN = 3
 _MOST = 1 << 20
@@ -36,7 +36,7 @@ class Repeats:
             files in it share with each other.
         records: how many of the smaller one's are in both; of one folder, how many came before.
         of: how many the smaller one has.
-        is_estimate: whether those are told from some of the records, and only their ratio counts.
+        is_estimate: whether those are estimated from some of the records, and only their ratio counts.
         example: two files of one folder that share some.
     """
 
@@ -162,7 +162,7 @@ class _Met:
                 self._marks.setdefault((name, small), set()).update(unpacked(packed).tolist())
 
     def instead_of(self, found: Sequence[Repeats]) -> list[Repeats]:
-        """``found``, with what is known of all records in the place of estimates and of nothing."""
+        """``found``, with what is known of all records instead of estimates, and added where there was nothing."""
         known = {frozenset((each.one, each.other)): each for each in found}
         for (name, small), marks in sorted(self._marks.items()):
             pair = frozenset((name, small))

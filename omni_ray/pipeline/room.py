@@ -1,4 +1,4 @@
-"""Whether a local Ray has room to live: where it has not, it says so after minutes, in pages, or not at all."""
+"""Whether a local Ray has room to run: without it, Ray says so after minutes, in pages, or not at all."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _ADDRESS_SPACE = 6 << 30
 """A worker that has torch loaded maps nearly five GiB, most of which it never touches."""
 _MEMORY, _MEMORY_PER_CPU = 100 * _MIB, 200 * _MIB
 _THREADS, _THREADS_PER_CPU = 90, 30
-"""Ray's control store, its raylet and its part of the driver, and a worker: measured, and some air."""
+"""Ray's control store, its raylet and its part of the driver, and a worker: measured, with some margin."""
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
 def require_room(cpus: int) -> None:
-    """Make sure that a local Ray of so many CPUs can live here.
+    """Make sure that a local Ray of so many CPUs can run here.
 
     Raises:
         OmniError: a limit on memory or on threads is too low for it.

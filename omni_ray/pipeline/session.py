@@ -1,4 +1,4 @@
-"""One Ray session a command: a private local Ray by default, somebody's cluster only when told.
+"""One Ray session for each command: a private local Ray by default, somebody's cluster only when asked.
 
 Local Ray is private on purpose: ``address="local"`` never joins a cluster that happens to run on the machine,
 every socket is on loopback, no dashboard, token authentication on, no usage reports. What a killed driver's Ray left
@@ -35,7 +35,7 @@ from omni_ray.visible import visible
 _OBJECT_STORE_BYTES = 512 << 20
 """Units travel as blocks of at most 256 MB, and fused stages never store them: half a GiB is ample."""
 RETRIES = 5
-"""How often a task whose worker or node died is started again. By itself Ray would go on for ever with a unit that
+"""How often a task whose worker or node died is started again. On its own, Ray would go on for ever with a unit that
 kills its worker each time."""
 _PRELOADED = ("ray.data", "omni_ray.pipeline.unit_stage")
 """What a local Ray's workers import when they start, while sources are indexed, and not when the first unit comes."""
@@ -100,7 +100,7 @@ class Connection:
 
         self._size = num_cpus, num_gpus
         self.core: Callable[[], Mapping[int, str]] = dict
-        """Finds the processes without which it is nothing, and their names; none of a cluster."""
+        """Finds the processes that it cannot work without, and their names; none for a cluster."""
         self._is_up, self._is_over = threading.Event(), threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._hold, name="ray", daemon=True)
@@ -200,7 +200,7 @@ class _Lasting:
     def provide(
         self, address: str | None, num_cpus: int | None, num_gpus: int | None, begun: Connection | None
     ) -> None:
-        """See that there is a session as it is wanted; one that is otherwise ends first. Somebody else's will do."""
+        """Make sure that there is a session of the wanted kind; one of another kind ends first. Somebody else's will do."""
         wanted = address, num_cpus, num_gpus or 0
         if begun is None and is_connected() and self._wanted in (None, wanted):
             return
@@ -302,7 +302,7 @@ def _start_local(num_cpus: int | None, num_gpus: int | None, folder: Path) -> Ca
         try:
             with lean.without_helpers(is_verbose()):
                 return start()
-        except Exception:  # whatever was amiss, the plain way may do
+        except Exception:  # whatever went wrong, the plain way may work
             ray.shutdown()
             return start()
     finally:

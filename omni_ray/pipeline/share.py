@@ -16,7 +16,7 @@ Parts = Sequence[tuple[Manifest, int]]
 
 @dataclass(frozen=True)
 class Share:
-    """The first samples of a corpus, in canonical order; and its splits to measure on, which are no matter of mixing.
+    """The first samples of a corpus, in canonical order; and its splits to measure on, which mixing does not concern.
 
     Attributes:
         samples: how many samples to train on.
@@ -27,7 +27,7 @@ class Share:
     of: str
 
     def cut(self, parts: Parts, state: CorpusState | None, modality: str) -> Iterator[tuple[Manifest, int]]:
-        """The same shards, each with the number of its samples that count; 0 of what lies beyond.
+        """The same shards, each with the number of its samples that count; 0 for what is beyond.
 
         Raises OmniError where the share was settled for other shards.
         """
@@ -44,7 +44,7 @@ class Share:
             left -= min(take, left)
 
     def take_from(self, total: Summary, whole: Parts, cut: Parts) -> None:
-        """Count what lies beyond the share apart. Sums are known by shard: as much of them counts as of its samples."""
+        """Count what is beyond the share separately. Sums are known by shard: they count in proportion to its samples."""
         for (manifest, before), (_, after) in zip(whole, cut, strict=True):
             total.samples -= before - after
             total.beyond_share += before - after
@@ -55,7 +55,7 @@ class Share:
 
 
 def is_left_out(manifest: Manifest, take: int) -> bool:
-    """Whether a shard lies wholly beyond the share: nobody reads it. One without samples is looked at: it may be damaged."""
+    """Whether a shard is wholly beyond the share: nobody reads it. One without samples is looked at: it may be damaged."""
     return not take and bool(manifest.samples)
 
 

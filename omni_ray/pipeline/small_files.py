@@ -13,7 +13,7 @@ from omni_ray.sources import open_spec
 
 _SMALL_BYTES = 1 << 20
 _MOST_BYTES, _MOST_RECORDS = 1 << 26, 1 << 17
-"""Of small files, as much is asked about: a second of reading, and 3 MB that travel with a task."""
+"""How much of small files is asked about: a second of reading, and 3 MB that travel with a task."""
 
 
 def asked_of(job: Job, units: Sequence[Unit]) -> Asked | None:

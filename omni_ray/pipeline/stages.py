@@ -61,7 +61,7 @@ class Job:
         tree: the source, as :func:`omni_ray.sources.open_spec` takes it.
         modality, params: turn raw rows into shard rows.
         storage: where the shards go.
-        keeps_columns: whether shards have what else the records have, as a column ``extra``.
+        keeps_columns: whether shards keep the other columns of the records, as a column ``extra``.
         marks: how many marks of records a manifest keeps.
         asked: records of small files that it tells of.
     """
@@ -90,7 +90,7 @@ class Job:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What of a unit nobody may touch, because it ends whatever process does.
+    """What of a unit must not be touched, because it ends any process that does.
 
     Attributes:
         rows: numbers of rows, in reading order, that are not transformed.
@@ -280,8 +280,8 @@ def commit_unit(made: Making) -> Manifest:
     """Write the shard, then its quarantine, then the manifest: the unit is committed by the last one.
 
     Doing it again, after a kill at any point or by two workers at once, leaves the same bytes. What they hold is on the disk
-    before they have their names; that the names are, too, is for the caller (``sync_names``), once for several units: a
-    manifest whose shard a power failure has cost its name counts for nothing.
+    before they have their names; the caller syncs the names, too (``sync_names``), once for several units. A manifest whose shard
+    lost its name in a power failure counts for nothing.
 
     Raises:
         AssertionError: records went missing on the way; a bug, never a matter of data.

@@ -184,7 +184,7 @@ class CorpusStore:
         """The corpus in numbers, from manifests alone."""
         total = self._whole_summary()
         if self.share is not None:
-            with suppress(OmniError):  # whatever is not settled, or not there, is another one's to say
+            with suppress(OmniError):  # whatever is not settled, or not there, is reported elsewhere
                 whole = list(self._all_parts())
                 self.share.take_from(total, whole, list(self.share.cut(whole, self.state(), self.modality)))
         return total

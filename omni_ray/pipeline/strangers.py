@@ -1,4 +1,4 @@
-"""A file that is called like one of a unit, and that no run of ours wrote, is never removed for one that a killed run left."""
+"""A file named like one of a unit, but written by no run of ours, is never taken for the remains of a killed run and removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stage that makes shards: an item is a unit, made is a commit, acknowledged is its manifest."""
+"""The stage that makes shards: an item is a unit, what is made is a commit, what is acknowledged is its manifest."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class MakeUnits(Stage[Place, Manifest]):
         return manifest
 
     def keep(self) -> None:
-        """Names are on the disk once for all commits since the last acknowledgement; what they name is since each."""
+        """Names are synced once for all commits since the last acknowledgement; what they name was synced by each commit."""
         while self._unkept:
             self._jobs[self._unkept.pop()].storage.sync_names()
 
@@ -97,7 +97,7 @@ class MakeUnits(Stage[Place, Manifest]):
     def make_each(self, items: Sequence[Place]) -> Iterator[Manifest]:
         """The last units are written while one is transformed; with threads, the next ones are read meanwhile.
 
-        A disk that is asked to sync several files at once is done hardly later than with one.
+        A disk syncs several files at once in hardly more time than one.
         """
         written: deque[_Written] = deque()
         with ThreadPoolExecutor(_COMMITS) as writers:

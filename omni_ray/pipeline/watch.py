@@ -20,7 +20,7 @@ _PAUSE_S = 0.25
 
 @contextmanager
 def watched(find: Callable[[], Mapping[int, str]], kill: Callable[[], object]) -> Iterator[None]:
-    """Look after the processes without which the local Ray of this process is nothing, for the length of the block.
+    """Watch the processes that the local Ray of this process cannot work without, for the length of the block.
 
     Args:
         find: what these processes are called, by their ids, as far as they are there yet, or died and nobody took note.

@@ -19,7 +19,7 @@ def is_whole(storage: Storage, file: CommittedFile) -> bool:
     digest = hashlib.sha256()
     try:
         with storage.open(file.file) as opened:
-            while len(block := opened.read_buffer(_BLOCK)):  # of a mapped file no copy
+            while len(block := opened.read_buffer(_BLOCK)):  # no copy of a mapped file
                 digest.update(block)
     except OSError:
         return False
@@ -48,7 +48,7 @@ def check_whole(storage: Storage, unit: int, file: CommittedFile, corpus: str, m
 
 @contextmanager
 def opened(storage: Storage, unit: int, file: CommittedFile, corpus: str, modality: str) -> Iterator[Any]:
-    """A committed shard, open for reading; where it cannot be read, it is looked at as :func:`check_whole` does."""
+    """A committed shard, open for reading; where it cannot be read, it is checked as by :func:`check_whole`."""
     import pyarrow as pa
 
     try:
