@@ -80,7 +80,7 @@ class AudioFiles(Corpus):
 
 
 def _transcript(text: str, sidecar: str, ident: str, where: str) -> str | Rejected:
-    """The text, unless it is a list of phones or words with times, as HTK, festvox or Audacity write it: that is no transcript.
+    """The text, unless it is a list of phones or words with times, as HTK, festvox or Audacity write it.
 
     TIMIT has one line, with the transcript after the numbers of the first and last sample.
     """

@@ -59,7 +59,7 @@ class Corpus(ABC):
     language: ClassVar[str] = ""
     """The language that it is fetched in, where it can be had in several; "" for a corpus that is what it is."""
     keeps_columns: ClassVar[bool] = False
-    """Whether its records have ``extra`` where ``SourceOptions.keep_columns`` asks for it; read as tables, those of all corpora do."""
+    """Whether its records have ``extra`` for ``SourceOptions.keep_columns``; read as tables, those of all corpora do."""
     in_all: ClassVar[bool] = True
     """Whether ``--dataset all`` and the corpus's categories take it; generic corpora are named explicitly."""
 

@@ -103,7 +103,7 @@ def _same_bytes(tree: Tree, names: Iterable[str]) -> Iterator[str]:
 
 
 def _ends(tree: Tree, name: str) -> bytes:
-    """A digest of how a file begins and ends: ten thousand shards may have one size, and must not be compared in pairs."""
+    """A digest of how a file begins and ends: ten thousand shards of one size must not be compared in pairs."""
     with tree.open(name) as file:
         digest = blake2b(file.read(_END_BYTES), digest_size=16)
         file.seek(max(0, tree.size(name) - _END_BYTES))

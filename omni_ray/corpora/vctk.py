@@ -18,7 +18,7 @@ _CLIP = re.compile(
 
 
 class Vctk(Corpus):
-    """Speakers and clips in order of name. Of the two microphones of 0.92, the first is read, unless ``--split mic2`` asks for the other."""
+    """Speakers and clips in order of name. Of 0.92's two microphones, the first is read; with ``--split mic2`` the second."""
 
     name = "vctk"
     modality = "audio"

@@ -100,7 +100,7 @@ def as_mini(corpus: Corpus, options: SourceOptions, limit: int | None) -> tuple[
 def wanted(
     corpus: Corpus, splits: Sequence[str], limit: int | None, files: Sequence[Download] | None = None
 ) -> list[Download]:
-    """The files to fetch, in order: those of the splits asked for, or of those to train on; no more parts than the limit needs.
+    """The files to fetch, in order: of the splits asked for, or those to train on; no more parts than the limit needs.
 
     Args:
         corpus: whose.
@@ -131,7 +131,7 @@ def wanted(
 
 
 def cost(missing: Sequence[Download], folder: Path) -> tuple[int, str]:
-    """What fetching takes: about how many bytes, and files and bytes in words; raises OmniError where the disk has no room."""
+    """What fetching takes: its bytes, about, and files and bytes in words; raises OmniError if the disk has no room."""
     need = sum(left(each, folder) for each in missing)
     there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
     free = shutil.disk_usage(there).free

@@ -26,7 +26,7 @@ def open_tree(
             snapshot is meant.
         cache: folder for listings of archives, and seek points and copies of packed files; a temporary one if None.
         follow_links: follow links that lead out of a folder, too.
-        hidden: of a folder, which of its files are not shown, and why, as :class:`FolderTree` takes it.
+        hidden: which files of a folder are not shown, and why, as :class:`FolderTree` takes it.
 
     Raises:
         SourceError: it is not there, cannot be read, or is not what its name says.
@@ -57,7 +57,7 @@ def open_tree(
 
 
 def _remote(tree: RemoteTree, cache: Path) -> Tree:
-    """A place on an object store, with its archives looked into where they are."""
+    """A place on an object store, with its archives read in place."""
     from omni_ray.sources.archive_file import RemoteFile
     from omni_ray.sources.archives import archive_kind
     from omni_ray.sources.folder_with_archives import UnionTree, archives_in
@@ -88,7 +88,7 @@ def with_media_root(tree: Tree, media_root: str, follow_links: bool = False) -> 
 
 
 def open_spec(spec: Mapping[str, Any]) -> Tree:
-    """The tree that ``Tree.spec`` described; one for each process, so that handles are opened once.
+    """The tree that ``Tree.spec`` described; one for each process, so handles are opened once.
 
     ``points`` in it is the folder that the tree is to have as its own.
     """

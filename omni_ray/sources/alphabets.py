@@ -1,7 +1,7 @@
 """Whether a text makes sense as writing: what tells the right decoding of some bytes from a wrong one.
 
 Bytes in an unknown encoding can be decoded in many ways. The wrong ones leave letters that no language has side by
-side, capitals within words, symbols between letters, characters that nobody uses.
+side, capitals within words, symbols between letters, and characters that nobody uses.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MOST_ACCENTS = 0.6
 _CONTROLS = re.compile(r"[\0-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
 _WORD = re.compile(r"[^\W\d_]+(?:[’'·-][^\W\d_]+)*")
 _BEYOND_ASCII = re.compile(r"[^\0-\x7f]")
-# Punctuation and signs of running text. All others are odd, and so are these between two letters, but for the last four.
+# Punctuation and signs of running text. All others are odd, and so are these between two letters, except the last four.
 _SIGNS = frozenset("«»„“”‚‘‹›–—―…•°§€£¥©®™¿¡№×÷±½¼¾²³µªº¹†‡¶\xa0\xad´" + "’·‐‑")
 _ABBREVIATED = re.compile(r"[A-Za-z]{0,3}[ªº]|µ[A-Za-z]?")
 _NEVER_AFTER_LETTERS = frozenset("±¶¿¡")
@@ -150,7 +150,7 @@ def oddness(text: str) -> float:
 
 
 def frequent_words(text: str) -> int:
-    """How many of the words are frequent ones of a language that has the text's letters: the most of any language."""
+    """How many of the words are frequent in a language with the text's letters: the most in any language."""
     words = Counter(re.findall(r"[a-z]+", text.lower()))
     letters = Counter(c for c in text.lower() if not c.isascii() and c.isalpha())
     fitting = (
@@ -162,12 +162,12 @@ def frequent_words(text: str) -> int:
 
 
 def is_kana(text: str) -> bool:
-    """Whether kana are a good part of what is beyond ASCII."""
+    """Whether kana are a good part of the characters beyond ASCII."""
     return 10 * len(_KANA.findall(text)) > len(_BEYOND_ASCII.findall(text))
 
 
 def is_shouted(text: str) -> bool:
-    """Whether letters beyond ASCII are capitals, but for a few."""
+    """Whether letters beyond ASCII are capitals, with few exceptions."""
     cased = Counter(letter.isupper() for letter in _BEYOND_ASCII.findall(text) if letter.lower() != letter.upper())
     return cased[True] > 4 * cased[False]
 
@@ -233,7 +233,7 @@ def _count(letters: Counter[str], script: str) -> int:
 
 
 def _outside(letters: Counter[str], script: str, languages: dict[str, str]) -> int:
-    """How many letters of a script are left over by the language that has the most of them."""
+    """How many letters of a script are missing from the language that has the most of them."""
     there = {letter: count for letter, count in letters.items() if _script(letter) == script}
     if not there:
         return 0
@@ -243,7 +243,7 @@ def _outside(letters: Counter[str], script: str, languages: dict[str, str]) -> i
 
 
 def _rare_ideographs(letters: Counter[str]) -> int:
-    """Ideographs beyond those that Chinese and Japanese use every day, where they are more than names explain."""
+    """Ideographs beyond those that Chinese and Japanese use every day, if there are more than names explain."""
     there = {letter: count for letter, count in letters.items() if "\u3400" <= letter <= "\u9fff"}
     rare = sum(count for letter, count in there.items() if not _is_common(letter))
     return rare if rare > 0.15 * sum(there.values()) else 0

@@ -1,4 +1,4 @@
-"""The file that an archive is, on the local disk or on an object store, or any file of a tree, and its bytes by place."""
+"""The file that an archive is, on the local disk or on an object store, or any file of a tree, with its bytes by position."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
 _AHEAD = 1 << 20
-"""Bytes that are asked for at least at once on an object store: members are mostly read one after the other."""
+"""The least number of bytes per request to an object store: members are mostly read one after the other."""
 
 
 class BrokenArchive(Exception):
-    """An archive is not whole, or none at all; the text says what is wrong, without the path."""
+    """A file is no archive, or not a whole one; the text says what is wrong, without the path."""
 
 
 class AnyFile(Protocol):
-    """A file that can be entered anywhere.
+    """A file that can be read from any position.
 
     Attributes:
         name: its last part.
@@ -40,12 +40,12 @@ class AnyFile(Protocol):
         ...
 
     def bytes(self) -> ByteSource:
-        """Its bytes by place. Raises OSError."""
+        """Its bytes by position. Raises OSError."""
         ...
 
 
 class ArchiveFile(AnyFile, Protocol):
-    """Where an archive lies.
+    """Where an archive is.
 
     Attributes:
         location: for people.
@@ -67,7 +67,7 @@ class ArchiveFile(AnyFile, Protocol):
 
 
 class ByteSource(Protocol):
-    """Bytes that can be read at any place, from any thread."""
+    """Bytes that can be read at any position, from any thread."""
 
     def read_at(self, offset: int, size: int) -> bytes:
         """At most ``size`` bytes from ``offset``; fewer only at the end. Raises Broken."""
@@ -75,7 +75,7 @@ class ByteSource(Protocol):
 
 
 class FileBytes:
-    """A plain file as a byte source; it stays open as long as this is there, and no longer."""
+    """A plain file as a byte source; it stays open as long as this object lives, and no longer."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -90,7 +90,7 @@ class FileBytes:
 
 
 class Seekable(io.RawIOBase):
-    """A file that is read, at any place."""
+    """A file that can be read at any position."""
 
     def readable(self) -> bool:
         return True
@@ -144,7 +144,7 @@ class RemoteBytes:
     """A file of an object store as a byte source, at least a megabyte at a time."""
 
     def __init__(self, file: Any) -> None:
-        self._file = file  # a pyarrow NativeFile: any thread may read it at any place
+        self._file = file  # a pyarrow NativeFile: any thread may read it at any position
         self._lock = threading.Lock()
         self._start, self._kept = 0, b""
 
@@ -226,7 +226,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class TreeFile:
-    """A file of a tree, wherever that has it."""
+    """A file of a tree, wherever the tree keeps it."""
 
     tree: Tree
     path: str

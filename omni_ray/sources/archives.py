@@ -2,7 +2,7 @@
 
 The members are listed once; the listing, and for compressed tars the points at which decompression can start, are
 kept in a cache folder and found again by the archive's path, size and time. Any worker then reads any member without
-reading what lies before it. Archives are hostile until shown otherwise: names must stay inside, links and devices are
+reading what comes before it. Archives are hostile until shown otherwise: names must stay inside, links and devices are
 left out and counted, and declared sizes are neither believed nor allocated.
 """
 
@@ -43,12 +43,12 @@ ENDINGS = {
     ".tzst": "tar.zst",
 }
 MAX_RATIO = 1100
-"""Deflate cannot expand more than 1032 times: more is forged, or a bomb. Text and PCM stay below 100."""
+"""Deflate cannot expand more than 1032 times: anything more is forged, or a bomb. Text and PCM stay below 100."""
 RATIO_FLOOR = 64 << 20
-"""Below this size nobody minds how well something was compressed."""
+"""Below this size it does not matter how well something was compressed."""
 _MAX_NAME = 4096
 _SEAL, _HASHED = ".seal.json", 256 << 20
-"""Ending of the file that says what the cache's files are, and up to how many bytes they are hashed."""
+"""Ending of the file that describes the cache's files, and up to how many bytes these are hashed."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -112,7 +112,7 @@ class ArchiveTree(Tree):
     def _seal_of(self, ending: str) -> list[Any]:
         path = self._kept(ending)
         size = path.stat().st_size
-        # An unpacked copy may be as large as the corpus: its size must do.
+        # An unpacked copy may be as large as the corpus: its size must do instead of a digest.
         return [size, hashlib.sha256(path.read_bytes()).hexdigest() if size <= _HASHED else ""]
 
     def _kept(self, ending: str) -> Path:
@@ -156,7 +156,7 @@ class ArchiveTree(Tree):
 
     @abstractmethod
     def _members(self, refused: RefusedMembers) -> Iterator[Member]:
-        """Every readable member in archive order; what is not, goes to ``refused``. Raises Broken."""
+        """Every readable member in archive order; all others go to ``refused``. Raises Broken."""
 
     @cached_property
     def listing(self) -> Listing:
@@ -168,7 +168,7 @@ class ArchiveTree(Tree):
         return self.listing.refused
 
     def _find(self, name: str) -> Member | None:
-        """The member of this name, be its letters and accents composed or taken apart."""
+        """The member of this name, whether its accented letters are composed or decomposed."""
         found = self.listing.find(name)
         if found is None and not name.isascii():
             found = next((member for form in forms_of(name) if (member := self.listing.find(form))), None)
@@ -200,7 +200,7 @@ class ArchiveTree(Tree):
         return crc if crc >= 0 else None
 
     def stamp(self, names: Iterable[str]) -> str:
-        """Of the archive as a whole: whoever changes a member writes all of it anew."""
+        """The stamp of the whole archive: changing a member means rewriting all of it."""
         try:
             size, time = self.file.size_and_time()
             return f"{size}:{time}"
@@ -209,7 +209,7 @@ class ArchiveTree(Tree):
 
 
 def safe_member(name: str, refused: RefusedMembers) -> str | None:
-    """``name`` as it stands in a tree, without "./" and doubled slashes; None, and counted, where it may not."""
+    """``name`` as a tree shows it, without "./" and doubled slashes; None, and counted, if it is not allowed."""
     why = None
     if len(name) > _MAX_NAME:
         why = "the name is too long"

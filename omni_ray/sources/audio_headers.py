@@ -1,4 +1,4 @@
-"""What audio files say of themselves, read from their bytes: decoders quietly believe the file, not the header."""
+"""What audio files say about themselves, read from their bytes: decoders quietly believe the file, not the header."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ _CHUNKED: dict[bytes, tuple[Literal["little", "big"], bytes]] = {
 }
 """WAV and AIFF: the byte order, and the chunk that holds the samples."""
 _UNKNOWN_FROM = 0x7FFF_0000
-"""Programs that write to a pipe cannot go back to fill in the size, and leave some huge number."""
+"""Programs that write to a pipe cannot go back to fill in the size, and leave some huge number there."""
 _STREAMINFO_END = 42
 _CHUNK_NAME = re.compile(rb"[A-Za-z0-9 _\-\xa9]{4}")
 _LOOKS = 16
-"""How many frames of a FLAC file are held against its first."""
+"""How many frames of a FLAC file are compared with its first."""
 _LITTLE_BEHIND = 4096
-"""Bytes behind the samples that may be anything: some programs pad."""
+"""Bytes after the samples that may be anything: some programs pad."""
 _AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}
-"""Bytes of a sample, by the number of its form."""
+"""Bytes per sample, by the number of its format."""
 _AMR_FRAMES = {
     b"#!AMR\n": (13, 14, 16, 18, 20, 21, 27, 32),
     b"#!AMR-WB\n": (18, 24, 33, 37, 41, 47, 51, 59, 61),
 }
-"""Bytes of a fiftieth of a second, by its kind."""
+"""Bytes per fiftieth of a second, by kind."""
 _NIST_FIELD = re.compile(rb"^(\w+) -i (\d+)", re.MULTILINE)
 
 
 def missing_bytes(data: bytes) -> int:
-    """How many bytes a file lacks of what its own header says of its samples; 0 where it says nothing.
+    """How many bytes of the samples that its own header counts are missing; 0 if it says nothing.
 
-    Read are WAV, Wave64, AIFF, AU, CAF and NIST SPHERE.
+    Reads WAV, Wave64, AIFF, AU, CAF and NIST SPHERE.
     """
     place = _samples_of(data)
     return 0 if place is None else max(0, place[1] - len(data))
@@ -47,7 +47,7 @@ def seconds_of(head: bytes, tail: bytes, size: int) -> float:
         head, tail: its first kilobyte, and for Ogg its last pages; all of it where it is shorter.
         size: of the file, in bytes.
 
-    Read are FLAC, WAV, AU, NIST SPHERE and AMR by their headers, Ogg (Opus, Vorbis, Speex) by its last page.
+    Reads FLAC, WAV, AU, NIST SPHERE and AMR by their headers, Ogg (Opus, Vorbis, Speex) by its last page.
     """
     if (start := flac_start(head)) is not None:
         rate = int.from_bytes(head[start + 18 : start + 21], "big") >> 4
@@ -64,7 +64,7 @@ def seconds_of(head: bytes, tail: bytes, size: int) -> float:
 
 
 def _ogg_rate(head: bytes) -> int:
-    """What a second counts in the pages of an Ogg file; 0 where it holds something else than sound."""
+    """Units per second in the pages of an Ogg file; 0 where it holds anything but sound."""
     for name, place in ((b"\x01vorbis", 12), (b"Speex   ", 36)):
         if (at := head.find(name)) >= 0:
             return int.from_bytes(head[at + place : at + place + 4], "little")
@@ -85,7 +85,7 @@ def _bytes_a_second(head: bytes) -> int:
 
 
 def second_file(data: bytes) -> str:
-    """What stands behind the samples that a WAV or AIFF file counts, where it is no part of it; else "".
+    """What follows the samples that a WAV or AIFF file counts, if it does not belong to the file; else "".
 
     ``cat`` joins files so, and recorders that are cut off leave a count that is too small.
     """
@@ -165,7 +165,7 @@ def _of_caf(data: bytes) -> tuple[int, int] | None:
 
 
 def adts_is_cut(data: bytes) -> bool:
-    """Whether the last frame of raw AAC is not whole: each says its size (ISO/IEC 13818-7, 6.2)."""
+    """Whether the last frame of raw AAC is cut: each states its size (ISO/IEC 13818-7, 6.2)."""
     at = 0
     while at + 6 <= len(data) and data[at] == 0xFF and data[at + 1] & 0xF6 == 0xF0:
         size = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
@@ -176,7 +176,7 @@ def adts_is_cut(data: bytes) -> bool:
 
 
 def flac_start(data: bytes) -> int | None:
-    """Where FLAC begins, which may be behind a tag; None where the file is not FLAC."""
+    """Where FLAC begins, which may be after a tag; None where the file is not FLAC."""
     at = 0
     if data[:3] == b"ID3" and len(data) > 10:
         a, b, c, d = (byte & 0x7F for byte in data[6:10])
@@ -186,7 +186,7 @@ def flac_start(data: bytes) -> int | None:
 
 
 def flac_samples(data: bytes, start: int) -> int:
-    """Samples of each channel that the header counts; 0 where it does not."""
+    """Samples in each channel, by the header; 0 where it does not count them."""
     return int.from_bytes(data[start + 21 : start + 26], "big") & (1 << 36) - 1
 
 
@@ -199,7 +199,7 @@ class WithoutCount(io.BytesIO):
         self._shown = bytes([data[self._at] & 0xF0, 0, 0, 0, 0])
 
     def readinto(self, buffer: Any) -> int:
-        """As of any file."""
+        """As for any file."""
         begin = self.tell()
         count = super().readinto(buffer)
         for place in range(max(begin, self._at), min(begin + count, self._at + 5)):
@@ -208,10 +208,10 @@ class WithoutCount(io.BytesIO):
 
 
 def flac_changes(data: bytes, start: int) -> bool:
-    """Whether a frame has another rate or other bits a sample than the first, which libFLAC takes no notice of.
+    """Whether a frame differs from the first in rate or bits per sample, which libFLAC does not notice.
 
-    RFC 9639, section 9.1: a frame begins with 15 bits that are hardly found elsewhere, and its header ends with a sum. Of
-    eight bits: one clip of a few hundred has such a header in its samples. A change lasts, so the next frame must say it, too.
+    RFC 9639, section 9.1: a frame begins with 15 bits that are hardly found elsewhere, and its header ends with a checksum of
+    only eight bits: one clip of a few hundred has such a header in its samples. Changes last, so the next frame has it, too.
     """
     at, is_last = start + 4, False
     while not is_last and at + 4 <= len(data):
@@ -230,7 +230,7 @@ def flac_changes(data: bytes, start: int) -> bool:
 
 
 def _rate_and_bits(data: bytes, at: int) -> tuple[int, int]:
-    """What the frame at ``at`` says of its rate and of its bits a sample, as RFC 9639 codes them."""
+    """What the frame at ``at`` says about its rate and bits per sample, as RFC 9639 codes them."""
     return data[at + 2] & 0x0F, data[at + 3] & 0x0E
 
 

@@ -1,8 +1,8 @@
 """Random access into any .bz2 file, without an index.
 
-A bzip2 stream is a run of blocks, each of at most 900,000 bytes of input and readable by itself. A block begins
+A bzip2 stream is a run of blocks, each of at most 900,000 bytes of input and readable on its own. A block begins
 with a 48-bit magic number at any bit; the stream ends with another. So a range of compressed bytes is enough to
-find the blocks that begin in it, and each is made a stream of its own: header, the block's bits moved to a byte
+find the blocks that begin in it, and each becomes a stream of its own: header, the block's bits moved to a byte
 border, end magic, checksum. This holds for single-stream and multistream files alike. Format: the bzip2 program's
 ``decompress.c``; that a magic number turns up by chance in compressed data has a probability of 0.1 % in 24 GB,
 and costs one block, reported as corrupt.
@@ -67,7 +67,7 @@ class _Window:
         file.seek(start)
 
     def advance(self, scanned: int) -> bool:
-        """Read on, dropping what lies before ``scanned`` and is not needed any more. False at the end of the file."""
+        """Read on, dropping what comes before ``scanned`` and is no longer needed. False at the end of the file."""
         keep_from = scanned
         if self.needed_from is not None and scanned - self.needed_from <= _MAX_BLOCK_BYTES:
             keep_from = min(scanned, self.needed_from)
@@ -77,7 +77,7 @@ class _Window:
         return bool(more)
 
     def bits(self, begin: int, end: int) -> tuple[int, int] | None:
-        """Bits [begin, end) of the file as a number, and how many; None where they are not in memory any more."""
+        """Bits [begin, end) of the file as a number, and how many; None where they are no longer in memory."""
         first, last = begin // 8, -(-end // 8)
         if first < self.base:
             return None
@@ -86,7 +86,7 @@ class _Window:
 
 
 def _patterns() -> list[tuple[bytes, int, int, bool]]:
-    """Per magic and shift: the bytes it fills wholly, where they begin, the shift, and whether it is a block's."""
+    """Per magic and shift: the bytes it fills completely, where they begin, the shift, and whether it is a block's."""
     found = []
     for magic, is_block in ((_BLOCK_MAGIC, True), (_END_MAGIC, False)):
         found.append((magic.to_bytes(6), 0, 0, is_block))
@@ -102,7 +102,7 @@ def _magics(window: _Window) -> Iterator[tuple[int, bool]]:
     """Magic numbers from the window's start on: (bit of the file, whether a block begins there)."""
     scanned = window.base
     while window.advance(scanned):
-        # A magic number that begins in the last six bytes may go on in what is not read yet.
+        # A magic number that begins in the last six bytes may continue in bytes not read yet.
         end = window.base + len(window.data) - 6
         found = []
         for pattern, lead, shift, is_block in _PATTERNS:

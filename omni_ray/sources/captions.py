@@ -23,7 +23,7 @@ _LOOKS_LIST = re.compile(r"""\s*\[\s*(?:"|'|\{|None\b|null\b|\])""")
 _LONGEST_LIST = 1 << 20
 
 LOST = "captions_lost"
-"""The column beside ``captions``: what stands there and is no caption."""
+"""The column beside ``captions``: what was found there and is no caption."""
 _LOST_TYPE = pa.list_(pa.struct([("reason", pa.string()), ("detail", pa.string())]))
 
 Fault = tuple[str, str]
@@ -31,10 +31,10 @@ Fault = tuple[str, str]
 
 
 def caption_texts(value: Any) -> tuple[list[str], list[Fault]]:
-    """The captions in ``value``, in order, and a fault for each thing in it that is none.
+    """The captions in ``value``, in order, and a fault for each thing in it that is not one.
 
     A text is a caption, unless it is a list of texts as JSON or Python writes it (Flickr30k's tables have such cells): then its
-    members are. Of a structure the text is taken (:data:`TEXT_KEYS`). An empty list has neither captions nor faults.
+    members are. From a structure, the text is taken (:data:`TEXT_KEYS`). An empty list has neither captions nor faults.
     """
     if isinstance(value, str):
         inside = _list_in(value)
@@ -94,7 +94,7 @@ def _kind(value: Any) -> str:
 
 
 def caption_columns(values: Iterable[Any]) -> dict[str, pa.Array]:
-    """A table's column of captions as two: ``captions`` list<string>, null where nothing is, and :data:`LOST`."""
+    """A table's column of captions as two: ``captions`` list<string>, null where there is nothing, and :data:`LOST`."""
     texts: list[list[str] | None] = []
     lost: list[list[dict[str, str]]] = []
     for value in values:
@@ -105,7 +105,7 @@ def caption_columns(values: Iterable[Any]) -> dict[str, pa.Array]:
 
 
 def captions_of(row: Mapping[str, Any]) -> tuple[list[str], list[Rejected]]:
-    """The captions of a row of such a table, and a rejection for each thing that is none."""
+    """The captions of a row of such a table, and a rejection for each thing that is not one."""
     ident, where = row["id"], row["where"]
     lost = rejected(((fault["reason"], fault["detail"]) for fault in row[LOST]), ident, where)
     if not row["captions"] and not lost:

@@ -11,7 +11,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 _TURN = ("content", "value", "text")
 """Keys under which a turn of a conversation, or a part of it, has its words."""
 _METADATA = ("title", "url", "lang")
-"""Roles that a record can do without: of another type than text, they are left empty."""
+"""Roles that a record can do without: where they are not text, they are left empty."""
 
 
 def as_text(value: Any) -> str | None:
@@ -31,7 +31,7 @@ def as_text(value: Any) -> str | None:
 
 
 def as_role(role: str, value: Any) -> Any:
-    """A value as its role needs it: media as a path, all else as text; None for null.
+    """A value as its role needs it: media as a path, everything else as text; None for null.
 
     Raises:
         ValueError: the role cannot be filled with it; the message says of which type it is.
@@ -64,7 +64,7 @@ def member(row: Mapping[str, Any], column: str) -> tuple[Any, bool]:
 
 
 def encodable(text: str) -> str:
-    """JSON may write half a surrogate pair, which no encoding has: ``text`` without it."""
+    """JSON may write half a surrogate pair, which no encoding can hold: ``text`` without it."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Taking count of the files of a source: which of them a corpus reads, and why it does not read the others.
+"""Counting the files of a source: which of them a corpus reads, and why it does not read the others.
 
 While a corpus is indexed, the names that it reads are noted, eight bytes each. Then the source is walked once, and each
 file that is not among them is counted by reason and ending, with an example.
@@ -27,7 +27,7 @@ _LONGEST_NAME = 120
 
 
 class Claims:
-    """The names that a corpus reads. Holds a number for each, not the names: it is asked only in the process that made it."""
+    """The names that a corpus reads. Holds a number for each, not the names: only the process that made it uses it."""
 
     def __init__(self) -> None:
         self._numbers = array("q")
@@ -55,7 +55,7 @@ def account(
         claims: the names that are read.
         modality: whose data the files may look like.
         explain: a reason for a file that is not read, from whoever knows the layout; "" where it does not know.
-        of_splits: only some splits were asked for: what could be read otherwise, is of another one.
+        of_splits: only some splits were asked for: what could otherwise be read is of another one.
     """
     known = claims.sorted()
     read = 0
@@ -75,13 +75,13 @@ def account(
     for reason, _, _ in refused.examples:
         nameless[reason] -= 1
     for reason, name, _ in refused.examples:
-        # Only some are known by name: the first stands for those that are not.
+        # Only some are known by name: the first represents those that are not.
         unread.add(name, reason, kind_of(name), 1 + nameless.pop(reason, 0))
     for name in (name for name in tree.unfetched if not any(map(is_furniture, name.split("/")))):
         kind = kind_of(name)
         unread.add(name, _reason(None, name, kind, modality), kind)
     if isinstance(tree, FileTree):
-        read = len(known)  # what the file names lies beside it, and is not listed
+        read = len(known)  # what the file names is beside it, and is not listed
     return Files(read, unread.in_order())
 
 
@@ -130,7 +130,7 @@ def _reason(tree: Tree | None, name: str, kind: FileKind, modality: str) -> str:
 
 
 def _shown(name: str) -> str:
-    """A name that can be printed: what is no text, or steers a terminal, as escapes."""
+    """A name that can be printed: bytes that are no text, or that control a terminal, as escapes."""
     text = name.encode("utf-8", "backslashreplace").decode()
     text = re.sub("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", lambda found: f"\\x{ord(found[0]):02x}", text)
     return text if len(text) <= _LONGEST_NAME else f"...{text[-_LONGEST_NAME:]}"

@@ -1,7 +1,7 @@
-"""Documents made of several columns: conversations, questions with their answers, and what the user joins.
+"""Documents joined from several columns: conversations, questions with their answers, and what the user joins.
 
-A column may be an expression: ``instruction+input+output`` are three columns, one behind the other, and ``roles(messages)``
-is a column whose turns say who speaks. Such an expression stands in a unit's payload like any column's name.
+A column may be an expression: ``instruction+input+output`` are three columns, one after the other, and ``roles(messages)``
+is a column whose turns say who speaks. Such an expression is kept in a unit's payload like any column's name.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _QUESTIONS = (
     (("prompt", "completion"), ("prompt", "completion")),
     (("prompt", "response"), ("prompt", "response")),
 )
-"""Columns that make a question with its answer, and those of them and others that are read, in order."""
+"""Columns that form a question with its answer, and the columns that are then read, in order."""
 _OPTIONAL = frozenset({"system", "input", "context"})
 """Columns that a row of JSON may lack."""
 _ROLE = {
@@ -44,7 +44,7 @@ _EXPRESSION = re.compile(rf"(?:({'|'.join(TEMPLATES)})\((.+)\)|(.+\+.+))", re.DO
 
 @dataclass(frozen=True)
 class Expression:
-    """Columns that make one text, and how their turns are written."""
+    """Columns that are joined to one text, and how their turns are written."""
 
     columns: tuple[str, ...]
     template: str = PLAIN
@@ -53,7 +53,7 @@ class Expression:
         """The document of a row; None where all its columns are null.
 
         Raises:
-            ValueError: a column is not there, or holds something else than text or turns.
+            ValueError: a column is not there, or holds anything but text or turns.
         """
         if self.columns == (REST,):
             return "\n".join(map(encodable, _strings(list(row.values())))) or None
@@ -88,7 +88,7 @@ def expression_of(column: str) -> Expression | None:
 
 
 def parts_of(column: str, there: Sequence[str]) -> tuple[str, ...]:
-    """The names of the columns of a file that a column is made of: itself, where it is called so; all for :data:`REST`."""
+    """The names of the columns that an expression joins: itself if a column has that name; all for :data:`REST`."""
     if column == REST:
         return tuple(there)
     found = None if column in there else expression_of(column)
@@ -105,7 +105,7 @@ def chosen(there: Sequence[str], named: str | None, template: str) -> str | None
 
     Args:
         there: the columns of the file, and those within them.
-        named: what the user called; else they are found by their names.
+        named: the column that the user named; else they are found by their names.
         template: one of :data:`TEMPLATES`.
     """
     if named == REST and REST not in there:

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
 SLICE_BYTES = 64 << 20
-"""Bytes of the wanted columns in a slice, decoded: some seconds of work."""
+"""Decoded bytes of the wanted columns in a slice: some seconds of work."""
 SLICE_ROWS = 1 << 20
 _MAX_GROUP_BYTES = 256 << 20
 _BATCH_BYTES = 8 << 20
 _MAX_ROWS_PER_BYTE = 100
-"""No table packs more rows than this into a byte of file: one that says so lies, to make its reader run for ever."""
+"""No table packs more rows than this into a byte of file: one that claims more lies, to make its reader run forever."""
 
 
 _DISPENSABLE = frozenset({"id", "title", "url", "lang"})
@@ -60,7 +60,7 @@ def column_names(tree: Tree, name: str) -> list[str]:
 
 
 def parquet_slices(tree: Tree, name: str, columns: Mapping[str, str], options: SourceOptions) -> Iterator[RowRange]:
-    """Slices along row groups; a row group of more than 256 MB is cut, since its parts can be worked on apart."""
+    """Slices along row groups; a row group of more than 256 MB is cut, since its parts can be processed separately."""
     with _parquet(tree, name) as file:
         sizes = _group_sizes(file.metadata, _stored(file.schema_arrow, columns))
     yield from _slices(sizes, options)
@@ -196,7 +196,7 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _type_of(schema: pa.Schema, column: str) -> pa.DataType | None:
-    """The type of a column, or of a field within one; None for fields of a list's items, and for columns together."""
+    """The type of a column, or of a field within one; None for fields of a list's items, and for joined columns."""
     if column in schema.names:
         return schema.field(column).type
     if expression_of(column) is not None:
@@ -211,7 +211,7 @@ def _type_of(schema: pa.Schema, column: str) -> pa.DataType | None:
 
 
 def _can_fill(role: str, kind: pa.DataType) -> bool:
-    """Whether values of a type can be what a role needs; which of them are, is seen row by row."""
+    """Whether values of a type can be what a role needs; which of them are is checked row by row."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     if role in ("audio", "image"):
@@ -285,7 +285,7 @@ def _batches(tree: Tree, name: str) -> Iterator[Any]:
 def _rows(
     name: str, batches: Iterator[pa.RecordBatch], first: int, rows: RowRange, columns: Mapping[str, str]
 ) -> Iterator[pa.Table | Rejected]:
-    """``rows`` of some batches that follow each other, the first of them beginning at row ``first``."""
+    """``rows`` of consecutive batches, the first beginning at row ``first``."""
     while first < rows.end:
         try:
             batch = next(batches, None)
@@ -316,7 +316,7 @@ def _rows(
 
 
 def _values(batch: pa.RecordBatch, role: str, column: str, faults: dict[int, tuple[str, str]]) -> pa.Array:
-    """The values of a column for a role; ``faults`` gets those that cannot be any."""
+    """The values of a column for a role; ``faults`` gets those that cannot be used."""
     if role == "text" and column not in batch.schema.names and expression_of(column) is not None:
         return _made(batch, column, faults)
     values, keys = _column(batch, column)
@@ -345,7 +345,7 @@ def _column(batch: pa.RecordBatch, column: str) -> tuple[pa.Array, list[str]]:
 
 
 def _captions(batch: pa.RecordBatch, column: str, faults: dict[int, tuple[str, str]]) -> Iterator[Any]:
-    """What stands in each row of a column of captions; None, and a fault, where it is not UTF-8."""
+    """What each row of a column of captions holds; None, and a fault, where it is not UTF-8."""
     values, keys = _column(batch, column)
     there = (
         iter(values.to_pylist()) if is_valid(values) else (_or_none(values.slice(row, 1)) for row in range(len(values)))
@@ -361,7 +361,7 @@ def _or_none(one: pa.Array) -> Any:
 
 
 def _rest(batch: pa.RecordBatch, columns: Mapping[str, str]) -> pa.Array:
-    """What fills no role."""
+    """The columns that fill no role."""
     others = used(columns, batch.schema.names)
     rest = batch.select([name for name in batch.schema.names if name not in others])
     rest.validate(full=True)

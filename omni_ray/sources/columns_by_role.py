@@ -29,10 +29,10 @@ NOT_STRINGS = frozenset({"audio", "image", "captions", LOST})
 """Roles whose values pass through as they are; those of all other roles become strings."""
 
 _ONLY_WITH = {"offset": ("audio", "audio_filepath")}
-"""Roles whose columns mean what they say only beside others: NeMo's manifests have offsets, and so have other tables."""
+"""Roles whose columns have their meaning only beside others: not only NeMo's manifests have offsets."""
 
 _ADDRESS = re.compile(r"https?://|(?:^|[_ ])(?:url|uri|link)s?$", re.IGNORECASE)
-"""The name of a column that holds addresses, or an address where the names should be."""
+"""The name of a column of addresses, or an address where the names should be."""
 
 _BYTES_OF = {
     pa.string(): pa.binary(),
@@ -147,8 +147,8 @@ def by_role(
 
     Args:
         name: the file.
-        unit: what a place counts: "row" or "byte".
-        table: role -> values; arrays of one length, from a file that need not be honest.
+        unit: what positions count: "row" or "byte".
+        table: role -> values; arrays of one length, from a file that cannot be trusted.
         places: int64, where each row is in the file.
         columns: role -> column, for messages.
         faults: what is wrong with rows that are known to be: row -> (reason, detail).

@@ -1,7 +1,7 @@
 """One file in several forms: ``a.jsonl`` beside ``a.jsonl.gz``, a dump beside its unpacked copy. Each is read once.
 
-That two files have one name but for how they are packed is not enough: they may be of different days. What is in them is
-compared, to the end of the shorter one: to unpack a dump of 24 GB for it takes a quarter of an hour, to read it twice hours.
+Equal names except for the compression are not enough: the files may be of different days. Their contents are compared,
+to the end of the shorter one: unpacking a dump of 24 GB for this takes a quarter of an hour, reading it twice hours.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def names_once(tree: Tree) -> Iterator[str]:
-    """Every file of the tree as :meth:`Tree.names` gives them, but for those that hold what another form of them holds.
+    """Every file of the tree as :meth:`Tree.names` gives them, except those that hold what another form holds.
 
     Those are set aside as ``copy``.
     """
@@ -40,7 +40,7 @@ def _copies(tree: Tree, prefix: str, files: list[str]) -> set[str]:
             forms.setdefault(file[: -len(suffix)], []).append(file)
     found: set[str] = set()
     for plain, packed in forms.items():
-        # The plain one first: it can be entered anywhere.
+        # The plain one first: it can be read from anywhere.
         known = [plain] if plain in files else []
         for file in sorted(packed, key=lambda name: SUFFIXES.index(name[name.rfind(".") :].lower())):
             less = _which_holds_less(tree, prefix + known[0], prefix + file) if known else ""
@@ -52,7 +52,7 @@ def _copies(tree: Tree, prefix: str, files: list[str]) -> set[str]:
 
 
 def _which_holds_less(tree: Tree, one: str, other: str) -> str:
-    """Of two files of which one holds what the other begins with, the lesser; of two equals the second; "" where they differ."""
+    """Which of two files holds only the beginning of the other; the second if they are equal; "" where they differ."""
     mine, theirs = _contents(tree, one), _contents(tree, other)
     left, right = b"", b""
     while True:
@@ -67,7 +67,7 @@ def _which_holds_less(tree: Tree, one: str, other: str) -> str:
 
 
 def _contents(tree: Tree, name: str) -> Iterator[bytes]:
-    """The plain bytes of a file, as far as they can be had."""
+    """The plain bytes of a file, as far as they can be read."""
     with tree.open(name) as file:
         try:
             yield from unpack(file, name)

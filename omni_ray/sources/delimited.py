@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def table_ranges(tree: Tree, name: str, dialect: Dialect, form: Form, options: SourceOptions) -> Iterator[Range]:
     """Ranges of a CSV or TSV file, cut between rows.
 
-    A quoted field may hold line ends, so only a parser knows where rows begin. A file without quotation marks, or in
-    which they are text, is cut anywhere; another large file is parsed once here, at about 100 MB/s.
+    A quoted field may hold line ends, so only a parser knows where rows begin. A file without quotation marks, or
+    with marks that are text, is cut anywhere; another large file is parsed once here, at about 100 MB/s.
     """
     size = plain_size(tree, name, options, form)
     step = options.scaled(RANGE_BYTES)
@@ -67,14 +67,14 @@ def read_table(
 
 
 def _fields(header: Sequence[str], columns: Mapping[str, str]) -> list[tuple[str, int]]:
-    """The fields that are wanted; where all are, the later ones of columns that share a name are called by number, too."""
+    """The fields that are wanted; where all are, columns that repeat a name get a number, too."""
     needed = {part for column in columns.values() for part in parts_of(column, header)}
     again = [(f"{name} ({n + 1})", n) for n, name in enumerate(header) if EXTRA in columns and name in header[:n]]
     return [*((column, header.index(column)) for column in needed), *again]
 
 
 def _first_record(tree: Tree, name: str, dialect: Dialect, form: Form) -> int:
-    """Where the first record begins, so that the header is in one range with it; 0 where there is none."""
+    """Where the first record begins, so the header is in one range with it; 0 where there is none."""
     if not dialect.skip and not dialect.preamble:
         return 0
     with tree.open(name) as file:
@@ -115,14 +115,14 @@ class _Feed:
                 return line[1].decode("utf-8", "surrogateescape")
 
     def take_back_all_but_the_first(self) -> None:
-        """The lines of the row that was just parsed are given out once more, but for its first one."""
+        """Gives out the lines of the row that was just parsed again, except the first one."""
         self._back.extendleft(reversed(self.pending[1:]))
 
 
 def _table_rows(
     name: str, source: Iterable[Line | Rejected], dialect: Dialect, form: Form, *, from_start: bool
 ) -> Iterator[tuple[int, Sequence[str]] | Rejected]:
-    """Rows with where they begin; ``from_start``: but for what comes before the first record of a file."""
+    """Rows with where they begin; ``from_start``: without what comes before the first record of a file."""
     skip = dialect.skip if from_start else 0
     feed = _Feed(islice(source, dialect.preamble if from_start else 0, None))
     for number, (fields, fault) in enumerate(_parsed(feed, dialect)):
@@ -132,7 +132,7 @@ def _table_rows(
             continue
         start = feed.pending[0][0]
         if fault:
-            # A quotation mark that nothing closes takes in the rows behind it: only its own line is given up.
+            # A quotation mark that is never closed swallows the rows after it: only its own line is given up.
             yield rejected(name, "byte", start, "bad_row", f"its quotation marks: {fault}")
             feed.take_back_all_but_the_first()
         elif feed.not_utf8 and any(map(SURROGATE.search, fields)):
@@ -141,7 +141,7 @@ def _table_rows(
             said = "a field in quotation marks, with doubled ones in it, where quotation marks are text elsewhere"
             yield rejected(name, "byte", start, "bad_row", said)
         elif (row := is_whole(fields, dialect.header)) is None:
-            # Where marks are out of step a row may have taken in others: each of its lines counts.
+            # Where marks are out of step a row may have swallowed others: each of its lines counts.
             said = f"{len(fields)} fields, and the header has {len(dialect.header)} columns"
             yield from (rejected(name, "byte", place, "bad_row", said) for place, _ in feed.pending)
         else:
@@ -164,7 +164,7 @@ def _parsed(feed: _Feed, dialect: Dialect) -> Iterator[tuple[list[str], str]]:
 
 
 def _plain_row(lines: Sequence[Line], dialect: Dialect) -> list[str]:
-    """A row on one line, in which quotation marks are text: each has its fellow, and there is none to be doubled; else []."""
+    """A row on one line, in which quotation marks are text: they come in pairs, and none is doubled; else []."""
     if len(lines) != 1 or dialect.quoting != "double" or lines[0][1].count(b'"') % 2:
         return []
     fields = next_row(reader([lines[0][1].decode("utf-8", "surrogateescape")], dialect.delimiter, "plain"))

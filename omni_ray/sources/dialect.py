@@ -1,4 +1,4 @@
-"""How a CSV or TSV file is written: what is between fields, how fields are quoted, whether it has a header."""
+"""How a CSV or TSV file is written: what separates fields, how fields are quoted, whether it has a header."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MARKS = {"double": '"', "single": "'"}
 _SEP_LINE = re.compile(r'"?sep=(.)"?[ ,;\t]*\r?\n', re.IGNORECASE)
 _BLANK_OR_COMMENT = re.compile(r"[ \t]*(?:#[^\n]*)?\r?\n")
 QUOTED = re.compile(r'"(?:[^"]|"")*"', re.DOTALL)
-"""A field in quotation marks, those within it doubled."""
+"""A field in quotation marks, with those inside it doubled."""
 _LONE_BACKSLASH = re.compile(r'(?<!\\)(?:\\\\)*\\(?!["\\\r\n])')
 _NUMBER = re.compile(r"[\s\d.,eE+%-]*")
 _DATA = re.compile(r"[\d\W_]*|.{41,}|.*[.!?…。！？]|(?:\S+\s+){3,}\S.*|.*(?:://|[/\\]|\d{3}|\.\w{2,4}$).*", re.DOTALL)
@@ -36,7 +36,7 @@ class Dialect:
     Attributes:
         delimiter: between fields.
         quoting: "double": a field may stand in quotation marks, and those within it are doubled (RFC 4180). "backslash":
-            those within it, and backslashes, come behind a backslash. "literal": the same, but other backslashes stand
+            those within it, and backslashes, follow a backslash. "literal": the same, but other backslashes stand
             for themselves (Spark). "single": as "double", with single marks. "plain": quotation marks are text.
         header: the columns' names; their numbers, from 1, where the table has no header.
         skip: rows before the first record: the header, and Excel's line that names the delimiter.
@@ -62,7 +62,7 @@ def dialect_in(payload: Mapping[str, Any]) -> Dialect:
 
 
 def dialect_of(text: str, name: str, has_header: bool, fits: Callable[[list[str]], bool]) -> Dialect:
-    """The dialect in which the most rows of a table have as many fields as its first one.
+    """The dialect in which most rows of a table have as many fields as its first one.
 
     Args:
         text: the beginning of the table, whole lines.
@@ -71,7 +71,7 @@ def dialect_of(text: str, name: str, has_header: bool, fits: Callable[[list[str]
         fits: whether a header names the columns that are needed.
 
     Raises:
-        SourceError: the first row cannot be told.
+        SourceError: it cannot be told which row is the first.
     """
     said = _SEP_LINE.match(text)
     start = said.end() if said else 0
@@ -92,7 +92,7 @@ def dialect_of(text: str, name: str, has_header: bool, fits: Callable[[list[str]
 
 
 def _beginnings(text: str, start: int) -> list[int]:
-    """Where a table may begin: behind blank lines and comments, most likely; else with a line that looks like a comment."""
+    """Where a table may begin: most likely after blank lines and comments; else with a line that looks like a comment."""
     found, at = [start], start
     while match := _BLANK_OR_COMMENT.match(text, at):
         at = match.end()
@@ -124,7 +124,7 @@ def _best(
 
 
 def is_whole(row: Sequence[str], header: Sequence[str]) -> Sequence[str] | None:
-    """A row with as many fields as the header, but for empty ones, or columns without a name, at the end; else None."""
+    """A row with as many fields as the header, ignoring empty ones or unnamed columns at the end; else None."""
     while len(row) > len(header) and not row[-1]:
         row = row[:-1]
     missing = len(header) - len(row)
@@ -134,7 +134,7 @@ def is_whole(row: Sequence[str], header: Sequence[str]) -> Sequence[str] | None:
 
 
 def reader(lines: Iterable[str], delimiter: str, quoting: str) -> Iterator[list[str]]:
-    """A parser of rows. Raises csv.Error for a row that breaks the rules; goes on with the line behind it."""
+    """A parser of rows. Raises csv.Error for a row that breaks the rules; goes on with the next line."""
     if quoting == "plain":
         return (line.rstrip("\r\n").split(delimiter) if line.rstrip("\r\n") else [] for line in lines)
     if quoting in _MARKS:
@@ -147,7 +147,7 @@ def reader(lines: Iterable[str], delimiter: str, quoting: str) -> Iterator[list[
 
 def next_row(rows: Iterator[list[str]]) -> list[str]:
     """The next row, [] for a blank line and at the end. Raises csv.Error."""
-    # The limit is the process's, and 128 KB: documents are longer, and other code may count on it.
+    # The limit is the process's, and 128 KB: documents are longer, and other code may rely on it.
     limit = csv.field_size_limit(MAX_LINE_BYTES)
     try:
         return next(rows, [])
@@ -174,12 +174,12 @@ def _delimiters(text: str, name: str) -> list[str]:
 
 
 def is_tsv(name: str) -> bool:
-    """Whether a file's ending says that there are tabs between its fields."""
+    """Whether a file's ending says that tabs separate its fields."""
     return re.search(r"\.(?:tsv|tab)(?:\.\w+)?$", name, re.IGNORECASE) is not None
 
 
 def _quoting(text: str, delimiter: str) -> str:
-    """How fields are quoted: in the way in which the fewest rows break the rules, or else as their fields look."""
+    """How fields are quoted: in the way that makes the fewest rows break the rules, or else as their fields look."""
     sample = text[:_SAMPLE_CHARS]
     found = _quoting_of_double_marks(sample, delimiter)
     return "single" if _are_marks_single(sample, delimiter, found) else found
@@ -226,7 +226,7 @@ def _looks_quoted(sample: str, delimiter: str) -> bool:
 
 
 def _columns(sample: str, delimiter: str, mark: str) -> list[list[str]]:
-    """The fields of a sample as they stand, column by column."""
+    """The raw fields of a sample, column by column."""
     between = re.escape(delimiter)
     field = re.compile(rf"({mark}(?:[^{mark}]|{mark}{mark})*{mark}|[^{between}\n]*)({between}|\r?\n|\Z)")
     columns: dict[int, list[str]] = {}
@@ -255,7 +255,7 @@ def _is_enclosed_or_plain(column: Sequence[str]) -> bool:
 
 
 def _faults(text: str, delimiter: str, quoting: str) -> int:
-    """How many rows break the rules, or have another number of fields than the first."""
+    """How many rows break the rules, or have a different number of fields from the first."""
     rows = list(islice(_parsed(text, delimiter, quoting), _SAMPLE_ROWS))
     return sum(is_whole(row, rows[0]) is None for row in rows)
 
@@ -277,7 +277,7 @@ class _Lines:
 
 
 def _parsed(text: str, delimiter: str, quoting: str) -> Iterator[list[str]]:
-    """The rows of a sample but for blank ones; [] for each line of those that break the rules."""
+    """The rows of a sample except blank ones; [] for each line of those that break the rules."""
     lines = _Lines(text)
     rows = reader(lines, delimiter, quoting)
     while True:

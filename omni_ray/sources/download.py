@@ -1,9 +1,9 @@
 """Fetching files over HTTP: resumable, verified, and under their final names only when they are whole.
 
-A download goes to ``<name>.part``; beside it ``<name>.part.json`` remembers which version of the file it is of. A
+A download goes to ``<name>.part``; beside it ``<name>.part.json`` remembers which version of the file it holds. A
 cut connection, a kill or a rerun goes on from the last byte, if the server still has the same version and honours
 ranges; in every other case it starts over. Nothing is renamed before its size, its checksum where one is published, and
-the integrity of its container were looked at. Ctrl-C, and an error that ends all, stop every connection at its next bytes.
+the integrity of its container have been checked. Ctrl-C, and an error that ends the run, stop every connection at its next bytes.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ if TYPE_CHECKING:
     from omni_ray.records import Download
 
 ATTEMPTS = 6
-"""How often in a row an attempt may bring nothing: those that brought bytes further do not count."""
+"""How many attempts in a row may bring nothing: those that made progress do not count."""
 WRONG = 2
-"""How often a file may come whole and be wrong: it may have been exchanged meanwhile, but is not fetched for ever."""
+"""How often a whole file may be wrong: it may have been replaced meanwhile, but is not fetched forever."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 _PER_HOST = 2
 """Connections to one host at a time: these are other people's servers."""
 _TRIAL_BYTES, _TRIAL_S = 8 << 20, 2.0
 _SAY_EVERY_S = 5.0
 _DIGESTS = {32: "md5", 40: "sha1", 64: "sha256"}
-"""Kinds of checksums by how many hexadecimal digits they have."""
+"""Kinds of checksums by their number of hexadecimal digits."""
 _GONE = frozenset({404, 410})
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 USER_AGENT = f"omni_ray/{__version__} (training data preparation)"
 
 
 class _Again(Exception):
-    """This attempt failed in a way that another may not."""
+    """This attempt failed, but another may succeed."""
 
     def __init__(self, why: str, wait_s: float | None = None) -> None:
         super().__init__(why)
@@ -60,11 +60,11 @@ class _Again(Exception):
 
 
 class _Wrong(_Again):
-    """The whole file came, and is not what was published."""
+    """The whole file came, but is not what was published."""
 
 
 class _Lacking(Exception):
-    """The server has no such file, and need not have."""
+    """The server has no such file, and need not have one."""
 
 
 class _Stopped(Exception):
@@ -73,7 +73,7 @@ class _Stopped(Exception):
 
 @dataclass
 class _State:
-    """What is known of a part file: the version it is of, by ETag or modification time, and the whole size."""
+    """What is known of a part file: its version, by ETag or modification time, and the whole size."""
 
     url: str
     validator: str | None = None
@@ -89,8 +89,8 @@ class _State:
 
 
 def is_there(download: Download, folder: Path) -> bool:
-    """Whether a file was fetched whole, or put there by hand: it has its name, and the size that is published. Or the server
-    was asked for it, and has none."""
+    """Whether a file was fetched whole, or put there by hand: it has its name, and the published size. Or the server
+    was asked for it, and does not have it."""
     target = folder / download.path
     if download.may_lack and not target.exists():
         return _lacking(download, folder).exists()
@@ -98,7 +98,7 @@ def is_there(download: Download, folder: Path) -> bool:
 
 
 def _lacking(download: Download, folder: Path) -> Path:
-    """What notes that the server has no such file, though its list names it."""
+    """The note that the server has no such file, though its list names it."""
     return folder.parent / ".fetched" / folder.name / f"{download.path}.lacking"
 
 
@@ -116,18 +116,18 @@ def _state_file(target: Path) -> Path:
 
 
 def _ledger_file(download: Download, folder: Path) -> Path:
-    """Where it is noted what was fetched: beside the folder, which is a source and holds nothing else."""
+    """Where fetched files are noted: beside the folder, which is a source and holds nothing else."""
     return folder.parent / ".fetched" / folder.name / f"{download.path}.json"
 
 
 def left(download: Download, folder: Path) -> int:
-    """Bytes of a file that are still to come, about."""
+    """About how many bytes of a file are still to come."""
     part = _part(folder / download.path)
     return max(0, (download.size or download.about) - (part.stat().st_size if part.exists() else 0))
 
 
 def rate_of(url: str) -> float:
-    """Bytes a second, as a moment's trial of a file has it; 0 where nothing comes."""
+    """Bytes per second, as measured on a file for a moment; 0 where nothing comes."""
     import httpx
 
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
@@ -166,14 +166,14 @@ def fetch(
 
     Args:
         downloads: what to fetch.
-        folder: where to.
-        again: fetch also what is there; it stays until the new one is whole, and beside it where we did not fetch it.
-        say: told how it goes.
+        folder: where to put them.
+        again: fetch also what is there; it stays until the new one is whole, and for good where we did not fetch it.
+        say: called with news of progress.
         wait: sleeps between attempts; replaced in tests.
         client: the HTTP client; one with sane time limits by default.
 
     Raises:
-        OmniError: a file cannot be had, or is not what it should be; the sentence says how to get it by hand.
+        OmniError: a file cannot be fetched, or is not what it should be; the sentence says how to get it by hand.
     """
     import httpx
 
@@ -187,13 +187,13 @@ def fetch(
         for each in downloads
     }
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
-    limits = httpx.Timeout(30.0, read=20.0)  # Ctrl-C waits so long for a server that says nothing any more
+    limits = httpx.Timeout(30.0, read=20.0)  # Ctrl-C waits this long for a server that has gone silent
     stop = threading.Event()
     with client or httpx.Client(headers=headers, timeout=limits, follow_redirects=True) as session:
 
         def one(download: Download) -> Path:
             if not again and is_there(download, folder):
-                _state_file(folder / download.path).unlink(missing_ok=True)  # of a run that was killed just before
+                _state_file(folder / download.path).unlink(missing_ok=True)  # from a run that was killed just before
                 return folder / download.path
             if not again and (folder / download.path).exists():
                 raise OmniError(
@@ -213,7 +213,7 @@ def fetch(
             try:
                 running = [pool.submit(one, each) for each in downloads]
                 for done in futures.as_completed(running):
-                    done.result()  # an error ends all, whichever file it is of
+                    done.result()  # an error ends the run, whichever file it is about
                 return [each.result() for each in running]
             except BaseException:
                 stop.set()
@@ -265,7 +265,7 @@ class _Fetcher:
                 self.wait(pause if error.wait_s is None else min(error.wait_s, _LONGEST_WAIT_S))
 
     def _appear(self) -> None:
-        """Give the whole file its name; what is there, and was not fetched or was changed since, is kept beside."""
+        """Give the whole file its name; a file there that was not fetched, or was changed since, is kept beside it."""
         name = self.download.path
         ledger = Ledger.load(_ledger_file(self.download, self.folder), self.folder)
         if os.path.lexists(self.target) and not ledger.is_ours(name):
@@ -288,13 +288,13 @@ class _Fetcher:
         return OmniError(f"{self.download.url} cannot be fetched ({why}); fetch it by hand and put it at {self.target}")
 
     def _attempt(self) -> None:
-        """Bring the part file to its end, from where it is if the server plays along."""
+        """Bring the part file to its end, continuing where it is if the server plays along."""
         import httpx
 
         state = _State.load(self.state_file, self.download.url)
         have = self._size()
         if have and (state.validator is None or (state.size is not None and have > state.size)):
-            have = 0  # nobody can say which version these bytes are of
+            have = 0  # nobody can say which version these bytes belong to
         if have and have == state.size:
             return
         headers = {"Range": f"bytes={have}-", "If-Range": str(state.validator)} if have else {}
@@ -313,7 +313,7 @@ class _Fetcher:
     def _receive(self, response: httpx.Response, have: int, known: _State) -> None:
         status = response.status_code
         if status == 416:
-            # Beyond the end: the file is another one than before, or was cut short by us.
+            # Beyond the end: the file has changed, or was cut short by us.
             self._forget()
             raise _Again("the server has another file than the one begun")
         if status in _TRANSIENT:
@@ -327,7 +327,7 @@ class _Fetcher:
             self._forget()
             raise _Again("the server sent another part than the one asked for")
         if begin and (_validator(response) != known.validator or (known.size and whole not in {None, known.size})):
-            # If-Range should have seen to it; there are servers that have never heard of it.
+            # If-Range should have prevented this; some servers have never heard of it.
             self._forget()
             raise _Again("the server has another file than the one begun")
         if self.download.size is not None and whole is not None and whole != self.download.size:
@@ -363,7 +363,7 @@ class _Fetcher:
         self.state_file.unlink(missing_ok=True)
 
     def _check(self) -> None:
-        """Size, checksum, container. What is wrong is thrown away, and fetched again."""
+        """Check size, checksum and container. A wrong file is thrown away and fetched again."""
         problem = self._problem()
         if problem:
             self._forget()
@@ -383,7 +383,7 @@ class _Fetcher:
         return content_problem(self.part, self.download.path)
 
     def _listed_checksum(self) -> str | None:
-        """What a list that is published beside the file says; None where it cannot be had, or does not name the file."""
+        """What a list that is published beside the file says; None where it cannot be fetched, or does not name the file."""
         import httpx
 
         if self.download.checksums is None:
@@ -412,7 +412,7 @@ def _is_unknown_host(error: Exception) -> bool:
 
 
 def _validator(response: httpx.Response) -> str | None:
-    """A strong ETag, else the modification time: what If-Range may be asked with (RFC 9110, 13.1.5)."""
+    """A strong ETag, else the modification time: what If-Range may carry (RFC 9110, 13.1.5)."""
     etag: str | None = response.headers.get("ETag")
     if etag is not None and not etag.startswith("W/"):
         return etag

@@ -27,16 +27,16 @@ _MARKS = (
 _HIGH = re.compile(rb"[\x80-\xff]")
 _SAMPLE_BYTES = 1 << 16
 _LEAST_EVIDENCE = 6
-"""Fewer bytes beyond ASCII say nothing."""
+"""Fewer bytes beyond ASCII prove nothing."""
 _FEWEST_WORDS = 1 / 200
 """A smaller share of words with bytes beyond ASCII looks like damage rather than like another encoding."""
 _FEW_WORDS = 1 / 20
 _MOST_ODD_NAMES = 0.25
-"""Where fewer words than that have any, they are foreign names: the letters of several languages."""
+"""Where fewer words than this have any, they are foreign names: the letters of several languages."""
 _MARGIN, _MARGIN_OF_FEW = 0.9, 0.75
 """A second guess that makes sense too must be this much less likely than the first; of few bytes beyond ASCII, more so."""
 _FEW_BYTES = 256
-"""Where there are no more, less likely readings are looked at, too."""
+"""Where there are no more than this, less likely readings are considered, too."""
 _WIDE_CODECS = ("gb18030", "big5hkscs", "cp932", "euc_jis_2004", "cp949")
 _CANDIDATES = (
     *("cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874"),
@@ -45,7 +45,7 @@ _CANDIDATES = (
     *_WIDE_CODECS,
 )
 _WITHOUT_KANA = ("gb18030", "big5hkscs", "cp949")
-"""They have kana, where the encodings of Japanese have theirs; who writes any is Japanese."""
+"""They have kana where the Japanese encodings have theirs; a text with kana is Japanese."""
 _LATIN_CODECS = ("cp1250", "cp1252", "cp1254", "cp1257", "iso8859-2", "cp850", "cp852", "mac-roman")
 _SUPERSETS = {
     # What calls itself Latin 1 is Windows-1252 where it uses 0x80 to 0x9f, and so on.
@@ -78,7 +78,7 @@ _NAMES = (
 
 
 def known(name: str) -> str | None:
-    """The codec that a file means by ``name``, in any spelling ("ISO Latin-1", "Windows Code Page 1251"); None if none."""
+    """The codec that a file means by ``name``, in any spelling ("ISO Latin-1", "Windows Code Page 1251"); None if unknown."""
     latin = re.search(r"latin[-_ ]?(\d+)", name, re.IGNORECASE)
     if latin and latin[1] in _LATIN_PARTS and "8859" not in name:
         name = f"iso-8859-{_LATIN_PARTS[latin[1]]}"
@@ -111,7 +111,7 @@ def sniff(data: bytes, declared: str = "") -> str:
         declared: what it says itself, in its own words; "" where it says nothing.
 
     Returns:
-        A codec's name; "utf-8" also where it is doubtful.
+        A codec's name; "utf-8" also in case of doubt.
     """
     for mark, codec in _MARKS:
         if data.startswith(mark):
@@ -133,11 +133,11 @@ def sniff(data: bytes, declared: str = "") -> str:
 
 
 def decode(data: bytes, encoding: str = "", declared: str = "") -> str | None:
-    """The text of a whole file, its line ends as LF; None where bytes do not fit, or it is doubtful what they mean.
+    """The text of a whole file, its line ends as LF; None where bytes do not fit, or their meaning is doubtful.
 
     Args:
         data: all of it.
-        encoding: the codec that the user named, "" for none. A byte order mark says more.
+        encoding: the codec that the user named, "" for none. A byte order mark overrides it.
         declared: what the file says itself, for :func:`sniff`.
     """
     codec = encoding if encoding and not has_mark(data) else sniff(data, declared)
@@ -151,7 +151,7 @@ def decode(data: bytes, encoding: str = "", declared: str = "") -> str | None:
 
 
 def _unanimous(data: bytes) -> str:
-    """The text as Windows-1252, where it is of Latin letters, and no other encoding of them gives one that makes sense; else ""."""
+    """The text as Windows-1252, if its letters are Latin and no other Latin encoding makes sense; else ""."""
     if len(re.findall(rb"[A-Za-z]", data)) < 4 * len(_HIGH.findall(data)):
         return ""
     texts = {_text(data, codec) for codec in _LATIN_CODECS if _fits(data, codec)}
@@ -164,7 +164,7 @@ def has_mark(data: bytes) -> bool:
 
 
 def recoded(chunks: Iterator[bytes], codec: str) -> Iterator[bytes]:
-    """A file's bytes as UTF-8. What is invalid in ``codec`` is invalid in what comes out, and so are only its lines."""
+    """A file's bytes as UTF-8. What is invalid in ``codec`` stays invalid, and so costs only its own lines."""
     decoder = codecs.getincrementaldecoder(codec)(errors=_MARK_ERRORS)
     is_first = True
     for chunk in chunks:
@@ -180,7 +180,7 @@ codecs.register_error(_MARK_ERRORS, lambda error: ("\udcff", error.end))  # type
 
 
 def _wide(data: bytes) -> str | None:
-    """UTF-16 or UTF-32 without a mark: text in which zeros stand where letters have none."""
+    """UTF-16 or UTF-32 without a mark: text with zeros where single-byte letters have none."""
     data = data[: len(data) // 4 * 4]
     zeros = [data[place::4].count(0) * 4 / max(1, len(data)) for place in range(4)]
     if min(zeros[2:]) > 0.9:
@@ -256,7 +256,7 @@ def _is_doubtful(sample: bytes, text: str, others: Iterable[str]) -> bool:
 
 
 def _fits(data: bytes, codec: str) -> bool:
-    """Whether data is valid, but for a character that is cut at its end."""
+    """Whether data is valid, apart from a character that is cut at its end."""
     try:
         codecs.getincrementaldecoder(codec)().decode(data)
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Endings of the names of media files, in one place: what a source is searched for."""
+"""The endings of media files that a source is searched for, in one place."""
 
 from __future__ import annotations
 

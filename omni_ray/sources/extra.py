@@ -1,7 +1,7 @@
 """What a record has beyond the columns that it is read for, as one JSON text: ``--keep-columns``.
 
 The text is the same for the same values: keys sorted, no blanks; dates as ISO 8601 writes them, bytes as text or else in base64,
-and null for NaN and infinities, which JSON has not.
+and null for NaN and infinities, which JSON does not have.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 REST = "*"
-"""As the column that fills the role ``extra``: all that fill no other; as that of ``text``: all text of a row."""
+"""As the column for the role ``extra``: all columns that fill no other; for ``text``: all text of a row."""
 
 
 def extra_text(values: Mapping[str, Any]) -> str | None:
-    """Further columns of a record as JSON; None where there are none with a value. Of what is nested too deeply to be written
-    the text says so.
+    """Further columns of a record as JSON; None where there are none with a value. Where values are nested too
+    deeply to be written, the text says so.
     """
     kept = {key: value for key, value in values.items() if value is not None}
     if not kept:
@@ -37,7 +37,7 @@ def extra_text(values: Mapping[str, Any]) -> str | None:
 
 
 def joined(texts: Sequence[str | None]) -> str | None:
-    """The further columns of several records that are one now: a column in which they differ is the list of its values."""
+    """The further columns of several records joined to one: a column in which they differ is the list of its values."""
     if len(set(texts)) < 2:
         return texts[0] if texts else None
     rows = [json.loads(text) if text else {} for text in texts]
@@ -57,7 +57,7 @@ def rest_of(row: Mapping[str, Any], used: Iterable[str]) -> dict[str, Any]:
 
 
 def _without(value: Any, keys: Sequence[str]) -> Any:
-    """A value without what is under ``keys`` in it; None where nothing else was."""
+    """A value without what is under ``keys`` in it; None if nothing else is left."""
     if isinstance(value, list):
         parts = [_without(part, keys) for part in value]
         return parts if any(part is not None for part in parts) else None
@@ -76,7 +76,7 @@ def _written(value: Any) -> str:
 
 
 def _as_json(value: Any) -> Any:
-    """What Arrow's columns hold and JSON has no form of."""
+    """JSON's form of values that Arrow's columns hold and JSON does not know."""
     if isinstance(value, bytes):
         try:
             return value.decode()

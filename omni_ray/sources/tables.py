@@ -55,7 +55,7 @@ _MOST_TEXTS = 64
 _LINES_PER_DOCUMENT = 8
 """A document's further columns stand in the row of each of its lines: units are so many times smaller with them."""
 _BYTES_PER_ROW = 400
-"""Bytes of CSV or JSON Lines to a row; only an expectation."""
+"""Bytes of CSV or JSON Lines to a row; only an estimate."""
 
 
 def table_format(name: str) -> str | None:
