@@ -105,7 +105,7 @@ class Audio(Modality[AudioParams]):
         return Transformed(pa.Table.from_pylist(rows, schema=schema), rejected, stats)
 
     def group_names(self, rows: pa.Table) -> pa.ChunkedArray:
-        """The speaker; where none is known, the recording a clip was cut from, whose name is before its from and to."""
+        """The speaker; where none is known, the recording a clip was cut from, whose name comes before its start and end."""
         recordings = pc.struct_field(pc.extract_regex(pc.struct_field(rows["audio"], "path"), _CUT_OUT), "recording")
         return pc.coalesce(known_speakers(rows["speaker"]), recordings)
 

@@ -1,6 +1,6 @@
 """What a modality is: the schema its readers yield, the schema its shards hold, and the way from one to the other.
 
-Plain functions on Arrow tables: no Ray here, so every transform can be called and tested by itself.
+Plain functions on Arrow tables: no Ray here, so every transform can be called and tested on its own.
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ class Modality(ABC, Generic[P]):
     raw_said: ClassVar[str] = "text"
     """The raw column that says what is in them: a text, captions, words."""
     said: ClassVar[str] = "text"
-    """The column of shards that does: a text, or a list with one for each sample."""
+    """The column of shards that says so: a text, or a list with one for each sample."""
     of_documents: ClassVar[bool] = False
     """Whether rows are lines of documents, which stand together, go together and are never cut by a shard."""
 
     title: ClassVar[str]
-    """For people, as a heading: "Speech"."""
+    """The name for people, as a heading: "Speech"."""
     row: ClassVar[str]
     """What a row of a shard is: "picture with its captions"."""
     samples: ClassVar[str]
@@ -100,7 +100,7 @@ class Modality(ABC, Generic[P]):
     tasks: ClassVar[tuple[str, ...]]
     """Task categories of the Hugging Face Hub."""
     own_files: ClassVar[str]
-    """The corpus that reads files of the user's own, such as ours are."""
+    """The corpus that reads the user's own files, such as ours."""
     group_columns: ClassVar[tuple[str, ...]] = ()
     """The columns that ``group_names`` needs, the media's path first where there is one; none where only contents count."""
 
@@ -137,7 +137,7 @@ class Modality(ABC, Generic[P]):
         return "speaker" in self.schema.names
 
     def starts(self, rows: pa.Table) -> Ints:
-        """The rows at which begins what goes or stays as a whole: every row, or of text every document."""
+        """The rows at which something begins that goes or stays as a whole: every row, or for text every document."""
         import numpy as np
 
         from omni_ray.modalities.documents import document_starts
@@ -149,10 +149,10 @@ class Modality(ABC, Generic[P]):
         return None
 
     def group_keys(self, rows: pa.Table, *, by_row: bool = False) -> pa.Array | pa.ChunkedArray:
-        """What is held out as a whole with each row: what joins it to others of its corpus, else what it is by its bytes.
+        """What is held out as a whole with each row: what joins it to others of its corpus, else its content.
 
         Args:
-            rows: shard rows, media included; of text whole documents.
+            rows: shard rows, media included; for text, whole documents.
             by_row: every row is a group of its own, whatever joins it to others.
         """
         import pyarrow.compute as pc
@@ -164,11 +164,11 @@ class Modality(ABC, Generic[P]):
         return contents if names is None else pc.coalesce(within_corpus(rows, names), contents)
 
     def group_said(self, row: Mapping[str, Any], name: str) -> str:
-        """A group as people are told of it: "speaker 19"; ``row`` is one of its rows, of ``group_columns``."""
+        """A group in words: "speaker 19"; ``row`` is one of its rows, of ``group_columns``."""
         return f"{self.held_together} {name}"
 
     def sums(self, rows: pa.Table) -> dict[str, float]:
-        """Those ``stats`` that rows of a shard still tell, after some of them were removed."""
+        """Those ``stats`` that can still be told from the rows of a shard after some were removed."""
         return {}
 
     def warnings(self, samples: int, stats: Mapping[str, float], params: P) -> list[str]:

@@ -24,7 +24,7 @@ def document_starts(ids: pa.Array | pa.ChunkedArray) -> Ints:
 
 
 def whole_documents(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows; every document that began in one table and went on in the next is in the next one whole."""
+    """The same rows; every document that begins in one table and continues in the next is whole in the next one."""
     rest: pa.Table | None = None
     for rows in tables:
         if rows.num_rows == 0:

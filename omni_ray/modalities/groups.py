@@ -1,4 +1,4 @@
-"""What rows are by their bytes, and what joins them within their corpus: the keys by which they are held out together."""
+"""The content of rows, and what joins them within their corpus: the keys by which they are held out together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from omni_ray.modalities.documents import document_starts
 
 
 def content_keys(column: pa.ChunkedArray) -> pa.Array:
-    """What media or texts are, by their bytes, wherever and how often they lie."""
+    """What media or texts are, by their bytes, wherever and however often they occur."""
     values = pc.struct_field(column, "bytes") if pa.types.is_struct(column.type) else column
     return pa.array([blake2b(value.as_buffer(), digest_size=16).hexdigest() for value in values], pa.string())
 
@@ -44,5 +44,5 @@ def document_keys(rows: pa.Table) -> pa.Array:
 
 
 def known_speakers(names: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The same names, null where they are blank, as tables leave what they do not know."""
+    """The same names, null where they are blank, as tables leave unknown values."""
     return pc.if_else(pc.equal(pc.utf8_trim_whitespace(names), ""), None, names)

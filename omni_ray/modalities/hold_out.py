@@ -16,18 +16,18 @@ from omni_ray.errors import OmniError
 from omni_ray.modalities.registry import modality as modality_of
 
 HOLD_VERSION = 2
-"""Raised when groups go to other sides: whatever was parted before is stale."""
+"""Raised when groups go to other sides: whatever was split before is stale."""
 
 
 def group_keys(rows: pa.Table, modality: str, *, by_clip: bool = False) -> list[str]:
     """The group of every shard row: text its document, audio its speaker (where none is known, the recording a clip was
     cut from, or the clip), images the picture, ocr the photograph a word was cut from (or the word's own picture).
 
-    Documents are known by their lines, clips and pictures by their bytes, wherever and how often they lie. Speakers and
+    Documents are known by their lines, clips and pictures by their bytes, wherever and however often they occur. Speakers and
     photographs of different corpora are different.
 
     Args:
-        rows: shard rows, media included; of text whole documents.
+        rows: shard rows, media included; for text, whole documents.
         modality: text, audio, images or ocr.
         by_clip: every clip is a group of its own, whoever speaks.
 
@@ -53,7 +53,7 @@ def held_out(keys: list[str], fraction: float) -> npt.NDArray[np.bool_]:
         fraction: the share of groups wanted, 0 to below 1; the share of rows is only near it.
 
     Raises:
-        OmniError: ``fraction`` is out of its range.
+        OmniError: ``fraction`` is out of range.
     """
     if not 0 <= fraction < 1:
         raise OmniError(f"--holdout {fraction}: give a share from 0 to below 1")

@@ -138,7 +138,7 @@ MODALITY = Images()
 
 
 def seen(row: Mapping[str, Any], what: object) -> str:
-    """What was seen of a raw row, for a person: with the file that it is about."""
+    """What was seen in a raw row, for a person: with the file that it is about."""
     return f"{row['where']}: {what}"
 
 
@@ -172,7 +172,7 @@ def clean_captions(row: Mapping[str, Any]) -> tuple[list[str], list[Rejected]]:
 
 
 def media_path(path: str, ending: str) -> str:
-    """``path`` with the ending of the bytes: ``cat.jpg`` keeps its name, and ``cat.png``, which may lie beside it,
+    """``path`` with the ending of the bytes: ``cat.jpg`` keeps its name, and ``cat.png``, which may be beside it,
     becomes ``cat.png.jpg``.
     """
     return safe_name(path.removesuffix(ending)) + ending

@@ -1,7 +1,7 @@
 """JPEG files before any pixel of them: what kind they are, how they are turned, and what libjpeg's warnings mean.
 
-libjpeg is handed whole files by strangers. It reads some kinds of JPEG right only under conditions, and says only the
-first of its warnings: a harmless one about the header would hide that the pixels are damaged.
+libjpeg is handed whole files by strangers. It reads some kinds of JPEG correctly only under conditions, and gives only the first
+of its warnings: a harmless one about the header would hide that the pixels are damaged.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class JpegHeader:
 
     Attributes:
         kind: "baseline", "progressive", "lossless" and so on; "" where there is no frame.
-        bits: of a sample.
+        bits: in a sample.
         may_be_turned: whether EXIF or XMP may be there, which can turn a picture.
     """
 
@@ -111,10 +111,10 @@ def is_padding(warning: str) -> bool:
 
 
 def plain_header(data: bytes) -> bytes:
-    """The file with nothing in its header that libjpeg would warn of; the pixels are untouched.
+    """The file with nothing in its header that libjpeg would warn about; the pixels are untouched.
 
     Left out: stray bytes, ICC profiles and the like, whose only use here was to warn. Mended: a JFIF version and an Adobe
-    transform of the future, and a sequential scan's ranges of frequencies, which libjpeg overrules anyhow.
+    transform of the future, and a sequential scan's ranges of frequencies, which libjpeg overrules anyway.
     """
     kept = [data[:2]]
     is_sequential, colours, end = True, 3, 2

@@ -27,7 +27,7 @@ from omni_ray.trainers.files import MAX_FIELD_CHARS
 ILLEGIBLE = frozenset({".", "###", "#"})
 """What annotators write for a word that cannot be read: TextOCR, ICDAR."""
 _BICUBIC_REACH = 3
-"""Pixels beyond an edge that its interpolation may look at."""
+"""Pixels beyond an edge that interpolation may look at."""
 _MIN_EDGE = 2.0
 """Pixels: a word narrower or lower than this shows nothing."""
 _DIGEST = re.compile(r"(-[0-9a-f]{10})?")
@@ -72,7 +72,7 @@ class Ocr(Modality[OcrParams]):
     def raw_schema(self) -> pa.Schema:
         """``image`` is an encoded photograph or word image; a word's ``quad`` is x1, y1, ... x4, y4 in pixels,
         clockwise from the reader's top left, or null for the whole image; ``records`` is the number of words. ``frame``
-        is the (width, height) of the picture that the quads are of, where the corpus tells it: upright, or as stored.
+        is the (width, height) of the picture that the quads are of, where the corpus gives it: upright, or as stored.
         """
         return pa.schema(
             [
@@ -102,8 +102,8 @@ class Ocr(Modality[OcrParams]):
         return Transformed(pa.Table.from_pylist(rows, schema=schema), rejected)
 
     def group_names(self, rows: pa.Table) -> pa.Array:
-        """The photograph a word was cut from, in whose folder it lies, in a file named after its own id; null for one that
-        is a picture by itself."""
+        """The photograph a word was cut from, in whose folder it is, in a file named after its own id; null for one that
+        is a picture on its own."""
         paths = pc.struct_field(rows["image"], "path").to_pylist()
         names: list[str | None] = []
         for path, word in zip(paths, rows["id"].to_pylist(), strict=True):
@@ -238,7 +238,7 @@ def straighten(photo: pixels.Pixels, corners: Sequence[float]) -> pixels.Pixels:
 
 
 def _around(photo: pixels.Pixels, quad: npt.NDArray[np.float64]) -> tuple[pixels.Pixels, npt.NDArray[np.float64]]:
-    """The part of the photograph that the quadrilateral's pixels are made of, and where it begins (x, y)."""
+    """The part of the photograph that the quadrilateral's pixels are made from, and where it begins (x, y)."""
     height, width = photo.shape[:2]
     first = np.clip(np.floor(quad.min(axis=0)) - _BICUBIC_REACH, 0, [width, height]).astype(int)
     last = np.clip(np.ceil(quad.max(axis=0)) + _BICUBIC_REACH, 0, [width, height]).astype(int)

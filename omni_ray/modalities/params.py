@@ -1,4 +1,4 @@
-"""What the user can choose of each modality's shards: light, because help shows it."""
+"""What the user can choose for each modality's shards: light, because help shows it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class AudioParams(Params):
         audio_format: wav is PCM_16.
         min_seconds, max_seconds: shorter and longer clips are quarantined. Default: all of 513 samples and more.
         resampler: "soxr" (soxr HQ) or "torchaudio" (Kaiser-windowed sinc).
-        channel: of recordings with several: "mix" is their mean. A row that names a channel of its own goes before.
+        channel: for recordings with several: "mix" is their mean. A row that names a channel of its own takes precedence.
     """
 
     audio_format: Annotated[Literal["flac", "wav"], Option("Format of the clips.", AUDIO)] = "flac"
@@ -108,7 +108,7 @@ PARAMS: Mapping[ModalityName, type[Params]] = {
     "images": PictureParams,
     "ocr": PictureParams,
 }
-"""What can be chosen of each modality."""
+"""What can be chosen for each modality."""
 
 
 def made_on_gpus(modalities: Iterable[str]) -> set[str]:

@@ -41,7 +41,7 @@ class Cut:
 
 
 _ROWS_A_TASK = 8
-"""Rows that a thread is given together: a Future for each would be a tenth of all that an actor does."""
+"""Rows that a thread is given together: a Future for each would take a tenth of an actor's time."""
 CutUp = Callable[[Mapping[str, Any], Decode], Iterable[Cut | Rejected]]
 """A raw row and a decoder to the pictures in it, and what of it cannot be used."""
 
@@ -150,8 +150,8 @@ _threads, _at_once = 1, 128
 
 
 def use_threads(threads: int, at_once: int) -> None:
-    """How many threads a GPU engine of this process may use, and how many rows it takes at a time; said before its first
-    picture.
+    """How many threads a GPU engine of this process may use, and how many rows it takes at a time; set before its
+    first picture.
     """
     global _threads, _at_once
     _threads, _at_once = max(1, threads), max(1, at_once)

@@ -39,7 +39,7 @@ _WHITE_IS_ZERO, _SIGNED = 0, 2
 _EXIF_ORIENTATION = 0x0112
 _WIDE_MODES = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 _ROWS_AT_ONCE = 256
-"""Rows of a picture of more than 8 bits that are converted together: as floats they take eight times their room."""
+"""Rows of a picture of more than 8 bits that are converted together: as floats they take eight times as much memory."""
 _PILLOW_RAISES = (
     *(OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, IndexError, AttributeError, OverflowError),
     *(RuntimeError, AssertionError, ZeroDivisionError, struct.error, zlib.error),
@@ -59,7 +59,7 @@ def decode(data: bytes, target: int | None = None) -> tuple[Pixels, tuple[int, i
     """Decode a whole picture: upright, opaque, 8-bit RGB.
 
     EXIF orientation is applied; transparency is laid on white; 16-bit and float pictures are scaled, not clipped;
-    CMYK, palettes and grey are converted; of an animation the first frame is taken. A name's ending is never asked.
+    CMYK, palettes and grey are converted; of an animation, the first frame is taken. The name's ending does not matter.
 
     Args:
         data: a file in one of the formats of :data:`READABLE`.
@@ -126,7 +126,7 @@ def _by_libjpeg(data: bytes, colours: str, width: int, height: int, scale: int) 
     except ValueError as error:
         message = str(error)
     if jpeg_files.is_of_the_header(message) and not jpeg_files.is_padding(message):
-        # Only the first warning is told. Without what caused it, the next one is.
+        # Only the first warning is given. Without what caused it, the next one is.
         try:
             return decode(jpeg_files.plain_header(data))
         except ValueError as error:
@@ -138,7 +138,7 @@ def _by_libjpeg(data: bytes, colours: str, width: int, height: int, scale: int) 
 
 
 def _of_inks(cmyk: Pixels) -> Pixels:
-    """RGB of the CMYK of a JPEG, whose inks are upside down as Adobe's programs and all others write them."""
+    """RGB of the CMYK of a JPEG, whose inks are inverted, as Adobe's programs and all others write them."""
     from PIL import Image
 
     inks = Image.frombytes("CMYK", (cmyk.shape[1], cmyk.shape[0]), (255 - cmyk).tobytes())
@@ -285,7 +285,7 @@ def _narrow(image: Image.Image) -> Pixels:
     bits = min(tags.get(_TIFF_BITS, (16,))[0], 16) - (tags.get(_TIFF_SAMPLES, (1,))[0] == _SIGNED)
     grey = _eight_bits(values, (1 << bits) - 1)
     if image.format == "TIFF" and tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO:
-        grey = 255 - grey  # Pillow turns these round only where they have 8 bits or fewer
+        grey = 255 - grey  # Pillow inverts these only where they have 8 bits or fewer
     clear = image.info.get("transparency")
     if isinstance(clear, int) and image.mode.startswith("I;16"):
         grey[values == clear] = 255

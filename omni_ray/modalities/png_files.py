@@ -1,4 +1,4 @@
-"""PNG files before a reader has them: checksums held, and comments left out that it would unpack before the picture."""
+"""PNG files before a reader gets them: checksums are checked, and comments that it would unpack first are left out."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _COMMENTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 _TURNS = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
 """Keywords of the comments that can say how a picture is turned."""
 _LONGEST_TURN = (1 << 20) - 1
-"""Bytes, unpacked: Pillow gives up a picture with a longer packed text."""
+"""Bytes, unpacked: Pillow gives up on a picture with a longer packed text."""
 
 
 def is_damaged(data: bytes) -> bool:
-    """Whether the checksum of a chunk of pixels, or of what they hang on, is wrong; False for other files.
+    """Whether the checksum of a chunk of pixels, or of what they depend on, is wrong; False for other files.
 
     Pillow does not look at those of pixels, and decompression notices damage only where it makes no sense.
     """
@@ -35,7 +35,7 @@ def is_damaged(data: bytes) -> bool:
 def without_comments(data: bytes) -> bytes:
     """A PNG without its texts and its colour profile, but for what may turn it; other files as they are.
 
-    Editors keep histories of megabytes there, and a hostile file a bomb: neither says anything of the pixels.
+    Editors keep histories of megabytes there, and a hostile file a bomb: neither says anything about the pixels.
     """
     if not data.startswith(_SIGNATURE):
         return data

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_NAME_BYTES = 4096
-"""A longer title or URL is an accident or an attack, and would stand in every line's row: it is left out."""
+"""A longer title or URL is an accident or an attack, and would be in every line's row: it is left out."""
 _SLICE_BYTES = 8 << 20
-"""Documents are worked on in slices of about this size, so that every step finds its input in the cache."""
+"""Documents are processed in slices of about this size, so that every step finds its input in the cache."""
 
 
 _NAMES = ("title", "url", "lang")
@@ -103,7 +103,7 @@ class Text(Modality[TextParams]):
         return f"document {document or line}"
 
     def warnings(self, samples: int, stats: Mapping[str, float], params: TextParams) -> list[str]:
-        """What of the markup of wikis had to be guessed, or was lost."""
+        """What of wiki markup had to be guessed, or was lost."""
         guessed = stats.get("templates_shown_by_guess", 0)
         notes = stats.get("templates_taken_for_notes", 0)
         boxes = stats.get("templates_taken_for_boxes", 0)
@@ -207,7 +207,7 @@ def _empty(rows: pa.Table) -> list[Rejected]:
 
 
 def _rejection(row: Mapping[str, Any]) -> Rejected:
-    """Of a document without a text: a fault, unless its reader counted things and no sentences among them."""
+    """The reason for a document without text: a fault, unless its reader counted things and no sentences among them."""
     records, counts = row.get("records"), json.loads(row.get("counts") or "{}")
     detail, left_out = row.get("title") or "", counts.get("sentences_left_out", 0)
     if left_out:

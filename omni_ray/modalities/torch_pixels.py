@@ -42,7 +42,7 @@ class Resizer:
         """
         done: dict[int, pixels.Pixels] = {}
         framed = [pixels.framed(picture, fit) for picture in pictures]
-        # Pictures of one shape lie side by side and are resized by one call.
+        # Pictures of one shape are side by side and are resized by one call.
         order = sorted(range(len(framed)), key=lambda i: (isinstance(framed[i], torch.Tensor), *framed[i].shape[:2]))
         for batch in _batches(order, framed):
             done.update(zip(batch, self._resize([framed[i] for i in batch], size, fit), strict=True))
@@ -63,7 +63,7 @@ class Resizer:
                     at += taken.numel()
                     batch = taken.view(len(same), height, width, 3).permute(0, 3, 1, 2)
                 small += _two_passes(batch, *pixels.inner_size(height, width, size, fit)).permute(0, 2, 3, 1)
-            # One copy back for all shapes: each would wait for the device by itself.
+            # One copy back for all shapes: each would wait for the device separately.
             together = torch.cat([inner.reshape(-1) for inner in small]).cpu().numpy()
         ends = np.cumsum([inner.numel() for inner in small])
         arrays = np.split(together, ends[:-1])

@@ -39,7 +39,7 @@ _NO_SOUND = 16.0
 """24 dB over full scale: no recording is so loud."""
 _INT16_PEAK = 32768
 _FLAC_EXTRAS = 1 << 16
-"""Bytes that a FLAC file may have beside its samples and still be kept as it is."""
+"""Bytes that a FLAC file may have besides its samples and still be kept as it is."""
 
 RESAMPLERS = ("soxr", "torchaudio")
 _KAISER: dict[str, Any] = {
@@ -160,7 +160,7 @@ class Downmix:
 
     Args:
         channel: counted from 1; None for the mean of all.
-        scale: what samples that are floats are multiplied by.
+        scale: what float samples are multiplied by.
     """
 
     def __init__(self, channel: int | None = None, scale: float = 1.0) -> None:
@@ -195,7 +195,7 @@ class Downmix:
 
 
 def resampled(blocks: Iterator[Samples], source: int, target: int, resampler: str) -> Iterator[Samples]:
-    """The same at another rate, both in Hz; untouched where they are one."""
+    """The same at another rate, both in Hz; untouched where they are equal."""
     if source == target:
         yield from blocks
         return
@@ -208,7 +208,7 @@ def resampled(blocks: Iterator[Samples], source: int, target: int, resampler: st
 def _floats(block: Samples) -> Floats:
     if block.dtype != np.int16:
         return block  # type: ignore[return-value]
-    floats = block.astype(np.float32)  # two steps, each vectorized: numpy multiplies 16 bits by a float the slow way
+    floats = block.astype(np.float32)  # two steps, each vectorized: numpy is slow at multiplying 16 bits by a float
     floats *= np.float32(1 / 32768)
     return floats
 
@@ -226,9 +226,9 @@ _RESAMPLERS = {"soxr": _soxr, "torchaudio": _torchaudio}
 
 
 class _Sinc:
-    """torchaudio's windowed sinc over blocks: each is resampled with as much before and behind it as the filter reaches.
+    """torchaudio's windowed sinc over blocks: each is resampled with as much before and after it as the filter reaches.
 
-    With rates r and s in lowest terms, output sample j stands at input sample j r / s: blocks are cut at multiples
+    With rates r and s in lowest terms, output sample j is at input sample j r / s: blocks are cut at multiples
     of r, where an output sample falls on an input sample.
     """
 

@@ -1,7 +1,7 @@
 """Boxes of words in the picture they were drawn on, and in the one that was decoded.
 
 Photographs are decoded upright. Whoever outlined the words may have seen them so, or as they are stored, before EXIF turns
-them, or at another size. The size that the list gives tells which; where it does not, nothing is cut out by guess.
+them, or at another size. The size that the list gives tells which; where it does not, nothing is cut out on a guess.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def placing(frame: Sequence[int] | None, upright: Size, orientation: int) -> Cal
     """A function from the corners of a word as listed to those in the upright picture: x1, y1, ... in pixels.
 
     Args:
-        frame: (width, height) of the picture that the list speaks of; None where it does not tell.
+        frame: (width, height) of the picture that the list refers to; None where it does not say.
         upright: (width, height) of the picture as decoded.
         orientation: EXIF's, 1 to 8, by which it was turned.
 

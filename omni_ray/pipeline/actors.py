@@ -1,4 +1,4 @@
-"""How a run is laid out on the machines: as tasks, or as actors where a GPU does a part; how many, and what share each has.
+"""How a run is laid out on machines: as tasks, or as actors where a GPU takes part; how many, and the share of each.
 
 Each actor reads, decodes, encodes and commits on its own CPUs, with threads for files, while the GPU resizes: no picture
 passes through Ray.

@@ -77,7 +77,7 @@ class Stage(ABC, Generic[Item, Result]):
         return self.make(item)
 
     def keep(self) -> None:
-        """Make sure that all that was made survives a power failure; called before it is acknowledged, once for several items."""
+        """Make what was made survive a power failure; called before it is acknowledged, once for several items."""
 
     def use_threads(self, threads: int, rows: int) -> None:
         """How many threads an actor has, and how many rows its device gets at a time; told before its first item. A task

@@ -1,4 +1,4 @@
-"""A file named like one of a unit, but written by no run of ours, is never taken for the remains of a killed run and removed."""
+"""A file named like one of a unit, but written by no run of ours, is never removed as what a killed run left."""
 
 from __future__ import annotations
 

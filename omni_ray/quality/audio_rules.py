@@ -74,7 +74,7 @@ def silent_ends(levels: Values) -> tuple[float, float]:
 
 
 def snr(levels: Values) -> float:
-    """Signal to noise ratio in dB: 95th against 10th percentile of the frames' power, noise power taken off the first.
+    """Signal to noise ratio in dB: 95th against 10th percentile of the frames' power, noise power subtracted from the first.
 
     Speech pauses often enough for its quietest tenth of frames to be background (the idea of Martin's minimum statistics,
     2001). An estimate: clips without pauses read too low, and digital silence as up to 100 dB.
@@ -170,7 +170,7 @@ _OURS = "omni_ray"
 AUDIO_RULES: tuple[Rule | Change, ...] = (
     # First, so that the others judge what is left.
     Change("trim_silence", "cuts silence at both ends, leaving 0.1 s", _OURS, ("strict",)),
-    # Above the longest utterance of LibriSpeech (35 s): what is longer is a recording that nobody has cut.
+    # Above the longest utterance of LibriSpeech (35 s): anything longer is an uncut recording.
     Rule("too_long", "clip", "too_long", "seconds", _OURS, _seconds, high=40.0, presets=BOTH),
     Rule("clip_seconds", "clip", "duration", "seconds", _OURS, _seconds, low=0.5, high=30.0, presets=("strict",)),
     Rule("transcript_length", "clip", "text_length", "characters of the transcript", _OURS, _text_length, low=1, high=1000, presets=BOTH),

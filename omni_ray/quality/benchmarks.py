@@ -1,8 +1,8 @@
-"""Benchmarks that training must not have seen: samples go whose text shares a run of words with one.
+"""Benchmarks that training must not have seen: samples whose text shares a run of words with one are removed.
 
 As for GPT-3 (Brown et al. 2020, appendix C): runs of 13 words, here those that near duplicates are compared by, without case,
 accents and punctuation, numbers as "0". A benchmark is a sorted array of the 64-bit hashes of its runs, kept beside the shards
-under its digest: workers read it there, and what comes new is cleaned without the benchmark itself.
+under its digest: workers read it there, and new samples are cleaned without the benchmark itself.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from omni_ray.quality.rules import Rule, Values
 from omni_ray.storage import Storage
 
 RUN = 13
-"""Words that are no coincidence."""
+"""Words in a row that are no coincidence."""
 _MOST_RUNS = 1 << 26
 """512 MiB in every worker."""
 _AT_ONCE = 1 << 22
@@ -76,7 +76,7 @@ def overlap_rule(storage: Storage, benchmark: Benchmark, modality: str) -> Rule:
 
 
 def _shared(storage: Storage, benchmark: Benchmark, modality: str, rows: pa.Table) -> Values:
-    """Runs that each row shares with the benchmark; a picture's captions are texts by themselves."""
+    """Runs that each row shares with the benchmark; each caption of a picture is a text of its own."""
     column = rows[modality_of(modality).said].combine_chunks()
     owner = np.arange(len(rows))
     if pa.types.is_list(column.type):
@@ -110,7 +110,7 @@ def _runs(place: str, benchmark: Benchmark) -> Hashes:
 
 
 def forget_others(storage: Storage, wanted: Iterable[Benchmark]) -> None:
-    """Remove the runs of benchmarks that nothing is cleaned with any more."""
+    """Remove the runs of benchmarks that are no longer used for cleaning."""
     names = {_file(each.sha256) for each in wanted}
     for name in storage.files():
         if name.endswith(_ENDING) and name not in names:

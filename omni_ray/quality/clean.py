@@ -26,9 +26,9 @@ def clean_table(
     """Apply the rules of a preset to shard rows. A pure function: same table and rules, same outcome.
 
     Args:
-        table: rows of a shard, in its schema; of text, whole documents (a shard never cuts one).
+        table: rows of a shard, in its schema; for text, whole documents (a shard never cuts one).
         modality: "text", "audio", "images" or "ocr".
-        preset: "off", "default" (takes what no trainer wants) or "strict" (takes what web crawls are full of).
+        preset: "off", "default" (removes what no trainer wants) or "strict" (also what web crawls are full of).
         overrides: rule name -> False, True, a limit or [low, high]; see docs/quality.md.
         where: the shard's name, for the account.
 

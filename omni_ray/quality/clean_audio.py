@@ -1,4 +1,4 @@
-"""Cleaning clips: mended or not, each is judged by itself."""
+"""Cleaning clips: mended or not, each is judged on its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cleaning pictures: each is judged by itself, and its captions within it."""
+"""Cleaning pictures: each is judged on its own, and its captions with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cleaning words in pictures: each is judged by itself."""
+"""Cleaning words in pictures: each is judged on its own."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ from omni_ray.quality.rules import Mask
 from omni_ray.storage import Storage
 
 _LAYOUT = 2
-"""Raised where the files of cleaned shards get other names or places: they are then made again, of what the rules left."""
+"""Raised where the files of cleaned shards get other names or places: they are then made again from what the rules left."""
 
 
 def clean_shards(
@@ -180,7 +180,7 @@ class _Made:
         is_there = all(files.get(each.file) == each.bytes for each in wanted)
         if not is_there or manifest.fingerprint != fingerprint or manifest.unit != shard.unit:
             return None
-        # What was removed is read by people alone, and small enough to be looked at here.
+        # What was removed is read only by people, and is small enough to be checked here.
         is_damaged = manifest.quarantine is not None and not is_whole(shard.storage, manifest.quarantine)
         return None if is_damaged else manifest
 
@@ -239,7 +239,7 @@ def _drop_duplicates(
     run: Runner,
     reporter: Reporter,
 ) -> None:
-    """Commit the final manifest of every shard, without the rows that an earlier row says already."""
+    """Commit the final manifest of every shard, without the rows that repeat an earlier one."""
     kinds = kinds_wanted(modality, settings)
     found: Duplicates | None = None
     scratch = Storage(store.state_folder / "duplicates" / modality)
@@ -321,12 +321,12 @@ def _write_unique(found: Duplicates, work: _Unique) -> tuple[int, int]:
 def without_duplicates(rows: pa.Table, modality: str, found: Sequence[Duplicate], where: str) -> Cleaned:
     """Shard rows without those that were found to be duplicates.
 
-    Of text, whole documents go with their first line; a picture that is left without captions goes with the last of them.
+    For text, whole documents go with their first line; a picture that is left without captions goes with the last of them.
 
     Args:
         rows: rows of a shard, in its schema.
         modality: "text", "audio", "images" or "ocr".
-        found: what :meth:`omni_ray.quality.duplicate_results.Duplicates.of_shard` says of this shard.
+        found: what :meth:`omni_ray.quality.duplicate_results.Duplicates.of_shard` says about this shard.
         where: the shard's name, for the account.
     """
     samples = modality_of(modality).samples_per_row(rows)

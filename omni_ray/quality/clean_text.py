@@ -139,7 +139,7 @@ class _Pass:
         self.is_gone |= out
 
     def _may_be_english(self, wanted: Mask) -> Mask:
-        """Of the documents wanted, those whose corpus says English, or says nothing and whose letters are mostly Latin."""
+        """Those of the wanted documents whose corpus says English, or says nothing and whose letters are mostly Latin."""
         found: Mask = np.zeros(len(self.docs), bool)
         for number in np.flatnonzero(wanted):
             language = self.docs.languages[int(number)].as_py()

@@ -1,10 +1,9 @@
 """Cleaned shards, beside the committed ones.
 
-``<shards>/cleaned/<modality>/cleaning.json`` says how the modality is cleaned and which shards that was done to; below
-it each corpus has, for unit N, ``part-N.parquet``: what is left once duplicates are gone too, a link to the rules' own file
-where no duplicate was in it. ``<shards>/accounts/cleaned/<modality>/<corpus>/`` has ``part-N.rules.*`` (what the rules
-left) and ``part-N.json``, the manifest. Committed shards are never touched, so that cleaning can be changed or taken back
-at any time.
+``<shards>/cleaned/<modality>/cleaning.json`` says how the modality is cleaned and which shards have been; below it each corpus
+has, for unit N, ``part-N.parquet``: what is left once duplicates are gone too, a link to the rules' own file where no duplicate
+was in it. ``<shards>/accounts/cleaned/<modality>/<corpus>/`` has ``part-N.rules.*`` (what the rules left) and ``part-N.json``,
+the manifest. Committed shards are never touched, so that cleaning can be changed or taken back at any time.
 """
 
 from __future__ import annotations
@@ -87,14 +86,14 @@ class Cleaning:
         return digest([resolved(self.modality, settings), parts])
 
     def save(self, settings: Settings, made_of: str = "") -> None:
-        """Note the settings, and, once all is cleaned, what it was made of."""
+        """Note the settings, and, once all is cleaned, what it was made from."""
         value = {"settings": asdict(settings), "made_of": made_of}
         self.storage.write(_FILE, json.dumps(value, sort_keys=True, indent=1).encode() + b"\n")
         for name in ("_saved", "is_fresh"):
             self.__dict__.pop(name, None)
 
     def folder(self, name: str) -> CorpusFolder:
-        """Where the cleaned shards of a corpus lie."""
+        """Where the cleaned shards of a corpus are."""
         return CorpusFolder(self.store.storage, (_FOLDER, self.modality, name))
 
     def corpora(self) -> list[CleanedCorpus]:
@@ -211,8 +210,7 @@ class CleanedCorpus(CorpusStore):
 
 
 def training_corpora(store: Store, modality: str | None = None) -> list[CorpusStore]:
-    """Every prepared corpus as training reads it: cleaned, where the modality is cleaned, and as much of it as belongs into
-    the mixture, where corpora are mixed. By modality and then name."""
+    """Every prepared corpus as training reads it: cleaned, where the modality is cleaned, and as much of it as belongs in the mixture, where corpora are mixed. By modality and then name."""
     found: list[CorpusStore] = []
     for each in all_modalities() if modality is None else (modality,):
         found += Mixture(store, each).applied(whole_corpora(store, each))

@@ -30,7 +30,7 @@ class Cleaner:
         rules: all there are, in the order they are applied.
         clean: applies those that are on.
         settings: what else can be set by name.
-        resolved: preset and settings that were given to all settings that decide.
+        resolved: maps the given preset and settings to all settings that decide.
         has_prose: whether samples have enough words to share runs of them with a benchmark.
     """
 
@@ -42,7 +42,7 @@ class Cleaner:
 
 
 def switched(rules: Rules, preset: str, overrides: Mapping[str, Any], modality: str) -> dict[str, Rule | Change]:
-    """The rules that are on. Raises OmniError for an override that names none."""
+    """The rules that are on. Raises OmniError for an override that names no rule."""
     on, unknown = chosen(rules, preset, overrides)
     if unknown:
         raise OmniError(f"{modality} has no rule named {', '.join(sorted(unknown))}; docs/quality.md lists them")
@@ -63,7 +63,7 @@ def judge(rows: pa.Table, rules: list[Rule], batch: Any, account: Account, sampl
 
 
 def row_by_row(modality: str, batch: Callable[[pa.Table], Any]) -> Clean:
-    """The way to clean where every row is a sample, and goes or stays by itself.
+    """The way to clean where every row is a sample, and goes or stays on its own.
 
     Args:
         modality: for messages.

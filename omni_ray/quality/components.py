@@ -1,6 +1,6 @@
-"""Which documents hang together: connected components of a graph that need not fit in memory.
+"""Which documents belong together: connected components of a graph that need not fit in memory.
 
-Edges lie in sliced files. Two steps alternate until nothing changes (Kiveris et al. 2014, "Connected Components in
+Edges are in sliced files. Two steps alternate until nothing changes (Kiveris et al. 2014, "Connected Components in
 MapReduce and Beyond"): *large star* ties every larger neighbour of a node to the smallest of its neighbourhood, *small
 star* ties every smaller neighbour, and the node, to it. Both keep components as they are; at the end every node is tied
 to the smallest of its component, which makes the answer independent of the order of anything. A task holds one slice, and

@@ -29,7 +29,7 @@ class Tokens:
 
     Attributes:
         line_ends: how many tokens there are up to the end of each line; int64, (lines,).
-        kind: which of the distinct tokens stands at each place; int32, (tokens,).
+        kind: which of the distinct tokens is at each place; int32, (tokens,).
         length: characters of each distinct token; int64, (kinds,).
         is_word, has_letter, is_punctuation, ends_sentence: of each distinct token; bool, (kinds,).
         strings: the distinct tokens.
@@ -93,7 +93,7 @@ def _matches(strings: pa.Array, pattern: str) -> Mask:
 
 
 class Documents:
-    """Documents as lines that stand one after the other.
+    """Documents as lines, one after the other.
 
     Args:
         lines: clean lines (one space between words, none at the ends, nothing blank); large_string, (lines,).

@@ -21,7 +21,7 @@ from omni_ray.quality.picture_hash import picture_hashes
 MAX_DISTANCE = 4
 """Bits of 64 in which the hashes of near-duplicate pictures may differ."""
 MIN_LINE_CHARS = 20
-"""Shorter lines are said again in any book."""
+"""Shorter lines recur in any book."""
 _BLOCKS = MAX_DISTANCE + 2
 """Hashes within this distance agree in two of so many blocks of bits at least."""
 
@@ -33,7 +33,7 @@ class RowKeys:
     Attributes:
         key: rows are compared where these are equal.
         check: what else must agree: the same, or within a Hamming distance.
-        row: the row; of a document its first; of a caption its number among all captions of the table.
+        row: the row; for a document its first; for a caption its number among all captions of the table.
     """
 
     key: Hashes
@@ -46,7 +46,7 @@ class DuplicateKind:
     """One way to be a duplicate.
 
     Attributes:
-        modality: of which shards.
+        modality: that of the shards.
         reason: a code of QUALITY_REASONS.
         columns: the shard columns it reads.
         entries: a table of these to its entries, by rising row.

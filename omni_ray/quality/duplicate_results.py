@@ -1,4 +1,4 @@
-"""What the search for duplicates found: it lies in files by shards, and each shard's part is read by whoever needs it."""
+"""What the search for duplicates found: kept in files by shard, so that whoever needs a shard's part reads only that."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROW_BITS = 32
 
 @dataclass(frozen=True)
 class ShardFile:
-    """A Parquet shard: where it lies, and what to call it in messages ("wikipedia/part-00003.parquet")."""
+    """A Parquet shard: where it is, and what to call it in messages ("wikipedia/part-00003.parquet")."""
 
     storage: Storage
     name: str
@@ -27,10 +27,10 @@ class ShardFile:
 
 @dataclass(frozen=True)
 class Duplicate:
-    """A row that says what an earlier one said.
+    """A row that repeats an earlier one.
 
     Attributes:
-        row: its row in the shard; of a document its first line; of a caption its number among the shard's captions.
+        row: its row in the shard; for a document its first line; for a caption its number among the shard's captions.
         kind: what was compared, a key of :data:`omni_ray.quality.duplicate_kinds.KINDS`.
         reason: a code of :data:`omni_ray.quality.reasons.QUALITY_REASONS`.
         detail: which row is kept instead.
@@ -44,14 +44,14 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """What :func:`find_duplicates` found. It lies in the scratch place; a shard's part is read from there.
+    """What :func:`find_duplicates` found. It is in the scratch place; a shard's part is read from there.
 
     Attributes:
         storage, stem: where, and how its files' names begin.
         titles: the shards, in order.
         per_block: how many shards share a file.
         kinds: what was looked for.
-        marks: of each shard a digest of what goes of it, empty where nothing does.
+        marks: for each shard a digest of what goes from it, empty where nothing does.
     """
 
     storage: Storage
@@ -62,7 +62,7 @@ class Duplicates:
     marks: tuple[str, ...]
 
     def of_shard(self, number: int) -> list[Duplicate]:
-        """What goes of a shard, by row."""
+        """What is removed from a shard, by row."""
         if not self.marks[number]:
             return []
         ties = self.ties(number)
@@ -76,12 +76,12 @@ class Duplicates:
         return found
 
     def ties(self, number: int) -> dict[str, Hashes]:
-        """What goes of a shard as it lies there: ``item``, the item ``kept`` instead, and the number of the ``kind``."""
+        """What is removed from a shard, as stored: ``item``, the item ``kept`` instead, and the number of the ``kind``."""
         block, place = divmod(number, self.per_block)
         return read_slice(self.storage, [f"{self.stem}-{block:04d}"], place)
 
     def gone(self, number: int) -> npt.NDArray[np.int64]:
-        """Rows that go of a shard; of documents the first ones."""
+        """Rows that are removed from a shard; for documents, the first ones."""
         if not self.marks[number]:
             return np.zeros(0, np.int64)
         return (self.ties(number)["item"] & np.uint64((1 << ROW_BITS) - 1)).astype(np.int64)

@@ -1,11 +1,11 @@
-"""Duplicates across shards and corpora, in steps that each hold one shard, one slice of keys, or what goes of a few shards.
+"""Duplicates across shards and corpora, in steps that each hold one shard, one slice of keys, or the finds in a few shards.
 
 For one kind after the other, among what the kinds before have left:
 
 1. *Entries*: shards give (key, check, item) entries, a few shards to a file; equal keys are worth comparing.
 2. *Ties*: for each slice of keys, items that share a key and agree in the check are tied to the smallest of them.
-3. *Components*, where likeness chains: every item is tied to the smallest that it hangs together with.
-4. *Sorting*: ties lie by shards, so that whoever writes a shard reads what goes of it, and nobody reads all.
+3. *Components*, where likeness chains: every item is tied to the smallest that it is connected to.
+4. *Sorting*: ties are sorted by shard, so that whoever writes a shard reads what goes from it, and nobody reads all.
 
 The smallest item of each group, in canonical order (corpora in the order given, shards, rows), is kept. Every step is a
 plain function over files, mapped by a ``run`` that may be inline, a pool or Ray; results depend on neither its order nor
@@ -112,7 +112,7 @@ class _Step:
 
     Attributes:
         kind, number: its name, and its place among the kinds looked for.
-        work: where entries and ties lie on the way.
+        work: where entries and ties are kept on the way.
         slices: parts of the keys.
         found: what the kinds before found.
         entries: files of entries.
@@ -251,7 +251,7 @@ def _write_entries(step: _Step, group: tuple[str, list[tuple[int, ShardFile]]]) 
 
 
 def _left(rows: pa.Table, modality: str, gone: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Which rows kinds before have left: of text, whole documents went with the rows named."""
+    """Which rows the kinds before have left: for text, whole documents went with the rows named."""
     starts = modality_of(modality).starts(rows)
     return ~np.repeat(np.isin(starts, gone), np.diff(np.append(starts, rows.num_rows)))
 
@@ -356,8 +356,8 @@ def _tie_close(key: Hashes, check: Hashes, item: Hashes, distance: int, tie: Cal
 def _tie(step: _Step, names: tuple[str, ...], number: int) -> list[str]:
     """Ties of one slice of items to the smallest of their component; the names of the files.
 
-    What an earlier kind tied to an item that goes now is tied to what is kept instead, and goes for this kind's reason:
-    it is not said word for word any more.
+    What an earlier kind tied to an item that goes now is tied to what is kept instead, and goes for this kind's reason: it is no
+    longer repeated word for word.
     """
     out = _found_pieces(step, number)
     edges = read_slice(step.work, list(names), number) if names else {}
@@ -380,10 +380,10 @@ def _tie(step: _Step, names: tuple[str, ...], number: int) -> list[str]:
 
 
 def _sort(step: _Step, names: tuple[str, ...], stem: str, block: int) -> tuple[int, list[str]]:
-    """Write what goes of the shards of one block, shard by shard.
+    """Write what goes from the shards of one block, shard by shard.
 
     Returns:
-        How many ties are new, and of each shard a digest of what goes of it.
+        How many ties are new, and for each shard a digest of what goes from it.
     """
     found = step.found
     first = block * found.per_block
@@ -408,7 +408,7 @@ def _sort(step: _Step, names: tuple[str, ...], stem: str, block: int) -> tuple[i
 
 
 def _mark(found: Duplicates, item: Hashes, kept: Hashes, kind: Hashes) -> str:
-    """Digest of what goes of one shard: which rows, why, and as what. Shards count by title: numbers move."""
+    """Digest of what goes from one shard: which rows, why, and as what. Shards count by title: numbers move."""
     if not len(item):
         return ""
     rows = np.uint64((1 << ROW_BITS) - 1)

@@ -46,7 +46,7 @@ def _duplicates(modality: str) -> Iterator[list[str]]:
 
 
 def _benchmarks(modality: str) -> Iterator[list[str]]:
-    """What ``--decontaminate`` takes: none is known by a name of its own."""
+    """What ``--decontaminate`` takes: no benchmark is known by name."""
     if cleaner_of(modality).has_prose:
         says = f"runs of {RUN} words of SOURCE: a file, folder, archive or hf://datasets/ORG/NAME (GPT-3, Brown et al. 2020)"
         yield [modality, "--decontaminate SOURCE", "sample", "none", "benchmark", "", says]

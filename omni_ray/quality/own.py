@@ -1,7 +1,7 @@
 """Rules of the user's own: functions of a Python file, or of an installed package, that measure rows.
 
 The text of the file travels to the workers, where nothing needs to be installed, and its digest is part of what cleaned
-shards depend on: another text is another rule.
+shards depend on: a changed text is another rule.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Measure = Callable[[pa.Table], Any]
 
 @dataclass(frozen=True)
 class _Own:
-    """A function of the user's, and what :func:`rule` was told of it."""
+    """A function of the user's, and what :func:`rule` was told about it."""
 
     modality: str
     rule: Rule
@@ -48,9 +48,9 @@ class _Own:
 def rule(
     modality: str, *, reason: str, says: str = "", low: float | None = None, high: float | None = None
 ) -> Callable[[Measure], _Own]:
-    """Make a rule of a function, which gets its name: rows that it measures below ``low`` or above ``high`` are removed.
+    """Make a rule from a function, whose name it gets: rows that it measures below ``low`` or above ``high`` are removed.
 
-    The function takes an Arrow table, in the schema of the modality's shards (of text a row is a document, its lines with
+    The function takes an Arrow table, in the schema of the modality's shards (for text a row is a document, its lines with
     ``\\n`` between them), and gives a number for each row; None or NaN where it cannot judge, which keeps the row. The
     same rows have to give the same numbers.
 
@@ -95,7 +95,7 @@ def read(path: str) -> RuleSource:
         path: of a Python file, or the name of an installed entry point.
 
     Raises:
-        OmniError: there is none, it does not run, or it has no rule, or one that is called as one of ours.
+        OmniError: there is none, it does not run, or it has no rule, or one with the name of one of ours.
     """
     source = _read(_absolute(path))
     found = _run(source)
@@ -138,7 +138,7 @@ def own_rules(
 
 
 def judged(cleaned: Cleaned, rules: Sequence[Rule], modality: str, where: str) -> Cleaned:
-    """What rules of one's own leave of what ours left; the first rule that a row breaks is its reason.
+    """What the user's rules leave of what ours left; the first rule that a row breaks is its reason.
 
     Raises:
         OmniError: a rule fails, or does not give a number for each row.

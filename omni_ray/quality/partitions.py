@@ -87,7 +87,7 @@ def _joined(parts: list[Columns]) -> Columns:
 def _runs(storage: Storage, name: str, first: int, end: int) -> Iterator[tuple[Columns, Ends]]:
     """The entries of slices ``first`` to ``end`` of a file, and how many each of these slices has; int64, (end - first,).
 
-    They lie in one batch or in several; each part names all slices, with no entries of those that it does not hold.
+    They are in one batch or in several; each part names all slices, with no entries of those that it does not hold.
     """
     with storage.open(name) as file:
         reader = pa.ipc.open_file(file)
@@ -144,7 +144,7 @@ def _merge(storage: Storage, slices: int, names: list[str]) -> str:
     folder = storage.local_root
     assert folder is not None
     if (folder / target).exists() and not all((folder / name).exists() for name in names):
-        for name in names:  # a task that is tried again, after its end got lost
+        for name in names:  # a task that is run again because word of its end was lost
             storage.delete(name)
         return target
     size = sum((folder / name).stat().st_size for name in names)

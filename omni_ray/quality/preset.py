@@ -1,4 +1,4 @@
-"""How a modality is cleaned, as the user chose it: a preset, and what differs from it."""
+"""How the user chose to clean a modality: a preset, and what differs from it."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from omni_ray.quality.heuristics import Values
 
 
 def repeated_lines(docs: Documents) -> Mask:
-    """Which lines stand earlier in their own document; bool, (lines,)."""
+    """Which lines occur earlier in their own document; bool, (lines,)."""
     codes = docs.lines.dictionary_encode().indices.to_numpy()
     order = np.lexsort((codes, docs.line_document))
     same = (np.diff(codes[order]) == 0) & (np.diff(docs.line_document[order]) == 0)
@@ -25,7 +25,7 @@ def repeated_lines(docs: Documents) -> Mask:
 
 
 def repeated_line_share(docs: Documents) -> Values:
-    """Share of lines that stand earlier in their own document."""
+    """Share of lines that occur earlier in their own document."""
     return docs.per_line(repeated_lines(docs)) / docs.line_counts
 
 

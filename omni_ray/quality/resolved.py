@@ -1,7 +1,7 @@
 """What settings come to: every rule that is on with its limits, and every number that decides what is a duplicate.
 
-What is cleaned depends on this, and not on what was asked for: where a limit of a preset changes, what was cleaned with
-the one before is stale.
+What is cleaned depends on this, and not on what was asked for: where a limit of a preset changes, what was cleaned with the old
+one is stale.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ VERSION = 3
 
 
 def resolved(modality: str, settings: Settings) -> dict[str, Any]:
-    """A JSON value of all that decides what is left of shards, beside the shards.
+    """A JSON value of all that decides what is left of shards, besides the shards.
 
     Raises:
         OmniError: as :func:`omni_ray.quality.rules.chosen` and :func:`omni_ray.quality.duplicate_kinds.kinds_of`.

@@ -22,15 +22,15 @@ def settings_of(
 ) -> dict[str, Settings]:
     """The settings of each modality in ``before``.
 
-    With nothing chosen, those it had, else the default ones. A preset begins anew, with the rules and kinds given beside it.
-    Rules and kinds by themselves are added to what the modalities that have them had, or to the default; the others stay
+    With nothing chosen, those it had, else the default ones. A preset starts afresh, with the rules and kinds given with it.
+    Rules and kinds on their own are added to what the modalities that have them had, or to the default; the others stay
     as they were.
 
     Args:
-        before: of each modality what was chosen last; None where it is not cleaned.
+        before: for each modality, what was chosen last; None where it is not cleaned.
         preset, rules, duplicates: as for :func:`omni_ray.api.clean`.
-        benchmarks: for the modalities that have prose; one goes instead of one of the same name.
-        files: rules of the user's own; one goes to the modalities that it has rules for, instead of one of the same path.
+        benchmarks: for the modalities that have prose; one replaces one of the same name.
+        files: rules of the user's own; one goes to the modalities that it has rules for, and replaces one of the same path.
 
     Raises:
         OmniError: a rule or kind that none of the modalities has, or a file without rules for any of them.
@@ -86,14 +86,14 @@ def _benchmarks(had: Settings, given: Sequence[Benchmark]) -> tuple[Benchmark, .
 
 
 def _own_names(modality: str, files: Sequence[RuleFile], given: Sequence[RuleSource]) -> list[str]:
-    """What the rules of these files are called; files that were given are not read again."""
+    """The names of these files' rules; files that were given are not read again."""
     known = {source.file: source for source in given}
     sources = [known[file] if file in known else again([file], modality)[0] for file in files]
     return [rule.name for source in sources for rule in source.rules(modality)]
 
 
 def names_of(modality: str) -> list[str]:
-    """What can be set for a modality: its rules, and of text a few numbers more."""
+    """What can be set for a modality: its rules, and for text a few more numbers."""
     cleaner = cleaner_of(modality)
     return [*(rule.name for rule in cleaner.rules), *cleaner.settings]
 

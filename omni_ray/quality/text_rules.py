@@ -74,7 +74,7 @@ def _lines_holding(docs: Documents, pattern: str) -> Values:
 def sentences(docs: Documents) -> Values:
     """Sentences of each document: a sentence ends at a mark of its own, at the next token that is no punctuation.
 
-    Lines end sentences too. Counted are the stretches of punctuation in a line that hold a mark and that a word follows.
+    Lines end sentences too. What is counted are stretches of punctuation in a line that hold a mark and are followed by a word.
     """
     tokens = docs.tokens
     kind = tokens.kind

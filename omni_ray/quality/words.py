@@ -1,6 +1,6 @@
 """Words: text to word tokens for the heuristics that count words, a whole column at a time.
 
-The published heuristics (Gopher, C4, FineWeb) are run on words as spaCy's English tokenizer cuts them. That tokenizer
+The published heuristics (Gopher, C4, FineWeb) run on words as spaCy's English tokenizer cuts them. That tokenizer
 looks at one blank-separated chunk at a time, so that here every distinct chunk of a batch is cut once, by
 :func:`cut_chunk`, and everything else is arithmetic on integer arrays. What is known about a token (its length, whether
 it is all punctuation, ...) is likewise found once for every distinct token.
@@ -43,7 +43,7 @@ _URL = re.compile(
     rf"[{_LOWER}{_CASELESS}]{{2,63}})(?::\d{{2,5}})?(?:[/?#]\S*)?"
 )
 
-# Words that spaCy keeps whole though a full stop, an apostrophe or a slash stands in them.
+# Words that spaCy keeps whole although they have a full stop, an apostrophe or a slash in them.
 _KEPT = """
 a. b. c. d. e. f. g. h. i. j. k. l. m. n. o. p. q. r. s. t. u. v. w. x. y. z. ä. ö. ü. a.m. p.m. e.g. E.g. E.G.
 i.e. I.e. I.E. v.s. vs. co. Co. Adm. Bros. Corp. D.C. Dr. Gen. Gov. Inc. Jr. Ltd. Messrs. Mr. Mrs. Ms. Mt. Ph.D.
@@ -120,7 +120,7 @@ def _special(text: str) -> tuple[str, ...] | None:
 
 
 _MAX_CHUNK = 1000
-"""Affixes come off one by one, each in the time of what is left; what is longer than this is no word."""
+"""Affixes come off one by one, each in the time of what is left; anything longer than this is not a word."""
 
 
 def cut_chunk(chunk: str) -> tuple[str, ...]:

@@ -7,12 +7,12 @@ from omni_ray.pipeline.store import Store
 
 
 class Expected:
-    """What the run that wrote the files of a modality said of them.
+    """What the run that wrote the files of a modality noted about them.
 
     Args:
         store: the shards, and beside them the record.
         modality: text, audio, images or ocr.
-        promised: samples by the shards; None where they cannot say.
+        promised: samples according to the shards; None where they cannot say.
     """
 
     def __init__(self, store: Store, modality: str, promised: int | None) -> None:
@@ -22,13 +22,13 @@ class Expected:
         self._rows = {file.path: file.records for file in files}
         kept = next((file.samples for file in files if file.is_production), 0)
         held = next((file.samples for file in files if file.is_held_out), 0)
-        # Where the shards have other samples by now, the files are held against those.
+        # Where the shards have other samples by now, the files are compared with those.
         self._agrees = promised == kept + held
 
     def rows(self, path: str, samples: int | None) -> int | None:
-        """Rows to expect in the file at ``path``, of ``samples`` by the shards."""
+        """Rows to expect in the file at ``path``, of ``samples`` according to the shards."""
         return self._rows.get(path, samples) if self._agrees else samples
 
     def is_empty(self, path: str) -> bool:
-        """Whether the file was written without a row: so small a share took all or nothing."""
+        """Whether the file was written without a row: such a small share took all or nothing."""
         return self._agrees and self._rows.get(path) == 0

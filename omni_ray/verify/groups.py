@@ -1,4 +1,4 @@
-"""What belongs together by the shards: the lines of a document, the clips of a speaker, the words of a photograph."""
+"""What belongs together according to the shards: the lines of a document, the clips of a speaker, the words of a photograph."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class HeldOutShard:
 
     Attributes:
         corpus: whose it is.
-        part: where it lies, and how much of it counts.
+        part: where it is, and how much of it counts.
         holdout: the share that was held out; 0 for nothing.
     """
 
@@ -78,7 +78,7 @@ class HeldOutShard:
         return pc.struct_field(rows[self._kind.media], "path").to_pylist()  # type: ignore[no-any-return]
 
     def row(self, number: int) -> tuple[str, str]:
-        """Of a row, for people: what its group is called, and the path of its medium, "" for a line."""
+        """For a row, in words: what its group is called, and the path of its medium, "" for a line."""
         [rows] = read_rows(self.part, number, number + 1, columns=self._kind.group_columns)
         if self._kind.of_documents:
             return f"{self._kind.group_said(rows.to_pylist()[0], '')} of {self.corpus}", ""

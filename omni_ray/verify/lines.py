@@ -1,4 +1,4 @@
-"""The text corpus, a line a sample, in byte ranges that are scanned independently of each other.
+"""The text corpus, one sample on each line, in byte ranges that are scanned independently of each other.
 
 A range owns the lines that begin in it, and sees each to its end, but no further than a line may be long: memory
 does not grow with the file, whatever it holds. Bytes are looked at with NumPy and the codecs, never one by one.
@@ -183,7 +183,7 @@ class _Scan:
 
     def _controls(self) -> None:
         data = self.bytes
-        # Comparisons of whole arrays take a tenth of the time of one look-up a byte.
+        # Comparing whole arrays takes a tenth of the time of one look-up for each byte.
         breaks = np.count_nonzero(data == _LF) + np.count_nonzero(data == _CR)
         if np.count_nonzero(data < 32) > breaks or (data == 127).any():
             odd = np.flatnonzero(_ODD[data])

@@ -63,7 +63,7 @@ class Judge(ABC):
     missing: ClassVar[str]
 
     def look(self, path: str, text: str) -> Verdict:
-        """Judge the file that ``path`` names; ``text`` is what goes with it. Never raises for what it is like."""
+        """Judge the file that ``path`` names; ``text`` is what goes with it. Never raises, whatever it is like."""
         # Like os.path.join in the trainers: an absolute path stands for itself.
         full = Path(self.project, self.folder, path)
         problem = _why_no_file(full)
@@ -101,7 +101,7 @@ def _why_no_file(path: Path) -> str | None:
 
 
 def sightings_of(judge: Judge, side: int, media: Sequence[tuple[int, str, bool]]) -> dict[str, Sightings]:
-    """The media that a piece of a file names, on the side that it is of, by path and by content.
+    """The media that a piece of a file names, on the side of that file, by path and by content.
 
     Args:
         judge: knows where they are.

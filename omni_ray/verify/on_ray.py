@@ -21,7 +21,7 @@ SMALL = 2000
 def on_ray_when_many(
     session: Callable[[], AbstractContextManager[None]], mapped: Runner = engine.on_ray, small: int = SMALL
 ) -> Iterator[Runner]:
-    """``mapped`` on Ray, which is connected to by ``session`` once pieces are known to be worth it, and until the block ends."""
+    """``mapped`` on Ray, to which ``session`` connects once pieces are known to be worth it, until the block ends."""
     with ExitStack() as stack:
         is_connected = False
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")
-"""Formats that Pillow decodes by itself; some of the others it hands to outside programs."""
+"""Formats that Pillow decodes on its own; some of the others it hands to outside programs."""
 _STANDARD = {"JPEG", "MPO", "PNG"}
 _WIDE = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 _EXIF_ORIENTATION = 0x0112

@@ -1,7 +1,7 @@
 """The pieces that verifying is cut into: what a worker gets, and what it gives back.
 
 The process that leads reads each flat file once, from its head, as the trainers do, and cuts it into pieces; media
-are decoded and rows judged where the pieces run. A piece knows nothing of where that is.
+are decoded and rows judged where the pieces run. A piece does not know where that is.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ class PieceFindings:
     """What was found in a piece.
 
     Attributes:
-        key: of the piece's file.
+        key: that of the piece's file.
         notes: what is wrong; lines count from the piece's own first.
         rows, lost, decoded: as in :class:`FileReport`, of this piece.
         lines: how many begin in the piece.
         progress: how far into its file the piece reaches, from 0 to 1.
         broken: for images that later elements may name too: path and codes.
-        sums: what :attr:`FileReport.facts` are made of.
+        sums: what :attr:`FileReport.facts` are made from.
         sightings: what is to be on one side only, and was seen here; see :mod:`omni_ray.verify.sightings`.
         examples: of what is on both sides: what kind of thing, and its places held out and trained on.
     """
@@ -54,7 +54,7 @@ class Piece(ABC):
 
     @abstractmethod
     def check(self) -> PieceFindings:
-        """Look at it. Never raises for what the data are like."""
+        """Look at it. Never raises, whatever the data are like."""
 
 
 def check(piece: Piece) -> PieceFindings:
@@ -66,7 +66,7 @@ class FileCheck(ABC):
     """One file under examination, in the process that leads.
 
     Attributes:
-        side: of :mod:`omni_ray.verify.sightings`, where the file is held against one of the other side; else 0.
+        side: of :mod:`omni_ray.verify.sightings`, where the file is compared with one of the other side; else 0.
     """
 
     def __init__(self, key: str, kind: str) -> None:

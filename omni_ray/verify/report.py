@@ -1,6 +1,6 @@
 """What verifying says: findings, files in numbers, and the verdict.
 
-Small whatever the data are: examples are few, and of the rest only the number is kept.
+Small whatever the data: only a few examples are kept, and of the rest the number.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Finding:
 
 @dataclass
 class Notes:
-    """Counts by code, with the first few examples of each. Small whatever the data are, and merged over pieces."""
+    """Counts by code, with the first few examples of each. Small whatever the data, and merged over pieces."""
 
     kind: str
     counts: Counter[str] = field(default_factory=Counter)

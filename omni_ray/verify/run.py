@@ -49,7 +49,7 @@ _CONFIG_LIMIT = 1 << 20
 class Runner(Protocol):
     """Maps a function over pieces, results in the pieces' order, the pieces being made as they are taken.
 
-    ``at_once`` gets each result when it comes, and says what of it is to wait for its turn.
+    ``at_once`` gets each result as it comes, and returns the part of it that waits for its turn.
     """
 
     def __call__(
@@ -72,7 +72,7 @@ def inline(
 
 
 def _untold(file: str, progress: float, rows: int, lost: int) -> None:
-    """Progress that nobody wants to hear of."""
+    """Progress that nobody wants to hear about."""
 
 
 def verify(
@@ -125,13 +125,13 @@ def verify(
 def _look(
     checks: Sequence[FileCheck], sides: Sequence[BothSides], run: Runner, tell: Callable[[str, float, int, int], None]
 ) -> None:
-    """All pieces; then, where there are two sides, what they saw, and then what that tells of groups."""
+    """All pieces; then, where there are two sides, what they saw, and then what that says about groups."""
     by_key = {each.key: each for each in checks}
 
     def taken_in(part: PieceFindings) -> PieceFindings:
         for pair in sides:
             pair.take_in(part)
-        # What was seen is large, and the parts before may be long in coming.
+        # What was seen is large, and the earlier parts may take long to come.
         return replace(part, sightings={})
 
     def look(pieces: Iterable[Piece]) -> None:

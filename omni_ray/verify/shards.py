@@ -24,7 +24,7 @@ _BLOCK = 4 << 20
 
 @dataclass
 class Promised:
-    """What the shards of a modality say the training files must hold.
+    """What the training files must hold according to the shards of a modality.
 
     Attributes:
         samples: by corpus; None for a corpus whose shards are not all there to say.

@@ -2,8 +2,8 @@
 
 Both files are read once, with everything else that is verified; what their pieces saw, and what the shards say belongs
 together, are sightings (:mod:`omni_ray.verify.sightings`), spread over slices of keys in files. Then lines, paths and contents
-meet slice by slice, and last what they tell of the groups that they are of. Whatever the corpus, a piece holds a shard
-or a slice, and the process that leads a million sightings.
+meet slice by slice, and last what they tell about their groups. However large the corpus, a piece holds a shard
+or a slice, and the leading process a million sightings.
 """
 
 from __future__ import annotations
@@ -92,12 +92,12 @@ class Meeting(Piece):
 
 
 class BothSides:
-    """The two files of a modality, held against each other; what is found is noted of the one that is held out.
+    """The two files of a modality, compared with each other; what is found is noted for the one that is held out.
 
     Args:
         root: the project folder.
         trained, held: the files.
-        sources: the shards that they were made of; none where there are no groups to look at.
+        sources: the shards that they were made from; none where there are no groups to look at.
         scratch: an empty folder that all workers reach.
         about: how many samples there are.
     """

@@ -3,8 +3,8 @@
 A sighting is three of them. *key*: 64 bits of BLAKE2b of what was seen, a line, a path or the bytes of a medium; of ten
 million held out and a billion trained on, two that differ share one once in two thousand times. *group*: what it belongs to
 in the shards, a document, speaker or photograph; 0 in the training files, which do not say. *place*: where, with the sides
-in its highest four bits: of a training file the side that it is of, in a shard that which the whole unit or share was
-parted to, if it is known.
+in its highest four bits: for a training file the side that it is of, for a shard the side that the whole unit or share was put
+on, if that is known.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TRAINED, HELD = 1, 2
 """Sides, as bits."""
 BOTH = TRAINED | HELD
 SEEN, PARTED = 60, 62
-"""Where their bits begin in a place: as a training file has it, and as the shards were parted."""
+"""Where their bits begin in a place: as a training file has it, and as the shards were split."""
 _WHERE = np.uint64((1 << SEEN) - 1)
 
 
@@ -39,7 +39,7 @@ class Sightings(NamedTuple):
         return self._replace(place=self.place + np.uint64(by))
 
     def once(self) -> Sightings:
-        """Sorted; of those that differ in nothing but where they were, the first."""
+        """Sorted; of those that differ only in where they were, the first."""
         order = np.lexsort((self.place, self.group, self.key))
         key, group, place = (column[order] for column in self)
         sides = place >> np.uint64(SEEN)
@@ -99,7 +99,7 @@ class Common(NamedTuple):
     """What is on both sides.
 
     Attributes:
-        number: how much of it.
+        number: how much of it there is.
         examples: the first places held out, each with one that is trained on.
         apart: how much else is on both sides, and in so many groups that it gives none of them away.
     """
@@ -112,7 +112,7 @@ class Common(NamedTuple):
 def common_samples(seen: Sightings, most: int) -> tuple[Common, Sightings]:
     """Lines or paths on both sides; and what they tell of their groups, with the group as key.
 
-    A line of several documents is on both sides where one of these is on either; it tells of none of them.
+    A line of several documents is on both sides where one of these is on each; it says nothing about any of them.
 
     Args:
         seen: all sightings of some keys.
@@ -149,7 +149,7 @@ def common_contents(seen: Sightings, most: int) -> Common:
 
 
 def common_groups(seen: Sightings, most: int) -> Common:
-    """Groups, given as keys, of which something is on either side, or that were parted to both."""
+    """Groups, given as keys, of which something is on each side, or that were split over both."""
     key, _, place = seen.once()
     in_files, parted = sides_of(place, SEEN), sides_of(place, PARTED)
     by_shards = _together(key, parted)

@@ -1,7 +1,7 @@
 """CSV files as the trainers read them: ``csv`` on text with undecodable bytes dropped and every kind of line end.
 
 One pass in the process that leads finds the records (only from the head of the file can it be known whether a quote is
-open) and hands them on in pieces; what the fields and the media behind them are like is judged there.
+open) and hands them on in pieces; the fields and the media behind them are judged there.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MAX_LINE_BYTES = 128 * MAX_FIELD_CHARS
 """A longer line would hold a field over csv's limit, or a million fields."""
 _FIELD = '(?:"(?:[^"]++|"")*+"|[^",\n]*+)'
 _PLAIN = re.compile(f"{_FIELD}(?:,{_FIELD})*+\n?")
-"""A record whose quotes stand around whole fields and are doubled inside; a sieve before csv's strict mode."""
+"""A record whose quotes are around whole fields and are doubled inside; a sieve before csv's strict mode."""
 Pick = Callable[[int], bool]
 """Whether the media of a row, given by its number, are to be decoded."""
 
