@@ -1,6 +1,6 @@
-"""What was fetched of a list of addresses: a ledger with a line for each, and the files under their own digests.
+"""What was fetched from a list of addresses: a ledger with a line for each, and the files, named by digest.
 
-A line is written when a file is in its place, so that a kill costs only what was under way, and a rerun asks nobody twice.
+A line is written once a file is in place, so a kill costs only what was under way, and a rerun asks nobody twice.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Fetched:
     """The ledger of one unit, and the files.
 
     Args:
-        folder: of all the list's ledgers and files.
+        folder: for all of the list's ledgers and files.
         name: the unit's.
     """
 
@@ -59,7 +59,7 @@ class Fetched:
 
     @property
     def round(self) -> int:
-        """How often failures were to be tried again."""
+        """How many rounds of retries were asked for."""
         try:
             return int(self._round.read_text())
         except (OSError, ValueError):
@@ -74,7 +74,7 @@ class Fetched:
             temporary.replace(self._round)
 
     def entries(self) -> dict[int, FetchRecord]:
-        """By row, the last word on each; a line that a kill cut off is none."""
+        """By row, the last entry for each; a line that a kill cut off does not count."""
         found: dict[int, FetchRecord] = {}
         try:
             lines = self._ledger.read_bytes().split(b"\n")
@@ -93,7 +93,7 @@ class Fetched:
         return self._files / entry.sha256[:2] / entry.sha256
 
     def complete(self, urls: Sequence[str], get: Callable[[str], Answer], round_: int) -> list[FetchRecord]:
-        """An entry for each address, in order: those that are missing are fetched, and what failed in an earlier round."""
+        """An entry for each address, in order: those that are missing, or failed in an earlier round, are fetched."""
         self._ledger.parent.mkdir(parents=True, exist_ok=True)
         with _locked(self._ledger.with_suffix(".lock")):
             done = {
@@ -129,7 +129,7 @@ class Fetched:
 
     def _one(self, row: int, url: str, get: Callable[[str], Answer], round_: int) -> FetchRecord:
         answer = get(url)
-        under_way = self._ledger.with_suffix(f".{row}.tmp")  # the name that one has whom a kill cost this row
+        under_way = self._ledger.with_suffix(f".{row}.tmp")  # the name of a file that lost its row to a kill
         if answer.data is None:
             under_way.unlink(missing_ok=True)
             return FetchRecord(
@@ -146,7 +146,7 @@ class Fetched:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Held by one process at a time: two attempts at a unit must not both ask."""
+    """Held by one process at a time: two attempts at a unit must not both fetch."""
     file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,10 +1,10 @@
-"""A folder whose archives are looked into.
+"""A folder whose archives are opened in place.
 
-An archive is shown as if it had been unpacked where it lies: the pictures of ``train2017.zip`` and the lists of ``annotations.zip``
-are one folder. Where that would bring two files together that are not of one archive, each archive that is concerned is
-shown as a folder of its own name instead: no file stands before another of its name, and no clip gets the text of another
-archive's. An archive that lies there unpacked, or in another form, is left out; one that was unpacked in part is shown where its
-files lie, and each of them once.
+An archive is shown as if it had been unpacked where it is: the pictures of ``train2017.zip`` and the lists of ``annotations.zip``
+are one folder. Where that would bring two files together that are not from one archive, each archive concerned is
+shown as a folder of its own name instead: no file hides another of its name, and no clip gets the text of another
+archive's. An archive that is there unpacked, or in another form, is left out; one that was unpacked in part is shown where its
+files are, and each of them once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from omni_ray.sources.settling import Settled, settle
 from omni_ray.sources.tree import Entries, FolderTree, RefusedMembers, Tree
 
 _DEPTH = 3
-"""Archives are looked for in the folder and in folders below it, so deep."""
+"""Archives are looked for in the folder and this many levels below it."""
 
 
 class UnionTree(DelegatingTree):
@@ -63,7 +63,7 @@ class UnionTree(DelegatingTree):
 
     @property
     def copies(self) -> list[str]:
-        """Archives that are not looked into: what is in them is there in another form."""
+        """Archives that are not opened: their contents are there in another form."""
         return [name for name, prefix in self.settled.places.items() if prefix is None]
 
     def spec(self) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class UnionTree(DelegatingTree):
         }
 
     def _layers(self, name: str) -> Iterable[tuple[Tree, str]]:
-        """Where ``name`` may be. Looking into a listing is cheaper than asking an object store; where a loose file and a
+        """Where ``name`` may be. Looking in a listing is cheaper than asking an object store; where a loose file and a
         member have the name, they are the same, unless the file replaces it."""
         loose = [(self.folder, name)] if name not in self._archives and name not in self._cut else []
         members = ((tree, name[len(prefix) :]) for prefix, tree, _ in self._mounts if name.startswith(prefix))
@@ -113,7 +113,7 @@ class UnionTree(DelegatingTree):
                     if name in files
                 ]
                 files.update(there.files)
-            elif prefix.startswith(inside):  # an archive that is a folder, or lies in one
+            elif prefix.startswith(inside):  # an archive that is a folder, or is in one
                 folders.add(prefix[len(inside) :].partition("/")[0])
         left_out += [
             (name[len(inside) :], "alike" if name in self.settled.alike else "copy")
@@ -123,7 +123,7 @@ class UnionTree(DelegatingTree):
         return Entries(sorted(folders), sorted(files - folders), own.linked, left_out)
 
     def _why_hidden(self, inside: str, name: str, copy: str) -> str:
-        """Why a member is not shown whose name another member has, or a loose file, of which it is a ``copy``."""
+        """Why a member is not shown if another member, or a loose file of which it is a ``copy``, has its name."""
         if is_documentation(name):
             return "documentation"
         return copy if copy and inside + name not in self._replaced else "superseded"

@@ -23,8 +23,8 @@ class Form:
 
     Attributes:
         codec: its encoding.
-        cr: CR is a line end: classic Macs', and in text of which a line is a record any.
-        is_recoded: what is read is a copy in UTF-8.
+        cr: CR is a line end: classic Macs', and in text with one record per line, any.
+        is_recoded: a copy in UTF-8 is read.
     """
 
     codec: str = "utf-8"
@@ -37,7 +37,7 @@ class Form:
 
     @property
     def fault(self) -> str:
-        """What to say of bytes that do not fit."""
+        """What to say about bytes that do not fit."""
         return f"not UTF-8; {HINT}" if self.is_utf8 else f"not valid in {self.codec}"
 
     def as_payload(self) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class Form:
         return {} if self == Form() else {"form": [self.codec, self.cr]}
 
     def plain(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """A file's bytes as UTF-8. Where the file is UTF-8 every byte keeps its place."""
+        """A file's bytes as UTF-8. If the file is UTF-8, every byte keeps its position."""
         if not self.is_utf8 and not self.is_recoded:
             chunks = recoded(chunks, self.codec)
         # CRLF becomes two line ends, so that no byte moves; blank lines are no records.
@@ -63,7 +63,7 @@ def form_of(data: bytes, encoding: str = "", *, universal: bool = False) -> Form
     Args:
         data: its beginning, or all of it.
         encoding: the codec that the user named, "" for none.
-        universal: CR is a line end wherever it stands; else only where the first line ends in one.
+        universal: CR is a line end wherever it stands; otherwise only if the first line ends in one.
     """
     codec = encoding if encoding and not has_mark(data) else sniff(data)
     start = next(Form(codec).plain(iter([data[:HEAD_BYTES]])), b"")
@@ -87,7 +87,7 @@ def head(tree: Tree, name: str) -> bytes:
 
 
 def start_of(data: bytes, form: Form, *, whole_lines: bool = True) -> bytes:
-    """A file's first MB as UTF-8; with ``whole_lines`` without a line that is cut off."""
+    """A file's first MB as UTF-8; with ``whole_lines``, without a line that is cut off."""
     text = b"".join(form.plain(iter([data]))).removeprefix(b"\xef\xbb\xbf")
     if whole_lines and len(data) >= HEAD_BYTES and b"\n" in text:
         text = text[: text.rfind(b"\n") + 1]

@@ -1,4 +1,4 @@
-"""Files that are there for a program or a reader, and are nobody's data: told by their names."""
+"""Files that are there for a program or a reader, and are nobody's data: recognised by their names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DOCUMENTATION = re.compile(
 
 
 def is_furniture(name: str) -> bool:
-    """Whether a file or folder of this name (without its folder) is a system's own: it is passed over without a word."""
+    """Whether a file or folder of this name (without its folder) is a system's own: it is skipped silently."""
     return _FURNITURE.match(name) is not None
 
 

@@ -17,7 +17,7 @@ _ENDS = (
     r"End|Ende|Fin|Fine|Fim|Final|Einde|Slut|Slutt|Loppu|V[ée]ge|Koniec|Konec|Kraj|Sf[âa]r[şș]it(?:ul)?|Fino|Finis"
     r"|Τέλος|Конец|Кінець|Край"
 )
-# The title in the marker may go over several lines; an older header ends with the small print instead.
+# The title in the marker may run over several lines; an older header ends with the small print instead.
 _START = re.compile(
     r"^[ \t]*\*{2,}[ \t]*START OF TH\w* PROJECT GUTENBERG(?:[^*\n]*(?:\n[^*\n]+){0,3}\*{2,})?[^\n]*$"
     rf"|^[ \t*_]*(?:{_BEGINNINGS})\b[^\n]{{0,60}}{_PROJECT}[^\n]*$"
@@ -37,7 +37,7 @@ _LICENCE = re.compile(
     re.IGNORECASE,
 )
 _LICENCE_CHARS = 600
-"""How much of what follows an end marker tells whether it is the licence."""
+"""How much text after an end marker decides whether it is the licence."""
 _NAMES_ITSELF = re.compile(r"Project\s+Gutenberg", re.IGNORECASE)
 _BOILERPLATE = (
     *("project gutenberg", "gutenberg.org", "gutenberg.net", "pgdp.net", "distributed proofread"),

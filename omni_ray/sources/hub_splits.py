@@ -1,8 +1,8 @@
-"""Which files of a dataset's repository are a configuration's, and a split's: as the ``datasets`` library resolves them.
+"""Which files of a dataset's repository belong to a configuration and a split, as the ``datasets`` library resolves them.
 
 The card (README.md) may list configurations, each with patterns of files for each split. Else a folder is a configuration,
-and splits are told from names: ``data/train-00000-of-00004.parquet``, then folders, then files called by a split or one
-of its other names (``dev`` for validation).
+and splits are told from names: ``data/train-00000-of-00004.parquet``, then folders, then files named after a split or one
+of its aliases (``dev`` for validation).
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Chosen:
 
     Attributes:
         files: in the order of the repository.
-        configuration: its name; "" where the repository has none, or all were taken.
-        others: the configurations that were not taken.
+        configuration: its name; "" where the repository has none, or all were chosen.
+        others: the configurations that were not chosen.
     """
 
     files: list[str]
@@ -45,7 +45,7 @@ class Chosen:
 
 
 def choose(repository: str, files: Sequence[str], card: str, configuration: str, splits: Sequence[str]) -> Chosen:
-    """The files of a configuration and of some splits; all of them where nothing is asked for, and nothing overlaps.
+    """The files of a configuration and of some splits; all of them where nothing is asked for and nothing overlaps.
 
     Args:
         repository: its name, for messages.
@@ -87,7 +87,7 @@ def choose(repository: str, files: Sequence[str], card: str, configuration: str,
 
 
 def configurations(card: str) -> dict[str, dict[str, Any]]:
-    """Name -> what a card says of each configuration. Nothing where its front matter cannot be read."""
+    """Name -> what a card says about each configuration. Empty if its front matter cannot be read."""
     import yaml
 
     front = _FRONT.match(card.removeprefix("\ufeff"))
@@ -101,7 +101,7 @@ def configurations(card: str) -> dict[str, dict[str, Any]]:
 
 
 def patterns_of(configuration: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Split -> patterns, relative to the repository; nothing where the card leaves it to the names of files."""
+    """Split -> patterns, relative to the repository; empty where the card leaves it to the names of files."""
     said = configuration.get("data_files")
     folder = str(configuration.get("data_dir") or "").strip("/")
     if isinstance(said, list) and any(isinstance(each, dict) for each in said):

@@ -1,6 +1,6 @@
 """Hugging Face datasets: on the hub, or in a local folder.
 
-Local forms need nothing of their own: Parquet files, ``save_to_disk`` folders (Arrow files), ``audiofolder`` and
+Local forms need no code of their own: Parquet files, ``save_to_disk`` folders (Arrow files), ``audiofolder`` and
 ``imagefolder`` (a metadata table beside the media) are tables in a tree, and are read as such. From the hub the tables of
 one pinned commit are fetched once, resumable, into the downloads folder, and are a tree from then on (``org/name``); or
 nothing is fetched, and workers read just the parts that they need, when they need them (``hf://datasets/org/name``).
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _PREFIXES = ("hf://datasets/", "hf://")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _AT_ONCE = 8
-"""Files that are fetched at a time."""
+"""The number of files that are fetched at a time."""
 _CONVERTED = "refs/convert/parquet"
 """The branch on which the hub keeps Parquet copies of datasets that come in other forms."""
 
@@ -88,10 +88,10 @@ def resolve(
     Args:
         source: ``org/name``, ``hf://datasets/org/name@revision/folder``.
         folder: where the files go, below ``<org>--<name>/<commit>``.
-        configuration: one of those of its card, or the folder that is called so; "" for the card's default, else all.
+        configuration: one of those of its card, or the folder of that name; "" for the card's default, else all.
         splits: only the files of these, as the card or their folders and names say.
         cache: folder for listings of its archives.
-        say: told what is fetched.
+        say: called with what is fetched.
 
     Raises:
         OmniError: the hub is out of reach, or the dataset is missing, gated, or without tables.
@@ -138,7 +138,7 @@ def _choose(name: HubName, files: Sequence[str], card: str, configuration: str, 
 
 
 def _card(files: Sequence[str], place: Path, fetch: Callable[[str, Path], None]) -> str:
-    """The text of a dataset's card, "" where it has none, or where it was not fetched before the network went."""
+    """The text of a dataset's card, "" where it has none, or it was not fetched before the network went down."""
     card = place / "README.md"
     if "README.md" in files and not card.is_file() and not _is_offline():
         fetch("README.md", place)
@@ -146,7 +146,7 @@ def _card(files: Sequence[str], place: Path, fetch: Callable[[str, Path], None])
 
 
 def _left(name: HubName, files: Sequence[str], chosen: Sequence[str], is_part: bool) -> list[str]:
-    """The files of the folder that is meant that are not wanted; nor of another split, where one was chosen."""
+    """The files of the chosen folder that are not wanted, without those of other splits, where a split was chosen."""
     inside = f"{name.folder.rstrip('/')}/" if name.folder else ""
     taken = set(chosen)
     left = (file for file in files if file.startswith(inside) and file not in taken)
@@ -167,7 +167,7 @@ def _is_offline() -> bool:
 
 
 def _note(name: HubName, kept: Path, commit: str, files: Sequence[str]) -> None:
-    """Remember what a commit holds, and what it was asked for by, for when there is no network."""
+    """Remember what a commit holds, and under what name it was requested, for when there is no network."""
     remove_temporaries(kept)
     note = kept / f"{commit}.json"
     asked = set(_load(note).get("revisions", ())) | {name.revision or ""}
@@ -183,7 +183,7 @@ def _load(note: Path) -> dict[str, Any]:
 
 
 def _offline(name: HubName, kept: Path) -> tuple[str, list[str], Callable[[str, Path], None]]:
-    """The commit that the revision stood for when it was last asked for, and its files, fetched or not."""
+    """The commit that the revision stood for when it was last requested, and its files, fetched or not."""
     notes = sorted(kept.glob("*.json"), key=lambda note: note.stat().st_mtime_ns, reverse=True)
     asked = name.revision or ""
     for note in notes:
@@ -245,7 +245,7 @@ def _is_data(file: str) -> bool:
 
 
 def _is_told(file: str) -> bool:
-    """Whether a file may say something by itself, as media do not."""
+    """Whether a file may mean something on its own, unlike media."""
     kind = kind_of(file)
     is_text = kind.holds in {"lines", "archive"} and not kind.label
     return table_format(file) is not None or (is_text and not is_documentation(file.rpartition("/")[2]))
@@ -260,7 +260,7 @@ def open_folder(
     splits: tuple[str, ...] = (),
     say: Callable[[str], None] = lambda text: None,
 ) -> Tree | None:
-    """A folder that is a dataset of the hub, fetched by other means, its files chosen as its card says; None where it is none.
+    """A dataset of the hub that was fetched by other means, its files chosen as its card says; None for any other folder.
 
     Args:
         folder: where it is; the card is README.md.
@@ -294,7 +294,7 @@ def _without_tables(name: HubName, files: Sequence[str]) -> str:
 
 @contextmanager
 def _one_line(name: HubName) -> Iterator[None]:
-    """What the hub's client raises, as one sentence that says what to do."""
+    """The error of the hub's client as one sentence that says what to do."""
     try:
         yield
     except OmniError:

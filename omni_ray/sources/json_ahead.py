@@ -12,11 +12,11 @@ from omni_ray.sources.packed import BrokenStream
 
 _BETWEEN = re.compile(rb"[\s,\x1e]*")
 _STRETCH_BYTES = 1 << 16
-"""A core's cache holds what this becomes: orjson is twice as slow with a megabyte."""
+"""Once parsed, this fits in a core's cache: orjson is twice as slow with a megabyte."""
 
 
 class Ahead:
-    """What is ahead of a reader, which may give back what it took.
+    """The bytes ahead of a reader, which may give back what it took.
 
     Attributes:
         fault: the reason code of what ended the file too early, or "".
@@ -32,7 +32,7 @@ class Ahead:
 
     @property
     def place(self) -> int:
-        """How many bytes are behind us."""
+        """How many bytes have been read."""
         return self._read - len(self._data) + self._at
 
     def take(self, size: int) -> bytes:
@@ -44,21 +44,21 @@ class Ahead:
         return taken
 
     def give_back(self, data: bytes) -> None:
-        """Put what was taken last before the rest."""
+        """Put back what was taken last, before the rest."""
         self._data, self._at = data + self._data[self._at :], 0
 
     def items(self, seam: bytes, is_exact: Callable[[Any], bool]) -> tuple[list[Any], int]:
         """The items of an array that begin here, up to the last ``seam`` of the next 64 KB.
 
-        A prefix of items that is JSON once the array is closed behind it holds those items and nothing else.
+        A prefix of items that is JSON once the array is closed after it holds those items and nothing else.
 
         Args:
             seam: what stands between two items: the end of one, and how the next one begins.
-            is_exact: whether an item is as it was written, where that matters.
+            is_exact: whether an item is exactly as it was written, where that matters.
 
         Returns:
-            The items, behind which we are. None, and how many bytes are better read item by item, where they are not sound,
-            or not exact, or no seam is near.
+            The items, which are then read. None, and how many bytes are better read item by item, where they are not sound,
+            not exact, or no seam is near.
         """
         while not (end := self._data.rfind(seam, self._at, self._at + _STRETCH_BYTES) + 1):
             if len(self._data) - self._at >= _STRETCH_BYTES or not self._more():
@@ -75,7 +75,7 @@ class Ahead:
         return found, 0
 
     def _more(self) -> bool:
-        """Have one more chunk of the file; False at its end."""
+        """Read one more chunk of the file; False at its end."""
         while not self._is_over:
             try:
                 chunk = next(self._chunks, None)

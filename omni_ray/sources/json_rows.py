@@ -43,7 +43,7 @@ def read_lines(
 def read_shape(tree: Tree, name: str, table: Mapping[str, Any], form: Form) -> Iterator[pa.Table | Rejected]:
     """The rows of a file of another shape, or of one of :func:`shape_ranges` of it, by role; ``table`` is a unit's payload."""
     shape, path, columns = table["shape"], table["path"], table["columns"]
-    # Several arrays of one file have rows of the same numbers.
+    # Several arrays of one file have the same row numbers.
     place = ":".join([name, *path])
     start, end = table.get("start", 0), table.get("end")
     within = table.get("within", ("[", "]"))
@@ -57,7 +57,7 @@ def shape_ranges(
 ) -> Iterator[dict[str, Any]]:
     """Ranges of a file of another shape, as parts of payloads; empty for one that is read whole.
 
-    A large file is read once here, arrays at some hundred MB/s; each range knows where it begins, within which brackets it is,
+    A large file is read once here, arrays at some hundred MB/s; each range knows where it begins, which brackets enclose it,
     and the number of its first row.
     """
     size, step = plain_size(tree, name, options, form), options.scaled(RANGE_BYTES)
@@ -79,7 +79,7 @@ def _range(start: int, end: int | None, row: int, opening: str, within: str) -> 
 def _part(
     tree: Tree, name: str, form: Form, start: int, end: int | None, opening: str = "", closing: str = ""
 ) -> Iterator[bytes]:
-    """Bytes [start, end) of a file, unpacked, as UTF-8, between the brackets out of which they are cut.
+    """Bytes [start, end) of a file, unpacked, as UTF-8, between the brackets they are cut from.
 
     A byte order mark becomes white space, so that no byte moves. Raises BrokenStream after all that could be read.
     """
@@ -100,8 +100,8 @@ def _part(
 
 
 def _exactness(columns: Mapping[str, str]) -> Callable[[Any], bool] | None:
-    """Whether what orjson made of a row is right where it is read: it makes floats of numbers beyond 64 bits. None where
-    all columns are."""
+    """Whether orjson's values are right in the columns that are read: it turns numbers beyond 64 bits into floats. None
+    where all columns are read."""
     if REST in columns.values():
         return None
     made = {column: expression_of(column) for column in columns.values()}
@@ -140,7 +140,7 @@ def _line_rows(
 
 
 def _odd_line(name: str, line: Line) -> Iterator[Row | Rejected]:
-    """What orjson refuses or changes: NaN, great numbers, half surrogates; several values or none on a line; faults."""
+    """What orjson refuses or changes: NaN, large numbers, half surrogates; several values or none on a line; faults."""
     place, data = line
     data = data.strip(_SEPARATORS)
     if not data:

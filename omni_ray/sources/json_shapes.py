@@ -1,4 +1,4 @@
-"""How rows stand in a JSON file: lines, an array, bare objects, an array within an object, columns of values, ..."""
+"""How rows are arranged in a JSON file: lines, an array, bare objects, an array within an object, columns of values, ..."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from omni_ray.sources.json_values import BAD_BYTE, BrokenValue, Values
 from omni_ray.sources.packed import BrokenStream
 
 MAX_OBJECT_BYTES = 64 << 20
-"""What has to be held as one value may not be larger."""
+"""A value that must be held as a whole may not be larger."""
 _SAMPLE = 100
 _DEEPEST = 3
-"""How far within objects an array of rows is looked for, and columns within columns."""
+"""How deep in objects an array of rows is looked for, and columns within columns."""
 _LINE_SHAPE = "lines"
 _STREAMED = ("values", "member", "index")
-"""Shapes of which rows are read one by one; the others are held as a whole."""
+"""Shapes whose rows are read one by one; the others are held as a whole."""
 
 Chooses = Callable[[list[str]], bool]
 """Whether the roles that must be filled find their columns among these."""
@@ -32,7 +32,7 @@ class JsonShape:
     """Where the rows of a file are.
 
     Attributes:
-        kind: "lines": an object a line. "values": the items of an array, or bare values. "member": the items of an array
+        kind: "lines": one object per line. "values": the items of an array, or bare values. "member": the items of an array
             within an object. "columns": an object of columns. "split": column names and rows, as pandas writes them.
             "index": an object whose values are rows. "record": an object that is one.
         path: for "member", the keys that lead to it.
@@ -85,10 +85,10 @@ def rows(
     *,
     within: str = "",
 ) -> Iterator[Any]:
-    """The rows of a file of any shape but lines. A :class:`BrokenValue` for each that is no JSON, or not UTF-8.
+    """The rows of a file of any shape but lines. A :class:`BrokenValue` for each that is not JSON, or not UTF-8.
 
     ``is_exact`` is that of :class:`~omni_ray.sources.json_values.Values`; ``within``: ``chunks`` are those from one of :func:`cuts`
-    on, behind this bracket.
+    on, after this bracket.
     """
     if shape in _STREAMED:
         try:
@@ -103,10 +103,10 @@ def rows(
 
 
 def cuts(shape: str, path: Sequence[str], chunks: Iterator[bytes], step: int) -> Iterator[tuple[int, int, str]]:
-    """Where the rows of a large file can be parted, as bytes and rows before that place, at least ``step`` bytes apart, and within
+    """Where the rows of a large file can be split, as bytes and rows before that place, at least ``step`` bytes apart, and within
     which bracket that is, "" for none.
 
-    None near what is broken, nor in a file that has to be held as a whole.
+    There are none near anything broken, or in a file that has to be held as a whole.
     """
     if shape not in _STREAMED:
         return
@@ -140,7 +140,7 @@ def _at_path(path: Sequence[str], values: Values) -> Iterator[Any]:
 
 
 def as_row(item: Any) -> Any:
-    """An item as an object: bare text is its ``text``, and the values of a list are called by number, from 1."""
+    """An item as an object: bare text becomes its ``text``, and the values of a list are named by number, from 1."""
     if isinstance(item, str):
         return {"text": item}
     if isinstance(item, list):
@@ -149,7 +149,7 @@ def as_row(item: Any) -> Any:
 
 
 def columns_in(items: Sequence[Any]) -> list[str]:
-    """The columns of some rows, in order of appearance, each followed by what is within it."""
+    """The columns of some rows, in order of appearance, each followed by the columns within it."""
     found: dict[str, None] = {}
     for item in items:
         row = as_row(item)
@@ -175,7 +175,7 @@ def _is_value(line: bytes) -> bool:
 
 
 def _is_alone(head: bytes) -> bool:
-    """Whether nothing follows the first value of a file, as far as it is seen: it may be larger than that."""
+    """Whether nothing follows the first value of a file, as far as it was read: it may be larger than that."""
     first = list(islice(Values(iter([head])).items(), 2))
     return len(first) < 2 or (isinstance(first[0], BrokenValue) and first[0].reason == "truncated")
 
@@ -216,7 +216,7 @@ def _of_object(name: str, whole: Callable[[], Iterator[bytes]], fits: Chooses) -
 
 
 def _held(chunks: Iterator[bytes]) -> bytes | None:
-    """All of a file; None where that would be too much."""
+    """All of a file; None if that would be too much."""
     data = b""
     try:
         for chunk in chunks:

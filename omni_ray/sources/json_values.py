@@ -1,6 +1,6 @@
-"""JSON values that stand behind each other, in an array or bare, read one by one: a broken one costs itself only.
+"""JSON values one after the other, in an array or bare, read one by one: a broken one costs only itself.
 
-Items of an array that stand behind each other as the first two do are read many at a time (:mod:`omni_ray.sources.json_ahead`);
+Items of an array that are separated as the first two are, are read many at a time (:mod:`omni_ray.sources.json_ahead`);
 a stretch that is not sound is read again item by item.
 """
 
@@ -25,28 +25,28 @@ _NEXT: dict[type, re.Pattern[str]] = {
     list: re.compile(r"[,\n\r\x1e\[]\s*(?=\[)"),
     str: re.compile(r'[,\n\r\x1e\[]\s*(?=")'),
 }
-"""Where, behind something broken, a value may begin."""
+"""Where a value may begin after something broken."""
 _LONGEST_GAP = 4096
 """White space between values."""
 BAD_BYTE = re.compile("[\udc80-\udcff]")
 """What a byte that is not UTF-8 becomes here."""
 _LONGEST_LITERAL = 20
-"""Characters of -Infinity, or of an escape: an error so near to the end of what is there may be the end's."""
+"""Characters of -Infinity, or of an escape: an error this close to the end of the data may come from the cut."""
 _BEHIND = re.compile(r'\s*,\s*(?:\{\s*"(?:[^"\\]|\\.)*"|\[|")')
-"""What stands between an item and the next one, and what that one begins with."""
+"""What separates an item from the next one, and how that one begins."""
 _PIECE_BYTES = 1 << 14
-"""What is decoded at a time where only some items are read one by one."""
+"""How much is decoded at a time where only some items are read one by one."""
 _USED_CHARS = 1 << 20
-"""When so much of the text is behind us, it is forgotten."""
+"""Once this much of the text has been read, it is dropped."""
 _LEAST_RUN = 16
-"""So many sound values before one are enough for another reader to begin at it."""
+"""This many sound values before one are enough for another reader to begin at it."""
 _LOOK_BYTES = 1 << 16
-"""Where a value stands among the bytes is looked for once in so many."""
+"""The byte position of a value is worked out once in this many."""
 
 
 @dataclass(frozen=True)
 class BrokenValue:
-    """What stands where a value should.
+    """What is found where a value should be.
 
     Attributes:
         reason: the reason code.
@@ -65,7 +65,7 @@ class Values:
     """The values of a file. What comes between them (commas, line ends, record separators) does not matter.
 
     Attributes:
-        begins: the byte at which the value begins that was given last, or its key, if another reader may begin there: it is
+        begins: the byte at which the last value, or its key, begins, if another reader may begin there: it is
             sound, as many before it are. None for most.
         within: "[" in an array, "{" in an object, "" for bare values.
     """
@@ -74,7 +74,7 @@ class Values:
         """
         Args:
             chunks: UTF-8, with bytes here and there that are not.
-            is_exact: whether an item is what matters of it, though orjson makes floats of numbers beyond 64 bits. None where
+            is_exact: whether an item is right where it matters, though orjson turns numbers beyond 64 bits into floats. None where
                 all of it matters.
         """
         self._ahead = Ahead(chunks)
@@ -97,7 +97,7 @@ class Values:
         self._keys: set[str] = set()
 
     def items(self) -> Iterator[Any]:
-        """The items of an array, or of arrays one behind the other; else the bare values. A :class:`BrokenValue` for each that
+        """The items of an array, or of arrays one after the other; else the bare values. A :class:`BrokenValue` for each that
         is no JSON, or not UTF-8."""
         while self._peek() == "[":
             yield from self.array()
@@ -107,7 +107,7 @@ class Values:
             yield BrokenValue(self._ahead.fault, "the rest of the file cannot be unpacked")
 
     def array(self) -> Iterator[Any]:
-        """The items of the array that stands here, and no more."""
+        """The items of the array that begins here, and no more."""
         self._entered += 1
         self._peek()
         self._at += 1
@@ -133,7 +133,7 @@ class Values:
         self.within = outside
 
     def _sound(self, seam: bytes) -> Iterator[Any]:
-        """The items that come now, as long as they are sound."""
+        """The next items, as long as they are sound."""
         assert self._is_exact is not None
         if not self._peek():
             return
@@ -154,11 +154,11 @@ class Values:
             goes_on = True
 
     def members(self) -> Iterator[tuple[str, str]]:
-        """The keys of an object, and what stands there: "[" for an array, which :meth:`array` reads, "{" for an object, which
-        this reads; what is not read is passed over.
+        """The keys of an object, and how each value begins: "[" for an array, which :meth:`array` reads, "{" for an object, which
+        this reads; anything not read is skipped.
 
         Raises:
-            ValueError: it is no object, or broken outside of its arrays.
+            ValueError: it is no object, or is broken outside its arrays.
         """
         for key, opening, _ in self._members():
             entered = self._entered
@@ -180,7 +180,7 @@ class Values:
             yield value
 
     def _members(self) -> Iterator[tuple[str, str, int | None]]:
-        """The keys of an object, how the value begins that stands here then, and :meth:`_mark` before the key."""
+        """The keys of an object, how the value after each begins, and :meth:`_mark` before the key."""
         if self._peek() != "{":
             raise ValueError("no object")
         self._entered += 1
@@ -215,7 +215,7 @@ class Values:
             raise ValueError(str(error)) from None
 
     def _mark(self) -> int | None:
-        """At which byte we are, if another reader may begin here, should the value be sound; it is not always looked."""
+        """The byte we are at, if another reader may begin here, should the value be sound; not always worked out."""
         if self._run < _LEAST_RUN or self._ahead.place - self._looked < _LOOK_BYTES:
             return None
         self._looked = self._ahead.place
@@ -223,7 +223,7 @@ class Values:
         return self._looked - len(rest) - len(self._decoder.getstate()[0])
 
     def _item(self, place: int | None) -> Any:
-        """The value that stands here; it, or its key, begins at ``place``, where :meth:`_mark` looked."""
+        """The value that begins here; it, or its key, begins at ``place``, as :meth:`_mark` gave it."""
         value = self._one()
         self._run = self._run + 1 if type(value) in _NEXT else 0
         self.begins = place if self._run else None
@@ -241,13 +241,13 @@ class Values:
         return value
 
     def _note(self, value: Any) -> None:
-        """Remember what values are like."""
+        """Remember what values look like."""
         self._kind = type(value) if type(value) in _NEXT else self._kind
         if isinstance(value, dict):
             self._keys = set(value)
 
     def _value(self) -> Any:
-        """The value that begins here; afterwards we are behind it. Raises _Malformed."""
+        """The value that begins here; afterwards we are past it. Raises _Malformed."""
         while True:
             try:
                 value, end = _DECODE(self._text, self._at)
@@ -262,7 +262,7 @@ class Values:
                     self._one_by_one -= end - self._at
                     self._at = end
                     return value
-                fault, is_cut = "", True  # a number may go on
+                fault, is_cut = "", True  # a number may continue
             if self._ended and is_cut:
                 self._is_cut = True
                 raise _Malformed("cut")
@@ -273,7 +273,7 @@ class Values:
             self._fill()
 
     def _pass_over(self, fault: str) -> BrokenValue:
-        """Go on at the next value that is like those before."""
+        """Continue at the next value that looks like those before."""
         broken = _BROKEN.get(fault) or BrokenValue("bad_row", f"not JSON: {fault}")
         self._at += 1
         while True:
@@ -303,7 +303,7 @@ class Values:
         return not isinstance(value, dict) or 2 * len(self._keys & set(value)) >= len(self._keys)
 
     def _fill(self) -> None:
-        """As much more text as there is from here on, or a piece."""
+        """Read on: as much text again as is held from here on, or a piece."""
         wanted = len(self._text) - self._at
         parts = [self._text]
         size = 0

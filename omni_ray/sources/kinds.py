@@ -1,4 +1,4 @@
-"""What a file holds, by its ending: which ones look like data of a modality, and the names of the formats that nobody reads."""
+"""What a file holds, by its ending: which look like data of a modality, and the names of the formats that nobody reads."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _NOT_READ = {
     },
     "archive": {"an archive that is not looked into": ".7z .rar .lz4 .lz .lzma .br .z .cab .iso"},
 }
-"""What a file holds -> name of a format -> its endings. Those that are read all the same count as read."""
+"""What a file holds -> name of a format -> its endings. Those that are read anyway count as read."""
 _READ = {
     "audio": AUDIO,
     "picture": PICTURES,
@@ -101,7 +101,7 @@ class FileKind:
     Attributes:
         holds: picture, audio, video, lines (plain text), text (in some mark-up), table, archive; "" where it says nothing.
         label: the format's name, where it is one that nobody here reads; else "".
-        ending: with the dot, in lower case, and with what it is packed by: ``.jsonl.gz``; "" for none.
+        ending: with the dot, in lower case, and with the ending of its compression: ``.jsonl.gz``; "" for none.
     """
 
     holds: str

@@ -1,4 +1,4 @@
-"""Files in which a line is a record, cut into byte ranges that can be read by themselves.
+"""Files in which a line is a record, cut into byte ranges that can be read on their own.
 
 A range owns the lines that begin in it; which those are follows from the bytes alone, so any cutting gives the
 same lines. A line's place is its byte in the file (in the unpacked file, where it is compressed), not its number,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
 RANGE_BYTES = 16 << 20
-"""Bytes of a range: a second of work or so."""
+"""Bytes in a range: about a second of work."""
 MAX_LINE_BYTES = 64 << 20
 """A longer line is ``too_large``."""
 _BOM = b"\xef\xbb\xbf"
@@ -63,7 +63,7 @@ def line_blocks(
     ends, are each one :class:`Rejected`.
     """
     position = max(0, start - 1)
-    inside = is_ours = start == 0  # else what comes before the first line end belongs to the range before
+    inside = is_ours = start == 0  # else what comes before the first line end belongs to the previous range
     rest = b""
     if position:
         file.seek(position)
@@ -95,7 +95,7 @@ def line_blocks(
                 position += len(rest)
                 rest, inside = b"", False
     except BrokenStream as broken:
-        if is_ours:  # else the range in which the line begins tells it
+        if is_ours:  # else the range in which the line begins reports it
             yield from _at_end(name, position, rest, broken)
         return
     if rest:
@@ -103,7 +103,7 @@ def line_blocks(
 
 
 def _at_end(name: str, position: int, rest: bytes, broken: BrokenStream) -> Iterator[tuple[int, bytes] | Rejected]:
-    """What is left of a file that cannot be read any further, and what is lost."""
+    """What is left of a file that cannot be read further, and what is lost."""
     if broken.is_whole and rest:
         yield position, rest
         position += len(rest)

@@ -1,7 +1,7 @@
-"""Links in a folder: which are followed.
+"""Which links in a folder are followed.
 
-A link is followed where it ends inside the source, wherever it passes through, or in the content store of the very
-repository that it is part of: the cache of ``huggingface_hub``, git-annex, DVC. All others lead out, and are followed only for
+A link is followed where it ends inside the source, whatever it passes through, or in the content store of the very
+repository that it belongs to: the cache of ``huggingface_hub``, git-annex, DVC. All others lead out, and are followed only for
 people who trust the source.
 """
 
@@ -26,10 +26,10 @@ _MOST_FOLDERS = 1 << 16
 
 
 class Links:
-    """The real places of the files of a folder.
+    """The real paths of the files of a folder.
 
     Args:
-        root: the folder; where it is a link itself, that one is meant.
+        root: the folder; if it is a link itself, its target is meant.
         follow: follow links that lead out of it, too.
     """
 
@@ -50,7 +50,7 @@ class Links:
         return self._end(path) if os.path.islink(path) else path
 
     def unlinked(self, name: str) -> str:
-        """The path of ``name``, whose last part may be a link: that costs no look at the disk, once its folder is known."""
+        """The path of ``name``, whose last part may be a link: this does not touch the disk once its folder is known."""
         folder, _, base = name.rpartition("/")
         return self._entry(self.folder(folder), base)
 
@@ -125,7 +125,7 @@ class Links:
     def _entry(folder: str, base: str) -> str:
         path = f"{folder}/{base}" if base else folder
         if not base.isascii() and not os.path.lexists(path):
-            # macOS takes letters apart into letter and accent, lists do not, and the other way round.
+            # macOS splits letters into letter and accent and lists do not, or the other way round.
             return next((form for each in forms_of(base) if os.path.lexists(form := f"{folder}/{each}")), path)
         if "%" in base and not os.path.lexists(path):
             raw = f"{folder}/{_BYTE.sub(lambda byte: chr(0xDC00 + int(byte[1], 16)), base)}"
@@ -134,9 +134,9 @@ class Links:
 
 
 def is_stored(link: str, end: str) -> bool:
-    """Whether a link ends in the content store of the repository that it is part of. ``end`` is its real end."""
+    """Whether a link ends in the content store of its repository. ``end`` is its real end."""
     if _DVC_SHARED.match(end):
-        return True  # a name made of the content's digest: nobody guesses another's
+        return True  # a name that is the content's digest: nobody guesses another's
     hub = _HUB.match(end)
     if hub is not None:
         return link.startswith(f"{hub['repository']}/snapshots/")
@@ -145,7 +145,7 @@ def is_stored(link: str, end: str) -> bool:
 
 
 def forms_of(name: str) -> tuple[str, str]:
-    """A name composed and taken apart, as Unicode knows them (NFC, NFD)."""
+    """A name in Unicode's composed and decomposed forms (NFC, NFD)."""
     return unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)
 
 

@@ -1,7 +1,7 @@
 """The table of contents of an archive, on disk: sorted by name, mapped into memory, looked up by bisection.
 
 An archive may have millions of members. Nothing here holds them as Python objects, and sorting them takes eight
-bytes of memory each: they are written as they come, and gathered in order from that file.
+bytes of memory each: they are written as they come, and then collected in order from that file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from omni_ray.sources.tree import RefusedMembers
 from omni_ray.storage import atomic_writer
 
 VERSION = 3
-"""Raised when the same archive gives another listing than before."""
+"""Increased when the same archive gives a different listing."""
 BATCH = 1 << 16
 """Rows of a record batch."""
 
@@ -63,7 +63,7 @@ SCHEMA = pa.schema(
 
 
 def write(path: Path, members: Iterable[Member], refused: RefusedMembers | None = None) -> int:
-    """Sort members by name and write them; of several with one name the last is kept, as unpacking would, and the others
+    """Sort members by name and write them; of several with one name, the last is kept, as unpacking would, and the others
     are counted as refused.
 
     Args:
@@ -93,7 +93,7 @@ def write(path: Path, members: Iterable[Member], refused: RefusedMembers | None 
                 kept += batch.num_rows
                 for name, reason in replaced:
                     refused.add(name, "a later member has its name", reason)
-            # Behind the rows: what is replaced is known when they are sorted.
+            # After the rows: what is replaced is known once they are sorted.
             writer.write_batch(pa.RecordBatch.from_pylist([], SCHEMA), {"refused": json.dumps(vars(refused))})
         return kept
     finally:
@@ -132,7 +132,7 @@ def _replaced(rows: pa.RecordBatch, is_last: pa.BooleanArray) -> Iterator[tuple[
 
 
 def _gather(batches: list[pa.RecordBatch], rows: np.ndarray) -> pa.RecordBatch:
-    """``rows`` by number. Table.take would first copy the whole table into one chunk, every time."""
+    """``rows`` by number. Table.take would copy the whole table into one chunk first, every time."""
     holder = rows // BATCH
     by_holder = np.argsort(holder, kind="stable")
     back = np.empty_like(by_holder)
@@ -147,7 +147,7 @@ def _gather(batches: list[pa.RecordBatch], rows: np.ndarray) -> pa.RecordBatch:
 
 
 class _Names:
-    """The names of a batch as bytes, taken from Arrow's buffers: a scalar of its own for each would cost tenfold."""
+    """The names of a batch as bytes, taken from Arrow's buffers: one scalar for each would cost ten times as much."""
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         names = batch.column("name")
@@ -195,7 +195,7 @@ class Listing:
         return Member(*(column[row].as_py() for column in self._batches[number].columns))
 
     def _first(self, name: bytes) -> tuple[int, int]:
-        """The first row whose name is not below ``name``: number of the batch, and row in it."""
+        """The first row whose name is not below ``name``: the batch's number, and the row in it."""
         number = max(0, bisect_right(self._heads, name) - 1)
         if number < len(self._names):
             row = bisect_left(self._names[number], name)

@@ -1,4 +1,4 @@
-"""Lists: annotation files with a record a line, cut into ranges that tasks can read by themselves."""
+"""Lists: annotation files with one record per line, cut into ranges that tasks can read on their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from omni_ray.sources.packed import CHUNK_BYTES
 from omni_ray.sources.tree import Tree
 
 MAX_LINE_BYTES = 1 << 20
-"""A longer line is no list entry; it is read as far as this."""
+"""A longer line is no list entry; only this much of it is read."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class LineRange:
 
 
 def line_ranges(tree: Tree, name: str, begins: Callable[[bytes], bool], *, skip: int = 0) -> Iterator[LineRange]:
-    """Cut a list into ranges, without holding it.
+    """Cut a list into ranges, without holding it in memory.
 
     Args:
         tree, name: the list.
-        begins: told each line, says whether a new range begins with it; :meth:`omni_ray.corpora.bounds.Cut.before`.
+        begins: given each line, says whether a new range begins with it; :meth:`omni_ray.corpora.bounds.Cut.before`.
         skip: lines at the top to leave out.
     """
     start = end = 0
@@ -63,7 +63,7 @@ def read_range(tree: Tree, name: str, start: int, end: int, first: int) -> Itera
 
 
 def open_list(tree: Tree, name: str) -> BinaryIO:
-    """A list as UTF-8 lines that end in LF; what is in another encoding, or ends its lines in CR, is held."""
+    """A list as UTF-8 lines that end in LF; a list in another encoding, or with CR line ends, is held in memory."""
     form = _form(tree, name)
     file = tree.open(name)
     if form == Form():
@@ -94,7 +94,7 @@ class SeenKeys:
         self._digests: set[bytes] = set()
 
     def again(self, key: bytes) -> bool:
-        """Whether ``key`` came before; it has now."""
+        """Whether ``key`` came before; from now on it has."""
         digest = blake2b(key, digest_size=8).digest()
         if digest in self._digests:
             return True

@@ -1,7 +1,7 @@
 """LMDB files, looked up by key: a B+ tree of pages, as liblmdb has written it on 64-bit machines since 2011 (data version 1).
 
-Read here, and not by liblmdb, which maps the file and believes what it says: a copy that was cut would end the process with
-a signal. This reads pages through a tree of files, so that archives and object stores do as well as a disk.
+Read here, and not by liblmdb, which maps the file and trusts it: a truncated copy would end the process with
+a signal. This reads pages through a tree of files, so archives and object stores work as well as a disk.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PAGES_KEPT = 64
 
 
 class BadLmdb(ValueError):
-    """A file is no such file, or is broken; the message goes on where its name ends."""
+    """A file is not an LMDB file, or is broken; the message continues after its name."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Meta:
 
 
 def is_lmdb(head: bytes) -> bool:
-    """Whether a file that begins so is one."""
+    """Whether a file that begins like this is an LMDB file."""
     return head[16:20] == _MAGIC.to_bytes(4, "little") and len(head) >= _HEAD_BYTES
 
 
@@ -52,11 +52,11 @@ class Lmdb:
     """One open file.
 
     Args:
-        file: seekable; it stays open.
-        size: its bytes.
+        file: seekable; it is not closed.
+        size: its size in bytes.
 
     Raises:
-        BadLmdb: it is none, is cut, or is of another version.
+        BadLmdb: it is no LMDB file, is truncated, or has another version.
     """
 
     def __init__(self, file: BinaryIO, size: int) -> None:
@@ -71,7 +71,7 @@ class Lmdb:
         self._page = lru_cache(_PAGES_KEPT)(self._read_page)
 
     def get(self, key: bytes) -> bytes | None:
-        """The value of a key, None where there is none. Raises BadLmdb where the way to it is broken."""
+        """The value of a key, None where there is none. Raises BadLmdb where a page on the way to it is broken."""
         number = self.meta.root
         if number == _NONE:
             return None
@@ -115,7 +115,7 @@ class Lmdb:
         return data
 
     def _search(self, page: bytes, key: bytes, flags: int) -> tuple[int, bool]:
-        """Where the node with a key is in a page; of a branch, the one that leads to it."""
+        """Where in a page the node with a key is; in a branch, the one that leads to it."""
         count = (int.from_bytes(page[12:14], "little") - _HEADER.size) // 2
         nodes = struct.unpack_from(f"<{count}H", page, _HEADER.size)
         low, high = (1 if flags & _BRANCH else 0), count  # the first key of a branch is below all others, and left out

@@ -9,11 +9,11 @@ from omni_ray.sources.delegating import DelegatingTree
 from omni_ray.sources.tree import Entries, RefusedMembers, Tree
 
 _OTHER = "//"
-"""What the names of files of all sources but the first begin with, and no name in a tree does; the source's number follows."""
+"""The prefix of file names of all sources but the first, which no name in a tree has; the source's number follows."""
 
 
 class ManyTree(DelegatingTree):
-    """Trees side by side. Files of the first one have the names they have there, so that it may be joined by others."""
+    """Trees side by side. Files of the first one keep their names, so that others may join it later."""
 
     def __init__(self, trees: Sequence[Tree]) -> None:
         self.trees = tuple(trees)
@@ -45,5 +45,5 @@ class ManyTree(DelegatingTree):
 
 
 def name_in(number: int, name: str) -> str:
-    """The name that file ``name`` of source ``number`` has beside the others."""
+    """The name that file ``name`` of source ``number`` has among all sources."""
     return f"{_OTHER}{number}/{name}" if number else name
