@@ -1,6 +1,6 @@
 """MediaWiki XML exports (``*pages-articles*.xml``, also compressed, whole or in parts), read in slices.
 
-A slice owns the pages whose ``<page>`` begins in it, and reads on behind its end to finish the last one. Pages are
+A slice owns the pages whose ``<page>`` begins in it, and reads on past its end to finish the last one. Pages are
 found by their tags (the format escapes ``<`` everywhere else) and parsed one by one. A page is parsed from its own
 start tag, where XML allows no document type: entities cannot be declared, so none can expand.
 """
@@ -30,7 +30,7 @@ MAX_PAGE_BYTES = 16 << 20
 SLICE_BYTES = 16 << 20
 """Bytes of a slice, unpacked: some seconds of work."""
 _BLOCKS_BYTES = 4 << 20
-"""The same of a bzip2 file, as it lies."""
+"""The same for a bzip2 file, in packed bytes."""
 _HEAD_BYTES = 1 << 16
 
 _OPEN, _CLOSE = b"<page>", b"</page>"
@@ -50,7 +50,7 @@ class Site:
         base: what a page's URL begins with.
         lang: language code.
         namespaces: lower-case names by number.
-        codec: how the file is encoded, where not in UTF-8; else "".
+        codec: how the file is encoded, if not in UTF-8; else "".
     """
 
     base: str
@@ -74,7 +74,7 @@ class Page:
 
 @dataclass(frozen=True)
 class _Piece:
-    """Decompressed bytes in order; ``fault`` instead of data where some are lost; ``own`` if of the slice itself."""
+    """Decompressed bytes in order; ``fault`` instead of data where some are lost; ``own`` if the slice's own."""
 
     data: bytes
     own: bool
@@ -88,8 +88,8 @@ def is_export(name: str) -> bool:
 
 
 def told_twice(names: Iterable[str]) -> set[str]:
-    """Of exports, those whose pages stand in others of them, as Wikimedia names them: the parts of a dump that is there
-    whole, and the multistream form of one that is there without it."""
+    """The exports whose pages are also in others, by Wikimedia's names: the parts of a dump that is also there
+    whole, and the multistream form of one that is also there in the plain form."""
     found: set[str] = set()
     wholes: set[str] = set()
     plain: set[tuple[str, str]] = set()
@@ -107,7 +107,7 @@ def told_twice(names: Iterable[str]) -> set[str]:
 
 
 def read_site(tree: Tree, name: str) -> Site | None:
-    """The head of an export; None where the file is some other XML.
+    """The head of an export; None where the file is other XML.
 
     Raises:
         SourceError: it cannot be decompressed, or declares a document type or entities.
@@ -210,8 +210,8 @@ def _pieces(file: BinaryIO, name: str, start: int, end: int | None, codec: str =
 def _page_chunks(pieces: Iterable[_Piece]) -> Iterator[tuple[bytes | Rejected, str]]:
     """The bytes of each page that begins in an own piece, with where it begins."""
     data = b""
-    owned = 0  # how many bytes at the front of data are own
-    begun: int | None = None  # where in data the page begins that is being read
+    owned = 0  # how many bytes at the front of data are the slice's own
+    begun: int | None = None  # where in data the page being read begins
     where = ""
     for piece in pieces:
         if piece.fault:

@@ -1,7 +1,7 @@
-"""MP3 and its elder layers: which frames a file has, counted, and which its headers say it has.
+"""MP3 and its older layers: how many frames a file has, and how many its headers say it has.
 
-No decoder tells: each believes a header, or guesses from the first frames, or stops where a second file was joined
-on. Frames are found as ISO/IEC 11172-3, 2.4.1.3, has them; Xing's, LAME's and Fraunhofer's headers as their
+No decoder reports this: each believes a header, or guesses from the first frames, or stops where a second file was joined
+on. Frames are found as in ISO/IEC 11172-3, 2.4.1.3; Xing's, LAME's and Fraunhofer's headers as their
 encoders write them.
 """
 
@@ -22,15 +22,15 @@ _KBITS = {
 _COUNTING = (b"Xing", b"Info")
 _HEAD_BYTES = 1 << 14
 _LONGEST_HEADER = 64
-"""A counting header begins within so many bytes of its frame."""
+"""A counting header begins within this many bytes of its frame."""
 _MAX_JUNK = 16 << 20
-"""Bytes that are no frames and no tags: a file with more of them is not looked through to its end."""
+"""Bytes that are neither frames nor tags: a file with more of them is not scanned to its end."""
 _DECODER_DELAY = 529
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What the header of one frame says: bytes in it, samples of each channel, Hz, and whether it has one channel."""
+    """What the header of one frame says: its bytes, samples in each channel, Hz, and whether it has one channel."""
 
     size: int
     samples: int
@@ -44,7 +44,7 @@ class MpegAudio:
 
     Attributes:
         frames: whole frames of sound, counted.
-        samples: of each channel, in those frames.
+        samples: in each channel, over those frames.
         promised: frames that the headers of its parts say there are; None where no part has one.
         unheard: samples of delay and padding that its encoders say they added, which decoders leave out.
         ends_early: the last frame is cut.
@@ -97,7 +97,7 @@ def scan(data: bytes) -> MpegAudio | None:
 
 @lru_cache(maxsize=4096)
 def _frame(header: bytes) -> Frame | None:
-    """None where four bytes are no frame's header, or one of free format, whose size nobody knows."""
+    """None where four bytes are no frame's header, or that of a free-format frame, whose size is unknown."""
     word = int.from_bytes(header, "big")
     version, layer = _VERSIONS.get(word >> 19 & 3), 4 - (word >> 17 & 3)
     bits, rate = word >> 12 & 15, word >> 10 & 3
@@ -113,7 +113,7 @@ def _frame(header: bytes) -> Frame | None:
 
 
 def _next(data: bytes, at: int) -> int:
-    """Where the next frame may begin: where two headers stand as far apart as the first says."""
+    """Where the next frame may begin: where two headers are as far apart as the first says."""
     while (at := data.find(b"\xff", at + 1)) >= 0:
         frame = _frame(data[at : at + 4])
         if frame is not None:
@@ -124,7 +124,7 @@ def _next(data: bytes, at: int) -> int:
 
 
 def _tag(data: bytes, at: int) -> int:
-    """Bytes of the tag that begins here: ID3 before the sound or between two files, ID3v1 or APE behind; 0 for none."""
+    """Bytes of the tag that begins here: ID3 before the sound or between two files, ID3v1 or APE after it; 0 for none."""
     if data[at : at + 3] == b"ID3":
         a, b, c, d = (byte & 0x7F for byte in data[at + 6 : at + 10].ljust(4, b"\0"))
         return 10 + (a << 21 | b << 14 | c << 7 | d)
@@ -134,7 +134,7 @@ def _tag(data: bytes, at: int) -> int:
 
 
 def _marks(data: bytes) -> list[int]:
-    """Where the names of counting headers stand, the first of them last."""
+    """The positions of the names of counting headers, the first of them last."""
     places = []
     for name in _COUNTING:
         at = data.find(name)

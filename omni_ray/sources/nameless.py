@@ -19,8 +19,8 @@ _NAMELESS = re.compile(
 
 
 def content_of(tree: Tree, name: str) -> str:
-    """What a file holds whose name says nothing: "lines" for a JSON object a line, "text" for other lines; "" for what is
-    neither, and for files whose names say what they hold."""
+    """What a file holds whose name says nothing: "lines" for one JSON object per line, "text" for other lines; "" for
+    anything else, and for files whose names say what they hold."""
     if not _NAMELESS.search(name) or not tree.size(name):
         return ""
     data = head(tree, name)

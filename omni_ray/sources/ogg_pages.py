@@ -1,4 +1,4 @@
-"""Ogg, page by page: files joined to a chain, and pages that are missing (RFC 3533, section 6)."""
+"""Ogg, page by page: files joined in a chain, and missing pages (RFC 3533, section 6)."""
 
 from __future__ import annotations
 

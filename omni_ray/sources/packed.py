@@ -1,7 +1,7 @@
-"""Compressed files as streams of plain bytes, in bounded memory, giving all that can be read of a broken one.
+"""Compressed files as streams of plain bytes, in bounded memory, giving everything that can be read of a broken one.
 
-A file is what its first bytes say: browsers unpack what they download and keep its name, and servers send packed what is
-called by a plain one.
+A file is what its first bytes say: browsers unpack what they download and keep its name, and servers send packed
+files under plain names.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ZSTD_BYTES = 1 << 16
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 _FREE_BYTES = 256 << 20
 _MAX_RATIO = 200
-"""Text packs 3 to 30 times; what unpacks to more than this is made to fill a disk or a memory."""
+"""Text packs 3 to 30 times; anything that unpacks to more than this is meant to fill a disk or memory."""
 
 
 class BrokenStream(Exception):
@@ -29,7 +29,7 @@ class BrokenStream(Exception):
 
     Attributes:
         reason: the reason code: ``truncated``, ``decode_error``, or ``too_large`` for a bomb.
-        is_whole: what could be read ended as it should: only behind it there is something else.
+        is_whole: what could be read ended as it should; only something else follows it.
     """
 
     def __init__(self, reason: str, is_whole: bool = False) -> None:
@@ -55,9 +55,9 @@ _MAGIC_BYTES = 10
 
 
 def packing(file: BinaryIO, name: str) -> str:
-    """How ``file`` is compressed, as one of ``SUFFIXES``; "" where it is not. The file stays where it is.
+    """How ``file`` is compressed, as one of ``SUFFIXES``; "" where it is not. The file's position does not change.
 
-    Its first bytes decide. A tape may have put zeros before them, or nothing may be there at all: then the name does.
+    Its first bytes decide. Where zeros from a tape come before them, or there are none at all, the name does.
     """
     place = file.tell()
     file.seek(0)
@@ -107,12 +107,12 @@ class _Zlib:
 
 
 def unpack(file: BinaryIO, name: str) -> Iterator[bytes]:
-    """The plain bytes of ``file`` from where it is, in chunks of at most ``CHUNK_BYTES``.
+    """The plain bytes of ``file`` from its position on, in chunks of at most ``CHUNK_BYTES``.
 
-    Several compressed streams behind each other are one file, as their programs have it.
+    Several compressed streams in a row are one file, as for the programs that write them.
 
     Raises:
-        BrokenStream: after all that could be read.
+        BrokenStream: after everything that could be read.
     """
     suffix = packing(file, name)
     if not suffix:
@@ -128,7 +128,7 @@ def unpack(file: BinaryIO, name: str) -> Iterator[bytes]:
 
 
 def is_bomb(unpacked: int, packed: int) -> bool:
-    """Whether ``packed`` bytes of a file have become far more bytes than text ever does."""
+    """Whether ``packed`` bytes of a file have unpacked to far more than text ever does."""
     return unpacked > _FREE_BYTES and unpacked > _MAX_RATIO * packed
 
 
@@ -162,7 +162,7 @@ def _streams(file: BinaryIO, suffix: str) -> Iterator[bytes]:
 
 
 def _next_stream(file: BinaryIO, data: bytes) -> bytes:
-    """The first bytes of the next stream, of which ``data`` is read already; empty at the end.
+    """The first bytes of the next stream, of which ``data`` has been read already; empty at the end.
 
     Programs pad streams with zeros to a multiple of a block, and so may tapes.
     """
@@ -173,7 +173,7 @@ def _next_stream(file: BinaryIO, data: bytes) -> bytes:
 
 
 class _Packed:
-    """A file that remembers when it could not be read, which Arrow tells as it tells damage."""
+    """A file that remembers when it could not be read, which Arrow reports in the same way as damage."""
 
     closed = False
 
@@ -189,7 +189,7 @@ class _Packed:
             raise
 
     def close(self) -> None:
-        """The file is somebody else's."""
+        """Does nothing: the file is somebody else's."""
 
 
 def _zstd(file: BinaryIO) -> Iterator[bytes]:

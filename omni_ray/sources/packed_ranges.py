@@ -1,10 +1,10 @@
-"""Large files read in ranges of what they hold, however they are packed and written, as plain files are in ranges of what they are.
+"""Large packed or recoded files, read in ranges of their plain bytes, as plain files are.
 
-gzip and bzip2 are entered at seek points, which are found once (:mod:`omni_ray.sources.seek_points`). What else cannot be entered in
-its middle is read from an unpacked copy (:mod:`omni_ray.sources.unpacked`): xz, zstd, other encodings than UTF-8, large members of
-zips that are not just stored. Points and copies lie in the folder for listings of archives; a worker that does not find them there
-makes them anew. Of a file that is damaged, cut, or has something behind its compressed data the copy is what could be unpacked, and
-reading it ends as unpacking did, so that what is lost is told once.
+gzip and bzip2 are entered at seek points, which are found once (:mod:`omni_ray.sources.seek_points`). Other files that cannot be entered in
+the middle are read from an unpacked copy (:mod:`omni_ray.sources.unpacked`): xz, zstd, other encodings than UTF-8, large members of
+zips that are not just stored. Points and copies are kept in the folder for listings of archives; a worker that does not find them there
+makes them again. Of a file that is damaged, cut, or has something after its compressed data, the copy is what could be unpacked, and
+reading it ends as unpacking did, so what is lost is reported once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
 
 _LARGE_BYTES = 16 << 20
-"""As it lies; smaller files are read whole. Text packs three to five times."""
+"""Packed bytes; smaller files are read whole. Text packs three to five times."""
 _POINTS = ".points"
 _BUFFER_BYTES = 1 << 20
 
@@ -72,7 +72,7 @@ def _packing(tree: Tree, name: str) -> str:
 
 
 def _entered(tree: Tree, name: str, suffix: str, form: Form) -> tuple[ByteSource, int] | None:
-    """What a file holds that is sound and can be entered at seek points, and how many bytes; None for any other."""
+    """The content of a sound file that can be entered at seek points, and its bytes; None for any other."""
     kind = f"tar{suffix}"
     is_so = form.is_utf8 and kind in SEEKABLE and tree.is_seekable(name)
     return _content(tree, name, kind, tree.stamp([name])) if is_so else None
@@ -95,7 +95,7 @@ def _content(tree: Tree, name: str, kind: str, stamp: str) -> tuple[ByteSource, 
 
 
 def _find(file: LocalFile | TreeFile, kind: str, points: Path) -> dict[str, Any]:
-    """What is noted of a file: the digest of its seek points, and how much it holds; nothing where it is not sound."""
+    """The note on a file: the digest of its seek points, and how much it holds; empty if it is not sound."""
     try:
         size = find_points(file, kind, points)
         with io.BufferedReader(Span(open_packed(file, kind, points), file.name, 0, size)) as content:

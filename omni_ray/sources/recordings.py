@@ -1,9 +1,9 @@
 """Recordings, decoded block by block from their beginning to their true end.
 
-libsndfile reads what it reads right: WAV and its kin, FLAC, Ogg Vorbis and Opus, and MP3 whose length it guesses
-right. Other MP3, and whatever it does not know (AAC, MP4, WebM, WMA, ...), goes through FFmpeg. It would stop at the
-count in a FLAC header, and so is not shown it; and behind the first file of an Ogg chain, which is taken apart. What is
-decoded is then held against what the headers count.
+libsndfile reads what it gets right: WAV and its relatives, FLAC, Ogg Vorbis and Opus, and MP3 whose length it guesses
+right. Other MP3, and everything it does not know (AAC, MP4, WebM, WMA, ...), goes through FFmpeg. It would stop at the
+count in a FLAC header, so it is not shown the count; and after the first file of an Ogg chain, so chains are split. What is
+decoded is then compared with what the headers count.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Block = npt.NDArray[Any]
 MAX_CHANNELS = 64
 RATES = range(1_000, 768_001)
 _SNDFILE = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "OGG", "AIFF", "AU", "CAF", "NIST"}
-"""libsndfile also takes the formats of samplers and of MATLAB, whose marks any file might begin with."""
+"""libsndfile also reads formats of samplers and MATLAB, with marks that any file might begin with."""
 _BLOCK = 1 << 16
-"""Values read at once: what fits into a core's cache. libsndfile also clears what it cannot fill of a longer buffer."""
+"""Values read at once: they fit into a core's cache, and libsndfile clears what it cannot fill of a longer buffer."""
 _SLACK = 0.05
-"""Seconds that a decoder may give less than a container says: frames at both ends are longer than what was recorded."""
+"""Seconds by which a decoder may fall short of what a container says: frames at both ends are longer than what was recorded."""
 _MARKS: tuple[tuple[int, bytes, str], ...] = (
     (4, b"ftyp", "mov"),
     (4, b"moov", "mov"),
@@ -57,7 +57,7 @@ _MARKS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"dns.", ""),
     (0, b"NIST_1A", "nistsphere"),
 )
-"""Where a mark stands, the mark, and FFmpeg's name of the format: it is never left to guess."""
+"""Where a mark is, the mark, and FFmpeg's name for the format: FFmpeg never has to guess."""
 _BY_FFMPEG = frozenset({"mov", "matroska", "asf", "amr", "wv", "ape", "tta"})
 _SAY_THEIR_LENGTH = frozenset({"mov", "matroska", "asf", "wv", "ape", "tta"})
 _OTHERS = (
@@ -86,8 +86,8 @@ class Recording:
         channels: how many.
         blocks: in order, to the true end; each is good until the next is asked for. Raises UnusableRecording where they fall
             short of what the header counts.
-        is_float: its samples are numbers of any size, and their scale is a matter of the program that wrote them.
-        is_as_said: after the last block, whether it was as long as its header says, with nothing behind.
+        is_float: its samples are numbers of any size, and their scale depends on the program that wrote them.
+        is_as_said: after the last block, whether it was as long as its header says, with nothing after it.
     """
 
     rate: int
@@ -99,10 +99,10 @@ class Recording:
 
 @contextmanager
 def opened(data: bytes) -> Iterator[Recording]:
-    """The file open for reading, once it and what it says of itself are believable.
+    """The file open for reading, if it and what it says about itself are believable.
 
     Raises:
-        UnusableRecording: ``decode_error`` or ``truncated``, inside as well.
+        UnusableRecording: ``decode_error`` or ``truncated``, also while its blocks are read.
     """
     with _decoder(data) as recording:
         if recording.rate not in RATES:
@@ -179,7 +179,7 @@ def _to_the_end(data: bytes, frames: mpeg_audio.MpegAudio) -> soundfile.SoundFil
 
 
 def _held_against(blocks: Iterator[Block], least: float, rate: int) -> Iterator[Block]:
-    """The same blocks; at the end, at least so many samples have to have been there."""
+    """The same blocks; raises at the end if there were fewer samples than this."""
     count = 0
     for block in blocks:
         count += len(block)
@@ -291,7 +291,7 @@ def _flac_blocks(file: soundfile.SoundFile, data: bytes, start: int, recording: 
     except soundfile.LibsndfileError:
         if data.find(b"fLaC", start + 4) >= 0:
             raise UnusableRecording("decode_error", "another file is joined to it") from None
-        recording.is_as_said = False  # something that is no sound, which players pass over
+        recording.is_as_said = False  # something that is not sound, which players skip
         return
     recording.is_as_said = promised > 0 and not count
     if count:
@@ -322,7 +322,7 @@ def _chain(first: soundfile.SoundFile, others: list[bytes]) -> Iterator[Block]:
 
 
 def _by_ffmpeg(data: bytes, kind: str) -> Recording:
-    """Its first frame is decoded here: only that says how many samples a second there really are."""
+    """Its first frame is decoded here: only this tells the true sampling rate."""
     frames = _frames(data, kind)
     try:
         first = next(frames)
@@ -366,7 +366,7 @@ def _frames(data: bytes, kind: str) -> Iterator[AudioFrame]:
 
 
 _PROBE = {"mp3": {"probesize": "4096", "analyzeduration": "0"}}
-"""MP3 says all in its first frame: looking for more takes as long as decoding a clip."""
+"""MP3 says everything in its first frame: looking for more takes as long as decoding a clip."""
 
 
 def _seconds(container: Any, stream: Any) -> float:
@@ -378,7 +378,7 @@ def _seconds(container: Any, stream: Any) -> float:
 
 
 def _frame_blocks(first: AudioFrame, rest: Iterator[AudioFrame]) -> Iterator[Block]:
-    """Frames, which are short, joined to blocks. Their channels may change, as in MP3 files that were joined."""
+    """Frames, which are short, joined into blocks. Their channels may change, as in MP3 files that were joined."""
     rate, held, values = first.sample_rate, [_values(first)], 0
     for frame in rest:
         if frame.sample_rate != rate:

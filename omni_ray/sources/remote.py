@@ -1,6 +1,6 @@
 """A folder or a file on an object store as a tree: S3, GCS, the Hugging Face hub and whatever else pyarrow knows.
 
-Whoever lists folders gets one recursive listing, made once; workers, who read files by name, ask for just those.
+Code that lists folders gets one recursive listing, made once; workers, which read files by name, ask for just those.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class RemoteTree(Tree):
     Args:
         uri: such as ``s3://bucket/folder``; pyarrow's options may follow a question mark.
         only: the name of the one file in that folder that is shown, "" for all of them; None where the place may be
-            either, and is to be looked at.
+            either, which is then checked.
 
     Raises:
-        SourceError: it is not there, cannot be reached, or is no such place.
+        SourceError: it is not there, cannot be reached, or is not a valid address.
     """
 
     def __init__(self, uri: str, only: str | None = None) -> None:
@@ -119,7 +119,7 @@ class RemoteTree(Tree):
         return {"kind": "remote", "uri": self._uri, "only": self._only}
 
     def show_only(self, names: Iterable[str]) -> None:
-        """Hide all other files from whoever lists folders."""
+        """Hide all other files from folder listings."""
         listing = self._listing
         self.__dict__["_listing"] = {name: listing[name] for name in names if name in listing}
 
@@ -153,13 +153,13 @@ class RemoteTree(Tree):
         return io.BufferedReader(self.open_native(name), _BUFFER)
 
     def open_native(self, name: str) -> Any:
-        """A file as pyarrow has it, which any thread may read at any place. Raises OSError."""
+        """A file as pyarrow opens it, which any thread may read at any position. Raises OSError."""
         return self._filesystem.open_input_file(self._path(name))
 
     def stamp(self, names: Iterable[str]) -> str:
         digest = blake2b(digest_size=16)
         if self._uri.startswith(HUB):
-            digest.update(self._uri.encode())  # files on the hub have no time, but their commit says as much
+            digest.update(self._uri.encode())  # files on the hub have no time, but their commit serves as well
         wanted = list(names)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for name, found in zip(wanted, pool.map(self._find, wanted), strict=True):
@@ -168,5 +168,5 @@ class RemoteTree(Tree):
 
 
 def _size_and_time(info: FileInfo) -> tuple[int, int]:
-    """Bytes, and whole seconds: a listing knows fractions of them, and the file itself does not."""
+    """Bytes, and whole seconds: a listing has fractions of seconds, and the file itself does not."""
     return info.size, (info.mtime_ns or 0) // 1_000_000_000

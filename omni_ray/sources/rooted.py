@@ -1,4 +1,4 @@
-"""A source whose lists name media in another folder, whatever corpus it is read as."""
+"""A source whose lists name media in another folder, whichever corpus it is read as."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from omni_ray.sources.tree import Entries, FolderTree, RefusedMembers, Tree
 
 _ENDINGS = (*AUDIO, *PICTURES)
 _MEDIA = "/media-root/"
-"""What the names of files in that folder begin with, and no name in a tree does."""
+"""The prefix of the names of files in that folder, which no name in a tree has."""
 
 
 class RootedTree(DelegatingTree):
@@ -39,8 +39,8 @@ class RootedTree(DelegatingTree):
     def find(self, path: str) -> str | None:
         """The file that a path means: as it stands, or its last parts, from the folder; None where there is none.
 
-        Of an absolute path at least the last folder must agree, or be called as this one, so that files of one name in
-        several folders are never taken for each other.
+        Of an absolute path at least the last folder must agree, or have this one's name, so that files of one name in
+        several folders are never mistaken for each other.
         """
         parts = PurePosixPath(path.replace("\\", "/")).parts
         root = self.media.root.absolute()
@@ -64,7 +64,7 @@ class RootedTree(DelegatingTree):
         return self.tree.canonical(inner) if tree is self.tree else name
 
     def _of(self, name: str) -> tuple[Tree, str]:
-        """Media that are not in the tree are looked for in the folder by the names that they should have in the tree, too."""
+        """Media that are not in the tree are also looked for in the folder, by the names that they should have in the tree."""
         if not name.startswith(_MEDIA):
             if not name.lower().endswith(_ENDINGS) or self.tree.exists(name):
                 return self.tree, name

@@ -1,4 +1,4 @@
-"""Rows of files that are parsed one by one, on their way to columns: what JSON and CSV readers share."""
+"""Rows of files that are parsed one by one, on their way to columns: shared by the JSON and CSV readers."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def columns_of(
 
 
 def _value(role: str, column: str, row: Mapping[str, Any]) -> Any:
-    """A row's value for a role: a string or None; of captions, what stands there."""
+    """A row's value for a role: a string or None; for captions, what is there."""
     value, is_there = member(row, column)
     made = expression_of(column) if role == "text" and not is_there else None
     if made is not None:
@@ -115,7 +115,7 @@ def _arrays(roles: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, pa
 
 
 def _encoded(values: Sequence[str | None]) -> list[bytes | None]:
-    """In UTF-8: Arrow would keep what it encodes with the strings, which takes three times as long."""
+    """In UTF-8: Arrow would keep its encoded copy with the strings, which takes three times as long."""
     try:
         return [None if value is None else value.encode() for value in values]
     except UnicodeEncodeError:

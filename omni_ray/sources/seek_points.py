@@ -29,15 +29,15 @@ SEEKABLE = frozenset(_MAGIC)
 _MAX_THREADS = 16
 _READ_BYTES = 1 << 20
 _KEPT_BYTES = 64 << 20
-"""Of decompressed bzip2 blocks, each at most 46 MB and rarely more than 0.9 MB."""
+"""Bytes of decompressed bzip2 blocks that are kept; a block has at most 46 MB and rarely more than 0.9 MB."""
 _FAULTS = (RuntimeError, ValueError, EOFError, OSError, UnicodeDecodeError)
-"""What rapidgzip raises for damaged data; it is not more particular."""
+"""What rapidgzip raises for damaged data; it is no more specific."""
 _open_files: WeakSet[Any] = WeakSet()
 
 
 @atexit.register
 def _close_files() -> None:
-    # rapidgzip's threads end the process with SIGABRT if they are still there when Python goes.
+    # rapidgzip's threads end the process with SIGABRT if they are still there when Python exits.
     for file in list(_open_files):
         file.close()
 
@@ -111,7 +111,7 @@ def find_points(archive: AnyFile, kind: str, points: Path) -> int:
     """Save the seek points of a file in ``points``, and say how many bytes it holds.
 
     Raises:
-        BrokenArchive: it is damaged, cut, made to fill a memory, or something else is behind the compressed data.
+        BrokenArchive: it is damaged, cut, made to fill memory, or something else follows the compressed data.
     """
     with archive.open() as whole:
         packed = whole.seek(0, os.SEEK_END)
@@ -132,7 +132,7 @@ def find_points(archive: AnyFile, kind: str, points: Path) -> int:
 
 
 class GzipBytes:
-    """What a gzip file holds, as bytes that can be read at any place; ``points`` are its saved seek points."""
+    """The content of a gzip file, as bytes that can be read at any position; ``points`` are its saved seek points."""
 
     def __init__(self, archive: AnyFile, points: Path) -> None:
         self._lock = threading.Lock()
@@ -152,10 +152,10 @@ class GzipBytes:
 
 
 class Bzip2Bytes:
-    """What a bzip2 file holds, as bytes that can be read at any place, a block at a time; ``points`` as above.
+    """The content of a bzip2 file, as bytes that can be read at any position, a block at a time; ``points`` as above.
 
     rapidgzip reads ahead and forgets what it has read: three times slower, out of order. Here a block is decompressed
-    by itself, and the last ones are kept, for members that lie in the same block or close by.
+    on its own, and the last ones are kept, for members that are in the same block or close by.
     """
 
     def __init__(self, archive: AnyFile, points: Path) -> None:

@@ -1,7 +1,7 @@
 """Clips out of long recordings, where a list says from when to when a transcript is spoken.
 
-Only such a list knows where text and speech meet: recordings without one are never cut. Where a recording's samples can be
-reached anywhere exactly, only the stretch that is asked for is read and decoded; else it is decoded from its beginning,
+Only such a list knows how text and speech align: recordings without one are never cut. Where exact seeking works,
+only the stretch that is asked for is read and decoded; otherwise the recording is decoded from its beginning,
 once for all the stretches that follow each other.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from omni_ray.sources.recordings import Block, UnusableRecording, can_seek, opened
 
 _SLACK = 0.5
-"""Seconds that a list may run over the end of a recording: lists are rounded, and made from other encodings of it."""
+"""Seconds by which a list may overrun a recording: lists are rounded, and made from other encodings of it."""
 _LONGEST = 3600.0
 _HEAD_BYTES = 1 << 16
 
@@ -27,7 +27,7 @@ class BadSegment(ValueError):
 
 
 class Cutter:
-    """Cuts stretches out of one recording after the other. Keeps the last one open: lists go through it in order."""
+    """Cuts stretches out of one recording after another. Keeps the last one open: lists go through it in order."""
 
     def __init__(self) -> None:
         self._name: str | None = None
@@ -38,15 +38,15 @@ class Cutter:
 
         Args:
             name: the recording's, to know it again.
-            file: the recording, that can be sought in.
+            file: the recording, seekable.
             start, end: in seconds from its beginning; None for its end.
 
         Returns:
-            16-bit PCM where the recording is that, else 32-bit float: what the decoder gives, nothing rounded.
+            16-bit PCM if the recording is, else 32-bit float: what the decoder gives, nothing rounded.
 
         Raises:
-            BadSegment: no such stretch, or one of over an hour.
-            UnusableRecording: not a recording, or a broken one.
+            BadSegment: there is no such stretch, or it is longer than an hour.
+            UnusableRecording: it is not a recording, or a broken one.
         """
         if not start >= 0 or (end is not None and not start < end):  # also where one is NaN
             raise BadSegment(f"from {start:g} to {'its end' if end is None else f'{end:g} s'} is no stretch of time")
@@ -77,7 +77,7 @@ class _Decoder:
         self._blocks: Iterator[Block] = self._recording.blocks
         self._held: list[Block] = []
         self._first = 0  # the number of the first sample that is held
-        self._behind = 0  # the number of the sample behind the last
+        self._behind = 0  # the number of the sample after the last
 
     def can_reach(self, start: float) -> bool:
         return round(start * self._recording.rate) >= self._first

@@ -1,6 +1,6 @@
-"""Which archives of a folder say again what lies beside them, and where the members of the others are shown.
+"""Which archives of a folder repeat what is beside them, and where the members of the others are shown.
 
-Files are taken for the same where their names, sizes and contents are: CRC-32 where both are in zips, else their bytes; of
+Files are taken to be the same where their names, sizes and contents are: CRC-32 where both are in zips, else their bytes; of
 many, all sizes, and of their contents 256 MB spread over them, or everything once one of those differs.
 """
 
@@ -20,10 +20,10 @@ from omni_ray.sources.tree import FolderTree, MemberDamaged, Tree
 _COMPARED_BYTES = 256 << 20
 _CHUNK = 1 << 20
 _SURELY_CUT = 1 << 10
-"""Bytes; a loose file that is as long, and begins as a member, is what an interrupted unpacking left of it."""
+"""Bytes; a loose file at least this long that begins like a member is what an interrupted unpacking left of it."""
 
 Places = dict[str, str | None]
-"""Archives that do not lie where they would unpack: path in the folder -> prefix of their members, None for not at all."""
+"""Archives not shown where they would unpack: path in the folder -> prefix of their members, None for not at all."""
 Archives = Mapping[str, tuple[str, ArchiveTree]]
 """Path in the folder -> prefix under which the members would unpack, and the archive."""
 
@@ -33,10 +33,10 @@ class Settled:
     """Where archives are shown.
 
     Attributes:
-        places: of archives that are not shown where they lie.
+        places: of archives that are not shown where they are.
         cut: loose files that are the beginnings of members, which are shown instead.
         replaced: names under which a loose file is shown, and no member.
-        alike: archives of which copies were told by a part of their contents.
+        alike: archives whose copies were recognised by a part of their contents.
     """
 
     places: Places = field(default_factory=dict)
@@ -89,7 +89,7 @@ class _Laid:
 
     @property
     def is_all(self) -> bool:
-        """Whether every member lies there."""
+        """Whether every member is there."""
         return bool(self.same) and not (self.cut or self.other or self.lacking)
 
     @property
@@ -130,7 +130,7 @@ def _lay(folder: FolderTree | RemoteTree, place: str, tree: ArchiveTree) -> _Lai
 
 
 def _compare(folder: FolderTree | RemoteTree, loose: str, tree: ArchiveTree, member: str, laid: _Laid) -> None:
-    """By size; of a shorter file also whether it is the beginning."""
+    """Compares by size; for a shorter file, also whether it is the beginning."""
     size, whole = folder.size(loose), tree.size(member)
     if size == whole:
         laid.same.append(member)
@@ -142,8 +142,8 @@ def _compare(folder: FolderTree | RemoteTree, loose: str, tree: ArchiveTree, mem
 
 
 def _repeated(folder: FolderTree | RemoteTree, archives: Archives) -> Iterator[tuple[str, bool]]:
-    """Archives that hold what one before them holds, whatever they are called, and whether some of it was compared, not all.
-    One in another folder counts where nothing lies beside it that could need it."""
+    """Archives that hold what one before them holds, whatever their names, and whether only some of it was compared.
+    One in another folder counts where nothing beside it could need it."""
     known: dict[tuple[int, int], list[str]] = {}
     for name in sorted(archives, key=lambda name: (name.count("/"), len(name), name)):
         prefix, tree = archives[name]
@@ -167,7 +167,7 @@ def _is_alone(folder: FolderTree | RemoteTree, prefix: str) -> bool:
 
 
 def _same_members(one: ArchiveTree, other: ArchiveTree) -> bool | None:
-    """Whether some of two archives that hold the same was compared, not all; None where they do not."""
+    """Whether only some of two equal archives was compared; None where they are not equal."""
     if len(one.listing) != len(other.listing):
         return None
     pairs = []
@@ -184,7 +184,7 @@ def _same_members(one: ArchiveTree, other: ArchiveTree) -> bool | None:
 
 
 def _spread(tree: ArchiveTree, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """All pairs, or so many of them, spread evenly, as the bytes to be compared allow."""
+    """All pairs, or as many of them, evenly spread, as the limit on compared bytes allows."""
     total = sum(tree.size(name) for _, name in pairs)
     return pairs[:: max(1, -(-total // _COMPARED_BYTES))]
 
@@ -194,7 +194,7 @@ def _agree(one: Tree, other: Tree, pairs: list[tuple[str, str]]) -> bool:
 
 
 def are_equal(one: Tree, mine: str, other: Tree, theirs: str, size: int | None = None) -> bool:
-    """Whether two files hold the same, as far as ``size`` goes."""
+    """Whether two files have the same contents, up to ``size`` bytes."""
     try:
         with one.open(mine) as left, other.open(theirs) as right:
             while size is None or size > 0:

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, for one that its reader cannot read: a name that tells its owner what to do."""
+"""What a file that its reader cannot read is, by its first bytes: a name that tells its owner what to do."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ _PAGE = re.compile(rb"<!doctype html|<html[\s>]", re.IGNORECASE)
 def named(data: bytes) -> str:
     """What a file is by its first bytes, with an article: "a HEIC (HEIF) picture". "" where they say nothing.
 
-    It is asked after the readers have given up: a file may begin as one thing and be another.
+    Called after the readers have given up: a file may begin as one thing and be another.
     """
     head = data[:_HEAD]
     for start, name in _STARTS:
@@ -96,7 +96,7 @@ def named(data: bytes) -> str:
 
 
 def instead_of_text(data: bytes) -> str:
-    """What a file is that should be plain text, by its first bytes, where it surely is none; else "".
+    """What a file that should be plain text is, by its first bytes, if it is surely not text; else "".
 
     Text may begin with any letters: only marks that no text has count, and binary formats where there are zero bytes.
     """
@@ -128,5 +128,5 @@ def _is_utf8(head: bytes) -> bool:
     try:
         head.decode()
     except UnicodeDecodeError as error:
-        return error.start > len(head) - 4  # a character is cut at the end of what is looked at
+        return error.start > len(head) - 4  # a character is cut at the end of what was read
     return True
