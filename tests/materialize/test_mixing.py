@@ -108,7 +108,7 @@ def test_everything_that_reads_what_training_reads_has_the_same_samples(project:
         assert each.samples == len(lines_of(project, name))
         assert each.samples + each.beyond_share == samples_of(project, name)
     left_out = sum(each.beyond_share for each in summaries)
-    assert f"{left_out:,} samples are not in the mixture" in api.write_report(project).read_text("utf-8")
+    assert f"{left_out:,} samples are not in the mixture" in api.write_report(project).path.read_text("utf-8")
     report = verify(project)
     assert report.exit_code == 0, report
     planned = plan(project, configs=["thinker"], dry_run=True, engine="inline")

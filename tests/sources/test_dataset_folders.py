@@ -84,7 +84,7 @@ def test_a_folder_without_a_card_has_its_folders_for_configurations(folder: Sour
     assert texts(tmp_path, str(folder.folder), configuration="other") == sorted(SET[5:7])
     folder.put("README.md", "# Only words\n")
     assert texts(tmp_path, str(folder.folder)) == sorted(SET)
-    with pytest.raises(SourceError, match="no dataset of the hub, nor the folder of one"):
+    with pytest.raises(SourceError, match="neither a dataset on the hub nor a folder of one"):
         texts(tmp_path, str(folder.folder / "stray.parquet"), configuration="other")
 
 
