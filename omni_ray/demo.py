@@ -40,7 +40,7 @@ class DemoReport(Report):
     Attributes:
         summaries: each corpus in numbers, as cleaned, with the seconds it took to prepare.
         files: the training files, by path relative to the root.
-        surprises: corpora of which something else became than their maker says.
+        surprises: corpora that came out otherwise than their maker says.
         verified: what reading everything back found.
         plan: the training plan.
         page: the report page.

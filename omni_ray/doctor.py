@@ -19,7 +19,7 @@ _HEAVY = {
     "torchaudio": "only --resampler torchaudio needs it",
     "datasets": "`export hf` and `api.dataset(...).as_hf()` need it",
 }
-"""What a light installation (requirements-light.txt) leaves out, and who misses it."""
+"""What a light installation (requirements-light.txt) leaves out, and what needs it."""
 _GIB = 1 << 30
 _MIN_DISK = 5 * _GIB
 _MIN_MEMORY = 3 * _GIB
@@ -37,7 +37,7 @@ class Probe:
 
 
 def examine(root: Path) -> list[Probe]:
-    """Every check, in the order in which a user would mend things. Starts nothing and writes nothing."""
+    """Every check, in the order in which a user would fix things. Starts nothing and writes nothing."""
     checks = [
         _python(),
         *(_package(name, f"`pip install {name}`") for name in _REQUIRED),

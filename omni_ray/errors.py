@@ -18,7 +18,7 @@ INTERRUPTED = 130
 
 
 class OmniError(Exception):
-    """Something the user can mend. Its text is one line: what, where, and what to do.
+    """Something the user can fix. Its text is one line: what, where, and what to do.
 
     Raise it with a finished sentence, for example
     ``OmniError("librispeech: no *.trans.txt under /data/ls; point --source at the folder that holds LibriSpeech/")``.

@@ -2,9 +2,9 @@
 
 A run can lose its store without knowing: its machine stands still, another run takes over, and the machine wakes in the
 middle of a commit. So every run has a number of its own, kept beside the shards while it works, and whatever it or one of
-its workers writes or removes there is preceded by a look at whose number it is. A worker whose run is over, or was
-overtaken, is refused; what little time there is between the look and the write is left to the readers, who hold shards
-against their manifests, and manifests against ``corpus.json``.
+its workers writes or removes there is preceded by a check whose number is there. A worker whose run is over, or was
+overtaken, is refused; what little time there is between the check and the write is left to the readers, who check shards against
+their manifests, and manifests against ``corpus.json``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Ctrl-C and SIGTERM: the first ends the command and all it started; the next ones do not disturb it while it ends.
 
-Imports next to nothing: before it is there, an interrupt is Python's affair.
+Imports next to nothing: until it is loaded, Python itself handles interrupts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PATIENCE_S = 10.0
 def at_once() -> Iterator[None]:
     """For the whole of a process: until a command begins, and after it ended, an interrupt ends the process with a line.
 
-    Nothing is to be tidied up then: imports take a moment at the beginning, and Python itself at the end, which is left out
+    There is nothing to tidy up then: imports take a moment at the beginning, and Python itself at the end, which is left out
     where the command was interrupted.
     """
     for each in _SIGNALS:
@@ -44,7 +44,7 @@ def in_order(kill: Callable[[], object]) -> Iterator[None]:
     """Within the block, in the main thread, the first interrupt raises KeyboardInterrupt, and the next ones do nothing.
 
     Args:
-        kill: ends what the process has started; called where the block does not end by itself soon after an interrupt.
+        kill: ends what the process has started; called where the block does not end on its own soon after an interrupt.
     """
     import threading
 

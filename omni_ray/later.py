@@ -8,7 +8,7 @@ from typing import Any
 
 
 def later(package: str, homes: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
-    """The ``__getattr__`` of ``package``, given the names that lie in each module."""
+    """The ``__getattr__`` of ``package``, given the names defined in each module."""
     home_of = {name: home for home, names in homes.items() for name in names}
 
     def find(name: str) -> Any:

@@ -6,7 +6,7 @@ import os
 
 
 def usable_cpus() -> int:
-    """CPUs that this process may run on; where nobody says which, all there are."""
+    """CPUs that this process may run on; all there are where that is not known."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS
@@ -14,7 +14,7 @@ def usable_cpus() -> int:
 
 
 def begin_to_sync(file: int, offset: int, length: int) -> None:
-    """Have a part of a file that was written go to the disk from now on, without waiting for it: a later sync has less to do."""
+    """Start writing a part of a file to the disk, without waiting for it: a later sync has less to do."""
     if hasattr(os, "posix_fadvise"):  # macOS has none, and syncs all of it later
         os.posix_fadvise(file, offset, length, os.POSIX_FADV_DONTNEED)
 

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from pathlib import PurePosixPath
 
 _ODD = re.compile(r"[^\w.\- ]+|^[. ]+|[. ]+$")
-"""What no part of a name is left with: other signs, and dots and blanks at its ends."""
+"""What is taken out of each part of a name: other characters, and dots and spaces at its ends."""
 _LONGEST_PART, _LONGEST = 120, 200
 """Bytes of a part, and of a whole name. Disks take 255, of which endings and digests need some."""
 _DIGEST = 10
@@ -23,7 +23,7 @@ def media_file(name: str, ending: str) -> str:
 
     Args:
         name: relative, with forward slashes; anything else is taken for a name all the same.
-        ending: of the media that are made, such as ``.jpg``.
+        ending: that of the media that are made, such as ``.jpg``.
     """
     is_named_so = name.endswith(ending) and name != ending
     stem = name.removesuffix(ending) if is_named_so else name
@@ -43,7 +43,7 @@ def is_safe_name(name: str) -> bool:
 
 
 def flat_name(corpus: str) -> str:
-    """What the flat files and media of a corpus are called by: its name, or what the specification spells otherwise."""
+    """What the flat files and media of a corpus are named after: its name, or the spelling that the specification uses."""
     return _SPELT.get(corpus, corpus)
 
 
@@ -54,7 +54,7 @@ def safe_name(name: str) -> str:
 
 
 def plain_name(name: str) -> str:
-    """``name`` without what a disk could not hold; no more unique."""
+    """``name`` without what a disk could not hold; no longer unique."""
     parts = [_ODD.sub("_", part) for part in unicodedata.normalize("NFC", name).split("/")]
     parts = [_cut(part, _LONGEST_PART) for part in parts if part]
     while len(parts) > 1 and len("/".join(parts).encode()) > _LONGEST:

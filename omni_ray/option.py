@@ -26,17 +26,18 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class Option:
-    """What is said of a field that the user may choose.
+    """What describes a field that the user may choose.
 
     Attributes:
         help: what it does; one line.
         group: one of :data:`GROUPS`.
-        flag: on the command line; "" for the field's name. Of a field that is True by default, what makes it False.
-        metavar: what its value looks like, where the type does not tell; of an argument, which stands by itself, its name.
+        flag: on the command line; "" for the field's name. For a field that is True by default, what makes it False.
+        metavar: what its value looks like, where the type does not tell; for an argument, which stands on its own, its name.
         low, high: the least and the greatest number.
         off: another flag, which makes the field None, and what that does.
-        read: makes the value of text, or of several, where the type does not. Raises ValueError, or OmniError with a whole sentence.
-        is_argument: whether it stands by itself.
+        read: makes the value from text, or from several, where the type does not. Raises ValueError, or OmniError with a whole
+            sentence.
+        is_argument: whether it stands on its own.
     """
 
     help: str
@@ -65,7 +66,7 @@ class Field:
         name: of the field.
         kind: its type, without metadata.
         default: its value where none is given; ``MISSING`` where one must be.
-        option: what is said of it.
+        option: its description.
     """
 
     name: str
@@ -142,7 +143,7 @@ def options_of(kind: Any) -> list[Field]:
 
 
 def made(kind: Callable[..., Made], given: Mapping[str, Any]) -> Made:
-    """A dataclass of what was given for its options, by name; further names are taken for its other fields."""
+    """A dataclass made from what was given for its options, by name; further names are taken for its other fields."""
     values = dict(given)
     for name, inner, options in _by_field(kind):
         if inner is not None:

@@ -24,7 +24,7 @@ from omni_ray.storage import atomic_writer, write_atomic
 
 _BLOCK = 1 << 20
 _DIGITS = 32
-"""Of a SHA-256 in hexadecimal: half of it tells apart whatever a project can hold."""
+"""Digits of a SHA-256 in hexadecimal: half of them tell apart whatever a project can hold."""
 
 Identity = tuple[int, str]
 """Size in bytes, and digest."""
@@ -61,7 +61,7 @@ def is_regular(path: Path) -> bool:
 
 
 def refuse_links(root: Path, folder: Path) -> None:
-    """Raise OmniError where ``folder``, or one it lies in below ``root/data``, is a link: nothing is written through one.
+    """Raise OmniError where ``folder``, or one it is in below ``root/data``, is a link: nothing is written through one.
 
     ``data`` itself may be one: it is the project's, as a whole.
     """
@@ -112,7 +112,7 @@ def is_remnant_of(path: Path, data: bytes) -> bool:
 
 
 def is_remnant(path: Path, whole: Path) -> bool:
-    """Whether the file at ``path`` holds nothing of anybody's: zeros, or the beginning of ``whole`` and no more."""
+    """Whether the file at ``path`` holds nothing that is anybody's: only zeros, or the beginning of ``whole``."""
     if not is_regular(path):
         return False
     zeros = prefix = True

@@ -1,9 +1,9 @@
 """The closed list of reasons why an input record was not kept.
 
 Every input record ends in exactly one of: kept, quarantined with one of these reasons, or beyond
-``--max-samples``. ``fault`` reasons mean the record should have been usable: their share is held against
-``--max-quarantine``. The others are records a corpus contains by design but that are not samples
-(redirects, illegible words): they are listed and counted all the same, but blame nobody.
+``--max-samples``. ``fault`` reasons mean the record should have been usable: their share is compared with ``--max-quarantine``.
+The others are records a corpus contains by design but that are not samples (redirects, illegible words): they are listed and
+counted all the same, but blame nobody.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Reason:
     """One reason code.
 
     Attributes:
-        code: the stable name, as it stands in manifests and in the quarantine.
+        code: the stable name, as it appears in manifests and in the quarantine.
         meaning: one sentence for people.
         fault: whether it counts against ``--max-quarantine``.
     """

@@ -1,6 +1,6 @@
-"""A recipe's YAML: every value as it is written, with the place it stands in; what it means is for the command line.
+"""A recipe's YAML: every value as it is written, with its place; what it means is for the command line.
 
-Values stay text, as on a command line: ``no`` is a language, and ``1_000_000`` a number, for whom it is one.
+Values stay text, as on a command line: ``no`` is a language, and ``1_000_000`` a number, to what takes it as one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from omni_ray.errors import OmniError
 from omni_ray.storage import shown, write_atomic
 
 WHERE = "where"
-"""The section that says where a recipe runs. It does not change what comes out, and is no part of the hash."""
+"""The section that says where a recipe runs. It does not change what comes out, and is not part of the hash."""
 RECORD = "data/recipe.yaml"
 """The last recipe that was run in a project."""
 
@@ -32,7 +32,7 @@ class Value:
 
     Attributes:
         content: text, values, or values by key; None where nothing is written.
-        place: where it stands: ``recipe.yaml:12``, or ``--set key=value``.
+        place: where it is: ``recipe.yaml:12``, or ``--set key=value``.
     """
 
     content: Content

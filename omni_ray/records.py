@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from omni_ray.option import MAKE, SOURCE, Option
 
 Agree = Callable[[str, int], bool]
-"""Told what fetching costs, in a sentence and in bytes: whether to go on."""
+"""Given what fetching costs, in a sentence and in bytes, returns whether to go on."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Download:
         checksums: URL of a list of checksums and names, for a file that is published anew from time to time.
         split: the split it holds, where it is not fetched whatever is wanted. One to measure on is fetched on demand.
         samples: in it, where a limit may make it unnecessary.
-        about: bytes, roughly, where no exact size is published: for saying what fetching it takes.
+        about: bytes, roughly, where no exact size is published: to say what fetching it takes.
         by_default: whether it is fetched where nobody asks for its split.
         pause_s: seconds to wait before the next file of its server, one at a time, where the server asks for that.
-        may_lack: whether its list may name it without its being there: it is then noted and left out.
+        may_lack: whether its list may name it although it is not there: it is then noted and left out.
     """
 
     url: str
@@ -65,8 +65,8 @@ class UnitDraft:
         records: the number of input records in the slice where the index knows it, else None.
         samples: the number of samples expected of it, for deciding how many units ``--max-samples`` needs.
         reads: names of further files that it is made of, and that are not stamped: lists whose content is in the payload,
-            or media too many to look at. What no draft names, is reported as not read.
-        evaluation: the splits to measure on (``dev-clean``, ``val2017``) that some of it is of.
+            or media too many to look at. What no draft names is reported as not read.
+        evaluation: the splits to measure on (``dev-clean``, ``val2017``) that some of it belongs to.
     """
 
     payload: Mapping[str, Any]
@@ -190,7 +190,7 @@ class SourceOptions:
     unit_scale: float = 1.0
 
     def is_wanted_language(self, folder: str) -> bool:
-        """Whether a folder is within one of a language that is wanted; ``mls_german`` is one of ``german``."""
+        """Whether a folder is inside one of a wanted language; ``mls_german`` is one of ``german``."""
         if not self.languages:
             return True
         names = {name.lower() for part in folder.split("/") for name in (part, part.rpartition("_")[2])}

@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 
 
 class Report(ABC):
-    """What a function of :mod:`omni_ray.api` did. ``print(report)`` says it in the command line's words."""
+    """What a function of :mod:`omni_ray.api` did. ``print(report)`` shows it in the command line's words."""
 
     @abstractmethod
     def lines(self) -> list[str]:

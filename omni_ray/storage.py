@@ -1,7 +1,7 @@
 """Where shards and manifests live: a local folder, NFS, or an object store; every write whole or not at all.
 
-Locally a file is written under a temporary name, synced, renamed, and its folder synced. On an object store one
-upload is atomic by itself: the object appears when it is complete. Readers therefore never see half a file.
+Locally a file is written under a temporary name, synced, renamed, and its folder synced. On an object store an upload is atomic
+in itself: the object appears when it is complete. Readers therefore never see half a file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
 
 TEMPORARY = ".tmp-"
-"""What the names of files and folders begin with that a killed run may leave, and the next one removes."""
+"""How the names of files and folders begin that a killed run may leave, and the next one removes."""
 _WRITTEN = re.compile(r"\.tmp-[0-9a-f]{12}-")
 """The beginning of the names of such files; whatever else begins with a dot is somebody's."""
 _ROUND_TRIPS = 32
@@ -99,7 +99,7 @@ def write_atomic(path: str | Path, data: bytes | memoryview, *, sync: bool = Tru
 
 
 def _link(path: Path, new: Path) -> None:
-    """Have the file ``path`` be called ``new``, too; whole or not at all."""
+    """Give the file ``path`` the name ``new``, too; whole or not at all."""
     new.parent.mkdir(parents=True, exist_ok=True)
     temporary = new.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:12]}-{new.name}"[:250])
     try:
@@ -113,7 +113,7 @@ def _link(path: Path, new: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in ``folder`` on the disk (fsync)."""
+    """Make sure that the names in ``folder`` are on the disk (fsync)."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -132,7 +132,7 @@ def remove_temporaries(folder: Path) -> int:
 
 
 class Guard(Protocol):
-    """Who knows whether this run may still write."""
+    """Knows whether this run may still write."""
 
     def check(self) -> None:
         """Raise OmniError where it may not."""
@@ -208,7 +208,7 @@ class Storage:
                 stream.write(data)
 
     def sync_names(self) -> None:
-        """Have the names of all files directly in this folder survive a power failure."""
+        """Make the names of all files directly in this folder survive a power failure."""
         if self.local_root is not None and self.local_root.is_dir():
             sync_folder(self.local_root)
 
@@ -268,7 +268,7 @@ class Storage:
         return {info.base_name: (info.mtime_ns or 0) / 1e9 for info in self._listed() if info.is_file}
 
     def _listed(self) -> list[FileInfo]:
-        """What lies directly in this folder of an object store: files and folders."""
+        """What is directly in this folder of an object store: files and folders."""
         from pyarrow import fs
 
         with self._remotely():
@@ -277,7 +277,7 @@ class Storage:
 
     @contextmanager
     def _remotely(self) -> Iterator[None]:
-        """What an object store says is one sentence, but for a file that is not there."""
+        """Turns what an object store says into one sentence, except for a file that is not there."""
         try:
             yield
         except (FileNotFoundError, OmniError):

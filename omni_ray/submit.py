@@ -104,7 +104,7 @@ def submit(
         The job's own exit code; 130 where it was stopped.
 
     Raises:
-        OmniError: the cluster cannot be reached, or no longer, or refused the token; or Ray's client is not installed.
+        OmniError: the cluster cannot be reached or was lost, or refused the token; or Ray's client is not installed.
     """
     check_address(address, insecure=insecure)
     os.environ.setdefault("RAY_AUTH_MODE", "token")
@@ -150,14 +150,14 @@ def _submit(client: Any, entrypoint: str, runtime: dict[str, Any]) -> str:
 
 
 def _end(client: Any, job: str) -> Any:
-    """Wait until a job is over, which it is a moment after its last output or after it was told to stop."""
+    """Wait until a job is over, a moment after its last output or after it was told to stop."""
     while not (status := _status(client, job)).is_terminal():
         time.sleep(0.2)
     return status
 
 
 def _follow(client: Any, job: str, say: Callable[[str], None]) -> Any:
-    """Say a job's output until it is over, however often the stream of it breaks; returns its status."""
+    """Print a job's output until it is over, however often the stream breaks; returns its status."""
     from aiohttp import ClientError
 
     said = 0

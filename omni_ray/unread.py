@@ -48,7 +48,7 @@ REASONS = {
 
 @dataclass
 class UnreadGroup:
-    """Files that are not read for one reason, and that have one ending.
+    """Files that are not read for the same reason and have the same ending.
 
     Attributes:
         reason: a code of ``REASONS``.

@@ -14,7 +14,7 @@ _UNSAFE = re.compile(
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # direction of writing
     "\u2028\u2029"  # line and paragraph separators
     "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # not to be seen, but there
-    "\ud800-\udfff"  # bytes of a file's name that are no UTF-8: no stream can write them
+    "\ud800-\udfff"  # bytes of a file's name that are not UTF-8: no stream can write them
     "]"
 )
 _BUT_LINES = re.compile(_UNSAFE.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
@@ -26,7 +26,7 @@ def visible(text: object) -> str:
 
 
 def visible_lines(text: str) -> str:
-    """The same, but line feeds and tabs stay: for text of our own that was put together of safe parts, and for JSON."""
+    """The same, but line feeds and tabs stay: for text of our own that was put together from safe parts, and for JSON."""
     return _BUT_LINES.sub(_escape, text)
 
 

@@ -1,4 +1,4 @@
-"""Whether a large download is meant: ``--yes``, or an answer on a terminal; never a wait where nobody can answer."""
+"""Whether a large download is wanted: ``--yes``, or an answer on a terminal; never a wait where nobody can answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def consent(yes: bool, quiet: bool) -> Agree:
     """What to ask before something large is fetched.
 
     Args:
-        yes: it is meant.
+        yes: it is wanted.
         quiet: nothing may be printed, and so nobody is asked.
     """
 

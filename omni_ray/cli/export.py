@@ -24,7 +24,7 @@ def export() -> None:
 
 
 def _taking(form: str, help: str = "", length: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Taking the options of one form: of a length of files only where ``length`` says what it is by default."""
+    """Taking the options of one form: a length of files only where ``length`` gives its default."""
     helps = {
         "samples_per_shard": f"Samples of each {help}.",
         "shard_bytes": f"About this many bytes a {help}. Default: {length}.",

@@ -13,7 +13,7 @@ from omni_ray.cli.printing import echo
 from omni_ray.option import OTHER
 
 _WHOLE = 1000
-"""Signs of a summary: more than any has."""
+"""Characters of a summary: more than any has."""
 
 
 _WRONG_USAGE = cast("tuple[type[Exception], ...]", typer.BadParameter.__bases__)
@@ -44,7 +44,7 @@ class Command(TyperCommand):
             return super().make_context(*args, **extra)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Arguments, then options without a group, then the groups, and at last what every command has."""
+        """Arguments, then options without a group, then the groups, and finally what every command has."""
         groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
         for param in self.get_params(ctx):
             shown = param.get_help_record(ctx)
@@ -76,7 +76,7 @@ class CommandGroup(TyperGroup):
             return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """A row a command, over several lines where it must be."""
+        """A row for each command, over several lines where necessary."""
         shown = [(name, self.commands[name]) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl([(name, each.get_short_help_str(_WHOLE)) for name, each in shown if not each.hidden])

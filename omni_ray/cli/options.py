@@ -1,4 +1,4 @@
-"""How commands come to their options: those of a dataclass of :mod:`omni_ray.api.options`, and those that all share."""
+"""How commands get their options: those of a dataclass of :mod:`omni_ray.api.options`, and those that all share."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def taking(
     Args:
         kind: a dataclass of options.
         check: refuses at once what the function would refuse before it did anything.
-        helps: of fields that do more here than elsewhere, what.
+        helps: for fields that do more here than elsewhere, what they do.
         fixed: fields that are not for the user to choose.
     """
     options = [_with_help(each, helps.get(each.name)) for each in options_of(kind) if each.name not in fixed]
@@ -102,7 +102,7 @@ def _of_modality(modality: str | None) -> dict[str, Field]:
 
 
 def _optional(field: Field) -> Field:
-    """The same, without a default of its own, which depends on what else is asked for; its help says it."""
+    """The same, without a default of its own, which depends on what else is asked for; its help states it."""
     said = f"{field.option.help} Default: {field.default}." if field.default else None
     return replace(_with_help(field, said), default=None)
 
@@ -114,7 +114,7 @@ def _with_help(field: Field, help: str | None) -> Field:
 def _params(
     modality: str | Sequence[str], known: Mapping[str, Field], given: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """What was given of the modalities' options, by modality.
+    """The given options of modalities, by modality.
 
     Raises:
         OmniError: one that none of them has: that is a mistake, not something to ignore.

@@ -1,4 +1,4 @@
-"""The only way from a command to a stream: nothing in foreign text reaches a terminal or a log as a command to it."""
+"""The only way from a command to a stream: no foreign text reaches a terminal or a log as control sequences."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def echo(text: object = "", *, err: bool = False) -> None:
 
 
 def echo_lines(text: str, *, err: bool = False) -> None:
-    """Lines that were put together of safe parts, such as a table."""
+    """Lines that were put together from safe parts, such as a table."""
     _write(f"{visible_lines(text)}\n", err=err)
 
 

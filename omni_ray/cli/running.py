@@ -62,7 +62,7 @@ def run(command: Callable[[], Any]) -> None:
 
 
 def _end(text: str, exit_code: int) -> NoReturn:
-    """One line, and before it, for those who asked, where it came from."""
+    """One line, preceded, for those who asked, by where it came from."""
     if exit_code != INTERRUPTED and is_verbose():
         echo_lines(traceback.format_exc(), err=True)
     echo(f"omni-ray: {text}", err=True)

@@ -1,6 +1,6 @@
 """Recipes and commands are the same thing: a section is a command, its keys are the command's options.
 
-Nothing is listed twice: a new option of a command can be written in a recipe, and is checked and printed, by being one.
+Nothing is listed twice: a new option of a command can be written in a recipe, and is checked and printed, without more work.
 """
 
 from __future__ import annotations
@@ -273,7 +273,7 @@ def recipe_of(context: Any) -> str:
 
 
 def _words(context: Any) -> Iterator[str]:
-    """The command's name from its last word to its first; the program's is none of it."""
+    """The command's name from its last word to its first; the program's is not part of it."""
     while context.parent is not None:
         yield str(context.info_name)
         context = context.parent

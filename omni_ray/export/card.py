@@ -27,7 +27,7 @@ _LICENCES = {
     "cc0": "cc0-1.0",
     "cc0 1.0": "cc0-1.0",
 }
-"""Only licences of the whole corpus: one that is said in more words needs to be read in more words."""
+"""Only licences of the whole corpus: one that needs more words has to be read in full."""
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"),
           (10**8, "10M<n<100M"), (10**9, "100M<n<1B"))  # fmt: skip
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
@@ -127,7 +127,7 @@ def _columns(config: CardConfig, corpora: Sequence[CorpusParts]) -> set[str]:
 
 
 def licence_ids(licences: Iterable[str]) -> list[str]:
-    """The Hub's identifiers of what corpora say of their licence; ``other`` for what must be read. Sorted."""
+    """The Hub's identifiers for what corpora say about their licence; ``other`` for what must be read. Sorted."""
     return sorted({_LICENCES.get(licence.strip().lower(), "other") for licence in licences})
 
 
@@ -236,7 +236,7 @@ def _provenance(corpus: CorpusParts) -> str:
 
 
 def source_name(source: str) -> str:
-    """A source as it may be published: of a path on somebody's machine, the last part alone."""
+    """A source as it may be published: only the last part of a path on somebody's machine."""
     is_path = source.startswith((".", "/", "~")) or Path(source).exists()
     name = Path(source).name if is_path and "://" not in source else source
     return name.replace("`", "'")

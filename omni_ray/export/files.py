@@ -38,7 +38,7 @@ class FileTask:
 
 
 def more_of(row: Mapping[str, Any], *without: str) -> dict[str, Any]:
-    """What of a row has no member or column of its own, but for nulls; what ``extra`` holds as an object."""
+    """What in a row has no member or column of its own, except nulls; what ``extra`` holds as an object."""
     more = {key: value for key, value in row.items() if key not in without and value is not None}
     return {**more, EXTRA: json.loads(more[EXTRA])} if EXTRA in more else more
 
@@ -51,7 +51,7 @@ def file_tasks(corpus: CorpusSide, path: str, samples: int | None, size: int, by
         path: of each file, with a place for its number.
         samples: of a file; None for as many as come to about ``size`` bytes.
         size: the size to aim at.
-        bytes_beside: what a sample takes beside its data.
+        bytes_beside: what a sample takes besides its data.
     """
     shards = [each.side.part for each in corpus.parts]
     each = sum(part.bytes for part in shards) // sum(part.shard_rows for part in shards) + bytes_beside

@@ -1,4 +1,4 @@
-"""The folder of an export: made beside its place, then put there whole; never mixed with what is somebody else's."""
+"""The folder of an export: made beside its place, then put there whole; never mixed with other people's files."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from omni_ray.progress.reporter import Reporter
 from omni_ray.storage import atomic_writer
 
 SPLIT_NAMES: Mapping[Split, str] = {"train": "train", "heldout": "validation"}
-"""As the hub calls them: what reads a dataset from there looks for these."""
+"""The hub's names for the splits: what reads a dataset from there looks for these."""
 _COPY_BYTES = 1 << 20
 
 
@@ -59,7 +59,7 @@ def tasks_of(side: CorpusSide, work: Path) -> list[ShardTask]:
 
 
 def _folder_of(corpus: CorpusParts) -> str:
-    """Where a corpus's files lie in the export."""
+    """Where a corpus's files are in the export."""
     return f"{corpus.state.modality}/{corpus.name.partition('-')[2]}"
 
 
@@ -121,7 +121,7 @@ def write_shard(task: ShardTask) -> ExportedShard:
 
 
 def can_link(part: Part, folder: Path) -> bool:
-    """Whether the shard lies on the disk of ``folder``."""
+    """Whether the shard is on the disk of ``folder``."""
     root = part.storage.local_root
     return part.is_whole and root is not None and root.stat().st_dev == folder.stat().st_dev
 

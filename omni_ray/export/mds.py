@@ -1,6 +1,6 @@
 """MDS, the format of MosaicML's streaming: shards with a table of offsets, and an ``index.json`` for each corpus.
 
-A file is the number of samples and where each begins (uint32, little-endian), the columns as JSON, and the samples: of each the
+A file is the number of samples and where each begins (uint32, little-endian), the columns as JSON, and the samples: for each, the
 lengths of its columns that vary (uint32), then the columns. ``StreamingDataset(local="DIR/audio-librispeech")`` reads it.
 """
 

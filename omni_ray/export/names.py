@@ -1,4 +1,4 @@
-"""Names that every file system, archive and reader takes, and that never fall together."""
+"""Names that every file system, archive and reader takes, and that never collide."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def sample_key(name: str) -> str:
 
 
 def file_safe(name: str) -> str:
-    """A corpus's name as a part of file and configuration names: the same, but for signs that some system refuses."""
+    """A corpus's name as a part of file and configuration names: the same, except for characters that some system refuses."""
     return sample_key(name)

@@ -34,7 +34,7 @@ class CorpusParts:
 
     @property
     def name(self) -> str:
-        """What it is called in an export: modality and name, in signs that every file system and reader takes."""
+        """What it is called in an export: modality and name, in characters that every file system and reader takes."""
         return f"{self.state.modality}-{file_safe(self.state.name)}"
 
     @property
@@ -101,7 +101,7 @@ def in_sides(corpora: Sequence[CorpusParts], run: Runner) -> list[CorpusSide]:
 
     Args:
         corpora: what is exported.
-        run: maps over the shards of which a share is held out: how many rows that are shows in nothing but the rows.
+        run: maps over the shards of which a share is held out: only the rows themselves show how many these are.
     """
     parted = [
         sides_of(part, corpus.holdout, corpus.by_clip)[0]

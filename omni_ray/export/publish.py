@@ -1,7 +1,7 @@
-"""The training files, their media and configs in another place, as they lie in the project: for jobs that mount it.
+"""The training files, their media and configs in another place, as they are in the project: for jobs that mount it.
 
-The place is a folder or an object store. Media come first, a shard's at a time, then the files that name them; beside them lies
-what was sent (``.omni``), so that the same command sends only what is new, and touches nothing that it did not send.
+The place is a folder or an object store. Media come first, a shard's at a time, then the files that name them; beside them is a
+record of what was sent (``.omni``), so that the same command sends only what is new, and touches nothing that it did not send.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SENT, _FILES = ".omni/media", ".omni/files.json"
 
 @dataclass
 class PublishReport(Report):
-    """What lies in the place now.
+    """What is in the place now.
 
     Attributes:
         place: where.
@@ -51,7 +51,7 @@ class PublishReport(Report):
     removed: int = 0
 
     def lines(self) -> list[str]:
-        """What lies in the place, and how much of it was sent now."""
+        """What is in the place, and how much of it was sent now."""
         removed = f", {self.removed:,} old ones removed" if self.removed else ""
         text = f"{self.place}: {self.files:,} files and {self.media:,} media; {self.sent:,} sent{removed}"
         return [visible(text)]
@@ -166,7 +166,7 @@ def _remove_lists(
 ) -> int:
     """Remove files that an earlier call ``sent``, by name and digest, and the project no longer has; returns how many.
 
-    One that is not as it was sent is somebody's: it stays, and is told.
+    One that is not as it was sent is somebody's: it stays, and is reported.
     """
     folders = {*(f"data/{modality}" for modality in modalities or all_modalities()), "configs"}
     removed = 0
@@ -204,7 +204,7 @@ class _Sent:
 
 
 def _send(root: Path, target: Storage, marker: str) -> _Sent:
-    """Send the media of one shard, and what they are last."""
+    """Send the media of one shard, and last the record of them."""
     path = root / "data" / ".omni" / "media" / marker
     now, data = Marker.load(path), path.read_bytes()
     assert now is not None

@@ -16,7 +16,7 @@ _OURS = ["README.md", "text/*", "audio/*", "images/*", "ocr/*"]
 
 
 def check_name(name: str) -> None:
-    """Raise OmniError for what is no name on the hub."""
+    """Raise OmniError for what is not a valid name on the hub."""
     if not _NAME.fullmatch(name):
         raise OmniError(f"--push {name}: write it as on the hub, org/name")
 

@@ -168,7 +168,7 @@ def _fingerprint(
 
 
 def _bytes_to_write(form: str, corpora: Sequence[CorpusParts], work: Path) -> int:
-    """Bytes that are not there already in another place of the same disk."""
+    """Bytes that are not already elsewhere on the same disk."""
     if form == "hf":
         return sum(
             part.bytes for corpus in corpora for part in corpus.parts if corpus.holdout or not can_link(part, work)

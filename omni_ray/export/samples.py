@@ -1,4 +1,4 @@
-"""What is to be trained on, read from the shards where they lie: as Arrow, or as the datasets of Ray, Hugging Face and torch.
+"""What is to be trained on, read from the shards in place: as Arrow, or as the datasets of Ray, Hugging Face and torch.
 
 Nothing is read before it is asked for, and never more than a row group at once.
 """
@@ -41,7 +41,7 @@ class ShardRows:
     Attributes:
         corpus: whose it is.
         side: of which shard, and which of its rows.
-        has_extra: whether what else the records have is a column, since some corpus has it.
+        has_extra: whether there is a column for the records' other data, since some corpus has it.
     """
 
     corpus: str
@@ -156,7 +156,7 @@ class Samples:
         return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:32]
 
     def _summary(self) -> list[tuple[str, int, int]]:
-        """Of each corpus its shards and rows; of a shard of which a share is held out, those of both sides."""
+        """The shards and rows of each corpus; for a shard of which a share is held out, those of both sides."""
         found: dict[str, tuple[int, int]] = {}
         for each in self.slices:
             shards, rows = found.get(each.corpus, (0, 0))

@@ -19,7 +19,7 @@ class TorchSamples(IterableDataset[dict[str, Any]]):
     """Rows as dicts, media decoded; what is unknown is None.
 
     Args:
-        shards: read the tables of one each. Of several workers, or ranks, each takes every so-manieth: none is read twice.
+        shards: read the tables of one each. Several workers, or ranks, take shards in turn: none is read twice.
     """
 
     def __init__(self, shards: Sequence[Callable[[], Iterator[pa.Table]]]) -> None:

@@ -1,4 +1,4 @@
-"""The two sides of what is prepared, parted as ``combine`` parts it: what is to be trained on, and what is held out."""
+"""The two sides of what is prepared, split as ``combine`` splits it: what is to be trained on, and what is held out."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def write_webdataset(
 
 
 def _bytes_beside(side: CorpusSide) -> int:
-    """What a sample takes in a tar beside its data: a header and half a block for each member."""
+    """What a sample takes in a tar besides its data: a header and half a block for each member."""
     return (3 if modality_of(side.modality).media else 2) * (_BLOCK + _BLOCK // 2)
 
 
@@ -125,7 +125,7 @@ def _media(value: Mapping[str, Any]) -> tuple[str, bytes]:
 
 
 def _members(row: Mapping[str, Any], media: str, said: str) -> Iterator[tuple[str, bytes]]:
-    """The endings of a sample's files, and what is in them: its medium, what is said, of captions the first, and all else."""
+    """The endings of a sample's files, and what is in them: its medium, its text (the first of several captions), and all else."""
     if media:
         yield _media(row[media])
     yield "txt", (row[said][0] if isinstance(row[said], list) else row[said]).encode()

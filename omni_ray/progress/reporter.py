@@ -28,7 +28,7 @@ PLAIN_SECONDS = 5.0
 
 
 class Reporter:
-    """Shows work under way on standard error. May be told of it from several threads.
+    """Shows work under way on standard error. Several threads may report to it.
 
     Args:
         quiet: show nothing.
@@ -85,7 +85,7 @@ class Reporter:
             self.say(text)
 
     def begin(self, title: str, total: int, *, stage: str = "") -> None:
-        """Start to show ``title``, of ``total`` pieces; of what is under way already, so many more."""
+        """Start to show ``title``, of ``total`` pieces; if it is under way already, so many more."""
         with self._lock:
             task = self._find(title)
             if task is not None and task.stage == stage:
@@ -125,7 +125,7 @@ class Reporter:
         print(visible(task.line(now)), file=self.stream, flush=True)
 
     def end(self) -> None:
-        """Stop showing: a live table stays as it is at last, elsewhere every piece of work gets a closing line."""
+        """Stop showing: a live table stays as it is, elsewhere every piece of work gets a closing line."""
         with self._lock:
             if not self.is_live and not self.quiet:
                 for task in self._tasks:
@@ -136,7 +136,7 @@ class Reporter:
                 self.stop()
 
     def stop(self) -> None:
-        """Stop showing at once, with nothing more to say."""
+        """Stop showing at once, without another word."""
         with self._lock:
             if self._live is not None:
                 self._live.stop()
@@ -156,7 +156,7 @@ def stop_showing() -> None:
 
 
 def usual() -> Reporter:
-    """Whom functions tell that were given nobody: nobody, but in a notebook who looks at it.
+    """The reporter of functions that were given none: a silent one, but in a notebook one that shows progress.
 
     There it is a live table where ipywidgets is installed, else plain lines.
     """

@@ -17,7 +17,7 @@ from omni_ray.visible import visible
 HINT = "Ctrl-C stops; the same command goes on"
 _BAR_COLUMNS = 18
 _LEAST = {"bar": 104, "stage": 84, "rate": 72, "lost": 58, "kept": 44, "time": 32}
-"""Columns of the terminal from which on each is shown."""
+"""Each is shown on terminals of at least so many columns."""
 
 
 class LiveTable:

@@ -22,7 +22,7 @@ class Task:
         total, done: pieces.
         kept, lost: records so far.
         started, ended: in seconds of the reporter's clock; ``ended`` is None while there is something left.
-        said: how many pieces the last plain line told of.
+        said: how many pieces the last plain line reported.
     """
 
     title: str
@@ -53,7 +53,7 @@ class Task:
         return f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
 
     def time(self, now: float) -> str:
-        """How long it took, or how long it will still take; empty where nobody can know yet."""
+        """How long it took, or how long it will still take; empty where that is not known yet."""
         if self.ended is not None:
             return f"in {clock_time(self.seconds(now))}"
         if not self.done or self.done >= self.total:

@@ -210,7 +210,8 @@ class CleanedCorpus(CorpusStore):
 
 
 def training_corpora(store: Store, modality: str | None = None) -> list[CorpusStore]:
-    """Every prepared corpus as training reads it: cleaned, where the modality is cleaned, and as much of it as belongs in the mixture, where corpora are mixed. By modality and then name."""
+    """Every prepared corpus as training reads it: cleaned, where the modality is cleaned, and as much of it as belongs in the
+    mixture, where corpora are mixed. By modality and then name."""
     found: list[CorpusStore] = []
     for each in all_modalities() if modality is None else (modality,):
         found += Mixture(store, each).applied(whole_corpora(store, each))

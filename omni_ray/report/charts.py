@@ -16,7 +16,7 @@ from omni_ray.report.histogram import Histogram
 WIDTH, HEIGHT = 360, 156
 _TOP, _BOTTOM = 6, 22
 _VISIBLE = 0.5
-"""Percent: what is not nothing must be seen."""
+"""Percent: anything above zero must be visible."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def flow(summary: Summary) -> list[Bar]:
 
 
 def cleaning(summary: Summary) -> list[Bar]:
-    """The same for samples: what cleaning removed, and what does not belong into the mixture."""
+    """The same for samples: what cleaning removed, and what does not belong in the mixture."""
     removed = summary.removed
     steps = [
         ("cleaned", code, number, QUALITY_REASONS[code].meaning if code in QUALITY_REASONS else "")
@@ -73,7 +73,7 @@ def _waterfall(label: str, total: int, steps: Sequence[tuple[str, str, int, str]
 
 
 def histogram_svg(histogram: Histogram) -> Markup:
-    """Bars over an axis with round numbers, and a mark at the median. Nothing but numbers goes into it."""
+    """Bars over an axis with round numbers, and a mark at the median. Only numbers go into it."""
     shown = histogram.to_show()
     most = max(shown.counts) or 1
     base = HEIGHT - _BOTTOM
@@ -133,7 +133,7 @@ def _decades(low: float, high: float, steps: tuple[float, ...]) -> Iterator[floa
 
 
 def short(value: float) -> str:
-    """A number in few signs."""
+    """A number in few characters."""
     if abs(value) >= 10_000:
         return f"{value / 1000:,.0f}k"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

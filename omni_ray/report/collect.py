@@ -1,6 +1,6 @@
 """What the page shows, gathered from shards: numbers, histograms, and a few real samples of each corpus.
 
-Media are read for the shown samples alone; everything else comes from manifests and the light columns, shard by shard.
+Media are read only for the samples shown; everything else comes from manifests and the light columns, shard by shard.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Histograms that add up: fine fixed bins, so that shards can be counted apart; coarse ones to look at."""
+"""Histograms that add up: fine fixed bins, so that shards can be counted separately; coarse ones to look at."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Histogram:
         return float(math.floor(edge)) if self.is_whole else edge
 
     def to_show(self) -> Histogram:
-        """At most 32 bins over where the values are, fewer of few values; the last one also holds the extremes beyond."""
+        """At most 32 bins over the range of the values, fewer for few values; the last one also holds the extremes beyond."""
         filled = [i for i, count in enumerate(self.counts) if count]
         if not filled:
             return self

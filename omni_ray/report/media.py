@@ -1,4 +1,4 @@
-"""Pictures and sounds small enough to stand inside a page."""
+"""Pictures and sounds small enough to be put inside a page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 MOST_SECONDS = 12.0
-"""Of a clip, as much as this is put into the page."""
+"""How much of a clip is put into the page."""
 _MEL_BINS = 64
 _N_FFT, _HOP = 512, 160
 _WAVE_WIDTH, _WAVE_HEIGHT = 360, 48

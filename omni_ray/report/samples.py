@@ -31,5 +31,5 @@ def _shown(part: Part, row: int) -> list[dict[str, Any]]:
     [found] = next(iter(read_rows(part, row, row + 1))).to_pylist()
     try:
         return [view_of(part.modality).show(found)]
-    except (OSError, ValueError, RuntimeError):  # a shard that something else has damaged; `verify` tells
+    except (OSError, ValueError, RuntimeError):  # a shard that something else has damaged; `verify` reports it
         return []

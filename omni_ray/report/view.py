@@ -61,10 +61,10 @@ class View:
         shown: samples of a corpus.
         show: a row of a shard to what the template shows of it. Raises ValueError, OSError or RuntimeError for a damaged one.
         template: Jinja, for the list ``samples``.
-        columns: of shards, that are counted; never media.
+        columns: those of shards that are counted; never media.
         histograms: empty ones, by key.
         count: adds rows to them.
-        note: what samples come to, behind their number: " on 500 pictures".
+        note: what samples come to, after their number: " on 500 pictures".
         letters: what the characters shown are of; "" where none are counted.
     """
 

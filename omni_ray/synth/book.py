@@ -1,4 +1,4 @@
-"""English to draw from: the sentences of a book in the public domain, its words, and what is made of them.
+"""English to draw from: the sentences of a book in the public domain, its words, and what is made from them.
 
 ``text/PROVENANCE.txt`` says which book and what was left out of it.
 """
@@ -39,7 +39,7 @@ def word(r: Random) -> str:
 
 
 def name(r: Random) -> str:
-    """What may be called a person, a place or a book: ``Whale Lantern``."""
+    """A name for a person, a place or a book: ``Whale Lantern``."""
     return f"{r.choice(words())} {r.choice(words())}".title()
 
 

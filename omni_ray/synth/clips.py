@@ -1,7 +1,7 @@
 """Short clips of speech that a character recogniser at 12.5 frames a second can learn.
 
 Connectionist temporal classification needs an output frame for every character and one more between two equal ones;
-where a clip has fewer, its loss is nothing and it teaches nothing. Every clip here has enough: it is spoken again
+where a clip has fewer, its loss is zero and it teaches nothing. Every clip here has enough: it is spoken again
 more slowly, with longer pauses, until it does.
 """
 
@@ -27,7 +27,7 @@ SHORTEST, LONGEST = 1.0, 4.0
 """Seconds."""
 _LONGEST_TEXT = 40
 _RATES = (85, 112)
-"""Words a minute, to begin with."""
+"""Words a minute to start from."""
 _SLOWEST = 80
 
 

@@ -1,4 +1,4 @@
-"""Text set in type and turned: masks of ink, and where exactly the words lie.
+"""Text set in type and turned: masks of ink, and exactly where the words are.
 
 The fonts travel with the package (subsets of DejaVu), so that the same text gives the same pixels on every machine.
 """
@@ -47,7 +47,7 @@ def set_text(text: str, face: str, size: int, *, turn: float = 0.0, weight: int 
     Args:
         text: one line.
         face: one of :data:`FACES`.
-        size: of the type, in pixels.
+        size: that of the type, in pixels.
         turn: degrees counter-clockwise.
         weight: pixels by which strokes are thickened.
     """

@@ -1,7 +1,7 @@
 """Small synthetic corpora in native layouts, so that the readers of the real ones can be tried without them.
 
-Each holds a few broken records, under 5 %, so that the quarantine can be seen at work, and it is said
-what should become of every record.
+Each holds a few broken records, under 5 %, so that the quarantine can be seen at work, and states what should become of
+every record.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def write_corpus(task: CorpusToWrite) -> list[ExpectedCounts]:
         making = folder.with_name(f"{TEMPORARY}{blake2b(task.name.encode(), digest_size=6).hexdigest()}-{task.name}")
         shutil.rmtree(making, ignore_errors=True)
         if folder.exists():
-            # Taken away whole before it is removed: of half of it, nobody could say whose it is.
+            # Moved away whole before it is removed: nobody could say whose half a folder is.
             folder.rename(making)
             shutil.rmtree(making)
         making.mkdir(parents=True)

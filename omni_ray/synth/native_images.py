@@ -53,7 +53,7 @@ def _split(task: CorpusToWrite, split: str, count: int, first_id: int) -> tuple[
         annotations += (
             {"image_id": number, "id": number * 10 + k, "caption": caption} for k, caption in enumerate(captions)
         )
-    # As in the real file, the captions of a picture do not stand together.
+    # As in the real file, the captions of a picture are not next to each other.
     stream(task.seed, f"coco {split} order", 0).shuffle(annotations)
     info = {"description": "Synthetic pictures in the layout of COCO 2017", "version": "1.0", "year": 2017}
     licences = [{"url": "http://creativecommons.org/licenses/by/2.0/", "id": 4, "name": "Attribution License"}]

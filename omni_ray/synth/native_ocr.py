@@ -157,7 +157,7 @@ def _corners(quads: list[list[tuple[float, float]]]) -> np.ndarray[Any, np.dtype
 
 
 def synthtext(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
-    """Pictures in numbered folders and ``gt.mat``; words that stand together share a padded row of ``txt``."""
+    """Pictures in numbered folders and ``gt.mat``; words that belong together share a padded row of ``txt``."""
     from scipy.io import savemat
 
     count = task.count(10, 4)

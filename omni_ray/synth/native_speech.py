@@ -18,7 +18,7 @@ from omni_ray.synth.seeds import stream
 from omni_ray.trainers.speech import SAMPLING_RATE
 
 _RATES = (90, 115)
-"""Words a minute, to begin with."""
+"""Words a minute to start from."""
 
 
 def _spoken(task: CorpusToWrite, text: str, speaker: Speaker, r: Random, rate: int, file_format: str) -> bytes:

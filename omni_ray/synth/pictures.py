@@ -71,7 +71,7 @@ _SHAPES: dict[str, list[Point]] = {
 
 
 class Picture(NamedTuple):
-    """A picture and what can truly be said of it.
+    """A picture and what is true of it.
 
     Attributes:
         jpeg: RGB, 224 by 224 pixels.
@@ -160,7 +160,7 @@ def _cell(cell: int) -> str:
 
 
 def _relation(first: int, second: int, r: Random) -> str:
-    """Where cell ``first`` lies, seen from ``second``."""
+    """Where cell ``first`` is, seen from ``second``."""
     ways = []
     if first // 3 != second // 3:
         ways.append("above" if first // 3 < second // 3 else "below")

@@ -37,7 +37,7 @@ from omni_ray.visible import visible
 
 KINDS = ("text", "audio", "images", "ocr")
 DEFAULT_SAMPLES = {"text": 7_000, "audio": 300, "images": 4_400, "ocr": 2_000}
-"""What comes to about 2 MB of text, 15 of clips and 20 of pictures, as the specification has it, and 10 of words."""
+"""These come to about 2 MB of text, 15 of clips and 20 of pictures, as specified, and 10 of words."""
 DEFAULT_SEED = 42
 _CHUNK = {"text": 2000, "audio": 100, "images": 500, "ocr": 250}
 """Samples a chunk holds: one or two seconds of work."""
@@ -47,7 +47,7 @@ _VERSION = 2
 
 Row = dict[str, Any]
 Run = Callable[[Callable[["Chunk"], int], Iterable["Chunk"]], Iterable[int]]
-"""Maps a function over chunks, anyhow: :func:`map` does it in this process."""
+"""Maps a function over chunks in any way: :func:`map` does it in this process."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class TinyReport(Report):
 
 
 def _row(chunk: Chunk, i: int) -> Row:
-    """Sample ``i``: its text, and but for text its medium, and where that goes."""
+    """Sample ``i``: its text, and except for text its medium, and where that goes."""
     if chunk.kind == "text":
         return {"text": make_text(chunk.seed, i, i + 1)[0]}
     if chunk.kind == "audio":
@@ -194,7 +194,7 @@ def _write_media(chunk: Chunk, media: dict[str, bytes]) -> None:
         path, wanted = ledger.root / name, (len(data), digest_of(data))
         now = identity_of(path)
         if now == wanted and wanted not in ledger.known.get(name, ()):
-            continue  # just these bytes, from somebody else: used, and not ours
+            continue  # exactly these bytes, from somebody else: used, but not ours
         if os.path.lexists(path) and now != wanted and not ledger.is_ours(name) and not is_remnant_of(path, data):
             raise OmniError(
                 f"{path} is not as omni-ray wrote it, or not omni-ray's at all, and a synthetic sample needs its place: "
@@ -266,7 +266,7 @@ def synthesize_tiny(
 ) -> TinyReport:
     """Write the tiny training files and their media under ``root``/data.
 
-    The same seed gives the same bytes, however the chunks are run; a run that was cut short is taken up where it
+    The same seed gives the same bytes, however the chunks are run; a run that was cut short continues where it
     stopped. Media files of an earlier, larger run are left alone.
 
     Args:

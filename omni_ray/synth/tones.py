@@ -1,6 +1,6 @@
 """Stand-in speech for machines without espeak-ng: every letter is a chord of its own.
 
-Not speech, and said so wherever it is used; but a recogniser can learn it, since sounds and letters map one to one.
+It is not speech, as is stated wherever it is used; but a recogniser can learn it, since sounds and letters map one to one.
 A letter sounds a pair of frequencies (the first picks its row, the second its column, as on a telephone keypad); a
 space is silent; an accent is a flutter on the plain letter's chord.
 """
@@ -18,7 +18,7 @@ _LOW = (320.0, 410.0, 520.0, 660.0, 840.0, 1060.0)
 _HIGH = (1350.0, 1620.0, 1940.0, 2320.0, 2780.0, 3330.0, 3990.0)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz'0123456789-,.?"
 _CHARACTERS_PER_WORD = 6
-"""With its space: turns words a minute into characters a second."""
+"""Length of a word with its space: turns words a minute into characters a second."""
 _FLUTTER_HZ = 28.0
 
 

@@ -28,7 +28,7 @@ class WordImage(NamedTuple):
     """A picture of a word, a number or a short phrase.
 
     Attributes:
-        jpeg: RGB, of any size; the text lies wholly inside.
+        jpeg: RGB, of any size; the text is wholly inside.
         label: what is written.
     """
 

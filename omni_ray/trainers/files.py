@@ -1,4 +1,4 @@
-"""The files that the trainers read: what they are called, where they lie, and how a record stands in them."""
+"""The files that the trainers read: what they are called, where they are, and how a record is written in them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Literal
 from omni_ray.media_names import flat_name
 
 MAX_FIELD_CHARS = 131_072
-"""Of a CSV field: Python's csv module stops at a longer one, and the trainer with it."""
+"""The longest CSV field: Python's csv module stops at a longer one, and the trainer with it."""
 PRODUCTION, HELD_OUT, TINY = "production_", "heldout_", "tiny_"
-"""What the names of files of all corpora begin with: to train on, to measure on, and small ones that are made up."""
+"""How the names of files of all corpora begin: to train on, to measure on, and small ones that are made up."""
 SHARED = (PRODUCTION, HELD_OUT, TINY)
 
 ModalityName = Literal["text", "audio", "images", "ocr"]
@@ -26,8 +26,8 @@ class FlatFile:
 
     Attributes:
         kind: text, asr, tts, images or ocr: names it among the others.
-        modality: text, audio, images or ocr; its files lie in ``data/<modality>``.
-        form: a sample a line, a row of CSV, or an object in a JSON list.
+        modality: text, audio, images or ocr; its files are in ``data/<modality>``.
+        form: how a sample is written: as a line, a row of CSV, or an object in a JSON list.
         readers: the scripts that read it.
         production: the name of the file of all corpora.
         synthetic: the name of the small one that is made up.
@@ -54,7 +54,7 @@ class FlatFile:
 
     @property
     def folder(self) -> str:
-        """Where it lies, relative to the project root."""
+        """Where it is, relative to the project root."""
         return f"data/{self.modality}"
 
     @property
@@ -98,7 +98,7 @@ class FlatFile:
         return b"\n]\n" if self.form == "list" else b""
 
     def record(self, media: str, text: str, category: str = "") -> bytes:
-        """A sample as it stands in the file; ``media`` is relative to ``media_root``."""
+        """A sample as it is written in the file; ``media`` is relative to ``media_root``."""
         if self.form == "lines":
             return f"{text}\n".encode()
         if self.form == "list":

@@ -7,7 +7,7 @@ from omni_ray.errors import OmniError
 MAX_LINE_BYTES = 100_000
 """SentencePiece's max_sentence_length: longer lines take no part in training a tokenizer."""
 RANGE_BYTES = 16 << 20
-"""Of a range that one task looks at."""
+"""The size of a range that one task looks at."""
 _BLOCK = 1 << 20
 _MAX_READ_BYTES = 64 << 20
 
@@ -17,7 +17,7 @@ def lines_in(path: str, start: int, end: int, margin: int) -> tuple[bytes, bool]
 
     Args:
         path: the file.
-        start, end: in bytes. Ranges that lie side by side have every line once.
+        start, end: in bytes. Adjacent ranges have every line once.
         margin: bytes beyond ``end`` that are read to see the last line to its end.
 
     Raises:
@@ -54,7 +54,7 @@ def read_lines(path: str, start: int, end: int) -> bytes:
 def split_lines(data: bytes) -> list[str]:
     """Lines as the trainers see them: LF, CR and CRLF end one, undecodable bytes vanish."""
     text = data.decode("utf-8", "ignore")
-    if "\r" in text:  # only now: a CR and an LF may have stood apart by bytes that vanished
+    if "\r" in text:  # only now: bytes that vanished may have separated a CR and an LF
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")
     if lines and not lines[-1]:

@@ -1,4 +1,4 @@
-"""CSV files and JSON lists as the trainers open them: streamed, bytes that are no UTF-8 ignored in CSV files."""
+"""CSV files and JSON lists as the trainers open them: streamed, bytes that are not UTF-8 ignored in CSV files."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _ENDS = np.frombuffer(b',\n\r"', np.uint8)
 def row_starts(path: str, step: int) -> list[int]:
     """Byte positions at which rows of a CSV file begin, the first row at or after every ``step`` bytes.
 
-    A line break ends a row unless it is quoted, and is quoted where an odd number of quotes stand before it. That
+    A line break ends a row unless it is quoted, and is quoted where an odd number of quotes precede it. That
     holds if every quote opens a field, closes one, or is doubled in one, which is checked as the quotes are counted:
-    the csv module takes any other for a letter, and then there are no positions at all.
+    the csv module takes any other for a plain character, and then there are no positions at all.
     """
     starts: list[int] = []
     is_inside, position, before = 0, 0, b"\n"
@@ -57,7 +57,7 @@ def row_starts(path: str, step: int) -> list[int]:
 def open_csv(
     file: IO[bytes], path: str, columns: Sequence[tuple[str, ...]], optional: Sequence[tuple[str, ...]] = ()
 ) -> tuple[Any, list[int]]:
-    """A CSV file as the trainers open it, after its header, and where each of ``columns`` stands in a row.
+    """A CSV file as the trainers open it, after its header, and where each of ``columns`` is in a row.
 
     Args:
         file: at its first byte.
@@ -81,7 +81,7 @@ def open_csv(
 
 
 def _lines(file: IO[bytes]) -> Iterator[str]:
-    """Its lines as text. The file stays open when nobody wants more of them: it is its opener's to close."""
+    """Its lines as text. The file stays open when nobody wants more of them: its opener closes it."""
     text = io.TextIOWrapper(file, "utf-8", errors="ignore")
     try:
         yield from text
@@ -96,7 +96,7 @@ def place_of(header: Sequence[str], names: tuple[str, ...]) -> int:
 
 
 class NotAList(ValueError):
-    """The top level is something else than a list."""
+    """The top level is something other than a list."""
 
 
 class Elements:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 SAMPLING_RATE = 16_000
-"""Hz. The multimodal trainer resamples nothing: what has another rate is heard at another speed."""
+"""Hz. The multimodal trainer resamples nothing: a clip at another rate is heard at another speed."""
 MIN_SAMPLES = 513
 """The mel transform reflects half of its window of 1,024 samples at either end; shorter clips are dropped."""
 DOWNSAMPLING = (8, 4, 2)
@@ -20,7 +20,7 @@ def ctc_frames(num_samples: int, downsampling: int = DOWNSAMPLING[0]) -> int:
 
 
 def ctc_needed(text: str) -> int:
-    """Frames that CTC needs for ``text``: one a character, and a blank between two equal neighbours.
+    """Frames that CTC needs for ``text``: one for each character, and a blank between two equal neighbours.
 
     Graves et al., "Connectionist temporal classification", 2006: a path must visit every label, and cannot merge
     equal neighbours without a blank between them. Where the encoder gives fewer, the loss is exactly 0.

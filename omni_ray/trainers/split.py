@@ -2,7 +2,7 @@
 
 A row's place in the file decides: row ``i`` is held out when ``hash((i, seed)) % 100 < val_split * 100``. That hash of
 a pair of integers is the same in every CPython process from 3.8 on (xxHash's scheme; ``PYTHONHASHSEED`` does not
-touch integers), so the split can be known beforehand. Here it is computed for millions of rows at a time.
+touch integers), so the split can be computed in advance. Here it is computed for millions of rows at a time.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def rows_by_worker(
         rows: rows in the file.
         seed, val_split, num_workers: the configuration's. With several workers, row ``i`` goes to worker
             ``i % num_workers``.
-        without: rows that give no sample, in ascending parts. They keep their numbers, and with them the side and the
-            worker of every row after them.
+        without: rows that give no sample, in ascending parts. They keep their numbers, so that every row after them keeps its
+            side and worker.
     """
     workers = max(1, num_workers)
     every = (rows - np.arange(workers) + workers - 1) // workers

@@ -1,4 +1,4 @@
-"""What a person should know about a plan that works all the same: data that is cut, dropped or never learnt from."""
+"""What a user should know about a plan that works anyway: data that is cut, dropped or never learnt from."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def stops(name: str, inputs: Inputs) -> list[str]:
 
 
 _HEADS = {"thinker": "n_heads", "talker": "n_heads", "omni_sft": "n_heads", "ocr": "decoder_heads"}
-"""Of the models that can group their heads, the key that says how many there are."""
+"""For models that can group their heads, the key that says how many there are."""
 
 
 def _kv_warnings(config: Config) -> list[str]:

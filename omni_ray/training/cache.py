@@ -12,13 +12,13 @@ from omni_ray.training.counts import CountItem, Counts, Outcome
 from omni_ray.training.tokens import digest
 
 FORMAT = 2
-"""Raised when the same bytes give other counts, or entries look otherwise."""
+"""Raised when the same bytes give other counts, or the form of entries changes."""
 
 
 class CountCache:
     """The cache of one project.
 
-    A task gets what is known of its unit together with the digest of the bytes it was counted from; it reads the
+    A task gets what is known about its unit together with the digest of the bytes it was counted from; it reads the
     bytes anyway, and counts them again unless the digests agree. Names, sizes and times of files play no part.
 
     Args:
@@ -40,7 +40,7 @@ class CountCache:
             pass  # a cache that cannot be read is an empty one
 
     def find(self, unit: CountItem) -> tuple[str, Counts] | None:
-        """What is known of ``unit``, with the digest of its bytes."""
+        """What is known about ``unit``, with the digest of its bytes."""
         try:
             entry = self._entries[unit.source.path][unit.part][unit.question]
             if entry["tokenizer"] != _tokenizer(unit):
@@ -50,7 +50,7 @@ class CountCache:
             return None
 
     def add(self, unit: CountItem, outcome: Outcome) -> None:
-        """Keep an outcome in memory, instead of an older one of the same unit."""
+        """Keep an outcome in memory, replacing an older one of the same unit."""
         if outcome.digest:
             entry = {"tokenizer": _tokenizer(unit), "digest": outcome.digest, "counts": outcome.counts.as_json()}
             self._entries.setdefault(unit.source.path, {}).setdefault(unit.part, {})[unit.question] = entry

@@ -1,7 +1,7 @@
 """The training configurations as files: read, checked, changed in place, written whole or not at all.
 
-Everything that is not changed stays: keys, their order, and how numbers are written. Files come out with two blanks
-of indentation and lists on one line.
+Everything that is not changed stays: keys, their order, and how numbers are written. Files are written with an indentation of
+two spaces and lists on one line.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ class _WrittenNumber(float):
 
 
 def _parse(text: str) -> dict[str, Any]:
-    """Raises ValueError (JSONDecodeError among it) where ``text`` is not one JSON object without repeated keys."""
+    """Raises ValueError (such as JSONDecodeError) where ``text`` is not one JSON object without repeated keys."""
     if text.startswith("\ufeff"):
         raise ValueError("it begins with a byte order mark, which the trainers cannot read")
     value = json.loads(

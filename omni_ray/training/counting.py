@@ -20,7 +20,7 @@ from omni_ray.training.report import DataSet, PlanReport
 
 _SEES_ALL = 1 << 40
 _SAVE_EVERY = 10.0
-"""Seconds between two savings of what was counted: a plan that is killed loses no more."""
+"""Seconds between two saves of what was counted: a plan that is killed loses no more."""
 Key = tuple[CountedSource, int]
 """What is counted, and how many tokens of a row are seen."""
 
@@ -40,7 +40,7 @@ class Counting:
         self.clips: dict[str, ClipSurvey] = {}
 
     def run(self, run: Runner, tokenizer: bytes, *, with_text: bool) -> None:
-        """Count every data set once, in tasks; what is known of unchanged bytes is not counted again.
+        """Count every data set once, in tasks; what is known about unchanged bytes is not counted again.
 
         Args:
             run: maps the work.

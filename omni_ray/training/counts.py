@@ -179,7 +179,7 @@ def cut(source: CountedSource) -> tuple[list[CountItem], str]:
 
 
 def count(unit: CountItem) -> Outcome:
-    """Count one unit, or take what is known of the same bytes. Never raises for what the data are like."""
+    """Count one unit, or take what is known of the same bytes. Never raises, whatever the data are like."""
     try:
         if unit.source.shards:
             return _count_shard(unit)
@@ -194,7 +194,7 @@ def count(unit: CountItem) -> Outcome:
 
 @lru_cache(maxsize=2)
 def _counter(tokenizer: bytes) -> TokenCounter:
-    """A worker's counter: what it has learnt of words serves every unit that the worker gets."""
+    """A worker's counter: what it has learnt about words serves every unit that the worker gets."""
     return TokenCounter(tokenizer)
 
 
@@ -277,7 +277,7 @@ def _count_rows(unit: CountItem) -> Outcome:
 
 
 class _Useless(Enum):
-    """What a row is that is no sample."""
+    """Why a row gives no sample."""
 
     PASSED_OVER = 0
     IMAGELESS = 1
@@ -285,7 +285,7 @@ class _Useless(Enum):
 
 
 class _Rows:
-    """Texts of usable rows, with all rows and the useless ones counted as they pass."""
+    """Texts of usable rows; all rows and the unusable ones are counted as they pass."""
 
     def __init__(self, rows: Iterator[str | _Useless]) -> None:
         self._rows, self.rows = rows, 0

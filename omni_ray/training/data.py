@@ -49,7 +49,7 @@ class DataFile:
 
     Attributes:
         dataset: "text", "images", "asr", "tts" or "ocr".
-        path: as it stands in a configuration: relative to the project root, or absolute.
+        path: as it is written in a configuration: relative to the project root, or absolute.
         origin: "production", "synthetic", "configured", or "shards" where the file is still to be combined.
         source: what is counted.
         image_root: the folder that image paths start from; "" for other data.
@@ -76,7 +76,7 @@ def choose(root: Path, shards_of: ShardsOf, config: Config, dataset: str, choice
         choice: which files are wanted.
 
     Raises:
-        OmniError: there is none, or its images are nowhere to be found.
+        OmniError: there is none, or its images cannot be found.
     """
     configured = str(config.get(KEYS[config.name][dataset], ""))
     candidates = {

@@ -104,7 +104,7 @@ def _point_at_data(plan: ConfigPlan, config: Config, inputs: Inputs) -> None:
 
 
 def _fit_longest_clip(plan: ConfigPlan, config: Config, inputs: Inputs) -> None:
-    """Pad speech to the longest clip: of a cut clip the transcript stays whole, and CTC learns something wrong."""
+    """Pad speech to the longest clip: the transcript of a cut clip stays whole, and CTC would learn something wrong."""
     if plan.name != "audio_enc" or inputs.clips is None or not inputs.clips.longest:
         return
     longest = inputs.clips.longest
@@ -302,7 +302,7 @@ def _batch_figures(plan: ConfigPlan, inputs: Inputs, size: ModelSize, lengths: L
 
 
 def _shortages(fit: _Fit, vram_gib: float) -> list[str]:
-    """What a user should know of a batch that is smaller than wanted."""
+    """What a user should know about a batch that is smaller than wanted."""
     found = []
     if fit.used.total > int(vram_gib * GIB):
         found.append(

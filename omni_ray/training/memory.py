@@ -11,13 +11,13 @@ tensors of that width, a plain one two). Their term for attention scores is abse
 not keep them (Dao et al. 2022); the OCR decoder's cross-attention does, and has their ``5 * heads`` bytes a score.
 Output logits are counted with the copies that the loss makes: 16 bytes each.
 
-For convolutions there is no such reference: counted is what autograd keeps, the input of each and the input of the
+For convolutions there is no such reference: what is counted is what autograd keeps, the input of each and the input of the
 activation after it (the layers are those of Kong et al. 2020, HiFi-GAN, for the vocoder). The same holds for the codec.
 
 It is an estimate: the tests hold it within 0.7 to 1.5 times of what autograd keeps, on a CPU in float32, for the layers of
-the thinker, both encoders, the talker with its codec, OCR, and the vocoder with its discriminators. Not held against
-anything are the loss and its logits, a mixture of experts, workspaces, and what 16-bit kernels on a card keep. The
-multimodal stage is the sum of three of them.
+the thinker, both encoders, the talker with its codec, OCR, and the vocoder with its discriminators. Not checked are the loss and
+its logits, a mixture of experts, workspaces, and what 16-bit kernels on a card keep. The multimodal stage is the sum of three
+of them.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ LENGTHS_OF: Mapping[str, tuple[str, ...]] = {
 
 
 def memory(size: ModelSize, activations: int, *, all_have_gradients: bool = False) -> Memory:
-    """The whole of a run.
+    """The total memory of a run.
 
     Args:
         size: the model.

@@ -165,7 +165,7 @@ class _Work:
         return source
 
     def _tokenizer_there(self) -> bytes:
-        """A tokenizer to count transcripts with, for people's sake, where no stage planned needs one."""
+        """A tokenizer to count transcripts with, for people to read, where no planned stage needs one."""
         if "thinker" not in self.configs:
             return b""
         try:
@@ -188,7 +188,7 @@ class _Work:
         self.report.plans = list(self.plans.values())
 
     def _earlier_run(self, plan: ConfigPlan) -> list[str]:
-        """What a run before this one left where the trainer saves."""
+        """What an earlier run left where the trainer saves."""
         folder = str(self.configs[plan.name].get("save_dir", f"checkpoints/{plan.name}_tiny"))
         record = f"{folder}/{SAVED_AS.get(plan.name, plan.name)}_metadata.json"
         if not (self.root / record).exists():
@@ -216,7 +216,7 @@ class _Work:
         )
 
     def _has_weights(self, name: str) -> bool:
-        """Whether weights lie beside the tokenizer that the trainer of ``name`` reads."""
+        """Whether there are weights beside the tokenizer that the trainer of ``name`` reads."""
         if name not in tokenizers.USERS:
             return False
         return checkpoint_in(self.root / tokenizers.folders(self.configs)[name]) is not None

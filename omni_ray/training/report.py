@@ -45,8 +45,8 @@ class PlanReport(Report):
         root: the project folder.
         dry_run: nothing was written.
         data: the data sets, each file once.
-        tokenizer: the tokenizer all stages share; None where no stage planned needs one.
-        plans: of each configuration asked for, in the order of training.
+        tokenizer: the tokenizer all stages share; None where no planned stage needs one.
+        plans: one for each configuration asked for, in the order of training.
         sharers: configurations that are not planned, and get the ``vocab_size`` of the tokenizer they share.
         written: files, relative to the root.
     """

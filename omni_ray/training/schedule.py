@@ -52,7 +52,7 @@ def choose_rule(lines: int, seen_tokens: int, ctx_len: int) -> tuple[Rule, str]:
 
     Args:
         lines: lines of text.
-        seen_tokens: tokens in them, without what lies beyond the context and is never seen.
+        seen_tokens: tokens in them, without what is beyond the context and never seen.
         ctx_len: tokens of a line that the model sees.
     """
     filled = seen_tokens / (lines * ctx_len) if lines else 0.0

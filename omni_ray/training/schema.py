@@ -22,7 +22,7 @@ def _is_number(value: Any) -> bool:
 
 
 _NO_PATH = re.compile("[\0\ud800-\udfff]")
-"""Characters that no path has: NUL, and halves of a character."""
+"""Characters that no path has: NUL, and lone surrogates."""
 _COUNT = (_is_whole(1), "a whole number of 1 or more")
 _CONTEXT = (_is_whole(2), "a whole number of 2 or more")
 _COUNT_OR_NONE = (_is_whole(0), "a whole number of 0 or more")

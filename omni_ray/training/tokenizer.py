@@ -31,7 +31,7 @@ from omni_ray.training.counts import CountedSource, shard_texts
 from omni_ray.training.tokens import digest, load
 
 SAMPLE_BYTES = 128 << 20
-"""Text a tokenizer is trained on, at most. More changes the pieces hardly, and costs memory (about six times as much)
+"""Text a tokenizer is trained on, at most. More hardly changes the pieces, but costs memory (about six times as much)
 and time (about 0.1 s a megabyte)."""
 MODEL, VOCABULARY, RECORD = "tokenizer.model", "tokenizer.vocab", "tokenizer.json"
 _BLOCK = 1 << 20
@@ -55,7 +55,7 @@ class Trained:
     Attributes:
         model: the serialized SentencePiece model.
         wanted: the vocabulary asked for.
-        pieces: the vocabulary it has; fewer where the text gives no more.
+        pieces: the vocabulary it has; fewer where the text does not yield more.
         fingerprint: digest of the wanted vocabulary and of the text it was trained on.
     """
 
@@ -68,7 +68,7 @@ class Trained:
         """Write the record, the readable vocabulary, and the model to ``folder``: the model last, which is the commit.
 
         The record names the model that was there, so that after a kill in between that one is not taken for the user's.
-        Files of the user's own that were there, each of the three, stay beside them as ``NAME.bak``.
+        Any of the three files that was the user's own stays beside them as ``NAME.bak``.
         """
         there = find(folder)
         if there is not None and there == SavedTokenizer(self.model, there.pieces, self.wanted, self.fingerprint):
@@ -264,7 +264,7 @@ def _caption_lines(path: str, limit: int) -> Iterator[str]:
 def _shard_lines(source: CountedSource, limit: int) -> Iterator[str]:
     """The lines of every shard, or of every n-th, so that ``limit`` bytes are not passed by much.
 
-    Of each shard only the samples to take: what lies beyond --max-samples is no training text.
+    Only the samples to take from each shard: what is beyond --max-samples is not training text.
     """
     import pyarrow.parquet as pq
 

@@ -35,7 +35,7 @@ _KINDS = ((string.ascii_letters, _LETTER), (string.digits, _DIGIT), (string.punc
 
 
 class TokenCounter:
-    """Counts tokens with one tokenizer. Keeps what it has learnt of segments between calls; not shared by threads.
+    """Counts tokens with one tokenizer. Keeps what it has learnt about segments between calls; not shared by threads.
 
     Args:
         model: a serialized SentencePiece model.

@@ -1,4 +1,4 @@
-"""Speech: clips to listen to, with waveform and mel spectrogram; how long they are, and how fast is spoken."""
+"""Speech: clips to listen to, with waveform and mel spectrogram; how long they are, and how fast the speech is."""
 
 from __future__ import annotations
 
