@@ -98,7 +98,7 @@ class ArchiveTree(Tree):
         return (".arrow",)
 
     def _is_sealed(self) -> bool:
-        """Whether the cache's files are as they were made: a disk, or a user, may have damaged them."""
+        """Whether the cache's files are as they were made: the disk or a user may have damaged them."""
         try:
             seals = json.loads(self._kept(_SEAL).read_bytes())
             return all(seals[ending] == self._seal_of(ending) for ending in self._endings())

@@ -106,7 +106,7 @@ def _find(file: LocalFile | TreeFile, kind: str, points: Path) -> dict[str, Any]
 
 
 def _noted(kept: Kept) -> dict[str, Any] | None:
-    """What was found before; None where there is nothing, or a disk, or a user, has damaged it."""
+    """What was found before; None where there is nothing, or it was damaged."""
     found = kept.noted()
     if not found:
         return found

@@ -18,7 +18,7 @@ _LOOK_BYTES = 1024
 def content_problem(path: Path, name: str) -> str | None:
     """What a quick look says: a zip's directory, a tar's first member, a dump's first byte, the ends of a JSON text.
 
-    An error page is none of these, and no plain text either.
+    An error page is none of these, nor is it plain text.
     """
     kind = archive_kind(name)
     try:

@@ -1,7 +1,7 @@
 """Tables in files: Parquet, Arrow, JSON Lines, JSON arrays, CSV and TSV, their columns named by role.
 
 Every corpus can be read from a table, such as a Hugging Face dataset, by saying which column plays which role. The
-index reads footers, headers and first lines only, but for large CSV files with quotation marks
+index reads footers, headers and first lines only, except for large CSV files with quotation marks
 (:func:`omni_ray.sources.delimited.table_ranges`).
 """
 
@@ -48,14 +48,14 @@ _NOT_DATA = re.compile(
     re.IGNORECASE,
 )
 _VERSION = 3
-"""Raised when the same table gives other rows than before; it makes every shard made of tables stale."""
+"""Increased when the same table gives different rows; this makes every shard made from tables stale."""
 _EMPTY = "an empty file"
 _MOST_TEXTS = 64
 """Where there are more .txt files than this, they are texts, not lists."""
 _LINES_PER_DOCUMENT = 8
-"""A document's further columns stand in the row of each of its lines: units are so many times smaller with them."""
+"""A document's further columns are repeated for each of its lines: units with them are this many times smaller."""
 _BYTES_PER_ROW = 400
-"""Bytes of CSV or JSON Lines to a row; only an estimate."""
+"""Bytes of CSV or JSON Lines per row; only an estimate."""
 
 
 def table_format(name: str) -> str | None:
@@ -74,7 +74,7 @@ def table_units(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Sou
         tree: the source.
         columns: role -> column names to look for, best first. The roles text, audio, image and captions
             must have a column; the others may.
-        options: ``columns`` overrides the choice; ``splits`` keeps the files whose folder or name is of a split.
+        options: ``columns`` overrides the choice; ``splits`` keeps the files whose folder or name names a split.
 
     Yields:
         Drafts with the payload ``{"table": {...}}``, for :func:`read_table_unit`. Nothing where there is no table.
@@ -106,7 +106,7 @@ def table_units(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Sou
 
 
 def _lacking(tree: Tree, name: str, kind: str, error: SourceError) -> NoColumn:
-    """What a file lacks that cannot be read as a table; it is set aside. Raises SourceError where it is more than that."""
+    """What a file lacks to be read as a table; it is set aside. Raises SourceError for any graver fault."""
     what = _instead(tree, name, kind)
     if what and kind in ("parquet", "arrow"):
         raise SourceError(f"{name}: no {kind.capitalize()} file, but {what}") from None
@@ -124,7 +124,7 @@ def _no_table(tree: Tree, name: str, what: str) -> NoColumn:
 
 
 def _instead(tree: Tree, name: str, kind: str) -> str:
-    """What a file is that could not be read as a table of this kind; "" where its first bytes say nothing else."""
+    """What a file that could not be read as this kind of table is; "" where its first bytes do not tell."""
     data = head(tree, name)
     if kind in ("parquet", "arrow"):
         return "" if data.startswith((b"PAR1", b"ARROW1")) else named(data)
@@ -208,7 +208,7 @@ def read_table_unit(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table
     """The rows of one slice.
 
     Yields tables with ``id`` (the role's column, else ``<file>:<row or byte>``), ``where``, and one column for each
-    role that the file has: ``text`` large_string, other strings string, ``captions`` list<string>, and what is none beside them
+    role that the file has: ``text`` large_string, other strings string, ``captions`` list<string>, and faulty captions beside them
     (:mod:`omni_ray.sources.captions`); ``audio`` and
     ``image`` as they are: bytes, a path, or a struct of both. A row that cannot be parsed (``bad_row``), is not
     UTF-8 (``bad_encoding``), or has null where a role is required (``missing_text``, ``missing_media``) is a
@@ -235,7 +235,7 @@ def _is_wanted(name: str, splits: tuple[str, ...]) -> bool:
 
 
 def is_of_split(name: str, split: str) -> bool:
-    """Whether a file's folder or name says that it is of a split."""
+    """Whether a file's folder or name says that it belongs to a split."""
     *folders, base = name.split("/")
     return split in folders or re.match(rf"{re.escape(split)}(?![A-Za-z0-9])", base) is not None
 

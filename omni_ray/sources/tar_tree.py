@@ -1,6 +1,6 @@
-"""Tar archives as trees, plain or compressed: the headers read in one pass, members by their place.
+"""Tar archives as trees, plain or compressed: the headers read in one pass, members by their position.
 
-Format: POSIX.1-1988 ustar, POSIX.1-2001 pax, and GNU tar's long names. The standard library's reader believes the
+Format: POSIX.1-1988 ustar, POSIX.1-2001 pax, and GNU tar's long names. The standard library's reader trusts the
 sizes that extended headers declare, and takes a damaged header for the end; here neither costs memory or records.
 """
 
@@ -28,7 +28,7 @@ from omni_ray.storage import atomic_writer
 
 _BLOCK = 512
 _MAX_EXTENDED = 1 << 20
-"""No name is this long: an extended header that is, is forged."""
+"""No name is this long: a longer extended header is forged."""
 _MAX_SIZE = 1 << 60
 _REGULAR = frozenset(b"0\x007")
 _REFUSED = {ord("1"): "a hard link", ord("2"): "a link", ord("3"): "a device", ord("4"): "a device", ord("6"): "a pipe"}
@@ -42,8 +42,8 @@ _WITHOUT_DATA = frozenset(b"123456")
 class TarTree(ArchiveTree):
     """A tar archive.
 
-    gzip and bzip2 are entered at the points that the listing pass saved. xz and zstd cannot be entered midway, as
-    their programs write them: such an archive is unpacked to a tar in the cache.
+    gzip and bzip2 are entered at the points that the listing pass saved. xz and zstd, as their programs
+    write them, cannot be entered midway: such an archive is unpacked to a tar in the cache.
     """
 
     def _endings(self) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ class TarTree(ArchiveTree):
                 yield Member(name, entry.offset, entry.size, entry.size)
 
     def _finish(self, stream: BinaryIO) -> None:
-        """To the end, so that every seek point is known, and damage behind the last member is noticed."""
+        """Reads to the end, so that every seek point is known and damage after the last member is noticed."""
         while stream.read(1 << 20):
             self._check_ratio(stream.tell())
 
@@ -147,7 +147,7 @@ def read_headers(stream: BinaryIO) -> Iterator[Entry]:
     The data is skipped by seeking. Ends at the first block of zeros, which every whole tar has.
 
     Raises:
-        BrokenArchive: it is no tar, or ends early.
+        BrokenArchive: it is not a tar, or ends early.
     """
     at = 0
     long_name: str | None = None
@@ -211,7 +211,7 @@ def _size_and_kind(header: bytes, at: int) -> tuple[int, int]:
 
 
 def _number(field: bytes, at: int) -> int:
-    """Octal digits, or, with the first bit set, a binary number."""
+    """A number in octal digits, or in binary if the first bit is set."""
     if field[0] & 0x80:
         value = int.from_bytes(field[1:], "big")
         if field[0] != 0x80 or value >= _MAX_SIZE:
@@ -230,7 +230,7 @@ def _decimal(text: str, at: int) -> int:
 
 
 def _behind_map(stream: BinaryIO, header: bytes, data: int) -> int:
-    """Where the data of a GNU sparse member begin: behind the blocks that go on with its map."""
+    """Where the data of a GNU sparse member begins: after the blocks that continue its map."""
     goes_on = header[482]
     while goes_on:
         goes_on = _read(stream, _BLOCK, data)[504]
@@ -254,7 +254,7 @@ def _name(header: bytes) -> str:
 
 
 def _pax(data: bytes, at: int) -> dict[str, str]:
-    """``"<length> <key>=<value>\\n"`` records; of the values only those that are used are of interest."""
+    """``"<length> <key>=<value>\\n"`` records; only the values that are used are kept."""
     found: dict[str, str] = {}
     place = 0
     while place < len(data) and data[place]:

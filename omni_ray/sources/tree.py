@@ -1,6 +1,6 @@
-"""A read-only tree of named files: a folder, an archive, or a folder whose archives are looked into.
+"""A read-only tree of named files: a folder, an archive, or a folder whose archives are opened in place.
 
-Corpora are written against this one view, so that a corpus reads the same whether it was unpacked or not.
+Corpora are written against this one view, so a corpus reads the same whether it was unpacked or not.
 Names are relative, with forward slashes. Nothing here leaves the tree.
 """
 
@@ -28,21 +28,21 @@ _MAX_EXAMPLES = 20
 
 
 class MemberTooLarge(SourceError, ValueError):
-    """A file's size, declared or real, is over the cap it was to be read under.
+    """A file's size, declared or real, is over the limit for reading it.
 
-    A corpus that was to read one record turns this into a rejected record; of a list that the whole corpus hangs
-    on, it is an error of the source.
+    A corpus that was reading one record turns this into a rejected record; for a list that the whole corpus
+    depends on, it is an error of the source.
     """
 
 
 class MemberDamaged(SourceError, ValueError):
-    """A file of an archive does not decompress to what the archive says it is. A record's end, or a source's, as above."""
+    """A file of an archive does not decompress to what the archive says. It costs a record, or the source, as above."""
 
 
 @dataclass
 class RefusedMembers:
     """Members that an archive has and its tree does not: names that lead outside, links, devices, sparse files, and those
-    that later ones of their names replace.
+    that later members of the same name replace.
 
     Attributes:
         counts: how many, by reason: a code of :data:`omni_ray.unread.REASONS`.
@@ -82,7 +82,7 @@ class Entries:
 
     Attributes:
         folders, files: names, sorted; what systems leave behind is not among them.
-        linked: names of ``folders`` that are links to folders which are shown under names of their own.
+        linked: names of ``folders`` that are links to folders that are shown under their own names.
         left_out: what is there and cannot be read through the tree: (name, reason), the reason being a code of
             :data:`omni_ray.unread.REASONS`.
     """
@@ -101,9 +101,9 @@ class Tree(ABC):
 
     Attributes:
         location: where it is, as the user wrote it; used in messages only.
-        unfetched: files of a source elsewhere that were left there.
-        points: the folder in which seek points and copies of packed files are kept; None for one for temporary files.
-        say: told what takes long.
+        unfetched: files of a remote source that were left there.
+        points: the folder in which seek points and copies of packed files are kept; None for a temporary one.
+        say: called with what takes long.
     """
 
     location: str
@@ -113,7 +113,7 @@ class Tree(ABC):
 
     @property
     def refused(self) -> RefusedMembers:
-        """What is there and is not shown, for safety."""
+        """What is there but is not shown, for safety."""
         return RefusedMembers()
 
     @abstractmethod
@@ -140,7 +140,7 @@ class Tree(ABC):
             yield folder, there.folders, there.files
 
     def survey(self) -> Iterator[tuple[str, Entries]]:
-        """The same walk, with what is left out."""
+        """The same walk, including what is left out."""
         waiting = [""]
         while waiting:
             folder = waiting.pop()
@@ -184,16 +184,16 @@ class Tree(ABC):
         return None
 
     def is_seekable(self, name: str) -> bool:
-        """Whether a reader of ``name`` gets to any place of it without reading all that is before."""
+        """Whether a reader of ``name`` reaches any position without reading everything before it."""
         return True
 
     def canonical(self, name: str) -> str:
-        """The name under which :meth:`walk` shows ``name``, which a list may have named by another way."""
+        """The name under which :meth:`walk` shows ``name``, which a list may have named by another path."""
         return name
 
     @cached_property
     def aside(self) -> dict[str, str]:
-        """Files that whoever reads the tree leaves out on purpose: name -> a code of :data:`omni_ray.unread.REASONS`."""
+        """Files that readers of the tree leave out on purpose: name -> a code of :data:`omni_ray.unread.REASONS`."""
         return {}
 
     def set_aside(self, name: str, reason: str) -> None:
@@ -212,7 +212,7 @@ class FolderTree(Tree):
         root: the folder.
         follow_links: follow links that lead out of it, too.
         hidden: why a file is not shown, as a code of :data:`omni_ray.unread.REASONS`, or "" where nobody needs to know; None for one
-            that is.
+            that is shown.
     """
 
     def __init__(self, root: str | Path, follow_links: bool = False, hidden: Hidden | None = None) -> None:
@@ -256,7 +256,7 @@ class FolderTree(Tree):
         reason, is_folder = "", entry.is_dir()
         if entry.is_symlink():
             reason, is_folder = self._links.look(folder, entry.name)
-        elif not is_folder and not entry.is_file():  # a pipe, once opened, would be waited on for ever
+        elif not is_folder and not entry.is_file():  # a pipe, once opened, would be waited on forever
             reason = "not_a_file"
         if name != entry.name and os.path.lexists(f"{self._links.folder(folder)}/{name}"):
             reason = "name"
@@ -282,7 +282,7 @@ class FolderTree(Tree):
             return False
 
     def _status(self, name: str) -> os.stat_result:
-        """Of a regular file. Raises FileNotFoundError where there is none."""
+        """The status of a regular file. Raises FileNotFoundError where there is none."""
         status = os.lstat(self._unlinked(name))
         if stat.S_ISLNK(status.st_mode):
             status = os.lstat(self._links.place(name))
@@ -304,7 +304,7 @@ class FolderTree(Tree):
         return os.fdopen(self._descriptor(name), "rb")
 
     def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
-        # Asked for as much as the limit, Python would first allocate that much: half a millisecond a file.
+        # Asked for as much as the limit, Python would first allocate that much: half a millisecond per file.
         with os.fdopen(self._descriptor(name), "rb", buffering=0) as file:
             if os.fstat(file.fileno()).st_size > limit:
                 raise MemberTooLarge(f"{self.root / name}: larger than {limit:,} bytes")
@@ -341,7 +341,7 @@ class FolderTree(Tree):
 
 
 class FileTree(FolderTree):
-    """One file on the local disk, listed alone; what it names beside it can be opened all the same."""
+    """One file on the local disk, listed alone; what it names beside it can still be opened."""
 
     def __init__(self, path: str | Path, follow_links: bool = False) -> None:
         # A link that the user points at is meant, unlike one that is found inside a source.

@@ -1,7 +1,7 @@
-"""Copies of files that cannot be entered in their middle: unpacked, in UTF-8, made once for all processes of a machine.
+"""Copies of files that cannot be entered in the middle: unpacked, in UTF-8, made once for all processes of a machine.
 
-They lie in the folder for listings of archives. Together they take no more of the disk than they leave free: those that were not
-used for the longest time make way, and are made again where they are needed. When a corpus is made, they are removed.
+They are in the folder for listings of archives. Together they take no more of the disk than they leave free: the least
+recently used ones make way, and are made again where they are needed. When a corpus is made, they are removed.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _VERSION = 2
 _COPY = ".plain"
 _BUFFER_BYTES = 1 << 20
 _LEFT_FREE = 1 << 30
-"""Bytes of the disk that no copy takes."""
+"""Bytes of the disk that copies leave free."""
 _LOOK_BYTES = 64 << 20
-"""After so much of a copy it is looked how much room there is."""
+"""The free room is checked each time this much of a copy is written."""
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -45,7 +45,7 @@ class Kept:
     Args:
         tree: the source.
         name: the file.
-        what: tells apart what is kept of a file, of which one is there at a time.
+        what: tells apart the things that may be kept of a file, only one of them at a time.
     """
 
     def __init__(self, tree: Tree, name: str, what: str) -> None:
@@ -60,7 +60,7 @@ class Kept:
         return self.folder / f"{self._key}{ending}"
 
     def noted(self) -> dict[str, Any] | None:
-        """What was noted; None where nothing was, or a disk, or a user, has damaged it."""
+        """What was noted; None where there is no note, or it was damaged."""
         try:
             found = json.loads(self.path(".json").read_bytes())
         except (OSError, ValueError):
@@ -68,7 +68,7 @@ class Kept:
         return found if isinstance(found, dict) else None
 
     def note(self, found: dict[str, Any]) -> None:
-        """Note it, and remove what is kept of other versions of the file."""
+        """Write the note, and remove what is kept of other versions of the file."""
         write_atomic(self.path(".json"), json.dumps(found).encode())
         for old in self.folder.glob(f"{self._place}*"):
             if not old.name.startswith(self._key):
@@ -77,7 +77,7 @@ class Kept:
 
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:
-        """Make what is to be kept of ``name``, while no other process does.
+        """Make what is to be kept of ``name`` while no other process does.
 
         Raises:
             OmniError: the folder cannot be written to.
@@ -117,17 +117,17 @@ class _CutCopy(io.BufferedReader):
 
 
 def copy_size(tree: Tree, name: str, codec: str = "utf-8") -> int | None:
-    """Bytes of a file unpacked and in UTF-8, as far as that can be had; None where there are none, or they are packed once more."""
+    """Bytes of a file unpacked and in UTF-8, as far as it can be read; None where there are none, or they are packed again."""
     kept = Kept(tree, name, codec)
     found = kept.noted()
     return (_made(tree, name, codec, kept) if found is None else found).get("size")
 
 
 def open_copy(tree: Tree, name: str, codec: str = "utf-8") -> BinaryIO:
-    """A reader of a file, unpacked and in UTF-8, that raises BrokenStream behind all that could be unpacked, as unpacking does.
+    """A reader of a file, unpacked and in UTF-8, that raises BrokenStream after all that could be unpacked, as unpacking does.
 
     Raises:
-        SourceError: nothing could.
+        SourceError: nothing could be unpacked.
     """
     content, found = _opened(tree, name, codec, tree.stamp([name]))
     span = Span(content, name, 0, found["size"])
@@ -141,7 +141,7 @@ def _fault(found: dict[str, Any]) -> BrokenStream | None:
 
 @lru_cache(maxsize=2)  # a worker reads several ranges of one file
 def _opened(tree: Tree, name: str, codec: str, stamp: str) -> tuple[FileBytes, dict[str, Any]]:
-    """A copy, and what is noted of it."""
+    """A copy, and the note on it."""
     kept = Kept(tree, name, codec)
     found = kept.noted()
     while True:
@@ -153,7 +153,7 @@ def _opened(tree: Tree, name: str, codec: str, stamp: str) -> tuple[FileBytes, d
 
 
 def _there(kept: Kept, found: dict[str, Any]) -> FileBytes | None:
-    """The copy, where it is there as it was made; one that was removed a moment ago can be read as long as it is open."""
+    """The copy, if it is there unchanged; one that was removed a moment ago can be read as long as it is open."""
     try:
         file = open(kept.path(_COPY), "rb", buffering=0)  # noqa: SIM115 - open as long as its readers
         os.utime(kept.path(_COPY))
@@ -164,7 +164,7 @@ def _there(kept: Kept, found: dict[str, Any]) -> FileBytes | None:
 
 
 def _made(tree: Tree, name: str, codec: str, kept: Kept) -> dict[str, Any]:
-    """Make a copy, unless another process has, and say what is noted of it."""
+    """Make a copy, unless another process has, and return the note on it."""
     with kept.alone(name):
         found = kept.noted()
         if found is None or ("size" in found and _there(kept, found) is None):
@@ -175,7 +175,7 @@ def _made(tree: Tree, name: str, codec: str, kept: Kept) -> dict[str, Any]:
 
 
 def _write(tree: Tree, name: str, codec: str, kept: Kept) -> dict[str, Any]:
-    """Write a copy, and say what is to be noted: its size, and what ended it too early."""
+    """Write a copy, and return what to note: its size, and what ended it too early."""
     size, looked = 0, -tree.size(name)
     found: dict[str, Any] = {}
     with tree.open(name) as file, atomic_writer(kept.path(_COPY)) as out:
@@ -215,7 +215,7 @@ def _make_room(folder: Path, name: str, size: int, wanted: int) -> None:
 
 
 def _copies(folder: Path) -> Iterator[tuple[float, int, Path]]:
-    """When each was used last, its bytes, and where it is."""
+    """When each was last used, its bytes, and where it is."""
     for path in folder.glob(f"*{_COPY}"):
         if path.name.startswith(TEMPORARY):
             continue  # one that is being written
@@ -225,7 +225,7 @@ def _copies(folder: Path) -> Iterator[tuple[float, int, Path]]:
 
 
 def remove_copies(folder: Path) -> None:
-    """Remove all copies; whoever reads one goes on."""
+    """Remove all copies; those being read stay readable."""
     for _, _, path in _copies(folder):
         path.unlink(missing_ok=True)
 
@@ -237,7 +237,7 @@ def at_any_place(tree: Tree, name: str) -> tuple[Path | BinaryIO, int]:
         SourceError: it cannot be unpacked to its end.
     """
     path = tree.local_path(name)
-    # In a store far away a look at the first bytes costs as much as one at the footer.
+    # On a remote store, reading the first bytes costs as much as reading the footer.
     if (path is None and not name.lower().endswith(SUFFIXES)) or not is_packed(tree, name):
         return path or tree.open(name), tree.size(name)
     copy = open_copy(tree, name)

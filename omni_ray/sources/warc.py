@@ -1,8 +1,8 @@
 """Records of web archives (WARC 1.0 and 1.1, ISO 28500) in slices: plain, or with a gzip stream for each record or for all.
 
-A slice is a range of bytes of the file. Of a packed one its reader looks for the first gzip stream that begins in it and is one of
-an archive, and reads on until a stream begins behind it, so that the reader of the next slice agrees with it without an index.
-What is damaged costs a record: reading goes on at the next stream, or record.
+A slice is a range of bytes of the file. In a packed file, its reader looks for the first gzip stream of an archive that begins in
+the slice, and reads on until a stream begins after it, so the reader of the next slice agrees without an index.
+Damage costs a record: reading continues at the next stream or record.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MAX_HEADER_BYTES = 64 << 10
 _READ_BYTES = 64 << 10
 _PLAIN_BYTES = 1 << 20
 _TEXT_RATIO = 3
-"""How many times smaller packed pages are."""
+"""How many times smaller pages are when packed."""
 _GZIP = b"\x1f\x8b\x08"
 _MARK = re.compile(rb"WARC/1\.[01]\r?\n")
 _START = re.compile(rb"[\r\n]*WARC/1\.[01]\r?\n")
@@ -42,10 +42,10 @@ class WarcRecord:
     """One record.
 
     Attributes:
-        place: the byte of the file at which it begins; packed, that of its gzip stream, and what follows in the same one has
-            the number of bytes before it, unpacked, as well.
+        place: the byte of the file at which it begins; if packed, that of its gzip stream; later records of the same stream
+            also have the number of unpacked bytes before them.
         fields: of its header, by their names in lower case.
-        body: what it holds; None where that cannot be had.
+        body: what it holds; None where that cannot be read.
         fault: the reason code of what is wrong with it, "" for nothing.
     """
 
@@ -57,7 +57,7 @@ class WarcRecord:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Some plain bytes of a stream that begins at ``stream``; or why there are no more of it."""
+    """Some plain bytes of a stream that begins at ``stream``; or why there are no more."""
 
     stream: int
     data: bytes
@@ -95,7 +95,7 @@ def _thinned(places: Iterable[int], step: int) -> list[int]:
 
 
 def _plain_places(file: BinaryIO, size: int) -> Iterator[int]:
-    """Where records begin, as far as their lengths tell it."""
+    """Where records begin, as far as their lengths tell."""
     place = 0
     while place < size:
         file.seek(place)
@@ -121,7 +121,7 @@ def read_warc(tree: Tree, name: str, start: int, end: int | None, is_unpacked: b
 
 
 def _whole(file: BinaryIO, name: str, start: int, end: int | None, stream: int) -> Iterator[_Chunk]:
-    """A plain file's slice, whose ends are those of records; or all of one that is packed as a whole."""
+    """A plain file's slice, which ends with records; or all of a file that is packed as a whole."""
     file.seek(start)
     left = None if end is None else end - start
     try:
@@ -136,7 +136,7 @@ def _whole(file: BinaryIO, name: str, start: int, end: int | None, stream: int) 
 
 
 def _members(file: BinaryIO, start: int, end: int | None) -> Iterator[_Chunk]:
-    """The gzip streams that begin in a slice, unpacked; behind a damaged one those that are of an archive again."""
+    """The gzip streams that begin in a slice, unpacked; after a damaged one, only those that look like an archive's."""
     at: int | None = start if not start else _next_member(file, start)
     while at is not None and (end is None or at < end):
         place, fault, unpacked = at, "truncated", 0
@@ -168,14 +168,14 @@ def _members(file: BinaryIO, start: int, end: int | None) -> Iterator[_Chunk]:
         else:
             at = _next_member(file, place)
             file.seek(place)
-            # Zeros may fill a block; whose stream ended before it tells of anything else, whoever's slice it is in.
+            # Zeros may fill a block; the reader of the stream before reports anything else, whichever slice it is in.
             between = file.read(_READ_BYTES if at is None else min(at - place, _READ_BYTES))
             if between.strip(b"\0"):
                 yield _Chunk(place, b"", "decode_error")
 
 
 def _next_member(file: BinaryIO, place: int) -> int | None:
-    """The first place from ``place`` at which a gzip stream of an archive begins."""
+    """The first position from ``place`` on at which a gzip stream of an archive begins."""
     file.seek(place)
     base, data = place, b""
     while more := file.read(_PLAIN_BYTES):
@@ -201,11 +201,11 @@ def _is_archive(file: BinaryIO, place: int) -> bool:
 
 
 class _Text:
-    """The plain bytes of one stream, as they are used up.
+    """The plain bytes of one stream, as they are consumed.
 
     Attributes:
         place: where the next byte is, as :class:`WarcRecord` has it.
-        fault: why the stream ended too early, until a record has told it.
+        fault: why the stream ended too early, until a record has reported it.
     """
 
     def __init__(self, stream: int, chunks: Iterator[_Chunk], before: int) -> None:
@@ -228,7 +228,7 @@ class _Text:
         return not chunk.fault
 
     def has(self, count: int) -> bool:
-        """Whether so many bytes are there."""
+        """Whether this many bytes are there."""
         while len(self._data) - self._at < count:
             if not self.more():
                 return False
@@ -242,17 +242,17 @@ class _Text:
         return found
 
     def take(self, count: int) -> bytes:
-        """The next bytes, used up; all that are there, where there are not as many."""
+        """Consume and return the next bytes, or all there are if fewer."""
         taken = self._data[self._at : self._at + count]
         self._at += len(taken)
         return taken
 
     def upto(self, match: re.Match[bytes]) -> bytes:
-        """The bytes up to the end of a match, used up."""
+        """Consume and return the bytes up to the end of a match."""
         return self.take(match.end() - self._at)
 
     def skip_to_record(self) -> None:
-        """Leave out what comes before the next record of the stream."""
+        """Skip what comes before the next record of the stream."""
         self.take(1)
         while (found := _NEXT.search(self._data, self._at)) is None:
             self.take(max(0, len(self._data) - self._at - _LONGEST_MARK))
@@ -262,7 +262,7 @@ class _Text:
         self.upto(found)
 
     def is_over(self) -> bool:
-        """Whether nothing but line ends is left; those before the next record are used up."""
+        """Whether nothing but line ends is left; those before the next record are consumed."""
         while True:
             while self._at < len(self._data) and self._data[self._at] in b"\r\n":
                 self._at += 1

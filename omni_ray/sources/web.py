@@ -1,8 +1,8 @@
 """Fetching single files from strangers' web servers, politely: for lists of addresses.
 
-Honoured are robots.txt and the headers by which owners opt out of training; of one host, few files are asked for at a time,
-by all processes of a machine together; answers that say "later" are believed. Refused are addresses inside private
-networks, at every redirect and after the name was resolved, endless redirects, and files beyond a size.
+It honours robots.txt and the headers by which owners opt out of training; all processes of a machine together ask one host
+for few files at a time; answers that say "later" are believed. It refuses addresses inside private networks,
+at every redirect and after the name was resolved, endless redirects, and files beyond a size.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from omni_ray.sources.download import USER_AGENT
 ATTEMPTS = 3
 MAX_REDIRECTS = 5
 MAX_BYTES = 16 << 20
-"""Of a picture; more is not fetched."""
+"""Bytes of a picture; larger ones are not fetched."""
 AGENT = "omni_ray"
 _PER_HOST = 2
 _MAX_ROBOTS_BYTES = 500 << 10
@@ -71,7 +71,7 @@ class _Refused(Exception):
 
 
 class Web:
-    """Fetches; safe to use by several threads.
+    """Fetches files; safe for use by several threads.
 
     Args:
         folder: for what processes share: the slots of hosts, and robots.txt files.
@@ -93,7 +93,7 @@ class Web:
             (folder / each).mkdir(parents=True, exist_ok=True)
 
     def get(self, address: str) -> Answer:
-        """The file at an address, or why there is none. Never raises for what the network brings."""
+        """The file at an address, or why there is none. Network errors never raise."""
         for attempt in range(ATTEMPTS):
             try:
                 return self._follow(address, self._checked_url(address))
@@ -146,7 +146,7 @@ class Web:
             raise _Refused("unreachable", f"{url}: {type(error).__name__}: {error}") from error
 
     def _permission(self, url: httpx.URL) -> float:
-        """Seconds that robots.txt asks to leave between requests. Raises where it, or what stands for it, forbids one."""
+        """Seconds that robots.txt asks to leave between requests. Raises where it, or its substitute, forbids one."""
         origin = f"{url.scheme}://{url.netloc.decode()}"
         if origin not in self._robots:
             try:
@@ -166,14 +166,14 @@ class Web:
             lines = json.loads(kept.read_bytes())["lines"]
         except (OSError, ValueError, KeyError):
             lines = self._fetch_robots(origin)
-            # What a kill leaves of it is no JSON, and is written anew; a temporary file would stay.
+            # What a kill leaves of it is not JSON, and is written again; a temporary file would stay.
             kept.write_bytes(json.dumps({"origin": origin, "lines": lines}).encode())
         rules = RobotFileParser()
         rules.parse(lines)
         return rules
 
     def _fetch_robots(self, origin: str) -> list[str]:
-        """The lines of robots.txt; where there is none, all is allowed, where it is kept from us, nothing is."""
+        """The lines of robots.txt; where there is none, everything is allowed; where it is kept from us, nothing is."""
         url = httpx.URL(f"{origin}/robots.txt")
         try:
             for _ in range(MAX_REDIRECTS + 1):
@@ -191,7 +191,7 @@ class Web:
 
     @contextmanager
     def _slot(self, host: str) -> Iterator[None]:
-        """One of the few requests that a host is asked at a time by all processes here; a killed one gives its own back."""
+        """One of the few requests that a host is asked at a time by all processes here; a killed process frees its own."""
         base = self._folder / "hosts" / _digest(host)[:3]  # millions of hosts share some thousand files
         files = [os.open(f"{base}.{number}", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC) for number in range(_PER_HOST)]
         try:
@@ -242,7 +242,7 @@ def _is_public(address: str) -> bool:
 
 
 def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Names in lower case; several headers of a name, one below the other."""
+    """Headers with names in lower case; those of one name are joined, one per line."""
     found: dict[str, str] = {}
     for name, value in headers:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
@@ -251,7 +251,7 @@ def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def _judge(url: httpx.URL, status: int, headers: dict[str, str], accept_page: bool) -> None:
-    """Raises for an answer that is no file, and no redirect."""
+    """Raises for an answer that is neither a file nor a redirect."""
     if status in _PASSING:
         raise _Refused("unreachable", f"{url}: HTTP {status}", status, _seconds(headers.get("retry-after", "")))
     if status >= 400 or status < 200 or status in {204, 300, 304, 305, 306}:

@@ -1,7 +1,7 @@
-"""Zip archives as trees: the directory read straight from the file, members by the bytes they lie in.
+"""Zip archives as trees: the directory read straight from the file, members by their bytes.
 
 Format: PKWARE's APPNOTE 6.3, with zip64. The standard library keeps an object of half a kilobyte for every member;
-here a directory of a million members passes through.
+here a directory of a million members is streamed.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class ZipTree(ArchiveTree):
         return self.file.bytes()
 
     def _data_start(self, member: Member) -> int:
-        """Behind the local header, whose lengths may differ from the directory's."""
+        """After the local header, whose lengths may differ from the directory's."""
         header = self._bytes.read_at(member.offset, _LOCAL.size)
         if len(header) < _LOCAL.size or not header.startswith(b"PK\3\4"):
             raise MemberDamaged(f"{self.location}: no member where {member.name} should be; fetch it again")
@@ -148,7 +148,7 @@ def _name(raw: bytes, is_utf8: bool) -> str:
 
 
 class _Inflated(Seekable):
-    """A deflated member, unpacked as it is read. Going back starts from its beginning."""
+    """A deflated member, unpacked as it is read. Seeking back starts again from its beginning."""
 
     def __init__(self, packed: Span, name: str, member: Member) -> None:
         self._packed, self._name, self._member = packed, name, member
@@ -196,7 +196,7 @@ class _Inflated(Seekable):
 
 
 class _Pages:
-    """A byte source of ``size`` bytes that is read in order, by small pieces: the pages around the last one are kept."""
+    """A byte source of ``size`` bytes that is read in order, in small pieces: the pages around the last one are kept."""
 
     def __init__(self, source: ByteSource, size: int) -> None:
         self._source, self.size = source, size
@@ -217,7 +217,7 @@ def _unpack(form: struct.Struct, data: _Pages, at: int, mark: bytes, otherwise: 
 
 
 def _directory(data: _Pages) -> tuple[int, int, int]:
-    """Where the directory begins and ends, and what to add to its offsets (something may stand before the zip)."""
+    """Where the directory begins and ends, and what to add to its offsets (something may precede the zip)."""
     first = max(0, data.size - _END.size - 0xFFFF)
     at = data.at(first, data.size - first).rfind(b"PK\5\6")
     if at < 0:
@@ -228,7 +228,7 @@ def _directory(data: _Pages) -> tuple[int, int, int]:
     locator = data.at(max(0, at - _END64_PLACE.size), _END64_PLACE.size)
     if locator[:4] == b"PK\6\7" and len(locator) == _END64_PLACE.size:
         place = _END64_PLACE.unpack(locator)[2]
-        # As declared, or, where something stands before the zip, right before its locator.
+        # As declared, or, if something precedes the zip, right before its locator.
         at = place if data.at(place, 4) == b"PK\6\6" else at - _END64_PLACE.size - _END64.size
         fields = _unpack(_END64, data, at, b"PK\6\6", "its end is damaged")
         disk, first_disk, size, offset = fields[4], fields[5], fields[8], fields[9]

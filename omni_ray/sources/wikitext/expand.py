@@ -1,7 +1,7 @@
 """Markup that nests: one pass cuts out what shows no running text, and expands templates.
 
 Templates, links, tables and elements are kept on a stack of frames. A frame that is closed becomes text in the frame
-below it; one that nothing closes is put back as the text that it was, with what is left of the markup taken off.
+below it; one that is never closed is put back as text, with the remaining markup removed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from omni_ray.sources.wikitext.rules import DISAMBIGUATION, Aside, Call, Rule
 from omni_ray.sources.wikitext.unknown import ASIDE, BOX, FORMULA, NEEDED, NOTE, UNKNOWN, Unknown, first_words
 from omni_ray.sources.wikitext.wiki import Wiki
 
-# Elements whose inside is not wikitext, or not part of the running text.
+# Elements whose content is not wikitext, or not part of the running text.
 _RAW = (
     "nowiki|math|chem|ce|ref|references|gallery|timeline|syntaxhighlight|source|score|imagemap|hiero|graph|pre"
     "|templatestyles|templatedata|mapframe|maplink|inputbox|categorytree|indicator|includeonly|section|style|script"
@@ -38,10 +38,10 @@ _ARGUMENT_LINE = re.compile(r"\n[ \t]*\|[ \t]*[\w -]+=.*")
 _LOST_HEAD = re.compile(r"[^|\n\[\]]{0,60}\|(?:[^|\s\[\]]*\|)*(?:[\w-]+ ?= ?)?")
 _MAX_LINK_CHARS = 10_000
 _MAX_OPEN_LINKS = 20
-"""Pictures that nothing closes are looked for no more after this many in a page."""
+"""After this many unclosed pictures in a page, no more are looked for."""
 _MAX_NAME_CHARS = 255
 _MAX_DEPTH = 40
-"""MediaWiki's own limit of templates in templates."""
+"""MediaWiki's own limit on templates in templates."""
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Expansion:
 
 @dataclass(slots=True)
 class _Frame:
-    """Markup that was opened: its kind, where it begins in the page, and the pieces of its inside so far."""
+    """Markup that was opened: its kind, where it begins in the page, and the pieces of its content so far."""
 
     kind: str
     start: int
@@ -123,7 +123,7 @@ class _Expander:
         for match in _TOKEN.finditer(text):
             start = match.start()
             if start < position:
-                continue  # Inside of an element or picture.
+                continue  # Inside an element or picture.
             if start > position:
                 pieces.append(text[position:start])
             position = match.end()
@@ -191,7 +191,7 @@ class _Expander:
         del self.stack[depth:]
 
     def _element(self, text: str, match: re.Match[str]) -> int:
-        """An element whose inside is no wikitext: where it ends."""
+        """The end of an element whose content is not wikitext."""
         tag = match["tag"].lower()
         position = match.end()
         pieces = self.stack[-1].pieces
@@ -203,7 +203,7 @@ class _Expander:
             return position
         inside = text[position : closer.start()]
         if tag == "nowiki":
-            # Shown as it stands; but where that is markup, the page is showing off its own language.
+            # Shown as it is; but where that is markup, the page is explaining its own language.
             pieces.append("" if _MARKUP.search(inside) else _guarded(inside))
         elif tag in ("math", "chem", "ce"):
             shown = plain_formula(inside)
@@ -215,7 +215,7 @@ class _Expander:
         return closer.end()
 
     def _picture(self, text: str, start: int) -> int:
-        """A link that may be to a picture or a category, which show nothing: where to go on."""
+        """A link that may be to a picture or a category, which show nothing: where to continue."""
         namespace = text[start + 2 : text.index(":", start)]
         if _clean_name(namespace) in self.wiki.media and self.open_links < _MAX_OPEN_LINKS:
             depth = 0
@@ -288,15 +288,15 @@ def _guarded(text: str) -> str:
 
 
 def _without_rows(inside: str) -> str:
-    """A table that nothing closes, without its rows, up to the next heading."""
+    """An unclosed table, without its rows, up to the next heading."""
     table, heading, rest = inside.partition("\n==")
     return _TABLE_LINE.sub("", "\n|" + table) + heading + rest
 
 
 def _without_head(text: str, line_start: bool) -> list[str]:
-    """A template that nothing closes: its words, without its name and the names of its arguments.
+    """An unclosed template: its words, without its name and the names of its arguments.
 
-    Where it begins a line and lines of arguments follow, it is a box, and they go; what comes after them stays.
+    Where it begins a line and lines of arguments follow, it is a box, and they are removed; what comes after them stays.
     """
     if line_start and re.match(r"[^\n]*\n[ \t]*\|", text):
         rest = re.match(r"[^\n]*(?:\n[ \t]*[|}][^\n]*)+", text)

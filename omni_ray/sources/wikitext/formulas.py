@@ -76,6 +76,6 @@ def plain_formula(tex: str) -> str:
 
 
 def _whole(part: str) -> str:
-    """A part of a formula as one thing: in brackets where it is several."""
+    """A part of a formula as one term: in brackets if it is several."""
     part = part.strip()
     return part if _ONE.fullmatch(part) else f"({part})"

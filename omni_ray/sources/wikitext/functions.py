@@ -58,7 +58,7 @@ def _last_language_argument(call: Call) -> str:
 
 
 def _in_language(call: Call) -> str:
-    """``{{lang|fr|texte}}``, ``{{langue|texte=...}}``: the words behind the code of their language."""
+    """``{{lang|fr|texte}}``, ``{{langue|texte=...}}``: the words after the code of their language."""
     given = call.positional
     if call.first("text", "texte", "texto", "testo"):
         return call.first("text", "texte", "texto", "testo")
@@ -95,7 +95,7 @@ def _case(change: Callable[[str], str]) -> Callable[[str], Rule]:
 
 
 def _century(pattern: str) -> Rule:
-    """``{{s|XIX}}``, ``{{siglo|XIX}}``: Roman numbers in the pattern, where ``e`` stands for what French hangs on them."""
+    """``{{s|XIX}}``, ``{{siglo|XIX}}``: Roman numbers in the pattern, where ``e`` stands for what French appends to them."""
 
     def rule(call: Call) -> str | None:
         numbers = [

@@ -1,6 +1,6 @@
 """Sections without nested markup to lines of text: links, tags, quotes, entities, and the gaps that markup leaves.
 
-Every step is a regular expression over a whole section, skipped where the section has not even its first mark.
+Every step is a regular expression over a whole section, skipped where the section does not even have its first mark.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SCHEME = r"(?:https?|ftps?|sftp|ircs?|gopher|telnet|nntp|worldwind|svn|git|mms|
 _URL_CHAR = rf"(?:[^\s\[\]<>\"'{GUARD}]|'(?!'))"
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\])?"
 _EXTERNAL = re.compile(rf"\[(?:(?i:{_SCHEME}|mailto:|news:)|//(?=\w)){_HOST}{_URL_CHAR}*(?:[^\S\n]*([^\[\]\n]*))?\]")
-# Stops at the end are not part of an address.
+# Full stops at the end are not part of an address.
 _FREE = re.compile(
     rf"(?<!\w)(?i:{_SCHEME}|mailto:(?=[^\s@]{{1,64}}@)|news:(?=\w+\.\w))(?=[^\s<>.,;:!?)\]\"']){_HOST}{_URL_CHAR}*(?<![.,;:!?)])"
 )
@@ -52,7 +52,7 @@ _TAGS = _BLOCK | _INLINE
 _ENTITY = re.compile(
     r"&(?:#(?:0*([0-9]{1,7})|[xX]0*([0-9A-Fa-f]{1,6}))|([A-Za-z][A-Za-z0-9]{1,30}));|&([A-Za-z]{4,8}[0-9]{0,2})\b(?!;)"
 )
-_DIRECTION = re.compile("&(?:רלמ|رلم);")  # MediaWiki's own names of the mark that text runs to the left.
+_DIRECTION = re.compile("&(?:רלמ|رلم);")  # MediaWiki's own names for the right-to-left mark.
 _ODD_SPACES = "\t\xa0\u2007\u202f"
 _LIST = re.compile(r"\n[ \t]*[*#:;]+[ \t]*")
 _TERM = re.compile(r"\n;[ \t]*(?!(?:news|mailto):)([^\n:\[{<&]*?)[ \t]*:(?!//)[ \t]*(?=[^\s])")
@@ -77,7 +77,7 @@ def lines(section: str, media: frozenset[str], without_links: bool = False) -> l
     Args:
         section: wikitext without nested markup; it begins with a line feed.
         media: names of the namespaces whose links show nothing.
-        without_links: leave the labels of links out, to see what is beside them.
+        without_links: leave out the labels of links, to see what is beside them.
     """
     text = section
     if "&ר" in text or "&ر" in text:
@@ -128,7 +128,7 @@ def _links(text: str, media: frozenset[str], without: bool) -> str:
 
 
 def _outer(match: re.Match[str]) -> str:
-    """What is no link because there was another in its label."""
+    """What is not a link because there was another in its label."""
     return match[2] if _ADDRESS.match(match[1]) else f"{match[1]} {match[2]}"
 
 
@@ -164,7 +164,7 @@ def _without_tags(text: str) -> str:
     known = _TAGS
     names = {name.lower() for name in _TAG_NAME.findall(text)}
     if not names <= known:
-        # Elements of extensions that we do not know come in pairs.
+        # Elements of unknown extensions come in pairs.
         known |= {name for name in names if f"</{name}>" in text and re.search(rf"<{name}[\s>]", text)}
     open_now: Counter[str] = Counter()
 
@@ -199,7 +199,7 @@ def _entity(match: re.Match[str]) -> str:
 
 
 def _tidy(text: str) -> str:
-    """Drops marks that nothing closes, and mends the gaps that markup leaves: ``( ; born 1960)``, ``Foo ()``."""
+    """Drops unclosed marks, and mends the gaps that markup leaves: ``( ; born 1960)``, ``Foo ()``."""
     if "[[" in text or "]]" in text or "[http" in text or "[//" in text:
         text = _LINK_DEBRIS.sub("", text)
     if "{" in text or "}" in text:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-# Months as they stand in a date, the order of a date, and the words of it: {d} day, {m} month, {y} year.
+# Months as written in a date, and a date's order and words: {d} day, {m} month, {y} year.
 _DATES = {
     "en": ("{m} {d}, {y}", "January February March April May June July August September October November December"),
     "fr": ("{d} {m} {y}", "janvier février mars avril mai juin juillet août septembre octobre novembre décembre"),
@@ -44,7 +44,7 @@ _DATES = {
 }  # fmt: skip
 _NO_DAY = {"ja": "{y}年{m}月", "zh": "{y}年{m}月", "ko": "{y}년 {m}월", "hu": "{y}. {m}", "vi": "tháng {m} năm {y}"}
 _OF = frozenset({"es", "pt", "ca"})
-# What stands between thousands, and before the decimals; other languages write as English does.
+# The separators of thousands and of decimals; other languages write as English does.
 _THOUSANDS = {
     **dict.fromkeys(
         ("de", "es", "it", "nl", "pt", "da", "id", "tr", "el", "ca", "ro", "sr", "vi", "eu", "gl"), (".", ",")
@@ -63,12 +63,12 @@ def _months(lang: str) -> tuple[str, ...]:
 
 
 def month(lang: str, given: str) -> str:
-    """The month as it stands in a date: a number from 1 to 12 in words, a word as it is."""
+    """The month as written in a date: a number from 1 to 12 in words, a word as it is."""
     return _months(lang)[int(given) - 1] if given.isdecimal() and len(given) < 3 and 1 <= int(given) <= 12 else given
 
 
 def date(lang: str, year: str, month_given: str, day: str, day_first: bool = False) -> str:
-    """A date in words; what is "" is left out."""
+    """A date in words; empty parts are left out."""
     form = _DATES.get(lang, _DATES["en"])[0]
     if lang == "en" and day_first:
         form = "{d} {m} {y}"

@@ -9,9 +9,9 @@ PRIVATE = re.compile("[\ue000-\ue00f\0]")
 HOLE = re.compile("\ue000([0-9]+)\ue001")
 """A template that no table knows, by its number: see :mod:`.unknown`."""
 LOST = "\ue002"
-"""Something of the sentence is missing here: the sentence goes."""
+"""Part of the sentence is missing here: the sentence is dropped."""
 APART = "\ue003"
-"""A space where a digit stands before, else nothing: ``5{{frac|1|7}}``."""
+"""A space after a digit, else nothing: ``5{{frac|1|7}}``."""
 GUARD = "\ue004"
 """Nothing; it keeps later steps from reading markup or an address into text that is none."""
 

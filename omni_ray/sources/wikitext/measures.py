@@ -175,7 +175,7 @@ def temperature(call: Call) -> str | None:
 
 
 def money(symbol: str) -> Rule:
-    """``{{US$|5|million}}``: the symbol before the amount; by itself the symbol."""
+    """``{{US$|5|million}}``: the symbol before the amount; on its own, just the symbol."""
 
     def rule(call: Call) -> str:
         amount = call.get("1")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 DISAMBIGUATION = "\ue00f"
-"""In place of what a template shows: it makes its page a disambiguation page."""
+"""Instead of what a template shows: it makes its page a disambiguation page."""
 
 _LINK = re.compile(r"(\[\[[^\[\]]*\]\])")
 _NAME = re.compile(r"\s*([^\s=<>\[\]{}\"'][^=<>\[\]{}\"']{0,40}?)\s*=")
@@ -20,7 +20,7 @@ _PART = re.compile(r"\{([^{}]*)\}|\[|\]")
 
 
 class Language(Protocol):
-    """What a call asks its wiki."""
+    """What a call asks of its wiki."""
 
     base: str
 
@@ -34,7 +34,7 @@ class Call:
     """A template as it stands in a page: its name, and its arguments in expanded wikitext.
 
     Attributes:
-        name: in lower case; of a parser function (``formatnum:5``) what stands before the colon.
+        name: in lower case; of a parser function (``formatnum:5``), the part before the colon.
         positional: arguments without a name, in order.
         named: those with a name, numbered ones included where they are given by number.
     """
@@ -47,7 +47,7 @@ class Call:
 
     @classmethod
     def parse(cls, source: str, wiki: Language, title: str) -> Call:
-        """``source`` is what stands between the braces."""
+        """``source`` is the text between the braces."""
         name, *parts = _arguments(source)
         name = name.strip()
         positional: list[str] = []
@@ -81,7 +81,7 @@ class Call:
 
     @property
     def is_inline(self) -> bool:
-        """Whether line ends in what is shown are nothing but spaces."""
+        """Whether line ends in what is shown are only spaces."""
         return not any("\n\n" in value or "\n*" in value or "\n#" in value for value in self._values())
 
     def _values(self) -> list[str]:
@@ -128,7 +128,7 @@ def pattern(source: str) -> str | Rule:
 
 
 def _fill(parts: list[str | None], marks: list[str], begin: int, call: Call) -> tuple[str, int]:
-    """Fills a pattern from its mark number ``begin`` on, up to the end of its group: the text, and the mark behind."""
+    """Fills a pattern from its mark number ``begin`` on, up to the end of its group: the text, and the mark after it."""
     shown = parts[2 * begin] or ""
     given = begin == 0
     number = begin

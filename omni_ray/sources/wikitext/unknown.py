@@ -1,8 +1,8 @@
-"""Templates that no table knows: what becomes of them, by where they stand.
+"""Templates that no table knows: what becomes of them, by their position.
 
-A template by itself on its line is a box. One that hangs on a word or follows the end of a sentence is a note. One in
+A template alone on its line is a box. One that is attached to a word or follows the end of a sentence is a note. One in
 the middle of a sentence holds a part of it: its first plain argument is shown, and where there is none, the sentence
-goes, because a sentence without its number or subject is worse than none.
+is dropped, because a sentence without its number or subject is worse than none.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ NOTE = "note"
 ASIDE = "aside"
 """A table knows it: a sentence can do without it where it stands in brackets."""
 NEEDED = "needed"
-"""A table knows it, and that only the wiki can know what it shows."""
+"""A table knows it, and says that only the wiki can know what it shows."""
 BOX = "box"
 """It begins a line and has several."""
 FORMULA = "formula"
-"""It is no template, but TeX that plain characters cannot say."""
+"""It is not a template, but TeX that plain characters cannot express."""
 
 _MAX_GUESS_CHARS = 120
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z]+)*")
@@ -137,7 +137,7 @@ def _shown(template: Unknown, before: str, after: str, counts: Counter[str]) -> 
 
 
 def _left_out(template: Unknown, counts: Counter[str]) -> str:
-    """What is shown of a template, or a formula, that is by itself."""
+    """What is shown of a template, or a formula, that is alone on its line."""
     if template.kind != ASIDE:
         counts[FORMULAS if template.kind == FORMULA else BOXES] += 1
     return ""
@@ -149,7 +149,7 @@ def _between_sentences(visible: str, following: str) -> bool:
 
 
 def without_lost_sentences(line: str) -> str:
-    """``line`` without the sentences that something is missing of."""
+    """``line`` without the sentences that miss something."""
     if LOST not in line:
         return line
     ends = [match.end() for match in _SENTENCE_END.finditer(line) if _is_end(line, match)]
@@ -158,5 +158,5 @@ def without_lost_sentences(line: str) -> str:
 
 
 def _is_end(line: str, stop: re.Match[str]) -> bool:
-    """Whether a sentence ends there: not after ``Mr.`` or an initial, and not before a small letter."""
+    """Whether a sentence ends there: not after ``Mr.`` or an initial, and not before a lower-case letter."""
     return not line[stop.end() : stop.end() + 1].islower() and not _ABBREVIATION.search(line, 0, stop.start())

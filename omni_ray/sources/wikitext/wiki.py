@@ -1,6 +1,6 @@
-"""What rendering must know of a wiki: its language's templates, namespaces and headings.
+"""What rendering must know about a wiki: its language's templates, namespaces and headings.
 
-The tables are text files beside this module, written down by hand; their heads say what they mean.
+The tables are text files beside this module, written by hand; their heads say what they mean.
 """
 
 from __future__ import annotations
@@ -157,4 +157,4 @@ def _headings(lang: str) -> frozenset[str]:
 
 
 ANY = Wiki()
-"""A wiki of which nothing is known."""
+"""A wiki about which nothing is known."""
