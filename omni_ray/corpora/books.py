@@ -211,7 +211,7 @@ def _has_media(tree: Tree, folder: str) -> bool:
 
 def _told_apart(tree: Tree, book: str, names: list[str]) -> Iterator[tuple[str, list[str]]]:
     """Books of one number: Project Gutenberg's files of it, anywhere, are one book; so are other people's files in one
-    folder that differ in ``-0`` and ``-8`` alone. Any other is a book of its own, called by its folder and name."""
+    folder that differ only in ``-0`` and ``-8``. Any other is a book of its own, named after its folder and file."""
     places: dict[str, list[str]] = {}
     for name in names:
         place = book

@@ -1,4 +1,4 @@
-"""Common Voice: crowd-sourced speech in many languages, a folder a language, TSV lists beside ``clips/``."""
+"""Common Voice: crowd-sourced speech in many languages, a folder for each language, TSV lists beside ``clips/``."""
 
 from __future__ import annotations
 

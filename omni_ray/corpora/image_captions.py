@@ -23,7 +23,7 @@ _TEXTS = (".txt", ".caption", ".json")
 
 
 class ImageCaptions(Corpus):
-    """Tables, and JSON lists of ``{image, caption}``; else pictures with ``<stem>.txt``, a caption a line."""
+    """Tables, and JSON lists of ``{image, caption}``; else pictures with ``<stem>.txt``, one caption per line."""
 
     name = "image_captions"
     modality = "images"

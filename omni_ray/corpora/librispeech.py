@@ -1,4 +1,4 @@
-"""LibriSpeech: read English speech, a folder a chapter, transcripts beside the clips."""
+"""LibriSpeech: read English speech, a folder for each chapter, transcripts beside the clips."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Tables that repeat what others say: a list of all clips beside the lists of its splits, a folder ``all`` beside its
-parts, one table under two names. What they hold is read once: a table of which every row is in others is set aside as a copy,
+parts, one table under two names. What they hold is read once. A table whose rows are all in others is set aside as a copy,
 and where tables with media inside share only some rows, the rows that came before are left out.
 
-Rows are the same where every column that plays a role is, ids and media with it. Media inside of tables are compared by
+Rows are the same where every column that plays a role is, ids and media with it. Media inside tables are compared by
 digest, and read only where all else is equal."""
 
 from __future__ import annotations

@@ -125,10 +125,10 @@ def media_of(
 
 def media_name(tree: Tree, file: str, value: str) -> str:
     """The file of the tree that a table's path means: beside the table, from the top of the tree, or in the one folder or
-    archive beside the table that has it (where there are many, they are no media folders). ``../`` leads out of the table's
-    folder, and not out of the tree; an absolute path may lead into it, and one of trainers' own lists may begin further up
-    (``data/audio/a.wav`` in ``data/audio``); Windows writes backslashes. What is found nowhere
-    else is looked for in the folder of ``--media-root``. Where several have it, a name that says so, which no file has."""
+    archive beside the table that has it (many folders are no media folders). ``../`` leads out of the table's
+    folder, but not out of the tree; an absolute path may lead into it, and one of trainers' own lists may begin further up
+    (``data/audio/a.wav`` in ``data/audio``); Windows writes backslashes. Files found nowhere
+    else are looked for in the folder of ``--media-root``. Where several have it, the result is a name that says so."""
     name = value.strip().removeprefix("./")
     folder = file.rpartition("/")[0]
     spellings = [name, name.replace("\\", "/").removeprefix("./")] if "\\" in name else [name]

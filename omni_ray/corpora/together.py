@@ -33,7 +33,7 @@ class Together(Wrapped):
 def together(drafts: Iterator[UnitDraft], tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
     """The same units, except that small neighbours of one file each become one unit.
 
-    Slices of one file stay apart: whoever cut it knows what is in them; the file may only be a list of what they read.
+    Slices of one file stay apart: the code that cut it knows what is in them; the file may only be a list of what they read.
     """
     limit = int(_UNIT_BYTES * options.unit_scale)
     held: list[UnitDraft] = []

@@ -43,7 +43,7 @@ def read_blocks(file: BinaryIO, start: int = 0) -> Iterator[Block]:
     """The blocks of ``file`` that begin at compressed byte ``start`` or after it, in order, one at a time.
 
     A corrupt block, and a block that the end of the file cuts short, come with ``data=None``; the blocks after a
-    corrupt one are read all the same.
+    corrupt one are still read.
     """
     window = _Window(file, start)
     begin: int | None = None

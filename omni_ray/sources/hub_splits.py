@@ -1,7 +1,7 @@
 """Which files of a dataset's repository belong to a configuration and a split, as the ``datasets`` library resolves them.
 
 The card (README.md) may list configurations, each with patterns of files for each split. Else a folder is a configuration,
-and splits are told from names: ``data/train-00000-of-00004.parquet``, then folders, then files named after a split or one
+and splits are recognised by names: ``data/train-00000-of-00004.parquet``, then folders, then files named after a split or one
 of its aliases (``dev`` for validation).
 """
 

@@ -1,9 +1,9 @@
 """Hugging Face datasets: on the hub, or in a local folder.
 
 Local forms need no code of their own: Parquet files, ``save_to_disk`` folders (Arrow files), ``audiofolder`` and
-``imagefolder`` (a metadata table beside the media) are tables in a tree, and are read as such. From the hub the tables of
-one pinned commit are fetched once, resumable, into the downloads folder, and are a tree from then on (``org/name``); or
-nothing is fetched, and workers read just the parts that they need, when they need them (``hf://datasets/org/name``).
+``imagefolder`` (a metadata table beside the media) are tables in a tree, and are read as such. For ``org/name``,
+the tables of one pinned commit are fetched from the hub once, resumably, into the downloads folder, and are a tree from
+then on. For ``hf://datasets/org/name``, nothing is fetched: workers read just the parts that they need, when needed.
 
 Nothing of a dataset is ever executed: a repository that holds only a loading script is refused.
 """

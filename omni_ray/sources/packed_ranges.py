@@ -35,8 +35,8 @@ _BUFFER_BYTES = 1 << 20
 
 
 def plain_size(tree: Tree, name: str, options: SourceOptions, form: Form = Form()) -> int | None:
-    """Bytes of a file, unpacked and in UTF-8, where ranges of them can be read with :func:`open_range`; None for one that is
-    packed or in another encoding, and small, or holds nothing that can be read."""
+    """Bytes of a file, unpacked and in UTF-8, whose ranges :func:`open_range` can read. None for a small file that is packed or
+    in another encoding, and for one that holds nothing readable."""
     size = tree.size(name)
     suffix = _packing(tree, name)
     if form.is_utf8 and not suffix:

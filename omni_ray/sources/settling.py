@@ -1,7 +1,7 @@
 """Which archives of a folder repeat what is beside them, and where the members of the others are shown.
 
-Files are taken to be the same where their names, sizes and contents are: CRC-32 where both are in zips, else their bytes; of
-many, all sizes, and of their contents 256 MB spread over them, or everything once one of those differs.
+Files are taken to be the same where their names, sizes and contents are: CRC-32 where both are in zips, else their bytes.
+Of many files, all sizes are compared, and 256 MB of contents spread over them, or everything once one of those differs.
 """
 
 from __future__ import annotations

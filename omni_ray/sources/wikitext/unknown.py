@@ -1,8 +1,8 @@
 """Templates that no table knows: what becomes of them, by their position.
 
 A template alone on its line is a box. One that is attached to a word or follows the end of a sentence is a note. One in
-the middle of a sentence holds a part of it: its first plain argument is shown, and where there is none, the sentence
-is dropped, because a sentence without its number or subject is worse than none.
+the middle of a sentence is a part of it: its first plain argument is shown. Where there is none, the sentence is
+dropped, because a sentence without its number or subject is worse than none.
 """
 
 from __future__ import annotations
