@@ -1,8 +1,8 @@
 """Who may write to a store: the run that took it last.
 
-A run can lose its store without knowing: its machine stands still, another run takes over, and the machine wakes in the
-middle of a commit. So every run has a number of its own, kept beside the shards while it works, and whatever it or one of
-its workers writes or removes there is preceded by a check whose number is there. A worker whose run is over, or was
+A run can lose its store without knowing: its machine is suspended, another run takes over, and the machine wakes in the
+middle of a commit. So every run has a number of its own, kept beside the shards while it works. Before it or one of its workers
+writes or removes anything there, they check whose number it is. A worker whose run is over, or was
 overtaken, is refused; what little time there is between the check and the write is left to the readers, who check shards against
 their manifests, and manifests against ``corpus.json``.
 """

@@ -24,7 +24,7 @@ class Download:
         path: where it goes, relative to the corpus's download folder (``data/downloads/<corpus>/``).
         size: bytes, where published.
         checksum: "md5:..." or "sha256:...", where published.
-        checksums: URL of a list of checksums and names, for a file that is published anew from time to time.
+        checksums: URL of a list of checksums and names, for a file that is republished from time to time.
         split: the split it holds, where it is not fetched whatever is wanted. One to measure on is fetched on demand.
         samples: in it, where a limit may make it unnecessary.
         about: bytes, roughly, where no exact size is published: to say what fetching it takes.

@@ -424,7 +424,7 @@ class SynthesisOptions(Run):
 
 
 def _check_name(name: str) -> None:
-    """A name is part of the names of shards and files, beside those of the files of all corpora. Raises OmniError."""
+    """A name becomes part of the names of shards and files, beside those of all corpora together. Raises OmniError."""
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,99}", name):
         raise OmniError(f"--name {name}: use letters, digits, '_', '-' and '.', starting with a letter or a digit")
     if f"{name}_".startswith(SHARED):

@@ -64,7 +64,7 @@ class _File:
         return self._records_end + len(self.form.tail)
 
     def finish(self, file: int) -> None:
-        """Write what stands before and after the records."""
+        """Write what comes before and after the records."""
         write_at(file, self.form.head, 0)
         os.ftruncate(file, self._records_end)
         write_at(file, self.form.tail, self._records_end)

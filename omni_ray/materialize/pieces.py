@@ -1,6 +1,6 @@
 """What workers do with shards: media files, and serialized records, in corpus order and by the keys of the shuffle.
 
-Whatever is held out goes through the same steps, apart from the rest.
+Whatever is held out goes through the same steps, separately from the rest.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class Modality(ABC, Generic[P]):
     said: ClassVar[str] = "text"
     """The column of shards that says so: a text, or a list with one for each sample."""
     of_documents: ClassVar[bool] = False
-    """Whether rows are lines of documents, which stand together, go together and are never cut by a shard."""
+    """Whether rows are lines of documents, which stay together, are removed together and are never cut by a shard."""
 
     title: ClassVar[str]
     """The name for people, as a heading: "Speech"."""

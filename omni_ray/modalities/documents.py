@@ -1,4 +1,4 @@
-"""Which rows of text are one document: lines of one stand together, and share what comes before ``#`` in their ids."""
+"""Which rows of text are one document: lines of one are adjacent, and share what comes before ``#`` in their ids."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def damage(warning: str) -> str:
 
 
 def is_of_the_header(warning: str) -> bool:
-    """Whether a message of libjpeg is about what stands before the pixels, and may hide one that is about them."""
+    """Whether a message of libjpeg is about what comes before the pixels, and may hide one that is about them."""
     text = warning.lower()
     return bool(_STRAY.search(text)) or any(sign in text for sign in _OF_THE_HEADER)
 

@@ -34,7 +34,7 @@ _R_INVISIBLE = r"\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2064}\x{feff}\x{a
 _R_CONTROLS = r"[\x00-\x08\x0e-\x1b\x7f-\x{84}\x{86}-\x{9f}]"
 _R_RARE_SPACE = r"\t-\r\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
 _R_RUN = rf" *[{_R_RARE_SPACE}][ {_R_RARE_SPACE}]*|  +"
-# Characters that NFC never changes, whatever stands beside them: quick check "yes", combining class 0. Whole
+# Characters that NFC never changes, whatever is beside them: quick check "yes", combining class 0. Whole
 # blocks only: Latin and IPA, Cyrillic letters, dashes and quotes, CJK ideographs, kana and Hangul syllables.
 _R_STABLE = (
     r" -~\x{a1}-\x{ac}\x{ae}-\x{2ff}\x{400}-\x{482}\x{48a}-\x{52f}\x{2010}-\x{2027}\x{2030}-\x{205e}"

@@ -86,7 +86,7 @@ class Resizer:
 
 
 def _batches(order: list[int], framed: list[Any]) -> list[list[int]]:
-    """``order`` in runs of at most :data:`_BYTES_AT_ONCE`, arrays and tensors apart."""
+    """``order`` in runs of at most :data:`_BYTES_AT_ONCE`, arrays and tensors separately."""
     batches: list[list[int]] = []
     room, kind = 0, None
     for i in order:

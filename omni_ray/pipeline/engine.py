@@ -288,8 +288,8 @@ class Worker:
         yield _table(held)
 
     def _list(self, items: list[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
-        """Make a list. Where a task before this one died over it, what that made is not made again, and the first items that
-        it did not make are looked at apart; after another death, all of them are.
+        """Make a list. Where a task before this one died over it, what that made is not made again, and the first items that it
+        did not make are made in isolation; after another death, all of them are.
         """
         deaths = _deaths()
         todo = []

@@ -1,8 +1,8 @@
 """Units that may end their process: made in one that may die, whose last words say what it died over.
 
 A decoder that crashes takes its worker along, and with it the run, however often it is tried again. Where a task comes back
-because its worker died, the unit that it was at is made in a process of its own. If that dies too, the rows of the batch it
-was at are tried one by one, and each suspect once more on its own, until it is known which end any process that transforms them.
+because its worker died, the unit that it was at is made in a process of its own. If that dies too, the rows of the batch it was
+at are tried one by one. Each suspect is tried once more on its own, until it is known which end any process that transforms them.
 Those are quarantined by name, and the unit is made without them, in the usual batches, so that the shard does not depend on where
 and when anything died.
 """
@@ -183,7 +183,7 @@ def _carry_out(order: _Order, say: Callable[[_At], None]) -> Manifest | None:
 
 
 if __name__ == "__main__":
-    # By its name, not as __main__: what is said is unpickled there.
+    # By its name, not as __main__: what is sent is unpickled there.
     from omni_ray.pipeline.isolated import _obey as obey
 
     obey()

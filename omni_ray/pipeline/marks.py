@@ -1,7 +1,7 @@
 """What the records of a unit are, in six bytes each: by these, files of a source that hold the same records are found.
 
 A record's mark is made from what it says, a text or the media and their text, and from nothing else: the same record has the
-same mark in whatever file it stands. A unit keeps the marks of its records, of many those below a limit, which is a half, a
+same mark in whatever file it is. A unit keeps the marks of its records, of many those below a limit, which is a half, a
 quarter, ... of all: so two files can be compared by the marks that both of their limits let pass. They are
 part of its manifest, and depend on the records alone, not on how many are read at once.
 """
@@ -42,7 +42,7 @@ _PLACE = re.compile(r"(?::\d+|, [^,:]*\d)(?:: |$)|: ")
 
 
 def file_of(where: str) -> tuple[str, bool]:
-    """The file that a record stands in, and whether the file is the record."""
+    """The file that a record is in, and whether the file is the record."""
     place = _PLACE.search(where)
     return where[: place.start()] if place else where, not place
 
@@ -137,7 +137,7 @@ class Marks:
 
 
 def marks_of_texts(rows: pa.Table, said: str) -> Iterator[tuple[str, int, int]]:
-    """Of each text in raw rows: where it stands, the number that its mark begins with, and its mark."""
+    """For each text in raw rows: where it is, the number that its mark begins with, and its mark."""
     told = _Texts(rows, said)
     return told.marks(np.flatnonzero(told.quick < _NONE))
 
@@ -214,7 +214,7 @@ def _glance(view: memoryview) -> int:
 
 
 def _windows(view: memoryview) -> Any:
-    """A hash that has been told of the media."""
+    """A hash that has been fed the media."""
     told = blake2b(len(view).to_bytes(8, "little"), digest_size=4)
     if len(view) <= _WINDOWS * _WINDOW_BYTES:
         told.update(view)

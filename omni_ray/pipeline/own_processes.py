@@ -25,7 +25,7 @@ _GONE_S, _LOOK_S = 5.0, 0.01
 def end_orphans() -> int:
     """End processes of local Rays whose driver is dead; returns how many there were.
 
-    A killed driver's Ray ends by itself, but its agents take up to a minute. They are known by the driver they belong
+    A killed driver's Ray ends on its own, but its agents take up to a minute. They are known by the driver they belong
     to, so that nobody else's Ray is touched, and by what they run, so that nothing but Ray is: a program that a task
     started has inherited the driver's name. Whether a driver of another container lives cannot be seen from here: its
     processes are left to it. Does nothing where there is no ``/proc``.

@@ -70,7 +70,7 @@ class CorpusRequest:
         self._fresh = self.store.settle([unit.fingerprint for unit in self.units])
 
     def todo(self) -> list[Unit]:
-        """The units to make next; none when the limit, or the end, is reached. Saves where the corpus stands."""
+        """The units to make next; none when the limit, or the end, is reached. Saves the state of the corpus."""
         for end in self._prefixes:
             missing = [unit for unit in self.units[:end] if unit.index not in self._fresh]
             if missing:

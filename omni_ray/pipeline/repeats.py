@@ -147,7 +147,7 @@ class _Held:
 
 
 class _Met:
-    """What units told of the small files that they were asked about."""
+    """What units reported about the small files that they were asked about."""
 
     def __init__(self) -> None:
         self._marks: dict[tuple[str, str], set[int]] = {}

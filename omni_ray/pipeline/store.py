@@ -67,7 +67,7 @@ class CorpusStore:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What tells the sources from others, paths relative to the project where they lie in it."""
+        """What tells the sources from others, paths relative to the project where they are inside it."""
         state = self.state()
         return state.sources if state is not None else ()
 
@@ -142,7 +142,7 @@ class CorpusStore:
         return fresh
 
     def _own_files(self) -> dict[str, int]:
-        """All files, each in its folder. Raises OmniError where one is called like ours, and is not."""
+        """All files, each in its folder. Raises OmniError where one is named like ours, and is not."""
         misplaced = {unit for unit, _ in parts_of(self.storage.misplaced())}
         refuse_strangers(self.storage, self.modality, self.storage.files() if misplaced else {}, misplaced)
         self.storage.part_accounts()

@@ -162,13 +162,13 @@ def _line(shard: _ShardInWork) -> str:
 
 
 class _Made:
-    """What an earlier run made of shards; folders are listed once."""
+    """What an earlier run made from shards; folders are listed once."""
 
     def __init__(self, shards: list[_ShardInWork]) -> None:
         self._files = {corpus: storage.files() for corpus, storage in {s.corpus: s.storage for s in shards}.items()}
 
     def manifest(self, shard: _ShardInWork, stem: str, fingerprint: str) -> Manifest | None:
-        """The manifest of what was made of a shard, where that is still so and its files are there."""
+        """The manifest of what was made from a shard, where it still holds and its files are there."""
         files = self._files[shard.corpus]
         if f"{stem}.json" not in files:
             return None

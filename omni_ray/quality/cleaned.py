@@ -110,7 +110,7 @@ class Cleaning:
             self.__dict__.pop(name, None)
 
     def sweep(self, wanted: Container[tuple[str, int]]) -> None:
-        """Remove what was made of units that are not ``wanted``, by corpus and number, and what killed writers left."""
+        """Remove what was made from units that are not ``wanted``, by corpus and number, and what killed writers left."""
         self.storage.remove_temporaries()
         for corpus in self.corpora():
             corpus.storage.remove_temporaries()

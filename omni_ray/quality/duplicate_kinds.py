@@ -111,7 +111,7 @@ def _clips(rows: pa.Table) -> RowKeys:
 def _pictures(rows: pa.Table) -> RowKeys:
     """Hashes within 4 bits differ in 4 of 6 blocks at most, and agree in the other two: pairs of blocks are the keys.
 
-    Single blocks of five would do as well, but 13 bits are too few to keep pictures apart: among a hundred million, each would
+    Single blocks of five would do as well, but 13 bits are too few to tell pictures apart: among a hundred million, each would
     be compared with tens of thousands.
     """
     hashes = picture_hashes(rows["image"].combine_chunks().field("bytes"))

@@ -167,7 +167,7 @@ def _cut(chunk: str) -> tuple[str, ...]:
 
 
 def _merged(tokens: list[str]) -> tuple[str, ...]:
-    """Neighbours that together are a word or a smiley of the rules stand as one token ("St" "." after a dash, say)."""
+    """Neighbours that together are a word or a smiley of the rules become one token ("St" "." after a dash, say)."""
     merged = tokens[:1]
     for token in tokens[1:]:
         pair = merged[-1] + token

@@ -84,17 +84,17 @@ class FlatFile:
 
     @property
     def head(self) -> bytes:
-        """What stands before the first record."""
+        """What comes before the first record."""
         return b"[\n" if self.form == "list" else f"{','.join(self.header)}\n".encode() if self.header else b""
 
     @property
     def separator(self) -> bytes:
-        """What stands between two records."""
+        """What comes between two records."""
         return b",\n" if self.form == "list" else b""
 
     @property
     def tail(self) -> bytes:
-        """What stands after the last record."""
+        """What comes after the last record."""
         return b"\n]\n" if self.form == "list" else b""
 
     def record(self, media: str, text: str, category: str = "") -> bytes:

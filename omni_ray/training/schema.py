@@ -140,7 +140,7 @@ def _impossible(name: str, values: Mapping[str, Any]) -> Iterator[str]:
 def _heads(values: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str, *, rotary: bool) -> Iterator[str]:
     """Attention needs heads of equal width; of even width for rotary positions; grouped heads in equal groups."""
     c = Keys(values, defaults)
-    # "thinker." only shows where the keys stand; "vision_" and "decoder_" are parts of their names.
+    # "thinker." only shows where the keys are; "vision_" and "decoder_" are parts of their names.
     part = prefix if prefix.endswith("_") else ""
     d, heads = c[part + "d_model"], c[part + ("heads" if part else "n_heads")]
     wide, many = f"{prefix}d_model {d}", f"{prefix}{'heads' if part else 'n_heads'} {heads}"

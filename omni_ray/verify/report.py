@@ -26,7 +26,7 @@ class Example:
     """One place where something was found.
 
     Attributes:
-        line: of the file, from 1; None for files that are not made of lines.
+        line: of the file, from 1; None for files that do not consist of lines.
         row: as the trainers number them, from 0; None for what concerns no single row.
         detail: what was seen; one line.
     """
