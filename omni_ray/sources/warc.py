@@ -1,7 +1,8 @@
 """Records of web archives (WARC 1.0 and 1.1, ISO 28500) in slices: plain, or with a gzip stream for each record or for all.
 
 A slice is a range of bytes of the file. In a packed file, its reader looks for the first gzip stream of an archive that begins in
-it, and reads on until a stream begins after it. The reader of the next slice thus agrees without an index. Damage costs a record: reading continues at the next stream or record.
+it, and reads on until a stream begins after it. The reader of the next slice thus agrees without an index.
+Damage costs a record: reading continues at the next stream or record.
 """
 
 from __future__ import annotations
