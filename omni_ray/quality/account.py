@@ -8,6 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from omni_ray.modalities.registry import modality as modality_of
+
 REMOVED_SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -48,12 +50,13 @@ class Account:
         """Note ``samples`` samples of the row ``name`` as removed."""
         self.rows.append({"id": name, "where": self.where, "reason": reason, "detail": detail, "samples": samples})
 
-    def close(self, kept: pa.Table, samples_in: int, samples_kept: int) -> Cleaned:
-        """The outcome.
+    def close(self, rows: pa.Table, kept: pa.Table, modality: str) -> Cleaned:
+        """The outcome for the shard rows of a modality, and those that are left of them.
 
         Raises:
             AssertionError: samples went missing; a bug, never a matter of data.
         """
+        samples_in, samples_kept = (sum(modality_of(modality).samples_per_row(each)) for each in (rows, kept))
         removed = pa.Table.from_pylist(self.rows, schema=REMOVED_SCHEMA)
         reasons: Counter[str] = Counter()
         for row in self.rows:

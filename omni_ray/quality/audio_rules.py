@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from functools import cached_property
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omni_ray.quality.rules import Change, Rule, Values
+from omni_ray.quality.rules import BOTH, OURS, Change, Rule, Values, column
 from omni_ray.trainers.speech import SAMPLING_RATE, ctc_frames, ctc_needed
 
 Samples = npt.NDArray[np.float32]
@@ -114,24 +115,8 @@ def _measure(samples: Samples) -> tuple[float, float, float, float, float]:
     return loudest(levels), flat, snr(levels), *silent_ends(levels)
 
 
-def _level(clips: MeasuredClips) -> Values:
-    return clips.measured[:, 0]
-
-
-def _clipped(clips: MeasuredClips) -> Values:
-    return clips.measured[:, 1]
-
-
-def _snr(clips: MeasuredClips) -> Values:
-    return clips.measured[:, 2]
-
-
 def _silence(clips: MeasuredClips) -> Values:
     return clips.measured[:, 3:].max(axis=1, initial=0.0)  # type: ignore[no-any-return]
-
-
-def _seconds(clips: MeasuredClips) -> Values:
-    return clips.seconds
 
 
 def _rate(clips: MeasuredClips) -> Values:
@@ -164,26 +149,23 @@ def _alphabet(clips: MeasuredClips) -> Values:
     return spoken_share(pa.array(clips.text, pa.string()))
 
 
-BOTH = ("default", "strict")
-_OURS = "omni_ray"
-
 AUDIO_RULES: tuple[Rule | Change, ...] = (
     # First, so that the others judge what is left.
-    Change("trim_silence", "cuts silence at both ends, leaving 0.1 s", _OURS, ("strict",)),
+    Change("trim_silence", "cuts silence at both ends, leaving 0.1 s", OURS, ("strict",)),
     # Above the longest utterance of LibriSpeech (35 s): anything longer is an uncut recording.
-    Rule("too_long", "clip", "too_long", "seconds", _OURS, _seconds, high=40.0, presets=BOTH),
-    Rule("clip_seconds", "clip", "duration", "seconds", _OURS, _seconds, low=0.5, high=30.0, presets=("strict",)),
-    Rule("transcript_length", "clip", "text_length", "characters of the transcript", _OURS, _text_length, low=1, high=1000, presets=BOTH),
-    Rule("transcript_alphabet", "clip", "alphabet", "share of signs that can be spoken", _OURS, _alphabet, low=0.9, presets=BOTH),
-    Rule("speaking_rate", "clip", "speaking_rate", "characters a second", _OURS, _rate, low=2, high=35, presets=BOTH),
+    Rule("too_long", "clip", "too_long", "seconds", OURS, attrgetter("seconds"), high=40.0, presets=BOTH),
+    Rule("clip_seconds", "clip", "duration", "seconds", OURS, attrgetter("seconds"), low=0.5, high=30.0, presets=("strict",)),
+    Rule("transcript_length", "clip", "text_length", "characters of the transcript", OURS, _text_length, low=1, high=1000, presets=BOTH),
+    Rule("transcript_alphabet", "clip", "alphabet", "share of signs that can be spoken", OURS, _alphabet, low=0.9, presets=BOTH),
+    Rule("speaking_rate", "clip", "speaking_rate", "characters a second", OURS, _rate, low=2, high=35, presets=BOTH),
     Rule(
         "ctc_feasible", "clip", "ctc_infeasible", "characters (and gaps between equal ones) for each frame of 80 ms",
         "CTC (Graves et al. 2006)", _ctc_load, high=2, presets=BOTH,
     ),
-    Rule("level", "clip", "quiet", "dB of full scale of the loudest tenth of a second", _OURS, _level, low=-50, presets=BOTH),
-    Rule("clipping", "clip", "clipped", "share of samples that stay at full scale", _OURS, _clipped, high=0.01, presets=BOTH),
-    Rule("snr", "clip", "noisy", "dB of speech over noise", "after minimum statistics (Martin 2001)", _snr, low=10, presets=("strict",)),
-    Rule("end_silence", "clip", "silence", "seconds of silence at either end", _OURS, _silence, high=3.0, presets=()),
+    Rule("level", "clip", "quiet", "dB of full scale of the loudest tenth of a second", OURS, column(0), low=-50, presets=BOTH),
+    Rule("clipping", "clip", "clipped", "share of samples that stay at full scale", OURS, column(1), high=0.01, presets=BOTH),
+    Rule("snr", "clip", "noisy", "dB of speech over noise", "after minimum statistics (Martin 2001)", column(2), low=10, presets=("strict",)),
+    Rule("end_silence", "clip", "silence", "seconds of silence at either end", OURS, _silence, high=3.0, presets=()),
 )  # fmt: skip
 
 

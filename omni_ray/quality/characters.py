@@ -19,14 +19,6 @@ _SYMBOLS = (
 """Punctuation and controls besides the sentence ends: a token of nothing else is not a word (CCNet, Wenzek et al. 2020)."""
 
 
-def _members(ranges: str) -> frozenset[str]:
-    found: set[str] = set()
-    for item in ranges.split():
-        first, _, last = item.partition("-")
-        found.update(map(chr, range(int(first, 16), int(last or first, 16) + 1)))
-    return frozenset(found)
-
-
 def _re2(ranges: str) -> str:
     """The ranges as the inside of an RE2 character class."""
     parts = []
@@ -36,7 +28,6 @@ def _re2(ranges: str) -> str:
     return "".join(parts)
 
 
-SENTENCE_ENDS = _members(_SENTENCE_ENDS)
 _CLASSES = {
     "sentence_ends": _re2(_SENTENCE_ENDS),
     "symbols": _re2(_SYMBOLS) + _re2(_SENTENCE_ENDS),

@@ -7,23 +7,17 @@ from typing import Any
 
 import pyarrow as pa
 
-from omni_ray.quality.account import Account, Cleaned
+from omni_ray.quality.account import Account
 from omni_ray.quality.audio_rules import AUDIO_RULES, MeasuredClips, encoded, samples_of, trimmed
-from omni_ray.quality.cleaner import Cleaner, Rules, judge, switched
-from omni_ray.quality.rules import Rule
+from omni_ray.quality.clean import Cleaner, row_by_row
+from omni_ray.quality.rules import Change, Rule
 from omni_ray.trainers.speech import MIN_SAMPLES, SAMPLING_RATE
 
+_judged = row_by_row("audio", MeasuredClips)
 
-def clean_audio(rows: pa.Table, rules: Rules, preset: str, overrides: Mapping[str, Any], where: str) -> Cleaned:
-    """Clean audio shard rows; a sample is a clip."""
-    on = switched(rules, preset, overrides, "audio")
-    account = Account(where)
-    if "trim_silence" in on and rows.num_rows:
-        rows = _trim(rows, account)
-    wanted = [step for step in on.values() if isinstance(step, Rule)]
-    stays = judge(rows, wanted, MeasuredClips(rows), account, [1] * rows.num_rows)
-    kept = rows.filter(pa.array(stays))
-    return account.close(kept, rows.num_rows, kept.num_rows)
+
+def _clean(rows: pa.Table, on: Mapping[str, Rule | Change], settings: Mapping[str, Any], account: Account) -> pa.Table:
+    return _judged(_trim(rows, account) if "trim_silence" in on else rows, on, settings, account)
 
 
 def _trim(rows: pa.Table, account: Account) -> pa.Table:
@@ -39,4 +33,4 @@ def _trim(rows: pa.Table, account: Account) -> pa.Table:
     return pa.Table.from_pylist(made, schema=rows.schema)
 
 
-CLEANER = Cleaner(AUDIO_RULES, clean_audio, has_prose=True)
+CLEANER = Cleaner(AUDIO_RULES, _clean, has_prose=True)

@@ -7,27 +7,20 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from omni_ray.quality.account import Account, Cleaned
-from omni_ray.quality.cleaner import Cleaner, Rules, judge, switched
+from omni_ray.quality.account import Account
+from omni_ray.quality.clean import Cleaner, judge
 from omni_ray.quality.image_rules import IMAGE_RULES, Pictures
-from omni_ray.quality.rules import Mask, Rule
+from omni_ray.quality.rules import Change, Mask, Rule
 
 
-def clean_images(rows: pa.Table, rules: Rules, preset: str, overrides: Mapping[str, Any], where: str) -> Cleaned:
-    """Clean image shard rows; a sample is a caption. A picture left without captions goes with them."""
-    on = switched(rules, preset, overrides, "images")
-    account = Account(where)
-    counts = pc.fill_null(pc.list_value_length(rows["captions"]), 0).to_pylist()
-    pictures = [step for step in on.values() if isinstance(step, Rule) and step.unit == "image"]
-    stays = judge(rows, pictures, Pictures(rows), account, counts)
-    kept = rows.filter(pa.array(stays)).combine_chunks()
-    captions = [step for step in on.values() if isinstance(step, Rule) and step.unit == "caption"]
-    if captions and kept.num_rows:
-        kept = _clean_captions(kept, captions, account)
-    left = sum(pc.fill_null(pc.list_value_length(kept["captions"]), 0).to_pylist())
-    return account.close(kept, sum(counts), left)
+def _clean(rows: pa.Table, on: Mapping[str, Rule | Change], settings: Mapping[str, Any], account: Account) -> pa.Table:
+    """A picture left without captions goes with them."""
+    rules = [step for step in on.values() if isinstance(step, Rule)]
+    pictures = [rule for rule in rules if rule.unit == "image"]
+    kept = rows.filter(pa.array(judge(rows, "images", pictures, Pictures(rows), account))).combine_chunks()
+    captions = [rule for rule in rules if rule.unit == "caption"]
+    return _clean_captions(kept, captions, account) if captions and kept.num_rows else kept
 
 
 def _clean_captions(rows: pa.Table, rules: list[Rule], account: Account) -> pa.Table:
@@ -60,4 +53,4 @@ def with_captions(rows: pa.Table, captions: Mask, pictures: Mask | None = None) 
     return rows.set_column(place, rows.schema.field(place), lists).filter(pa.array(stays))
 
 
-CLEANER = Cleaner(IMAGE_RULES, clean_images, has_prose=True)
+CLEANER = Cleaner(IMAGE_RULES, _clean, has_prose=True)

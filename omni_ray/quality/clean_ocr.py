@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omni_ray.quality.cleaner import Cleaner, row_by_row
+from omni_ray.quality.clean import Cleaner, row_by_row
 from omni_ray.quality.image_rules import Pictures
 from omni_ray.quality.ocr_rules import OCR_RULES
 

@@ -345,7 +345,7 @@ def without_duplicates(rows: pa.Table, modality: str, found: Sequence[Duplicate]
                 stays[row] = False
                 account.remove(ids[row].as_py(), each.reason, each.detail, samples[row])
     kept = _without_captions(rows, stays, captions, account) if captions else rows.filter(pa.array(stays))
-    return account.close(kept, sum(samples), sum(modality_of(modality).samples_per_row(kept)))
+    return account.close(rows, kept, modality)
 
 
 def _without_captions(rows: pa.Table, stays: Mask, found: Sequence[Duplicate], account: Account) -> pa.Table:

@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 
 from omni_ray.errors import OmniError
 from omni_ray.modalities.lines import one_line_array
-from omni_ray.quality.account import Account, Cleaned
-from omni_ray.quality.cleaner import Cleaner, Rules
-from omni_ray.quality.documents import Documents, Mask
+from omni_ray.quality.account import Account
+from omni_ray.quality.clean import Cleaner
+from omni_ray.quality.documents import Documents
 from omni_ray.quality.language import confidence_in
 from omni_ray.quality.repair import mask_personal, repair
-from omni_ray.quality.rules import Change, Rule, chosen
+from omni_ray.quality.rules import Change, Mask, Rule
 from omni_ray.quality.text_rules import CITATION, TEXT_RULES
 
 _SLICE_BYTES = 8 << 20
@@ -27,34 +27,20 @@ _LATIN = 0.5
 _SETTINGS = ("prose_from", "languages", "language_confidence")
 
 
-def clean_text(rows: pa.Table, rules: Rules, preset: str, overrides: Mapping[str, Any], where: str) -> Cleaned:
-    """Clean text shard rows; see :func:`omni_ray.quality.clean.clean_table`.
-
-    Overrides that name no rule: ``prose_from`` (documents of fewer words are not judged by rules about prose; 50, under
-    "strict" 0), ``languages`` (ISO 639 codes to keep; then documents in others go) and ``language_confidence`` (0.65).
-    """
-    on, settings = chosen(rules, preset, overrides)
-    unknown = set(settings) - set(_SETTINGS)
-    if unknown:
-        raise OmniError(f"text has no rule named {', '.join(sorted(unknown))}; docs/quality.md lists them")
+def _clean(rows: pa.Table, on: Mapping[str, Rule | Change], settings: Mapping[str, Any], account: Account) -> pa.Table:
+    """The settings are ``prose_from`` (documents of fewer words are not judged by rules about prose; 50, under "strict" 0),
+    ``languages`` (ISO 639 codes to keep; then documents in others go) and ``language_confidence`` (0.65)."""
     steps = list(on.values())
-    _check(settings)
-    settings = settings_of_text(preset, settings)
     if settings.get("languages"):
-        steps.insert(
-            sum(isinstance(step, Change) and step.name == "repair" for step in steps), _language_rule(settings)
-        )
-    account = Account(where)
-    prose_from = settings["prose_from"]
-    parts = [_Pass(part, account, prose_from).run(steps) for part in _slices(rows)]
-    kept = pa.concat_tables(parts) if parts else rows.slice(0, 0)
-    return account.close(kept, rows.num_rows, kept.num_rows)
+        steps.insert("repair" in on, _language_rule(settings))
+    parts = [_Pass(part, account, settings["prose_from"]).run(steps) for part in _slices(rows)]
+    return pa.concat_tables(parts) if parts else rows.slice(0, 0)
 
 
-def settings_of_text(preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of text, of those in :data:`_SETTINGS`, with what was not given."""
-    settings = {"language_confidence": 0.65, **given}
-    return {**settings, "prose_from": float(given.get("prose_from", _PROSE_FROM[preset]))}
+def _settings(preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of text, of those in :data:`_SETTINGS`, with what was not given. Raises OmniError for one of a wrong kind."""
+    _check(given)
+    return {"language_confidence": 0.65, **given, "prose_from": float(given.get("prose_from", _PROSE_FROM[preset]))}
 
 
 def _check(settings: Mapping[str, Any]) -> None:
@@ -191,4 +177,4 @@ def _without_citations(lines: pa.LargeStringArray) -> pa.LargeStringArray:
 
 
 _CHANGES = {"repair": repair, "mask_personal": mask_personal, "c4_citations": _without_citations}
-CLEANER = Cleaner(TEXT_RULES, clean_text, _SETTINGS, settings_of_text, has_prose=True)
+CLEANER = Cleaner(TEXT_RULES, _clean, _SETTINGS, _settings, has_prose=True)

@@ -13,9 +13,8 @@ import pyarrow.compute as pc
 from omni_ray.modalities.documents import Ints, document_starts
 from omni_ray.quality.characters import character_class
 from omni_ray.quality.hashing import Hashes, mix
+from omni_ray.quality.rules import Mask
 from omni_ray.quality.words import PLAIN, SPLIT_PLAIN, cut_chunk
-
-Mask = npt.NDArray[np.bool_]
 
 
 @cache

@@ -12,8 +12,7 @@ import pyarrow.compute as pc
 
 from omni_ray.quality.characters import character_class
 from omni_ray.quality.documents import Documents
-
-Values = npt.NDArray[np.float64]
+from omni_ray.quality.rules import Values
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 SHORT_LINE = 30

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from omni_ray.quality.characters import character_class
 from omni_ray.quality.picture_hash import grey
-from omni_ray.quality.rules import Change, Rule, Values
+from omni_ray.quality.rules import BOTH, OURS, Change, Rule, Values, column
 
 _BOILERPLATE = (
     r"^(?:(?:img|dsc|dscn|dscf|pict?|image|photo|screenshot|untitled|unnamed)[\s_\-]*\d*(?:\.[a-z]{3,4})?"
@@ -68,14 +68,6 @@ def aspect(pictures: Pictures) -> Values:
     return np.maximum(width, height) / np.maximum(np.minimum(width, height), 1)
 
 
-def _deviation(pictures: Pictures) -> Values:
-    return pictures.measured[:, 0]
-
-
-def _entropy(pictures: Pictures) -> Values:
-    return pictures.measured[:, 1]
-
-
 def _caption_words(pictures: Pictures) -> Values:
     """Runs of letters and digits; where no blanks are written between words, every character is one."""
     texts, _ = pictures.captions
@@ -102,15 +94,12 @@ def _said_before(pictures: Pictures) -> Values:
     return found
 
 
-BOTH = ("default", "strict")
-_OURS = "omni_ray"
-
 IMAGE_RULES: tuple[Rule | Change, ...] = (
     Rule("source_edge", "image", "small_source", "pixels of the source's shorter edge", "after DataComp (Gadre et al. 2023: 200), relaxed", short_edge, low=64, presets=BOTH),
     Rule("aspect", "image", "aspect", "longer over shorter edge of the source", "after DataComp (under 3) and CC12M (2.5), relaxed", aspect, high=4.0, presets=BOTH),
-    Rule("brightness_spread", "image", "blank", "standard deviation of brightness, of 255", _OURS, _deviation, low=4.0, presets=BOTH),
-    Rule("entropy", "image", "blank", "bits of brightness", _OURS, _entropy, low=1.0, presets=BOTH),
+    Rule("brightness_spread", "image", "blank", "standard deviation of brightness, of 255", OURS, column(0), low=4.0, presets=BOTH),
+    Rule("entropy", "image", "blank", "bits of brightness", OURS, column(1), low=1.0, presets=BOTH),
     Rule("caption_words", "caption", "text_length", "words of the caption", "after CC12M (Changpinyo et al. 2021: 3 to 256), relaxed", _caption_words, low=2, high=256, presets=BOTH),
-    Rule("caption_boilerplate", "caption", "boilerplate", "a file name, address or stock phrase", _OURS, _boilerplate, high=0, presets=BOTH),
-    Rule("caption_repeated", "caption", "duplicate_caption", "an earlier caption of the picture says it", _OURS, _said_before, high=0, presets=BOTH),
+    Rule("caption_boilerplate", "caption", "boilerplate", "a file name, address or stock phrase", OURS, _boilerplate, high=0, presets=BOTH),
+    Rule("caption_repeated", "caption", "duplicate_caption", "an earlier caption of the picture says it", OURS, _said_before, high=0, presets=BOTH),
 )  # fmt: skip

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omni_ray.quality.image_rules import Pictures, source_sizes
-from omni_ray.quality.rules import Change, Rule, Values
+from omni_ray.quality.image_rules import Pictures, short_edge, source_sizes
+from omni_ray.quality.rules import BOTH, OURS, Change, Rule, Values, column
 
 
 def _labels(words: Pictures) -> pa.Array:
@@ -25,14 +25,6 @@ def _printed_share(words: Pictures) -> Values:
     return printed.to_numpy() / np.maximum(pc.utf8_length(labels).to_numpy(), 1)  # type: ignore[no-any-return]
 
 
-def _contrast(words: Pictures) -> Values:
-    return words.measured[:, 2]
-
-
-def _height(words: Pictures) -> Values:
-    return np.minimum(*source_sizes(words))
-
-
 def _width_of_character(words: Pictures) -> Values:
     """Width of a character in heights of the word, along the word's longer edge; NaN where sizes are unknown."""
     width, height = source_sizes(words)
@@ -40,13 +32,10 @@ def _width_of_character(words: Pictures) -> Values:
     return long / short / np.maximum(_length(words), 1)
 
 
-BOTH = ("default", "strict")
-_OURS = "omni_ray"
-
 OCR_RULES: tuple[Rule | Change, ...] = (
-    Rule("label_length", "word", "text_length", "characters of the label", _OURS, _length, low=1, high=64, presets=BOTH),
-    Rule("label_alphabet", "word", "alphabet", "share of signs that are printed", _OURS, _printed_share, low=1.0, presets=BOTH),
-    Rule("word_contrast", "word", "contrast", "range of brightness, of 255", _OURS, _contrast, low=20, presets=BOTH),
-    Rule("word_edge", "word", "small_source", "pixels of the word's shorter edge before resizing", _OURS, _height, low=8, presets=("strict",)),
-    Rule("character_width", "word", "label_mismatch", "width of a character in heights of the word", _OURS, _width_of_character, low=0.1, high=4.0, presets=("strict",)),
+    Rule("label_length", "word", "text_length", "characters of the label", OURS, _length, low=1, high=64, presets=BOTH),
+    Rule("label_alphabet", "word", "alphabet", "share of signs that are printed", OURS, _printed_share, low=1.0, presets=BOTH),
+    Rule("word_contrast", "word", "contrast", "range of brightness, of 255", OURS, column(2), low=20, presets=BOTH),
+    Rule("word_edge", "word", "small_source", "pixels of the word's shorter edge before resizing", OURS, short_edge, low=8, presets=("strict",)),
+    Rule("character_width", "word", "label_mismatch", "width of a character in heights of the word", OURS, _width_of_character, low=0.1, high=4.0, presets=("strict",)),
 )  # fmt: skip

@@ -10,7 +10,7 @@ import hashlib
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +23,7 @@ from omni_ray.errors import OmniError
 from omni_ray.modalities.documents import Ints
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.quality.account import Account, Cleaned
-from omni_ray.quality.clean import rules_of
+from omni_ray.quality.clean import judge, rules_of
 from omni_ray.quality.preset import PRESETS, RuleFile
 from omni_ray.quality.rules import Rule, Values, chosen
 from omni_ray.trainers.files import all_modalities
@@ -145,24 +145,11 @@ def judged(cleaned: Cleaned, rules: Sequence[Rule], modality: str, where: str) -
     """
     if not rules or not cleaned.kept.num_rows:
         return cleaned
-    rows = cleaned.kept
-    kind = modality_of(modality)
-    samples = kind.samples_per_row(rows)
-    starts: Ints = kind.starts(rows)
-    units = _documents(rows, starts) if kind.of_documents else rows
-    lengths = np.diff(np.append(starts, rows.num_rows))
+    rows, kind = cleaned.kept, modality_of(modality)
+    batch = _documents(rows, kind.starts(rows)) if kind.of_documents else rows
     account = Account(where)
-    stays = np.ones(len(starts), bool)
-    ids = rows["id"]
-    for each in rules:
-        values = _measured(each, units, where)
-        for number in np.flatnonzero(each.removes(values) & stays):
-            stays[number] = False
-            for row in range(int(starts[number]), int(starts[number] + lengths[number])):
-                account.remove(ids[row].as_py(), each.reason, each.detail(values[number]), samples[row])
-    kept = rows.filter(pa.array(np.repeat(stays, lengths)))
-    left = sum(kind.samples_per_row(kept))
-    return _together(cleaned, account.close(kept, sum(samples), left))
+    stays = judge(rows, modality, rules, batch, account, partial(_measured, where=where))
+    return _together(cleaned, account.close(rows, rows.filter(pa.array(stays)), modality))
 
 
 def _together(first: Cleaned, then: Cleaned) -> Cleaned:

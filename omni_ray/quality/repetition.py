@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from omni_ray.modalities.documents import Ints
-from omni_ray.quality.documents import Documents, Mask
+from omni_ray.quality.documents import Documents
 from omni_ray.quality.hashing import Hashes, mix, rolling
-from omni_ray.quality.heuristics import Values
+from omni_ray.quality.rules import Mask, Values
 
 
 def repeated_lines(docs: Documents) -> Mask:

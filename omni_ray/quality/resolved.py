@@ -31,8 +31,8 @@ def resolved(modality: str, settings: Settings) -> dict[str, Any]:
 
 def resolved_rules(modality: str, settings: Settings) -> dict[str, Any]:
     """The same for the rules alone, shard by shard."""
-    steps, more = chosen(rules_of(modality), settings.preset, settings.rules)
-    more = cleaner_of(modality).resolved(settings.preset, more)
+    steps, given = chosen(rules_of(modality), settings.preset, settings.rules)
+    more = cleaner_of(modality).resolved(settings.preset, given)
     listed = [
         [step.name, step.unit, step.reason, step.low, step.high] if isinstance(step, Rule) else [step.name]
         for step in steps.values()

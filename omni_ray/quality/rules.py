@@ -19,6 +19,11 @@ from omni_ray.quality.preset import PRESETS
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float64]
 
+BOTH = ("default", "strict")
+"""Presets of rules that remove what no trainer wants; the others are part of "strict", or of none."""
+OURS = "omni_ray"
+"""The source of rules that follow no paper."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -85,6 +90,11 @@ class Change:
     says: str
     source: str
     presets: tuple[str, ...] = ()
+
+
+def column(number: int) -> Callable[[Any], Values]:
+    """The measurement of batches that are ``measured`` once: one column of it."""
+    return lambda batch: batch.measured[:, number]
 
 
 def chosen(

@@ -51,38 +51,26 @@ def settings_of(
     for modality, had in before.items():
         own = {name: value for name, value in (rules or {}).items() if name in names[modality]}
         looked_for = None if duplicates is None else tuple(kind for kind in kinds[modality] if kind in duplicates)
-        if preset is not None:
-            known = tuple(benchmarks) if cleaner_of(modality).has_prose else ()
-            found[modality] = Settings(preset, dict(sorted(own.items())), looked_for, own_files[modality], known)
-        elif (
-            own
-            or looked_for
-            or (duplicates is not None and not duplicates)
-            or _concern(files, modality)
-            or (benchmarks and cleaner_of(modality).has_prose)
-        ):
-            base = had or Settings()
-            known = _benchmarks(base, benchmarks) if cleaner_of(modality).has_prose else ()
-            merged = dict(sorted({**base.rules, **own}.items()))
-            kinds_of_it = base.duplicates if looked_for is None else looked_for
-            found[modality] = Settings(base.preset, merged, kinds_of_it, own_files[modality], known)
-        else:
+        known = benchmarks if cleaner_of(modality).has_prose else ()
+        has_files = any(source.rules(modality) for source in files)
+        if not (preset or own or looked_for or (duplicates is not None and not duplicates) or has_files or known):
             found[modality] = had or Settings("off")
+            continue
+        base = Settings(preset) if preset else had or Settings()
+        found[modality] = Settings(
+            base.preset,
+            dict(sorted({**base.rules, **own}.items())),
+            base.duplicates if looked_for is None else looked_for,
+            own_files[modality],
+            tuple({each.source: each for each in (*base.benchmarks, *known)}.values()),
+        )
     return found
-
-
-def _concern(files: Sequence[RuleSource], modality: str) -> bool:
-    return any(source.rules(modality) for source in files)
 
 
 def _files(modality: str, had: Settings | None, given: Sequence[RuleSource]) -> tuple[RuleFile, ...]:
     """The rule files of a modality: those it had, and those given that have rules for it."""
     new = {source.file.path: source.file for source in given if source.rules(modality)}
     return tuple({**{file.path: file for file in (had.files if had else ())}, **new}.values())
-
-
-def _benchmarks(had: Settings, given: Sequence[Benchmark]) -> tuple[Benchmark, ...]:
-    return tuple({each.source: each for each in (*had.benchmarks, *given)}.values())
 
 
 def _own_names(modality: str, files: Sequence[RuleFile], given: Sequence[RuleSource]) -> list[str]:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from omni_ray.quality import heuristics, repetition
 from omni_ray.quality.characters import character_class
 from omni_ray.quality.documents import Documents
-from omni_ray.quality.rules import Change, Rule, Values
+from omni_ray.quality.rules import BOTH, OURS, Change, Rule, Values
 
 GOPHER = "Gopher (Rae et al. 2021)"
 C4 = "C4 (Raffel et al. 2020)"
@@ -92,11 +92,9 @@ def sentences(docs: Documents) -> Values:
     return (docs.per_line(per_line) + docs.line_counts).astype(np.float64)
 
 
-BOTH = ("default", "strict")
-
 TEXT_RULES: tuple[Rule | Change, ...] = (
     Change("repair", "repairs mojibake, HTML entities and broken surrogates, then normalizes to NFC", "ftfy (Speer 2019)", BOTH),
-    Change("mask_personal", "replaces e-mail addresses, telephone numbers and public IP addresses", "omni_ray"),
+    Change("mask_personal", "replaces e-mail addresses, telephone numbers and public IP addresses", OURS),
     Rule(
         "gopher_repeated_lines", "document", "repeated_lines", "share of lines that occurred before", GOPHER,
         repetition.repeated_line_share, high=0.30, presets=("strict",), prose=True,

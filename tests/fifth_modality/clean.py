@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omni_ray.quality.cleaner import Cleaner, row_by_row
+from omni_ray.quality.clean import Cleaner, row_by_row
 from omni_ray.quality.rules import Rule, Values
 
 
