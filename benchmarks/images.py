@@ -39,7 +39,8 @@ from omni_ray import api
 from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.image_captions import ImageCaptions
 from omni_ray.modalities import pixels
-from omni_ray.modalities.images import ImageParams, Images
+from omni_ray.modalities.images import Images
+from omni_ray.modalities.params import PictureParams
 from omni_ray.pipeline.session import ray_session
 from omni_ray.pipeline.stages import Job, Making, make_unit, raw_table, read_unit
 from omni_ray.pipeline.units import Unit, number_units
@@ -75,7 +76,7 @@ def limit(data: bytes) -> bytes:
 
 
 def ours(raw: pa.Table) -> pa.Table:
-    return IMAGES.transform(raw, "photos", ImageParams(SIZE, quality=QUALITY)).kept
+    return IMAGES.transform(raw, "photos", PictureParams(SIZE, quality=QUALITY)).kept
 
 
 def in_function(name: str, files: Sequence[Path], rounds: int) -> list[Row]:
@@ -189,7 +190,7 @@ def _keep(root: Path) -> None:
 def _job(source: Path, store: Path, only: int | None) -> tuple[Job, list[Unit]]:
     corpus, tree = ImageCaptions(), FolderTree(source)
     units = number_units(corpus.units(tree, UNITS), tree, {})
-    return Job("photos", corpus, tree.spec(), IMAGES, ImageParams(quality=QUALITY), Storage(store)), units[
+    return Job("photos", corpus, tree.spec(), IMAGES, PictureParams(quality=QUALITY), Storage(store)), units[
         :1
     ] if only else units
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ import pyarrow.compute as pc
 
 from omni_ray.media_names import safe_name
 from omni_ray.modalities import waveform
-from omni_ray.modalities.base import Modality, Transformed, schema_for
+from omni_ray.modalities.base import Modality, Transformed, media_type, schema_for, schema_of_raw, schema_of_shards
 from omni_ray.modalities.groups import known_speakers
 from omni_ray.modalities.lines import one_line
 from omni_ray.modalities.params import AudioParams, channel_number
@@ -28,24 +27,6 @@ _CUT_OUT = r"^(?P<recording>.*)-\d+\.\d{3}-\d+\.\d{3}(?:-[0-9a-f]{10})?\.[a-z]+$
 """The path of a clip that was cut from a recording."""
 
 
-_AUDIO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-_SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("corpus", pa.string()),
-        ("audio", _AUDIO),
-        ("text", pa.string()),
-        ("speaker", pa.string()),
-        ("num_samples", pa.int64()),
-        ("duration", pa.float64()),
-        ("source_sampling_rate", pa.int32()),
-    ]
-)
-_FEATURES = {
-    field.name: {"dtype": str(field.type).replace("double", "float64"), "_type": "Value"} for field in _SCHEMA
-} | {"audio": {"sampling_rate": SAMPLING_RATE, "_type": "Audio"}}
-
-
 class Audio(Modality[AudioParams]):
     """Speech clips with transcripts. A record is a clip."""
 
@@ -58,27 +39,25 @@ class Audio(Modality[AudioParams]):
     own_files = "audio_files"
     group_columns = ("audio.path", "speaker")
 
-    @property
-    def raw_schema(self) -> pa.Schema:
-        """``audio`` is an encoded file, ``path`` its place in the corpus, with any ending; ``channel`` as
-        :func:`channel_number` takes it, or null."""
-        return pa.schema(
-            [
-                ("id", pa.string()),
-                ("where", pa.string()),
-                ("records", pa.int32()),
-                ("audio", pa.binary()),
-                ("path", pa.string()),
-                ("text", pa.string()),
-                ("speaker", pa.string()),
-                ("channel", pa.string()),
-            ]
-        )
-
-    @property
-    def schema(self) -> pa.Schema:
-        """``audio.path`` is relative, with the ending of the bytes; ``duration`` is in seconds."""
-        return _SCHEMA.with_metadata({"huggingface": json.dumps({"info": {"features": _FEATURES}})})
+    raw_schema = schema_of_raw(
+        ("audio", pa.binary()),
+        ("path", pa.string()),
+        ("text", pa.string()),
+        ("speaker", pa.string()),
+        ("channel", pa.string()),
+    )
+    """``audio`` is an encoded file, ``path`` its place in the corpus, with any ending; ``channel`` as :func:`channel_number`
+    takes it, or null."""
+    schema = schema_of_shards(
+        ("audio", media_type()),
+        ("text", pa.string()),
+        ("speaker", pa.string()),
+        ("num_samples", pa.int64()),
+        ("duration", pa.float64()),
+        ("source_sampling_rate", pa.int32()),
+        audio={"sampling_rate": SAMPLING_RATE, "_type": "Audio"},
+    )
+    """``audio.path`` is relative, with the ending of the bytes; ``duration`` is in seconds."""
 
     def transform(self, raw: pa.Table, corpus: str, params: AudioParams) -> Transformed:
         """Decode, downmix, resample, encode.

@@ -23,6 +23,39 @@ if TYPE_CHECKING:
 P = TypeVar("P", bound=Params)
 
 
+def schema_of_raw(*columns: tuple[str, pa.DataType]) -> pa.Schema:
+    """The schema of raw rows: what all of them have, and the columns of a modality."""
+    import pyarrow as pa
+
+    return pa.schema([("id", pa.string()), ("where", pa.string()), ("records", pa.int32()), *columns])
+
+
+def schema_of_shards(*columns: tuple[str, pa.DataType], **features: Mapping[str, Any]) -> pa.Schema:
+    """The schema of shards: ``id``, ``corpus`` and the columns of a modality, with Hugging Face feature metadata.
+
+    ``features`` are those of columns that are not plain values there, such as media.
+    """
+    import pyarrow as pa
+
+    schema = pa.schema([("id", pa.string()), ("corpus", pa.string()), *columns])
+    plain = {field.name: _value(str(field.type).replace("double", "float64")) for field in schema}
+    return schema.with_metadata({"huggingface": json.dumps({"info": {"features": plain | features}})})
+
+
+def _value(dtype: str) -> dict[str, Any]:
+    """The feature of a plain value; of a list of such values where it is ``list<item: ...>``."""
+    if dtype.startswith("list<item: "):
+        return {"feature": _value(dtype.removeprefix("list<item: ").removesuffix(">")), "_type": "List"}
+    return {"dtype": dtype, "_type": "Value"}
+
+
+def media_type() -> pa.DataType:
+    """The type of media in shards."""
+    import pyarrow as pa
+
+    return pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
 def with_extra(schema: pa.Schema) -> pa.Schema:
     """A schema of raw rows or of shards, with the column :data:`EXTRA`."""
     import pyarrow as pa
@@ -104,15 +137,10 @@ class Modality(ABC, Generic[P]):
     group_columns: ClassVar[tuple[str, ...]] = ()
     """The columns that ``group_names`` needs, the media's path first where there is one; none where only contents count."""
 
-    @property
-    @abstractmethod
-    def raw_schema(self) -> pa.Schema:
-        """Columns of the rows that corpora of this modality yield."""
-
-    @property
-    @abstractmethod
-    def schema(self) -> pa.Schema:
-        """Columns of a shard, ``id`` and ``corpus`` first, with Hugging Face feature metadata."""
+    raw_schema: ClassVar[pa.Schema]
+    """Columns of the rows that corpora of this modality yield, as :func:`schema_of_raw` makes it."""
+    schema: ClassVar[pa.Schema]
+    """Columns of a shard, as :func:`schema_of_shards` makes it."""
 
     @abstractmethod
     def transform(self, raw: pa.Table, corpus: str, params: P) -> Transformed:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -17,10 +14,11 @@ import pyarrow.compute as pc
 
 from omni_ray.media_names import safe_name, word_name
 from omni_ray.modalities import pixels, word_frames
-from omni_ray.modalities.base import Modality, Transformed, schema_for
-from omni_ray.modalities.images import IMAGE_TYPE, ImageParams, media_path, seen
+from omni_ray.modalities.base import media_type, schema_of_raw, schema_of_shards
+from omni_ray.modalities.images import Pictures, media_path, seen
 from omni_ray.modalities.lines import one_line
-from omni_ray.modalities.picture_engine import Cut, Decode, use_threads
+from omni_ray.modalities.params import PictureParams
+from omni_ray.modalities.picture_engine import Cut, Decode
 from omni_ray.records import EXTRA, Rejected
 from omni_ray.trainers.files import MAX_FIELD_CHARS
 
@@ -33,73 +31,72 @@ _MIN_EDGE = 2.0
 _DIGEST = re.compile(r"(-[0-9a-f]{10})?")
 
 
-@dataclass(frozen=True)
-class OcrParams(ImageParams):
-    """The same as for images."""
-
-
 _WORD = pa.struct([("id", pa.string()), ("text", pa.string()), ("quad", pa.list_(pa.float32()))])
-_SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("corpus", pa.string()),
-        ("image", IMAGE_TYPE),
+
+
+class Ocr(Pictures):
+    """Words in pictures. A record, a sample and a row are a word; a photograph is decoded once for all its words."""
+
+    name = "ocr"
+    version = 4
+    raw_said = "words"
+    title, row, samples, judged, held_together = "Words in pictures", "word", "words", "word", "picture"
+    own_files = "ocr_images"
+    group_columns = ("image.path", "id")
+    raw_schema = schema_of_raw(
+        ("image", pa.binary()),
+        ("path", pa.string()),
+        ("words", pa.list_(_WORD)),
+        ("frame", pa.list_(pa.int32())),
+        ("source", pa.string()),
+    )
+    """``image`` is an encoded photograph or word image; a word's ``quad`` is x1, y1, ... x4, y4 in pixels, clockwise from the
+    reader's top left, or null for the whole image; ``records`` is the number of words. ``frame`` is the (width, height) of the
+    picture that the quads are of, where the corpus gives it: upright, or as stored."""
+    schema = schema_of_shards(
+        ("image", media_type()),
         ("text", pa.string()),
         ("source", pa.string()),
         ("source_width", pa.int32()),
         ("source_height", pa.int32()),
-    ]
-)
-_FEATURES = {field.name: {"dtype": str(field.type), "_type": "Value"} for field in _SCHEMA} | {
-    "image": {"_type": "Image"}
-}
+        image={"_type": "Image"},
+    )
+    """``image.path`` is relative and unique: a whole image's own path, or the photograph's with the word's id.
+    ``source_width`` and ``source_height`` are the straightened word's before it was resized, in pixels."""
 
-
-class Ocr(Modality[OcrParams]):
-    """Words in pictures. A record, a sample and a row are a word; a photograph is decoded once for all its words."""
-
-    name = "ocr"
-    params_type = OcrParams
-    version = 4
-    media = "image"
-    raw_said = "words"
-    title, row, samples, judged, held_together = "Words in pictures", "word", "words", "word", "picture"
-    tasks = ("image-to-text",)
-    own_files = "ocr_images"
-    group_columns = ("image.path", "id")
-
-    @property
-    def raw_schema(self) -> pa.Schema:
-        """``image`` is an encoded photograph or word image; a word's ``quad`` is x1, y1, ... x4, y4 in pixels,
-        clockwise from the reader's top left, or null for the whole image; ``records`` is the number of words. ``frame``
-        is the (width, height) of the picture that the quads are of, where the corpus gives it: upright, or as stored.
-        """
-        return pa.schema(
-            [
-                ("id", pa.string()),
-                ("where", pa.string()),
-                ("records", pa.int32()),
-                ("image", pa.binary()),
-                ("path", pa.string()),
-                ("words", pa.list_(_WORD)),
-                ("frame", pa.list_(pa.int32())),
-                ("source", pa.string()),
-            ]
-        )
-
-    @property
-    def schema(self) -> pa.Schema:
-        """``image.path`` is relative and unique: a whole image's own path, or the photograph's with the word's id.
-
-        ``source_width`` and ``source_height`` are the straightened word's before it was resized, in pixels.
-        """
-        return _SCHEMA.with_metadata({"huggingface": json.dumps({"info": {"features": _FEATURES}})})
-
-    def transform(self, raw: pa.Table, corpus: str, params: OcrParams) -> Transformed:
-        """Decode, cut out and straighten each word, resize, encode."""
-        rows, rejected = params.make(raw, partial(_cut_up, corpus=corpus, params=params))
-        schema = schema_for(self.schema, raw.column_names)
-        return Transformed(pa.Table.from_pylist(rows, schema=schema), rejected)
+    def cut_up(
+        self, row: Mapping[str, Any], decode: Decode, corpus: str, params: PictureParams
+    ) -> Iterator[Cut | Rejected]:
+        """Each word that can be read, cut out and straightened."""
+        if not row["words"] and row["records"]:
+            yield Rejected(row["id"], row["where"], "missing_text", seen(row, "no words"), row["records"])
+        legible = []
+        for word in row["words"] or []:
+            text = one_line(word["text"] or "")
+            reason = _unusable_label(text)
+            if reason:
+                yield Rejected(
+                    word["id"], row["where"], reason, seen(row, f"the label is {text[:80]}" if text else "no label")
+                )
+            else:
+                legible.append((word, text))
+        if not legible:
+            return
+        try:
+            # Words are small parts of a photograph: only an image that is one word may be decoded at a lower scale.
+            is_whole = all(word["quad"] is None for word, _ in legible)
+            photo, size = decode(row["image"] or b"", params.size if is_whole else None)
+            placed = word_frames.placing(row["frame"], size, 1 if is_whole else pixels.orientation(row["image"]))
+        except pixels.UnusablePicture as error:
+            for word, _ in legible:
+                yield Rejected(word["id"], row["where"], error.reason, seen(row, error))
+            return
+        for word, text in legible:
+            try:
+                quad = None if word["quad"] is None else placed(word["quad"])
+                yield _word(photo, size, {**word, "quad": quad}, text, row, corpus, params)
+            except pixels.UnusablePicture as error:
+                yield Rejected(word["id"], row["where"], error.reason, seen(row, error))
 
     def group_names(self, rows: pa.Table) -> pa.Array:
         """The photograph a word was cut from, in whose folder it is, in a file named after its own id; null for one that
@@ -117,44 +114,8 @@ class Ocr(Modality[OcrParams]):
         """By the photograph's path."""
         return f"photograph {name}"
 
-    def use_threads(self, threads: int, rows: int) -> None:
-        """How many decode and encode beside a GPU, which gets so many rows at a time."""
-        use_threads(threads, rows)
-
 
 MODALITY = Ocr()
-
-
-def _cut_up(row: Mapping[str, Any], decode: Decode, corpus: str, params: OcrParams) -> Iterator[Cut | Rejected]:
-    if not row["words"] and row["records"]:
-        yield Rejected(row["id"], row["where"], "missing_text", seen(row, "no words"), row["records"])
-    legible = []
-    for word in row["words"] or []:
-        text = one_line(word["text"] or "")
-        reason = _unusable_label(text)
-        if reason:
-            yield Rejected(
-                word["id"], row["where"], reason, seen(row, f"the label is {text[:80]}" if text else "no label")
-            )
-        else:
-            legible.append((word, text))
-    if not legible:
-        return
-    try:
-        # Words are small parts of a photograph: only an image that is one word may be decoded at a lower scale.
-        is_whole = all(word["quad"] is None for word, _ in legible)
-        photo, size = decode(row["image"] or b"", params.size if is_whole else None)
-        placed = word_frames.placing(row["frame"], size, 1 if is_whole else pixels.orientation(row["image"]))
-    except pixels.UnusablePicture as error:
-        for word, _ in legible:
-            yield Rejected(word["id"], row["where"], error.reason, seen(row, error))
-        return
-    for word, text in legible:
-        try:
-            quad = None if word["quad"] is None else placed(word["quad"])
-            yield _word(photo, size, {**word, "quad": quad}, text, row, corpus, params)
-        except pixels.UnusablePicture as error:
-            yield Rejected(word["id"], row["where"], error.reason, seen(row, error))
 
 
 def _unusable_label(text: str) -> str:
@@ -172,7 +133,7 @@ def _word(
     text: str,
     row: Mapping[str, Any],
     corpus: str,
-    params: OcrParams,
+    params: PictureParams,
 ) -> Cut:
     if word["quad"] is None:
         crop, path = photo, media_path(row["path"], params.ending)

@@ -86,6 +86,10 @@ def channel_number(name: str) -> int | None:
     return number
 
 
+ENGINES = ("cpu", "cuda", "cuda-nvjpeg", "torch-cpu")
+"""The processor; CPU decoding and GPU resizing; both on the GPU; the GPU's code on the processor, to try it."""
+
+
 @dataclass(frozen=True)
 class PictureParams(Params):
     """How pictures are made.
@@ -100,6 +104,21 @@ class PictureParams(Params):
     image_format: Annotated[Literal["jpeg", "png"], Option("Format of the pictures.", PICTURES)] = "jpeg"
     quality: Annotated[int, Option("JPEG quality.", PICTURES, low=1, high=100)] = 92
     engine: str = "cpu"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.engine not in ENGINES:
+            raise OmniError(f"engine {self.engine}: choose one of {', '.join(ENGINES)}")
+
+    @property
+    def ending(self) -> str:
+        """The file name ending of the bytes."""
+        return {"jpeg": ".jpg", "png": ".png"}[self.image_format]
+
+    @property
+    def device(self) -> str:
+        """A GPU, the processor as if it were one, or none: then plain tasks do it."""
+        return {"cpu": "", "torch-cpu": "cpu"}.get(self.engine, "cuda")
 
 
 PARAMS: Mapping[ModalityName, type[Params]] = {

@@ -19,9 +19,6 @@ from omni_ray.errors import OmniError
 from omni_ray.modalities import pixels
 from omni_ray.records import Rejected
 
-ENGINES = ("cpu", "cuda", "cuda-nvjpeg", "torch-cpu")
-"""The processor; CPU decoding and GPU resizing; both on the GPU; the GPU's code on the processor, to try it."""
-
 Pair = TypeVar("Pair")
 Decode = Callable[[bytes, int | None], tuple[Any, tuple[int, int]]]
 """As :func:`omni_ray.modalities.pixels.decode`; the pixels may also be a tensor of that shape on the GPU."""
@@ -162,7 +159,7 @@ def engine(name: str) -> Engine:
     """The engine called ``name``, one for the process.
 
     Raises:
-        OmniError: there is no GPU here, or no nvJPEG, or no such engine.
+        OmniError: there is no GPU here, or no nvJPEG.
     """
     if name == "cpu":
         return OneByOne()
@@ -170,8 +167,6 @@ def engine(name: str) -> Engine:
 
     if name == "torch-cpu":
         return Batched(torch_pixels.Resizer("cpu"), _threads, _at_once)
-    if name not in ENGINES:
-        raise OmniError(f"no picture engine {name}; choose one of {', '.join(ENGINES)}")
     import torch
 
     if not torch.cuda.is_available():

@@ -28,8 +28,6 @@ Pixels = npt.NDArray[np.uint8]
 
 MAX_PIXELS = 178_956_970
 """Declared pixels above which a picture is refused before anything is decoded; Pillow's own "bomb" limit, doubled."""
-FITS = ("squash", "crop", "pad")
-FORMATS = {"jpeg": ".jpg", "png": ".png"}
 READABLE = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO", "QOI", "SGI")
 """What Pillow may open. It knows more: one starts Ghostscript, some have no mark of their own and take any bytes."""
 PAD_GREY = 128

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omni_ray.modalities.base import Modality, Transformed, schema_for
+from omni_ray.modalities.base import Modality, Transformed, schema_for, schema_of_raw, schema_of_shards
 from omni_ray.modalities.groups import document_keys
 from omni_ray.modalities.lines import one_line_array, split_line
 from omni_ray.modalities.params import TextParams
@@ -33,12 +33,6 @@ _SLICE_BYTES = 8 << 20
 
 _NAMES = ("title", "url", "lang")
 _STRINGS = [(name, pa.string()) for name in _NAMES]
-_SCHEMA = pa.schema([("id", pa.string()), ("corpus", pa.string()), ("text", pa.large_string()), *_STRINGS])
-
-
-def _features() -> str:
-    kinds = {field.name: {"dtype": str(field.type), "_type": "Value"} for field in _SCHEMA}
-    return json.dumps({"info": {"features": kinds}})
 
 
 class Text(Modality[TextParams]):
@@ -52,27 +46,11 @@ class Text(Modality[TextParams]):
     own_files = "text_files"
     group_columns = ("id", "text")
 
-    @property
-    def raw_schema(self) -> pa.Schema:
-        """``text`` is a document; line feeds separate its paragraphs.
-
-        ``counts`` is null or a JSON object of what its reader counted and the manifest should add up.
-        """
-        return pa.schema(
-            [
-                ("id", pa.string()),
-                ("where", pa.string()),
-                ("records", pa.int32()),
-                ("text", pa.large_string()),
-                ("counts", pa.string()),
-                *_STRINGS,
-            ]
-        )
-
-    @property
-    def schema(self) -> pa.Schema:
-        """``text`` is one line; ``title``, ``url`` and ``lang`` are the document's, null where unknown."""
-        return _SCHEMA.with_metadata({"huggingface": _features()})
+    raw_schema = schema_of_raw(("text", pa.large_string()), ("counts", pa.string()), *_STRINGS)
+    """``text`` is a document; line feeds separate its paragraphs. ``counts`` is null or a JSON object of what its reader
+    counted and the manifest should add up."""
+    schema = schema_of_shards(("text", pa.large_string()), *_STRINGS)
+    """``text`` is one line; ``title``, ``url`` and ``lang`` are the document's, null where unknown."""
 
     def transform(self, raw: pa.Table, corpus: str, params: TextParams) -> Transformed:
         """Documents to lines: each paragraph one clean line, the long ones split, blank ones dropped.
@@ -80,18 +58,16 @@ class Text(Modality[TextParams]):
         Joining a paragraph's lines with spaces gives back the clean paragraph. A document without visible
         text is rejected as ``empty_text``.
         """
-        raw = raw.combine_chunks()
+        raw, schema = raw.combine_chunks(), schema_for(self.schema, raw.column_names)
         parts: list[pa.Table] = []
         rejected: list[Rejected] = []
         start = 0
         for end in _slice_ends(raw["text"]):
-            kept, empty = _lines(raw.slice(start, end - start), corpus, params)
+            kept, empty = _lines(raw.slice(start, end - start), corpus, params, schema)
             parts.append(kept)
             rejected += empty
             start = end
-        schema = schema_for(self.schema, raw.column_names)
-        kept = pa.concat_tables(parts) if parts else schema.empty_table()
-        return Transformed(kept.replace_schema_metadata(schema.metadata), rejected, _counted(raw))
+        return Transformed(pa.concat_tables(parts) if parts else schema.empty_table(), rejected, _counted(raw))
 
     def group_keys(self, rows: pa.Table, *, by_row: bool = False) -> pa.Array:
         """What its whole document says."""
@@ -146,7 +122,7 @@ def _slice_ends(text: pa.ChunkedArray) -> list[int]:
     return ends
 
 
-def _lines(raw: pa.Table, corpus: str, params: TextParams) -> tuple[pa.Table, list[Rejected]]:
+def _lines(raw: pa.Table, corpus: str, params: TextParams, schema: pa.Schema) -> tuple[pa.Table, list[Rejected]]:
     documents = pc.fill_null(raw["text"].combine_chunks().cast(pa.large_string()), "")
     paragraphs = pc.split_pattern(documents, "\n")
     parent = pc.list_parent_indices(paragraphs).to_numpy().astype(np.int64)
@@ -169,7 +145,7 @@ def _lines(raw: pa.Table, corpus: str, params: TextParams) -> tuple[pa.Table, li
         columns[EXTRA] = _column(raw, EXTRA).take(of)
     empty = np.ones(raw.num_rows, dtype=bool)
     empty[parent] = False
-    return pa.table(columns, schema=schema_for(_SCHEMA, raw.column_names)), _empty(raw.filter(pa.array(empty)))
+    return pa.table(columns, schema=schema), _empty(raw.filter(pa.array(empty)))
 
 
 def _split_long(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -41,7 +41,6 @@ _INT16_PEAK = 32768
 _FLAC_EXTRAS = 1 << 16
 """Bytes that a FLAC file may have besides its samples and still be kept as it is."""
 
-RESAMPLERS = ("soxr", "torchaudio")
 _KAISER: dict[str, Any] = {
     "resampling_method": "sinc_interp_kaiser",
     "lowpass_filter_width": 64,
@@ -199,10 +198,11 @@ def resampled(blocks: Iterator[Samples], source: int, target: int, resampler: st
     if source == target:
         yield from blocks
         return
-    chunk = _RESAMPLERS[resampler](source, target)
+    is_soxr = resampler == "soxr"
+    stream = soxr.ResampleStream(source, target, 1, "float32", "HQ") if is_soxr else _Sinc(source, target)
     for block in blocks:
-        yield chunk(_floats(block), False)
-    yield chunk(np.zeros(0, np.float32), True)
+        yield stream.resample_chunk(_floats(block), False)
+    yield stream.resample_chunk(np.zeros(0, np.float32), True)
 
 
 def _floats(block: Samples) -> Floats:
@@ -211,18 +211,6 @@ def _floats(block: Samples) -> Floats:
     floats = block.astype(np.float32)  # two steps, each vectorized: numpy is slow at multiplying 16 bits by a float
     floats *= np.float32(1 / 32768)
     return floats
-
-
-def _soxr(source: int, target: int) -> Callable[[Floats, bool], Floats]:
-    stream = soxr.ResampleStream(source, target, 1, dtype="float32", quality="HQ")
-    return stream.resample_chunk  # type: ignore[no-any-return]
-
-
-def _torchaudio(source: int, target: int) -> Callable[[Floats, bool], Floats]:
-    return _Sinc(source, target).resample_chunk
-
-
-_RESAMPLERS = {"soxr": _soxr, "torchaudio": _torchaudio}
 
 
 class _Sinc:

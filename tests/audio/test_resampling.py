@@ -35,7 +35,7 @@ def test_the_length_is_kept_by_torchaudio_too(rate: int) -> None:
         assert abs(clip.num_samples - count * 16_000 / rate) <= 1
 
 
-@pytest.mark.parametrize("resampler", waveform.RESAMPLERS)
+@pytest.mark.parametrize("resampler", ("soxr", "torchaudio"))
 @pytest.mark.parametrize("rate", RATES)
 def test_a_sine_stays_the_same_sine(rate: int, resampler: str) -> None:
     """Level within 0.05 dB, no delay, and what is not the sine 80 dB below it."""
@@ -49,7 +49,7 @@ def test_a_sine_stays_the_same_sine(rate: int, resampler: str) -> None:
         assert over_rest > 80, hertz
 
 
-@pytest.mark.parametrize("resampler", waveform.RESAMPLERS)
+@pytest.mark.parametrize("resampler", ("soxr", "torchaudio"))
 @pytest.mark.parametrize("rate", [22_050, 44_100, 48_000, 96_000])
 def test_nothing_above_the_new_nyquist_frequency_comes_back_below_it(rate: int, resampler: str) -> None:
     for hertz in (8_500.0, 9_000.0, 10_000.0, 15_000.0, 20_000.0):
@@ -67,7 +67,7 @@ def test_both_resamplers_agree_on_speech_like_noise() -> None:
     spectrum[np.fft.rfftfreq(2 * 22_050, 1 / 22_050) > 7000] = 0
     noise = np.fft.irfft(spectrum)
     data = encoded(0.5 * noise / np.abs(noise).max(), 22_050, subtype="FLOAT")
-    one, other = (decoded(convert(data, 16_000, "flac", name).data) for name in waveform.RESAMPLERS)
+    one, other = (decoded(convert(data, 16_000, "flac", name).data) for name in ("soxr", "torchaudio"))
     middle = slice(1000, -1000)
     assert 20 * np.log10(np.std(one[middle]) / np.std((one - other)[middle])) > 60
 

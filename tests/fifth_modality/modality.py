@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from omni_ray.media_names import safe_name
-from omni_ray.modalities.base import Modality, Params, Transformed
+from omni_ray.modalities.base import Modality, Params, Transformed, media_type, schema_of_raw, schema_of_shards
 from omni_ray.records import Rejected
 
-_STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_SCORE = {name: {"dtype": kind, "_type": "Value"} for name, kind in (("bytes", "binary"), ("path", "string"))}
 
 
 @dataclass(frozen=True)
@@ -31,17 +30,8 @@ class Melodies(Modality[MelodyParams]):
     tasks = ("audio-to-audio",)
     own_files = "tunes"
 
-    @property
-    def raw_schema(self) -> pa.Schema:
-        strings = [(name, pa.string()) for name in ("id", "where", "path", "title")]
-        return pa.schema([*strings, ("score", pa.binary()), ("records", pa.int32())])
-
-    @property
-    def schema(self) -> pa.Schema:
-        said = {name: {"dtype": "string", "_type": "Value"} for name in ("id", "corpus", "title")}
-        score = {name: {"dtype": kind, "_type": "Value"} for name, kind in (("bytes", "binary"), ("path", "string"))}
-        fields = [("id", pa.string()), ("corpus", pa.string()), ("score", _STRUCT), ("title", pa.string())]
-        return pa.schema(fields, {"huggingface": json.dumps({"info": {"features": {**said, "score": score}}})})
+    raw_schema = schema_of_raw(("path", pa.string()), ("title", pa.string()), ("score", pa.binary()))
+    schema = schema_of_shards(("score", media_type()), ("title", pa.string()), score=_SCORE)
 
     def transform(self, raw: pa.Table, corpus: str, params: MelodyParams) -> Transformed:
         kept, rejected = [], []

@@ -22,7 +22,8 @@ from omni_ray import api
 from omni_ray.corpora.base import SourceOptions
 from omni_ray.errors import OmniError
 from omni_ray.modalities import picture_engine, pixels
-from omni_ray.modalities.images import ImageParams, Images
+from omni_ray.modalities.images import Images
+from omni_ray.modalities.params import ENGINES, PictureParams
 from omni_ray.pipeline.actors import pool, require_gpus
 
 
@@ -49,7 +50,7 @@ def resizer(request: pytest.FixtureRequest) -> Any:
     return Resizer(request.param)
 
 
-@pytest.mark.parametrize("fit", pixels.FITS)
+@pytest.mark.parametrize("fit", ("squash", "crop", "pad"))
 def test_photographs_are_as_close_as_rounding_allows_to_the_processors(
     resizer: Any, photos: list[bytes], fit: str
 ) -> None:
@@ -59,7 +60,9 @@ def test_photographs_are_as_close_as_rounding_allows_to_the_processors(
 
 
 @settings(max_examples=30)
-@given(st.lists(st.tuples(st.integers(1, 90), st.integers(1, 90)), max_size=9), st.sampled_from(pixels.FITS))
+@given(
+    st.lists(st.tuples(st.integers(1, 90), st.integers(1, 90)), max_size=9), st.sampled_from(("squash", "crop", "pad"))
+)
 def test_order_and_neighbours_do_not_matter(shapes: list[tuple[int, int]], fit: str) -> None:
     from omni_ray.modalities.torch_pixels import Resizer
 
@@ -85,7 +88,7 @@ def test_threads_give_the_same_rows_and_rejects_in_the_same_order(photos: list[b
     good = [{"image": photo, "captions": ["a", "b"]} for photo in photos]
     rows = raw_rows(*good, *bad, *good, {"image": photos[0], "captions": []}, *good[:5])
     alone, together = (
-        Images().transform(rows, "coco", ImageParams(size=64, image_format="png", engine=engine))
+        Images().transform(rows, "coco", PictureParams(size=64, image_format="png", engine=engine))
         for engine in ("cpu", "torch-cpu")
     )
     assert alone.rejected == together.rejected
@@ -124,7 +127,7 @@ def test_nvjpeg_gets_plain_jpegs_and_everything_else_is_decoded_here(
 
     engine = picture_engine.Batched(torch_pixels.Resizer("cpu"), 2, 128, predecode)
     monkeypatch.setattr("omni_ray.modalities.images.engine", lambda name: engine)
-    done = Images().transform(raw_rows(*({"image": file} for file in files)), "x", ImageParams(image_format="png"))
+    done = Images().transform(raw_rows(*({"image": file} for file in files)), "x", PictureParams(image_format="png"))
     assert done.kept.num_rows == 6 and len(done.rejected) == 2
     for row in done.kept.to_pylist():
         file = files[int(row["id"])]
@@ -189,7 +192,7 @@ def ray_here() -> Iterator[None]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray_here")
-@pytest.mark.parametrize("gpu_engine", picture_engine.ENGINES[1:])
+@pytest.mark.parametrize("gpu_engine", ENGINES[1:])
 def test_through_ray_units_come_out_whole_and_the_numbers_add_up(
     gpu_engine: str, many_photos: Path, tmp_path: Path
 ) -> None:

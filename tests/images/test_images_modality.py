@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from picture_files import encoded, raw_rows
 from PIL import Image
 
-from omni_ray.modalities.images import ImageParams, Images, media_path
+from omni_ray.modalities.images import Images, media_path
+from omni_ray.modalities.params import PictureParams
 from omni_ray.trainers.files import MAX_FIELD_CHARS
 
 PICTURE = encoded(Image.new("RGB", (60, 40), "navy"), "JPEG")
@@ -23,7 +24,7 @@ IMAGES = Images()
 
 def transform(*rows: dict[str, Any], **params: Any) -> Any:
     raw = raw_rows(*rows)
-    done = IMAGES.transform(raw, "mine", ImageParams(**params))
+    done = IMAGES.transform(raw, "mine", PictureParams(**params))
     assert done.kept.schema.equals(IMAGES.schema)
     kept = sum(IMAGES.records_per_row(done.kept))
     assert kept + sum(r.records for r in done.rejected) == (pc.sum(raw["records"]).as_py() or 0)
@@ -104,8 +105,8 @@ def test_shards_hold_square_rgb_files_and_the_upright_size(image_format: str, ki
 
 def test_the_same_rows_give_the_same_bytes_however_they_are_cut(photos: list[bytes]) -> None:
     rows = raw_rows(*({"image": photo} for photo in [*photos[:8], *photos[:2]]))
-    whole = IMAGES.transform(rows, "coco", ImageParams(size=64)).kept
-    parts = [IMAGES.transform(rows.slice(n, 3), "coco", ImageParams(size=64)).kept for n in range(0, 10, 3)]
+    whole = IMAGES.transform(rows, "coco", PictureParams(size=64)).kept
+    parts = [IMAGES.transform(rows.slice(n, 3), "coco", PictureParams(size=64)).kept for n in range(0, 10, 3)]
     assert whole.equals(pa.concat_tables(parts))
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from omni_ray.errors import OmniError
 from omni_ray.modalities import pixels
-from omni_ray.modalities.images import ImageParams
+from omni_ray.modalities.params import PictureParams
 
 SIZES = st.integers(1, 400)
 
@@ -43,7 +43,7 @@ def test_noise_of_any_size_is_close_to_pillow(height: int, width: int, size: int
 
 
 @pytest.mark.parametrize("shape", [(1, 5000), (5000, 1), (1, 1), (1, 40), (3, 2)])
-@pytest.mark.parametrize("fit", pixels.FITS)
+@pytest.mark.parametrize("fit", ("squash", "crop", "pad"))
 def test_extreme_shapes(shape: tuple[int, int], fit: str) -> None:
     made = pixels.resize(np.full((*shape, 3), 77, np.uint8), 224, fit)
     assert made.shape == (224, 224, 3) and made.dtype == np.uint8 and made.flags.c_contiguous
@@ -74,7 +74,7 @@ def test_cropping_takes_the_middle_square(height: int, width: int, size: int) ->
 
 def test_a_picture_of_the_right_size_is_not_touched() -> None:
     picture = noise(224, 224)
-    for fit in pixels.FITS:
+    for fit in ("squash", "crop", "pad"):
         assert np.array_equal(pixels.resize(picture, 224, fit), picture)
 
 
@@ -96,7 +96,7 @@ def test_sharp_edges_saturate_and_do_not_wrap_around() -> None:
     assert np.all(made[:, :100] == 0) and np.all(made[:, 124:] == 255)
 
 
-@pytest.mark.parametrize("image_format", pixels.FORMATS)
+@pytest.mark.parametrize("image_format", ("jpeg", "png"))
 def test_the_same_pixels_give_the_same_bytes(image_format: str, photos: list[bytes]) -> None:
     made = pixels.resize(pixels.decode(photos[0])[0], 224, "squash")
     files = {pixels.encode(each, image_format, 92) for each in (made, made.copy(), np.asfortranarray(made)) * 3}
@@ -139,4 +139,4 @@ def test_a_higher_quality_takes_more_bytes() -> None:
 )
 def test_wrong_parameters_are_one_sentence(wrong: dict[str, object]) -> None:
     with pytest.raises(OmniError, match=str(next(iter(wrong.values())))):
-        ImageParams(**wrong)
+        PictureParams(**wrong)

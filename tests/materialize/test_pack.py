@@ -22,8 +22,9 @@ from omni_ray.cli.commands import app
 from omni_ray.errors import OmniError
 from omni_ray.materialize.combine import Combined, TrainingFileOptions, combine
 from omni_ray.materialize.pack import pack_rows
-from omni_ray.modalities.hold_out import group_keys, held_out
+from omni_ray.modalities.hold_out import held_out
 from omni_ray.modalities.lines import one_line
+from omni_ray.modalities.registry import modality
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter
@@ -283,7 +284,7 @@ def test_held_out_documents_take_no_part_in_training_a_tokenizer(tmp_path: Path)
     made[7] = ["Ωmega Ωmega Ωmega."]
     commit_documents(tmp_path, [made])
     set_ctx_len(tmp_path, 64)
-    [key] = group_keys(pa.table({"id": ["pages 7#0"], "text": made[7]}), "text")
+    [key] = modality("text").group_keys(pa.table({"id": ["pages 7#0"], "text": made[7]})).to_pylist()
     share = next(n / 100 for n in range(1, 100) if held_out([key], n / 100).all())
     run(tmp_path, holdout=share)
     assert "Ω" in (tmp_path / "data/text/heldout_corpus.txt").read_text("utf-8")

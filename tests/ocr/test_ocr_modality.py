@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from omni_ray.modalities.ocr import Ocr, OcrParams
+from omni_ray.modalities.ocr import Ocr
+from omni_ray.modalities.params import PictureParams
 from omni_ray.modalities.word_frames import placing
 from omni_ray.quality.clean import clean_table
 from omni_ray.trainers.files import MAX_FIELD_CHARS
@@ -43,7 +44,7 @@ def transform(*rows: dict[str, Any], **params: Any) -> Any:
         made = {"id": f"photo{number}", "where": f"list:{number}", "path": f"a/{number}.jpg", "image": PHOTO}
         full.append({**made, "source": "test", "records": len(row["words"] or []), **row})
     raw = pa.Table.from_pylist(full, schema=OCR.raw_schema)
-    done = OCR.transform(raw, "mine", OcrParams(**params))
+    done = OCR.transform(raw, "mine", PictureParams(**params))
     assert done.kept.schema.equals(OCR.schema)
     kept = sum(OCR.records_per_row(done.kept))
     assert kept + sum(r.records for r in done.rejected) == (pc.sum(raw["records"]).as_py() or 0)

@@ -14,11 +14,16 @@ from hypothesis import strategies as st
 
 from omni_ray.errors import OmniError
 from omni_ray.materialize.pack import pack_rows
-from omni_ray.modalities.hold_out import group_keys, held_out
+from omni_ray.modalities.hold_out import held_out
+from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.training.tokens import TokenCounter
 from tests.quality.conftest import text_table
 
 Table = Callable[..., pa.Table]
+
+
+def group_keys(rows: pa.Table, modality: str, *, by_clip: bool = False) -> list[str]:
+    return modality_of(modality).group_keys(rows, by_row=by_clip).to_pylist()  # type: ignore[no-any-return]
 
 
 def test_documents_stay_together(table_of: Table) -> None:
