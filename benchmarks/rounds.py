@@ -8,6 +8,7 @@ import os
 import platform
 import resource
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -65,11 +66,16 @@ def compare(
     clock: str = "wall",
     budgets: Mapping[str, float] | None = None,
     warm_up: bool = True,
+    before: Callable[[], None] = lambda: None,
 ) -> list[Row]:
-    """Run every side once to warm up and then ``rounds`` times, in turn, so that a slow minute meets them all."""
+    """Run every side once to warm up and then ``rounds`` times, in turn, so that a slow minute meets them all.
+
+    ``before`` each run comes what is not timed.
+    """
     rows = {name: Row(task, name, amount, unit, clock=clock, budget=(budgets or {}).get(name)) for name in sides}
     for number in range(-1 if warm_up else 0, rounds):
         for name, run in sides.items():
+            before()
             gc.collect()
             wall, cpu = time.perf_counter(), _cpu()
             run()
@@ -77,6 +83,18 @@ def compare(
                 rows[name].seconds.append(time.perf_counter() - wall)
                 rows[name].cpu_seconds.append(_cpu() - cpu)
     return list(rows.values())
+
+
+def warm_pages(folder: Path, size: int) -> None:
+    """Let the kernel have ``size`` bytes of free memory that were in use a moment ago.
+
+    The host of a virtual machine may take free memory back; the first to touch such a page waits for the host, 7 us a page
+    where it was measured. Without this, who writes most pays for all.
+    """
+    block = memoryview(bytes(1 << 20))
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        for _ in range(-(-size // len(block))):
+            file.write(block)
 
 
 def _cpu() -> float:
