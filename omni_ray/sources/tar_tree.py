@@ -27,6 +27,9 @@ from omni_ray.sources.tree import MAX_FILE_BYTES, MemberDamaged, MemberTooLarge,
 from omni_ray.storage import atomic_writer
 
 _BLOCK = 512
+_RECORD = 20 * _BLOCK
+"""Tars are whole records of this size, as tapes had them."""
+_LOOK = 1 << 16
 _MAX_EXTENDED = 1 << 20
 """No name is this long: a longer extended header is forged."""
 _MAX_SIZE = 1 << 60
@@ -144,10 +147,10 @@ class Entry:
 def read_headers(stream: BinaryIO) -> Iterator[Entry]:
     """Every member of the tar that ``stream`` is at the start of, folders left out, in archive order.
 
-    The data is skipped by seeking. Ends at the first block of zeros, which every whole tar has.
+    The data is skipped by seeking. Blocks of zeros end a tar; ``cat`` joins others to it, and these are read, too.
 
     Raises:
-        BrokenArchive: it is not a tar, or ends early.
+        BrokenArchive: it is not a tar, is damaged, or ends early.
     """
     at = 0
     long_name: str | None = None
@@ -157,7 +160,11 @@ def read_headers(stream: BinaryIO) -> Iterator[Entry]:
         stream.seek(at)
         header = _read(stream, _BLOCK, at)
         if header.count(0) == _BLOCK:
-            return
+            following = _behind_zeros(stream, at)
+            if following is None:
+                return
+            at, long_name, always, once = following, None, {}, {}
+            continue
         size, kind = _size_and_kind(header, at)
         data = at + _BLOCK
         if kind in _EXTENDED:
@@ -184,6 +191,37 @@ def read_headers(stream: BinaryIO) -> Iterator[Entry]:
             yield Entry(name, data, size, "a sparse file" if is_sparse else _REFUSED.get(kind, otherwise))
         at = data + (0 if kind in _WITHOUT_DATA else _padded(size))
         long_name, once = None, {}
+
+
+def _behind_zeros(stream: BinaryIO, at: int) -> int | None:
+    """Where the block after the zeros at ``at`` is; None where no member can follow.
+
+    Old programs fill up the last record with whatever they had there, and some downloads end in a few bytes too many.
+    """
+    stream.seek(at)
+    place = at
+    while chunk := stream.read(_LOOK):
+        rest = chunk.lstrip(b"\0")
+        if rest:
+            place += (len(chunk) - len(rest)) // _BLOCK * _BLOCK
+            ends = any(_ends_by(stream, limit) for limit in (place + _BLOCK - 1, at + _RECORD))
+            return None if ends and not _is_header(stream, place) else place
+        place += len(chunk)
+    return None
+
+
+def _ends_by(stream: BinaryIO, at: int) -> bool:
+    stream.seek(at)
+    return not stream.read(1)
+
+
+def _is_header(stream: BinaryIO, at: int) -> bool:
+    stream.seek(at)
+    try:
+        _size_and_kind(_read(stream, _BLOCK, at), at)
+    except BrokenArchive:
+        return False
+    return True
 
 
 def _read(stream: BinaryIO, size: int, at: int) -> bytes:

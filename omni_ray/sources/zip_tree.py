@@ -237,6 +237,8 @@ def _directory(data: _Pages) -> tuple[int, int, int]:
     start = at - size
     if start < 0 or start < offset:
         raise BrokenArchive("the archive ends early, or its directory is damaged")
+    if start > offset and data.at(0, 4) == b"PK\3\4":
+        raise BrokenArchive("two zips are joined in one file; part them, or")
     return start, at, start - offset
 
 

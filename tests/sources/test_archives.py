@@ -39,7 +39,7 @@ def pack(path: Path, files: Mapping[str, bytes]) -> Path:
             for name, data in files.items():
                 archive.writestr(name, data)
         return path
-    mode = {"x.tar": "w:", "x.tar.gz": "w:gz", "x.tgz": "w:gz", "x.tar.bz2": "w:bz2", "x.tar.xz": "w:xz"}[path.name]
+    mode = {".tar": "w:", ".gz": "w:gz", ".tgz": "w:gz", ".bz2": "w:bz2", ".xz": "w:xz"}[path.suffix]
     with tarfile.open(path, mode) as tar:  # type: ignore[call-overload]
         for name, data in files.items():
             info = tarfile.TarInfo(name)
@@ -98,6 +98,38 @@ def test_a_tar_cut_between_two_members_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:2048])
     with pytest.raises(SourceError, match="ends early"):
         open_tree(path, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("kind", ["tar", "tar.gz", "tar.bz2", "tar.xz"])
+def test_tars_that_cat_joined_are_read_to_the_last(tmp_path: Path, kind: str) -> None:
+    parts = [pack(tmp_path / f"{name}.{kind}", {f"{name}.txt": name.encode()}) for name in "abc"]
+    joined = tmp_path / f"joined.{kind}"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    tree = open_tree(joined, tmp_path / "cache")
+    assert {name: tree.read(name) for name in tree.names()} == {"a.txt": b"a", "b.txt": b"b", "c.txt": b"c"}
+
+
+def test_zeros_in_a_tar_are_not_its_end(tmp_path: Path) -> None:
+    path = pack(tmp_path / "x.tar", {f"{n}.txt": b"text " * 2000 for n in range(9)})
+    whole = path.read_bytes()
+    path.write_bytes(whole[:10240] + bytes(4096) + whole[14336:])  # a header is among them
+    with pytest.raises(SourceError, match="damaged at byte"):
+        open_tree(path, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("junk", [b"\n", b"what was in the buffer " * 20])
+def test_what_fills_a_tar_up_does_not_matter(tmp_path: Path, junk: bytes) -> None:
+    path = pack(tmp_path / "x.tar", {"a.txt": b"a"})
+    path.write_bytes(path.read_bytes()[:2048] + junk)
+    assert list(open_tree(path, tmp_path / "cache").names()) == ["a.txt"]
+
+
+def test_two_zips_in_one_file_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    parts = [pack(tmp_path / f"{name}.zip", {f"{name}.txt": name.encode()}) for name in "ab"]
+    joined = tmp_path / "joined.zip"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    with pytest.raises(SourceError, match="two zips are joined"):
+        open_tree(joined, tmp_path / "cache")
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x05\x06" + bytes(18), b"\x1f\x8b\x08" + bytes(40)])
