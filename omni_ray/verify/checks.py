@@ -57,13 +57,16 @@ class Check:
 def checks_of(kind: str) -> dict[str, Check]:
     """The checks of a kind of file, by code.
 
-    A row of the table is for kinds of files, for all of a form ("csv"), or for all ("*"); the narrower one counts. Where it
-    names no trainers, all that read the file are hurt.
+    A row of the table is for kinds of files, for those of a form that have a twin or have none ("twin-csv", "single-csv"), for
+    all of a form ("csv"), or for all ("*"); the narrowest one counts. Where it names no trainers, all that read the file are hurt.
     """
     file = FILES.get(kind)
-    readers = file.readers if file is not None else ()
+    readers, wider = (), ()
+    if file is not None:
+        readers = file.readers
+        wider = ("*", file.form, f"{'twin' if file.twin else 'single'}-{file.form}")
     found: dict[str, Check] = {}
-    for name in ("*", file.form, kind) if file is not None else (kind,):
+    for name in (*wider, kind):
         for kinds, code, severity, trainers, whole_file, meaning, consequence in _rows():
             if name in kinds.split():
                 hurt = tuple(trainers.split()) or readers

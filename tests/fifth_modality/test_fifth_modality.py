@@ -14,6 +14,8 @@ import pytest
 from omni_ray import api
 from omni_ray.corpora import registry
 from omni_ray.trainers.files import FILES, FlatFile, all_modalities
+from omni_ray.verify.media import Judge, Verdict
+from omni_ray.verify.run import JUDGES
 from tests.fifth_modality import clean, modality, view
 from tests.fifth_modality.corpus import Tunes
 
@@ -26,6 +28,15 @@ PLACES = {
     "omni_ray.quality.clean_melodies": clean,
     "omni_ray.report.views.melodies": view,
 }
+
+
+class Listener(Judge):
+    """Likes everything."""
+
+    missing = "melody_missing"
+
+    def judge(self, path: Path, text: str) -> Verdict:
+        return Verdict()
 
 
 @pytest.fixture
@@ -70,6 +81,20 @@ def test_from_records_to_files_that_are_read_back(root: Path) -> None:
     with open(root / "data/melodies/production_melodies.csv", "a") as file:
         file.write("tunes/t1.abc,one,comma too many\n")
     assert {finding.code for finding in api.verify(root).findings} >= {"extra_field", "count_mismatch"}
+
+
+def test_whatever_is_wrong_with_its_file_is_found(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(JUDGES, "melodies", lambda project, folder, sizes: Listener(project, folder))
+    api.combine(root, holdout=0.3)
+    files = [root / f"data/melodies/{side}_melodies.csv" for side in ("production", "heldout")]
+    held = files[1].read_text().splitlines()[1]
+    files[0].write_text(f"{files[0].read_text()}{held}\ntunes/t2.abc,\ntunes/t3.abc\n")
+    found = {finding.code for finding in api.verify(root).findings}
+    assert found >= {"both_sides", "blank_text", "missing_field"}
+    files[0].write_text("\ufeff" + FLAT.head.decode())
+    assert "bom" in {finding.code for finding in api.verify(root).findings}
+    files[0].write_bytes(FLAT.head)
+    assert "empty" in {finding.code for finding in api.verify(root).findings}
 
 
 def test_exports_and_the_page(root: Path, tmp_path: Path) -> None:

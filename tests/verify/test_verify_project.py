@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -252,9 +253,12 @@ CSV_CODES = """absolute_path backslash_path blank_path blank_row bom control cou
     padded_path quoting"""
 
 
-@pytest.mark.parametrize("kind", [file.kind for file in FILES.values() if file.form == "csv"])
-def test_whatever_a_csv_file_can_have_costs_something_that_is_said(kind: str) -> None:
-    assert set(CSV_CODES.split()) <= checks_of(kind).keys()
+@pytest.mark.parametrize("kind", [*(file.kind for file in FILES.values() if file.form == "csv"), "new", "new twin"])
+def test_whatever_a_csv_file_can_have_costs_something_that_is_said(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FILES, "new", replace(FILES["ocr"], kind="new"))
+    monkeypatch.setitem(FILES, "new twin", replace(FILES["tts"], kind="new twin", twin="new"))
+    more = {"differs"} if FILES[kind].twin else {"blank_text", "both_sides", "group_both_sides"}
+    assert {*CSV_CODES.split(), *more} <= checks_of(kind).keys()
 
 
 def test_the_list_of_checks_is_closed_and_whole() -> None:
