@@ -54,13 +54,13 @@ def tokens(options: argparse.Namespace) -> list[Row]:
 def images(options: argparse.Namespace) -> list[Row]:
     from benchmarks import images
 
-    return images.rows(options.data, rounds=options.rounds, amount=1536)
+    return images.rows(options.data, count=1536, rounds=options.rounds)
 
 
 def audio(options: argparse.Namespace) -> list[Row]:
     from benchmarks import audio
 
-    return audio.rows(options.data, rounds=options.rounds, amount=768)
+    return audio.rows(options.data, count=768, rounds=options.rounds)
 
 
 def combine(options: argparse.Namespace) -> list[Row]:
@@ -72,7 +72,7 @@ def combine(options: argparse.Namespace) -> list[Row]:
 def engine(options: argparse.Namespace) -> list[Row]:
     from benchmarks import engine
 
-    return engine.rows(20, rounds=min(2, options.rounds))
+    return engine.rows(20, min(2, options.rounds))
 
 
 SECTIONS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {

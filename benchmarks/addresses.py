@@ -13,17 +13,17 @@ import argparse
 import asyncio
 import io
 import json
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+
+from benchmarks.rounds import apart, peak
 
 _HOSTS = 200
 _EVERY = 500
@@ -91,21 +91,17 @@ class Site:
         return 200, {"Content-Type": "image/jpeg", **more}, _picture() + path.encode()
 
 
+@cache
 def _picture() -> bytes:
-    if not _drawn:
-        from PIL import Image
+    from PIL import Image
 
-        out = io.BytesIO()
-        Image.effect_noise((48, 48), 40).convert("RGB").save(out, "JPEG")
-        _drawn.append(out.getvalue())
-    return _drawn[0]
+    out = io.BytesIO()
+    Image.effect_noise((48, 48), 40).convert("RGB").save(out, "JPEG")
+    return out.getvalue()
 
 
-_drawn: list[bytes] = []
-
-
-def read_list(folder: Path) -> None:
-    """What a worker does with each unit, one after the other; prints what became of the addresses, and the memory it took."""
+def read_list(folder: Path) -> dict[str, Any]:
+    """What a worker does with each unit, one after the other: what became of the addresses, and the memory it took."""
     import resource
 
     from omni_ray.corpora.base import Rejected, SourceOptions
@@ -122,9 +118,7 @@ def read_list(folder: Path) -> None:
         for row in found.reader.read(found.tree, draft.payload):
             ends[row.reason if isinstance(row, Rejected) else "kept"] += 1
     used = resource.getrusage(resource.RUSAGE_SELF)
-    print(
-        json.dumps({"ends": ends, "units": units, "mb": used.ru_maxrss >> 10, "cpu_s": used.ru_utime + used.ru_stime})
-    )
+    return {"ends": ends, "units": units, "mb": round(peak()), "cpu_s": used.ru_utime + used.ru_stime}
 
 
 def run(count: int, folder: Path) -> dict[str, Any]:
@@ -137,14 +131,14 @@ def run(count: int, folder: Path) -> dict[str, Any]:
             out.write(
                 f"A picture, number {number}.\thttp://127.0.0.{1 + number % _HOSTS}:{site.port}/{kind}/{number}\n"
             )
-    command = [sys.executable, "-m", "benchmarks.addresses", "--read", str(folder)]
-    first = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    while site.pages < count // 2 and first.poll() is None:
+    first = get_context("spawn").Process(target=read_list, args=(folder,))
+    first.start()
+    while site.pages < count // 2 and first.is_alive():
         time.sleep(0.01)
-    os.kill(first.pid, signal.SIGKILL)
-    first.wait()
+    first.kill()
+    first.join()
     before, started = site.pages, time.monotonic()
-    done = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    done = apart(read_list, folder)
     again = sum(
         n - 1 for path, n in site.asked.items() if n > 1 and path.split("/")[1] in ("good", "gone", "page", "opted")
     )
@@ -165,15 +159,11 @@ def wanted(count: int) -> Counter[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.read:
-        read_list(options.read)
-        return
     with tempfile.TemporaryDirectory() as folder:
         found = run(options.count, Path(folder))
     print(json.dumps({"count": options.count, **found}))
-    assert Counter(found["ends"]) == wanted(options.count), wanted(options.count)
+    assert found["ends"] == wanted(options.count), wanted(options.count)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Speech clips to 16 kHz mono FLAC: ours, the peers and the limit, in turn, on the same files.
 
-    python -m benchmarks.audio [--audio FOLDER] [--count 1024] [--rounds 5] [--clock cpu] [--json FILE]
+    python -m benchmarks.audio [--audio FOLDER] [--count 1024] [--rounds 5] [--clock cpu] [--json]
 
 For every kind of clip there is (rate and format) first in one process: the function alone, from an encoded file to a
 row, in CPU seconds, where its time goes, and what each FLAC level costs and saves. Then by two processes, warm, from
@@ -14,42 +14,32 @@ sample is compared with ours.
 
 from __future__ import annotations
 
-import argparse
 import io
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stdout
 from functools import cache, partial
 from importlib.util import find_spec
-from itertools import count
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import soundfile
 import soxr
+import torch
 
 from benchmarks import clips
-from benchmarks.rounds import Row, compare, show
-from omni_ray import api
+from benchmarks.files import Files, ToFile, to_file
+from benchmarks.rounds import Row, compare, run
 from omni_ray.corpora.audio_files import AudioFiles
-from omni_ray.corpora.base import SourceOptions
 from omni_ray.modalities import waveform
 from omni_ray.modalities.audio import Audio, AudioParams
-from omni_ray.pipeline.session import ray_session
-from omni_ray.pipeline.stages import Job, Making, make_unit, raw_table, read_unit
-from omni_ray.pipeline.units import Unit, number_units
-from omni_ray.sources.tree import FolderTree
-from omni_ray.storage import Storage
+from omni_ray.pipeline.stages import raw_table
 from omni_ray.trainers.speech import SAMPLING_RATE
 
-PROCESSES = 2
 IN_FUNCTION = 96
 """Clips of a round in one process."""
 BUDGETS = {"soundfile + soxr": 1.0, "lhotse": 3.0, "limit: decode, encode": 0.8}
@@ -75,8 +65,6 @@ def soundfile_soxr(data: bytes) -> bytes:
 
 def soundfile_torchaudio(data: bytes) -> bytes:
     """The same with torchaudio's resampler."""
-    import torch
-
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
     with torch.inference_mode():
         mono = torch.from_numpy(samples).mean(dim=1)
@@ -119,50 +107,39 @@ def ours(raw: pa.Table) -> pa.Table:
     return AUDIO.transform(raw, "clips", AudioParams()).kept
 
 
-def in_function(kind: str, files: Sequence[Path], rounds: int, with_lhotse: bool) -> list[Row]:
+def in_function(files: Files, rounds: int, with_lhotse: bool) -> list[Row]:
     """One process, CPU seconds: the function from bytes to rows, and its parts."""
-    _warm_up()
-    data = [path.read_bytes() for path in files]
-    raw = _raw(files)
+    paths = files.paths[:IN_FUNCTION]
+    data = [path.read_bytes() for path in paths]
+    raw = _raw(paths)
     made = [row["bytes"] for row in ours(raw)["audio"].to_pylist()]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sides: dict[str, Callable[[], Any]] = {
-            "ours": lambda: _check(ours(raw).num_rows, len(files)),
+            "ours": lambda: ours(raw),
             "soundfile + soxr": lambda: [soundfile_soxr(each) for each in data],
             "soundfile + torchaudio": lambda: [soundfile_torchaudio(each) for each in data],
             "limit: decode, encode": lambda: [limit(each) for each in data],
         }
         if with_lhotse:
-            sides["lhotse"] = lambda: [lhotse(path, folder) for path in files]
-        task = f"{kind}, in the function"
-        found = compare(task, len(files), "clips", sides, rounds=rounds, clock="cpu", budgets=BUDGETS)
-    return found + _stages(kind, files, data, rounds) + _levels(kind, made, rounds)
+            sides["lhotse"] = lambda: [lhotse(path, folder) for path in paths]
+        task = f"{files.name}, in the function"
+        found = compare(task, len(data), "clips", sides, rounds=rounds, clock="cpu", budgets=BUDGETS)
+    return found + _steps(files, data, rounds) + _levels(files.name, made, rounds)
 
 
-def _stages(kind: str, files: Sequence[Path], data: list[bytes], rounds: int) -> list[Row]:
-    rate = soundfile.info(str(files[0])).samplerate
+def _steps(files: Files, data: list[bytes], rounds: int) -> list[Row]:
+    rate = soundfile.info(str(files.paths[0])).samplerate
     decoded = [_decode(each) for each in data]
     mono = [_mono(blocks) for blocks in decoded]
     turned = [list(waveform.resampled(iter(each), rate, SAMPLING_RATE, "soxr")) for each in mono]
-    with tempfile.TemporaryDirectory() as folder:
-        job, [unit] = _job(files[0].parent, Path(folder), only=True)
-        made = Making(job, unit)
-        for batch in read_unit(job, unit):
-            made.add(batch)
-        stages: dict[str, Callable[[], Any]] = {
-            "read": lambda: list(read_unit(job, unit)),
-            "decode": lambda: [_drain(each) for each in data],
-            "check and downmix": lambda: [_mono(each) for each in decoded],
-            "resample": lambda: [list(waveform.resampled(iter(each), rate, SAMPLING_RATE, "soxr")) for each in mono],
-            "encode": lambda: [waveform.encode(iter(each), SAMPLING_RATE, "flac") for each in turned],
-            "write": made.commit,
-        }
-        found = []
-        for stage, run in stages.items():
-            amount = made.rows if stage in {"read", "write"} else len(data)
-            found += compare(f"{kind}, stage: {stage}", amount, "clips", {"ours": run}, rounds=rounds, clock="cpu")
-    return found
+    steps: dict[str, Callable[[], Any]] = {
+        "decode": lambda: [_drain(each) for each in data],
+        "check and downmix": lambda: [_mono(each) for each in decoded],
+        "resample": lambda: [list(waveform.resampled(iter(each), rate, SAMPLING_RATE, "soxr")) for each in mono],
+        "encode": lambda: [waveform.encode(iter(each), SAMPLING_RATE, "flac") for each in turned],
+    }
+    return files.stages(steps, len(data), rounds)
 
 
 def _drain(data: bytes) -> None:
@@ -196,72 +173,21 @@ def _levels(kind: str, made: list[bytes], rounds: int) -> list[Row]:
     return compare(f"{kind}, FLAC", len(made), "clips", sides, rounds=rounds, clock="cpu")
 
 
-def by_processes(
-    kind: str, folder: Path, files: Sequence[Path], rounds: int, clock: str, with_lhotse: bool
-) -> list[Row]:
+def by_processes(files: Files, rounds: int, clock: str, with_lhotse: bool) -> list[Row]:
     """Two warm processes, from files to files."""
-    out = Path(tempfile.mkdtemp(dir=folder.parent))
-    fresh = count()
-    context = get_context("spawn")
-    with ProcessPoolExecutor(PROCESSES, context, _warm_up) as pool, ray_session(num_cpus=PROCESSES):
-
-        def through_ray() -> None:
-            root = out / f"ray-{next(fresh)}"
-            report = api.prepare(root, "audio", dataset="audio_files", source=str(folder), max_samples=None)
-            _check(report.summaries[0].kept, len(files))
-            shutil.rmtree(root)
-
-        def bare_pool() -> None:
-            root = out / f"pool-{next(fresh)}"
-            job, units = _job(folder, root)
-            _check(sum(pool.map(partial(_make_unit, job), units)), len(files))
-            shutil.rmtree(root)
-
-        def pooled(work: Callable[[Path, Path], bool]) -> None:
-            root = out / f"files-{next(fresh)}"
-            root.mkdir()
-            _check(sum(pool.map(partial(work, folder=root), files, chunksize=16)), len(files))
-            shutil.rmtree(root)
-
-        sides: dict[str, Callable[[], Any]] = {
-            "ours": through_ray,
-            "bare pool, our functions": bare_pool,
-            "soundfile + soxr": lambda: pooled(partial(_to_file, soundfile_soxr)),
-            "soundfile + torchaudio": lambda: pooled(partial(_to_file, soundfile_torchaudio)),
-            "limit: decode, encode": lambda: pooled(partial(_to_file, limit)),
-        }
-        if with_lhotse:
-            sides["lhotse"] = lambda: pooled(_lhotse_file)
-        task = f"{kind}, {PROCESSES} processes"
-        try:
-            return compare(task, len(files), "clips", sides, rounds=rounds, clock=clock, budgets=BUDGETS)
-        finally:
-            shutil.rmtree(out)
+    functions = {
+        "soundfile + soxr": soundfile_soxr,
+        "soundfile + torchaudio": soundfile_torchaudio,
+        "limit: decode, encode": limit,
+    }
+    others: dict[str, ToFile] = {name: partial(to_file, each, ".flac") for name, each in functions.items()}
+    if with_lhotse:
+        others["lhotse"] = _lhotse_file
+    return files.by_processes(others, {}, BUDGETS, rounds, clock)
 
 
-def _job(source: Path, store: Path, only: bool = False) -> tuple[Job, list[Unit]]:
-    corpus, tree = AudioFiles(), FolderTree(source)
-    units = number_units(corpus.units(tree, SourceOptions()), tree, {})
-    job = Job("clips", corpus, tree.spec(), AUDIO, AudioParams(), Storage(store))
-    return job, units[:1] if only else units
-
-
-def _make_unit(job: Job, unit: Unit) -> int:
-    return make_unit(job, unit).samples
-
-
-def _to_file(function: Callable[[bytes], bytes], path: Path, folder: Path) -> bool:
-    return (folder / f"{path.stem}.flac").write_bytes(function(path.read_bytes())) > 0
-
-
-def _lhotse_file(path: Path, folder: Path) -> bool:
+def _lhotse_file(folder: Path, path: Path) -> bool:
     return lhotse(path, folder).stat().st_size > 0
-
-
-def _warm_up() -> None:
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def _raw(files: Sequence[Path]) -> pa.Table:
@@ -309,48 +235,29 @@ def _difference(some: Sequence[bytes], others: Iterator[bytes]) -> str:
     return ""
 
 
-def _check(made: int, wanted: int) -> None:
-    if made != wanted:
-        raise SystemExit(f"{made} clips came out of {wanted}")
-
-
-def rows(folder: Path | None, *, rounds: int = 5, amount: int = 1024, clock: str = "wall") -> list[Row]:
+def rows(
+    audio: Path | None = None, count: int = 1024, rounds: int = 5, clock: Literal["wall", "cpu"] = "wall"
+) -> list[Row]:
     """Every comparison, for every kind of clip.
 
     Args:
-        folder: of clips; None makes some up.
-        amount: how many clips the processes turn.
+        audio: a folder of clips; None makes some up.
+        count: how many clips the processes turn.
         clock: of the comparison of processes: "wall", or "cpu" where other work disturbs it.
     """
-    kinds = clips.by_kind(folder)
+    torch.set_num_threads(1)
+    kinds = clips.by_kind(audio)
     print(clips.summary(kinds), file=sys.stderr)
     found: list[Row] = []
     with tempfile.TemporaryDirectory() as where:
         for number, (kind, some) in enumerate(kinds.items()):
             here = Path(where) / str(number) / "clips"
-            files = clips.write(here, some, amount)
-            with_lhotse = check_results(files[:16])
-            found += in_function(kind, files[:IN_FUNCTION], rounds, with_lhotse)
-            found += by_processes(kind, here, files, rounds, clock, with_lhotse)
+            files = Files(kind, "clips", clips.write(here, some, count), AudioFiles())
+            with_lhotse = check_results(files.paths[:16])
+            found += in_function(files, rounds, with_lhotse) + by_processes(files, rounds, clock, with_lhotse)
             shutil.rmtree(here.parent)
     return found
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Parse, run, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--audio", type=Path)
-    parser.add_argument("--count", type=int, default=1024)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu where other work disturbs")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="every round of every side")
-    args = parser.parse_args(argv)
-    found = rows(args.audio, rounds=args.rounds, amount=args.count, clock=args.clock)
-    show(found)
-    if args.json:
-        with args.json.open("w", encoding="utf-8") as file, redirect_stdout(file):
-            show(found, as_json=True)
-
-
 if __name__ == "__main__":
-    main()
+    run(rows, __doc__)

@@ -10,20 +10,19 @@ and of its largest worker goes to standard error: it does not grow with ``--mega
 
 from __future__ import annotations
 
-import argparse
 import os
-import resource
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from benchmarks.rounds import Row, compare, show, warm_pages
+from benchmarks.made import add_corpus
+from benchmarks.rounds import Row, compare, peak, run, warm_pages
 from omni_ray import api
 from omni_ray.pipeline.engine import on_ray
 
@@ -37,8 +36,8 @@ class Lines(Corpus):
     name = "lines"; modality = "text"; title = licence = homepage = size = layout = "made up"; in_all = False
 
     def units(self, tree, options):
-        for number in range(int(tree.read("units").decode())):
-            yield UnitDraft({{"number": number}}, ("units",), {_LINES}, {_LINES})
+        for number in range(int(tree.read("asked").decode())):
+            yield UnitDraft({{"number": number}}, ("asked",), {_LINES}, {_LINES})
 
     def read(self, tree, payload):
         rng = random.Random(payload["number"])
@@ -56,15 +55,10 @@ _UNIT_MEGABYTES = _LINES * 580 / 1e6
 
 def rows(megabytes: int = 500, rounds: int = 3) -> list[Row]:
     """MB a second of each side, in wall seconds."""
-    from omni_ray.corpora.registry import add_file
-
     with tempfile.TemporaryDirectory() as folder, api.Cluster().session():
         root = Path(folder)
-        (root / "corpus.py").write_text(CORPUS)
-        (root / "source").mkdir()
-        (root / "source" / "units").write_text(str(max(1, round(megabytes / _UNIT_MEGABYTES))))
-        add_file(root / "corpus.py")
-        api.prepare(root / "out", "text", dataset="lines", source=str(root / "source"), max_samples=None)
+        source = add_corpus(root, CORPUS, max(1, round(megabytes / _UNIT_MEGABYTES)))
+        api.prepare(root / "out", "text", dataset="lines", source=source, max_samples=None)
         shards = sorted((root / "out/data/shards/text/lines").glob("part-*.parquet"))
         target = root / "out/data/text/production_corpus.txt"
 
@@ -102,7 +96,7 @@ def rows(megabytes: int = 500, rounds: int = 3) -> list[Row]:
             "limit: read and write in order": limit,
         }
         ours(42)
-        driver, worker = _peak(0), max(on_ray(_peak, range(32)))
+        driver, worker = peak(), max(on_ray(_peak, range(32)))
         size = target.stat().st_size
         print(f"memory at most: driver {driver:,.0f} MiB, worker {worker:,.0f} MiB", file=sys.stderr)
         found = []
@@ -116,19 +110,8 @@ def rows(megabytes: int = 500, rounds: int = 3) -> list[Row]:
 
 
 def _peak(_: int) -> float:
-    """The most memory this process ever had, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Parse, run, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--megabytes", type=int, default=500)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(argv)
-    show(rows(options.megabytes, options.rounds), as_json=options.json)
+    return peak()
 
 
 if __name__ == "__main__":
-    main()
+    run(rows, __doc__)

@@ -15,11 +15,7 @@ below it are printed. Ours is flat up to a million entries in a file and four mi
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -32,7 +28,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.rounds import Row, below_this, show
+from benchmarks.rounds import Row, apart, below_this, peak, run
 from omni_ray.modalities.lines import one_line
 
 FILES, LINES, PER_LINE = 16, 13, 14
@@ -76,19 +72,13 @@ def ours(source: Path, work: Path) -> dict[str, float]:
         started = time.perf_counter()
         api.clean(work, ["text"], preset="off", duplicates=["near_document"])
         seconds = time.perf_counter() - started
-        driver = _peak()
+        driver = peak()
     left = 0
     for corpus in training_corpora(Store(work), "text"):
         for manifest, _ in corpus.parts():
             with corpus.storage.open(manifest.shard.file) as file:
                 left += len(document_starts(pq.read_table(file, columns=["id"])["id"]))
     return {"seconds": seconds, "left": left, "driver": driver}
-
-
-def _peak(pid: int | str = "self") -> float:
-    """Peak memory of a process so far, in MiB. Not getrusage's, which begins with that of the process that started it."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
 def theirs(source: Path, work: Path) -> dict[str, float]:
@@ -116,9 +106,12 @@ def theirs(source: Path, work: Path) -> dict[str, float]:
         logs = str(work / "logs" / str(number))
         LocalPipelineExecutor(pipeline=pipeline, tasks=tasks, workers=2, logging_dir=logs).run()
     seconds = time.perf_counter() - started
-    driver = _peak()
+    driver = peak()
     left = sum(pq.read_metadata(path).num_rows for path in Path(places["left"]).glob("*.parquet"))
     return {"seconds": seconds, "left": left, "driver": driver}
+
+
+SIDES = {"ours": ours, "datatrove": theirs}
 
 
 @contextmanager
@@ -131,7 +124,7 @@ def largest_below() -> Iterator[list[float]]:
         while not over.wait(0.1):
             for pid in below_this():
                 with suppress(OSError):
-                    peaks.append(_peak(pid))
+                    peaks.append(peak(pid))
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -142,28 +135,25 @@ def largest_below() -> Iterator[list[float]]:
         thread.join()
 
 
-def measure(side: str, source: Path, count: int) -> dict[str, float]:
-    """One side in a process of its own: seconds, documents left, peak memory in MiB of the driver and of a worker."""
-    with tempfile.TemporaryDirectory() as folder:
-        write_documents(source, Path(folder) / "documents", count)
-        command = [sys.executable, "-m", "benchmarks.duplicates", "--side", side, "--work", folder]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(done.stderr)
-        found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+def measure(side: str, folder: Path) -> dict[str, float]:
+    """One side, in this process: seconds, documents left, peak memory in MiB of the driver and of a worker."""
+    with largest_below() as peaks:
+        found = SIDES[side](folder / "documents", folder / side)
+    return {**found, "worker": max(peaks)}
 
 
-def rows(source: Path, counts: Sequence[int] = (2000, 8000)) -> list[Row]:
+def rows(source: Path, documents: Sequence[int] = (2000, 8000)) -> list[Row]:
     """Both sides for each number of documents."""
-    sides = ["ours", *(["datatrove"] if find_spec("datatrove") else [])]
+    sides = [side for side in SIDES if side == "ours" or find_spec(side)]
     if len(sides) == 1:
         print("datatrove is not installed (pip install 'omni-ray[bench]'): left out")
     found = []
-    for count in counts:
+    for count in documents:
         left = {}
         for side in sides:
-            seen = measure(side, source, count)
+            with tempfile.TemporaryDirectory() as folder:
+                write_documents(source, Path(folder) / "documents", count)
+                seen = apart(measure, side, Path(folder))
             left[side] = seen["left"]
             found.append(Row(f"near duplicates of {count:,} documents", side, count, "documents", [seen["seconds"]]))
             print(
@@ -176,23 +166,5 @@ def rows(source: Path, counts: Sequence[int] = (2000, 8000)) -> list[Row]:
     return found
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Parse, run, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--source", type=Path, help="a folder of text files")
-    parser.add_argument("--documents", type=int, nargs="+", default=[2000, 8000])
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--side", choices=("ours", "datatrove"), help=argparse.SUPPRESS)
-    parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
-    options = parser.parse_args(argv)
-    if options.side is None:
-        show(rows(options.source, options.documents), as_json=options.json)
-        return
-    run = ours if options.side == "ours" else theirs
-    with largest_below() as peaks:
-        found = run(options.work / "documents", options.work / options.side)
-    print(json.dumps({**found, "worker": max(peaks)}))
-
-
 if __name__ == "__main__":
-    main()
+    run(rows, __doc__)

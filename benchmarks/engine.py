@@ -27,7 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import scale
-from benchmarks.rounds import Row, show
+from benchmarks.rounds import Row, apart, show
 
 UNIT_SECONDS = 0.5
 CORPUS = """
@@ -38,7 +38,7 @@ class Working(Corpus):
     name = "working"; modality = "text"; title = licence = homepage = size = layout = "made up"; in_all = False
 
     def units(self, tree, options):
-        count, seconds, how = tree.read("work").decode().split()
+        count, seconds, how = tree.read("asked").decode().split()
         for number in range(int(count)):
             yield UnitDraft({"number": number, "seconds": float(seconds), "how": how}, (), 1, 1)
 
@@ -131,7 +131,7 @@ def nodes(counts: Sequence[int], seconds: float) -> list[Row]:
 def _corpus(here: Path, units: int, seconds: float, how: str) -> Path:
     (here / "corpus.py").write_text(CORPUS)
     (here / "source").mkdir()
-    (here / "source" / "work").write_text(f"{units} {seconds} {how}")
+    (here / "source" / "asked").write_text(f"{units} {seconds} {how}")
     return here
 
 
@@ -219,12 +219,6 @@ def nothing(count: int) -> tuple[float, float, float, float]:
     return items, driver, whole, everything
 
 
-def empty(units: int) -> dict[str, float]:
-    """Prepare ``units`` units of one line, in a fresh process; as :func:`benchmarks.scale.measure` says it."""
-    (found,) = scale.rows([units], "measure_units")
-    return found
-
-
 def syncs(count: int = 300) -> float:
     """Small new files that this disk syncs in a second, one after the other."""
     with tempfile.TemporaryDirectory() as folder:
@@ -253,7 +247,7 @@ def _nothing(options: argparse.Namespace) -> str:
 def _empty(options: argparse.Namespace) -> str:
     units = max(1, options.units // 10)
     before = syncs()
-    runs = [empty(units) for _ in range(options.rounds)]
+    runs = [apart(scale.measure, units, 1) for _ in range(options.rounds)]
     disk = statistics.median([before, syncs()])
     rate = 1e6 / statistics.median(run["prepare_us_per_sample"] for run in runs)
     cpu = statistics.median(run["prepare_driver_cpu_us_per_sample"] for run in runs) / 1000
@@ -267,9 +261,9 @@ FIGURES = {"start": _start, "nothing": _nothing, "empty": _empty}
 """What is said in a line of its own, each by what measures it."""
 
 
-def rows(seconds: float = 60, node_counts: Sequence[int] = (1, 2, 4), rounds: int = 3) -> list[Row]:
+def rows(seconds: float, rounds: int) -> list[Row]:
     """Both measurements."""
-    return [*overhead(seconds, rounds), *nodes(node_counts, min(seconds, 8))]
+    return [*overhead(seconds, rounds), *nodes((1, 2, 4), min(seconds, 8))]
 
 
 def main(argv: Sequence[str] | None = None) -> None:

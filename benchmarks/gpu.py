@@ -13,7 +13,6 @@ see that it runs.
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import sys
@@ -26,14 +25,14 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Literal
 from unittest.mock import patch
 
 from PIL import Image
 
 from benchmarks import photos
-from benchmarks.rounds import Row, compare, show
+from benchmarks.rounds import Row, compare, run
 from omni_ray import api
-from omni_ray.errors import OmniError
 from omni_ray.modalities import pixels
 from omni_ray.modalities.picture_engine import gpu_engine
 from omni_ray.pipeline import prepare
@@ -203,57 +202,32 @@ def limits(files: Sequence[Path], rounds: int, device: str) -> list[Row]:
 
 
 def rows(
-    folder: Path | None, *, settings: Sequence[Setting] = (), widths: Sequence[int] = (), rounds: int = 2,
-    amount: int = 49152, device: str = "cuda",
+    images: Path | None = None, count: int = 49152, rounds: int = 2, settings: Sequence[str] = (),
+    widths: Sequence[int] = (), device: Literal["cuda", "cpu"] = "cuda",
 ) -> list[Row]:  # fmt: skip
     """Every comparison, on photographs of up to 700 pixels.
 
     Args:
-        folder: of photographs; None makes some up.
-        settings: in which work is laid out on the GPU, beside the default.
-        widths: of photographs that are compared, too.
+        images: a folder of photographs; None makes some up.
+        count: how many become shards.
         rounds: of the limits.
-        amount: how many become shards.
+        settings: in which work is laid out on the GPU, beside the default: actors:threads:rows a batch.
+        widths: of photographs that are compared, too.
         device: "cuda", or "cpu" to try the code.
     """
     if device == "cuda":
         require_gpus(1)
     with tempfile.TemporaryDirectory() as where:
         here = Path(where) / "photos"
-        originals = photos.by_size(photos.originals(folder), 700)["photos"]
-        files = photos.write_again(photos.write(here, originals, min(amount, DISTINCT)), amount)
+        originals = photos.by_size(photos.originals(images), 700)["photos"]
+        files = photos.write_again(photos.write(here, originals, min(count, DISTINCT)), count)
         machine = Machine(device)
         found = limits(files[:IN_MEMORY], rounds, device)
         with ray_session(num_gpus=machine.gpus):
-            found += to_shards(machine, here, amount, settings)
-            found += by_width(machine, originals, widths, amount, Path(where))
+            found += to_shards(machine, here, count, [*map(Setting.parsed, settings)])
+            found += by_width(machine, originals, widths, count, Path(where))
         return found
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Parse, run, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=Path)
-    parser.add_argument("--count", type=int, default=49152)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--settings", type=Setting.parsed, nargs="*", default=[], help="actors:threads:rows a batch")
-    parser.add_argument("--widths", type=int, nargs="*", default=[])
-    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    parser.add_argument("--json", action="store_true")
-    args = parser.parse_args(argv)
-    try:
-        found = rows(
-            args.images,
-            settings=args.settings,
-            widths=args.widths,
-            rounds=args.rounds,
-            amount=args.count,
-            device=args.device,
-        )
-    except OmniError as error:
-        raise SystemExit(str(error)) from error
-    show(found, as_json=args.json)
-
-
 if __name__ == "__main__":
-    main()
+    run(rows, __doc__)

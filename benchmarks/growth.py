@@ -21,20 +21,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benchmarks.made import commit
 from omni_ray.materialize import assembly, pieces, shuffle
 from omni_ray.materialize.combine import combine
 from omni_ray.materialize.placing import Bucket
-from omni_ray.modalities.registry import modality
-from omni_ray.pipeline.corpus_state import CorpusState
-from omni_ray.pipeline.manifest import Manifest
-from omni_ray.pipeline.stages import write_shard
 from omni_ray.pipeline.store import Store
 from omni_ray.quality import duplicates, partitions
 from omni_ray.quality.duplicate_results import ShardFile
 from omni_ray.quality.duplicates import find_duplicates
 from omni_ray.storage import Storage
 
-_SHARD_ROWS = 2_000
 _SMALLER = (
     (assembly, "BUCKET_BYTES"),
     (assembly, "_LEAST_BYTES"),
@@ -53,23 +49,15 @@ Counts = dict[str, float]
 
 def make_store(root: Path, rows: int) -> Store:
     """A corpus of ``rows`` lines, each a document of its own."""
-    store = Store(root)
-    corpus = store.corpus("text", "lines")
-    schema = modality("text").schema
-    units = -(-rows // _SHARD_ROWS)
-    for unit in range(units):
-        numbers = pa.array(range(unit * _SHARD_ROWS, min(rows, (unit + 1) * _SHARD_ROWS)), pa.int64())
-        said = pc.cast(pc.divide(pc.multiply(numbers, 9), 10), pa.string())
-        text = pc.binary_join_element_wise("A line that is made up to be counted, and whose number is", said, " ")
-        ids = pc.binary_join_element_wise(pc.cast(numbers, pa.string()), "0", "#")
-        columns = {field.name: pa.nulls(len(numbers), field.type) for field in schema}
-        columns |= {"id": ids, "corpus": pa.array(["lines"] * len(numbers)), "text": text.cast(pa.large_string())}
-        shard = write_shard(corpus.storage, f"part-{unit:05d}.parquet", pa.table(columns, schema=schema))
-        records = {"in": len(numbers), "kept": len(numbers), "quarantined": 0}
-        manifest = Manifest(unit, f"{unit}", shard, None, len(numbers), records, {})
-        corpus.storage.write(f"part-{unit:05d}.json", manifest.as_json())
-    corpus.save_state(CorpusState("lines", "lines", "text", "made up", {}, None, units, units, 0, None, "", ""))
-    return store
+    return commit(root, "text", "lines", rows, _lines)
+
+
+def _lines(rows: range) -> dict[str, Any]:
+    numbers = pa.array(rows, pa.int64())
+    said = pc.cast(pc.divide(pc.multiply(numbers, 9), 10), pa.string())
+    text = pc.binary_join_element_wise("A line that is made up to be counted, and whose number is", said, " ")
+    ids = pc.binary_join_element_wise(pc.cast(numbers, pa.string()), "0", "#")
+    return {"id": ids, "text": text.cast(pa.large_string())}
 
 
 def of_shuffle(store: Store) -> Counts:

@@ -18,18 +18,15 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from PIL import Image
 
 from benchmarks.growth import make_store
+from benchmarks.made import commit
 from omni_ray.modalities.registry import modality
-from omni_ray.pipeline.corpus_state import CorpusState
-from omni_ray.pipeline.manifest import Manifest
-from omni_ray.pipeline.stages import write_shard
-from omni_ray.pipeline.store import Store
 
-_SHARD_ROWS = 2_000
 _FOLDER = 1_000
 """Words of a folder."""
 _COMMANDS = (
@@ -60,24 +57,17 @@ def _word(number: int) -> bytes:
 
 def make_words(root: Path, rows: int) -> None:
     """A corpus of ``rows`` words."""
-    corpus = Store(root).corpus("ocr", "words")
+    commit(root, "ocr", "words", rows, _words)
+
+
+def _words(numbers: range) -> dict[str, Any]:
     schema = modality("ocr").schema
-    units = -(-rows // _SHARD_ROWS)
-    for unit in range(units):
-        numbers = range(unit * _SHARD_ROWS, min(rows, (unit + 1) * _SHARD_ROWS))
-        columns = {field.name: pa.nulls(len(numbers), field.type) for field in schema}
-        images = [{"bytes": _word(n), "path": f"{n // _FOLDER}/{n}.png"} for n in numbers]
-        columns |= {
-            "id": pa.array([f"word {n}" for n in numbers]),
-            "corpus": pa.array(["words"] * len(numbers)),
-            "image": pa.array(images, schema.field("image").type),
-            "text": pa.array([f"word{n}" for n in numbers], schema.field("text").type),
-        }
-        shard = write_shard(corpus.storage, f"part-{unit:05d}.parquet", pa.table(columns, schema=schema))
-        records = {"in": len(numbers), "kept": len(numbers), "quarantined": 0}
-        manifest = Manifest(unit, f"{unit}", shard, None, len(numbers), records, {})
-        corpus.storage.write(f"part-{unit:05d}.json", manifest.as_json())
-    corpus.save_state(CorpusState("words", "words", "ocr", "made up", {}, None, units, units, 0, None, "", ""))
+    images = [{"bytes": _word(n), "path": f"{n // _FOLDER}/{n}.png"} for n in numbers]
+    return {
+        "id": pa.array([f"word {n}" for n in numbers]),
+        "image": pa.array(images, schema.field("image").type),
+        "text": pa.array([f"word{n}" for n in numbers], schema.field("text").type),
+    }
 
 
 def measure(root: Path) -> list[dict[str, float | str]]:

@@ -13,8 +13,6 @@ import argparse
 import gzip
 import json
 import lzma
-import subprocess
-import sys
 import tempfile
 import time
 import zipfile
@@ -26,6 +24,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from benchmarks.rounds import apart, peak
 from omni_ray.corpora.text_files import TextFiles
 from omni_ray.records import Rejected, SourceOptions
 from omni_ray.sources import open_spec, open_tree
@@ -72,19 +71,13 @@ def make(folder: Path, size: int) -> None:
     )
 
 
-def _peak() -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    line = next(line for line in lines if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
-
-
 def index(source: str, cache: Path) -> dict[str, Any]:
     """As the driver does; the units go to a file for :func:`read`."""
     began = time.perf_counter()
     tree = open_tree(source, cache)
     units = [unit.payload for unit in TextFiles().units(tree, SourceOptions())]
     (cache / "units.json").write_text(json.dumps([{**tree.spec(), "points": str(cache)}, units]))
-    return {"units": len(units), "MiB": _peak(), "s": time.perf_counter() - began}
+    return {"units": len(units), "MiB": peak(), "s": time.perf_counter() - began}
 
 
 def read(cache: Path) -> dict[str, Any]:
@@ -96,7 +89,7 @@ def read(cache: Path) -> dict[str, Any]:
         held = [item for item in TextFiles().read(tree, payload) if not isinstance(item, Rejected)]
         rows += sum(len(item) if isinstance(item, pa.Table) else 1 for item in held)
         longest = max(longest, time.perf_counter() - began)
-    return {"rows": rows, "MiB": _peak(), "longest unit, s": longest}
+    return {"rows": rows, "MiB": peak(), "longest unit, s": longest}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -104,21 +97,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", nargs="+", help="Folders with text files of one's own.")
     parser.add_argument("--make", type=int, metavar="MB", help="Make the sources in the folder that is given.")
-    parser.add_argument("--part", choices=("driver", "worker"), help=argparse.SUPPRESS)
-    parser.add_argument("--cache", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.make:
         make(Path(options.source[0]), options.make * 1_000_000)
         return
     for source in options.source:
-        if options.part:
-            found = index(source, options.cache) if options.part == "driver" else read(options.cache)
-            print(json.dumps({"source": source, "part": options.part, **found}))
-            continue
         with tempfile.TemporaryDirectory() as cache:
-            for part in ("driver", "worker"):
-                command = [sys.executable, "-m", "benchmarks.packed", source, "--part", part, "--cache", cache]
-                subprocess.run(command, check=True)
+            print(json.dumps({"source": source, "part": "driver", **apart(index, source, Path(cache))}))
+            print(json.dumps({"source": source, "part": "worker", **apart(read, Path(cache))}))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Timing that several benchmarks share: sides take turns, and medians are compared with their spread."""
+"""What benchmarks share: sides take turns, and medians are compared with their spread; options; processes and their memory."""
 
 from __future__ import annotations
 
+import argparse
 import gc
 import json
 import os
@@ -11,11 +12,18 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from inspect import signature
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+from omni_ray.errors import OmniError
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,40 @@ def below_this() -> dict[int, int]:
         found += below
         todo += below
     return {pid: ticks[pid] for pid in found}
+
+
+def peak(pid: int | str = "self") -> float:
+    """Peak memory of a process so far, in MiB. Not getrusage's, which begins with that of the process that started it."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+
+
+def apart(function: Callable[..., Result], *given: Any) -> Result:
+    """What a function of a module returns in a fresh process."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(function, *given).result()
+
+
+def run(rows: Callable[..., Sequence[Row]], doc: str | None) -> None:
+    """A benchmark as a program: its options are the parameters of ``rows``, and ``--json``, which prints every round."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, each in signature(rows, eval_str=True).parameters.items():
+        kind, default = each.annotation, each.default
+        how: dict[str, Any] = {"required": True} if default is each.empty else {"default": default}
+        if get_origin(kind) is Literal:
+            how["choices"] = get_args(kind)
+        elif get_origin(kind) is Sequence:
+            how |= {"type": get_args(kind)[0], "nargs": "*"}
+        else:
+            how["type"] = get_args(kind)[0] if get_args(kind) else kind
+        parser.add_argument(f"--{name.replace('_', '-')}", **how)
+    parser.add_argument("--json", action="store_true", help="every round of every side")
+    options = vars(parser.parse_args())
+    as_json = options.pop("json")
+    try:
+        show(rows(**options), as_json=as_json)
+    except OmniError as error:
+        raise SystemExit(str(error)) from error
 
 
 def show(rows: Sequence[Row], *, as_json: bool = False) -> None:

@@ -16,13 +16,22 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from benchmarks.made import add_corpus
+from benchmarks.rounds import apart, peak
+from omni_ray import api
+from omni_ray.corpora.base import UnitDraft
+from omni_ray.pipeline.corpus_folder import CorpusFolder
+from omni_ray.pipeline.manifest import CommittedFile, Manifest, part_name
+from omni_ray.pipeline.store import CorpusStore
+from omni_ray.pipeline.units import number_units
+from omni_ray.sources import open_tree
+from omni_ray.storage import Storage
 
 PER_UNIT = 5_000
 
@@ -34,7 +43,7 @@ class Counting(Corpus):
     name = "counting"; modality = "text"; title = licence = homepage = size = layout = "made up"; in_all = False
 
     def units(self, tree, options):
-        samples, per_unit = map(int, tree.read("samples").decode().split())
+        samples, per_unit = map(int, tree.read("asked").decode().split())
         for start in range(0, samples, per_unit):
             count = min(per_unit, samples - start)
             yield UnitDraft({"start": start, "count": count}, (), count, count)
@@ -54,16 +63,10 @@ class Counting(Corpus):
 
 def measure(samples: int, per_unit: int = PER_UNIT) -> dict[str, float]:
     """One size, in this process."""
-    from omni_ray import api
-    from omni_ray.corpora.registry import add_file
-
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        (root / "corpus.py").write_text(CORPUS)
-        (root / "source").mkdir()
-        (root / "source" / "samples").write_text(f"{samples} {per_unit}")
-        add_file(root / "corpus.py")
-        more: Mapping[str, Any] = {"dataset": "counting", "source": str(root / "source"), "max_samples": None}
+        source = add_corpus(root, CORPUS, f"{samples} {per_unit}")
+        more: Mapping[str, Any] = {"dataset": "counting", "source": source, "max_samples": None}
         with api.Cluster(num_cpus=2).session():
             api.prepare(root / "warm", "text", **{**more, "max_samples": 1})
             started, cpu_before = time.perf_counter(), time.process_time()
@@ -81,25 +84,12 @@ def measure(samples: int, per_unit: int = PER_UNIT) -> dict[str, float]:
         "prepare_driver_cpu_us_per_sample": cpu / samples * 1e6,
         "combine_us_per_sample": (combined - prepared) / samples * 1e6,
         "nothing_to_do_s": nothing,
-        "driver_peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "driver_peak_mib": peak(),
     }
-
-
-def measure_units(units: int) -> dict[str, float]:
-    """So many units of a sample each."""
-    return measure(units, per_unit=1)
 
 
 def keep_books(count: int) -> dict[str, float]:
     """What ``count`` units cost the driver, in this process: no unit is made, but a tenth of them to see scheduling."""
-    from omni_ray.corpora.base import UnitDraft
-    from omni_ray.pipeline.corpus_folder import CorpusFolder
-    from omni_ray.pipeline.manifest import CommittedFile, Manifest, part_name
-    from omni_ray.pipeline.store import CorpusStore
-    from omni_ray.pipeline.units import number_units
-    from omni_ray.sources import open_tree
-    from omni_ray.storage import Storage
-
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "source").mkdir()
         (Path(folder) / "source" / "input").write_text("x")
@@ -143,14 +133,6 @@ def _resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def rows(sizes: list[int], function: str = "measure") -> Iterator[dict[str, float]]:
-    """Each size in a fresh process."""
-    for size in sizes:
-        code = f"import json; from benchmarks.scale import {function} as f; print('RESULT' + json.dumps(f({size})))"
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        yield json.loads(done.stdout.split("RESULT")[1])
-
-
 def main() -> None:
     """Print a table, or JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -159,7 +141,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     found = []
-    for row in rows(options.units, "keep_books") if options.units else rows(options.samples):
+    measured = keep_books if options.units else measure
+    for size in options.units or options.samples:
+        row = apart(measured, size)
         found.append(row)
         if not options.json:
             print("  ".join(f"{key} {value:,.1f}" for key, value in row.items()), flush=True)

@@ -10,7 +10,6 @@ datatrove's local executor, with as many workers, running the same cleaning docu
 
 from __future__ import annotations
 
-import argparse
 import bz2
 import io
 import json
@@ -19,14 +18,14 @@ import os
 import shutil
 import tempfile
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.rounds import Row, compare, show
+from benchmarks.rounds import Row, compare, run
 from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.books import Books
 from omni_ray.corpora.wikipedia import Wikipedia
@@ -195,16 +194,5 @@ def rows(data: Path, megabytes: int = 16, rounds: int = 5) -> list[Row]:
     return [*in_process(data, megabytes, rounds), *to_shards(data, 4 * megabytes, max(1, rounds // 2))]
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Parse, run, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--megabytes", type=int, default=16)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(argv)
-    show(rows(options.data, options.megabytes, options.rounds), as_json=options.json)
-
-
 if __name__ == "__main__":
-    main()
+    run(rows, __doc__)

@@ -1,6 +1,6 @@
 """Text heuristics and MinHash beside datatrove's: documents per CPU second, and whether the verdicts agree.
 
-    python -m benchmarks.text_quality --source ../shared/data/books --documents 1500
+    python -m benchmarks.text_quality --source ../shared/data/books --count 1500
 
 Both sides get the same documents of about 188 words in lines of 14. Ours runs on whole Arrow columns, datatrove's document
 by document, as each is made to be run. Ours is measured twice: cold (no chunk of text seen before) and warm (as in the
@@ -9,8 +9,7 @@ later shards of a job). Each filter is timed by itself, with its own split into 
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.rounds import Row, compare, show
+from benchmarks.rounds import Row, compare, run
 from omni_ray.modalities.lines import one_line
 from omni_ray.quality.documents import Documents
 from omni_ray.quality.minhash import MinHash, band_keys, signatures
@@ -73,10 +72,10 @@ def sign(documents: list[list[str]]) -> None:
     band_keys(found, MinHash())
 
 
-def rows(source: Path, count: int = 4000, theirs: int = 600, rounds: int = 3) -> list[Row]:
-    """Every filter by itself, all at once, and signatures. datatrove gets the first ``theirs`` documents."""
+def rows(source: Path, count: int = 4000, datatrove_count: int = 600, rounds: int = 3) -> list[Row]:
+    """Every filter by itself, all at once, and signatures. datatrove gets the first ``datatrove_count`` documents."""
     documents = read(source, count)
-    theirs = min(theirs, len(documents))
+    theirs = min(datatrove_count, len(documents))
     texts = ["\n".join(lines) for lines in documents[:theirs]]
     columns(documents[:5])
 
@@ -125,17 +124,5 @@ def _ours(task: str, count: int, warm: Callable[[], Any], cold: Callable[[], Any
     return compare(task, count, "documents", sides, rounds=rounds, clock="cpu", warm_up=False)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Parse, run, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--source", type=Path, required=True, help="a folder of text files")
-    parser.add_argument("--documents", type=int, default=4000)
-    parser.add_argument("--datatrove-documents", type=int, default=600)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(argv)
-    show(rows(options.source, options.documents, options.datatrove_documents, options.rounds), as_json=options.json)
-
-
 if __name__ == "__main__":
-    main()
+    run(rows, __doc__)

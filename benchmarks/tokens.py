@@ -8,11 +8,10 @@ compared, and the numbers of tokens must be equal. Ours starts each time with no
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.rounds import Row, compare, show
+from benchmarks.rounds import Row, compare, run
 from omni_ray.trainers.lines import split_lines
 from omni_ray.training.counts import CountedSource
 from omni_ray.training.tokenizer import TokenizerRequest, train
@@ -54,17 +53,5 @@ def rows(corpus: Path, megabytes: int = 32, vocab_size: int = 32_000, rounds: in
     )  # fmt: skip
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Parse, run, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, required=True, help="a text file, one sample a line")
-    parser.add_argument("--megabytes", type=int, default=32, help="how much of it to count, from its start")
-    parser.add_argument("--vocab-size", type=int, default=32_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(argv)
-    show(rows(options.corpus, options.megabytes, options.vocab_size, options.rounds), as_json=options.json)
-
-
 if __name__ == "__main__":
-    main()
+    run(rows, __doc__)

@@ -61,10 +61,8 @@ def checks_of(kind: str) -> dict[str, Check]:
     all of a form ("csv"), or for all ("*"); the narrowest one counts. Where it names no trainers, all that read the file are hurt.
     """
     file = FILES.get(kind)
-    readers, wider = (), ()
-    if file is not None:
-        readers = file.readers
-        wider = ("*", file.form, f"{'twin' if file.twin else 'single'}-{file.form}")
+    readers = file.readers if file is not None else ()
+    wider = ("*", file.form, f"{'twin' if file.twin else 'single'}-{file.form}") if file is not None else ()
     found: dict[str, Check] = {}
     for name in (*wider, kind):
         for kinds, code, severity, trainers, whole_file, meaning, consequence in _rows():
