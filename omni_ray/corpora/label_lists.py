@@ -17,6 +17,7 @@ from omni_ray.corpora.bounds import UnitBounds, media_weight, runs
 from omni_ray.corpora.media import is_input, with_medium
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.corpora.textocr import quad_of
+from omni_ray.corpora.word_boxes import is_corners
 from omni_ray.errors import SourceError
 from omni_ray.media_names import media_file
 from omni_ray.sources.encoding import HINT, decode
@@ -155,6 +156,9 @@ def _line_units(tree: Tree, name: str, options: SourceOptions) -> Iterator[UnitD
     separator = _separator(lines, options.encoding)
     if separator is None:
         return
+    if _are_boxes(lines, separator, options.encoding):
+        tree.set_aside(name, "documentation")
+        return
     strip = _strip(tree, name, lines, separator, options.encoding)
     if strip is None:
         tree.set_aside(name, "no_media")
@@ -194,6 +198,12 @@ def _separator(lines: list[bytes], encoding: str) -> str | None:
         if isinstance(line, Line) and all(each.lower().endswith(PICTURES) for each in line.names):
             return separator
     return None
+
+
+def _are_boxes(lines: list[bytes], separator: str, encoding: str) -> bool:
+    """Whether a list says where words are, beside one that says which: ICDAR's ``coords.txt``."""
+    parsed = [_line(line, separator, encoding) for line in lines]
+    return all(is_corners(line.label) for line in parsed if isinstance(line, Line))
 
 
 def _strip(tree: Tree, name: str, lines: list[bytes], separator: str, encoding: str) -> int | None:

@@ -49,6 +49,12 @@ def is_numbers(text: str) -> bool:
     return bool(lines) and all(_ONLY_NUMBERS.fullmatch(line) for line in lines)
 
 
+def is_corners(label: str) -> bool:
+    """Whether a label in a list is only numbers that say where something is: four or more with commas, or eight without."""
+    fields = re.split(r"[\s,]+", label.strip(" \t,"))
+    return len(fields) >= (4 if "," in label else 8) and all(re.fullmatch(_NUMBER, field) for field in fields)
+
+
 def is_labels(text: str) -> bool:
     """Whether each line of a text is four numbers or more with two words at most: what detectors are trained on (YOLO,
     KITTI, DOTA), not what anyone says of a picture.

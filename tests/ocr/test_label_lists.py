@@ -59,6 +59,18 @@ def test_a_list_of_other_things_is_none(source: Source) -> None:
     assert [text for _, text in labels(source.rows(OcrImages()))] == ["a table"]
 
 
+@pytest.mark.parametrize("corners", ["1,1,60,1,60,20,1,20", "1 1 60 1 60 20 1 20", "1,1,60,20,0 5,5,9,9,3"])
+def test_a_list_of_where_the_words_are_has_no_labels(source: Source, corners: str) -> None:
+    source.put("coords.txt", "".join(f"train/word_{n}.png, {corners}\r\n" for n in range(3)))
+    source.put("gt.txt", "".join(f'train/word_{n}.png, "word {n}"\r\n' for n in range(3)))
+    assert [text for _, text in labels(source.rows(OcrImages()))] == ["word 0", "word 1", "word 2"]
+
+
+def test_numbers_in_a_list_of_words_are_labels(source: Source) -> None:
+    source.put("gt.txt", "train/word_0.png\t4000 1234 5678 9010\ntrain/word_1.png\t1,250,000\n")
+    assert [text for _, text in labels(source.rows(OcrImages()))] == ["4000 1234 5678 9010", "1,250,000"]
+
+
 def test_paddle_photographs(source: Source) -> None:
     words = '[{"transcription": "EXIT", "points": [[1, 2], [9, 2], [9, 6], [1, 6]]}, {"transcription": "###", "points": []}]'
     source.put("Label.txt", f"train/word_0.png\t{words}\ntrain/word_1.png\t[]\ntrain/word_2.png\t[{{]\n")
