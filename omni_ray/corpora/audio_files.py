@@ -31,8 +31,6 @@ class AudioFiles(Corpus):
     modality = "audio"
     title = "Your own audio"
     licence = "yours"
-    homepage = ""
-    size = "any"
     layout = (
         "CSV, TSV, JSONL or Parquet with columns audio and text (see --columns), a Hugging Face dataset, or audio "
         "files with <stem>.txt or .json beside them, in folders and tars (WebDataset); NeMo manifests; clips out of long recordings with --columns start=...,end=... (or duration=...), "

@@ -35,8 +35,8 @@ class Corpus(ABC):
     modality: ClassVar[str]
     title: ClassVar[str]
     licence: ClassVar[str]
-    homepage: ClassVar[str]
-    size: ClassVar[str]
+    homepage: ClassVar[str] = ""
+    size: ClassVar[str] = "any"
     """For people: "6.3 GB, 28,539 clips, 100 h"."""
     layout: ClassVar[str]
     """One line that tells a user what the source must look like."""

@@ -73,7 +73,6 @@ class Books(Corpus):
         "Project Gutenberg's <number>.txt, <number>-0.txt, <number>-8.txt, pg<number>.txt or PG<number>_text.txt in any folders, "
         "other books as a .txt file each, BookCorpus's books_large_p*.txt or epubtxt/*.txt, or Parquet, JSONL or CSV files with a column called text"
     )
-    categories = ("general",)
     version = 3
     downloads = tuple(
         Download(f"{_HOST}/cache/epub/{number}/pg{number}.txt", f"pg{number}.txt", split="classics", by_default=False)

@@ -25,6 +25,7 @@ BYTES_A_SECOND = 32_000
 EXPANSION = 12
 """How many times larger than its file a lossy recording may be decoded: 21 kbit a second, which is low for speech."""
 _FLAC_EXPANSION = 2
+_LONGEST_SECONDS = 1e6
 _LOOK_BYTES, _PLAIN_LOOK_BYTES = 1 << 16, 1 << 24
 """Silence is a hundredth of what it decodes to: from this size on, a compressed file in a folder is asked how long it is."""
 _HEAD_BYTES, _TAIL_BYTES = 1 << 10, 1 << 16
@@ -58,6 +59,11 @@ def runs(
 def in_a_unit(options: SourceOptions, records: int, weight: int) -> int:
     """How many records of this weight each a unit holds: ``records``, or fewer."""
     return max(1, min(options.scaled(records), options.scaled(UNIT_BYTES) // weight))
+
+
+def stretch_weight(seconds: float) -> int:
+    """The decoded bytes of a stretch of speech; 0 where it has no length that a recording can have."""
+    return round(seconds * BYTES_A_SECOND) if 0 < seconds < _LONGEST_SECONDS else 0
 
 
 class UnitBounds:

@@ -9,7 +9,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.evaluation import splits_in
-from omni_ray.corpora.listed_pictures import Listed, kept, read_json, read_listed, units_of_lists
+from omni_ray.corpora.listed_pictures import Listed, kept, lists_in, read_json, read_listed, units_of_lists
 from omni_ray.errors import SourceError
 from omni_ray.sources.archives import archive_kind
 from omni_ray.sources.captions import caption_texts
@@ -17,7 +17,7 @@ from omni_ray.sources.tree import Tree
 
 _MAX_JSON_BYTES = 2 << 30
 _HOST = "http://images.cocodataset.org"
-_LIST = re.compile(r"captions_(.+)\.json", re.IGNORECASE)
+_LIST = re.compile(r"captions_.+\.json", re.IGNORECASE)
 
 
 class Coco(Corpus):
@@ -65,25 +65,20 @@ def _find(tree: Tree) -> tuple[dict[str, str], list[str]]:
     Raises:
         SourceError: two lists of one split that differ.
     """
+    names, places = lists_in(tree, _LIST, _has_pictures)
     lists: dict[str, str] = {}
-    places: list[str] = []
-    for folder, folders, files in tree.walk():
-        prefix = f"{folder}/" if folder else ""
-        places.append(folder)
-        for file in files:
-            if found := _LIST.fullmatch(file):
-                first = lists.setdefault(found[1], prefix + file)
-                if first != prefix + file and tree.read(first, _MAX_JSON_BYTES) != tree.read(
-                    prefix + file, _MAX_JSON_BYTES
-                ):
-                    raise SourceError(
-                        f"coco: {tree.location} has two lists of {found[1]} that differ, {first} and {prefix + file}; take one out"
-                    )
-        for name in list(folders):
-            if name.lower().startswith(("train", "val", "test")) and archive_kind(name) is None:
-                places.append(prefix + name)
-                folders.remove(name)
+    for name in names:
+        split = name.rpartition("/")[2][len("captions_") : -len(".json")]
+        first = lists.setdefault(split, name)
+        if first != name and tree.read(first, _MAX_JSON_BYTES) != tree.read(name, _MAX_JSON_BYTES):
+            raise SourceError(
+                f"coco: {tree.location} has two lists of {split} that differ, {first} and {name}; take one out"
+            )
     return lists, places
+
+
+def _has_pictures(folder: str) -> bool:
+    return folder.lower().startswith(("train", "val", "test")) and archive_kind(folder) is None
 
 
 def _listed(tree: Tree, split: str, name: str, keeps_columns: bool) -> Listed:

@@ -148,7 +148,7 @@ class _Measured:
             name = f"{folder}/{split}.tsv".lstrip("/")
             path = _columns(tree, name)["path"]
             for part in line_ranges(tree, name, lambda line: False, skip=1):
-                for _, line in read_range(tree, name, part.start, part.end, part.first):
+                for _, line in read_range(tree, name, *part.span):
                     self._of[_clip_name(_field(line.split(b"\t"), path))] = split
 
     def split_of(self, clip: str) -> str:
@@ -186,8 +186,7 @@ def _units_of_list(
         return cut.before(media_weight(tree, f"{clips_folder}/{clip}"))
 
     for part in line_ranges(tree, name, begins, skip=1):
-        span = (part.start, part.end, part.first)
-        rows = [(number, row.split(b"\t")) for number, row in read_range(tree, name, *span) if row.strip()]
+        rows = [(number, row.split(b"\t")) for number, row in read_range(tree, name, *part.span) if row.strip()]
         clips = [(number, _clip_name(_field(fields, columns["path"]))) for number, fields in rows]
         of = dict.fromkeys(split for _, clip in clips if (split := own or measured.split_of(clip)))
         elsewhere: list[int] = []
@@ -204,7 +203,7 @@ def _units_of_list(
                 again.append((number, first and first + clip))
         files = tuple(f"{clips_folder}/{clip}" for _, clip in clips if clip)
         files += tuple(dict.fromkeys(before for _, before in again if before and before not in files))
-        payload = {"list": name, "columns": columns, "span": span, "again": again}
+        payload = {"list": name, "columns": columns, "span": part.span, "again": again}
         if options.keep_columns:
             payload["header"] = _header(tree, name)
         if elsewhere:
@@ -265,5 +264,4 @@ def _record(
         "text": text,
         "speaker": speaker or None,
     }
-    made = with_medium(tree, file, where, "audio", row)
-    return made if before is None or isinstance(made, Rejected) else apart(tree, made, file, before)
+    return apart(tree, with_medium(tree, file, where, "audio", row), file, before)

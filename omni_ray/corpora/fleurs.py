@@ -53,16 +53,11 @@ class Fleurs(Corpus):
 
 
 def _parser(name: str, media: str) -> Parse:
-    def parse(number: int, line: bytes) -> Parsed:
-        where = f"{name}:{number}"
-        text = text_of(line)
-        fields = (text or "").split("\t")
-        if text is None:
-            return Rejected(where, where, "bad_encoding", "not UTF-8")
+    def parse(where: str, text: str) -> Parsed:
+        fields = text.split("\t")
         if len(fields) != _COLUMNS:
             return Rejected(where, where, "bad_row", f"{len(fields)} columns; expected {_COLUMNS}")
-        return Spoken(
-            f"{name.rpartition('/')[0]}/{fields[1]}".lstrip("/"), where, media + fields[1], fields[3] or fields[2]
-        )
+        ident = f"{name.rpartition('/')[0]}/{fields[1]}".lstrip("/")
+        return Spoken(ident, where, media + fields[1], fields[3] or fields[2])
 
     return parse

@@ -98,7 +98,6 @@ class Flickr30k(Flickr8k):
         "results_20130124.token or results.csv beside a folder of pictures, or a table with columns image and caption"
     )
     manual = "Ask for flickr30k-images.tar and flickr30k.tar.gz at the homepage."
-    in_all = False
     lists = re.compile(r"results(?:_\d+)?\.token", re.IGNORECASE)
     columns = {
         "image": ("image", "image_name", "filename"),

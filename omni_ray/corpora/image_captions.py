@@ -29,8 +29,6 @@ class ImageCaptions(Corpus):
     modality = "images"
     title = "Your own captioned pictures"
     licence = "yours"
-    homepage = ""
-    size = "any"
     layout = (
         "a JSON list, CSV, JSONL or Parquet with columns image and caption (see --columns), a Hugging Face dataset, or "
         "pictures with <stem>.txt (a caption a line) or <stem>.json beside them, in folders and tars (WebDataset, img2dataset)"

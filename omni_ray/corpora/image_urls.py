@@ -37,8 +37,6 @@ class ImageUrls(Corpus):
     modality = "images"
     title = "Pictures by their addresses"
     licence = "each picture its owner's; robots.txt and opt-out headers are honoured"
-    homepage = ""
-    size = "any"
     layout = "a table (CSV, TSV, JSONL, Parquet) with a column of URLs and one of captions, such as CC3M's, LAION's or DataComp's"
     manual = "Get a list of addresses and captions."
     in_all = False
@@ -133,8 +131,5 @@ def _without_header(tree: Tree, options: SourceOptions) -> SourceOptions:
 
 
 def _address_in(fields: Sequence[str]) -> int | None:
-    return (
-        next((n for n, field in enumerate(fields) if _ADDRESS.fullmatch(field.strip())), None)
-        if len(fields) > 1
-        else None
-    )
+    places = (place for place, field in enumerate(fields) if _ADDRESS.fullmatch(field.strip()))
+    return next(places, None) if len(fields) > 1 else None

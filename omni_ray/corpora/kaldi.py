@@ -28,7 +28,6 @@ class Kaldi(Corpus):
     title = "Kaldi data folders"
     licence = "as the recordings"
     homepage = "https://kaldi-asr.org/doc/data_prep.html"
-    size = "any"
     layout = (
         "folders with wav.scp and text (segments, utt2spk), and the recordings that wav.scp names, within the source"
     )
@@ -56,46 +55,37 @@ def _utterances(tree: Tree, prefix: str, files: set[str]) -> Iterator[Parsed]:
     speakers = dict(_pairs(tree, f"{prefix}utt2spk")) if "utt2spk" in files else {}
     segments = dict(_pairs(tree, f"{prefix}segments")) if "segments" in files else None
     silent = dict.fromkeys(recordings if segments is None else segments)
+
+    def made(utterance: str, where: str, text: str) -> Parsed:
+        recording, start, end = utterance, None, None
+        if segments is not None:
+            fields = segments.get(utterance, "").split()
+            try:
+                recording, start, end = fields[0], float(fields[1]), float(fields[2])
+            except (IndexError, ValueError):
+                said = "no line of segments names it" if not fields else f"segments: {' '.join(fields)}"
+                return Rejected(utterance, where, "bad_row", said)
+        place = recordings.get(recording)
+        if place is None:
+            return Rejected(utterance, where, "missing_media", f"wav.scp has no {recording}")
+        file, channel = _file(place)
+        if file is None:
+            detail = f"wav.scp: {place[:160]}: a command or an archive, which is not read"
+            return Rejected(utterance, where, "bad_path", detail)
+        name = media_name(tree, f"{prefix}wav.scp", file)
+        until = None if end is not None and end < 0 else end
+        return Spoken(utterance, where, name, text, speakers.get(utterance), start, until, channel)
+
     for number, (utterance, text) in enumerate(_pairs(tree, f"{prefix}text"), 1):
         silent.pop(utterance, None)
         where = f"{prefix}text:{number}"
-        if not text:
+        if text:
+            yield made(utterance, where, text)
+        else:
             yield Rejected(utterance, where, "missing_text", "the line holds an id only")
-            continue
-        yield _utterance(tree, prefix, utterance, where, text, speakers.get(utterance), recordings, segments)
     for utterance in silent:
         where = f"{prefix}{'wav.scp' if segments is None else 'segments'}"
         yield Rejected(utterance, where, "missing_text", "no line of text names this utterance")
-
-
-def _utterance(
-    tree: Tree,
-    prefix: str,
-    utterance: str,
-    where: str,
-    text: str,
-    speaker: str | None,
-    recordings: Mapping[str, str],
-    segments: Mapping[str, str] | None,
-) -> Parsed:
-    recording, start, end = utterance, None, None
-    if segments is not None:
-        fields = segments.get(utterance, "").split()
-        try:
-            recording, start, end = fields[0], float(fields[1]), float(fields[2])
-        except (IndexError, ValueError):
-            said = "no line of segments names it" if not fields else f"segments: {' '.join(fields)}"
-            return Rejected(utterance, where, "bad_row", said)
-    place = recordings.get(recording)
-    if place is None:
-        return Rejected(utterance, where, "missing_media", f"wav.scp has no {recording}")
-    file, channel = _file(place)
-    if file is None:
-        return Rejected(
-            utterance, where, "bad_path", f"wav.scp: {place[:160]}: a command or an archive, which is not read"
-        )
-    until = None if end is not None and end < 0 else end
-    return Spoken(utterance, where, media_name(tree, f"{prefix}wav.scp", file), text, speaker, start, until, channel)
 
 
 def _file(place: str) -> tuple[str | None, str | None]:

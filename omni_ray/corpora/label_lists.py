@@ -17,7 +17,7 @@ from omni_ray.corpora.bounds import UnitBounds, media_weight, runs
 from omni_ray.corpora.media import is_input, with_medium
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.corpora.textocr import quad_of
-from omni_ray.corpora.word_boxes import is_corners
+from omni_ray.corpora.word_boxes import corners_of, is_corners
 from omni_ray.errors import SourceError
 from omni_ray.media_names import media_file
 from omni_ray.sources.encoding import HINT, decode
@@ -176,12 +176,11 @@ def _line_units(tree: Tree, name: str, options: SourceOptions) -> Iterator[UnitD
         return cut.before(sum(media_weight(tree, file) for file in files_of(line)))
 
     for part in line_ranges(tree, name, begins, skip=skip):
-        span = [part.start, part.end, part.first]
-        parsed = [_line(raw, separator, options.encoding) for _, raw in read_range(tree, name, *span)]
+        parsed = [_line(raw, separator, options.encoding) for _, raw in read_range(tree, name, *part.span)]
         files = [file for line in parsed for file in files_of(line)]
         expected = len(files) + sum(isinstance(line, str) for line in parsed)
         yield UnitDraft(
-            {**payload, "span": span},
+            {**payload, "span": part.span},
             tuple(file for file in files if is_input(tree, file)),
             None,
             expected,
@@ -213,8 +212,12 @@ def _strip(tree: Tree, name: str, lines: list[bytes], separator: str, encoding: 
     """
     parsed = [_line(line, separator, encoding) for line in lines]
     names = [each for line in parsed if isinstance(line, Line) for each in line.names]
-    best = max(range(8), key=lambda n: (sum(tree.exists(_placed(tree, name, each, n)) for each in names), -n))
+    best = _best_strip(tree, name, names)
     return best if any(tree.exists(_placed(tree, name, each, best)) for each in names) else None
+
+
+def _best_strip(tree: Tree, name: str, names: list[str]) -> int:
+    return max(range(8), key=lambda n: (sum(tree.exists(_placed(tree, name, each, n)) for each in names), -n))
 
 
 def _placed(tree: Tree, list_name: str, name: str, strip: int) -> str:
@@ -238,8 +241,7 @@ def _data_units(tree: Tree, name: str, options: SourceOptions) -> Iterator[UnitD
     if not isinstance(items, list):
         raise SourceError(f"{name}: its data_list is no list")
     names = [item["img_path"] for item in items if isinstance(item, dict) and isinstance(item.get("img_path"), str)]
-    probes = names[:_PROBES]
-    strip = max(range(8), key=lambda n: (sum(tree.exists(_placed(tree, name, each, n)) for each in probes), -n))
+    strip = _best_strip(tree, name, names[:_PROBES])
 
     def file_of(item: Any) -> str:
         path = item.get("img_path") if isinstance(item, dict) else None
@@ -266,7 +268,7 @@ def _data_item(tree: Tree, name: str, strip: int, number: int, item: Any) -> Ite
         if not isinstance(text, str):
             yield Rejected(f"{ident}#{n}", where, "missing_text", f"{file}: instance {n} has no text")
             continue
-        outline = instance.get("polygon") or _of_box(instance.get("bbox"))
+        outline = instance.get("polygon") or corners_of(instance.get("bbox"))
         quad = quad_of(outline)
         if outline and quad is None:
             yield Rejected(
@@ -280,11 +282,3 @@ def _data_item(tree: Tree, name: str, strip: int, number: int, item: Any) -> Ite
         yield _record(tree, where, file, ident, words, frame if len(frame) == 2 else None)
     elif not instances:
         yield Rejected(ident, where, "missing_text", f"{file}: no instances")
-
-
-def _of_box(box: Any) -> Any:
-    """mmocr's boxes are left, top, right, bottom."""
-    if not isinstance(box, list) or len(box) != 4:
-        return box
-    left, top, right, bottom = box
-    return [left, top, right, top, right, bottom, left, bottom]

@@ -25,7 +25,6 @@ class Lhotse(Corpus):
     title = "lhotse manifests"
     licence = "as the recordings"
     homepage = "https://lhotse.readthedocs.io"
-    size = "any"
     layout = "*cuts*.jsonl.gz, or *recordings*.jsonl.gz with *supervisions*.jsonl.gz, and the recordings that they name, within the source"
     in_all = False
 

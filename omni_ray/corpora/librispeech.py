@@ -210,4 +210,4 @@ def _record(
         "text": text,
         "speaker": found["speaker"] if found else (place[-2] if len(place) >= 2 else None),
     }
-    return row if first is None else apart(tree, row, file, first)
+    return apart(tree, row, file, first)

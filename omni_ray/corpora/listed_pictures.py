@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,13 +58,18 @@ def kept(rest: Mapping[str, Any] | None) -> list[str | None]:
     return [] if rest is None else [extra_text(rest)]
 
 
-def lists_in(tree: Tree, pattern: re.Pattern[str]) -> tuple[list[str], list[str]]:
-    """The files whose name fits, and all folders, in which their pictures may be."""
+def lists_in(
+    tree: Tree, pattern: re.Pattern[str], has_pictures: Callable[[str], bool] = lambda folder: False
+) -> tuple[list[str], list[str]]:
+    """The files whose name fits, and all folders, in which their pictures may be; those whose name says that they have
+    pictures are not listed."""
     lists: list[str] = []
     places: list[str] = []
-    for folder, _, files in tree.walk():
-        places.append(folder)
-        lists += [f"{folder}/{file}".lstrip("/") for file in files if pattern.fullmatch(file)]
+    for folder, folders, files in tree.walk():
+        prefix = f"{folder}/" if folder else ""
+        lists += [prefix + file for file in files if pattern.fullmatch(file)]
+        places += [folder, *(prefix + name for name in folders if has_pictures(name))]
+        folders[:] = [name for name in folders if not has_pictures(name)]
     return lists, places
 
 
@@ -87,7 +92,8 @@ def units_of_lists(
     missing = []
     found = False
     for listed in lists:
-        places = places_of(tree, folders, listed)
+        files = [file for file, _, problem, *_ in listed.images if not problem]
+        places = find_places(tree, folders, listed.split, files)
         if places is None:
             missing.append(listed.name)
         else:
@@ -98,11 +104,6 @@ def units_of_lists(
             f"{corpus}: {tree.location} has {', '.join(dict.fromkeys(missing))}, but the pictures named there are in no "
             "folder beside; put them there, or say where they are: --media-root FOLDER"
         )
-
-
-def places_of(tree: Tree, folders: Sequence[str], listed: Listed) -> PictureFolders | None:
-    """Where the pictures of a list are; None where none of them is anywhere."""
-    return find_places(tree, folders, listed.split, [file for file, _, problem, *_ in listed.images if not problem])
 
 
 def listed_units(tree: Tree, listed: Listed, places: PictureFolders, options: SourceOptions) -> Iterator[UnitDraft]:

@@ -67,11 +67,10 @@ def _units_of_list(tree: Tree, prefix: str, options: SourceOptions, firsts: Firs
     column = _text_column(tree, metadata)
     cut = UnitBounds(options, _CLIPS_PER_UNIT)
     for part in line_ranges(tree, metadata, lambda line: cut.before(media_weight(tree, _clip(prefix, line)))):
-        span = (part.start, part.end, part.first)
-        rows = [(number, row) for number, row in read_range(tree, metadata, *span) if row.strip()]
+        rows = [(number, row) for number, row in read_range(tree, metadata, *part.span) if row.strip()]
         clips = tuple(_clip(prefix, row) for _, row in rows)
         again = [(number, before) for number, row in rows if (before := _before(firsts, prefix, row)) is not None]
-        payload = {"list": metadata, "span": span, "again": again, "text": column}
+        payload = {"list": metadata, "span": part.span, "again": again, "text": column}
         others = dict.fromkeys(before for _, before in again if before and before not in clips)
         yield UnitDraft(payload, (metadata, *clips, *others), len(rows), len(rows))
 
@@ -144,5 +143,4 @@ def _record(
         return Rejected(clip, where, "missing_text", "the transcript is blank")
     file = f"{prefix}wavs/{clip}.wav"
     row = {"id": clip, "where": where, "path": f"wavs/{clip}.wav", "text": text, "speaker": "LJ"}
-    made = with_medium(tree, file, where, "audio", row)
-    return made if before is None or isinstance(made, Rejected) else apart(tree, made, file, before)
+    return apart(tree, with_medium(tree, file, where, "audio", row), file, before)

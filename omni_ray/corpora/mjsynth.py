@@ -78,11 +78,10 @@ def _units_of_list(
         return cut.before(media_weight(tree, prefix + _path(line)) if is_small and line.strip() else 0)
 
     for part in line_ranges(tree, name, begins):
-        span = [part.start, part.end, part.first]
         words = part.lines
-        paths = [_path(line) for _, line in read_range(tree, name, *span) if line.strip()]
+        paths = [_path(line) for _, line in read_range(tree, name, *part.span) if line.strip()]
         images = tuple(prefix + path for path in paths if is_safe_name(path))
-        payload = {"prefix": prefix, "list": name, "span": span, "lexicon": lexicon}
+        payload = {"prefix": prefix, "list": name, "span": part.span, "lexicon": lexicon}
         reads = () if lexicon is None else (lexicon,)
         if is_small:
             words = len(paths)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
-from omni_ray.corpora.spoken import Parse, Parsed, Spoken, list_records, list_units, text_of
+from omni_ray.corpora.spoken import Parse, Parsed, Spoken, list_records, list_units, parsed
 from omni_ray.sources.tree import Tree
 
 _ENDINGS = (".flac", ".opus", ".wav")
@@ -44,32 +44,23 @@ class MultilingualLibriSpeech(Corpus):
                 continue
             prefix = f"{folder}/" if folder else ""
             with tree.open(f"{prefix}transcripts.txt") as file:
-                first = _parse(prefix, ".flac", 1, file.readline().rstrip(b"\r\n"))
-            names = (
-                [first.file.removesuffix(".flac") + ending for ending in _ENDINGS] if isinstance(first, Spoken) else []
-            )
-            ending = next((name[name.rindex(".") :] for name in names if tree.exists(name)), ".flac")
-            yield from list_units(
-                tree, f"{prefix}transcripts.txt", _parser(prefix, ending), options, {"prefix": prefix, "ending": ending}
-            )
+                first = parsed(_parser(prefix, ""), "", 1, file.readline())
+            clip = first.file if isinstance(first, Spoken) else ""
+            ending = next((each for each in _ENDINGS if clip and tree.exists(clip + each)), ".flac")
+            payload = {"prefix": prefix, "ending": ending}
+            yield from list_units(tree, f"{prefix}transcripts.txt", _parser(prefix, ending), options, payload)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         return list_records(tree, payload, _parser(payload["prefix"], payload["ending"]))
 
 
 def _parser(prefix: str, ending: str) -> Parse:
-    return lambda number, line: _parse(prefix, ending, number, line)
+    def parse(where: str, text: str) -> Parsed:
+        ident, _, said = text.partition("\t")
+        place = ident.strip().split("_")
+        if len(place) != 3:
+            detail = "expected <speaker>_<book>_<number>, a tab and the transcript"
+            return Rejected(ident or where, where, "bad_row", detail)
+        return Spoken(ident, where, f"{prefix}audio/{place[0]}/{place[1]}/{ident}{ending}", said, place[0])
 
-
-def _parse(prefix: str, ending: str, number: int, line: bytes) -> Parsed:
-    where = f"{prefix}transcripts.txt:{number}"
-    text = text_of(line)
-    if text is None:
-        return Rejected(where, where, "bad_encoding", "not UTF-8")
-    ident, _, said = text.partition("\t")
-    place = ident.strip().split("_")
-    if len(place) != 3:
-        return Rejected(
-            ident or where, where, "bad_row", "expected <speaker>_<book>_<number>, a tab and the transcript"
-        )
-    return Spoken(ident, where, f"{prefix}audio/{place[0]}/{place[1]}/{ident}{ending}", said, place[0])
+    return parse

@@ -6,11 +6,11 @@ the same text is a ``duplicate_id``; another one, or another text, is a record w
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Rejected
 from omni_ray.corpora.media import fetch
+from omni_ray.sources.lists import number_of
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
@@ -28,7 +28,7 @@ class Firsts:
         it did not come."""
         if not self._folders or self._folders[-1] != folder:
             self._folders.append(folder)
-        text, key = _number(said, 4), _number(name.encode("utf-8", "surrogateescape"), 8)
+        text, key = number_of(said, 4), number_of(name.encode("utf-8", "surrogateescape"))
         if key not in self._first:
             self._first[key] = len(self._folders) - 1 << 32 | text
             return None
@@ -36,17 +36,16 @@ class Firsts:
         return self._folders[first >> 32] if first & 0xFFFF_FFFF == text else ""
 
 
-def _number(data: bytes, size: int) -> int:
-    return int.from_bytes(blake2b(data, digest_size=size).digest(), "little")
-
-
-def apart(tree: Tree, row: dict[str, Any], name: str, before: str) -> dict[str, Any] | Rejected:
-    """A clip's row, whose name came before: a ``duplicate_id`` where it is the clip ``before``, else with names of its own.
+def apart(tree: Tree, row: dict[str, Any] | Rejected, name: str, before: str | None) -> dict[str, Any] | Rejected:
+    """A clip's row where its name came before: a ``duplicate_id`` for the clip ``before``, else with names of its own.
 
     Args:
         tree, name: the clip.
         row: as it would be if its name were new.
+        before: as :meth:`Firsts.before` tells, with the clip's name.
     """
+    if before is None or isinstance(row, Rejected):
+        return row
     if before and (before == name or fetch(tree, before, row["id"], row["where"]) == row["audio"]):
         return Rejected(row["id"], row["where"], "duplicate_id", f"the same clip came before: {before}")
     place = row["where"].replace(":", "-")

@@ -27,8 +27,6 @@ class OcrImages(Corpus):
     modality = "ocr"
     title = "Your own word images"
     licence = "yours"
-    homepage = ""
-    size = "any"
     layout = (
         "CSV, JSONL or Parquet with columns image and text (see --columns), a Hugging Face dataset, or images with "
         "<stem>.txt beside them, a label or ICDAR's boxes with words; lists without a header as PaddleOCR, mmocr, EasyOCR and ICDAR "

@@ -15,21 +15,15 @@ from pathlib import Path
 from types import ModuleType
 
 from omni_ray import corpora
-from omni_ray.corpora.base import Corpus
+from omni_ray.corpora.base import Corpus, Wrapped
 from omni_ray.errors import OmniError
 from omni_ray.trainers.files import all_modalities
-
-_MACHINERY = set(
-    """
-    base bounds label_lists label_lmdb listed_pictures locate many media picture_places registry table_repeats spoken
-    stems table_rows table_slices together word_boxes
-    """.split()
-)
 
 
 def _of_module(module: ModuleType) -> Iterator[Corpus]:
     for _, kind in sorted(inspect.getmembers(module, inspect.isclass)):
-        if issubclass(kind, Corpus) and not inspect.isabstract(kind) and kind.__module__ == module.__name__:
+        is_own = kind.__module__ == module.__name__ and not inspect.isabstract(kind)
+        if is_own and issubclass(kind, Corpus) and not issubclass(kind, Wrapped):
             yield kind()
 
 
@@ -37,9 +31,8 @@ def _of_module(module: ModuleType) -> Iterator[Corpus]:
 def _built_in() -> dict[tuple[str, str], Corpus]:
     found = {}
     for info in pkgutil.iter_modules(corpora.__path__):
-        if info.name not in _MACHINERY:
-            for corpus in _of_module(importlib.import_module(f"{corpora.__name__}.{info.name}")):
-                found[corpus.modality, corpus.name] = corpus
+        for corpus in _of_module(importlib.import_module(f"{corpora.__name__}.{info.name}")):
+            found[corpus.modality, corpus.name] = corpus
     return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
-from omni_ray.corpora.bounds import BYTES_A_SECOND, UnitBounds, media_weight, runs
+from omni_ray.corpora.bounds import UnitBounds, media_weight, runs, stretch_weight
 from omni_ray.corpora.evaluation import splits_in
 from omni_ray.corpora.media import fetch, is_input
 from omni_ray.corpora.table_rows import fetch_stretch
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from omni_ray.sources.segments import Cutter
 
 CLIPS_PER_UNIT = 128
-_LONGEST_SECONDS = 1e6
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,8 @@ class Spoken:
 
 
 Parsed = Spoken | Rejected
-Parse = Callable[[int, bytes], Parsed]
-"""A line's number and its bytes, as an utterance."""
+Parse = Callable[[str, str], Parsed]
+"""Where a line is, and what it says, as an utterance."""
 
 
 def weight(tree: Tree, item: Parsed) -> int:
@@ -57,8 +56,7 @@ def weight(tree: Tree, item: Parsed) -> int:
         return 0
     if item.start is None or item.end is None:
         return media_weight(tree, item.file)
-    seconds = item.end - item.start
-    return round(seconds * BYTES_A_SECOND) if 0 < seconds < _LONGEST_SECONDS else 0
+    return stretch_weight(item.end - item.start)
 
 
 def told_apart(items: Iterable[Parsed], seen: SeenKeys) -> Iterator[Parsed]:
@@ -106,23 +104,29 @@ def list_units(
     cut, seen = UnitBounds(options, CLIPS_PER_UNIT), SeenKeys()
 
     def begins(line: bytes) -> bool:
-        return bool(line.strip()) and cut.before(weight(tree, parse(0, line.rstrip(b"\r\n"))))
+        return bool(line.strip()) and cut.before(weight(tree, parsed(parse, name, 0, line)))
 
     for part in line_ranges(tree, name, begins):
-        span = (part.start, part.end, part.first)
-        items = [(n, parse(n, line)) for n, line in read_range(tree, name, *span) if line.strip()]
+        lines = read_range(tree, name, *part.span)
+        items = [(n, parsed(parse, name, n, line)) for n, line in lines if line.strip()]
         again = [n for n, item in items if isinstance(item, Spoken) and seen.again(f"{item.file} {item.text}".encode())]
         files = (item.file for _, item in items if isinstance(item, Spoken) and is_input(tree, item.file))
-        whole = {"list": name, "span": span, "again": again, **payload}
+        whole = {"list": name, "span": part.span, "again": again, **payload}
         if items:
             yield UnitDraft(whole, (name, *dict.fromkeys(files)), len(items), len(items), (), splits_in([name]))
+
+
+def parsed(parse: Parse, name: str, number: int, line: bytes) -> Parsed:
+    """Line ``number`` of a list as an utterance; ``bad_encoding`` where it is not UTF-8."""
+    where, text = f"{name}:{number}", text_of(line.rstrip(b"\r\n"))
+    return Rejected(where, where, "bad_encoding", "not UTF-8") if text is None else parse(where, text)
 
 
 def list_records(tree: Tree, payload: Mapping[str, Any], parse: Parse) -> Iterator[dict[str, Any] | Rejected]:
     """The records of a unit of :func:`list_units`."""
     again = set(payload["again"])
     lines = read_range(tree, payload["list"], *payload["span"])
-    items = ((number, parse(number, line)) for number, line in lines if line.strip())
+    items = ((n, parsed(parse, payload["list"], n, line)) for n, line in lines if line.strip())
     yield from records(tree, (_unless_again(item, number in again) for number, item in items))
 
 

@@ -30,10 +30,7 @@ class _Synthetic(Corpus):
     version = 2
     title = "Synthetic samples"
     licence = "CC0 1.0"
-    homepage = ""
-    size = "any"
     layout = f'{_RECIPE} with {{"seed": 42, "samples": 10000}}'
-    categories = ()
     manual = f'Write {{"seed": 42, "samples": 10000}} into a file called {_RECIPE}.'
     in_all = False
     samples_per_unit: ClassVar[int]

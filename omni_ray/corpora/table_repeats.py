@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.table_rows import media_name
+from omni_ray.corpora.table_slices import IN_ROWS
+from omni_ray.sources.lists import number_of
 from omni_ray.sources.settling import are_equal
 from omni_ray.sources.tables import media_are_inside, read_table_unit, table_format, table_units
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
 _WHOLES = ("all", "full", "combined", "complete", "default")
 """Names of folders or tables that hold what their siblings hold."""
-_IN_ROWS = ("parquet", "arrow")
 _MOST_BYTES = 256 << 20
 """Lists larger than this in total are compared only where one looks like a whole."""
 _NEARLY = 0.02
@@ -56,7 +57,7 @@ def set_repeats_aside(tree: Tree, roles: Roles, options: SourceOptions, role: st
         drafts.setdefault(str(draft.payload["table"]["file"]), []).append(draft)
     if len(drafts) < 2:
         return {}
-    stored = [name for name, parts in drafts.items() if parts[0].payload["table"]["format"] in _IN_ROWS]
+    stored = [name for name, parts in drafts.items() if parts[0].payload["table"]["format"] in IN_ROWS]
     for name in _same_bytes(tree, stored):
         tree.set_aside(name, "copy")
         del drafts[name]
@@ -153,11 +154,7 @@ def _keys_of_lists(
 
 
 def _key(media: str, row: Mapping[str, Any]) -> int:
-    return _number(f"{media}\0{sorted(row.items())}".encode("utf-8", "replace"))
-
-
-def _number(data: bytes) -> int:
-    return int.from_bytes(blake2b(data, digest_size=8).digest())
+    return number_of(f"{media}\0{sorted(row.items())}".encode("utf-8", "replace"))
 
 
 def _told_apart(tree: Tree, drafts: Mapping[str, list[UnitDraft]], role: str) -> dict[str, list[int]]:
@@ -184,7 +181,7 @@ def _shared(tree: Tree, drafts: Mapping[str, list[UnitDraft]], role: str) -> Key
     keys = _in_several(keys)
     for name, rows in keys.items():
         media = dict(_media(tree, drafts[name], role, rows)) if rows else {}
-        keys[name] = {row: _number(b"%d %d" % (rows[row], media[row])) for row in rows if row in media}
+        keys[name] = {row: number_of(b"%d %d" % (rows[row], media[row])) for row in rows if row in media}
     return _in_several(keys)
 
 
@@ -220,7 +217,7 @@ def _media(tree: Tree, drafts: Iterable[UnitDraft], role: str, rows: Iterable[in
                 continue
             for row, value in zip(_rows(item), item[role], strict=True):
                 if row in among:
-                    yield row, _number(_bytes_of(value.as_py()))
+                    yield row, number_of(_bytes_of(value.as_py()))
 
 
 def _rows(item: pa.Table) -> list[int]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
-from omni_ray.corpora.bounds import BYTES_A_SECOND, EXPANSION, UnitBounds, media_weight
+from omni_ray.corpora.bounds import EXPANSION, UnitBounds, media_weight, stretch_weight
 from omni_ray.corpora.media import is_input
 from omni_ray.corpora.table_rows import TableForm, media_name
 from omni_ray.errors import SourceError
@@ -25,8 +25,7 @@ from omni_ray.sources.tree import Tree
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_LONGEST_SECONDS = 1e6
-_IN_ROWS = ("parquet", "arrow")
+IN_ROWS = ("parquet", "arrow")
 _TEXT_SHARE = 16
 """Text tables are read again by each of their units: ranges are this many times smaller than those of text corpora."""
 
@@ -57,7 +56,7 @@ def media_units(
     )
     for (_, drafts), (_, ranges) in files:
         first = next(drafts)
-        is_whole = first.payload["table"]["format"] in _IN_ROWS
+        is_whole = first.payload["table"]["format"] in IN_ROWS
         if is_whole and media_are_inside(tree, first.payload, form.role):
             for draft in itertools.chain([first], drafts):
                 rows = repeated.get(_file(draft), ())
@@ -173,7 +172,7 @@ def _weight(tree: Tree, name: str | None, row: Mapping[str, Any]) -> int:
         seconds = float(row["duration"]) if end is None else float(end) - float(start or 0)
     except (KeyError, TypeError, ValueError):
         return 0
-    return round(seconds * BYTES_A_SECOND) if 0 < seconds < _LONGEST_SECONDS else 0
+    return stretch_weight(seconds)
 
 
 def _window(
@@ -182,7 +181,7 @@ def _window(
     """A unit of rows: those in ``again`` are repeats, those in ``shared`` have the id of another one."""
     table = draft.payload["table"]
     payload = {**draft.payload, "rows": [start, end], "again": again, "shared": shared}
-    if table["format"] in _IN_ROWS:  # which can be read from any row
+    if table["format"] in IN_ROWS:  # which can be read from any row
         place = {"start": table["start"] + start, "end": table["start"] + end}
         again, shared = ([row - start for row in rows] for rows in (again, shared))
         payload = {"table": {**table, **place}, "rows": [0, end - start], "again": again, "shared": shared}

@@ -37,14 +37,11 @@ class TextFiles(Corpus):
     modality = "text"
     title = "Text files and tables of your own"
     licence = "Yours to know"
-    homepage = ""
-    size = "any"
     layout = (
         ".txt files with a record a line (also .gz, .bz2, .xz, .zst), or Parquet, Arrow, JSONL, JSON, CSV or TSV files "
         "with a column called text (any other: --columns text=NAME), conversations (messages, ShareGPT), or questions with "
         "their answers (Alpaca)"
     )
-    categories = ()
     manual = "Name your folder or file with --source."
     columns: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "text": ("text", "content", "sentence", "document", "body", CHATS),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -11,13 +10,14 @@ from typing import Any
 from omni_ray.corpora.base import Corpus, Download, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.evaluation import splits_in
+from omni_ray.corpora.listed_pictures import lists_in, read_json
 from omni_ray.corpora.media import is_input, with_medium
 from omni_ray.corpora.picture_places import PictureFolders, find_places
 from omni_ray.errors import SourceError
-from omni_ray.sources.tree import MemberDamaged, MemberTooLarge, Tree
+from omni_ray.sources.tree import Tree
 
 _PHOTOS_PER_UNIT = 32
-_MAX_JSON_BYTES = 2 << 30
+_LIST = re.compile(r"textocr.*\.json", re.IGNORECASE)
 _HOST = "https://dl.fbaipublicfiles.com/textvqa"
 
 
@@ -39,9 +39,9 @@ class TextOcr(Corpus):
     )
 
     def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
-        lists, folders = _find(tree)
+        lists, folders = lists_in(tree, _LIST, lambda folder: folder.lower().endswith("_images"))
         splits = tuple(f"_{split}.json".lower() for split in options.splits)
-        for name in lists:
+        for name in sorted(lists):
             if not splits or name.lower().endswith(splits):
                 yield from _units_of_list(tree, name, folders, options)
 
@@ -77,21 +77,6 @@ def quad_of(points: Any) -> list[float] | None:
     return [float(points[2 * corner + axis]) for corner in corners for axis in (0, 1)]
 
 
-def _find(tree: Tree) -> tuple[list[str], list[str]]:
-    """The lists, and the folders that may hold images, which are not listed where their name tells them."""
-    lists: list[str] = []
-    places: list[str] = []
-    for folder, folders, files in tree.walk():
-        prefix = f"{folder}/" if folder else ""
-        places.append(folder)
-        lists += [prefix + file for file in files if re.match(r"textocr.*\.json$", file, re.IGNORECASE)]
-        for name in list(folders):
-            if name.lower().endswith("_images"):
-                places.append(prefix + name)
-                folders.remove(name)
-    return sorted(lists), places
-
-
 def _units_of_list(tree: Tree, name: str, folders: list[str], options: SourceOptions) -> Iterator[UnitDraft]:
     photos, lost = _photos(tree, name)
     places = find_places(tree, folders, "train_images", [file for _, file, _, _ in photos]) or PictureFolders(("",))
@@ -107,10 +92,8 @@ def _units_of_list(tree: Tree, name: str, folders: list[str], options: SourceOpt
 def _photos(tree: Tree, name: str) -> tuple[list[list[Any]], list[list[str]]]:
     """[id, file, frame, words] for each photograph that has words, and [id, reason, detail] for each word that is lost."""
     try:
-        content = json.loads(tree.read(name, _MAX_JSON_BYTES))
+        content = read_json(tree, name)
         images, words = content["imgs"].items(), content["anns"].items()
-    except (ValueError, RecursionError, MemberTooLarge, MemberDamaged) as error:
-        raise SourceError(f"textocr: {tree.location}/{name} is not JSON ({str(error)[:100]})") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise SourceError(
             f"textocr: {tree.location}/{name} is not a TextOCR list: it needs imgs with file_name and anns with "

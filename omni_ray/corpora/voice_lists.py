@@ -26,8 +26,6 @@ class VoiceLists(Corpus):
     modality = "audio"
     title = "Lists of VITS, Coqui and Piper"
     licence = "yours"
-    homepage = ""
-    size = "any"
     layout = "*.txt or metadata.csv of lines path|text, path|speaker|text or path|speaker|language|text, and the clips"
     in_all = False
 
@@ -94,15 +92,11 @@ def _is_speech(text: str) -> bool:
 
 
 def _parser(tree: Tree, name: str, layout: Mapping[str, Any]) -> Parse:
-    def parse(number: int, line: bytes) -> Parsed:
-        where, text = f"{name}:{number}", text_of(line)
-        if text is None:
-            return Rejected(where, where, "bad_encoding", "not UTF-8")
+    def parse(where: str, text: str) -> Parsed:
         fields = [field.strip() for field in text.split("|")]
         if len(fields) != layout["width"]:
-            return Rejected(
-                fields[0] or where, where, "bad_row", f"{len(fields)} columns; the first line has {layout['width']}"
-            )
+            detail = f"{len(fields)} columns; the first line has {layout['width']}"
+            return Rejected(fields[0] or where, where, "bad_row", detail)
         if layout["folder"] is None:
             file = media_name(tree, name, fields[0])
         else:

@@ -74,7 +74,6 @@ class Wikipedia(Corpus):
     homepage = _HOST
     size = "24 GB compressed, 7 million articles (English; others by --language), in some 70 parts, of which --max-samples fetches what it needs"
     layout = "*-pages-articles*.xml.bz2 (or .xml, .xml.gz, .xml-p1p41242.bz2), or Parquet, JSONL or CSV files with a column called text"
-    categories = ("general",)
     language = "en"
     downloads = (_whole("enwiki", 24_000_000_000),)
     catalogue = _sums("enwiki")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 _NUMBER = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
 _EIGHT = re.compile(rf"\s*({_NUMBER}(?:\s*[,\t ]\s*{_NUMBER}){{7}})\s*[,\t ]\s*(.*)")
@@ -64,12 +65,19 @@ def is_labels(text: str) -> bool:
     return bool(lines) and all(4 <= n >= len(line) - 2 for n, line in zip(numbers, lines, strict=True))
 
 
+def corners_of(box: Any) -> Any:
+    """The corners of a list of left, top, right and bottom; anything else as it is."""
+    if not isinstance(box, list) or len(box) != 4:
+        return box
+    left, top, right, bottom = box
+    return [left, top, right, top, right, bottom, left, bottom]
+
+
 def _box(line: str) -> Box:
     if eight := _EIGHT.fullmatch(line):
         return Box(_numbers(eight[1]), _unquoted(eight[2]))
     if (four := _FOUR.fullmatch(line)) and not _ONLY_NUMBERS.fullmatch(line):
-        left, top, right, bottom = _numbers(four[1] or four[3])
-        return Box([left, top, right, top, right, bottom, left, bottom], _unquoted(four[2] or four[4] or ""))
+        return Box(corners_of(_numbers(four[1] or four[3])), _unquoted(four[2] or four[4] or ""))
     return Box(None, line.strip())
 
 

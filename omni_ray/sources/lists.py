@@ -26,6 +26,16 @@ class LineRange:
     first: int
     lines: int
 
+    @property
+    def span(self) -> tuple[int, int, int]:
+        """What :func:`read_range` takes."""
+        return self.start, self.end, self.first
+
+
+def number_of(data: bytes, size: int = 8) -> int:
+    """A number of ``size`` bytes that stands for ``data``: another one has it by chance alone."""
+    return int.from_bytes(blake2b(data, digest_size=size).digest(), "little")
+
 
 def line_ranges(tree: Tree, name: str, begins: Callable[[bytes], bool], *, skip: int = 0) -> Iterator[LineRange]:
     """Cut a list into ranges, without holding it in memory.
@@ -91,12 +101,10 @@ class SeenKeys:
     """Which keys have come before. Holds an 8-byte digest of each, not the keys."""
 
     def __init__(self) -> None:
-        self._digests: set[bytes] = set()
+        self._seen: set[int] = set()
 
     def again(self, key: bytes) -> bool:
         """Whether ``key`` came before; from now on it has."""
-        digest = blake2b(key, digest_size=8).digest()
-        if digest in self._digests:
-            return True
-        self._digests.add(digest)
-        return False
+        number, before = number_of(key), len(self._seen)
+        self._seen.add(number)
+        return len(self._seen) == before
