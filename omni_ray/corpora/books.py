@@ -14,7 +14,7 @@ from omni_ray.corpora.bounds import runs
 from omni_ray.errors import SourceError
 from omni_ray.sources import gutenberg
 from omni_ray.sources.copies import names_once
-from omni_ray.sources.encoding import HINT
+from omni_ray.sources.encoding import HINT, has_mark, sniff
 from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.kinds import kind_of
 from omni_ray.sources.line_blocks import line_ranges, read_lines
@@ -73,7 +73,7 @@ class Books(Corpus):
         "Project Gutenberg's <number>.txt, <number>-0.txt, <number>-8.txt, pg<number>.txt or PG<number>_text.txt in any folders, "
         "other books as a .txt file each, BookCorpus's books_large_p*.txt or epubtxt/*.txt, or Parquet, JSONL or CSV files with a column called text"
     )
-    version = 3
+    version = 4
     downloads = tuple(
         Download(f"{_HOST}/cache/epub/{number}/pg{number}.txt", f"pg{number}.txt", split="classics", by_default=False)
         for number in _CLASSICS
@@ -142,7 +142,7 @@ class Books(Corpus):
             book = _book_of(tree, name)
             if book is not None:
                 books.setdefault(book, []).append(name)
-            elif _is_other_book(tree, name):
+            elif _is_other_book(tree, name, options.encoding):
                 others[name] = [name]
         if books or not any(map(table_format, tree.names())):
             # Beside a table, and without a book, such files are notes about it.
@@ -188,19 +188,20 @@ def _book_of(tree: Tree, name: str) -> str | None:
     return declared[1].decode() if declared else name
 
 
-def _is_prose(head: bytes) -> bool:
+def _is_prose(head: bytes, encoding: str) -> bool:
     """Whether a file that has no header is a text at all: not labels, counts or boxes."""
-    visible = "".join(head.decode("utf-8", "replace").split())
+    codec = encoding if encoding and not has_mark(head) else sniff(head)
+    visible = "".join(head.decode(codec, "replace").split())
     return max(_FEWEST_LETTERS, len(visible) / 2) < sum(map(str.isalpha, visible))
 
 
-def _is_other_book(tree: Tree, name: str) -> bool:
+def _is_other_book(tree: Tree, name: str, encoding: str) -> bool:
     """Whether a text may be a book of somebody's own: not a read-me, nor a transcript or caption among its media."""
     folder, _, base = name.rpartition("/")
     if not _OTHER_TEXT.search(base) or is_documentation(base) or "." in base[:-4] or _has_media(tree, folder):
         return False
     with tree.open(name) as file:
-        return _is_prose(file.read(_HEAD_BYTES))
+        return _is_prose(file.read(_HEAD_BYTES), encoding)
 
 
 @lru_cache(maxsize=64)
@@ -253,6 +254,8 @@ def _read(tree: Tree, book: str, name: str, encoding: str) -> dict[str, Any] | R
     found = gutenberg.read_book(text)
     if found is None:
         return Rejected(book, name, "wrong_header", "no marker of where the book starts")
+    if found.is_cut:
+        return Rejected(book, name, "truncated", "no marker of where the book ends: half of a download?")
     return {
         "id": book,
         "where": name,

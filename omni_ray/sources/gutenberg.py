@@ -24,6 +24,7 @@ _START = re.compile(
     r"|^[^\n]*\*END\*?[ *]*THE SMALL PRINT![^\n]*$",
     re.IGNORECASE | re.MULTILINE,
 )
+_MARKED_START = re.compile(r"^[ \t]*\*{2,}[ \t]*START OF TH\w* PROJECT GUTENBERG", re.IGNORECASE | re.MULTILINE)
 _END = re.compile(
     r"^[ \t*_]*(?:This is the )?END OF (?:TH\w* )?PROJECT GUTENBERG"
     rf"|^[ \t*_]*(?:{_ENDS})\b(?:[^\n]{{0,60}}{_PROJECT}| (?:dieses|de ce|de cet|di questo|de este) e-?(?:text|book)\w*\b)"
@@ -49,12 +50,13 @@ _CREDIT = re.compile(
     re.IGNORECASE,
 )
 _CREDIT_BLOCKS = 12
-_NOTE_BLOCKS = 20
+_NOTE_BLOCKS, _FEW_BLOCKS = 20, 5
 _NOTE = re.compile(
     r"\W*(?:(?:errata|corrections?)\s+noted\s+by\s+(?:the\s+)?transcriber"
     r"|transcriber(?:['’]?s['’]?)?\s+(?:end)?\s?notes?\b|notes?\s+(?:of|by|du|de\s+la|sur\s+la)\s+(?:the\s+)?transcri\w+|anmerkungen?\s+(?:zur|des)\s+transkri\w+)",
     re.IGNORECASE,
 )
+_TITLE_OF_NOTE = re.compile(rf"{_NOTE.pattern}\W*", re.IGNORECASE)
 _ILLUSTRATION = re.compile(r"\[Illustrations?(?:: ?([^\[\]]{0,4000}))?\]|\[(?:Pg|Page) ?[\divxlc]+\]", re.IGNORECASE)
 _EMPHASIS = re.compile(r"(?<![\w=])([_=])(\S(?:[^_=]*\S)?)\1(?![\w=])")
 _WRAPPED_CHARS = 120
@@ -86,6 +88,10 @@ _LANGUAGES = {
 }
 
 
+Block = tuple[int, list[str]]
+"""A run of lines that are not blank, after the number of blank lines before it."""
+
+
 @dataclass(frozen=True)
 class Book:
     """A book without its wrapping.
@@ -94,12 +100,14 @@ class Book:
         title, lang: from the header, None where it does not say; ``lang`` as a two-letter code.
         number: Project Gutenberg's number, from the header; None where it does not say.
         paragraphs: the text, one line each.
+        is_cut: its end is missing, by its wrapping: where a start is marked as it has been since 2004, so is the end.
     """
 
     title: str | None
     lang: str | None
     number: str | None
     paragraphs: list[str]
+    is_cut: bool = False
 
 
 def decode(data: bytes, encoding: str = "") -> str | None:
@@ -132,6 +140,7 @@ def read_book(text: str) -> Book | None:
         lang=_LANGUAGES.get(language[1].lower()) if language else None,
         number=number[1] if number else None,
         paragraphs=list(_paragraphs(body)),
+        is_cut=_MARKED_START.search(head) is not None and _END.search(text, len(head)) is None,
     )
 
 
@@ -171,7 +180,7 @@ def _volumes(text: str, begin: int) -> Iterator[str]:
 
 def _paragraphs(body: str) -> Iterator[str]:
     text = _ILLUSTRATION.sub(lambda caption: caption[1] or "", body)
-    for index, lines in enumerate(_without_notes(_blocks(text))):
+    for index, lines in enumerate(_without_notes(list(_blocks(text)))):
         block = "\n".join(lines)
         flat = " ".join(block.split()).lower()
         if any(words in flat for words in _BOILERPLATE) or (index < _CREDIT_BLOCKS and _CREDIT.match(block)):
@@ -181,29 +190,38 @@ def _paragraphs(body: str) -> Iterator[str]:
                 yield _EMPHASIS.sub(r"\2", paragraph) if "_" in paragraph or "=" in paragraph else paragraph
 
 
-def _without_notes(blocks: Iterator[tuple[int, list[str]]]) -> Iterator[list[str]]:
-    """Blocks that are not transcriber's notes. A note in brackets ends with its bracket, a section with a wide gap."""
-    open_brackets = left = 0
-    in_section = False
-    for gap, lines in blocks:
-        block = "\n".join(lines)
-        left -= 1
-        in_section = in_section and gap <= 1 and left > 0
-        if in_section:
-            continue
-        if open_brackets > 0 and left > 0:
-            open_brackets += block.count("[") - block.count("]")
-            continue
-        open_brackets = 0
-        if not _NOTE.match(lines[0]):
+def _without_notes(blocks: list[Block]) -> Iterator[list[str]]:
+    """Blocks that are not transcriber's notes."""
+    at = 0
+    while at < len(blocks):
+        lines = blocks[at][1]
+        length = _length_of_note(blocks, at) if _NOTE.match(lines[0]) else 0
+        if not length:
             yield lines
-            continue
-        left = _NOTE_BLOCKS
-        in_section = not lines[0].lstrip().startswith("[")
-        open_brackets = 0 if in_section else block.count("[") - block.count("]")
+        at += max(1, length)
 
 
-def _blocks(body: str) -> Iterator[tuple[int, list[str]]]:
+def _length_of_note(blocks: list[Block], at: int) -> int:
+    """How many blocks the note that begins with block ``at`` has.
+
+    In brackets it ends with its bracket; else with a wide gap, or with the text. Where neither comes soon, and that is very soon
+    for a note that begins on the line of its title, what follows the first block is the book.
+    """
+    title = blocks[at][1][0]
+    in_brackets = title.lstrip().startswith("[")
+    most = _NOTE_BLOCKS if in_brackets or _TITLE_OF_NOTE.fullmatch(title) else _FEW_BLOCKS
+    depth = 0
+    for length, (gap, lines) in enumerate(blocks[at : at + most + 1]):
+        if in_brackets:
+            depth += sum(line.count("[") - line.count("]") for line in lines)
+            if depth <= 0:
+                return length + 1
+        elif length and gap > 1:
+            return length
+    return len(blocks) - at if not in_brackets and len(blocks) - at <= most else 1
+
+
+def _blocks(body: str) -> Iterator[Block]:
     """Runs of lines that are not blank, each with the number of blank lines before it."""
     gap = 0
     lines: list[str] = []

@@ -207,6 +207,23 @@ def test_a_note_that_never_ends_does_not_take_the_book() -> None:
     assert len(book(f"[Transcriber's Note: never closed\n\n{body}")) > 50
 
 
+def test_a_note_on_one_line_does_not_take_what_follows() -> None:
+    body = ["CHAPTER I", *(f"Paragraph {n}." for n in range(9))]
+    assert book("\n\n".join(["Transcriber's Note: Spelling was kept.", *body])) == body
+    assert book("\n\n".join(["Transcriber's Note: Spelling was kept.", "Names, too.\n", *body])) == body
+    end = "Transcriber's Notes:\n\nx for y\n\nz for w"
+    assert book("\n\n".join([*body, end])) == body
+
+
+def test_a_book_that_was_cut(tmp_path: Path) -> None:
+    marked = "Project Gutenberg\n\n*** START OF THE PROJECT GUTENBERG EBOOK X ***\n\nHalf of it.\n"
+    (tmp_path / "1.txt").write_text(marked)
+    (tmp_path / "2.txt").write_text("Project Gutenberg\n\n*END*THE SMALL PRINT!*END*\n\nAn old file, which ends so.\n")
+    rows, rejected = read(FolderTree(tmp_path))
+    assert [row["text"] for row in rows] == ["An old file, which ends so."]
+    assert [(each.id, each.reason) for each in rejected] == [("1", "truncated")]
+
+
 def test_joining_lines_keeps_words_whole() -> None:
     assert book("a twenty-\nfive year wait--\nso long—\nand pre-war, this -\nthat") == [
         "a twenty-five year wait--so long—and pre-war, this - that"
@@ -260,13 +277,14 @@ def test_bytes_that_do_not_fit_the_declared_encoding() -> None:
 
 def test_where_the_best_edition_is_broken_the_next_is_kept(tmp_path: Path) -> None:
     start = "Project Gutenberg\n\n*** START OF THIS PROJECT GUTENBERG EBOOK X ***\n\n"
+    end = "\n\n*** END OF THIS PROJECT GUTENBERG EBOOK X ***\n"
     folder = tmp_path / "1" / "2" / "123"
     folder.mkdir(parents=True)
     (folder / "123-0.txt").write_bytes(b"Character set encoding: UTF-8\n\n" + start.encode() + b"d\xe9j\xe0")
     (folder / "123-8.txt").write_bytes(b"Project Gutenberg without a marker")
-    (folder / "123.txt").write_text(start + "deja")
+    (folder / "123.txt").write_text(start + "deja" + end)
     (folder / "old").mkdir()
-    (folder / "old" / "123-0.txt").write_text(start + "older")
+    (folder / "old" / "123-0.txt").write_text(start + "older" + end)
     rows, rejected = read(FolderTree(tmp_path))
     assert [(row["id"], row["text"]) for row in rows] == [("123", "deja")]
     assert Counter(r.reason for r in rejected) == {"bad_encoding": 1, "wrong_header": 1, "duplicate_edition": 1}
@@ -282,7 +300,8 @@ def test_files_of_other_corpora_are_no_books(tmp_path: Path) -> None:
 
 def test_a_single_file_with_any_name(tmp_path: Path) -> None:
     path = tmp_path / "alice.txt"
-    path.write_text("Project Gutenberg [eBook #11]\n\n*** START OF THE PROJECT GUTENBERG EBOOK X ***\n\nText.\n")
+    marked = "*** {} OF THE PROJECT GUTENBERG EBOOK X ***\n\n"
+    path.write_text(f"Project Gutenberg [eBook #11]\n\n{marked.format('START')}Text.\n\n{marked.format('END')}")
     rows, _ = read(FileTree(path))
     assert [(row["id"], row["text"]) for row in rows] == [("11", "Text.")]
 
@@ -320,13 +339,18 @@ def test_books_without_a_header_beside_gutenbergs_and_alone(tmp_path: Path) -> N
     (own / "My Novel.txt").write_text("It was a dark and stormy night in the old town.\n")
     (own / "紅樓夢.txt").write_text("滿紙荒唐言，一把辛酸淚。都云作者癡，誰解其中味？" * 3, "utf-8")
     (own / "PG1342_text.txt").write_text("It is a truth universally acknowledged.\n")
-    (own / "PG1342_raw.txt").write_text(f"{header}It is a truth universally acknowledged.\n")
+    (own / "PG1342_raw.txt").write_text(
+        f"{header}It is a truth universally acknowledged.\n\n{header.split(chr(10))[2].replace('START', 'END')}\n"
+    )
+    (own / "Вишнёвый сад.txt").write_text("Комната, которая до сих пор называется детскою.\n" * 3, "cp1251")
+    (own / "Notepad.txt").write_text("It was the best of times, it was the worst of times.\n", "utf-16")
     (own / "counts.txt").write_text("1 2 3 4 5\n6 7 8 9 10\n")
     (own / "photos").mkdir()
     (own / "photos" / "dog.jpg").write_bytes(b"jpeg")
     (own / "photos" / "dog.txt").write_text("A dog that runs through the park on a Sunday.")
     kept, rejected = read(FolderTree(own))
-    assert [row["id"] for row in kept] == ["1342", "My Novel.txt", "紅樓夢.txt"]
+    assert [row["id"] for row in kept] == ["1342", "My Novel.txt", "Notepad.txt", "Вишнёвый сад.txt", "紅樓夢.txt"]
+    assert kept[3]["text"].startswith("Комната, которая")
     assert [r.reason for r in rejected] == ["duplicate_edition"]
     notes = tmp_path / "notes"
     notes.mkdir()
