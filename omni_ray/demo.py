@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray import api
-from omni_ray.errors import DONE, FALLS_SHORT, OmniError
+from omni_ray.errors import DONE, FALLS_SHORT, OmniError, written_in
 from omni_ray.pipeline import engine
 from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.progress.reporter import Reporter, usual
@@ -171,7 +171,7 @@ def _begin(root: Path) -> None:
     """Mark the folder as the demo's. Raises OmniError where it is another project's, or holds anything else."""
     if (root / _MARK).is_file():
         return
-    try:
+    with written_in(root):
         there = sorted(name for name in os.listdir(root) if not name.startswith(TEMPORARY)) if root.exists() else []
         if there:
             raise OmniError(
@@ -179,8 +179,6 @@ def _begin(root: Path) -> None:
             )
         write_atomic(root / _MARK, b"A project of `omni-ray demo`; remove the whole folder when you are done.\n")
         remove_temporaries(root)
-    except OSError as error:
-        raise OmniError(f"{error.filename or root}: cannot be written ({error.strerror})") from error
 
 
 def _prepare(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from omni_ray.visible import visible
 
@@ -39,6 +41,15 @@ class OmniError(Exception):
 
 def _rebuild(kind: type[OmniError], message: str, exit_code: int) -> OmniError:
     return kind(message, exit_code=exit_code)
+
+
+@contextmanager
+def written_in(place: object) -> Iterator[None]:
+    """What the operating system refuses within the block becomes an OmniError that names the file, or ``place``."""
+    try:
+        yield
+    except OSError as error:
+        raise OmniError(f"{error.filename or place}: cannot be written ({error.strerror})") from error
 
 
 class SourceError(OmniError):

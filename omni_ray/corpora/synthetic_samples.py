@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from omni_ray.corpora.base import Corpus, SourceOptions, UnitDraft
 from omni_ray.corpora.bounds import BYTES_A_SECOND, in_a_unit
 from omni_ray.errors import SourceError
-from omni_ray.synth.book import make_text
-from omni_ray.synth.clips import encoded, engine, make_clip
-from omni_ray.trainers.speech import SAMPLING_RATE
+from omni_ray.synth.clips import engine
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree
+    from omni_ray.synth.samples import Sample
 
 _RECIPE = "synthetic.json"
 _MOST = 1_000_000_000
@@ -54,12 +53,18 @@ class _Synthetic(Corpus):
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """The samples of a range."""
+        from omni_ray.synth.samples import make_sample
+
+        seed = payload["seed"]
         for i in range(payload["start"], payload["stop"]):
-            yield {"id": f"{payload['seed']}-{i:09d}", "where": f"{_RECIPE}#{i}", **self.sample(payload, i)}
+            made = make_sample(self.modality, seed, i, payload.get("speech"))
+            row = {"id": f"{seed}-{i:09d}", "where": f"{_RECIPE}#{i}"}
+            row |= {"path": f"seed{seed}/{i // 1000:06d}/{i:09d}.{made.ending}"} if made.ending else {}
+            yield row | self.columns_of(made, row["id"])
 
     @abstractmethod
-    def sample(self, payload: Mapping[str, Any], i: int) -> dict[str, Any]:
-        """The columns of sample ``i`` that its modality has."""
+    def columns_of(self, made: Sample, ident: str) -> dict[str, Any]:
+        """The columns of a sample that its modality has besides."""
 
 
 def _recipe(tree: Tree) -> tuple[int, int]:
@@ -77,10 +82,6 @@ def _recipe(tree: Tree) -> tuple[int, int]:
     return seed, samples
 
 
-def _media_path(payload: Mapping[str, Any], i: int, ending: str) -> str:
-    return f"seed{payload['seed']}/{i // 1000:06d}/{i:09d}.{ending}"
-
-
 class SyntheticText(_Synthetic):
     """Passages of two sentences or more."""
 
@@ -88,8 +89,8 @@ class SyntheticText(_Synthetic):
     samples_per_unit = 20_000
     sample_bytes = 1 << 12
 
-    def sample(self, payload: Mapping[str, Any], i: int) -> dict[str, Any]:
-        return {"text": make_text(payload["seed"], i, i + 1)[0], "title": None, "url": None, "lang": "en"}
+    def columns_of(self, made: Sample, ident: str) -> dict[str, Any]:
+        return {"text": made.text, "title": None, "url": None, "lang": "en"}
 
 
 class SyntheticAudio(_Synthetic):
@@ -102,10 +103,8 @@ class SyntheticAudio(_Synthetic):
     def settings(self) -> dict[str, str]:
         return {"speech": engine()}
 
-    def sample(self, payload: Mapping[str, Any], i: int) -> dict[str, Any]:
-        clip = make_clip(payload["seed"], i, payload["speech"])
-        audio = encoded(clip.pcm, SAMPLING_RATE, "FLAC")
-        return {"audio": audio, "path": _media_path(payload, i, "flac"), "text": clip.text, "speaker": clip.speaker}
+    def columns_of(self, made: Sample, ident: str) -> dict[str, Any]:
+        return {"audio": made.data, "text": made.text, "speaker": made.speaker}
 
 
 class SyntheticImages(_Synthetic):
@@ -115,12 +114,8 @@ class SyntheticImages(_Synthetic):
     samples_per_unit = 1000
     sample_bytes = 1 << 17
 
-    def sample(self, payload: Mapping[str, Any], i: int) -> dict[str, Any]:
-        from omni_ray.synth.pictures import make_picture
-
-        picture = make_picture(payload["seed"], i)
-        caption = picture.captions[i % len(picture.captions)]
-        return {"image": picture.jpeg, "path": _media_path(payload, i, "jpg"), "captions": [caption], "category": None}
+    def columns_of(self, made: Sample, ident: str) -> dict[str, Any]:
+        return {"image": made.data, "captions": [made.text], "category": None}
 
 
 class SyntheticOcr(_Synthetic):
@@ -130,9 +125,5 @@ class SyntheticOcr(_Synthetic):
     samples_per_unit = 500
     sample_bytes = 1 << 16
 
-    def sample(self, payload: Mapping[str, Any], i: int) -> dict[str, Any]:
-        from omni_ray.synth.word_images import make_word_image
-
-        image = make_word_image(payload["seed"], i)
-        word = {"id": f"{payload['seed']}-{i:09d}", "text": image.label, "quad": None}
-        return {"image": image.jpeg, "path": _media_path(payload, i, "jpg"), "words": [word], "source": None}
+    def columns_of(self, made: Sample, ident: str) -> dict[str, Any]:
+        return {"image": made.data, "words": [{"id": ident, "text": made.text, "quad": None}], "source": None}

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
 
-from omni_ray.errors import OmniError
+from omni_ray.errors import OmniError, written_in
 from omni_ray.ours import Identity, identity_of
 from omni_ray.storage import TEMPORARY, write_atomic
 from omni_ray.synth import native_images, native_ocr, native_speech, native_text
@@ -51,7 +51,7 @@ def write_corpus(task: CorpusToWrite) -> list[ExpectedCounts]:
     """
     folder = Path(task.root, task.name)
     mark = folder / _MARK
-    try:
+    with written_in(folder):
         if folder.is_symlink():
             raise OmniError(f"{folder}: is a link, and nothing is written through links; choose another folder")
         if mark.is_file():
@@ -72,8 +72,6 @@ def write_corpus(task: CorpusToWrite) -> list[ExpectedCounts]:
         record = {"task": task.stamp(), "expected": [asdict(each) for each in expected], "files": _files(making)}
         write_atomic(making / _MARK, json.dumps(record, indent=1).encode())
         making.rename(folder)
-    except OSError as error:
-        raise OmniError(f"{error.filename or folder}: cannot be written ({error.strerror})") from error
     return expected
 
 

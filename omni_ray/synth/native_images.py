@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from omni_ray.synth.native_task import CorpusToWrite, ExpectedCounts
+from omni_ray.synth.native_task import CorpusToWrite, ExpectedCounts, put
 from omni_ray.synth.pictures import as_jpeg, draw
 from omni_ray.synth.seeds import stream
 from omni_ray.synth.word_images import with_noise
@@ -71,17 +71,14 @@ def coco(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
     with zipfile.ZipFile(folder / "train2017.zip", "w") as archive:
         for name, data in pictures.items():
             archive.writestr(zipfile.ZipInfo(f"train2017/{name}"), data)
-    notes = folder / "annotations"
-    notes.mkdir()
-    (notes / "captions_train2017.json").write_text(json.dumps(captions), encoding="utf-8")
+    put(folder / "annotations" / "captions_train2017.json", json.dumps(captions))
 
     pictures, captions = _split(task, "val2017", val, 139)
-    (folder / "val2017").mkdir()
     for n, (name, data) in enumerate(pictures.items()):
-        (folder / "val2017" / name).write_bytes(data[: len(data) // 2] if n == 6 else data)
+        put(folder / "val2017" / name, data[: len(data) // 2] if n == 6 else data)
     whole = captions["images"][7]["id"]
     blank = next(note for note in captions["annotations"] if note["image_id"] == whole)
     blank["caption"] = "  \n"
-    (notes / "captions_val2017.json").write_text(json.dumps(captions), encoding="utf-8")
+    put(folder / "annotations" / "captions_val2017.json", json.dumps(captions))
     reasons = {"truncated": _CAPTIONS, "empty_text": 1}
     return [ExpectedCounts("coco", "images", "coco", (train + val) * _CAPTIONS, reasons)]

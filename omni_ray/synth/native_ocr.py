@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw
 from omni_ray.synth import book
 from omni_ray.synth.lettering import FACES, Quad, ink_for, set_text
 from omni_ray.synth.native_images import photo
-from omni_ray.synth.native_task import CorpusToWrite, ExpectedCounts
-from omni_ray.synth.pictures import as_jpeg, varied
+from omni_ray.synth.native_task import CorpusToWrite, ExpectedCounts, put
+from omni_ray.synth.pictures import Point, as_jpeg, varied
 from omni_ray.synth.seeds import stream
 from omni_ray.synth.word_images import draw_word
 
@@ -42,9 +42,7 @@ def mjsynth(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
         image = draw_word(r, text, 40)
         width = max(12, round(image.width * _MJ_HEIGHT / image.height))
         data = as_jpeg(image.resize((width, _MJ_HEIGHT), Image.Resampling.LANCZOS))
-        path = top / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data[: len(data) * 2 // 3] if n == 29 else data)
+        put(top / name, data[: len(data) * 2 // 3] if n == 29 else data)
     eighty, ninety = count * 4 // 5, count * 9 // 10
     lists = {
         "annotation.txt": lines,
@@ -55,7 +53,7 @@ def mjsynth(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
         "lexicon.txt": [text + "\n" for text in lexicon],
     }
     for name, body in lists.items():
-        (top / name).write_text("".join(body), encoding="utf-8")
+        put(top / name, "".join(body))
     return [ExpectedCounts("mjsynth", "ocr", "mjsynth", count, {"missing_media": 1, "truncated": 1})]
 
 
@@ -94,14 +92,8 @@ def _note(number: str, image: str, sign: _Sign, r: Random) -> dict[str, Any]:
     xs, ys = points[::2], points[1::2]
     box = [min(xs), min(ys), round(max(xs) - min(xs), 1), round(max(ys) - min(ys), 1)]
     text = "." if r.random() < 0.07 else sign.text
-    return {
-        "id": number,
-        "image_id": image,
-        "bbox": box,
-        "utf8_string": text,
-        "points": points,
-        "area": round(box[2] * box[3], 2),
-    }
+    area = round(box[2] * box[3], 2)
+    return {"id": number, "image_id": image, "bbox": box, "utf8_string": text, "points": points, "area": area}
 
 
 def textocr(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
@@ -109,7 +101,6 @@ def textocr(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
 
     Some words are marked illegible; the first of the training words has a quadrilateral without an area.
     """
-    (folder / "train_images").mkdir()
     records = illegible = 0
     for split, count in (("train", task.count(16, 6)), ("val", task.count(6, 2))):
         images: dict[str, Any] = {}
@@ -120,7 +111,7 @@ def textocr(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
             size = r.choice(((1024, 768), (768, 1024), (1024, 683)))
             image, signs = _scene(r, size, 4, 5)
             key = f"{r.getrandbits(64):016x}"
-            (folder / "train_images" / f"{key}.jpg").write_bytes(as_jpeg(image, 85))
+            put(folder / "train_images" / f"{key}.jpg", as_jpeg(image, 85))
             images[key] = {
                 "id": key, "width": size[0], "height": size[1], "set": split, "file_name": f"train/{key}.jpg",
             }  # fmt: skip
@@ -130,27 +121,26 @@ def textocr(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
             first = next(note for note in notes.values() if note["utf8_string"] != ".")
             first["points"] = first["points"][:2] * 4
         content = {"info": {"version": "0.1"}, "imgs": images, "anns": notes, "imgToAnns": of_image}
-        (folder / f"TextOCR_0.1_{split}.json").write_text(json.dumps(content), encoding="utf-8")
+        put(folder / f"TextOCR_0.1_{split}.json", json.dumps(content))
         records += len(notes)
         illegible += sum(note["utf8_string"] == "." for note in notes.values())
     return [ExpectedCounts("textocr", "ocr", "textocr", records, {"illegible": illegible, "bad_geometry": 1})]
 
 
-def _letters(sign: _Sign) -> list[list[tuple[float, float]]]:
+def _letters(sign: _Sign) -> list[list[Point]]:
     """The word's quadrilateral, cut into one for each letter."""
-    (ax, ay), (bx, by), (cx, cy), (dx, dy) = sign.quad
     count = len(sign.text)
-    edges = [
-        (
-            (ax + (bx - ax) * k / count, ay + (by - ay) * k / count),
-            (dx + (cx - dx) * k / count, dy + (cy - dy) * k / count),
-        )
-        for k in range(count + 1)
-    ]
-    return [[edges[k][0], edges[k + 1][0], edges[k + 1][1], edges[k][1]] for k in range(count)]
+
+    def along(start: Point, end: Point) -> list[Point]:
+        (ax, ay), (bx, by) = start, end
+        return [(ax + (bx - ax) * k / count, ay + (by - ay) * k / count) for k in range(count + 1)]
+
+    left, right, low_right, low_left = sign.quad
+    top, bottom = along(left, right), along(low_left, low_right)
+    return [[top[k], top[k + 1], bottom[k + 1], bottom[k]] for k in range(count)]
 
 
-def _corners(quads: list[list[tuple[float, float]]]) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _corners(quads: list[list[Point]]) -> np.ndarray[Any, np.dtype[np.float32]]:
     """2 x 4 x N, or 2 x 4 for a single one, as MATLAB drops the last axis."""
     array = np.asarray(quads, dtype=np.float32).transpose(2, 1, 0)
     return array[:, :, 0] if array.shape[2] == 1 else array
@@ -170,9 +160,7 @@ def synthtext(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
         image, signs = _scene(r, (600, 450), 3, 4)
         signs = signs[:1] if n == 2 else signs
         name = f"{n // 5 * 47 + 8}/scene_{n}_{n % 3}.jpg"
-        path = folder / "SynthText" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(as_jpeg(image))
+        put(folder / "SynthText" / name, as_jpeg(image))
         texts = [sign.text for sign in signs]
         # The first two words make one text, one above the other, as words of a sign do.
         rows = ["\n".join(texts[:2]), *texts[2:]]

@@ -13,7 +13,7 @@ from random import Random
 from omni_ray.synth.book import utterance
 from omni_ray.synth.clips import encoded, opened, resampled, say
 from omni_ray.synth.espeak import SAMPLE_RATE, SPEAKERS, Speaker
-from omni_ray.synth.native_task import CorpusToWrite, ExpectedCounts
+from omni_ray.synth.native_task import CorpusToWrite, ExpectedCounts, put
 from omni_ray.synth.seeds import stream
 from omni_ray.trainers.speech import SAMPLING_RATE
 
@@ -26,11 +26,6 @@ def _spoken(task: CorpusToWrite, text: str, speaker: Speaker, r: Random, rate: i
     with opened(task.speech) as voice:
         samples = say(voice, text, speaker, r.randint(*_RATES))
     return encoded(resampled(samples, rate, r.uniform(0.4, 0.9)), rate, file_format)
-
-
-def _put(path: Path, data: bytes | str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
 def add_to_tar(tar: tarfile.TarFile, name: str, data: bytes) -> None:
@@ -71,7 +66,7 @@ def librispeech(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
     per_chapter = task.count(10, 4)
     top = folder / "LibriSpeech"
     for path, data in _librispeech_split(task, "dev-clean", [84, 174, 251], 2, per_chapter):
-        _put(top / path, data)
+        put(top / path, data)
     chapters = sorted((top / "dev-clean").glob("*/*"))
     clips = [sorted(chapter.glob("*.flac")) for chapter in chapters]
     cut, missing, mute = clips[0][1], clips[1][2], clips[2][-1]
@@ -90,7 +85,7 @@ def librispeech(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
             add_to_tar(tar, f"LibriSpeech/{path}", data)
     listed = [f"{n:<6}| {'MF'[n % 2]} | train-clean-100  | 25.00 | Speaker {n}" for n in training]
     listed += [f"{n:<6}| {'MF'[n % 2]} | dev-clean        |  8.00 | Speaker {n}" for n in (84, 174, 251)]
-    _put(top / "SPEAKERS.TXT", "\n".join([";ID  |SEX| SUBSET           |MINUTES| NAME", *listed]) + "\n")
+    put(top / "SPEAKERS.TXT", "\n".join([";ID  |SEX| SUBSET           |MINUTES| NAME", *listed]) + "\n")
     records = (3 + len(training)) * 2 * per_chapter
     reasons = {"truncated": 1, "missing_media": 1, "missing_text": 1}
     return [ExpectedCounts("librispeech", "audio", "librispeech", records, reasons)]
@@ -141,7 +136,7 @@ def common_voice(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
         name = f"common_voice_en_{17_000_000 + n * 37}.mp3"
         clip = _spoken(task, text, speaker, r, 48_000, "MP3")
         if n != 5:
-            _put(top / "clips" / name, b"" if n == 11 else clip)
+            put(top / "clips" / name, b"" if n == 11 else clip)
         sentence = text.capitalize() + r.choice(".!?.")
         if n % 9 == 0:
             sentence = f'"{sentence}'
@@ -159,6 +154,6 @@ def common_voice(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
         "invalidated": [],
     }
     for name, body in tables.items():
-        _put(top / f"{name}.tsv", "\n".join(["\t".join(_CV_COLUMNS), *body]) + "\n")
+        put(top / f"{name}.tsv", "\n".join(["\t".join(_CV_COLUMNS), *body]) + "\n")
     reasons = {"missing_media": 1, "decode_error": 1}
     return [ExpectedCounts("common_voice", "audio", "common_voice", count, reasons)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from omni_ray.synth.clips import Engine
@@ -10,6 +11,12 @@ from omni_ray.trainers.files import ModalityName
 
 _VERSION = 2
 """Raised when the same seed gives other corpora than before."""
+
+
+def put(path: Path, data: bytes | str) -> None:
+    """Write a file, in folders that need not be there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
 @dataclass(frozen=True)

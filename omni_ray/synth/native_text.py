@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 from omni_ray.synth import book
 from omni_ray.synth.book import passage
-from omni_ray.synth.native_task import CorpusToWrite, ExpectedCounts
+from omni_ray.synth.native_task import CorpusToWrite, ExpectedCounts, put
 from omni_ray.synth.seeds import stream
 
 _NAMESPACES = {0: "", 1: "Talk", 2: "User", 4: "Wikipedia", 6: "File", 10: "Template", 14: "Category"}
@@ -191,12 +191,11 @@ def books(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
         if n == 9:
             text = "\n".join(line for line in text.split("\n") if not line.startswith("***"))
         shelf = folder / "gutenberg" / "files" / str(number)
-        shelf.mkdir(parents=True)
         ends = "\r\n" if n % 2 else "\n"
-        (shelf / f"{number}-0.txt").write_bytes(("\ufeff" * (n % 3 == 0) + text.replace("\n", ends)).encode())
+        put(shelf / f"{number}-0.txt", "\ufeff" * (n % 3 == 0) + text.replace("\n", ends))
         if n == 4:
             latin = _book(number, title, author, body, "ISO-8859-1").replace("\n", "\r\n")
-            (shelf / f"{number}-8.txt").write_bytes(latin.encode("latin-1", "replace"))
+            put(shelf / f"{number}-8.txt", latin.encode("latin-1", "replace"))
     return [ExpectedCounts("books", "text", "books", count + 1, {"duplicate_edition": 1, "wrong_header": 1})]
 
 
@@ -226,5 +225,5 @@ def jsonl(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
         r = stream(task.seed, "text jsonl", n)
         line = json.dumps({"text": "" if n == 33 else passage(r, 300), "source": book.name(r)}, ensure_ascii=False)
         lines.append(line[: len(line) // 2] if n == 12 else line)
-    (folder / "part-000.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    put(folder / "part-000.jsonl", "\n".join(lines) + "\n")
     return [ExpectedCounts("text_files", "text", "text_jsonl", count, {"bad_row": 1, "empty_text": 1})]

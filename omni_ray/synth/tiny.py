@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omni_ray.errors import OmniError
+from omni_ray.errors import OmniError, written_in
 from omni_ray.ours import (
     Ledger,
     digest_of,
@@ -27,15 +27,12 @@ from omni_ray.ours import (
 )
 from omni_ray.results import Report
 from omni_ray.storage import remove_temporaries, write_atomic
-from omni_ray.synth.book import make_text
-from omni_ray.synth.clips import Engine, encoded, engine, make_clip
-from omni_ray.synth.pictures import make_picture
-from omni_ray.synth.word_images import make_word_image
-from omni_ray.trainers.files import FILES, FlatFile, files_of
-from omni_ray.trainers.speech import SAMPLING_RATE
+from omni_ray.synth.clips import Engine, engine
+from omni_ray.synth.samples import make_sample
+from omni_ray.trainers.files import FILES, FlatFile, all_modalities, files_of
 from omni_ray.visible import visible
 
-KINDS = ("text", "audio", "images", "ocr")
+KINDS = all_modalities()
 DEFAULT_SAMPLES = {"text": 7_000, "audio": 300, "images": 4_400, "ocr": 2_000}
 """These come to about 2 MB of text, 15 of clips and 20 of pictures, as specified, and 10 of words."""
 DEFAULT_SEED = 42
@@ -123,19 +120,10 @@ class TinyReport(Report):
 
 def _row(chunk: Chunk, i: int) -> Row:
     """Sample ``i``: its text, and except for text its medium, and where that goes."""
-    if chunk.kind == "text":
-        return {"text": make_text(chunk.seed, i, i + 1)[0]}
-    if chunk.kind == "audio":
-        clip = make_clip(chunk.seed, i, chunk.speech)
-        text, data, ending = clip.text, encoded(clip.pcm, SAMPLING_RATE, "FLAC"), "flac"
-    elif chunk.kind == "images":
-        picture = make_picture(chunk.seed, i)
-        # One caption for each picture: contrastive training takes two captions of a picture for opposites.
-        text, data, ending = picture.captions[i % len(picture.captions)], picture.jpeg, "jpg"
-    else:
-        image = make_word_image(chunk.seed, i)
-        text, data, ending = image.label, image.jpeg, "jpg"
-    return {"path": f"data/{chunk.kind}/synthetic/{i:06d}.{ending}", "data": data, "text": text}
+    made = make_sample(chunk.kind, chunk.seed, i, chunk.speech)
+    if not made.ending:
+        return {"text": made.text}
+    return {"path": f"data/{chunk.kind}/synthetic/{i:06d}.{made.ending}", "data": made.data, "text": made.text}
 
 
 def _listed(path: Path) -> tuple[Row, Iterator[Row]]:
@@ -166,15 +154,12 @@ def write_chunk(chunk: Chunk) -> int:
     """
     if _is_done(chunk):
         return 0
-    try:
-        rows = [_row(chunk, i) for i in range(chunk.start, chunk.stop)]
+    rows = [_row(chunk, i) for i in range(chunk.start, chunk.stop)]
+    with written_in(chunk.root):
         if chunk.kind != "text":
             _write_media(chunk, {row["path"]: row["data"] for row in rows})
-        lines = [json.dumps(chunk.stamp(), ensure_ascii=False)]
-        lines += (json.dumps(_listing(row), ensure_ascii=False) for row in rows)
+        lines = [json.dumps(each, ensure_ascii=False) for each in (chunk.stamp(), *map(_listing, rows))]
         write_atomic(chunk.list_path, ("\n".join(lines) + "\n").encode())
-    except OSError as error:
-        raise OmniError(f"{error.filename or chunk.root}: cannot be written ({error.strerror})") from error
     return chunk.stop - chunk.start
 
 
@@ -296,10 +281,8 @@ def synthesize_tiny(
     todo = chunks(root, samples, seed, kinds, report.speech)
     _remove_leftovers(Path(root), todo)
     report.chunks_made = sum(made > 0 for made in run(write_chunk, todo))
-    try:
+    with written_in(root):
         for kind in (kind for kind in KINDS if kind in kinds):
             parts = [chunk for chunk in todo if chunk.kind == kind]
             report.files += [_assemble(ledger, flat, parts) for flat in files_of(kind)]
-    except OSError as error:
-        raise OmniError(f"{error.filename or root}: cannot be written ({error.strerror})") from error
     return report

@@ -13,7 +13,8 @@ import soundfile
 from PIL import Image
 
 from omni_ray.errors import OmniError
-from omni_ray.synth import espeak, tiny
+from omni_ray.synth import espeak, samples, tiny
+from omni_ray.synth.book import make_text
 from omni_ray.synth.clips import is_learnable
 from omni_ray.synth.tiny import Chunk, synthesize_tiny, write_chunk
 
@@ -72,7 +73,7 @@ def test_flat_files_follow_the_rules_of_the_trainers(made: Path) -> None:
 
 def test_text_is_one_sample_a_line(made: Path) -> None:
     lines = (made / "data/text/tiny_corpus.txt").read_text(encoding="utf-8").splitlines()
-    assert lines == tiny.make_text(42, 0, 20)
+    assert lines == make_text(42, 0, 20)
 
 
 def test_clips_are_at_16_khz_and_learnable_and_both_tables_agree(made: Path) -> None:
@@ -215,8 +216,8 @@ def test_wrong_input_is_said_in_one_line(tmp_path: Path) -> None:
 
 def test_transcripts_with_commas_and_quotes_survive_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     labels = ['say "no", twice', "1,234", "plain", "'", '"']
-    image = tiny.make_word_image(1, 1)
-    monkeypatch.setattr(tiny, "make_word_image", lambda seed, i: image._replace(label=labels[i]))
+    image = samples.make_word_image(1, 1)
+    monkeypatch.setattr(samples, "make_word_image", lambda seed, i: image._replace(label=labels[i]))
     synthesize_tiny(tmp_path, len(labels), kinds=("ocr",))
     assert [row["text"] for row in _rows(tmp_path / "data/ocr/ocr_train.csv")] == labels
 
