@@ -38,6 +38,10 @@ class Cluster:
         """Map ``function`` over ``items`` as tasks of the connected Ray, as :func:`~omni_ray.pipeline.engine.on_ray` does."""
         return engine.on_ray(function, items, num_cpus=self.cpus_per_task, at_once=at_once)
 
+    def runner(self, stack: ExitStack) -> Callable[..., Iterator[Any]]:
+        """:meth:`run` on a Ray that is connected to when there is something to map, and until ``stack`` ends."""
+        return engine.in_session(Once(stack, self), self.run)
+
 
 class Once:
     """A session that connects on first use and stays for the whole command.

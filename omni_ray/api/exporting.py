@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def export(root: Path, asked: ExportOptions) -> ExportReport:
     store = Store(root, asked.shards)
     if not store.corpora():
         raise OmniError(f"{store.storage.shown}: nothing is prepared here; run `omni-ray prepare` first")
-    with store.lease("omni-ray export"):
+    with store.lease("omni-ray export"), ExitStack() as stack:
         return run(
             store,
             asked.form,
@@ -44,8 +45,7 @@ def export(root: Path, asked: ExportOptions) -> ExportReport:
             names=asked.names,
             samples_per_shard=asked.samples_per_shard,
             shard_bytes=asked.shard_bytes,
-            session=asked.cluster.session,
-            run=asked.cluster.run,
+            run=asked.cluster.runner(stack),
             reporter=asked.reporter,
         )
 
@@ -106,5 +106,5 @@ def publish(root: Path, asked: PublishOptions) -> PublishReport:
         2
     """
     store = Store(root, asked.shards)
-    with store.lease("omni-ray export files"):
-        return write_files(store, asked.place, asked.modalities, asked.cluster.session, asked.cluster.run, asked.told)
+    with store.lease("omni-ray export files"), ExitStack() as stack:
+        return write_files(store, asked.place, asked.modalities, asked.cluster.runner(stack), asked.told)

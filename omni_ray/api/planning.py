@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omni_ray.api.options import PlanOptions, ReportOptions, TokenizerOptions, verb
 from omni_ray.api.overview import status
-from omni_ray.pipeline.engine import in_session, inline
+from omni_ray.pipeline.engine import inline
 from omni_ray.report import page
 from omni_ray.results import Report
 from omni_ray.training import plan as planned
@@ -35,22 +36,9 @@ def plan(root: Path, asked: PlanOptions) -> PlanReport:
         >>> [plan.title for plan in report.plans], report.written
         (['[Stage A] Text-only Training'], [])
     """
-    return planned.plan(
-        root,
-        configs=asked.configs or None,
-        data=asked.data,
-        dry_run=asked.dry_run,
-        vram_gib=asked.vram_gib,
-        steps_rule=asked.steps_rule,
-        allow_accumulation=asked.allow_accumulation,
-        skip_text_tokens=asked.skip_text_tokens,
-        assume_text_tokens=asked.assume_text_tokens,
-        shards=asked.shards,
-        address=asked.cluster.address,
-        num_cpus=asked.cluster.num_cpus,
-        cpus_per_task=asked.cluster.cpus_per_task,
-        reporter=asked.reporter,
-    )
+    options = {name: value for name, value in vars(asked).items() if name != "cluster"}
+    with ExitStack() as stack:
+        return planned.plan(root, **options, run=asked.cluster.runner(stack))
 
 
 @verb(TokenizerOptions)
@@ -65,17 +53,16 @@ def train_tokenizer(root: Path, asked: TokenizerOptions) -> vocabulary.Tokenizer
         >>> made.vocabulary.trained.pieces
         60
     """
-    return vocabulary.train_tokenizer(
-        root,
-        vocab_size=asked.vocab_size,
-        sample_bytes=asked.sample_mb << 20,
-        data=asked.data,
-        force=asked.force,
-        shards=asked.shards,
-        address=asked.cluster.address,
-        num_cpus=asked.cluster.num_cpus,
-        cpus_per_task=asked.cluster.cpus_per_task,
-    )
+    with ExitStack() as stack:
+        return vocabulary.train_tokenizer(
+            root,
+            vocab_size=asked.vocab_size,
+            sample_bytes=asked.sample_mb << 20,
+            data=asked.data,
+            force=asked.force,
+            shards=asked.shards,
+            run=asked.cluster.runner(stack),
+        )
 
 
 @dataclass
@@ -111,6 +98,7 @@ def write_report(root: Path, asked: ReportOptions) -> PageReport:
         'report.html'
     """
     is_small = sum(summary.samples for summary in status(root, shards=asked.shards)) <= _MANY
-    run = inline if is_small else in_session(asked.cluster.session, asked.cluster.run)
-    path = page.write_report(root, asked.out, shards=asked.shards, run=run, plan=asked.plan)
+    with ExitStack() as stack:
+        run = inline if is_small else asked.cluster.runner(stack)
+        path = page.write_report(root, asked.out, shards=asked.shards, run=run, plan=asked.plan)
     return PageReport(path, path.stat().st_size)

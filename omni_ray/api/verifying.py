@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from omni_ray.api.options import VerifyOptions, verb
-from omni_ray.progress.reporter import Reporter
-from omni_ray.verify.on_ray import on_ray_when_many
+from omni_ray.verify.on_ray import when_many
 from omni_ray.verify.report import VerifyReport
 from omni_ray.verify.run import verify as read_back
 
@@ -27,37 +27,13 @@ def verify(root: Path, asked: VerifyOptions) -> VerifyReport:
         >>> report.ok, [finding.code for finding in report.findings if finding.severity != "warning"]
         (True, [])
     """
-    progress = _Progress(asked.told)
-    with on_ray_when_many(asked.cluster.session, asked.cluster.run) as run:
-        report = read_back(
+    with ExitStack() as stack:
+        return read_back(
             root,
-            modalities=asked.modalities or None,
+            modalities=asked.modalities,
             data=asked.data,
             sample=asked.sample,
-            run=run,
+            run=when_many(asked.cluster.runner(stack)),
             shards=asked.shards,
-            tell=progress,
+            reporter=asked.reporter,
         )
-    progress.end()
-    return report
-
-
-class _Progress:
-    """A file's progress in hundredths, on a reporter."""
-
-    def __init__(self, reporter: Reporter) -> None:
-        self._reporter = reporter
-        self._done: dict[str, tuple[int, int, int]] = {}
-
-    def __call__(self, file: str, progress: float, rows: int, lost: int) -> None:
-        if file not in self._done:
-            self._reporter.begin(file, 100, stage="verify")
-            self._done[file] = (0, 0, 0)
-        before = self._done[file]
-        now = (int(progress * 100), rows, lost)
-        self._done[file] = now
-        pieces, kept, lost = (b - a for a, b in zip(before, now, strict=True))
-        self._reporter.advance(file, pieces=pieces, kept=kept, lost=lost)
-
-    def end(self) -> None:
-        self._reporter.end()

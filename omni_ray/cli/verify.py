@@ -34,7 +34,7 @@ def verify(
 
 def _print_checks(as_json: bool) -> None:
     if as_json:
-        print_json([check.as_dict() for check in CHECKS.values()])
+        print_json([vars(check) for check in CHECKS.values()])
         return
     rows = [
         (c.kind, c.code, c.severity, ", ".join(c.trainers) or "-", f"{c.meaning}: {c.consequence}")

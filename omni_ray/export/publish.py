@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from omni_ray.errors import OmniError
 from omni_ray.materialize.media import Marker
 from omni_ray.ours import digest_of, digest_of_stream
 from omni_ray.pipeline import combined
-from omni_ray.pipeline.engine import Runner, in_session
+from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter
 from omni_ray.results import Report
@@ -65,7 +64,6 @@ def publish(
     store: Store,
     place: str,
     modalities: Sequence[str],
-    session: Callable[[], AbstractContextManager[None]],
     run: Runner,
     reporter: Reporter,
 ) -> PublishReport:
@@ -75,7 +73,6 @@ def publish(
         store: the project.
         place: a folder, or ``s3://bucket/prefix``.
         modalities: only these; none for all that were combined.
-        session: connects to Ray.
         run: maps the work over shards.
         reporter: told of each.
 
@@ -89,7 +86,7 @@ def publish(
     report = PublishReport(target.shown, files=len(files))
     reporter.begin("media", len(shards), stage="export")
     sent, old = set[str](), set[str]()
-    for marker, one in zip(shards, in_session(session, run)(partial(_send, store.root, target), shards), strict=True):
+    for marker, one in zip(shards, run(partial(_send, store.root, target), shards), strict=True):
         report.media += one.media
         report.sent += one.sent
         old.update(one.old)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from omni_ray.export import mds, webdataset
 from omni_ray.export.folder import Mark, is_current, making
 from omni_ray.export.hf import SPLIT_NAMES, can_link, write_hf
 from omni_ray.export.parts import CorpusParts, CorpusSide, chosen_corpora, in_sides
-from omni_ray.pipeline.engine import Runner, inline, on_ray
+from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.results import Report, table
@@ -85,8 +84,7 @@ def export(
     names: Sequence[str] = (),
     samples_per_shard: int | None = None,
     shard_bytes: int | None = None,
-    session: Callable[[], AbstractContextManager[None]],
-    run: Runner = on_ray,
+    run: Runner,
     reporter: Reporter | None = None,
 ) -> ExportReport:
     """Write the committed samples as a dataset.
@@ -97,8 +95,7 @@ def export(
         folder: a new or empty folder, or one that holds an earlier export of the same form, which is replaced.
         modalities, names: only these modalities and corpora; none for all.
         samples_per_shard, shard_bytes: length of tar and MDS files; not both. Default: about 256 and 64 MiB.
-        session: connects to Ray; entered only when there is enough to do.
-        run: maps the work over shards.
+        run: maps the work over shards where there is enough of it; a little is done in this process.
         reporter: told of each file.
 
     Raises:
@@ -118,15 +115,13 @@ def export(
     if not was_there:
         target.parent.mkdir(parents=True, exist_ok=True)
         with making(target, form, fingerprint) as work:
-            is_small = _bytes_to_write(form, corpora, work.folder) <= _SMALL_BYTES
-            with nullcontext() if is_small else session():
-                mapped = inline if is_small else run
-                sides = in_sides(corpora, mapped)
-                if form == "hf":
-                    write_hf(work.folder, corpora, sides, _title(store), mapped, told)
-                else:
-                    write, usual_bytes = _WRITERS[form]
-                    write(work.folder, sides, samples_per_shard, shard_bytes or usual_bytes, mapped, told)
+            mapped = inline if _bytes_to_write(form, corpora, work.folder) <= _SMALL_BYTES else run
+            sides = in_sides(corpora, mapped)
+            if form == "hf":
+                write_hf(work.folder, corpora, sides, _title(store), mapped, told)
+            else:
+                write, usual_bytes = _WRITERS[form]
+                write(work.folder, sides, samples_per_shard, shard_bytes or usual_bytes, mapped, told)
             work.datasets = [asdict(_exported(side, form)) for side in sides]
     mark = Mark.load(target)
     assert mark is not None

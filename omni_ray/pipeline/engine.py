@@ -106,17 +106,21 @@ class Runner(Protocol):
     def __call__(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]: ...
 
 
-def inline(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-    """One after the other, in this process."""
-    return map(_stage(function).make, items)
+def inline(
+    function: Callable[[Any], Any], items: Iterable[Any], *, at_once: Callable[[Any], Any] = lambda result: result
+) -> Iterator[Any]:
+    """One after the other, in this process; ``at_once`` as for :func:`on_ray`."""
+    return map(at_once, map(_stage(function).make, items))
 
 
-def in_session(session: Callable[[], AbstractContextManager[None]], run: Runner) -> Runner:
+def in_session(
+    session: Callable[[], AbstractContextManager[None]], run: Callable[..., Iterator[Any]]
+) -> Callable[..., Iterator[Any]]:
     """``run``, within a session that is entered when the first item is mapped, and left after the last."""
 
-    def mapped(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    def mapped(function: Callable[[Any], Any], items: Iterable[Any], **more: Any) -> Iterator[Any]:
         with session():
-            yield from run(function, items)
+            yield from run(function, items, **more)
 
     return mapped
 

@@ -48,7 +48,7 @@ def cheap_plan(root: Path, shards: str | None) -> PlanReport | None:
     ):
         return None
     try:
-        report = plan(root, dry_run=True, shards=shards, engine="inline")
+        report = plan(root, dry_run=True, shards=shards)
     except OmniError:
         return None
     return report if any(not each.problems for each in report.plans) else None

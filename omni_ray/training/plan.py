@@ -9,7 +9,7 @@ from typing import Any
 
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.combined import measured_with
-from omni_ray.pipeline.engine import Runner
+from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.pipeline.lease import lease
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
@@ -25,7 +25,6 @@ from omni_ray.training.plan_types import ConfigPlan, Inputs, PlanChoices
 from omni_ray.training.planned import Planned
 from omni_ray.training.report import PlanReport
 from omni_ray.training.schedule import Rule
-from omni_ray.training.tasks import Engine, runner
 from omni_ray.training.tokenizer import checkpoint_in, find
 from omni_ray.training.tokens import digest
 from omni_ray.training.vocabulary import Vocabulary
@@ -49,10 +48,7 @@ def plan(
     skip_text_tokens: bool = False,
     assume_text_tokens: int | None = None,
     shards: str | None = None,
-    engine: Engine = "ray",
-    address: str | None = None,
-    num_cpus: int | None = None,
-    cpus_per_task: float = 1.0,
+    run: Runner = inline,
     reporter: Reporter | None = None,
 ) -> PlanReport:
     """Plan the training runs of a project and, unless it is a dry run, write their configurations.
@@ -68,8 +64,7 @@ def plan(
         skip_text_tokens: do not count the tokens of the text corpus.
         assume_text_tokens: how many there are, taken on trust; only with ``skip_text_tokens``.
         shards: another place for shards, such as ``s3://bucket/prefix``.
-        engine: "ray" runs counting and estimates as Ray tasks, "inline" in this process.
-        address, num_cpus, cpus_per_task: of Ray.
+        run: maps counting and estimates over files and configurations.
         reporter: shows progress.
 
     Returns:
@@ -101,10 +96,9 @@ def plan(
         if not planned.left():
             return report
         work = _Work(planned, store, options, reporter or usual(), report)
-        with runner(engine, address, num_cpus, cpus_per_task) as run:
-            work.settle_tokenizer(run)
-            work.count(run, with_text=not skip_text_tokens)
-            work.estimate(run)
+        work.settle_tokenizer(run)
+        work.count(run, with_text=not skip_text_tokens)
+        work.estimate(run)
         work.share_vocabulary()
         if not dry_run:
             work.write()

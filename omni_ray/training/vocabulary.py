@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.engine import Runner
+from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.pipeline.lease import lease
 from omni_ray.pipeline.store import Store
 from omni_ray.results import Report
@@ -21,7 +21,6 @@ from omni_ray.training.configs import Config, file_name, read
 from omni_ray.training.counts import CountedSource
 from omni_ray.training.data import Choice, committed_shards, text_to_train_on
 from omni_ray.training.schema import problems
-from omni_ray.training.tasks import Engine, runner
 from omni_ray.training.tokenizer import (
     MODEL,
     SAMPLE_BYTES,
@@ -196,10 +195,7 @@ def train_tokenizer(
     data: Choice = "auto",
     force: bool = False,
     shards: str | None = None,
-    engine: Engine = "ray",
-    address: str | None = None,
-    num_cpus: int | None = None,
-    cpus_per_task: float = 1.0,
+    run: Runner = inline,
 ) -> TokenizerReport:
     """Train the project's tokenizer, put it where the trainers look, and set ``vocab_size`` in their configurations.
 
@@ -211,7 +207,7 @@ def train_tokenizer(
         force: even where weights were trained with the tokenizer that is there, and where the user put it there; the
             latter stays as ``tokenizer.model.bak``.
         shards: another place for shards.
-        engine, address, num_cpus, cpus_per_task: where it is trained.
+        run: trains it, as a task.
 
     Raises:
         OmniError: no text, weights would lose their tokenizer or the user their own, or a configuration cannot be read.
@@ -229,10 +225,7 @@ def train_tokenizer(
         if not force:
             for place in dict.fromkeys(folders(configs).values()):
                 _refuse_to_replace(root, place)
-        with runner(engine, address, num_cpus, cpus_per_task) as run:
-            vocabulary = settle(
-                root, configs, source, run, vocab_size=vocab_size, sample_bytes=sample_bytes, again=True
-            )
+        vocabulary = settle(root, configs, source, run, vocab_size=vocab_size, sample_bytes=sample_bytes, again=True)
         written = vocabulary.save(root)
         for config in configs.values():
             share(config, vocabulary.trained.pieces)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Literal
@@ -47,10 +47,6 @@ class Check:
     meaning: str
     consequence: str
     whole_file: bool = False
-
-    def as_dict(self) -> dict[str, object]:
-        """For ``--json``."""
-        return asdict(self)
 
 
 @cache

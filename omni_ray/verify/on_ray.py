@@ -3,49 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import chain
-from typing import TYPE_CHECKING
 
-from omni_ray.pipeline import engine
-
-if TYPE_CHECKING:
-    from omni_ray.verify.pieces import Piece, PieceFindings
-    from omni_ray.verify.run import Runner
+from omni_ray.pipeline.engine import inline
+from omni_ray.verify.pieces import Piece, PieceFindings, Runner
 
 SMALL = 2000
 """Up to this weight, starting Ray (2-3 s) takes longer than the work: about a millisecond for a clip or image."""
 
 
-@contextmanager
-def on_ray_when_many(
-    session: Callable[[], AbstractContextManager[None]], mapped: Runner = engine.on_ray, small: int = SMALL
-) -> Iterator[Runner]:
-    """``mapped`` on Ray, to which ``session`` connects once pieces are known to be worth it, until the block ends."""
-    with ExitStack() as stack:
-        is_connected = False
+def when_many(many: Runner, small: int = SMALL) -> Runner:
+    """``many`` once pieces are known to be worth it; until then they are looked at in this process."""
 
-        def run(
-            function: Callable[[Piece], PieceFindings],
-            items: Iterable[Piece],
-            *,
-            at_once: Callable[[PieceFindings], PieceFindings],
-        ) -> Iterator[PieceFindings]:
-            nonlocal is_connected
-            rest = iter(items)
-            first: list[Piece] = []
-            weight = 0
-            for piece in rest:
-                first.append(piece)
-                weight += piece.weight
-                if weight > small:
-                    break
-            else:
-                yield from map(at_once, map(function, first))
-                return
-            if not is_connected:
-                stack.enter_context(session())
-                is_connected = True
-            yield from mapped(function, chain(first, rest), at_once=at_once)
+    def run(
+        function: Callable[[Piece], PieceFindings],
+        items: Iterable[Piece],
+        *,
+        at_once: Callable[[PieceFindings], PieceFindings],
+    ) -> Iterator[PieceFindings]:
+        rest = iter(items)
+        first: list[Piece] = []
+        weight = 0
+        for piece in rest:
+            first.append(piece)
+            weight += piece.weight
+            if weight > small:
+                break
+        mapped, pieces = (inline, first) if weight <= small else (many, chain(first, rest))
+        return mapped(function, pieces, at_once=at_once)
 
-        yield run
+    return run

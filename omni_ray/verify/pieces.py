@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from omni_ray.verify.report import FileReport, Notes
@@ -42,6 +42,11 @@ class PieceFindings:
     sums: Counter[str] = field(default_factory=Counter)
     sightings: dict[str, Sightings] = field(default_factory=dict)
     examples: list[tuple[str, int, int]] = field(default_factory=list)
+
+
+Runner = Callable[..., Iterator[PieceFindings]]
+"""Maps :func:`check` over pieces, which are made as they are taken; results come in the pieces' order. ``at_once`` gets each
+result as it comes, and returns the part of it that waits for its turn."""
 
 
 class Piece(ABC):

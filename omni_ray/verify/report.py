@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from omni_ray.errors import DONE, FALLS_SHORT
 from omni_ray.results import Report, table
-from omni_ray.verify.checks import Severity, checks_of
+from omni_ray.verify.checks import SEVERITIES, Severity, checks_of
 from omni_ray.visible import visible
 
 EXAMPLES = 5
 """Examples kept of each finding."""
 _DETAIL = 160
-_ORDER: dict[Severity, int] = {"fatal": 0, "loss": 1, "warning": 2}
+_ORDER = [*SEVERITIES]
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Notes:
                     check.consequence,
                 )
             )  # fmt: skip
-        return sorted(found, key=lambda f: (_ORDER[f.severity], f.code))
+        return sorted(found, key=lambda f: (_ORDER.index(f.severity), f.code))
 
     def loses_all(self) -> bool:
         """Whether something was noted that takes every row of the file with it."""
@@ -205,10 +205,7 @@ class VerifyReport(Report):
             "exit_code": self.exit_code,
             "sample": self.sample,
             "files": [vars(file) for file in self.files],
-            "findings": [
-                {**vars(finding), "examples": [vars(example) for example in finding.examples]}
-                for finding in self.findings
-            ],
+            "findings": [asdict(finding) for finding in self.findings],
         }
 
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import floor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,8 +16,10 @@ from omni_ray.errors import OmniError
 from omni_ray.materialize.speakers import groups_of
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline import combined as records_of
+from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.parts import training_parts
 from omni_ray.pipeline.store import Store
+from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.cleaned import training_corpora
 from omni_ray.trainers.files import FILES, all_modalities, files_of
 from omni_ray.verify.annotations import AnnotationsCheck
@@ -27,7 +29,7 @@ from omni_ray.verify.groups import HeldOutShard
 from omni_ray.verify.lines import LinesCheck, Tokenizer
 from omni_ray.verify.media import Judge
 from omni_ray.verify.pictures import PictureJudge
-from omni_ray.verify.pieces import FileCheck, Piece, PieceFindings, check
+from omni_ray.verify.pieces import FileCheck, Piece, PieceFindings, Runner, check
 from omni_ray.verify.report import VerifyReport
 from omni_ray.verify.scratch import scratch_folder
 from omni_ray.verify.shards import CorpusCheck, Promised, corpora_of
@@ -46,44 +48,15 @@ _MIN_ROW_BYTES = 8
 _CONFIG_LIMIT = 1 << 20
 
 
-class Runner(Protocol):
-    """Maps a function over pieces, results in the pieces' order, the pieces being made as they are taken.
-
-    ``at_once`` gets each result as it comes, and returns the part of it that waits for its turn.
-    """
-
-    def __call__(
-        self,
-        function: Callable[[Piece], PieceFindings],
-        items: Iterable[Piece],
-        *,
-        at_once: Callable[[PieceFindings], PieceFindings],
-    ) -> Iterator[PieceFindings]: ...
-
-
-def inline(
-    function: Callable[[Piece], PieceFindings],
-    items: Iterable[Piece],
-    *,
-    at_once: Callable[[PieceFindings], PieceFindings],
-) -> Iterator[PieceFindings]:
-    """One piece after the other, in this process."""
-    return map(at_once, map(function, items))
-
-
-def _untold(file: str, progress: float, rows: int, lost: int) -> None:
-    """Progress that nobody wants to hear about."""
-
-
 def verify(
     root: str | Path,
     *,
-    modalities: Sequence[str] | None = None,
+    modalities: Sequence[str] = (),
     data: str = "production",
     sample: int | float | None = None,
-    run: Runner | None = None,
+    run: Runner = inline,
     shards: str | None = None,
-    tell: Callable[[str, float, int, int], None] = _untold,
+    reporter: Reporter | None = None,
 ) -> VerifyReport:
     """Read the training files back, as strictly as the trainers are fragile.
 
@@ -92,13 +65,13 @@ def verify(
 
     Args:
         root: the project folder.
-        modalities: which of text, audio, images, ocr; None for all that are there.
+        modalities: which of text, audio, images, ocr; none for all that are there.
         data: "production" or "synthetic" (the tiny files).
         sample: decode only this share (a float under 1) or about this number (an int) of the media of each file,
             evenly spaced, and leave the shards' checksums out. Records are judged all the same.
-        run: maps a function over pieces of work; None for this process.
+        run: maps a function over pieces of work.
         shards: another place for shards and manifests, such as ``s3://bucket/prefix``.
-        tell: told of progress: file, how far (0 to 1), samples read so far, and those lost.
+        reporter: told of progress.
 
     Raises:
         OmniError: a wrong argument, or there is nothing to verify.
@@ -110,7 +83,7 @@ def verify(
     checks = project.checks(modalities)
     with ExitStack() as stack:
         sides = list(project.both_sides(checks, stack))
-        _look(checks, sides, run or inline, tell)
+        _look(checks, sides, run, reporter or usual())
         report = VerifyReport(sample=sample)
         for each in checks:
             each.finish()
@@ -122,11 +95,10 @@ def verify(
     return report
 
 
-def _look(
-    checks: Sequence[FileCheck], sides: Sequence[BothSides], run: Runner, tell: Callable[[str, float, int, int], None]
-) -> None:
+def _look(checks: Sequence[FileCheck], sides: Sequence[BothSides], run: Runner, reporter: Reporter) -> None:
     """All pieces; then, where there are two sides, what they saw, and then what that says about groups."""
     by_key = {each.key: each for each in checks}
+    progress = _Progress(reporter)
 
     def taken_in(part: PieceFindings) -> PieceFindings:
         for pair in sides:
@@ -139,8 +111,7 @@ def _look(
             each = by_key.get(part.key)
             if each is not None:
                 each.absorb(part)
-            report = each.report if each is not None else None
-            tell(part.key, part.progress, report.rows if report else 0, report.lost if report else 0)
+            progress.reached(part, each.report.rows if each else 0, each.report.lost if each else 0)
 
     everything: list[FileCheck | BothSides] = [*checks, *sides]
     look(piece for each in everything for piece in each.pieces())
@@ -148,6 +119,24 @@ def _look(
         meetings = [piece for pair in sides for piece in pair.meetings(*what)]
         if meetings:
             look(meetings)
+    reporter.end()
+
+
+class _Progress:
+    """How far files are, in hundredths, on a reporter."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._done: dict[str, tuple[int, int, int]] = {}
+
+    def reached(self, part: PieceFindings, rows: int, lost: int) -> None:
+        """A piece was looked at; of its file, so many rows are read so far, and lost."""
+        if part.key not in self._done:
+            self._reporter.begin(part.key, 100, stage="verify")
+        before, now = self._done.get(part.key, (0, 0, 0)), (int(part.progress * 100), rows, lost)
+        self._done[part.key] = now
+        pieces, kept, lost = (b - a for a, b in zip(before, now, strict=True))
+        self._reporter.advance(part.key, pieces=pieces, kept=kept, lost=lost)
 
 
 @dataclass
@@ -165,16 +154,16 @@ class _Project:
         is_made = self.data == "production"
         return {kind: file.production_path if is_made else file.synthetic_path for kind, file in FILES.items()}
 
-    def checks(self, modalities: Sequence[str] | None) -> list[FileCheck]:
+    def checks(self, modalities: Sequence[str]) -> list[FileCheck]:
         """One check for each file, and for each corpus of shards."""
         if self.data not in _DATA:
             raise OmniError(f"--data {self.data}: choose {' or '.join(_DATA)}")
-        for each in modalities or ():
+        for each in modalities:
             modality_of(each)
         wanted = [m for m in all_modalities() if not modalities or m in modalities]
         names = self._names
         there: dict[str, list[str]] = {m: [k for k in _kinds(m) if (self.root / names[k]).is_file()] for m in wanted}
-        for each in modalities or ():
+        for each in modalities:
             if not there[each]:
                 raise OmniError(f"{self.root / names[_kinds(each)[0]]} is not there; {self._advice(each)}")
         if not any(there.values()):
@@ -279,26 +268,14 @@ class _Project:
 
     def _pick(self, path: Path) -> Pick:
         """Evenly spaced rows, the first among them; the same ones every time."""
-        if self.sample is None:
-            return _every
-        share = self.sample if isinstance(self.sample, float) else self.sample / max(1.0, _rows_about(path))
-        return _every if share >= 1 else _Even(share)
+        share = 1.0 if self.sample is None else self.sample
+        if isinstance(share, int):
+            share = min(1.0, share / _rows_about(path))
+        return lambda row: floor(row * share) > floor((row - 1) * share)
 
 
 def _kinds(modality: str) -> list[str]:
     return [file.kind for file in files_of(modality)]
-
-
-def _every(row: int) -> bool:
-    return True
-
-
-@dataclass(frozen=True)
-class _Even:
-    share: float
-
-    def __call__(self, row: int) -> bool:
-        return floor(row * self.share) > floor((row - 1) * self.share)
 
 
 def _rows_about(path: Path) -> float:

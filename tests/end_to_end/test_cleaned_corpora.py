@@ -16,7 +16,7 @@ from omni_ray.pipeline.store import Store
 from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.preset import Settings
 from omni_ray.trainers.files import all_modalities
-from omni_ray.verify import verify
+from omni_ray.verify.run import verify
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 

@@ -11,7 +11,7 @@ import pytest
 from omni_ray import api
 from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.registry import all_corpora
-from omni_ray.verify import verify
+from omni_ray.verify.run import verify
 from tests.end_to_end.native_forms import FORMS, source_of
 
 FILES = {"text": "corpus.txt", "audio": "asr.csv", "images": "annotations.json", "ocr": "ocr.csv"}

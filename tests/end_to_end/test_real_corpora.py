@@ -22,7 +22,7 @@ from omni_ray.pipeline.corpus_state import Summary
 from omni_ray.pipeline.session import ray_session
 from omni_ray.trainers.files import all_modalities
 from omni_ray.training.plan import plan
-from omni_ray.verify import verify
+from omni_ray.verify.run import verify
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
@@ -159,7 +159,7 @@ def test_one_cpu_and_two_give_the_same_bytes(
 
 def test_the_plan_suits_the_trainers(project: tuple[Path, api.PrepareReport]) -> None:
     root = project[0]
-    report = plan(root, engine="inline")
+    report = plan(root)
     assert (report.problems, len(report.plans)) == ([], 7)
     for each in report.plans:
         written = json.loads((root / each.file).read_text("utf-8"))

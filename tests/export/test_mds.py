@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,7 @@ def read(folder: Path) -> Iterator[dict[str, Any]]:
 
 def made(tmp_path: Path, **more: Any) -> Path:
     store = Store(make_store(tmp_path / "project"))
-    export(store, "mds", tmp_path / "out", session=nullcontext, run=inline, **more)
+    export(store, "mds", tmp_path / "out", run=inline, **more)
     return tmp_path / "out"
 
 

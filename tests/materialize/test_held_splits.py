@@ -10,7 +10,7 @@ import pytest
 from omni_ray.pipeline.store import Store
 from omni_ray.trainers.files import all_modalities
 from omni_ray.training.data import committed_shards
-from omni_ray.verify import verify
+from omni_ray.verify.run import verify
 from tests.made_store import commit
 from tests.materialize.test_hold_out import NAMES, grouped_rows, in_shards, nobody, rows_of, run, sides
 

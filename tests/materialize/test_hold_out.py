@@ -24,7 +24,7 @@ from omni_ray.materialize.combine import Combined, TrainingFileOptions, combine
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
 from omni_ray.trainers.files import all_modalities
-from omni_ray.verify import verify
+from omni_ray.verify.run import verify
 from tests.conftest import without_ray
 from tests.made_store import Row, audio_row, commit, image_row, make_store, text_row, word_row
 

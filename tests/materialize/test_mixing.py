@@ -25,7 +25,7 @@ from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.preset import Settings
 from omni_ray.training.plan import plan
 from omni_ray.training.tokens import TokenCounter
-from omni_ray.verify import verify
+from omni_ray.verify.run import verify
 from tests.made_store import commit, image_row, text_row
 from tests.materialize.test_pack import commit_documents, documents
 
@@ -111,7 +111,7 @@ def test_everything_that_reads_what_training_reads_has_the_same_samples(project:
     assert f"{left_out:,} samples are not in the mixture" in api.write_report(project).path.read_text("utf-8")
     report = verify(project)
     assert report.exit_code == 0, report
-    planned = plan(project, configs=["thinker"], dry_run=True, engine="inline")
+    planned = plan(project, configs=["thinker"], dry_run=True)
     assert str(sum(tokens_of(project, lines))) in json.dumps(planned.as_dict())
 
 

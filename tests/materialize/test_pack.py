@@ -32,7 +32,7 @@ from omni_ray.training.plan import plan
 from omni_ray.training.tokenizer import TokenizerRequest, train
 from omni_ray.training.tokens import TokenCounter
 from omni_ray.training.vocabulary import train_tokenizer
-from omni_ray.verify import verify
+from omni_ray.verify.run import verify
 from tests.conftest import without_ray
 from tests.made_store import commit
 from tests.quality.conftest import text_table
@@ -97,7 +97,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A tokenizer of made text."""
     folder = tmp_path_factory.mktemp("tokenizer")
     commit_documents(folder, [documents(60)])
-    return train_tokenizer(folder, vocab_size=300, engine="inline").vocabulary.trained.model
+    return train_tokenizer(folder, vocab_size=300).vocabulary.trained.model
 
 
 @pytest.fixture
@@ -269,7 +269,7 @@ def test_the_plan_reads_packed_lines_and_keeps_their_tokenizer(tmp_path: Path) -
     pack(tmp_path)
     before = model_of(tmp_path)
     lines = lines_of(tmp_path)
-    report = plan(tmp_path, configs=["thinker"], engine="inline")
+    report = plan(tmp_path, configs=["thinker"])
     [thinker] = report.plans
     config = json.loads((tmp_path / "configs/thinker_tiny.json").read_text())
     assert model_of(tmp_path) == before and config["vocab_size"] == TokenCounter(before).processor.get_piece_size()
@@ -383,6 +383,6 @@ def test_real_books_make_the_token_rule_true(corpora: Path, tmp_path: Path) -> N
     # Every word is where it was: the same ones, whatever lines they are in now.
     assert sorted(" ".join(lines).split()) == sorted(" ".join(unpacked).split())
     assert sum(counts) / len(counts) > 0.85 * 512
-    report = plan(tmp_path, configs=["thinker"], engine="inline")
+    report = plan(tmp_path, configs=["thinker"])
     assert report.plans[0].figures["steps_rule"].value == "tokens"
     assert verify(tmp_path).ok

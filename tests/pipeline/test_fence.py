@@ -19,7 +19,7 @@ from omni_ray.errors import FALLS_SHORT, OmniError
 from omni_ray.pipeline import lease as leases
 from omni_ray.pipeline.store import Store
 from omni_ray.storage import Storage
-from omni_ray.verify import verify
+from omni_ray.verify.run import verify
 
 RUN = """
 import sys

@@ -22,7 +22,7 @@ from omni_ray.pipeline.store import Store
 from omni_ray.synth.tiny import synthesize_tiny
 from omni_ray.training.plan import plan
 from omni_ray.training.vocabulary import train_tokenizer
-from omni_ray.verify import verify
+from omni_ray.verify.run import verify
 from tests.made_store import audio_row, commit, text_row
 
 
@@ -53,11 +53,11 @@ COMMANDS: dict[str, Callable[[Path, int], object]] = {
     "combine --holdout": lambda root, n: api.combine(root, ["text", "audio"], holdout=0.3, cluster=Here()),
     "synth": lambda root, n: synthesize_tiny(root, 2 + n, n % 2, kinds=["text", "images"]),
     "report": lambda root, n: api.write_report(root),
-    "plan": lambda root, n: plan(root, configs=["thinker"], engine="inline"),
-    "tokenizer train": lambda root, n: train_tokenizer(root, vocab_size=50 + n, force=n % 2 == 0, engine="inline"),
+    "plan": lambda root, n: plan(root, configs=["thinker"]),
+    "tokenizer train": lambda root, n: train_tokenizer(root, vocab_size=50 + n, force=n % 2 == 0),
     "verify": lambda root, n: verify(root),
     "export": lambda root, n: export(
-        Store(root), "hf", root / "export", modalities=[("text", "audio")[n % 2]], session=nullcontext, run=inline
+        Store(root), "hf", root / "export", modalities=[("text", "audio")[n % 2]], run=inline
     ),
 }
 PLACES = [

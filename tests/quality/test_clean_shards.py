@@ -24,7 +24,7 @@ from omni_ray.quality.preset import Settings, rules_in
 from omni_ray.quality.settings import settings_of
 from omni_ray.report.page import write_report
 from omni_ray.trainers.files import all_modalities
-from omni_ray.verify import verify
+from omni_ray.verify.run import verify
 from tests.made_store import ROWS, audio_row, commit, image_row, text_row, word_row
 from tests.quality.conftest import PROSE
 

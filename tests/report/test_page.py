@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import nullcontext
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from omni_ray import api
+from omni_ray.api import planning
+from omni_ray.api.cluster import Cluster
 from omni_ray.cli.commands import app
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.engine import inline
@@ -204,13 +208,22 @@ def test_the_same_shards_give_the_same_page(tmp_path: Path) -> None:
     assert write_report(root, tmp_path / "again.html").read_bytes() == first
 
 
+def test_all_corpora_of_a_large_project_are_counted_on_one_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[object] = []
+    monkeypatch.setattr(planning, "_MANY", 0)
+    monkeypatch.setattr(Cluster, "session", lambda self, connection: nullcontext(begun.append(connection)))
+    monkeypatch.setattr(Cluster, "run", lambda self, function, items: inline(function, items))
+    api.write_report(make_store(tmp_path / "p", 4))
+    assert len(begun) == 1
+
+
 def test_the_plan_and_the_training_files_are_on_it(tmp_path: Path) -> None:
     from omni_ray.synth.tiny import synthesize_tiny
     from omni_ray.training.plan import plan
 
     root = make_store(tmp_path / "p", 4)
     synthesize_tiny(root, 60, 42, map)
-    report = plan(root, dry_run=True, engine="inline")
+    report = plan(root, dry_run=True)
     assert not report.problems
     words = Page(write_report(root, plan=report).read_text("utf-8")).words
     assert "Training plan" in words and "[Stage A] Text-only Training" in words and "[Vocoder]" in words

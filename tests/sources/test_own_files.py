@@ -21,7 +21,7 @@ from omni_ray.errors import SourceError
 from omni_ray.materialize.combine import combine
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
-from omni_ray.verify import verify
+from omni_ray.verify.run import verify
 from tests.made_store import audio_row, commit, image_row, make_store, text_row, word_row
 
 CORPORA = {"text": "text_files", "audio": "audio_files", "images": "image_captions", "ocr": "ocr_images"}

@@ -15,7 +15,7 @@ Snapshot = Callable[[Path], dict[str, tuple[int, int, bytes]]]
 
 
 def planned(root: Path, **options: Any) -> PlanReport:
-    return plan(root, engine="inline", **options)
+    return plan(root, **options)
 
 
 def of(report: PlanReport, name: str) -> ConfigPlan:

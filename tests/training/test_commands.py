@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from omni_ray.api.cluster import Cluster
 from omni_ray.cli.commands import app
-from omni_ray.training import tasks
+from omni_ray.pipeline.engine import inline
 
 Snapshot = Callable[[Path], dict[str, tuple[int, int, bytes]]]
 runner = CliRunner()
@@ -22,9 +23,7 @@ runner = CliRunner()
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands use Ray; here only their printing is of interest."""
-    real = tasks.runner
-    for module in ("plan", "vocabulary"):
-        monkeypatch.setattr(f"omni_ray.training.{module}.runner", lambda engine, *more: real("inline"))
+    monkeypatch.setattr(Cluster, "runner", lambda self, stack: inline)
 
 
 def test_dry_run(project: Path, snapshot: Snapshot) -> None:

@@ -10,6 +10,8 @@ import pytest
 from made_project import WORDS, make_project, write_csv
 from plans import Snapshot, config, of, planned, put
 
+from omni_ray.pipeline.engine import on_ray
+from omni_ray.pipeline.session import ray_session
 from omni_ray.training.configs import NAMES, default, dump
 from omni_ray.training.counts import CountItem, Outcome, count
 from omni_ray.training.plan import plan
@@ -232,6 +234,7 @@ def test_what_an_earlier_run_left_is_said(project: Path) -> None:
 def test_ray_gives_the_same_plan_and_a_dry_run_writes_nothing_there(project: Path, snapshot: Snapshot) -> None:
     here = planned(project, dry_run=True)
     before = snapshot(project)
-    there = plan(project, dry_run=True, engine="ray", num_cpus=2)
+    with ray_session(num_cpus=2):
+        there = plan(project, dry_run=True, run=on_ray)
     assert snapshot(project) == before
     assert here.as_dict() == there.as_dict()

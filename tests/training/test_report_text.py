@@ -97,7 +97,7 @@ def test_rows_held_out_are_not_trained_on() -> None:
 
 
 def test_a_whole_project(project: Path) -> None:
-    report = plan(project, engine="inline", dry_run=True)
+    report = plan(project, dry_run=True)
     text = render(report)
     for heading in (
         "[1] Analyzing Text Dataset...", "[2] Analyzing Image Dataset...", "[3] Analyzing Audio Dataset...",

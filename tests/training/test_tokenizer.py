@@ -214,15 +214,15 @@ def test_training_on_request_replaces_no_tokenizer_of_the_users_unless_forced(tm
     for name in ("tokenizer.vocab", "tokenizer.json", "tokenizer.model.bak"):
         (place / name).write_text("mine")
     with pytest.raises(OmniError, match=f"{folder}/tokenizer.model is not one that was trained here.*--force"):
-        train_tokenizer(root, vocab_size=60, engine="inline")
+        train_tokenizer(root, vocab_size=60)
     assert (place / "tokenizer.model").read_bytes() == own
-    made = train_tokenizer(root, vocab_size=60, force=True, engine="inline")
+    made = train_tokenizer(root, vocab_size=60, force=True)
     assert (place / "tokenizer.model").read_bytes() == made.vocabulary.trained.model
     assert (place / "tokenizer.model.2.bak").read_bytes() == own
     kept = ["tokenizer.vocab.bak", "tokenizer.json.bak", "tokenizer.model.bak"]
     assert [(place / name).read_text() for name in kept] == ["mine"] * 3
     # What was trained here is no longer anybody's own.
-    train_tokenizer(root, vocab_size=55, engine="inline")
+    train_tokenizer(root, vocab_size=55)
     assert len(list(place.glob("*.bak"))) == 4
 
 
@@ -242,7 +242,7 @@ def test_samples_beyond_the_limit_are_not_trained_on(tmp_path: Path) -> None:
 
 def test_training_on_request_sets_the_size_everywhere(tmp_path: Path) -> None:
     root = make_project(tmp_path / "p")
-    made = train_tokenizer(root, vocab_size=60, engine="inline")
+    made = train_tokenizer(root, vocab_size=60)
     assert made.vocabulary.trained.pieces == 60
     assert [f for f in made.written if f.endswith(".json")] == [
         "configs/thinker_tiny.json", "configs/vision_tiny.json", "configs/omni_sft_tiny.json",
@@ -251,5 +251,5 @@ def test_training_on_request_sets_the_size_everywhere(tmp_path: Path) -> None:
         assert '"vocab_size": 60,' in (root / f"configs/{name}_tiny.json").read_text()
     (root / "checkpoints/thinker_tiny/thinker.pt").write_bytes(b"weights")
     with pytest.raises(OmniError, match="--force"):
-        train_tokenizer(root, vocab_size=70, engine="inline")
-    assert train_tokenizer(root, vocab_size=70, force=True, engine="inline").vocabulary.trained.pieces == 70
+        train_tokenizer(root, vocab_size=70)
+    assert train_tokenizer(root, vocab_size=70, force=True).vocabulary.trained.pieces == 70

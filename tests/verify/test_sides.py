@@ -15,8 +15,9 @@ from omni_ray.materialize.combine import TrainingFileOptions, combine
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
 from omni_ray.quality import partitions
-from omni_ray.verify import sides, verify
+from omni_ray.verify import sides
 from omni_ray.verify.report import Finding
+from omni_ray.verify.run import verify
 from omni_ray.verify.scratch import scratch_folder
 from tests.made_store import Row, audio_row, commit, make_store, text_row, word_row
 

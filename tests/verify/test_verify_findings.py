@@ -15,7 +15,9 @@ import reference_readers as trainers
 import soundfile
 from sample_project import CAPTIONS, LABELS, LINES, TEXTS, Project, picture, tone
 
-from omni_ray.verify import CHECKS, VerifyReport, verify
+from omni_ray.verify.checks import CHECKS
+from omni_ray.verify.report import VerifyReport
+from omni_ray.verify.run import verify
 
 Change = Callable[[Project], object]
 

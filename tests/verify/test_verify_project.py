@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import shutil
@@ -17,14 +18,17 @@ from typer.testing import CliRunner
 from omni_ray.cli.commands import app
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.corpus_state import CorpusState
+from omni_ray.pipeline.engine import on_ray
 from omni_ray.pipeline.manifest import CommittedFile, Manifest
 from omni_ray.pipeline.session import ray_session
 from omni_ray.pipeline.store import Store
+from omni_ray.progress.reporter import Reporter
 from omni_ray.trainers.files import FILES
-from omni_ray.verify import CHECKS, VerifyReport, verify
 from omni_ray.verify import clips as clips_module
-from omni_ray.verify.checks import KINDS, SEVERITIES, checks_of
-from omni_ray.verify.on_ray import on_ray_when_many
+from omni_ray.verify.checks import CHECKS, KINDS, SEVERITIES, checks_of
+from omni_ray.verify.on_ray import when_many
+from omni_ray.verify.report import VerifyReport
+from omni_ray.verify.run import verify
 
 PER_CORPUS = {
     "text": ("wikipedia", "data/text/wikipedia.txt", Project.TEXT),
@@ -179,12 +183,12 @@ def test_the_same_on_ray(project: Project) -> None:
     assert {f.code for f in here.findings} == {
         "count_mismatch", "image_missing", "blank_text", "nul", "invalid_utf8", "both_sides"
     }  # fmt: skip
-    told: list[tuple[str, float]] = []
-    with on_ray_when_many(lambda: ray_session(num_cpus=2), small=0) as run:
-        there = verify(project.root, run=run, tell=lambda file, progress, rows, lost: told.append((file, progress)))
+    told = io.StringIO()
+    with ray_session(num_cpus=2):
+        there = verify(project.root, run=when_many(on_ray, small=0), reporter=Reporter(stream=told))
     assert there == here
-    assert all(0 <= progress <= 1 for _, progress in told)
-    assert {file for file, progress in told if progress == 1} >= {Project.TEXT, Project.ASR, Project.OCR}
+    for file in (Project.TEXT, Project.ASR, Project.OCR):
+        assert f"{file} (verify): 100/100, " in told.getvalue()
 
 
 def test_an_image_is_decoded_once_and_all_its_captions_count(project: Project) -> None:

@@ -15,11 +15,11 @@ from sample_project import Project, make_project, rows_as_csv
 
 from omni_ray.modalities.lines import one_line
 from omni_ray.trainers.reading import Elements, NotAList
-from omni_ray.verify import verify
 from omni_ray.verify.characters import is_blank
 from omni_ray.verify.lines import LinesCheck
 from omni_ray.verify.pieces import FileCheck
 from omni_ray.verify.report import Finding, Notes
+from omni_ray.verify.run import verify
 from omni_ray.verify.seen import SeenStrings
 from omni_ray.verify.tables import Table
 
