@@ -14,7 +14,7 @@ from omni_ray.corpora.named_again import Firsts, apart
 from omni_ray.errors import SourceError
 from omni_ray.records import EXTRA
 from omni_ray.sources.extra import extra_text, rest_of
-from omni_ray.sources.lists import MAX_LINE_BYTES, line_ranges, read_range
+from omni_ray.sources.lists import MAX_LINE_BYTES, line_ranges, open_list, read_range
 from omni_ray.sources.rooted import RootedTree
 from omni_ray.sources.tables import is_of_split
 from omni_ray.sources.tree import Tree
@@ -157,7 +157,7 @@ class _Measured:
 
 
 def _header(tree: Tree, name: str) -> list[str]:
-    with tree.open(name) as file:
+    with open_list(tree, name) as file:
         return file.readline(MAX_LINE_BYTES).decode("utf-8-sig", "replace").rstrip("\r\n").split("\t")
 
 

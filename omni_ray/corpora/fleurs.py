@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
-from omni_ray.corpora.spoken import Parse, Parsed, Spoken, list_records, list_units, text_of
+from omni_ray.corpora.spoken import Parse, Parsed, Spoken, list_records, list_units
+from omni_ray.sources.lists import open_list, text_of
 from omni_ray.sources.tree import Tree
 
 _SPLITS = ("train", "dev", "test")
@@ -40,7 +41,7 @@ class Fleurs(Corpus):
                 if f"{split}.tsv" not in files or not is_wanted:
                     continue
                 name = f"{prefix}{split}.tsv"
-                with tree.open(name) as file:
+                with open_list(tree, name) as file:
                     fields = (text_of(file.readline()) or "").split("\t")
                 if len(fields) != _COLUMNS or not fields[0].isdigit():
                     continue

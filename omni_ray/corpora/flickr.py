@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.listed_pictures import Listed, lists_in, read_listed, units_of_lists
 from omni_ray.errors import SourceError
+from omni_ray.sources.lists import whole_list
 from omni_ray.sources.tree import MemberTooLarge, Tree
 
 _MAX_LIST_BYTES = 256 << 20
@@ -47,7 +48,7 @@ class Flickr8k(Corpus):
 
     def _listed(self, tree: Tree, name: str, chosen: set[str] | None) -> Listed:
         try:
-            lines = tree.read(name, _MAX_LIST_BYTES).decode("utf-8-sig", "surrogateescape").split("\n")
+            lines = [line.decode("utf-8", "surrogateescape") for line in whole_list(tree, name, _MAX_LIST_BYTES)]
         except MemberTooLarge as error:
             raise SourceError(f"{self.name}: {name}: {error}") from error
         listed = Listed(name, self.name)
@@ -55,7 +56,7 @@ class Flickr8k(Corpus):
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
-            found = _LINE.fullmatch(line.rstrip("\r"))
+            found = _LINE.fullmatch(line)
             if found is None:
                 listed.lost.append(
                     [f"line {number}", "bad_row", f"{name}:{number} is not <file>#<n>, a tab and a caption"]

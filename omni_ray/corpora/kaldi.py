@@ -11,7 +11,7 @@ from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.spoken import Parsed, Spoken, spoken_records, spoken_units, told_apart
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.errors import SourceError
-from omni_ray.sources.lists import SeenKeys
+from omni_ray.sources.lists import SeenKeys, text_of, whole_list
 from omni_ray.sources.tree import Tree
 
 _MAX_LIST_BYTES = 1 << 30
@@ -107,12 +107,11 @@ def _file(place: str) -> tuple[str | None, str | None]:
 
 
 def _pairs(tree: Tree, name: str) -> Iterator[tuple[str, str]]:
-    """First word and the rest of every line."""
-    try:
-        content = tree.read(name, _MAX_LIST_BYTES).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{name}: not UTF-8 ({error}); convert it") from None
-    for line in content.split("\n"):
+    """First word and the rest of every line. Raises SourceError for one that is not UTF-8."""
+    for number, raw in enumerate(whole_list(tree, name, _MAX_LIST_BYTES), 1):
+        line = text_of(raw)
+        if line is None:
+            raise SourceError(f"{name}: line {number} is not UTF-8; convert the file")
         if line.strip():
             first, _, rest = line.strip().partition(" ") if " " in line.strip() else line.strip().partition("\t")
             yield first, rest.strip()

@@ -11,7 +11,7 @@ from omni_ray.corpora.bounds import UnitBounds, media_weight
 from omni_ray.corpora.media import with_medium
 from omni_ray.corpora.named_again import Firsts, apart
 from omni_ray.errors import SourceError
-from omni_ray.sources.lists import line_ranges, read_range
+from omni_ray.sources.lists import line_ranges, open_list, read_range
 from omni_ray.sources.rooted import RootedTree
 from omni_ray.sources.tree import Tree
 
@@ -100,7 +100,7 @@ def _text_column(tree: Tree, metadata: str) -> str:
     Raises:
         SourceError: two columns hold texts that have nothing to do with each other.
     """
-    with tree.open(metadata) as file:
+    with open_list(tree, metadata) as file:
         head = file.read(_HEAD_BYTES).decode("utf-8", "replace").splitlines()
     rows = [fields for line in head if len(fields := [field.strip() for field in line.split("|")]) > 2 and fields[2]]
     if not rows or 2 * sum(_is_same(second, third) for _, second, third, *_ in rows) >= len(rows):

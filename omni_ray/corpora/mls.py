@@ -7,6 +7,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.spoken import Parse, Parsed, Spoken, list_records, list_units, parsed
+from omni_ray.sources.lists import open_list
 from omni_ray.sources.tree import Tree
 
 _ENDINGS = (".flac", ".opus", ".wav")
@@ -43,7 +44,7 @@ class MultilingualLibriSpeech(Corpus):
             if not options.is_wanted_language(folder):
                 continue
             prefix = f"{folder}/" if folder else ""
-            with tree.open(f"{prefix}transcripts.txt") as file:
+            with open_list(tree, f"{prefix}transcripts.txt") as file:
                 first = parsed(_parser(prefix, ""), "", 1, file.readline())
             clip = first.file if isinstance(first, Spoken) else ""
             ending = next((each for each in _ENDINGS if clip and tree.exists(clip + each)), ".flac")

@@ -12,7 +12,7 @@ from omni_ray.corpora.evaluation import splits_in
 from omni_ray.corpora.media import fetch, is_input
 from omni_ray.corpora.table_rows import fetch_stretch
 from omni_ray.media_names import media_file
-from omni_ray.sources.lists import SeenKeys, line_ranges, read_range
+from omni_ray.sources.lists import SeenKeys, line_ranges, read_range, text_of
 from omni_ray.sources.tree import Tree
 
 if TYPE_CHECKING:
@@ -176,11 +176,3 @@ def _record(tree: Tree, item: Spoken, cutter: Cutter) -> dict[str, Any] | Reject
         "speaker": item.speaker,
         "channel": item.channel,
     }
-
-
-def text_of(line: bytes) -> str | None:
-    """A line of UTF-8 as text; None where it is not UTF-8."""
-    try:
-        return line.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return None

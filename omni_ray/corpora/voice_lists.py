@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
-from omni_ray.corpora.spoken import Parse, Parsed, Spoken, list_records, list_units, text_of
+from omni_ray.corpora.spoken import Parse, Parsed, Spoken, list_records, list_units
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.errors import SourceError
 from omni_ray.sources.endings import AUDIO
+from omni_ray.sources.lists import open_list, text_of
 from omni_ray.sources.tree import Tree
 
 _ENDINGS = (".txt", ".csv", ".list", ".lst")
@@ -48,10 +49,12 @@ def _layout(tree: Tree, name: str) -> dict[str, Any] | None:
     Raises:
         SourceError: the clips are there, but which column is the text cannot be told.
     """
-    with tree.open(name) as file:
-        head = text_of(file.read(_HEAD_BYTES).rpartition(b"\n")[0] or b"") or ""
-    rows = [line.split("|") for line in head.splitlines() if line.strip()]
-    if not rows or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
+    with open_list(tree, name) as file:
+        start = file.read(_HEAD_BYTES)
+    lines = (start if len(start) < _HEAD_BYTES else start.rpartition(b"\n")[0]).splitlines()
+    rows = [said.split("|") for line in lines if (said := text_of(line)) and said.strip()]
+    alike = [row for row in rows if len(row) == len(rows[0])]
+    if not rows or len(rows[0]) < 2 or 2 * len(alike) < len(rows):
         return None
     first = rows[0][0].strip()
     place = _place(tree, name, first)
@@ -59,7 +62,7 @@ def _layout(tree: Tree, name: str) -> dict[str, Any] | None:
         if first.lower().endswith(AUDIO):
             tree.set_aside(name, "no_media")
         return None
-    text, speaker = _columns(name, rows)
+    text, speaker = _columns(name, alike)
     return {"folder": place[0], "ending": place[1], "width": len(rows[0]), "text": text, "speaker": speaker}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -80,6 +81,21 @@ def open_list(tree: Tree, name: str) -> BinaryIO:
         return file
     with file:
         return io.BytesIO(b"".join(form.plain(iter(lambda: file.read(CHUNK_BYTES), b""))))
+
+
+def whole_list(tree: Tree, name: str, limit: int) -> list[bytes]:
+    """The lines of a list that is held as a whole, in UTF-8, without their ends. Raises MemberTooLarge over ``limit`` bytes."""
+    data = tree.read(name, limit)
+    plain = b"".join(_form(tree, name).plain(iter([data]))).removeprefix(codecs.BOM_UTF8)
+    return [line.removesuffix(b"\r") for line in plain.split(b"\n")]
+
+
+def text_of(line: bytes) -> str | None:
+    """A line of UTF-8 as text; None where it is not UTF-8."""
+    try:
+        return line.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
 
 
 @lru_cache(maxsize=64)
