@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,17 +25,18 @@ _PATIENCE_S = 10.0
 def at_once() -> Iterator[None]:
     """For the whole of a process: until a command begins, and after it ended, an interrupt ends the process with a line.
 
-    There is nothing to tidy up then: imports take a moment at the beginning, and Python itself at the end, which is left out
-    where the command was interrupted.
+    There is nothing to tidy up then: imports take a moment at the beginning. Python's own end, which takes apart object by
+    object what they made, is left out.
     """
     for each in _SIGNALS:
         signal.signal(each, _end)
     try:
         yield
     except SystemExit as ended:
-        if ended.code == EXIT_CODE:
+        with suppress(OSError):  # what cannot be written is Python's to report
             sys.stdout.flush()
-            os._exit(EXIT_CODE)
+            if isinstance(code := ended.code or 0, int):
+                os._exit(code)
         raise
 
 

@@ -1,19 +1,34 @@
-"""Packages whose names are imported when they are asked for, with all that they bring along."""
+"""Imports that come later than at the head of a module: when a name is asked for, or beside other work."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 
 def later(package: str, homes: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
-    """The ``__getattr__`` of ``package``, given the names defined in each module."""
+    """The ``__getattr__`` of ``package``, whose names are imported from the module that defines each, with all that it brings."""
     home_of = {name: home for home, names in homes.items() for name in names}
 
     def find(name: str) -> Any:
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(home_of[name]), name)
+        with uncollected():
+            return getattr(import_module(home_of[name]), name)
 
     return find
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Within the block nothing is looked through for garbage: imports make a hundred thousand objects, which all stay."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from omni_ray.api.cluster import Cluster
     from omni_ray.api.combine_report import CombineReport
     from omni_ray.api.combining import combine
+    from omni_ray.api.downloading import download
     from omni_ray.api.exporting import PushReport, export, publish, push
     from omni_ray.api.options import (
         CleanOptions,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from omni_ray.api.overview import StatusReport, quarantine, removed, status
     from omni_ray.api.planning import PageReport, plan, train_tokenizer, write_report
     from omni_ray.api.prepare_report import PrepareReport
-    from omni_ray.api.preparing import download, prepare
+    from omni_ray.api.preparing import prepare
     from omni_ray.api.reading import dataset
     from omni_ray.api.rehearsing import rehearse
     from omni_ray.api.synthesis import NativeReport, synthesize, synthesize_native
@@ -52,6 +53,7 @@ _HOMES = {
     "omni_ray.api.cluster": ("Cluster",),
     "omni_ray.api.combine_report": ("CombineReport",),
     "omni_ray.api.combining": ("combine",),
+    "omni_ray.api.downloading": ("download",),
     "omni_ray.api.exporting": ("PushReport", "export", "publish", "push"),
     "omni_ray.api.overview": ("StatusReport", "quarantine", "removed", "status"),
     "omni_ray.api.options": (
@@ -68,7 +70,7 @@ _HOMES = {
     ),
     "omni_ray.api.planning": ("PageReport", "plan", "train_tokenizer", "write_report"),
     "omni_ray.api.prepare_report": ("PrepareReport",),
-    "omni_ray.api.preparing": ("download", "prepare"),
+    "omni_ray.api.preparing": ("prepare",),
     "omni_ray.api.reading": ("dataset",),
     "omni_ray.api.rehearsing": ("rehearse",),
     "omni_ray.api.synthesis": ("NativeReport", "synthesize", "synthesize_native"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from omni_ray import interrupts
+from omni_ray.later import uncollected
 
 
 def main() -> None:
     """Entry point of the ``omni-ray`` command."""
     with interrupts.at_once():
-        from omni_ray.cli import commands, running
+        with uncollected():
+            from omni_ray.cli import commands, running
 
         running.run(commands.app)

@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from omni_ray.errors import FALLS_SHORT, OmniError
-from omni_ray.pipeline import drivers
+from omni_ray.pipeline import drivers, lean
 from omni_ray.pipeline.actors import Pool, RunLayout
 from omni_ray.pipeline.failures import InWorker, as_one_line, in_one_line
 from omni_ray.pipeline.session import RETRIES
@@ -220,6 +220,7 @@ def pipeline(
     context.target_max_block_size = 1  # every acknowledgement is a block of its own, and comes at once
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    lean.without_detectors(context)
     waiting = max(_WAITING, 2 * cpus) if shape.pool is None else 0
     with ray.data.DataContext.current(context), warnings.catch_warnings():
         # Neither max_retries nor the number of tasks that may wait has a named parameter yet: Ray runs no more than it

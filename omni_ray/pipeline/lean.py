@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
@@ -146,6 +147,15 @@ def without_actors() -> Iterator[None]:
         stack.enter_context(patch.object(_StatsManager, "gen_dataset_id_from_stats_actor", name_of_set))
         stack.enter_context(patch.object(streaming_executor, "create_cluster_autoscaler", _fixed_size))
         yield
+
+
+def without_detectors(context: Any) -> None:
+    """Take what looks for runs that hang or need much memory out of a ``DataContext``.
+
+    Every worker would import the client of a dashboard for it, with its first list.
+    """
+    if is_tried():
+        context.issue_detectors_config = SimpleNamespace(detectors=[])
 
 
 def _fixed_size(*args: Any, **more: Any) -> Any:

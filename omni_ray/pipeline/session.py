@@ -21,6 +21,7 @@ from unittest.mock import patch
 
 from omni_ray import interrupts
 from omni_ray.errors import FALLS_SHORT, WRONG_INPUT, OmniError
+from omni_ray.later import uncollected
 from omni_ray.machine import usable_cpus
 from omni_ray.pipeline import lean, metrics
 from omni_ray.pipeline.own_processes import DRIVER, core, end_orphans, end_own
@@ -37,8 +38,8 @@ _OBJECT_STORE_BYTES = 512 << 20
 RETRIES = 5
 """How often a task whose worker or node died is started again. On its own, Ray would go on for ever with a unit that
 kills its worker each time."""
-_PRELOADED = ("ray.data", "omni_ray.pipeline.unit_stage")
-"""What a local Ray's workers import when they start, while sources are indexed, and not when the first unit comes."""
+_PRELOADED = "omni_ray.pipeline.preloaded"
+"""What a local Ray's workers import when they start, while sources are indexed."""
 _LIMITS_SECONDS = 0.05
 _ADDRESS_S, _START_S, _END_S = 10.0, 60.0, 15.0
 """How long an address may take to answer, a Ray to come up, and a local one to end. A local one is up within three seconds, and
@@ -52,7 +53,7 @@ def _local_environment() -> None:
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # binds every socket to 127.0.0.1
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))
-    os.environ.setdefault("RAY_preload_python_modules", ",".join(_PRELOADED))
+    os.environ.setdefault("RAY_preload_python_modules", _PRELOADED)
     if os.environ["RAY_AUTH_MODE"] == "token" and not _token_is_set():
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
@@ -95,7 +96,7 @@ class Connection:
         _quiet_environment()
         if self.address == "local":
             _local_environment()
-        with interrupts.held_back():
+        with interrupts.held_back(), uncollected():
             import ray  # here, so that no two threads import it  # noqa: F401
 
         self._size = num_cpus, num_gpus
@@ -235,8 +236,10 @@ def _session(
     with terminate_as_interrupt():
         connection = begun or Connection(address, num_cpus, num_gpus)
         try:
-            with interrupts.held_back():
-                import ray.data  # while Ray starts  # noqa: F401
+            with interrupts.held_back(), uncollected():
+                # While Ray starts. The second is what Ray Data imports when it is first used.
+                import ray.data
+                import ray.util.state  # noqa: F401
 
             with _unsaid():
                 connection.wait()

@@ -65,9 +65,9 @@ def _call(arguments: list[str]) -> None:
     first, *rest = arguments
     sys.argv = ["omni-ray", *rest]
     if first == "omni-ray":
-        from omni_ray.cli import main
+        from omni_ray.cli import commands, running
 
-        main()
+        running.run(commands.app)
     elif first == "job":
         from omni_ray.cli.download_job import main as job
 

@@ -167,7 +167,7 @@ def test_gpus_on_a_machine_without_one_is_one_clear_line(tmp_path: Path) -> None
 
 
 def test_gpus_for_what_uses_none_is_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("omni_ray.api.preparing.require_gpus", lambda count: None)
+    monkeypatch.setattr("omni_ray.pipeline.actors.require_gpus", lambda count: None)
     with pytest.raises(OmniError, match="--gpus is for images and ocr"):
         api.prepare(tmp_path, "text", cluster=api.Cluster(gpus=1))
 

@@ -102,9 +102,9 @@ def test_the_same_command_again_does_nothing(tmp_path: Path, films: Films) -> No
 
 AGAIN = """
 import sys
-from omni_ray.__main__ import main
+from omni_ray.cli import commands, running
 try:
-    main()
+    running.run(commands.app)
 except SystemExit as end:
     assert not end.code, end.code
 assert "ray" not in sys.modules

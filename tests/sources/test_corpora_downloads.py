@@ -369,7 +369,7 @@ def test_a_first_try_takes_the_smallest_part(server: Any, tmp_path: Path, monkey
     assert "would fetch 56 files" in line
     [line] = rehearse(tmp_path, ["text"], dataset="books")
     assert "would fetch its list, http://127.0.0.1" in line and not server[0].requests
-    monkeypatch.setattr("omni_ray.api.preparing._run", lambda *_: None)
+    monkeypatch.setattr("omni_ray.api.making._run", lambda *_: None)
     api.prepare(tmp_path, "text", dataset="books", options=options)
     assert len(list(downloads_folder(tmp_path, corpus).iterdir())) == 56
 
@@ -404,7 +404,7 @@ def test_books_come_in_another_language(server: Any, tmp_path: Path, monkeypatch
     corpus, (kind, _) = CORPORA["books"], server
     on_loopback(corpus, server, monkeypatch)
     kind.contents["cache/epub/8/pg8.txt"] = TINY["books"]("pg8.txt")
-    monkeypatch.setattr("omni_ray.api.preparing._run", lambda *_: None)
+    monkeypatch.setattr("omni_ray.api.making._run", lambda *_: None)
     options = SourceOptions(languages=("de",))
     [line] = rehearse(tmp_path, ["text"], dataset="books", options=options)
     assert "would fetch its list" in line
