@@ -11,6 +11,7 @@ from omni_ray.sources.tree import MemberDamaged, MemberTooLarge, Tree
 
 MAX_MEDIA_BYTES = 512 << 20
 """No clip or picture that is worth training on is larger."""
+_SHOWN_CHARS = 300
 
 
 def is_input(tree: Tree, name: str) -> bool:
@@ -36,8 +37,10 @@ def fetch(
     name and the limit, and reads all of it, or the part that is wanted.
     """
     shown = name.encode("utf-8", "replace").decode()
-    is_there = shown == name and tree.exists(name)
-    if not is_there and (not is_safe_name(name) or shown != name):  # a name that is not text fits into no table
+    is_text = shown == name
+    is_there = is_text and tree.exists(name)
+    shown = shown if len(shown) <= _SHOWN_CHARS else f"{shown[:_SHOWN_CHARS]}..."
+    if not is_there and not (is_text and is_safe_name(name)):  # a name that is not text fits into no table
         return Rejected(ident, where, "bad_path", f"{shown}: {_why_bad(name)}", records)
     if not is_there:
         return Rejected(ident, where, "missing_media", f"no {shown}", records)

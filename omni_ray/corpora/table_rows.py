@@ -20,6 +20,7 @@ from omni_ray.records import EXTRA
 from omni_ray.sources.archives import archive_kind
 from omni_ray.sources.captions import captions_of
 from omni_ray.sources.extra import joined
+from omni_ray.sources.inline_media import inline_media
 from omni_ray.sources.rooted import RootedTree
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ def media_of(
     ident, where = row["id"], row["where"]
     if isinstance(value, Mapping):
         inside, path = value.get("bytes"), value.get("path")
+        if isinstance(inside, str):
+            inside = inline_media(inside)
         if inside is not None:
             return inside, _name_inside(file, where, path)
         value = path

@@ -143,6 +143,8 @@ def _windows(
         rows: list[dict[str, Any]] = [{}] if isinstance(item, Rejected) else item.drop_columns(["where"]).to_pylist()
         for whole in rows:
             ident, value = whole.get("id"), whole.get(role)
+            if isinstance(value, Mapping) and value.get("bytes") is None:
+                value = value.get("path")
             name = media_name(tree, file, value) if isinstance(value, str) else None
             is_together = form.is_shared and name in names
             if not is_together and cut.before(_weight(tree, name, whole)):

@@ -17,6 +17,7 @@ from omni_ray.sources.captions import LOST
 from omni_ray.sources.chats import chosen as chosen_chat
 from omni_ray.sources.dialect import looks_like_data
 from omni_ray.sources.extra import REST
+from omni_ray.sources.inline_media import with_inline
 
 REQUIRED = {
     "text": "missing_text",
@@ -25,7 +26,9 @@ REQUIRED = {
     "image": "missing_media",
 }
 """Roles that every row must fill, and the reason code of a row that does not; the other roles are optional."""
-NOT_STRINGS = frozenset({"audio", "image", "captions", LOST})
+MEDIA = frozenset({"audio", "image"})
+"""Roles whose values are media, or the paths of media."""
+NOT_STRINGS = MEDIA | {"captions", LOST}
 """Roles whose values pass through as they are; those of all other roles become strings."""
 
 _ONLY_WITH = {"offset": ("audio", "audio_filepath")}
@@ -161,12 +164,10 @@ def by_role(
     faults = dict(faults)
     arrays = {}
     for role, values in table.items():
-        if role not in NOT_STRINGS:
+        if role in NOT_STRINGS:
+            values = _as_they_are(values, role, columns.get(role, role), faults)
+        else:
             values = _as_strings(values, role, faults)
-        elif not is_valid(values):
-            for row in range(len(values)):
-                if not is_valid(values.slice(row, 1)):
-                    faults.setdefault(row, ("bad_encoding", f"column {columns[role]} is not valid UTF-8"))
         if role in REQUIRED:
             for row in np.flatnonzero(_is_missing(values)).tolist():
                 faults.setdefault(row, (REQUIRED[role], f"column {columns[role]} is null"))
@@ -195,6 +196,16 @@ def is_text_type(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         return is_text_type(kind.value_type)
     return not pa.types.is_nested(kind)
+
+
+def _as_they_are(values: pa.Array, role: str, column: str, faults: dict[int, tuple[str, str]]) -> pa.Array:
+    """Values that become no strings, media among them taken out of base64."""
+    if is_valid(values):
+        return with_inline(values) if role in MEDIA else values
+    for row in range(len(values)):
+        if not is_valid(values.slice(row, 1)):
+            faults.setdefault(row, ("bad_encoding", f"column {column} is not valid UTF-8"))
+    return values
 
 
 def _as_strings(values: pa.Array, role: str, faults: dict[int, tuple[str, str]]) -> pa.Array:

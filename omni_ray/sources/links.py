@@ -7,6 +7,7 @@ people who trust the source.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -23,6 +24,8 @@ _DVC_SHARED = re.compile(r".*/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
 _HUB = re.compile(r"(?P<repository>.*)/blobs/[0-9a-f]+$")
 _BYTE = re.compile("%([89A-F][0-9A-F])")
 _MOST_FOLDERS = 1 << 16
+_MOST_CHARS = 4096
+"""No system has longer paths."""
 
 
 class Links:
@@ -45,6 +48,8 @@ class Links:
         Raises:
             FileNotFoundError: there is none, or it may not be followed.
         """
+        if len(name) > _MOST_CHARS:
+            raise FileNotFoundError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), name[:100])
         folder, _, base = name.rpartition("/")
         path = self._entry(self.folder(folder), base)
         return self._end(path) if os.path.islink(path) else path
