@@ -134,12 +134,7 @@ def _splits(there: set[str], wanted: tuple[str, ...], location: str) -> list[str
 
 
 class _Measured:
-    """The evaluation clips, which ``validated.tsv`` lists among all others.
-
-    Args:
-        tree, folder: where a language's lists are.
-        lists: those that are there.
-    """
+    """The evaluation clips, which ``validated.tsv`` lists among all others."""
 
     def __init__(self, tree: Tree, folder: str, lists: set[str]) -> None:
         self.splits = [split for split in _TO_MEASURE_ON if split in lists]

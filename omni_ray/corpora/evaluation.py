@@ -51,7 +51,6 @@ def by_side(items: Iterable[Item], name_of: Callable[[Item], str], mode: str) ->
     """Items that share units: all of them, or, where the sides are apart, those to train on and then the others.
 
     Args:
-        items: in canonical order.
         name_of: the path that says which split an item belongs to.
         mode: one of :data:`~omni_ray.records.Evaluation`.
     """

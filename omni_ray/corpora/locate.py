@@ -44,11 +44,9 @@ class LocatedCorpus:
     """Where a corpus is and what is in it.
 
     Attributes:
-        tree: the source.
         drafts: its units, in canonical order.
         reader: reads those units; the corpus itself, or the corpus as a table.
         splits: the splits that were asked for; empty for the usual ones.
-        evaluation: what becomes of evaluation splits.
     """
 
     tree: Tree
@@ -114,9 +112,7 @@ def locate(
     """Find and index ``corpus``.
 
     Args:
-        root: the project folder.
         source: what the user gave, or None for the downloads folder.
-        options: how to read it.
         cache: folder for archive listings.
         download: fetch what is missing.
         redownload: fetch what is there, too.

@@ -80,12 +80,7 @@ def locate_all(
 
 
 class FoundInMany(LocatedCorpus):
-    """Sources as one.
-
-    Args:
-        found: what each source holds.
-        sources: what the user calls them.
-    """
+    """Sources as one."""
 
     def __init__(self, found: Sequence[LocatedCorpus], sources: Sequence[str]) -> None:
         self._found = list(found)

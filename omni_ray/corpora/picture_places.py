@@ -40,7 +40,6 @@ def find_places(tree: Tree, folders: Sequence[str], split: str, files: Sequence[
     """The folders that hold ``files``; None where no folder does.
 
     Args:
-        tree: the source.
         folders: those that may hold pictures; they are searched by name, and never listed.
         split: the list's name for its pictures: a folder of that name comes before others that hold as many.
         files: names of pictures as the list gives them, with folders or without, with "/" or a Windows program's "\\".

@@ -26,11 +26,8 @@ class Spoken:
     """One utterance, as a list has it.
 
     Attributes:
-        ident: the record's id.
         where: the list, and the line.
         file: the recording, in the tree.
-        text: what is said in it.
-        speaker: who says it.
         start, end: the stretch of the recording, in seconds; None for the whole, or for its end.
         channel: which of several, as :func:`omni_ray.modalities.audio.channel_number` takes it.
     """
@@ -76,14 +73,7 @@ def told_apart(items: Iterable[Parsed], seen: SeenKeys) -> Iterator[Parsed]:
 def spoken_units(
     tree: Tree, items: Iterable[Parsed], options: SourceOptions, inputs: tuple[str, ...]
 ) -> Iterator[UnitDraft]:
-    """Units of utterances that had to be gathered from several lists: each unit names all of its own.
-
-    Args:
-        tree: the source.
-        items: in canonical order.
-        options: how much goes into a unit.
-        inputs: the lists.
-    """
+    """Units of utterances that had to be gathered from several lists: each unit names all of its own."""
     for run in runs(items, options, CLIPS_PER_UNIT, lambda item: weight(tree, item)):
         listed = [["" if isinstance(item, Spoken) else "rejected", *astuple(item)] for item in run]
         files = dict.fromkeys(item.file for item in run if isinstance(item, Spoken) and is_input(tree, item.file))
@@ -96,9 +86,7 @@ def list_units(
     """Units of a list with one utterance per line, which :func:`list_records` reads again.
 
     Args:
-        tree, name: the list.
         parse: makes an utterance of a line.
-        options: how much goes into a unit.
         payload: what ``parse`` depends on, for the reader.
     """
     cut, seen = UnitBounds(options, CLIPS_PER_UNIT), SeenKeys()

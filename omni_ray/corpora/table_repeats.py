@@ -42,7 +42,6 @@ def set_repeats_aside(tree: Tree, roles: Roles, options: SourceOptions, role: st
     """Set aside the tables of ``tree`` of which every row is in others.
 
     Args:
-        tree: the source.
         roles, options: as for :func:`omni_ray.sources.tables.table_units`.
         role: that of the media; None for texts.
 

@@ -34,11 +34,7 @@ def published(
     later runs take more of the same list.
 
     Args:
-        corpus: whose.
-        folder: where its downloads go.
-        splits: as the user named them.
         again: fetch the catalogue though it is there.
-        say: called with news of progress.
 
     Raises:
         OmniError: the catalogue cannot be fetched.
@@ -103,7 +99,6 @@ def wanted(
     """The files to fetch, in order: of the splits asked for, or those to train on; no more parts than the limit needs.
 
     Args:
-        corpus: whose.
         splits: as the user named them; none for those to train on.
         limit: how many samples are wanted; None for all.
         files: what there is; None for what is known without a catalogue.

@@ -26,12 +26,7 @@ Decode = Callable[[bytes, int | None], tuple[Any, tuple[int, int]]]
 
 @dataclass(frozen=True)
 class Cut:
-    """One picture to be made.
-
-    Attributes:
-        picture: decoded pixels, or a tensor like them.
-        finish: the shard row, given the encoded bytes.
-    """
+    """One picture to be made: decoded pixels, or a tensor like them, and what makes a shard row of the encoded bytes."""
 
     picture: Any
     finish: Callable[[bytes], dict[str, Any]]

@@ -311,8 +311,6 @@ def resize(pixels: Pixels, size: int, fit: str) -> Pixels:
     applied in that order, two at a few sharp lines and where noise is enlarged. (Pillow itself begins with whichever axis is cheaper.)
 
     Args:
-        pixels: any height and width.
-        size: the edge wanted.
         fit: "squash" (as the trainers do), "crop" (the middle square) or "pad" (the whole picture on grey).
     """
     pixels = framed(pixels, fit)

@@ -22,11 +22,7 @@ _BYTES_AT_ONCE = 64 << 20
 
 
 class Resizer:
-    """Resizes lists of pictures; holds one buffer for what goes to the device, page-locked for a GPU.
-
-    Args:
-        device: a torch device.
-    """
+    """Resizes lists of pictures; holds one buffer for what goes to the device, page-locked for a GPU."""
 
     def __init__(self, device: str) -> None:
         self._device = torch.device(device)

@@ -84,8 +84,6 @@ def convert(
     brought to full scale.
 
     Args:
-        data: the file's bytes.
-        rate: the rate wanted, in Hz.
         audio_format: "flac" or "wav" (PCM_16).
         resampler: "soxr" (soxr HQ) or "torchaudio" (Kaiser-windowed sinc).
         longest: seconds after which decoding may stop. It does a second later: the clip's exact length is for the
@@ -93,7 +91,7 @@ def convert(
         channel: which of several channels, counted from 1; None for the mean of all.
 
     Raises:
-        UnusablePicture: ``decode_error``, ``truncated``, ``non_finite``, ``wrong_scale``, ``missing_channel``, ``too_long`` or
+        UnusableRecording: ``decode_error``, ``truncated``, ``non_finite``, ``wrong_scale``, ``missing_channel``, ``too_long`` or
             ``too_large``.
     """
     kept = _verified(data, rate, longest, channel) if audio_format == "flac" and is_flac(data, rate) else None
@@ -138,11 +136,10 @@ def bounded(recording: Recording, longest: float | None = None) -> Iterator[npt.
     """The recording's blocks, as long as there are not too many; each good until the next is asked for.
 
     Args:
-        recording: as :func:`omni_ray.sources.recordings.opened` gives it.
         longest: seconds; a second more than that is too long.
 
     Raises:
-        UnusablePicture: ``truncated``, ``too_long`` or ``too_large``.
+        UnusableRecording: ``truncated``, ``too_long`` or ``too_large``.
     """
     frames, rate = 0, recording.rate
     for block in recording.blocks:
@@ -170,7 +167,7 @@ class Downmix:
         """One channel of the same block; a view where there is only one.
 
         Raises:
-            UnusablePicture: ``non_finite`` or ``missing_channel``.
+            UnusableRecording: ``non_finite`` or ``missing_channel``.
         """
         if self._channel is not None:
             if self._channel > block.shape[1]:

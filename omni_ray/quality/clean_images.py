@@ -40,7 +40,6 @@ def with_captions(rows: pa.Table, captions: Mask, pictures: Mask | None = None) 
     """Image rows with only some of their captions, and without the pictures that have none left.
 
     Args:
-        rows: image shard rows.
         captions: which captions stay, of all of them one after the other.
         pictures: which rows may stay; all by default.
     """

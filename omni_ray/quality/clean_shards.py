@@ -57,12 +57,7 @@ def clean_shards(
     """Clean every corpus of ``modality``; later steps then read what is left.
 
     Args:
-        store: the committed shards.
-        modality: text, audio, images or ocr.
-        settings: which rules, which duplicates.
         session: connects to Ray; entered only when there is something to do.
-        run: maps the work over shards.
-        reporter: told of each shard.
 
     Returns:
         Whether anything was done; False where all was clean already.
@@ -324,10 +319,7 @@ def without_duplicates(rows: pa.Table, modality: str, found: Sequence[Duplicate]
     For text, whole documents go with their first line; a picture that is left without captions goes with the last of them.
 
     Args:
-        rows: rows of a shard, in its schema.
-        modality: "text", "audio", "images" or "ocr".
         found: what :meth:`omni_ray.quality.duplicate_results.Duplicates.of_shard` says about this shard.
-        where: the shard's name, for the account.
     """
     samples = modality_of(modality).samples_per_row(rows)
     account = Account(where)

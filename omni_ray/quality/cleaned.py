@@ -31,12 +31,7 @@ _MADE_HERE = re.compile(r"part-(\d{5,})(\.rules)?(\.removed)?\.(parquet|json)")
 
 
 class Cleaning:
-    """The cleaned shards of one modality.
-
-    Args:
-        store: the committed shards.
-        modality: text, audio, images or ocr.
-    """
+    """The cleaned shards of one modality."""
 
     def __init__(self, store: Store, modality: str) -> None:
         self.store = store

@@ -92,8 +92,6 @@ def components(storage: Storage, names: list[str], slices: int, run: Runner) -> 
 
     Args:
         storage, names: sliced files of edges as :func:`write_edges` leaves them. They are removed on the way.
-        slices: how many slices they have.
-        run: maps the steps over slices.
 
     Returns:
         Files of edges in both directions in which every node that is not the smallest of its component has exactly one

@@ -31,7 +31,6 @@ class Tokens:
         kind: which of the distinct tokens is at each place; int32, (tokens,).
         length: characters of each distinct token; int64, (kinds,).
         is_word, has_letter, is_punctuation, ends_sentence: of each distinct token; bool, (kinds,).
-        strings: the distinct tokens.
     """
 
     def __init__(self, lines: pa.LargeStringArray) -> None:

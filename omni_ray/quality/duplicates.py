@@ -63,11 +63,9 @@ def find_duplicates(
 
     Args:
         shards: in canonical order: of two equal rows the one of the earlier shard, then the earlier row, stays.
-        modality: "text", "audio", "images" or "ocr".
         scratch: an empty place for intermediate files that all tasks reach: about 340 bytes a text document.
             What was found stays there until the caller removes it.
         kinds: what to compare; the modality's usual kinds by default. Each sees what those before it have left.
-        run: maps a function over items, results in order.
         slices: how many parts the keys are split into; by default as many as keep a part in memory. Never changes
             the result.
         reporter: told of each kind: files and slices done, what is compared, what is found.
@@ -113,9 +111,7 @@ class _Step:
     Attributes:
         kind, number: its name, and its place among the kinds looked for.
         work: where entries and ties are kept on the way.
-        slices: parts of the keys.
         found: what the kinds before found.
-        entries: files of entries.
         held: files of ties of the kind before, to be tied to what this one keeps; only documents go by two kinds.
         holds: whether the next kind will ask for these.
     """

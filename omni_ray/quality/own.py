@@ -55,9 +55,7 @@ def rule(
     same rows have to give the same numbers.
 
     Args:
-        modality: text, audio, images or ocr.
         reason: the code that removed samples are listed and counted under.
-        says: what is measured, for people.
         low, high: the limits; at least one.
     """
 

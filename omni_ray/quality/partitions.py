@@ -43,7 +43,6 @@ def write_slices(storage: Storage, name: str, columns: Columns, place: npt.NDArr
     """Write entries, those of one slice together and in the order given.
 
     Args:
-        storage: a folder.
         columns: equally long uint64 arrays, by name.
         place: the slice of each entry, from 0 to ``slices - 1``; int64.
     """
@@ -126,10 +125,8 @@ def merged(storage: Storage, names: list[str], slices: int, run: Runner) -> list
     """The same entries in so few files that each slice of each can be read; those that were merged are removed.
 
     Args:
-        storage: the folder of the files.
         names: the files, in an order that stays.
         slices: how many slices they have.
-        run: maps merges over groups of files.
     """
     while len(names) * slices > MOST_READS and len(names) > 1:
         fan_in = min(FAN_IN, -(-len(names) * slices // MOST_READS))
@@ -176,7 +173,6 @@ class EntryFiles:
     Args:
         stem: how their names begin; a number follows.
         width: columns of an entry.
-        write: writes a file of columns.
     """
 
     def __init__(self, stem: str, width: int, write: Callable[[str, tuple[Hashes, ...]], None]) -> None:

@@ -44,7 +44,6 @@ class Runs:
 
     Attributes:
         place: the token each run begins with, by (document, run, place); int64.
-        document: the run's document.
         is_first: whether it is the first of its kind in the document.
         group: a number for each kind of run.
         again: all places at which a run repeats, rising; the next width needs to look only there.

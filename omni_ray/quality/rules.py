@@ -37,7 +37,6 @@ class Rule:
         source: the paper or project it comes from, or "omni_ray".
         measure: a batch to one float64 for each unit; NaN where the rule cannot judge (it then keeps).
         low, high: kept are ``low <= value <= high``; None for no limit on that side.
-        presets: the presets that it is part of.
         prose: measures prose: documents under the ``prose_from`` words of the settings are not judged by it.
         english: made for English: documents in another language are not judged by it.
     """
@@ -77,14 +76,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Change:
-    """A transform that mends samples instead of removing them.
-
-    Attributes:
-        name: what the user switches it by.
-        says: one sentence for people.
-        source: where it comes from.
-        presets: the presets that it is part of.
-    """
+    """A transform that mends samples instead of removing them."""
 
     name: str
     says: str

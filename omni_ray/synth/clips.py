@@ -32,13 +32,7 @@ _SLOWEST = 80
 
 
 class SpokenSentence(NamedTuple):
-    """A spoken sentence.
-
-    Attributes:
-        pcm: int16 samples, mono, at 16,000 Hz.
-        text: what is said, in lower case.
-        speaker: who says it.
-    """
+    """Int16 samples, mono, at 16,000 Hz; what is said, in lower case; and who says it."""
 
     pcm: NDArray[np.int16]
     text: str
@@ -125,8 +119,6 @@ def make_clip(seed: int, i: int, kind: Engine | None = None) -> SpokenSentence:
     It depends on ``seed``, ``i`` and the engine only, whatever was made before in this process.
 
     Args:
-        seed: of the corpus.
-        i: number of the clip.
         kind: what speaks; None for what there is on this machine.
 
     Raises:

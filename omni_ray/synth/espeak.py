@@ -122,8 +122,6 @@ class Utterances:
         """``text`` spoken.
 
         Args:
-            text: any text.
-            speaker: whose voice.
             rate: words a minute, at least 80.
             gap: extra pause between words, in units of 10 ms.
 

@@ -100,7 +100,6 @@ def write_native(
 
     Args:
         root: an empty folder, or one that this function wrote.
-        seed: any number.
         scale: multiplies the number of records; there are never so few that a corpus lacks one of its oddities.
         run: maps :func:`write_corpus` over tasks; :func:`map` in this process, or a runner of Ray tasks.
         speech: "espeak-ng" or "tones"; None for espeak-ng where it is installed.

@@ -25,9 +25,7 @@ class ExpectedCounts:
 
     Attributes:
         corpus: which reader it is for, as in ``--dataset``.
-        modality: text, audio, images or ocr.
         source: its folder or file relative to the root, for ``--source``.
-        records: input records.
         reasons: records that are not kept, by reason code.
     """
 
@@ -50,15 +48,7 @@ class ExpectedCounts:
 
 @dataclass(frozen=True)
 class CorpusToWrite:
-    """One corpus to write.
-
-    Attributes:
-        name: folder of the corpus under ``root``.
-        root: where the corpora go.
-        seed: of all of them.
-        scale: multiplies the number of records.
-        speech: what speaks.
-    """
+    """One corpus to write, in the folder ``name`` of ``root``; ``scale`` multiplies the number of records."""
 
     name: str
     root: str

@@ -71,12 +71,7 @@ _SHAPES: dict[str, list[Point]] = {
 
 
 class Picture(NamedTuple):
-    """A picture and what is true of it.
-
-    Attributes:
-        jpeg: RGB, 224 by 224 pixels.
-        captions: five sentences.
-    """
+    """A picture (RGB, 224 by 224 pixels), and five sentences that are true of it."""
 
     jpeg: bytes
     captions: list[str]
@@ -195,7 +190,6 @@ def draw(r: Random, size: tuple[int, int], *, grey: bool = False) -> tuple[Image
     """A picture of one to six shapes on a grid, and five captions that are true of it.
 
     Args:
-        r: the random stream.
         size: width and height in pixels.
         grey: use black, white and grey only.
     """

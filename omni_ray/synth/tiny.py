@@ -49,15 +49,7 @@ Run = Callable[[Callable[["Chunk"], int], Iterable["Chunk"]], Iterable[int]]
 
 @dataclass(frozen=True)
 class Chunk:
-    """Samples ``start`` to ``stop - 1`` of a kind.
-
-    Attributes:
-        kind: one of :data:`KINDS`.
-        root: the project folder.
-        seed: of the whole corpus.
-        start, stop: the range.
-        speech: what speaks; the same in every chunk, wherever it is made.
-    """
+    """Samples ``start`` to ``stop - 1`` of a kind; ``speech`` is the same in every chunk, wherever it is made."""
 
     kind: str
     root: str
@@ -97,10 +89,8 @@ class TinyReport(Report):
     """What :func:`synthesize_tiny` wrote.
 
     Attributes:
-        files: the training files.
         speech: "espeak-ng", or "tones" where there is no espeak-ng.
         chunks_made: chunks made in this run; the others were there already.
-        warnings: sentences a user should read.
     """
 
     files: list[TinyFile] = field(default_factory=list)
@@ -255,11 +245,8 @@ def synthesize_tiny(
     stopped. Media files of an earlier, larger run are left alone.
 
     Args:
-        root: the project folder.
         samples: how many of each kind; None for :data:`DEFAULT_SAMPLES`.
-        seed: any number.
         run: maps :func:`write_chunk` over chunks; :func:`map` in this process, or a runner of Ray tasks.
-        kinds: which of text, audio, images, ocr.
         speech: "espeak-ng" or "tones"; None for espeak-ng where it is installed.
 
     Raises:

@@ -25,12 +25,7 @@ _PHRASES = ("{} {}", "No {}", "Mind the {}", "Beware of the {}", "{} & Sons", "{
 
 
 class WordImage(NamedTuple):
-    """A picture of a word, a number or a short phrase.
-
-    Attributes:
-        jpeg: RGB, of any size; the text is wholly inside.
-        label: what is written.
-    """
+    """A picture of a word, a number or a short phrase (RGB, of any size, the text wholly inside), and what is written."""
 
     jpeg: bytes
     label: str

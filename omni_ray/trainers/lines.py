@@ -16,7 +16,6 @@ def lines_in(path: str, start: int, end: int, margin: int) -> tuple[bytes, bool]
     """The lines that begin in ``[start, end)`` of a file, and whether the last of them is whole.
 
     Args:
-        path: the file.
         start, end: in bytes. Adjacent ranges have every line once.
         margin: bytes beyond ``end`` that are read to see the last line to its end.
 

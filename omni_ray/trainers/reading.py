@@ -61,7 +61,6 @@ def open_csv(
 
     Args:
         file: at its first byte.
-        path: for messages.
         columns: for each, the names it may have, the first present one wins.
         optional: more of them, whose place is -1 where they are absent.
 

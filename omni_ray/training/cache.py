@@ -20,9 +20,6 @@ class CountCache:
 
     A task gets what is known about its unit together with the digest of the bytes it was counted from; it reads the
     bytes anyway, and counts them again unless the digests agree. Names, sizes and times of files play no part.
-
-    Args:
-        path: the cache file; it need not be there.
     """
 
     def __init__(self, path: Path) -> None:

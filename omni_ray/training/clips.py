@@ -33,13 +33,11 @@ class ClipSurvey:
 
     Attributes:
         rows: rows in the file that name a clip.
-        looked_at: how many of them were looked at.
         frames: samples of each clip found, at 16 kHz, sorted.
         missing: clips not there, or not readable as audio.
         too_short: clips of fewer than 513 samples at 16 kHz; the trainers drop them.
         other_rate: clips not at 16 kHz; the multimodal stage hears them at the wrong speed.
         infeasible: by ``downsample_time``, clips whose transcript has more characters than CTC has output frames for.
-        first_missing: the path of the first clip that is not there.
         longest: samples at 16 kHz of the longest clip; of all clips where ``is_longest_of_all``, else of those looked at.
         dropped: rows whose clips the trainers drop; none where not every clip was looked at.
     """

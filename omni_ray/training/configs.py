@@ -50,7 +50,6 @@ class Config:
 
     Attributes:
         name: one of :data:`NAMES`.
-        values: what it says.
         original: the file as it is; "" where there is none, and the defaults stand in.
     """
 

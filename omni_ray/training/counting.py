@@ -43,7 +43,6 @@ class Counting:
         """Count every data set once, in tasks; what is known about unchanged bytes is not counted again.
 
         Args:
-            run: maps the work.
             tokenizer: a serialized model; empty for none.
             with_text: count the tokens of the text corpus, too.
         """

@@ -45,7 +45,6 @@ class Counts:
         gaps: which rows are not usable.
         fatal: rows on which a trainer stops: a column missing, a caption that is no text.
         imageless: elements of a manifest without an image; the multimodal stage stops on them, the image stage does not.
-        tokens: tokens of the text.
         cut_rows: rows with more tokens than fit a context after the start mark.
         unseen_tokens: tokens beyond it.
         characters: the distinct characters of transcripts or labels, sorted; "" for other data.

@@ -51,7 +51,6 @@ class DataFile:
         dataset: "text", "images", "asr", "tts" or "ocr".
         path: as it is written in a configuration: relative to the project root, or absolute.
         origin: "production", "synthetic", "configured", or "shards" where the file is still to be combined.
-        source: what is counted.
         image_root: the folder that image paths start from; "" for other data.
     """
 
@@ -67,13 +66,6 @@ def choose(root: Path, shards_of: ShardsOf, config: Config, dataset: str, choice
 
     "auto" takes the training file where there is one, then the synthetic one, then shards that can be combined,
     then whatever the configuration names now, if it is there.
-
-    Args:
-        root: the project folder.
-        shards_of: gives the committed shards of a modality.
-        config: the configuration.
-        dataset: "text", "images", "asr", "tts" or "ocr".
-        choice: which files are wanted.
 
     Raises:
         OmniError: there is none, or its images cannot be found.

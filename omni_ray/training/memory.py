@@ -92,7 +92,6 @@ def memory(size: ModelSize, activations: int, *, all_have_gradients: bool = Fals
     """The total memory of a run.
 
     Args:
-        size: the model.
         activations: bytes kept for the backward pass, of the whole batch.
         all_have_gradients: frozen parts get gradients too (the multimodal stage does not switch them off).
     """
@@ -112,9 +111,6 @@ def activations(name: str, config: Mapping[str, Any], lengths: Lengths, others: 
     """Bytes kept for the backward pass, for one sample.
 
     Args:
-        name: the configuration's.
-        config: its values.
-        lengths: how long a sample is.
         others: for the multimodal stage, the values of ``audio_enc`` and ``vision``.
     """
     # Activations in 16 bits take two bytes; without autocast, four.

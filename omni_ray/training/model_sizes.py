@@ -205,7 +205,6 @@ def vision_size(config: Mapping[str, Any], vocab_size: int) -> ModelSize:
     """Stage C: the image encoder, a token embedding as wide, and one projection for each side.
 
     Args:
-        config: vision_tiny.json.
         vocab_size: pieces of the tokenizer; the trainer takes them from the tokenizer, not from the configuration.
     """
     d = Keys(config, DEFAULTS["vision"])["d_model"]

@@ -65,7 +65,6 @@ def plan(
         assume_text_tokens: how many there are, taken on trust; only with ``skip_text_tokens``.
         shards: another place for shards, such as ``s3://bucket/prefix``.
         run: maps counting and estimates over files and configurations.
-        reporter: shows progress.
 
     Returns:
         The report. Configurations with problems are named in it and not planned; the others are. Every configuration

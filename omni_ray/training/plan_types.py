@@ -47,14 +47,12 @@ class Inputs:
     """What one configuration is planned from.
 
     Attributes:
-        config: the configuration.
         files: its data sets' files, and ``counts``: what is in them, both by data set.
         clips: what the clips of its CSV are like, where it has one.
         pieces: pieces of the tokenizer it will find; 0 where it uses none.
         has_weights: there are weights that were trained with the tokenizer.
         others: for the multimodal stage, the values of ``audio_enc``, ``vision`` and ``thinker``.
         thinker_ckpt: for the multimodal stage, the folder to take instead of the thinker's own; "" where its own will do.
-        options: the user's.
     """
 
     config: Config
@@ -73,8 +71,6 @@ class ConfigPlan:
     """The plan of one training run.
 
     Attributes:
-        name, file: of the configuration.
-        title: of its stage.
         config: the configuration as it should be; None where nothing could be planned.
         figures: every number, with its rule and inputs.
         warnings: what a person should know; the run works all the same.

@@ -42,8 +42,6 @@ class PlanReport(Report):
     """What was found and decided, and what was written.
 
     Attributes:
-        root: the project folder.
-        dry_run: nothing was written.
         data: the data sets, each file once.
         tokenizer: the tokenizer all stages share; None where no planned stage needs one.
         plans: one for each configuration asked for, in the order of training.

@@ -27,7 +27,6 @@ class Figure:
     """One number of the plan, and where it came from.
 
     Attributes:
-        value: the number.
         rule: a formula or a sentence, in the words of ``inputs``.
         inputs: what went into it, by name.
     """
@@ -51,7 +50,6 @@ def choose_rule(lines: int, seen_tokens: int, ctx_len: int) -> tuple[Rule, str]:
     A trainer's batch is so many lines, however short; the token rule says the same only where lines fill the context.
 
     Args:
-        lines: lines of text.
         seen_tokens: tokens in them, without what is beyond the context and never seen.
         ctx_len: tokens of a line that the model sees.
     """
@@ -147,7 +145,6 @@ def chinchilla(parameters: int, tokens: int) -> Figure:
     """How many epochs make 20 tokens per parameter, rounded up.
 
     Args:
-        parameters: of the model, trained.
         tokens: that one epoch learns from, above 0.
     """
     optimum, upper = CHINCHILLA_OPTIMUM * parameters, CHINCHILLA_UPPER * parameters

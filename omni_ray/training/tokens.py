@@ -37,9 +37,6 @@ _KINDS = ((string.ascii_letters, _LETTER), (string.digits, _DIGIT), (string.punc
 class TokenCounter:
     """Counts tokens with one tokenizer. Keeps what it has learnt about segments between calls; not shared by threads.
 
-    Args:
-        model: a serialized SentencePiece model.
-
     Raises:
         OmniError: ``model`` is not one.
     """

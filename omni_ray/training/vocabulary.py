@@ -42,11 +42,9 @@ class Vocabulary:
     """The tokenizer of a project.
 
     Attributes:
-        trained: the tokenizer with its record.
         how: where it came from, as a phrase.
         homes: folders, relative to the root, in which trainers look for it.
         places: those into which it is still to be written.
-        warnings: what a person should know.
         problems: sentences by configuration, where it would find another tokenizer.
     """
 
@@ -99,10 +97,8 @@ def settle(
     again when the text it came from, or the vocabulary asked for, has changed.
 
     Args:
-        root: the project folder.
         configs: the configurations that use it; ``thinker`` is always among them.
         source: the text to train on, or None where there is none.
-        run: trains it, as a task.
         vocab_size: pieces wanted; None for the configured ``vocab_size``.
         sample_bytes: text to train on, at most.
         again: train in any case, and put it in place of whatever is there.
@@ -199,11 +195,9 @@ def train_tokenizer(
 ) -> TokenizerReport:
     """Train the project's tokenizer, put it where the trainers look, and set ``vocab_size`` in their configurations.
 
-    Args:
         root: the project folder.
         vocab_size: pieces wanted; None for what the configuration says.
         sample_bytes: text to train on, at most.
-        data: which corpus to train on.
         force: even where weights were trained with the tokenizer that is there, and where the user put it there; the
             latter stays as ``tokenizer.model.bak``.
         shards: another place for shards.
@@ -248,7 +242,6 @@ def share(config: Config, pieces: int, *, has_weights: bool = False) -> None:
     """Set ``vocab_size`` wherever ``config`` has one for the shared tokenizer.
 
     Args:
-        config: the configuration.
         pieces: pieces of the tokenizer.
         has_weights: there are weights already, so a size with room for all pieces stays: they fit no other.
     """
