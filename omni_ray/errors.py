@@ -43,6 +43,11 @@ def _rebuild(kind: type[OmniError], message: str, exit_code: int) -> OmniError:
     return kind(message, exit_code=exit_code)
 
 
+def said_by(error: OSError) -> str:
+    """What the operating system said, to end a sentence of ours."""
+    return (error.strerror or str(error)).lower()
+
+
 @contextmanager
 def written_in(place: object) -> Iterator[None]:
     """What the operating system refuses within the block becomes an OmniError that names the file, or ``place``."""
@@ -99,7 +104,7 @@ def of_system(error: OSError) -> OmniError:
     """What the operating system said, in a sentence of ours."""
     if error.errno in _FULL or "No space left on device" in str(error) or "Disk quota exceeded" in str(error):
         return OmniError(DISK_FULL)
-    why = _BY_NUMBER.get(error.errno or 0) or (error.strerror or str(error)).lower()
+    why = _BY_NUMBER.get(error.errno or 0) or said_by(error)
     return OmniError(f"{error.filename}: {why}" if error.filename else why)
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from omni_ray.errors import OmniError
+from omni_ray.errors import OmniError, said_by
 from omni_ray.storage import shown, write_atomic
 
 WHERE = "where"
@@ -60,7 +60,7 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Value:
     except FileNotFoundError:
         raise RecipeError([f"{path}: no such file; see docs/recipes.md"]) from None
     except OSError as error:
-        raise RecipeError([f"{path}: {(error.strerror or str(error)).lower()}"]) from None
+        raise RecipeError([f"{path}: {said_by(error)}"]) from None
     problems: list[str] = []
     recipe = _parsed(text, lambda line: f"{path}:{line}", problems)
     if isinstance(recipe.content, str | list):

@@ -20,7 +20,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from omni_ray.errors import OmniError, SourceError
+from omni_ray.errors import OmniError, SourceError, said_by
 from omni_ray.media_names import is_safe_name
 from omni_ray.sources import listing
 from omni_ray.sources.archive_file import ArchiveFile, BrokenArchive
@@ -144,7 +144,7 @@ class ArchiveTree(Tree):
                     f"{self._cache}: the listing of {self.file.name} cannot be kept here "
                     f"({(error.strerror or '').lower()}); make room, or choose another --root"
                 ) from error
-            raise SourceError(f"{self.location}: {(error.strerror or str(error)).lower()}") from error
+            raise SourceError(f"{self.location}: {said_by(error)}") from error
         if not kept:
             self._kept(".arrow").unlink()
             why = f"; {refused.count} members are refused, such as {refused.examples[0][1:]}" if refused.count else ""

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from omni_ray import __version__
-from omni_ray.errors import OmniError
+from omni_ray.errors import OmniError, said_by
 from omni_ray.media_names import is_safe_name
 from omni_ray.ours import Ledger, identity_of, put_aside
 from omni_ray.sources.soundness import content_problem
@@ -308,7 +308,7 @@ class _Fetcher:
         except httpx.HTTPError as error:
             raise _Again(str(error) or type(error).__name__) from error
         except OSError as error:
-            raise self._give_up((error.strerror or str(error)).lower()) from error
+            raise self._give_up(said_by(error)) from error
 
     def _receive(self, response: httpx.Response, have: int, known: _State) -> None:
         status = response.status_code

@@ -6,7 +6,6 @@ two spaces and lists on one line.
 
 from __future__ import annotations
 
-import copy
 import difflib
 import json
 import re
@@ -16,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from omni_ray.errors import OmniError
+from omni_ray.errors import OmniError, said_by
 from omni_ray.ours import Ledger, digest_of, keep_copy
 from omni_ray.storage import remove_temporaries, write_atomic
 
@@ -130,7 +129,7 @@ def read(root: Path, name: str) -> Config:
     except FileNotFoundError:
         return Config(name, default(name))
     except OSError as error:
-        raise OmniError(f"{file_name(name)}: {(error.strerror or str(error)).lower()}") from error
+        raise OmniError(f"{file_name(name)}: {said_by(error)}") from error
     if len(data) > _MAX_BYTES:
         raise OmniError(f"{file_name(name)}: is {len(data):,} bytes long; this is not a training configuration")
     try:
@@ -222,8 +221,3 @@ def _plain(value: Any) -> str:
     """One value as JSON, in its own characters unless it has halves of one, which no file can hold."""
     text = json.dumps(value, ensure_ascii=False)
     return json.dumps(value) if _HALVES.search(text) else text
-
-
-def copy_of(config: Config) -> Config:
-    """An independent copy, to plan on."""
-    return copy.deepcopy(config)

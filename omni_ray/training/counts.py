@@ -23,7 +23,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from omni_ray.errors import OmniError
+from omni_ray.errors import OmniError, said_by
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.storage import Storage
 from omni_ray.trainers.files import IMAGE, TRANSCRIPT, files_of
@@ -174,7 +174,7 @@ def cut(source: CountedSource) -> tuple[list[CountItem], str]:
     try:
         return units_of(source), ""
     except OSError as error:
-        return [], f"{source.path}: {(error.strerror or str(error)).lower()}"
+        return [], f"{source.path}: {said_by(error)}"
 
 
 def count(unit: CountItem) -> Outcome:
@@ -188,7 +188,7 @@ def count(unit: CountItem) -> Outcome:
     except OmniError as error:
         return Outcome("", Counts(), str(error))
     except OSError as error:
-        return Outcome("", Counts(), f"{unit.source.path}: {(error.strerror or str(error)).lower()}")
+        return Outcome("", Counts(), f"{unit.source.path}: {said_by(error)}")
 
 
 @lru_cache(maxsize=2)
@@ -199,27 +199,25 @@ def _counter(tokenizer: bytes) -> TokenCounter:
 
 def _tally(unit: CountItem, texts: Iterable[str], *, characters: bool) -> Counts:
     """Tokens, and if wanted characters and lengths, of usable rows. ``rows`` and ``usable`` are their number."""
-    total = Counts()
+    usable = tokens = cut_rows = unseen = 0
     seen: set[str] = set()
     lengths: Counter[int] = Counter()
     rows = iter(texts)
     while batch := list(islice(rows, _BATCH)):
-        total = replace(total, rows=total.rows + len(batch), usable=total.usable + len(batch))
+        usable += len(batch)
         if unit.tokenizer:
-            tokens = _counter(unit.tokenizer).count(batch)
-            beyond = tokens - (unit.ctx_len - 1)
-            cut = beyond > 0
-            total = replace(
-                total,
-                tokens=total.tokens + int(tokens.sum()),
-                cut_rows=total.cut_rows + int(cut.sum()),
-                unseen_tokens=total.unseen_tokens + int(beyond[cut].sum()),
-            )
+            counted = _counter(unit.tokenizer).count(batch)
+            beyond = np.maximum(counted - (unit.ctx_len - 1), 0)
+            tokens, cut_rows = tokens + int(counted.sum()), cut_rows + int(np.count_nonzero(beyond))
+            unseen += int(beyond.sum())
         if characters:
             seen.update("".join(batch))
             lengths.update(map(len, batch))
     del lengths[0]
-    return replace(total, characters="".join(sorted(seen)), lengths=tuple(sorted(lengths.items())))
+    return Counts(
+        usable, usable, tokens=tokens, cut_rows=cut_rows, unseen_tokens=unseen, characters="".join(sorted(seen)),
+        lengths=tuple(sorted(lengths.items())),
+    )  # fmt: skip
 
 
 # --- text ---

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from omni_ray.errors import OmniError
+from omni_ray.errors import OmniError, said_by
 from omni_ray.pipeline.store import Store
 from omni_ray.quality.cleaned import training_corpora
 from omni_ray.storage import Storage
@@ -70,26 +70,22 @@ def choose(root: Path, shards_of: ShardsOf, config: Config, dataset: str, choice
     Raises:
         OmniError: there is none, or its images cannot be found.
     """
+    file = FILES[dataset]
+    places = {"production": file.production_path, "synthetic": file.synthetic_path}
+    origins = list(places) if choice == "auto" else [choice]
+    for origin in origins:
+        if is_file(root / places[origin]):
+            return _file(root, config, dataset, places[origin], origin)
+    shards = shards_of(file.modality) if choice != "synthetic" else ()
+    if shards:
+        path = file.production_path
+        source = CountedSource("shards", str(root / path), shards=shards, modality=file.modality)
+        return DataFile(dataset, path, "shards", source, file.media_root)
     configured = str(config.get(KEYS[config.name][dataset], ""))
-    candidates = {
-        "auto": [("production", FILES[dataset].production_path), ("synthetic", FILES[dataset].synthetic_path)],
-        "production": [("production", FILES[dataset].production_path)],
-        "synthetic": [("synthetic", FILES[dataset].synthetic_path)],
-    }[choice]
-    for origin, path in candidates:
-        if is_file(root / path):
-            return _file(root, config, dataset, path, origin)
-    if choice != "synthetic":
-        shards = shards_of(FILES[dataset].modality)
-        if shards:
-            path = FILES[dataset].production_path
-            source = CountedSource("shards", str(root / path), shards=shards, modality=FILES[dataset].modality)
-            return DataFile(dataset, path, "shards", source, FILES[dataset].media_root)
     if choice == "auto" and configured and is_file(root / configured):
         return _file(root, config, dataset, configured, "configured")
-    modality = FILES[dataset].modality
-    how = "`omni-ray synth`" if choice == "synthetic" else f"`omni-ray prepare {modality} --combine`"
-    raise OmniError(f"no data: {candidates[0][1]} is not there, or is empty; run {how} first")
+    how = "`omni-ray synth`" if choice == "synthetic" else f"`omni-ray prepare {file.modality} --combine`"
+    raise OmniError(f"no data: {places[origins[0]]} is not there, or is empty; run {how} first")
 
 
 def text_to_train_on(
@@ -178,4 +174,4 @@ def _first_images(path: Path, dataset: str) -> list[str]:
     except csv.Error as error:
         raise OmniError(f"{path}: {error}") from error
     except OSError as error:
-        raise OmniError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+        raise OmniError(f"{path}: {said_by(error)}") from error

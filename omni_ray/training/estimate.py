@@ -5,6 +5,7 @@ Nothing here reads or writes files, so it runs as well in a task on a cluster as
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from omni_ray.trainers.split import batches, rows_by_worker
 from omni_ray.training import schedule
 from omni_ray.training.advice import MAX_LABEL, stops, warnings
 from omni_ray.training.clips import ClipSurvey
-from omni_ray.training.configs import Config, copy_of
+from omni_ray.training.configs import Config
 from omni_ray.training.counts import Counts
 from omni_ray.training.data import KEYS, ROOT_KEYS
 from omni_ray.training.memory import GIB, LENGTHS_OF, Lengths, Memory, activations, largest_batch, memory
@@ -29,7 +30,7 @@ from omni_ray.training.model_sizes import (
     vision_size,
     vocoder_size,
 )
-from omni_ray.training.plan_types import ConfigPlan, Inputs, blank_plan
+from omni_ray.training.plan_types import ConfigPlan, Inputs
 from omni_ray.training.schedule import Figure
 from omni_ray.training.skipped_rows import Gap, numbers_in
 from omni_ray.training.vocabulary import share
@@ -47,8 +48,8 @@ _UNKNOWN_SECONDS = 20
 
 def estimate(inputs: Inputs) -> ConfigPlan:
     """Plan one training run."""
-    plan = blank_plan(inputs.config.name)
-    plan.config = config = copy_of(inputs.config)
+    config = deepcopy(inputs.config)
+    plan = ConfigPlan(config.name, config)
     _point_at_data(plan, config, inputs)
     plan.problems += [f"{plan.file}: {sentence}" for sentence in stops(plan.name, inputs)]
     samples = max((_samples(plan.name, each, inputs.clips) for each in inputs.counts.values()), key=lambda s: s.count)

@@ -78,12 +78,20 @@ class ConfigPlan:
     """
 
     name: str
-    file: str
-    title: str
     config: Config | None = None
     figures: dict[str, Figure] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def file(self) -> str:
+        """Of the configuration, relative to the project root."""
+        return file_name(self.name)
+
+    @property
+    def title(self) -> str:
+        """Of its stage."""
+        return TITLES[self.name]
 
     @property
     def changes(self) -> list[KeyChange]:
@@ -93,8 +101,3 @@ class ConfigPlan:
     def value(self, figure: str) -> int:
         """The whole number under ``figure``."""
         return int(self.figures[figure].value)
-
-
-def blank_plan(name: str) -> ConfigPlan:
-    """A plan of which nothing is known yet."""
-    return ConfigPlan(name, file_name(name), TITLES[name])

@@ -10,7 +10,7 @@ from omni_ray.pipeline.store import Store
 from omni_ray.training import configs as config_files
 from omni_ray.training.configs import NAMES, Config, file_name
 from omni_ray.training.data import KEYS, Choice, DataFile, choose, committed_shards
-from omni_ray.training.plan_types import ConfigPlan, blank_plan
+from omni_ray.training.plan_types import ConfigPlan
 from omni_ray.training.schema import problems
 
 
@@ -42,7 +42,7 @@ class Planned:
             except OmniError as error:
                 self.broken[name] = [str(error)]
         for name in names:
-            plan = self.plans[name] = blank_plan(name)
+            plan = self.plans[name] = ConfigPlan(name)
             plan.problems += self.broken[name]
             if name == "omni_sft" and not plan.problems:
                 plan.problems += self._encoder_problems()

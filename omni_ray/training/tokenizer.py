@@ -11,7 +11,8 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from omni_ray.errors import OmniError
+from omni_ray.errors import OmniError, said_by
 from omni_ray.modalities.documents import whole_documents
 from omni_ray.modalities.hold_out import held_out_rows
 from omni_ray.modalities.registry import modality as modality_of
@@ -124,7 +125,7 @@ def find(folder: Path) -> SavedTokenizer | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise OmniError(f"{folder / MODEL}: {(error.strerror or str(error)).lower()}") from error
+        raise OmniError(f"{folder / MODEL}: {said_by(error)}") from error
     try:
         pieces = int(load(model).get_piece_size())
     except OmniError as error:
@@ -146,12 +147,18 @@ def checkpoint_in(folder: Path) -> Path | None:
     return weights[0] if weights else None
 
 
+def _fingerprinted(request: TokenizerRequest, value: hashlib._Hash) -> Iterator[str]:
+    """The sentences, which pass into the digest of what the tokenizer is trained on, and of the vocabulary wanted."""
+    value.update(f"bpe {request.vocab_size}\n".encode())
+    for sentence in sentences(request):
+        value.update(f"{sentence}\n".encode())
+        yield sentence
+
+
 def fingerprint(request: TokenizerRequest) -> str:
     """Digest of what the tokenizer would be trained on, and of the vocabulary wanted."""
-    value = hashlib.sha256(f"bpe {request.vocab_size}\n".encode())
-    for sentence in sentences(request):
-        value.update(sentence.encode())
-        value.update(b"\n")
+    value = hashlib.sha256()
+    deque(_fingerprinted(request, value), 0)
     return value.hexdigest()
 
 
@@ -161,37 +168,30 @@ def train(request: TokenizerRequest) -> Trained:
     Raises:
         OmniError: there is no text, it has more distinct characters than the vocabulary has room, or it cannot be read.
     """
-    seen = hashlib.sha256(f"bpe {request.vocab_size}\n".encode())
-
-    def fingerprinted() -> Iterator[str]:
-        for sentence in sentences(request):
-            seen.update(sentence.encode())
-            seen.update(b"\n")
-            yield sentence
-
+    seen = hashlib.sha256()
     where = request.source.path
     try:
         first = next(sentences(request), None)
     except OSError as error:
-        raise OmniError(f"{where}: {(error.strerror or str(error)).lower()}") from error
+        raise OmniError(f"{where}: {said_by(error)}") from error
     if first is None:
         raise OmniError(f"{where}: no text to train a tokenizer on")
-    model, limit = _train(fingerprinted, request.vocab_size, where)
+    model, limit = _train(_fingerprinted(request, seen), request.vocab_size, where)
     if model is None:
-        model, _ = _train(lambda: sentences(request), limit, where)
+        model, _ = _train(sentences(request), limit, where)
     if model is None:
         raise OmniError(f"{where}: SentencePiece found no vocabulary that fits; give it more text")
     return Trained(model, request.vocab_size, int(load(model).get_piece_size()), seen.hexdigest())
 
 
-def _train(text: Callable[[], Iterator[str]], vocab_size: int, where: str) -> tuple[bytes | None, int]:
+def _train(text: Iterator[str], vocab_size: int, where: str) -> tuple[bytes | None, int]:
     """A model, or None and the largest vocabulary that the text allows."""
     import sentencepiece
 
     out = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=text(),
+            sentence_iterator=text,
             model_writer=out,
             vocab_size=vocab_size,
             model_type="bpe",
