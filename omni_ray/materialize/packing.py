@@ -12,6 +12,7 @@ from omni_ray.materialize.options import Packing
 from omni_ray.modalities.hold_out import HOLD_VERSION
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.manifest import Manifest
+from omni_ray.pipeline.parts import part_of
 from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.storage import write_atomic
 from omni_ray.training import configs
@@ -56,15 +57,9 @@ def settle_packing(
     found = find(store.root / home)
     model = found.model if found is not None else None
     if model is None or (note.get("tokenizer") == digest(model) and note.get("text") != text):
-        shards = tuple(
-            (corpus.storage, manifest.shard.file, manifest.shard.sha256, take)
-            for corpus in corpora
-            for manifest, take in parts[corpus.name]
-        )
+        shards = tuple(part_of(corpus, manifest, take) for corpus in corpora for manifest, take in parts[corpus.name])
         place = store.storage.child("text")
-        source = CountedSource(
-            "shards", str(place.local_root or place.shown), shards=shards, modality="text", holdout=holdout
-        )
+        source = CountedSource("shards", str(place.local_root or place.shown), shards=shards, holdout=holdout)
         vocabulary = tokenizers.settle(store.root, {"thinker": config}, source, run)
         vocabulary.save(store.root)
         say(f"tokenizer of {vocabulary.trained.pieces:,} pieces: {vocabulary.how}")

@@ -52,14 +52,15 @@ def training_parts(corpus: CorpusStore) -> Iterator[Part]:
     state = corpus.state()
     for manifest, take in corpus.parts():
         if take:
-            part = _part(corpus, manifest, take)
+            part = part_of(corpus, manifest, take)
             yield replace(part, is_held=True) if state is not None and state.is_held(manifest.unit) else part
 
 
-def _part(corpus: CorpusStore, manifest: Manifest, take: int) -> Part:
+def part_of(corpus: CorpusStore, manifest: Manifest, take: int) -> Part:
+    """The first ``take`` samples of a shard."""
     shard = manifest.shard
-    rows, over = shard.rows, 0
-    if take < manifest.samples:
+    rows, over = shard.rows if take else 0, 0
+    if 0 < take < manifest.samples:
         kind = modality_of(corpus.modality)
         with opened(corpus.storage, manifest.unit, shard, corpus.name, corpus.modality) as file:
             table = pq.read_table(file, columns=list(kind.counting_columns))

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from omni_ray.errors import OmniError
-from omni_ray.storage import Storage
+from omni_ray.pipeline.parts import Part
 from omni_ray.trainers.files import TRANSCRIPT, WAV
 from omni_ray.trainers.reading import open_csv
 from omni_ray.trainers.speech import DOWNSAMPLING, MIN_SAMPLES, SAMPLING_RATE, ctc_frames, ctc_needed
@@ -104,12 +104,11 @@ def look_at(unit: ClipsUnit) -> ClipSurvey:
     )  # fmt: skip
 
 
-def longest_in(shard: tuple[Storage, str]) -> int | None:
+def longest_in(shard: Part) -> int | None:
     """Samples at 16 kHz of the longest clip of an audio shard, from its footer; None where that does not say."""
     import pyarrow.parquet as pq
 
-    storage, file = shard
-    with storage.open(file) as opened:
+    with shard.storage.open(shard.file) as opened:
         metadata = pq.ParquetFile(opened).metadata
     column = metadata.schema.names.index("num_samples")
     groups = [metadata.row_group(group).column(column).statistics for group in range(metadata.num_row_groups)]

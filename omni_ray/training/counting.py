@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.engine import Runner
+from omni_ray.pipeline.parts import Part
 from omni_ray.progress.reporter import Reporter
-from omni_ray.storage import Storage
 from omni_ray.training.cache import CountCache
 from omni_ray.training.clips import ClipsUnit, ClipSurvey, downsampling, longest_in, look_at
 from omni_ray.training.configs import file_name
@@ -133,11 +133,11 @@ class Counting:
         """Whether the clips of a configuration are those of the shards."""
         return all(f.origin == "production" for d, f in self._planned.files[name].items() if d in ("asr", "tts"))
 
-    def _audio_shards(self) -> list[tuple[Storage, str]]:
+    def _audio_shards(self) -> tuple[Part, ...]:
         try:
-            return [(storage, file) for storage, file, *_ in self._planned.shards_of("audio")]
+            return self._planned.shards_of("audio")
         except OmniError:
-            return []  # a run of prepare was interrupted; the file it is to replace is there all the same
+            return ()  # a run of prepare was interrupted; the file it is to replace is there all the same
 
     def _settle_downsampling(self) -> None:
         """Before anything is sized, since the multimodal stage has the audio encoder in it too."""

@@ -22,10 +22,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from omni_ray.errors import OmniError, said_by
 from omni_ray.modalities.registry import modality as modality_of
-from omni_ray.storage import Storage
+from omni_ray.pipeline.parts import Part, read_rows
 from omni_ray.trainers.files import IMAGE, TRANSCRIPT, files_of
 from omni_ray.trainers.lines import RANGE_BYTES, read_lines, split_lines
 from omni_ray.trainers.reading import json_list, open_csv, row_starts
@@ -98,8 +100,7 @@ class CountedSource:
         path: the file, absolute.
         column: of a CSV file, the names its text column may have; none where the text does not matter.
         media: of a CSV file, the names its media column may have.
-        shards: instead of the file, (storage, shard file, SHA-256, samples to take) of each shard.
-        modality: of the shards.
+        shards: instead of the file, what counts of each shard.
         holdout: of the shards, the share of groups that takes no part in training a tokenizer.
     """
 
@@ -107,8 +108,7 @@ class CountedSource:
     path: str
     column: tuple[str, ...] = ()
     media: tuple[str, ...] = ()
-    shards: tuple[tuple[Storage, str, str, int], ...] = ()
-    modality: str = ""
+    shards: tuple[Part, ...] = ()
     holdout: float = 0.0
 
 
@@ -135,8 +135,8 @@ class CountItem:
     def part(self) -> str:
         """Names the part of the source that the unit is."""
         if self.source.shards:
-            storage, name, _, _ = self.source.shards[0]
-            return f"{storage.shown}|{name}"
+            shard = self.source.shards[0]
+            return f"{shard.storage.shown}|{shard.file}"
         return f"{self.start}-{self.end}"
 
     @property
@@ -355,27 +355,20 @@ def _captions(file: IO[bytes], path: str) -> Iterator[str | _Useless]:
 
 
 def _count_shard(unit: CountItem) -> Outcome:
-    storage, name, sha256, take = unit.source.shards[0]
-    digest = f"{sha256}:{take}"
+    shard = unit.source.shards[0]
+    digest = f"{shard.sha256}:{shard.samples}"
     if unit.known is not None and unit.known[0] == digest:
         return Outcome(*unit.known)
-    texts = islice(shard_texts(storage, name, unit.source.modality), take)
-    return Outcome(digest, _tally(unit, texts, characters=files_of(unit.source.modality)[0].form == "csv"))
+    is_csv = files_of(shard.modality)[0].form == "csv"
+    return Outcome(digest, _tally(unit, shard_texts(shard), characters=is_csv))
 
 
-def shard_texts(storage: Storage, name: str, modality: str) -> Iterator[str]:
-    """The samples of a shard: lines, transcripts, labels or captions."""
-    import pyarrow.parquet as pq
-
-    column = modality_of(modality).said
-    with storage.open(name) as file:
-        shard = pq.ParquetFile(file)
-        for group in range(shard.num_row_groups):
-            for value in shard.read_row_group(group, columns=[column])[column].to_pylist():
-                if isinstance(value, list):
-                    yield from value
-                else:
-                    yield value
+def shard_texts(shard: Part) -> Iterator[str]:
+    """The samples of a shard that count: lines, transcripts, labels or captions."""
+    column = modality_of(shard.modality).said
+    for rows in read_rows(shard, columns=[column]):
+        values = rows[column]
+        yield from (pc.list_flatten(values) if pa.types.is_list(values.type) else values).to_pylist()
 
 
 def is_file(path: str | Path) -> bool:

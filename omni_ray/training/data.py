@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Literal
 
 from omni_ray.errors import OmniError, said_by
+from omni_ray.pipeline.parts import Part, part_of
 from omni_ray.pipeline.store import Store
 from omni_ray.quality.cleaned import training_corpora
-from omni_ray.storage import Storage
 from omni_ray.trainers.files import FILES, IMAGE
 from omni_ray.trainers.reading import json_list, open_csv
 from omni_ray.training.configs import Config
 from omni_ray.training.counts import CountedSource, is_file
 
 Choice = Literal["auto", "production", "synthetic"]
-Shards = tuple[tuple[Storage, str, str, int], ...]
-ShardsOf = Callable[[str], Shards]
+ShardsOf = Callable[[str], tuple[Part, ...]]
 
 KEYS: Mapping[str, Mapping[str, str]] = {
     "thinker": {"text": "train_text"},
@@ -79,7 +78,7 @@ def choose(root: Path, shards_of: ShardsOf, config: Config, dataset: str, choice
     shards = shards_of(file.modality) if choice != "synthetic" else ()
     if shards:
         path = file.production_path
-        source = CountedSource("shards", str(root / path), shards=shards, modality=file.modality)
+        source = CountedSource("shards", str(root / path), shards=shards)
         return DataFile(dataset, path, "shards", source, file.media_root)
     configured = str(config.get(KEYS[config.name][dataset], ""))
     if choice == "auto" and configured and is_file(root / configured):
@@ -121,10 +120,10 @@ def committed_shards(store: Store) -> ShardsOf:
     """What gives the shards of ``store``, as :class:`CountedSource` wants them; each modality is looked at once."""
 
     @cache
-    def shards_of(modality: str) -> Shards:
+    def shards_of(modality: str) -> tuple[Part, ...]:
         corpora = [(corpus, corpus.state()) for corpus in training_corpora(store, modality)]
         return tuple(
-            (corpus.storage, manifest.shard.file, manifest.shard.sha256, take)
+            part_of(corpus, manifest, take)
             for corpus, state in corpora
             for manifest, take in corpus.parts()
             if state is None or not state.is_held(manifest.unit)

@@ -25,7 +25,8 @@ from omni_ray.modalities.documents import whole_documents
 from omni_ray.modalities.hold_out import held_out_rows
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.ours import keep_copy
-from omni_ray.storage import Storage, write_atomic
+from omni_ray.pipeline.parts import Part, read_rows
+from omni_ray.storage import write_atomic
 from omni_ray.trainers.lines import MAX_LINE_BYTES, read_lines, split_lines
 from omni_ray.trainers.reading import json_list
 from omni_ray.training.counts import CountedSource, shard_texts
@@ -262,39 +263,23 @@ def _caption_lines(path: str, limit: int) -> Iterator[str]:
 
 
 def _shard_lines(source: CountedSource, limit: int) -> Iterator[str]:
-    """The lines of every shard, or of every n-th, so that ``limit`` bytes are not passed by much.
+    """The lines of every shard, or of every n-th, so that ``limit`` bytes are not passed by much."""
+    size = sum(map(_text_bytes, source.shards))
+    for shard in source.shards[:: max(1, -(-size // limit))]:
+        if not source.holdout:
+            yield from shard_texts(shard)
+            continue
+        for rows in whole_documents(read_rows(shard, columns=["id", "text"])):
+            yield from rows["text"].filter(pa.array(~held_out_rows(rows, "text", source.holdout))).to_pylist()
 
-    Only the samples to take from each shard: what is beyond --max-samples is not training text.
-    """
+
+def _text_bytes(shard: Part) -> int:
+    """Uncompressed bytes of a shard's texts, as its footer says."""
     import pyarrow.parquet as pq
 
-    column = modality_of(source.modality).said
-    size = 0
-    for storage, name, _, _ in source.shards:
-        with storage.open(name) as file:
-            footer = pq.ParquetFile(file).metadata
-        leaves = (footer.schema.column(number).path for number in range(footer.num_columns))
-        place = [path.partition(".")[0] for path in leaves].index(column)
-        groups = (footer.row_group(number) for number in range(footer.num_row_groups))
-        size += sum(group.column(place).total_uncompressed_size for group in groups)
-    for storage, name, _, take in source.shards[:: max(1, -(-size // limit))]:
-        if source.holdout:
-            yield from _not_held_out(storage, name, take, source.holdout)
-        else:
-            yield from islice(shard_texts(storage, name, source.modality), take)
-
-
-def _not_held_out(storage: Storage, name: str, take: int, holdout: float) -> Iterator[str]:
-    """The lines of the documents of a shard that are trained on, of its first ``take`` lines."""
-    import pyarrow.parquet as pq
-
-    def tables() -> Iterator[pa.Table]:
-        left = take
-        for number in range(shard.num_row_groups):
-            yield shard.read_row_group(number, columns=["id", "text"]).slice(0, left)
-            left = max(0, left - shard.metadata.row_group(number).num_rows)
-
-    with storage.open(name) as file:
-        shard = pq.ParquetFile(file)
-        for rows in whole_documents(tables()):
-            yield from rows["text"].filter(pa.array(~held_out_rows(rows, "text", holdout))).to_pylist()
+    with shard.storage.open(shard.file) as file:
+        footer = pq.ParquetFile(file).metadata
+    leaves = (footer.schema.column(number).path for number in range(footer.num_columns))
+    place = [path.partition(".")[0] for path in leaves].index(modality_of(shard.modality).said)
+    groups = (footer.row_group(number) for number in range(footer.num_row_groups))
+    return sum(group.column(place).total_uncompressed_size for group in groups)

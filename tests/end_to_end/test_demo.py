@@ -19,12 +19,12 @@ from omni_ray.errors import OmniError
 from omni_ray.trainers.speech import ctc_frames, ctc_needed
 from omni_ray.training.clips import CTC_SHARE
 from omni_ray.training.configs import NAMES
-from omni_ray.training.plan_types import blank_plan
+from omni_ray.training.plan_types import ConfigPlan
 from omni_ray.training.report import PlanReport
 from omni_ray.verify.report import VerifyReport
 
 
-@pytest.mark.parametrize("plan", [None, PlanReport(".", False, plans=[blank_plan("ocr")])])
+@pytest.mark.parametrize("plan", [None, PlanReport(".", False, plans=[ConfigPlan("ocr")])])
 def test_a_configuration_that_cannot_be_planned_fails_the_demo(
     plan: PlanReport | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from made_project import make_project
 
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.engine import inline
+from omni_ray.pipeline.parts import Part
 from omni_ray.storage import Storage, write_atomic
 from omni_ray.training import tokenizer
 from omni_ray.training.configs import Config, default
@@ -236,7 +237,9 @@ def test_samples_beyond_the_limit_are_not_trained_on(tmp_path: Path) -> None:
         sink = io.BytesIO()
         pq.write_table(table, sink, row_group_size=20)
         storage.write(f"{name}.parquet", sink.getvalue())
-        source = CountedSource("shards", "", shards=((storage, f"{name}.parquet", "", 63),), modality=name)
+        rows, over = (63, 0) if name == "text" else (32, 1)
+        part = Part(storage, f"{name}.parquet", name, "", 0, table.num_rows, rows, 63, over)
+        source = CountedSource("shards", "", shards=(part,))
         assert list(sentences(TokenizerRequest(source, 100))) == lines[:63]
 
 
