@@ -58,7 +58,7 @@ class AudioFiles(Corpus):
         for name, sidecar in payload["files"]:
             ident, speaker, extra = name.rpartition(".")[0], None, None
             text = sidecar_text(tree, sidecar, ident, name, encoding=payload.get("encoding", ""))
-            if isinstance(text, str) and str(sidecar).endswith(".json"):
+            if isinstance(text, str) and str(sidecar).lower().endswith(".json"):
                 text, speaker, extra = _of_json(text, self.columns, str(sidecar), ident, name)
             elif isinstance(text, str):
                 text = _transcript(text, str(sidecar), ident, name)
@@ -74,7 +74,7 @@ class AudioFiles(Corpus):
                 yield {**row, EXTRA: extra or beside_text(tree, name, sidecar)} if keeps else row
 
     def why_unread(self, name: str) -> str:
-        return "no_media" if name.endswith(_TEXTS[:3]) and not is_documentation(name.rpartition("/")[2]) else ""
+        return "no_media" if name.lower().endswith(_TEXTS[:3]) and not is_documentation(name.rpartition("/")[2]) else ""
 
 
 def _transcript(text: str, sidecar: str, ident: str, where: str) -> str | Rejected:

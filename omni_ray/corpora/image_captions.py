@@ -66,7 +66,7 @@ class ImageCaptions(Corpus):
             yield with_medium(tree, name, name, "image", row)
 
     def why_unread(self, name: str) -> str:
-        return "no_media" if name.endswith(_TEXTS) and not is_documentation(name.rpartition("/")[2]) else ""
+        return "no_media" if name.lower().endswith(_TEXTS) and not is_documentation(name.rpartition("/")[2]) else ""
 
 
 def _captions(name: str, sidecar: str, text: str, keeps_columns: bool) -> tuple[list[str], list[Fault], str | None]:

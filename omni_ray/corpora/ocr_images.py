@@ -69,7 +69,7 @@ class OcrImages(Corpus):
             yield with_medium(tree, name, name, "image", {**row, "words": words, "source": None})
 
     def why_unread(self, name: str) -> str:
-        return "no_media" if name.endswith(_TEXTS) and not is_documentation(name.rpartition("/")[2]) else ""
+        return "no_media" if name.lower().endswith(_TEXTS) and not is_documentation(name.rpartition("/")[2]) else ""
 
 
 def _icdar_pairs(tree: Tree) -> list[list[str | None]]:

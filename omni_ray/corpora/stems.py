@@ -42,27 +42,27 @@ def paired_units(
     for folder, _, files in tree.walk():
         if options.splits and folder and not set(options.splits) & set(folder.split("/")):
             continue
-        there = set(files)
+        there = {_lower_ending(file): file for file in files} | {file: file for file in files}
         for file in files:
             if file.lower().endswith(media):
                 stem = file.rpartition(".")[0]
-                text = next((stem + ending for ending in texts if stem + ending in there), None)
+                text = next((there[stem + ending] for ending in texts if stem + ending in there), None)
+                more = there.get(stem + _MORE) if text and not text.lower().endswith(_MORE) else None
                 prefix = f"{folder}/" if folder else ""
-                beside = prefix + stem + _MORE if text and not text.endswith(_MORE) and stem + _MORE in there else None
-                pairs.append([prefix + file, None if text is None else prefix + text, beside])
+                pairs.append([prefix + file, *(name and prefix + name for name in (text, more))])
     if not any(text for _, text, _ in pairs):
         elsewhere = _by_stem(tree, texts)
         pairs = [[name, elsewhere.get(_stem(str(name))), None] for name, *_ in pairs]
     texts_found = sum(text is not None for _, text, _ in pairs)
     if not texts_found or _table_is_meant(tree, table, options, texts_found):
         return
-    more: dict[str, Any] = {"encoding": options.encoding} if options.encoding else {}
-    more |= {"keeps_columns": True} if options.keep_columns else {}
+    how: dict[str, Any] = {"encoding": options.encoding} if options.encoding else {}
+    how |= {"keeps_columns": True} if options.keep_columns else {}
     for draft in pair_units(tree, pairs, options, per_unit):
         files = draft.payload["files"]
         also: tuple[str, ...] = tuple(name for *_, name in files if name)
         inputs = (*draft.inputs, *also) if options.keep_columns else draft.inputs
-        yield replace(draft, payload={"files": [pair[:2] for pair in files], **more}, inputs=inputs, reads=also)
+        yield replace(draft, payload={"files": [pair[:2] for pair in files], **how}, inputs=inputs, reads=also)
     _set_shard_lists_aside(tree)
 
 
@@ -78,7 +78,7 @@ def _set_shard_lists_aside(tree: Tree) -> None:
 def beside_text(tree: Tree, name: str, sidecar: str | None) -> str | None:
     """What JSON beside a text says about a media file, to be kept."""
     more = name.rpartition(".")[0] + _MORE
-    if sidecar is None or sidecar.endswith(_MORE) or not tree.exists(more):
+    if sidecar is None or sidecar.lower().endswith(_MORE) or not tree.exists(more):
         return None
     try:
         said = json.loads(tree.read(more, _MAX_TEXT_BYTES))
@@ -125,6 +125,11 @@ def _table_is_meant(tree: Tree, table: Table, options: SourceOptions, texts: int
     )
 
 
+def _lower_ending(name: str) -> str:
+    stem, dot, ending = name.rpartition(".")
+    return stem + dot + ending.lower()
+
+
 def _stem(name: str) -> str:
     return name.rpartition("/")[2].rpartition(".")[0]
 
@@ -133,7 +138,7 @@ def _by_stem(tree: Tree, texts: tuple[str, ...]) -> dict[str, str | None]:
     """Text files by their name without folder and ending; None where several share it."""
     found: dict[str, str | None] = {}
     for name in tree.names():
-        if name.endswith(texts):
+        if name.lower().endswith(texts):
             found[_stem(name)] = None if _stem(name) in found else name
     return found
 

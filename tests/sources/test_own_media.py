@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,20 @@ def test_texts_in_a_folder_of_their_own(tmp_path: Path) -> None:
         f"What {speaker} says, {number}." for speaker in ("p225", "p226") for number in range(2)
     ]
     assert [row.reason for row in made if isinstance(row, Rejected)] == ["missing_text"]
+
+
+@pytest.mark.parametrize("corpus", [AudioFiles(), ImageCaptions(), OcrImages()], ids=lambda corpus: corpus.name)
+def test_endings_in_capitals(tmp_path: Path, corpus: Corpus) -> None:
+    make, ending = (clip, "flac") if corpus.modality == "audio" else (picture, "png")
+    for name in ("a", "B"):
+        put(tmp_path, f"beside/{name}.{ending.upper()}", make(1))
+        put(tmp_path, f"beside/{name}.TXT", f"Text of {name}.")
+    put(tmp_path, f"beside/c.{ending}", make(2))
+    put(tmp_path, "beside/c.Txt", "Text of the other c.")
+    put(tmp_path, "beside/c.txt", "Text of c.")
+    made = rows(corpus, tmp_path)
+    said = [str(row.get("captions") or row.get("text") or row["words"]) for row in made if isinstance(row, dict)]
+    assert [re.findall(r"Text of [^.]*", each) for each in said] == [["Text of B"], ["Text of a"], ["Text of c"]]
 
 
 def test_two_texts_of_one_name_are_nobodys(tmp_path: Path) -> None:
