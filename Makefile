@@ -31,13 +31,11 @@ $(DEV): $(STAMP)
 demo: $(STAMP) ## corpora in, training files out, in about a minute
 	$(BIN)/omni-ray demo --root demo
 
-# A file at a time for each of two workers, long ones first. What starts a Ray for all CPUs, looks at all processes or
-# interrupts its own is marked alone, and runs one test after the other.
+# A file at a time for each of two workers, those with slow tests first.
 BESIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
 test: $(DEV) test-extras ## the whole test suite
-	$(BIN)/python -m pytest $(BESIDE) -m "not alone"
-	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest $(BESIDE)
 
 # A Ray with its dashboard starts twice as slowly, so that what needs one, and the peers that others are held against,
 # stand in an environment of their own, on top of the first.
@@ -54,11 +52,11 @@ test-extras: .venv-extras/.installed ## the tests that need a cluster's head, or
 	.venv-$*/bin/pip $(PIP) --editable '.[$(EXTRA)]'
 	touch $@
 
-test-fast: $(DEV) ## the tests that take seconds
-	$(BIN)/python -m pytest $(BESIDE) -m "not slow and not alone"
+test-fast: $(DEV) ## the tests not marked slow, with fewer examples each: under a minute
+	$(BIN)/python -m pytest $(BESIDE) -m "not slow" --hypothesis-profile=quick
 
 coverage: $(DEV) ## lines and branches that test-fast runs through; fails below the floor in pyproject.toml
-	$(BIN)/python -m pytest $(BESIDE) -m "not slow and not alone" --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest $(BESIDE) -m "not slow" --cov --cov-report=term:skip-covered
 
 resolve: $(DEV) ## the pinned packages have wheels for every Python that we name (needs the package index)
 	for version in 3.11 3.12 3.13; do $(BIN)/python -m pip $(PIP) --dry-run --ignore-installed --only-binary=:all: \

@@ -13,8 +13,13 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from omni_ray.pipeline import session
+
+# Whether a local Ray is private Ray reads when it is imported, which any test may do before one that starts it.
+session._local_environment()
 # A busy machine is not a bug: no test depends on the clock. CI always tries the same examples; people try others.
 settings.register_profile("calm", deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True)
+settings.register_profile("quick", settings.get_profile("calm"), max_examples=25)
 settings.load_profile("calm")
 
 CORPORA = Path(__file__).resolve().with_name("data")
@@ -22,14 +27,10 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts a Ray is slow and runs alone. Files with slow tests come first, so that of two workers none is left
-    with a long one. Ray, servers and browsers warn as they please: in what is slow or alone a warning is no error."""
+    """What starts a Ray is slow. Files with slow tests come first, so that of two workers none is left with a long one."""
     for item in items:
         if "ray_here" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
-            item.add_marker(pytest.mark.alone)
-        if item.get_closest_marker("slow") or item.get_closest_marker("alone"):
-            item.add_marker(pytest.mark.filterwarnings("default"))
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 

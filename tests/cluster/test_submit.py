@@ -205,7 +205,6 @@ def source(corpora: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 @needs_head
 def test_a_job_streams_its_output_and_gives_back_its_exit_code(
     head: tuple[str, dict[str, str]], source: Path, tmp_path: Path
@@ -226,7 +225,6 @@ def test_a_job_streams_its_output_and_gives_back_its_exit_code(
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 @needs_head
 def test_a_run_is_seen_in_ray_s_own_metrics(head: tuple[str, dict[str, str]], source: Path, tmp_path: Path) -> None:
     address, environment = head
@@ -245,7 +243,6 @@ def test_a_run_is_seen_in_ray_s_own_metrics(head: tuple[str, dict[str, str]], so
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 @needs_head
 def test_the_specification_s_scripts_run_by_plain_ray_job_submit(
     head: tuple[str, dict[str, str]], source: Path, tmp_path: Path
@@ -263,7 +260,6 @@ def test_the_specification_s_scripts_run_by_plain_ray_job_submit(
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 @needs_head
 def test_ctrl_c_stops_the_job(head: tuple[str, dict[str, str]], tmp_path: Path) -> None:
     address, environment = head
@@ -298,7 +294,6 @@ def test_ctrl_c_stops_the_job(head: tuple[str, dict[str, str]], tmp_path: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 @needs_head
 def test_a_wrong_token_is_one_sentence(head: tuple[str, dict[str, str]]) -> None:
     address, environment = head

@@ -14,7 +14,6 @@ from tests.docs.transcripts import DOCS
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_the_notebook_runs_and_shows_progress_and_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
     kernel = tmp_path / "jupyter/kernels/python3"

@@ -19,7 +19,7 @@ from tests.docs import made
 from tests.docs.transcripts import DOCS, commands
 from tests.sources.test_huggingface import Hub, parquet, serving
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 PROJECT = DOCS.parent
 ELSEWHERE = {"submit"}
 """Commands that want a cluster's head; tests/cluster runs them."""

@@ -18,7 +18,7 @@ from omni_ray.quality.preset import Settings
 from omni_ray.trainers.files import all_modalities
 from omni_ray.verify.run import verify
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -64,7 +64,6 @@ def rows_of(path: Path) -> list[Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_the_demos_configurations_suit_the_trainers(demo: tuple[Path, DemoReport]) -> None:
     root, report = demo
     assert report.ok and report.not_planned == []

@@ -24,7 +24,7 @@ from omni_ray.trainers.files import all_modalities
 from omni_ray.training.plan import plan
 from omni_ray.verify.run import verify
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 BY_HAND = {
     # corpus: records in, kept, by reason

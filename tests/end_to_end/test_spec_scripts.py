@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 
 def script(name: str, *arguments: str, root: Path) -> str:
@@ -32,15 +33,34 @@ def test_without_combine_there_are_the_corpora_s_own_files(corpora: Path, tmp_pa
     assert len((tmp_path / "data/text/books.txt").read_text("utf-8").splitlines()) == 50
 
 
+ALL_IN_ONE_PROCESS = """
+import runpy, sys
+from tests.conftest import without_ray
+
+scripts, *more = sys.argv[1:]
+with without_ray():
+    for modality in ("text", "audio", "image", "ocr"):
+        sys.argv[1:] = ["--dataset", "all", "--combine", *more]
+        try:
+            runpy.run_path(f"{scripts}/download_production_{modality}.py", run_name="__main__")
+        except SystemExit as ended:
+            if ended.code:
+                raise
+    sys.argv[1:] = []
+    runpy.run_path(f"{scripts}/update_configs_from_data.py", run_name="__main__")
+"""
+
+
 @pytest.fixture(scope="module")
 def by_scripts(corpora: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project that the scripts made, one after the other."""
+    """A project that the scripts made, one after the other, without Ray."""
     root = tmp_path_factory.mktemp("scripts") / "project"
     root.mkdir()
-    for modality in ("text", "audio", "image", "ocr"):
-        source = ["--source", str(corpora), "--max-samples", "12"]
-        script(f"download_production_{modality}", "--dataset", "all", "--combine", *source, root=root)
-    script("update_configs_from_data", root=root)
+    done = subprocess.run(
+        [sys.executable, "-c", ALL_IN_ONE_PROCESS, str(ROOT / "jobs"), "--source", str(corpora), "--max-samples", "12"],
+        cwd=root, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
     return root
 
 
@@ -59,7 +79,9 @@ def test_combine_writes_what_the_trainers_read(
     assert own | production <= files(by_scripts, folder)
 
 
-def test_the_recipe_of_the_whole_run_makes_the_same_bytes(by_scripts: Path, corpora: Path, tmp_path: Path) -> None:
+def test_the_recipe_of_the_whole_run_makes_the_same_bytes_on_ray(
+    by_scripts: Path, corpora: Path, tmp_path: Path
+) -> None:
     ours = tmp_path / "project"
     changes = [f"prepare.source={corpora}", "prepare.max_samples=12", "report=false", f"where.root={ours}"]
     done = subprocess.run(

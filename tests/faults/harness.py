@@ -30,12 +30,13 @@ CORPUS_FILE = Path(__file__).with_name("small_units.py")
 @dataclass(frozen=True)
 class Stage:
     """One command of the way: its arguments without ``--root``, which ``{root}`` stands for in the others; who of it can be
-    killed; and how many seconds it ran undisturbed."""
+    killed; how many seconds it ran undisturbed, and how many files there were more after it."""
 
     name: str
     command: tuple[str, ...]
     victims: tuple[str, ...] = VICTIMS
     seconds: float = 0.0
+    files: int = 0
 
     def arguments(self, root: Path) -> list[str]:
         """All of its arguments."""
@@ -125,14 +126,19 @@ def omni_ray(*arguments: str, environment: Mapping[str, str] | None = None) -> s
 
 
 def run_clean(way: Sequence[Stage], root: Path) -> tuple[str, list[Stage]]:
-    """Run undisturbed; returns the digest of what was made, and the stages with how long they took."""
+    """Run undisturbed; returns the digest of what was made, and the stages with how long they took and what they left."""
     timed = []
     for stage in way:
-        began = time.monotonic()
+        began, before = time.monotonic(), count_files(root)
         done = omni_ray(*stage.arguments(root))
         assert done.returncode == 0, f"{stage.name}: {done.returncode}: {done.stderr}"
-        timed.append(replace(stage, seconds=time.monotonic() - began))
+        timed.append(replace(stage, seconds=time.monotonic() - began, files=count_files(root) - before))
     return tree_digest(root), timed
+
+
+def count_files(root: Path) -> int:
+    """Files of a project, working files among them."""
+    return sum(len(names) for _, _, names in os.walk(root))
 
 
 def run_storm(
@@ -157,8 +163,9 @@ def run_storm(
     done: list[Kill] = []
     starts = 0
     for stage in way:
-        left = kills.get(stage.name, 0)
+        left, end = kills.get(stage.name, 0), count_files(root) + stage.files
         while True:
+            late = _late(root, end)
             process = _start(stage, root)
             starts += 1
             disturbed = False
@@ -170,9 +177,7 @@ def run_storm(
                 while not _targets(process.pid, victim) and process.poll() is None:
                     time.sleep(0.02)
                 rest = max(0.5, 0.7 * stage.seconds - (time.monotonic() - began))
-                moment = time.monotonic() + choice.uniform(0.0, rest)
-                while time.monotonic() < moment and process.poll() is None:
-                    time.sleep(0.02)
+                _wait(process, choice.uniform(0.0, rest), root, late)
                 if _kill(process.pid, victim, choice):
                     done.append(Kill(victim, stage.name, time.monotonic() - began))
                     left -= 1
@@ -192,18 +197,16 @@ def run_node_storm(way: Sequence[Stage], root: Path, *, seed: int, kills: Mappin
     starts = 0
     with Nodes() as nodes:
         for stage in way:
-            left = kills.get(stage.name, 0)
+            left, end = kills.get(stage.name, 0), count_files(root) + stage.files
             while True:
+                late = _late(root, end)
                 process = _start(stage, root, nodes)
                 starts += 1
                 disturbed = False
                 began = time.monotonic()
                 while left and process.poll() is None:
-                    moment = time.monotonic() + choice.uniform(
-                        1.0, max(2.0, 0.5 * stage.seconds)
-                    )  # no Ray to start here
-                    while time.monotonic() < moment and process.poll() is None:
-                        time.sleep(0.02)
+                    # No Ray has to start here.
+                    _wait(process, choice.uniform(1.0, max(2.0, 0.5 * stage.seconds)), root, late)
                     if process.poll() is None:
                         victim = choice.choice(nodes.raylets[1:])
                         os.kill(victim, signal.SIGKILL)
@@ -214,6 +217,20 @@ def run_node_storm(way: Sequence[Stage], root: Path, *, seed: int, kills: Mappin
                 if _came_through(process, disturbed):
                     break
     return Storm(seed, tuple(done), starts, tuple(map(str, leftovers(root))), tree_digest(root))
+
+
+def _late(root: Path, end: int) -> int:
+    """How many files there are when a stage, about to start, is late in its work; ``end``: when it is done."""
+    there = count_files(root)
+    return there + max(1, round(0.6 * (end - there)))
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float, root: Path, late: int) -> None:
+    """Until the moment for a kill has come: by the clock, but not when it is too late. How long a stage took before says
+    little of how far it is now where the machine has other work."""
+    moment = time.monotonic() + seconds
+    while time.monotonic() < moment and count_files(root) < late and process.poll() is None:
+        time.sleep(0.02)
 
 
 def _start(stage: Stage, root: Path, nodes: Nodes | None = None) -> subprocess.Popen[bytes]:

@@ -8,15 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from omni_ray import api
+from omni_ray.corpora import registry
+from omni_ray.pipeline.own_processes import end_orphans
+from omni_ray.pipeline.session import ray_session
 from tests.faults.harness import Stage, descendants, make_source, omni_ray, run_clean, stages, tree_digest
 from tests.faults.nodes import PROJECT
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 POISON = str(Path(__file__).with_name("poison.py"))
 
 
@@ -52,38 +56,53 @@ def test_a_disk_that_fills_up_or_is_read_only_can_be_mended(corpora: Path, tmp_p
     assert found["digest"] == undisturbed and found["leftovers"] == []
 
 
-def poisoned(source: Path, root: Path, harm: str, *more: str) -> subprocess.CompletedProcess[str]:
-    """Prepare the corpus with one bad line."""
+@pytest.fixture(scope="module")
+def ray_here() -> Iterator[None]:
+    registry.add_file(Path(POISON))
+    with ray_session(num_cpus=2):
+        yield
+
+
+def poisoned(source: Path, harm: str) -> list[str]:
+    """The command that prepares the corpus with one bad line."""
     source.mkdir(exist_ok=True)
     (source / "harm").write_text(harm)
-    corpus = ("--dataset", "poison", "--corpus-file", POISON, "--source", str(source))
-    return omni_ray("prepare", "text", *corpus, "--combine", "-q", "--cpus", "2", "--root", str(root), *more)
+    corpus = ["--dataset", "poison", "--corpus-file", POISON, "--source", str(source)]
+    return ["prepare", "text", *corpus, "--combine", "-q", "--max-quarantine", "0.5"]
 
 
+def poisoned_here(source: Path, root: Path, harm: str) -> None:
+    """What that command does, on the Ray of this module."""
+    poisoned(source, harm)
+    api.prepare(root, "text", dataset="poison", source=str(source), combine=True, max_quarantine=0.5)
+
+
+@pytest.mark.usefixtures("ray_here")
 def test_a_unit_without_enough_memory_ends_the_run_and_not_the_rest(tmp_path: Path) -> None:
     source, root = tmp_path / "source", tmp_path / "project"
-    done = poisoned(source, root, "allocate")
+    done = omni_ray(*poisoned(source, "allocate"), "--cpus", "2", "--root", str(root))
     assert done.returncode == 1
     said = one_line(done.stderr)
     assert "a worker ran out of memory" in said and "at unit 3 of poison" in said
-    assert poisoned(source, root, "").returncode == 0
-    assert poisoned(source, tmp_path / "clean", "").returncode == 0
+    for place in (root, tmp_path / "clean"):
+        poisoned_here(source, place, "")
     assert tree_digest(root) == tree_digest(tmp_path / "clean")
 
 
+@pytest.mark.usefixtures("ray_here")
 @pytest.mark.parametrize(("harm", "lost"), [("decode", [("3-1", 1)]), ("kill", [("unit 3", 2)])])
 def test_a_record_that_kills_its_worker_is_quarantined_by_name_and_the_run_goes_on(
     tmp_path: Path, harm: str, lost: list[tuple[str, int]]
 ) -> None:
     source, root = tmp_path / "source", tmp_path / "project"
-    done = poisoned(source, root, harm, "--max-quarantine", "0.5")
-    assert done.returncode == 0, done.stderr
+    poisoned_here(source, root, harm)
     listed = [(row["id"], row["records"]) for row in api.quarantine(root) if row["reason"] == "crashes_decoder"]
     assert listed == lost
     lines = (root / "data/text/poison.txt").read_text().splitlines()
     assert len(lines) == 18 - sum(records for _, records in lost) and "Line 0 of unit 3." in lines
-    # Where and how often anything died does not show.
-    assert poisoned(source, tmp_path / "again", harm, "--cpus", "1", "--max-quarantine", "0.5").returncode == 0
+    # Where and how often anything died does not show, nor what Ray says of it.
+    done = omni_ray(*poisoned(source, harm), "--cpus", "1", "--root", str(tmp_path / "again"))
+    assert done.returncode == 0, done.stderr
     assert tree_digest(root) == tree_digest(tmp_path / "again")
 
 
@@ -112,27 +131,16 @@ def start_work() -> tuple[subprocess.Popen[str], list[int]]:
     return process, below
 
 
-def test_nothing_of_a_killed_driver_outlives_the_next_start(tmp_path: Path) -> None:
+def test_what_is_left_of_a_killed_driver_s_ray_ends_and_another_driver_s_is_left_alone() -> None:
     process, below = start_work()
     for pid in below:
         os.kill(pid, signal.SIGSTOP)  # so that none of them ends by itself
     process.kill()
     process.communicate()
-    assert any(is_alive(pid) for pid in below)
-    source = tmp_path / "source"
-    source.mkdir()
-    (source / "harm").write_text("")
-    command = ["prepare", "text", "--dataset", "poison", "--corpus-file", POISON, "--source", str(source), "-q"]
-    assert omni_ray(*command, "--cpus", "1", "--root", str(tmp_path / "project")).returncode == 0
+    process, another = start_work()
     assert not any(is_alive(pid) for pid in below)
-
-
-def test_another_driver_s_ray_is_left_alone() -> None:
-    from omni_ray.pipeline.own_processes import end_orphans
-
-    process, below = start_work()
     end_orphans()
-    assert is_alive(process.pid) and all(is_alive(pid) for pid in below)
+    assert is_alive(process.pid) and all(is_alive(pid) for pid in another)
     process.send_signal(signal.SIGTERM)
     process.communicate()
 

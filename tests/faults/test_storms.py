@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.harness import Stage, Storm, make_source, run_clean, run_node_storm, run_storm, stages
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,6 @@ def test_the_doctor_takes_a_light_machine_for_what_it_is(tmp_path: Path, monkeyp
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_text_and_audio_work(tmp_path: Path, light: dict[str, str]) -> None:
     source = tmp_path / "mine"
     source.mkdir()
@@ -111,7 +110,6 @@ def test_text_and_audio_work(tmp_path: Path, light: dict[str, str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_what_needs_torch_says_so_in_one_line(tmp_path: Path, light: dict[str, str]) -> None:
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "a.jpg").write_bytes(picture(1, 300))

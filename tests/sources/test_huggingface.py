@@ -251,7 +251,6 @@ def test_streaming_reads_the_tables_where_they_are(hub: type[Hub], tmp_path: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_streamed_and_fetched_give_the_same_training_files(hub: type[Hub], tmp_path: Path) -> None:
     import huggingface_hub.constants as constants
 

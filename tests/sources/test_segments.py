@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,15 @@ RATE = 22_050
 NOISE = np.random.default_rng(3).integers(-9000, 9000, (20 * RATE, 2), dtype=np.int16)
 
 
-def recording(ending: str, **more: Any) -> io.BytesIO:
+@cache
+def encoded(ending: str, **more: Any) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, NOISE, RATE, format=ending, **more)
-    file.seek(0)
-    return file
+    return file.getvalue()
+
+
+def recording(ending: str, **more: Any) -> io.BytesIO:
+    return io.BytesIO(encoded(ending, **more))
 
 
 def read_segment(file: io.BytesIO, start: float, end: float | None) -> bytes:

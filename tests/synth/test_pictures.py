@@ -88,7 +88,7 @@ def test_shapes_are_where_the_caption_says() -> None:
 def test_shapes_stand_as_the_caption_relates_them() -> None:
     checked = 0
     plain = r"An? (?:small |large )?(red|blue|green|purple|orange|brown|turquoise) \w+"
-    for i in range(700):
+    for i in range(400):
         image, captions = draw(Random(i), (300, 300))
         found = re.match(f"{plain} (above|below|to the left of|to the right of) {plain.lower()}\\.", captions[4])
         if found and found[1] != found[3] and all(captions[0].lower().count(found[n]) == 1 for n in (1, 3)):
@@ -101,7 +101,7 @@ def test_shapes_stand_as_the_caption_relates_them() -> None:
             }
             assert true[found[2]], captions
             checked += 1
-    assert checked > 8
+    assert checked > 4
 
 
 def test_grey_pictures_name_no_colours() -> None:

@@ -16,7 +16,7 @@ from omni_ray.sources.bz2_blocks import read_blocks
 
 def noise(seed: int, size: int, symbols: int = 256) -> bytes:
     generator = random.Random(seed)
-    return bytes(generator.randrange(symbols) for _ in range(size))
+    return bytes(generator.choices(range(symbols), k=size))
 
 
 def in_ranges(data: bytes, step: int) -> list[bytes]:

@@ -230,7 +230,6 @@ def test_what_an_earlier_run_left_is_said(project: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_ray_gives_the_same_plan_and_a_dry_run_writes_nothing_there(project: Path, snapshot: Snapshot) -> None:
     here = planned(project, dry_run=True)
     before = snapshot(project)

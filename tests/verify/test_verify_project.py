@@ -170,7 +170,6 @@ def test_a_sample_decodes_some_and_judges_all(project: Project, sample: float) -
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_the_same_on_ray(project: Project) -> None:
     commit(project, "text", 4)
     project.captions[0] = {"image": "coco/none.jpg", "caption": CAPTIONS[0]}
