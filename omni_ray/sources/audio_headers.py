@@ -19,6 +19,7 @@ _STREAMINFO_END = 42
 _CHUNK_NAME = re.compile(rb"[A-Za-z0-9 _\-\xa9]{4}")
 _LOOKS = 16
 """How many frames of a FLAC file are compared with its first."""
+_JOINED = "another file is joined to it"
 _LITTLE_BEHIND = 4096
 """Bytes after the samples that may be anything: some programs pad."""
 _AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}
@@ -85,24 +86,45 @@ def _bytes_a_second(head: bytes) -> int:
 
 
 def second_file(data: bytes) -> str:
-    """What follows the samples that a WAV or AIFF file counts, if it does not belong to the file; else "".
+    """What follows the samples that a file counts, if it does not belong to the file; else "".
 
-    ``cat`` joins files so, and recorders that are cut off leave a count that is too small.
+    ``cat`` joins files so, and recorders that are cut off leave a count that is too small. Reads WAV, Wave64, AIFF, AU, CAF,
+    MP4, True Audio and Monkey's Audio.
     """
+    if data[4:8] == b"ftyp":
+        return _JOINED if _count_of_boxes(data, b"moov") > 1 else ""
+    if data[:4] in (b"TTA1", b"MAC "):
+        return _JOINED if data.find(data[:12], 12) >= 0 else ""
     place = _samples_of(data)
-    if place is None or data[:4] not in _CHUNKED or place[1] + 8 > len(data):
+    if place is None or place[1] + 8 > len(data):
         return ""
+    if data[:4] not in _CHUNKED:
+        return _JOINED if data.find(data[:8], place[1]) >= 0 else ""
     order, _ = _CHUNKED[data[:4]]
     at = place[1] + (place[1] - place[0]) % 2
     while at + 8 <= len(data):
         name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], order)
         if name in _CHUNKED:
-            return "another file is joined to it"
+            return _JOINED
         if not _CHUNK_NAME.fullmatch(name) or at + 8 + size > len(data):
             behind = len(data) - at
             return f"{behind:,} bytes behind the samples that its header counts" if behind > _LITTLE_BEHIND else ""
         at += 8 + size + size % 2
     return ""
+
+
+def _count_of_boxes(data: bytes, wanted: bytes) -> int:
+    """How many boxes of a name an MP4 file has at its top (ISO/IEC 14496-12, 4.2)."""
+    at = count = 0
+    while at + 8 <= len(data):
+        size, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if size == 1:
+            size = int.from_bytes(data[at + 8 : at + 16], "big")
+        count += name == wanted
+        if size < 8:
+            break  # 0: to the end of the file
+        at += size
+    return count
 
 
 def _samples_of(data: bytes) -> tuple[int, int] | None:

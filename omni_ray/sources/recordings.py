@@ -127,6 +127,8 @@ def _format(data: bytes) -> str | None:
 def _decoder(data: bytes) -> AbstractContextManager[Recording]:
     kind = _format(data)
     if kind in _BY_FFMPEG:
+        if behind := audio_headers.second_file(data):
+            raise UnusableRecording("decode_error", behind)
         return nullcontext(_by_ffmpeg(data, str(kind)))
     if kind is not None:
         return _by_libsndfile(data, kind)

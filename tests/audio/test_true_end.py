@@ -136,6 +136,19 @@ def test_files_of_chunks_joined_are_no_clip(kind: str) -> None:
     assert refused(data + data) == "decode_error"
 
 
+@pytest.mark.parametrize("kind", ["W64", "CAF", "AU", "NIST"])
+def test_kin_of_wav_joined_are_no_clip(kind: str) -> None:
+    data = encoded(LOUD, 16_000, kind, "PCM_16")
+    assert refused(data + encoded(QUIET, 16_000, kind, "PCM_16")) == "decode_error"
+
+
+@pytest.mark.parametrize(("codec", "form"), [("aac", "ipod"), ("tta", "tta")])
+def test_what_ffmpeg_reads_joined_is_no_clip(codec: str, form: str) -> None:
+    data = by_ffmpeg(LOUD, codec, form)
+    assert seconds(data) == pytest.approx(2.0, abs=0.1)
+    assert refused(data + by_ffmpeg(QUIET, codec, form)) == "decode_error"
+
+
 def test_wav_that_counts_too_few() -> None:
     data = bytearray(encoded(LOUD, 16_000, "WAV", "PCM_16"))
     data[40:44] = (len(LOUD)).to_bytes(4, "little")  # half of it
