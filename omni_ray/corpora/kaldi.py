@@ -113,5 +113,5 @@ def _pairs(tree: Tree, name: str) -> Iterator[tuple[str, str]]:
         if line is None:
             raise SourceError(f"{name}: line {number} is not UTF-8; convert the file")
         if line.strip():
-            first, _, rest = line.strip().partition(" ") if " " in line.strip() else line.strip().partition("\t")
-            yield first, rest.strip()
+            first, *rest = re.split(r"[ \t]+", line.strip(), maxsplit=1)
+            yield first, "".join(rest)

@@ -23,8 +23,8 @@ from omni_ray.trainers.speech import MIN_SAMPLES, SAMPLING_RATE, ctc_frames, ctc
 
 _STATS = ("seconds", "outside_1_10s", "ctc_infeasible", "overdriven", "rescaled")
 _USUAL_SECONDS = (1.0, 10.0)
-_CUT_OUT = r"^(?P<recording>.*)-\d+\.\d{3}-\d+\.\d{3}(?:-[0-9a-f]{10})?\.[a-z]+$"
-"""The path of a clip that was cut from a recording."""
+_CUT_OUT = r"^(?P<recording>.*)-\d+\.\d{3}-(?:\d+\.\d{3}|end)(?:-\w+)*\.[a-z]+$"
+"""The path of a clip that was cut from a recording; its channel, and what tells equal paths apart, may follow."""
 
 
 class Audio(Modality[AudioParams]):

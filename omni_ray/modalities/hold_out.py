@@ -15,7 +15,7 @@ import pyarrow as pa
 from omni_ray.errors import OmniError
 from omni_ray.modalities.registry import modality as modality_of
 
-HOLD_VERSION = 2
+HOLD_VERSION = 3
 """Raised when groups go to other sides: whatever was split before is stale."""
 
 

@@ -40,6 +40,12 @@ def test_documents_stay_together(table_of: Table) -> None:
 
 def test_groups_of_each_modality(table_of: Table) -> None:
     clips = ["a.flac", "talk-0.000-1.500.flac", "talk-1.500-12.250.flac", "b.flac"]
+    open_ended = ["talk-12.250-end.flac", "talk-0.000-1.500-2.flac", "talk-12.250-end-left-0123456789.flac"]
+    cut = pa.table({
+        "corpus": ["x"] * 3, "speaker": pa.nulls(3, pa.string()),
+        "audio": [{"bytes": b"", "path": path} for path in open_ended],
+    })  # fmt: skip
+    assert group_keys(cut, "audio") == ["x\0talk"] * 3, "cut to its end, and one side of two"
     audio = pa.table({
         "id": ["a", "b", "c", "d"], "corpus": ["x", "x", "x", "y"], "speaker": ["s", None, None, "s"],
         "audio": [{"bytes": path[:1].encode(), "path": path} for path in clips],

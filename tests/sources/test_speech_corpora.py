@@ -62,6 +62,15 @@ def test_a_data_folder_of_kaldi(source: Source) -> None:
     ]
 
 
+def test_kaldi_takes_a_tab_after_the_id_as_it_takes_a_blank(source: Source) -> None:
+    source.put("wav/a.flac", clip(1))
+    source.put("wav.scp", "a\tsph2pipe -f wav wav/a.flac |\n")
+    source.put("text", "a\tone  two three\n")
+    source.put("utt2spk", "a\ts1\n")
+    [row] = source.rows("kaldi")
+    assert isinstance(row, dict) and (row["id"], row["text"], row["speaker"]) == ("a", "one  two three", "s1")
+
+
 def test_segments_of_kaldi(source: Source) -> None:
     """Four segments, one of which has no text, one text without a segment, and one to the recording's end."""
     source.put("talk.wav", talk())
