@@ -6,9 +6,8 @@ import tempfile
 from pathlib import Path
 
 from omni_ray.api.options import PrepareOptions, verb
-from omni_ray.corpora.base import Corpus
+from omni_ray.corpora.base import Corpus, downloads_folder
 from omni_ray.corpora.evaluation import TrainingFirst
-from omni_ray.corpora.locate import downloads_folder
 from omni_ray.corpora.many import locate_all
 from omni_ray.corpora.registry import add_file, select
 from omni_ray.corpora.together import together

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
-from omni_ray.corpora.media import fetch
+from omni_ray.corpora.media import with_medium
 from omni_ray.corpora.stems import beside_text, paired_units, sidecar_text
 from omni_ray.media_names import media_file
 from omni_ray.records import EXTRA
@@ -62,16 +62,13 @@ class AudioFiles(Corpus):
                 text, speaker, extra = _of_json(text, self.columns, str(sidecar), ident, name)
             elif isinstance(text, str):
                 text = _transcript(text, str(sidecar), ident, name)
-            audio = fetch(tree, name, ident, name)
             if isinstance(text, Rejected):
                 yield text
-            elif isinstance(audio, Rejected):
-                yield audio
-            else:
-                path = media_file(name, ".flac")
-                row = {"id": ident, "where": name, "audio": audio, "path": path, "text": text, "speaker": speaker}
-                keeps = "keeps_columns" in payload
-                yield {**row, EXTRA: extra or beside_text(tree, name, sidecar)} if keeps else row
+                continue
+            row = {"id": ident, "where": name, "path": media_file(name, ".flac"), "text": text, "speaker": speaker}
+            if "keeps_columns" in payload:
+                row[EXTRA] = extra or beside_text(tree, name, sidecar)
+            yield with_medium(tree, name, name, "audio", row)
 
     def why_unread(self, name: str) -> str:
         return "no_media" if name.lower().endswith(_TEXTS[:3]) and not is_documentation(name.rpartition("/")[2]) else ""

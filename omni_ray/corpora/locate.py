@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Required, TypedDict
 
 from omni_ray.corpora.base import Corpus, Download, Rejected, SourceOptions, UnitDraft, Wrapped, downloads_folder
 from omni_ray.corpora.evaluation import DROP, TRAIN, splits_in
@@ -16,7 +16,7 @@ from omni_ray.corpora.table_repeats import set_repeats_aside
 from omni_ray.corpora.table_rows import FORMS, rows_of
 from omni_ray.corpora.table_slices import media_units, read_slice
 from omni_ray.corpora.wanted import agreed, is_begun_of, published, wanted
-from omni_ray.errors import OmniError, SourceError
+from omni_ray.errors import SourceError
 from omni_ray.records import Agree
 from omni_ray.sources import huggingface, open_tree, with_media_root
 from omni_ray.sources.census import Claims, account
@@ -94,6 +94,17 @@ class LocatedCorpus:
 def fetched_folder(root: Path, corpus: Corpus) -> Path:
     """Where a corpus keeps what it fetches record by record: not among the files that it reads."""
     return root / "data" / "downloads" / f"{corpus.name}-fetched"
+
+
+class HowToFetch(TypedDict, total=False):
+    """The keywords of :func:`locate`."""
+
+    cache: Required[Path]
+    download: bool
+    redownload: bool
+    limit: int | None
+    agree: Agree
+    say: Callable[[str], None]
 
 
 def locate(
@@ -345,6 +356,3 @@ class AsTable(Wrapped):
     def why_unread(self, name: str) -> str:
         why = self.corpus.why_unread(name)
         return "" if why == "no_media" else why
-
-
-__all__ = ["LocatedCorpus", "OmniError", "downloads_folder", "locate"]

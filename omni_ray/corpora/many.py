@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft, Wrapped
-from omni_ray.corpora.locate import LocatedCorpus, downloads_folder, locate
+from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft, Wrapped, downloads_folder
+from omni_ray.corpora.locate import HowToFetch, LocatedCorpus, locate
 from omni_ray.errors import SourceError
 from omni_ray.media_names import plain_name
-from omni_ray.records import Agree
 from omni_ray.sources.many import ManyTree, name_in
 from omni_ray.unread import Files
 
@@ -31,18 +30,13 @@ def locate_all(
     options: SourceOptions,
     *,
     all_of_them: bool,
-    cache: Path,
-    download: bool = True,
-    redownload: bool = False,
-    limit: int | None = None,
-    agree: Agree = lambda sentence, size: True,
-    say: Callable[[str], None] = lambda text: None,
+    **how: Unpack[HowToFetch],
 ) -> tuple[LocatedCorpus, list[str]]:
     """Find and index ``corpus`` in each of ``sources``; in the downloads folder where there are none.
 
     Args:
         all_of_them: whether each source must hold the corpus; if not, those that do are taken.
-        corpus, root, options, cache, download, redownload, limit, agree, say: as for :func:`omni_ray.corpora.locate.locate`.
+        corpus, root, options, how: as for :func:`omni_ray.corpora.locate.locate`.
 
     Returns:
         What was found, and in which sources.
@@ -55,18 +49,7 @@ def locate_all(
     problem: SourceError | None = None
     for source in sources or (None,):
         try:
-            one = locate(
-                corpus,
-                root,
-                source,
-                options,
-                cache=cache,
-                download=download,
-                redownload=redownload,
-                limit=limit,
-                agree=agree,
-                say=say,
-            )
+            one = locate(corpus, root, source, options, **how)
             found.append((source or str(downloads_folder(root, corpus)), one))
         except SourceError as error:
             if all_of_them:

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from omni_ray.pipeline.engine import Runner
-from omni_ray.quality.hashing import Hashes, mix
+from omni_ray.quality.hashing import Hashes, begins, mix
 from omni_ray.quality.partitions import merged, read_slice, slice_of, write_slices
 from omni_ray.storage import Storage
 
@@ -30,8 +30,7 @@ def unique_edges(a: Hashes, b: Hashes) -> Edges:
     high, low = high[real], low[real]
     order = np.lexsort((low, high))
     high, low = high[order], low[order]
-    fresh = np.ones(len(high), bool)
-    fresh[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+    fresh = begins(high, low)
     return high[fresh], low[fresh]
 
 
@@ -51,9 +50,7 @@ def small_star(node: Hashes, neighbour: Hashes) -> Edges:
 def _with_least(node: Hashes, neighbour: Hashes) -> tuple[Hashes, Hashes, Hashes]:
     order = np.lexsort((neighbour, node))
     node, neighbour = node[order], neighbour[order]
-    if not len(node):
-        return node, neighbour, node
-    heads = np.flatnonzero(np.concatenate([[True], node[1:] != node[:-1]]))
+    heads = np.flatnonzero(begins(node))
     least = np.minimum(node[heads], neighbour[heads])
     return node, neighbour, np.repeat(least, np.diff(np.append(heads, len(node))))
 

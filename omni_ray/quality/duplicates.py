@@ -35,7 +35,7 @@ from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.components import components, unique_edges, write_edges
 from omni_ray.quality.duplicate_kinds import KINDS, kinds_of
 from omni_ray.quality.duplicate_results import ROW_BITS, Duplicates, ShardFile
-from omni_ray.quality.hashing import Hashes
+from omni_ray.quality.hashing import Hashes, begins
 from omni_ray.quality.partitions import EntryFiles, in_one, merged, read_slice, slice_of, write_slices
 from omni_ray.storage import Storage
 
@@ -260,7 +260,7 @@ def _found_pieces(step: _Step, slice_number: int) -> EntryFiles:
         block = (item >> np.uint64(ROW_BITS)).astype(np.int64) // step.found.per_block
         write_slices(step.found.storage, name, {"item": item, "kept": kept, "kind": kind}, block, step.blocks)
 
-    return EntryFiles(f"ties-{step.number}-{slice_number:05d}", 3, write)
+    return EntryFiles(f"ties-{step.number}-{slice_number:05d}", write)
 
 
 def _held_pieces(step: _Step, slice_number: int) -> EntryFiles:
@@ -271,7 +271,7 @@ def _held_pieces(step: _Step, slice_number: int) -> EntryFiles:
         place = slice_of(kept, step.slices)
         write_slices(step.found.storage, name, {"item": item, "kept": kept}, place, step.slices)
 
-    return EntryFiles(f"held-{slice_number:05d}", 2, write)
+    return EntryFiles(f"held-{slice_number:05d}", write)
 
 
 def _edge_pieces(step: _Step, slice_number: int) -> EntryFiles:
@@ -280,7 +280,7 @@ def _edge_pieces(step: _Step, slice_number: int) -> EntryFiles:
     def write(name: str, columns: Columns) -> None:
         write_edges(step.work, name, unique_edges(*columns), step.slices)
 
-    return EntryFiles(f"links-{slice_number:05d}", 2, write)
+    return EntryFiles(f"links-{slice_number:05d}", write)
 
 
 def _pieces_of(storage: Storage, stem: str) -> list[str]:
@@ -326,8 +326,7 @@ def _first_of_equal(entries: Columns, tie: Callable[[Hashes, Hashes], None]) -> 
     key, check, item = entries
     order = np.lexsort((item, check, key))
     key, check, item = key[order], check[order], item[order]
-    fresh = np.ones(len(key), bool)
-    fresh[1:] = (key[1:] != key[:-1]) | (check[1:] != check[:-1])
+    fresh = begins(key, check)
     heads = np.flatnonzero(fresh)
     tie(item[~fresh], np.repeat(item[heads], np.diff(np.append(heads, len(key))))[~fresh])
     return key[heads], check[heads], item[heads]

@@ -22,6 +22,13 @@ def mix(values: Any) -> Hashes:
     return x ^ (x >> np.uint64(31))
 
 
+def begins(*columns: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Where equal rows of sorted columns begin: whether each row differs from the one before it."""
+    fresh = np.ones(len(columns[0]), bool)
+    fresh[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
+    return fresh
+
+
 def _powers() -> Hashes:
     steps = np.full(_MAX_POWER, np.uint64(_BASE), np.uint64)
     steps[0] = 1

@@ -172,13 +172,11 @@ class EntryFiles:
 
     Args:
         stem: how their names begin; a number follows.
-        width: columns of an entry.
     """
 
-    def __init__(self, stem: str, width: int, write: Callable[[str, tuple[Hashes, ...]], None]) -> None:
+    def __init__(self, stem: str, write: Callable[[str, tuple[Hashes, ...]], None]) -> None:
         self.names: list[str] = []
         self._stem = stem
-        self._width = width
         self._write = write
         self._parts: list[tuple[Hashes, ...]] = []
         self._size = 0
@@ -193,6 +191,6 @@ class EntryFiles:
         """Write what is left; the names of all files."""
         if self._size:
             self.names.append(f"{self._stem}-{len(self.names):04d}")
-            self._write(self.names[-1], in_one(self._parts, self._width))
+            self._write(self.names[-1], in_one(self._parts, len(self._parts[0])))
         self._parts, self._size = [], 0
         return self.names

@@ -10,7 +10,7 @@ import numpy as np
 
 from omni_ray.modalities.documents import Ints
 from omni_ray.quality.documents import Documents
-from omni_ray.quality.hashing import Hashes, mix, rolling
+from omni_ray.quality.hashing import Hashes, begins, mix, rolling
 from omni_ray.quality.rules import Mask, Values
 
 
@@ -64,7 +64,7 @@ class Runs:
         places, document, key = places[likely], document[likely], key[likely]
         order = np.argsort(key, kind="stable")
         key = key[order]
-        fresh = np.concatenate([[True], key[1:] != key[:-1]]) if len(key) else np.zeros(0, bool)
+        fresh = begins(key)
         group = np.cumsum(fresh) - 1
         repeated = np.bincount(group)[group] > 1 if len(key) else np.zeros(0, bool)
         self.place = places[order][repeated]
@@ -115,7 +115,7 @@ def _top(docs: Documents, width: int, runs: Runs) -> Values:
         counts = np.diff(np.append(heads, len(runs.place)))
         place, document = runs.place[heads], runs.document[heads]
         order = np.lexsort((place, -counts, document))
-        leads = order[np.concatenate([[True], np.diff(document[order]) > 0])]
+        leads = order[begins(document[order])]
         best[document[leads]] = (_span(docs, place[leads], width) + width - 1) * counts[leads]
     return best / np.maximum(docs.chars, 1)
 

@@ -117,7 +117,7 @@ class BothSides:
         self._sources = sources
         self._storage = Storage(scratch)
         self._slices = 1 + 2 * about // SLICE_SIGHTINGS
-        self._spread = {what: EntryFiles(what, 3, self._write) for what in ("sample", "content", "group")}
+        self._spread = {what: EntryFiles(what, self._write) for what in ("sample", "content", "group")}
         self._examples: list[tuple[str, int, int]] = []
         self._sums: Counter[str] = Counter()
         trained.side, held.side = TRAINED, HELD

@@ -19,8 +19,8 @@ import pytest
 from omni_ray import api
 from omni_ray.api.rehearsing import rehearse
 from omni_ray.cli.consent import consent
-from omni_ray.corpora.base import Corpus, Download, SourceOptions
-from omni_ray.corpora.locate import LocatedCorpus, downloads_folder, locate
+from omni_ray.corpora.base import Corpus, Download, SourceOptions, downloads_folder
+from omni_ray.corpora.locate import LocatedCorpus, locate
 from omni_ray.corpora.registry import all_corpora
 from omni_ray.corpora.wanted import agreed, as_mini, cost, in_language, wanted
 from omni_ray.errors import OmniError, SourceError
