@@ -268,10 +268,7 @@ def _batches(tree: Tree, name: str) -> Iterator[Any]:
         try:
             reader = pa.ipc.open_file(source)
         except pa.ArrowInvalid:
-            source.seek(0)
-            reader = pa.ipc.open_stream(source)
-            yield reader.schema
-            yield from reader
+            yield from _stream_batches(source)
             return
         yield reader.schema
         for index in range(reader.num_record_batches):
@@ -280,6 +277,20 @@ def _batches(tree: Tree, name: str) -> Iterator[Any]:
         if isinstance(error, FileNotFoundError | PermissionError):
             raise
         raise SourceError(f"{name}: not a whole Arrow file ({_first_line(error)}); fetch it again") from None
+
+
+def _stream_batches(source: Any) -> Iterator[Any]:
+    """The schema, then the record batches, of an Arrow stream, and of those that are joined to it."""
+    source.seek(0)
+    reader = pa.ipc.open_stream(source)
+    schema = reader.schema
+    yield schema
+    yield from reader
+    while source.tell() < source.size():
+        reader = pa.ipc.open_stream(source)
+        if not reader.schema.equals(schema):
+            raise pa.ArrowInvalid("another one with other columns is joined to it")
+        yield from reader
 
 
 def _rows(

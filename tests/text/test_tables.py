@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import csv
 import gzip
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -185,6 +186,22 @@ def test_arrow_files_with_wild_offsets_are_not_followed(tmp_path: Path) -> None:
     rows, rejected = read(tmp_path)
     assert [row["text"] for row in rows] == ["fine"]
     assert [(r.reason, r.records) for r in rejected] == [("decode_error", 3)]
+
+
+def test_arrow_streams_that_cat_joined(tmp_path: Path) -> None:
+    def stream(**columns: list[Any]) -> bytes:
+        sink = io.BytesIO()
+        table = pa.table(columns)
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        return sink.getvalue()
+
+    (tmp_path / "t.arrow").write_bytes(stream(text=["one", "two"]) + stream(text=["three"]))
+    rows, rejected = read(tmp_path)
+    assert [row["text"] for row in rows] == ["one", "two", "three"] and not rejected
+    (tmp_path / "t.arrow").write_bytes(stream(text=["one"]) + stream(n=[1]))
+    with pytest.raises(SourceError, match="other columns is joined"):
+        read(tmp_path)
 
 
 def test_media_pass_through_unchanged(tmp_path: Path) -> None:
