@@ -6,8 +6,9 @@ from pathlib import Path
 
 from omni_ray.errors import OmniError
 from omni_ray.export.samples import Samples, ShardRows
-from omni_ray.export.sides import SPLITS, Split, is_by_clip, last_share, sides_of
+from omni_ray.export.sides import SPLITS, Split, is_by_clip, sides_of
 from omni_ray.materialize.options import TrainingFileOptions
+from omni_ray.pipeline.combined import last_share
 from omni_ray.pipeline.parts import columns_of, training_parts
 from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.quality.cleaned import training_corpora
@@ -49,7 +50,8 @@ def dataset(
     store = Store(root, shards)
     chosen = _chosen(store, what)
     modality = chosen[0].modality
-    share = _share(store, modality, holdout)
+    wanted = last_share(store.state_folder, modality) if holdout is None else holdout
+    share = TrainingFileOptions(holdout=wanted or None).holdout or 0.0
     slices = []
     by_corpus = [(corpus, list(training_parts(corpus))) for corpus in chosen]
     has_extra = any(EXTRA in columns_of(parts[0]) for _, parts in by_corpus if parts)
@@ -80,8 +82,3 @@ def _chosen(store: Store, what: str) -> list[CorpusStore]:
         names = " and ".join(f"{each.modality}/{each.name}" for each in found)
         raise OmniError(f"{what}: several modalities have a corpus of that name; choose one of {names}")
     return found
-
-
-def _share(store: Store, modality: str, holdout: float | None) -> float:
-    wanted = last_share(store, modality) if holdout is None else holdout
-    return TrainingFileOptions(holdout=wanted or None).holdout or 0.0

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from omni_ray import __version__
+from omni_ray.api.options import CombineOptions, ReportOptions
 from omni_ray.cli import (
     clean,
-    combine,
     demo,
     doctor,
     export,
@@ -18,7 +18,6 @@ from omni_ray.cli import (
     options,
     plan,
     prepare,
-    report,
     run_recipe,
     status,
     submit,
@@ -59,10 +58,16 @@ def _before(
 _steps: dict[str, Callable[..., None]] = {
     "prepare": prepare.prepare,
     "clean": clean.clean,
-    "combine": combine.combine,
+    "combine": options.passing(
+        "combine", CombineOptions, "Write production_* files and their media from committed shards."
+    ),
     "verify": verify.verify,
     "plan": plan.plan,
-    "report": report.report,
+    "report": options.passing(
+        "write_report",
+        ReportOptions,
+        "Write one self-contained HTML page: counts, histograms, samples to look at and listen to, quarantine, plan.",
+    ),
     "synth": synth.synth,
 }
 for _name, _step in _steps.items():

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -23,19 +22,17 @@ def export() -> None:
     """Export what is prepared as a dataset for other tools."""
 
 
-def _taking(form: str, help: str = "", length: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Taking the options of one form: a length of files only where ``length`` gives its default."""
-    helps = {
-        "samples_per_shard": f"Samples of each {help}.",
-        "shard_bytes": f"About this many bytes a {help}. Default: {length}.",
+def _lengths(file: str, usual: str) -> dict[str, str]:
+    """Help for the length of files, which are ``usual`` bytes long by default."""
+    return {
+        "samples_per_shard": f"Samples of each {file}.",
+        "shard_bytes": f"About this many bytes a {file}. Default: {usual}.",
     }
-    fixed: dict[str, Any] = {"form": form} if length else {"form": form, "samples_per_shard": None, "shard_bytes": None}
-    return opt.taking(ExportOptions, helps=helps, **fixed)
 
 
 @app.command("hf", cls=Command)
 @opt.step
-@_taking("hf")
+@opt.taking(ExportOptions, form="hf", samples_per_shard=None, shard_bytes=None)
 def hf(
     *,
     root: opt.Root = Path(),
@@ -55,25 +52,26 @@ def hf(
         echo(sent.address, err=json_)
 
 
-@app.command("webdataset", cls=Command)
-@opt.step
-@_taking("webdataset", "tar file", "268435456 (256 MiB)")
-def webdataset(*, root: opt.Root = Path(), asked: ExportOptions, json_: opt.Json = False) -> None:
-    """Tar files of key.jpg, key.flac, key.txt and key.json, with index.json and sizes.json."""
-    show(api.export(root, **vars(asked)), json_)
-
-
-@app.command("mds", cls=Command)
-@opt.step
-@_taking("mds", "file", "67108864 (64 MiB)")
-def mds(*, root: opt.Root = Path(), asked: ExportOptions, json_: opt.Json = False) -> None:
-    """A folder for each corpus that MosaicML's StreamingDataset reads."""
-    show(api.export(root, **vars(asked)), json_)
-
-
-@app.command("files", cls=Command)
-@opt.step
-@opt.taking(PublishOptions)
-def files(*, root: opt.Root = Path(), asked: PublishOptions, json_: opt.Json = False) -> None:
-    """The training files themselves, with media and configs: for jobs that mount the place."""
-    show(api.publish(root, **vars(asked)), json_)
+_OTHERS = {
+    "webdataset": opt.passing(
+        "export",
+        ExportOptions,
+        "Tar files of key.jpg, key.flac, key.txt and key.json, with index.json and sizes.json.",
+        _lengths("tar file", "268435456 (256 MiB)"),
+        form="webdataset",
+    ),
+    "mds": opt.passing(
+        "export",
+        ExportOptions,
+        "A folder for each corpus that MosaicML's StreamingDataset reads.",
+        _lengths("file", "67108864 (64 MiB)"),
+        form="mds",
+    ),
+    "files": opt.passing(
+        "publish",
+        PublishOptions,
+        "The training files themselves, with media and configs: for jobs that mount the place.",
+    ),
+}
+for _name, _command in _OTHERS.items():
+    app.command(_name, cls=Command)(opt.step(_command))

@@ -13,8 +13,9 @@ from typing import Annotated, Any, TypeVar, get_origin
 import typer
 from typer.models import ArgumentInfo
 
+from omni_ray import api
 from omni_ray.api.options import Run
-from omni_ray.cli.printing import echo_lines
+from omni_ray.cli.printing import echo_lines, show
 from omni_ray.cli.steps import recipe_of
 from omni_ray.errors import OmniError
 from omni_ray.modalities.params import PARAMS
@@ -93,6 +94,21 @@ def taking(
         return _with_parameters(run, sorted([*whole, _QUIET], key=_place))
 
     return command_of
+
+
+def passing(
+    verb: str, kind: type[Asked], help: str, helps: Mapping[str, str] = {}, **fixed: Any
+) -> Callable[..., None]:
+    """The command that is a function of :mod:`omni_ray.api` and no more, with ``help``; the rest is as for :func:`taking`."""
+
+    @taking(kind, helps=helps, **fixed)
+    def command(*, root: Root = Path(), asked: Any, json_: Json = False) -> None:
+        report = getattr(api, verb)(root, **vars(asked))
+        show(report, json_)
+        raise typer.Exit(report.exit_code)
+
+    command.__doc__ = help
+    return command
 
 
 def _of_modality(modality: str | None) -> dict[str, Field]:

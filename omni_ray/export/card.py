@@ -56,13 +56,18 @@ class CardConfig:
 
     Attributes:
         name: for ``load_dataset(DIR, name)``.
-        modality: decides its columns.
+        members: the corpora in it, of one modality.
         splits: by name: what is to be trained on, and what is held out.
     """
 
     name: str
-    modality: str
+    members: Sequence[CorpusParts]
     splits: Mapping[str, SplitFiles]
+
+    @property
+    def modality(self) -> str:
+        """Decides its columns."""
+        return self.members[0].state.modality
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -93,7 +98,7 @@ def _front_matter(
         pretty_name=title,
         language=languages or None,
         license=licences[0] if len(licences) == 1 else licences,
-        size_categories=[size_category(sum(corpus.rows for corpus in corpora))],
+        size_categories=[size_category(sum(part.rows for corpus in corpora for part in corpus.parts))],
         task_categories=list(dict.fromkeys(task for config in configs for task in modality_of(config.modality).tasks)),
         tags=["omni-ray", *dict.fromkeys(config.modality for config in configs)],
     )
@@ -103,9 +108,7 @@ def _front_matter(
         for name, split in config.splits.items():
             splits.add(SplitInfo(name, split.plain_bytes, split.rows))
         infos[config.name] = DatasetInfo(
-            features=Features.from_arrow_schema(
-                schema_for(modality_of(config.modality).schema, _columns(config, corpora))
-            ),
+            features=Features.from_arrow_schema(schema_for(modality_of(config.modality).schema, _columns(config))),
             splits=splits,
             download_size=config.sum("file_bytes"),
             dataset_size=config.sum("plain_bytes"),
@@ -120,10 +123,9 @@ def _front_matter(
     return card.to_yaml()
 
 
-def _columns(config: CardConfig, corpora: Sequence[CorpusParts]) -> set[str]:
+def _columns(config: CardConfig) -> set[str]:
     """The columns of a configuration's files, all together."""
-    members = (corpus for corpus in corpora if config.name in (corpus.name, corpus.state.modality))
-    return {column for corpus in members for column in columns_of(corpus.parts[0])}
+    return {column for corpus in config.members for column in columns_of(corpus.parts[0])}
 
 
 def licence_ids(licences: Iterable[str]) -> list[str]:
@@ -171,9 +173,7 @@ def _body(title: str, configs: Sequence[CardConfig], corpora: Sequence[CorpusPar
         "|---|---|---:|---:|---:|",
     ]
     for config in configs:
-        samples = sum(
-            corpus.samples for corpus in corpora if config.name in (corpus.name, corpus.state.modality)
-        )  # fmt: skip
+        samples = sum(part.samples for corpus in config.members for part in corpus.parts)
         lines.append(
             f"| `{config.name}` | {modality_of(config.modality).row} | {config.sum('rows'):,} | {samples:,} | {config.sum('file_bytes') / 1e6:,.1f} |"
         )

@@ -1,18 +1,33 @@
-"""Which rows go into which file of an export whose files have a length of their own."""
+"""The files of an export as they are written, and which rows go into which where files have a length of their own."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from omni_ray.export.parts import CorpusSide
 from omni_ray.export.sides import Side
+from omni_ray.pipeline.engine import Runner
+from omni_ray.progress.reporter import Reporter
 from omni_ray.records import EXTRA
 
 _ROWS_AT_ONCE = 64
 """Rows whose bytes are Python objects at a time."""
+
+
+def written(
+    tasks: Sequence[tuple[str, Any]], write: Callable[[Any], Any], run: Runner, reporter: Reporter
+) -> Iterator[Any]:
+    """What ``write`` says of each task, which has ``samples``, in order; ``reporter`` is told under the title before the task."""
+    for title, count in Counter(title for title, _ in tasks).items():
+        reporter.begin(title, count, stage="export")
+    for (title, task), made in zip(tasks, run(write, [task for _, task in tasks]), strict=True):
+        reporter.advance(title, kept=task.samples)
+        yield made
+    reporter.end()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from omni_ray.export.card import CardConfig, SplitFiles, write_card
+from omni_ray.export.files import written
 from omni_ray.export.parts import CorpusParts, CorpusSide, CountedRows
 from omni_ray.export.sides import SPLITS, Side, Split
 from omni_ray.pipeline.engine import Runner
@@ -35,6 +35,11 @@ class ShardTask:
 
     rows: CountedRows
     path: str
+
+    @property
+    def samples(self) -> int:
+        """How many rows."""
+        return self.rows.rows
 
 
 @dataclass(frozen=True)
@@ -69,13 +74,10 @@ def write_hf(
     """Write the files of the sides, and the card, into ``work``. What is complete there already is not written again."""
     tasks = [(side, task) for side in sides for task in tasks_of(side, work)]
     sums: dict[str, dict[Split, ExportedShard]] = {corpus.name: {} for corpus in corpora}
-    for name, count in Counter(side.corpus.name for side, _ in tasks).items():
-        reporter.begin(name, count, stage="export")
-    for (side, _), made in zip(tasks, run(write_shard, [task for _, task in tasks]), strict=True):
+    named = [(side.corpus.name, task) for side, task in tasks]
+    for (side, _), made in zip(tasks, written(named, write_shard, run, reporter), strict=True):
         of = sums[side.corpus.name]
         of[side.split] = of.get(side.split, ExportedShard()) + made
-        reporter.advance(side.corpus.name, kept=made.rows)
-    reporter.end()
     write_card(work, title, _configs(corpora, sums), corpora)
 
 
@@ -88,7 +90,7 @@ def _configs(corpora: list[CorpusParts], sums: dict[str, dict[Split, ExportedSha
     return [
         CardConfig(
             name,
-            members[0].state.modality,
+            members,
             {
                 SPLIT_NAMES[split]: _split(split, members, sums)
                 for split in SPLITS

@@ -7,7 +7,6 @@ lengths of its columns that vary (uint32), then the columns. ``StreamingDataset(
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from omni_ray.errors import OmniError
-from omni_ray.export.files import FileTask, file_tasks, more_of
+from omni_ray.export.files import FileTask, file_tasks, more_of, written
 from omni_ray.export.parts import CorpusSide
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.engine import Runner
@@ -44,17 +43,13 @@ def write_mds(
         OmniError: a file would be over 4 GiB.
     """
     tasks = [
-        (side, task)
+        (side.name, task)
         for side in sides
         for task in file_tasks(side, f"{work}/{side.name}/shard.{{:05d}}.mds", samples_per_shard, shard_bytes, 16)
     ]
-    for name, count in Counter(side.name for side, _ in tasks).items():
-        reporter.begin(name, count, stage="export")
     shards: dict[str, list[dict[str, Any]]] = {side.name: [] for side in sides}
-    for (side, task), size in zip(tasks, run(write_file, [task for _, task in tasks]), strict=True):
-        shards[side.name].append(_listed(task, size, shard_bytes))
-        reporter.advance(side.name, kept=task.samples)
-    reporter.end()
+    for (name, task), size in zip(tasks, written(tasks, write_file, run, reporter), strict=True):
+        shards[name].append(_listed(task, size, shard_bytes))
     for name, listed in shards.items():
         index = {"shards": listed, "version": _VERSION}
         write_atomic(work / name / "index.json", json.dumps(index, sort_keys=True).encode() + b"\n")

@@ -24,8 +24,3 @@ def sample_key(name: str) -> str:
         digest = hashlib.blake2b(data, digest_size=16).hexdigest().encode()
         key = key[: KEY_BYTES - 2 - len(digest)] + b"+x" + digest
     return key.decode("ascii")
-
-
-def file_safe(name: str) -> str:
-    """A corpus's name as a part of file and configuration names: the same, except for characters that some system refuses."""
-    return sample_key(name)

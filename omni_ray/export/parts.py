@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from omni_ray.errors import OmniError
-from omni_ray.export.names import file_safe
-from omni_ray.export.sides import SPLITS, Side, Split, is_by_clip, last_share, sides_of
+from omni_ray.export.names import sample_key
+from omni_ray.export.sides import SPLITS, Side, Split, is_by_clip, sides_of
 from omni_ray.modalities.registry import modality as modality_of
+from omni_ray.pipeline.combined import last_share
 from omni_ray.pipeline.corpus_state import CorpusState, Summary
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.parts import Part, training_parts
@@ -35,22 +36,16 @@ class CorpusParts:
     @property
     def name(self) -> str:
         """What it is called in an export: modality and name, in characters that every file system and reader takes."""
-        return f"{self.state.modality}-{file_safe(self.state.name)}"
-
-    @property
-    def rows(self) -> int:
-        """Rows that count."""
-        return sum(part.rows for part in self.parts)
-
-    @property
-    def samples(self) -> int:
-        """Samples that count."""
-        return sum(part.samples for part in self.parts)
+        return f"{self.state.modality}-{sample_key(self.state.name)}"
 
     @property
     def identity(self) -> list[Any]:
         """The rows of all sides, as a JSON value."""
-        return [side.identity for part in self.parts for side in sides_of(part, self.holdout, self.by_clip)]
+        return [side.identity for part in self.parts for side in self.sides_of(part)]
+
+    def sides_of(self, part: Part) -> list[Side]:
+        """The sides of one of its shards."""
+        return sides_of(part, self.holdout, self.by_clip)
 
 
 @dataclass(frozen=True)
@@ -104,11 +99,7 @@ def in_sides(corpora: Sequence[CorpusParts], run: Runner) -> list[CorpusSide]:
         run: maps over the shards of which a share is held out: only the rows themselves show how many these are.
     """
     parted = [
-        sides_of(part, corpus.holdout, corpus.by_clip)[0]
-        for corpus in corpora
-        if corpus.holdout
-        for part in corpus.parts
-        if not part.is_held
+        corpus.sides_of(part)[0] for corpus in corpora if corpus.holdout for part in corpus.parts if not part.is_held
     ]
     kept = iter(run(count, parted) if parted else ())
     found = []
@@ -133,7 +124,7 @@ def count(side: Side) -> tuple[int, int]:
 
 def _counted(corpus: CorpusParts, part: Part, kept: Iterator[tuple[int, int]]) -> list[CountedRows]:
     """The sides of one shard; ``kept`` gives what is to be trained on of the next one that has two."""
-    sides = sides_of(part, corpus.holdout, corpus.by_clip)
+    sides = corpus.sides_of(part)
     if len(sides) == 1:
         return [CountedRows(sides[0], part.rows, part.samples)]
     rows, samples = next(kept)
@@ -164,9 +155,9 @@ def chosen_corpora(store: Store, modalities: Sequence[str] = (), names: Sequence
         if name not in known:
             raise OmniError(f"{name} is not prepared here; there are: {', '.join(dict.fromkeys(known))}")
     wanted = [each for each in stores if not names or each.name in names]
-    shares = {modality: last_share(store, modality) for modality in {each.modality for each in wanted}}
+    shares = {modality: last_share(store.state_folder, modality) for modality in {each.modality for each in wanted}}
     found = [_corpus(each, shares[each.modality]) for each in wanted]
-    found = [corpus for corpus in found if corpus.rows]
+    found = [corpus for corpus in found if corpus.parts]
     if not found:
         raise OmniError(f"{store.storage.shown}: not a single sample was kept, so there is nothing to export")
     return found

@@ -12,9 +12,8 @@ from omni_ray.materialize.speakers import groups_of
 from omni_ray.modalities.documents import whole_documents
 from omni_ray.modalities.hold_out import HOLD_VERSION, held_out_rows
 from omni_ray.modalities.registry import modality as modality_of
-from omni_ray.pipeline import combined
 from omni_ray.pipeline.parts import Part, read_rows
-from omni_ray.pipeline.store import CorpusStore, Store
+from omni_ray.pipeline.store import CorpusStore
 
 Split = Literal["train", "heldout"]
 SPLITS: tuple[Split, Split] = ("train", "heldout")
@@ -73,12 +72,6 @@ def sides_of(part: Part, holdout: float, by_clip: bool) -> list[Side]:
     if not holdout:
         return [Side(part, "train")]
     return [Side(part, split, holdout, by_clip) for split in SPLITS]
-
-
-def last_share(store: Store, modality: str) -> float:
-    """The share that the last ``combine`` held out; 0 for nothing."""
-    last = combined.load(store.state_folder, modality)
-    return (last.holdout or 0.0) if last is not None else 0.0
 
 
 def is_by_clip(corpus: CorpusStore, holdout: float) -> bool:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from omni_ray.export.files import FileTask, file_tasks, more_of
+from omni_ray.export.files import FileTask, file_tasks, more_of, written
 from omni_ray.export.names import sample_key
 from omni_ray.export.parts import CorpusSide
 from omni_ray.modalities.registry import modality as modality_of
@@ -36,21 +35,16 @@ def write_webdataset(
 ) -> None:
     """Write the tar files, ``index.json`` and ``sizes.json`` into ``work``; what is complete there is not written again."""
     tasks = [
-        (side, task)
+        (side.name, task)
         for side in sides
         for task in file_tasks(
             side, f"{work}/{side.name}-{{:06d}}.tar", samples_per_shard, shard_bytes, _bytes_beside(side)
         )
     ]
-    shards = []
-    for name, count in Counter(side.name for side, _ in tasks).items():
-        reporter.begin(name, count, stage="export")
-    for (side, task), size in zip(tasks, run(write_tar, [task for _, task in tasks]), strict=True):
-        shards.append(
-            {"url": PurePosixPath(task.path).name, "nsamples": task.samples, "filesize": size, "dataset": side.name}
-        )
-        reporter.advance(side.name, kept=task.samples)
-    reporter.end()
+    shards = [
+        {"url": PurePosixPath(task.path).name, "nsamples": task.samples, "filesize": size, "dataset": name}
+        for (name, task), size in zip(tasks, written(tasks, write_tar, run, reporter), strict=True)
+    ]
     sizes = {str(shard["url"]): shard["nsamples"] for shard in shards}
     write_atomic(work / "sizes.json", json.dumps(sizes, indent=1).encode() + b"\n")
     write_atomic(work / "index.json", json.dumps(_index(sides, shards), indent=1, ensure_ascii=False).encode() + b"\n")

@@ -92,6 +92,12 @@ def load(state_folder: Path, modality: str, *, production: bool = True) -> Recor
         return None
 
 
+def last_share(state_folder: Path, modality: str) -> float:
+    """The share that the last run held out; 0 for nothing."""
+    last = load(state_folder, modality)
+    return (last.holdout or 0.0) if last is not None else 0.0
+
+
 def save(
     state_folder: Path,
     modality: str,

@@ -15,7 +15,7 @@ import pyarrow as pa
 from omni_ray.errors import OmniError
 from omni_ray.materialize.speakers import groups_of
 from omni_ray.modalities.registry import modality as modality_of
-from omni_ray.pipeline import combined as records_of
+from omni_ray.pipeline.combined import last_share
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.parts import training_parts
 from omni_ray.pipeline.store import Store
@@ -233,8 +233,7 @@ class _Project:
         kind = modality_of(modality)
         if not kind.group_columns:
             return []
-        record = records_of.load(self.store.state_folder, modality)
-        holdout = (record.holdout if record is not None else None) or 0.0
+        holdout = last_share(self.store.state_folder, modality)
         found = []
         try:
             for corpus in training_corpora(self.store, modality):
