@@ -102,10 +102,19 @@ _CODE = re.compile(r"AWS Error ([A-Z_]+)(?: \(HTTP status (\d+)\))? during (\w+)
 
 def of_system(error: OSError) -> OmniError:
     """What the operating system said, in a sentence of ours."""
-    if error.errno in _FULL or "No space left on device" in str(error) or "Disk quota exceeded" in str(error):
+    if _is_full(error):
         return OmniError(DISK_FULL)
     why = _BY_NUMBER.get(error.errno or 0) or said_by(error)
     return OmniError(f"{error.filename}: {why}" if error.filename else why)
+
+
+def is_mendable(error: BaseException) -> bool:
+    """Whether it is what the operating system says where :func:`of_system` knows what to do."""
+    return isinstance(error, OSError) and (_is_full(error) or error.errno in _BY_NUMBER)
+
+
+def _is_full(error: OSError) -> bool:
+    return error.errno in _FULL or "No space left on device" in str(error) or "Disk quota exceeded" in str(error)
 
 
 def of_store(place: str, error: OSError) -> StorageError:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,14 @@ from omni_ray.api.in_numbers import InNumbers, cleaned_line
 from omni_ray.api.options import CleanOptions, verb
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.corpus_state import Summary
-from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.store import Store
-from omni_ray.progress.reporter import Reporter
 from omni_ray.quality.benchmarks import benchmarks_of, forget_others
 from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.cleaned import Cleaning, training_corpora
 from omni_ray.quality.own import read
 from omni_ray.quality.preset import Settings
 from omni_ray.quality.settings import settings_of
-from omni_ray.trainers.files import all_modalities
+from omni_ray.trainers.files import ModalityName, all_modalities
 from omni_ray.visible import visible
 
 
@@ -89,9 +87,7 @@ def clean(root: Path, asked: CleanOptions) -> CleanReport:
     """
     store = Store(root, asked.shards)
     sources = [read(str(file)) for file in asked.files]
-    wanted: list[str] = list(asked.modalities) or [m for m in all_modalities() if store.corpora(m)]
-    if not wanted:
-        raise OmniError(f"{store.storage.shown}: nothing is prepared here; run `omni-ray prepare` first")
+    wanted: list[str] = [*prepared(store, asked.modalities)]
     report = CleanReport()
     cluster, reporter = asked.cluster, asked.told
     with store.lease("omni-ray clean"), reporter.together(), ExitStack() as stack:
@@ -102,7 +98,7 @@ def clean(root: Path, asked: CleanOptions) -> CleanReport:
         before = {each: Cleaning(store, each).settings for each in wanted}
         known = [read_benchmark(store, each, reporter.say) for each in asked.decontaminate]
         for each, settings in settings_of(before, asked.preset, asked.chosen, asked.duplicates, sources, known).items():
-            if clean_one(store, each, settings, session, cluster.run, reporter):
+            if clean_shards(store, each, settings, session=session, run=cluster.run, reporter=reporter):
                 report.changed.append(each)
             report.settings[each] = None if settings.is_off else settings
         if asked.decontaminate or any(had is not None and had.benchmarks for had in before.values()):
@@ -117,13 +113,9 @@ def _forget_benchmarks(store: Store) -> None:
     forget_others(benchmarks_of(store), [each for had in settings if had is not None for each in had.benchmarks])
 
 
-def clean_one(
-    store: Store,
-    modality: str,
-    settings: Settings,
-    session: Callable[[], AbstractContextManager[None]],
-    run: Runner,
-    reporter: Reporter | None,
-) -> bool:
-    """One modality, within a lease. Returns whether there was anything to do."""
-    return clean_shards(store, modality, settings, session=session, run=run, reporter=reporter)
+def prepared(store: Store, modalities: Sequence[ModalityName]) -> list[ModalityName]:
+    """The given modalities; where none is, those of which something is prepared. Raises OmniError where nothing is."""
+    found = list(modalities) or [each for each in all_modalities() if store.corpora(each)]
+    if not found:
+        raise OmniError(f"{store.storage.shown}: nothing is prepared here; run `omni-ray prepare` first")
+    return found

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-from omni_ray.api.cleaning import clean_one
+from omni_ray.api.cleaning import prepared
 from omni_ray.api.cluster import Once
 from omni_ray.api.combine_report import CombineReport
 from omni_ray.api.options import CombineOptions, verb
@@ -20,8 +21,9 @@ from omni_ray.pipeline.combined import Combined
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter
+from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.cleaned import Cleaning
-from omni_ray.trainers.files import all_modalities, is_held_out
+from omni_ray.trainers.files import is_held_out
 
 
 @verb(CombineOptions)
@@ -41,9 +43,7 @@ def combine(root: Path, asked: CombineOptions) -> CombineReport:
         data/text/heldout_corpus.txt 4
     """
     store = Store(root, asked.shards)
-    wanted = list(asked.modalities) or [m for m in all_modalities() if store.corpora(m)]
-    if not wanted:
-        raise OmniError(f"{store.storage.shown}: nothing is prepared here; run `omni-ray prepare` first")
+    wanted = prepared(store, asked.modalities)
     how = writing(wanted, asked.seed, asked.pack, asked.holdout, replace=asked.replace)
     how = with_mixing(how, store, wanted, asked.weights, asked.target_tokens)
     report, reporter = CombineReport(), asked.told
@@ -62,8 +62,6 @@ def with_mixing(
     target_tokens: Sequence[str],
 ) -> TrainingFileOptions:
     """The same with corpora mixed. Raises OmniError for a corpus that is not there, or that has no tokens."""
-    from dataclasses import replace
-
     mixing = Mixing.parse(weights, target_tokens)
     names = {name for each in modalities for name in store.names(each)}
     texts = {name for each in modalities if modality_of(each).of_documents for name in store.names(each)}
@@ -75,7 +73,7 @@ def with_mixing(
             )
     if mixing.total is not None and not texts:
         raise OmniError("--target-tokens counts tokens of text, which is not combined here")
-    return replace(how, mixing=mixing)
+    return dataclasses.replace(how, mixing=mixing)
 
 
 def combine_one(
@@ -90,7 +88,7 @@ def combine_one(
     settings = Cleaning(store, modality).settings
     if settings is not None:
         # What is new or changed since the last cleaning is cleaned now: the files are never made from outdated shards.
-        clean_one(store, modality, settings, session, run, reporter)
+        clean_shards(store, modality, settings, session=session, run=run, reporter=reporter)
     return write_files(store, modality, how, session=session, run=run, reporter=reporter)
 
 

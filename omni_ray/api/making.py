@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from omni_ray.api.cleaning import clean_one
 from omni_ray.api.cluster import Cluster, Once
 from omni_ray.api.combining import check_places, combine_one, writing
 from omni_ray.api.options import PrepareOptions
@@ -31,6 +30,7 @@ from omni_ray.pipeline.stages import Job
 from omni_ray.pipeline.store import Store
 from omni_ray.pipeline.units import number_units
 from omni_ray.progress.reporter import Reporter
+from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.cleaned import training_corpora
 from omni_ray.quality.preset import Settings
 from omni_ray.sources.unpacked import remove_copies
@@ -55,7 +55,8 @@ def make(store: Store, asked: PrepareOptions, session: Once) -> PrepareReport:
     for each, requests in plans:
         _run(requests, cluster, session, reporter, report, asked)
         if asked.clean is not None:
-            clean_one(store, each, Settings(asked.clean), session, cluster.run, reporter)
+            settings = Settings(asked.clean)
+            clean_shards(store, each, settings, session=session, run=cluster.run, reporter=reporter)
             report.summaries = _as_cleaned(store, report.summaries)
         if asked.combine or asked.corpus_files:
             report.files += combine_one(store, each, how, session, cluster.run, reporter)

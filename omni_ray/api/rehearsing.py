@@ -45,7 +45,7 @@ def rehearse(root: Path, asked: PrepareOptions) -> Sentences:
                 try:
                     corpus = in_language(usual, asked.reading, asked.sources)
                     said = _of_corpus(corpus, root, asked, Path(cache), len(corpora) == 1)
-                    if _is_begun(corpus, root):
+                    if is_begun_of(corpus, downloads_folder(root, corpus)):  # what is missing would be fetched, too
                         said += _of_download(corpus, root, asked)
                 except SourceError as error:
                     said = _of_download(corpus, root, asked) or [f"would be skipped: {error}"]
@@ -69,11 +69,6 @@ def _of_corpus(corpus: Corpus, root: Path, asked: PrepareOptions, cache: Path, i
     if found.measured():
         said.append(f"evaluation splits: {', '.join(found.measured())} (--evaluation {options.evaluation})")
     return said
-
-
-def _is_begun(corpus: Corpus, root: Path) -> bool:
-    """Whether some of the corpus was fetched: then what is missing would be, too."""
-    return is_begun_of(corpus, downloads_folder(root, corpus))
 
 
 def _of_download(corpus: Corpus, root: Path, asked: PrepareOptions) -> list[str]:

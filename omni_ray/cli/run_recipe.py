@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -90,10 +90,7 @@ def _run(todo: list[Step], app: Any, *, json_: bool, quiet: bool) -> tuple[list[
         if not json_:
             echo(f"== {step}")
         said = io.StringIO()
-        if json_:
-            with redirect_stdout(said):
-                code = app.main(words, prog_name="omni-ray", standalone_mode=False) or DONE
-        else:
+        with redirect_stdout(said) if json_ else nullcontext():
             code = app.main(words, prog_name="omni-ray", standalone_mode=False) or DONE
         if code == INTERRUPTED:
             raise KeyboardInterrupt  # which typer has turned into its exit code

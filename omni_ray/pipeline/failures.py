@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from omni_ray.errors import DISK_FULL, FALLS_SHORT, OmniError, missing_package
+from omni_ray.errors import DISK_FULL, FALLS_SHORT, OmniError, is_mendable, missing_package, of_system
 from omni_ray.pipeline.session import RETRIES
 
 _LACKING = re.compile(r"No module named '([^']+)'")
@@ -51,12 +50,8 @@ def in_one_line(error: BaseException, where: str = "") -> OmniError:
     for each in chain:
         if isinstance(each, ModuleNotFoundError) and each.name:
             return OmniError(missing_package(each.name))
-        if isinstance(each, OSError) and each.errno == errno.ENOSPC:
-            return OmniError(DISK_FULL)
-        if isinstance(each, PermissionError):
-            return OmniError(f"{each.filename or 'the output folder'} cannot be written (permission denied)")
-        if isinstance(each, OSError) and each.errno == errno.EROFS:
-            return OmniError(f"{each.filename or 'the output folder'} is read-only; choose another --root")
+        if isinstance(each, OSError) and is_mendable(each):
+            return of_system(each)
     return _by_name(error, chain, where)
 
 

@@ -154,6 +154,15 @@ def test_a_bucket_that_is_not_there_is_one_sentence(bucket: str) -> None:
 )  # fmt: skip
 def test_what_a_disk_says(error: OSError, sentence: str) -> None:
     assert str(errors.of_system(error)) == sentence
+    if error.errno != errno.EIO:
+        assert str(_of_worker(error)) == sentence
+
+
+def _of_worker(error: OSError) -> OmniError:
+    """What is said of it where it ended a task."""
+    from ray.exceptions import RayTaskError
+
+    return failures.in_one_line(RayTaskError("make", "Traceback: 80 lines", error).as_instanceof_cause())
 
 
 def test_a_sentence_of_ours_from_a_worker_comes_without_the_tracebacks_around_it() -> None:

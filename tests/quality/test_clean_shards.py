@@ -101,7 +101,7 @@ def test_all_later_steps_read_what_is_left(root: Path) -> None:
     files = {file.path: file.records for file in combine(Store(root), "text", run=inline)}
     assert files["data/text/production_corpus.txt"] == 6 and files["data/text/web.txt"] == 3
     assert verify(root).ok
-    assert sum(corpus.samples for corpus in chosen_corpora(Store(root))) == 6
+    assert sum(part.samples for corpus in chosen_corpora(Store(root)) for part in corpus.parts) == 6
     html = write_report(root).read_text("utf-8")
     assert "Removed by cleaning" in html and "as books/part-00000 row 0" in html
     assert {s.name: s.samples for s in api.status(root)} == {"web": 3, "books": 3}
@@ -313,10 +313,10 @@ def test_rules_by_themselves_are_added_to_what_was_chosen_before() -> None:
 
 
 def test_one_rule_does_not_clean_what_it_does_not_concern(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def here(store: Store, modality: str, settings: Settings, *args: Any) -> bool:
+    def here(store: Store, modality: str, settings: Settings, **ray: Any) -> bool:
         return clean_shards(store, modality, settings, run=inline)
 
-    monkeypatch.setattr("omni_ray.api.cleaning.clean_one", here)
+    monkeypatch.setattr("omni_ray.api.cleaning.clean_shards", here)
     commit(root, "audio", "speech", [[audio_row(n) for n in range(2)]])
     commit(root, "ocr", "words", [[word_row(0)]])
     api.clean(root, ["text"], preset="strict", rules={"prose_from": 60})
