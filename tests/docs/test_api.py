@@ -54,7 +54,8 @@ def test_a_project_comes_first_and_who_is_told_is_called_so_everywhere(name: str
 
 @pytest.mark.parametrize("name", sorted({*FUNCTIONS} - QUERIES))
 def test_what_is_done_is_reported_alike(name: str) -> None:
-    report = get_type_hints(inspect.unwrap(getattr(api, name)))["return"]
+    known = {each: getattr(api, each) for each in api.__all__}  # what is imported late is known by its name there
+    report = get_type_hints(inspect.unwrap(getattr(api, name)), localns=known)["return"]
     assert issubclass(report, Report) and not inspect.isabstract(report)
     assert report.__name__ in api.__all__ and report.__str__ is Report.__str__
 
