@@ -269,7 +269,8 @@ def _places(corpus: Corpus, source: str) -> Iterator[str]:
     named, others = _by_name(corpus, source)
     base, question, options = source.partition("?") if is_remote(source) else (source, "", "")
     inside = [f"{base.rstrip('/')}/{name}{question}{options}" for name in named]
-    yield from [source, *inside] if any(map(_is_data, others)) and not _are_corpora(others) else [*inside, source]
+    has_data = any(not is_furniture(name) and not is_documentation(name) for name in others)
+    yield from [source, *inside] if has_data and not _are_corpora(others) else [*inside, source]
 
 
 def _by_name(corpus: Corpus, source: str) -> tuple[list[str], list[str]]:
@@ -288,10 +289,6 @@ def _by_name(corpus: Corpus, source: str) -> tuple[list[str], list[str]]:
         return [], []
     named = [name for name in folders if _plain(name) == _plain(corpus.name)]
     return named, [name for name in (*folders, *files) if name not in named]
-
-
-def _is_data(name: str) -> bool:
-    return not is_furniture(name) and not is_documentation(name)
 
 
 def _are_corpora(names: Iterable[str]) -> bool:

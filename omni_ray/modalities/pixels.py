@@ -210,16 +210,13 @@ def _decode_any(data: bytes) -> tuple[Pixels, tuple[int, int]]:
     except Image.DecompressionBombError as error:
         raise UnusablePicture("too_large", str(error)) from error
     except UnidentifiedImageError as error:
-        raise UnusablePicture("decode_error", _unread(data)) from error
+        name = named(data)
+        said = f"it is {name}" if name else "not a picture, or of a format that is not read"
+        raise UnusablePicture("decode_error", said) from error
     except _PILLOW_RAISES as error:
         is_cut = "truncated" in str(error).lower() or isinstance(error, EOFError)
         reason = "truncated" if is_cut else "decode_error"
         raise UnusablePicture(reason, str(error).split("<")[0].strip() or type(error).__name__) from error
-
-
-def _unread(data: bytes) -> str:
-    name = named(data)
-    return f"it is {name}" if name else "not a picture, or of a format that is not read"
 
 
 @cache

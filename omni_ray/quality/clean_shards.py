@@ -7,7 +7,7 @@ manifest of its own, and a shard is written a second time only where a duplicate
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -213,16 +213,14 @@ def _commit(shard: _ShardInWork, stem: str, cleaned: Cleaned, fingerprint: str) 
             "kept": cleaned.stats["samples_kept"],
             "quarantined": cleaned.stats["samples_in"] - cleaned.stats["samples_kept"],
         },
-        reasons=_removed(cleaned.stats),
+        reasons={
+            key.removeprefix("removed."): value for key, value in cleaned.stats.items() if key.startswith("removed.")
+        },
         stats={key: value for key, value in cleaned.stats.items() if not key.startswith("samples_")}
         | modality_of(shard.modality).sums(cleaned.kept),
     )
     shard.storage.write(f"{stem}.json", manifest.as_json())
     return manifest
-
-
-def _removed(stats: Mapping[str, int]) -> dict[str, int]:
-    return {key.removeprefix("removed."): value for key, value in stats.items() if key.startswith("removed.")}
 
 
 def _drop_duplicates(

@@ -150,7 +150,7 @@ class _Search:
         work = self.scratch.child(self.kind)
         groups = _groups(self.counts, kind.keys)
         numbers = [f"entries-{number:06d}" for number in range(len(groups))]
-        held = _pieces_of(found.storage, "held")
+        held = sorted(name for name in found.storage.files() if name.startswith("held-"))
         following = found.kinds[self.number + 1 : self.number + 2]
         holds = any(KINDS[name].chains and KINDS[name].unit == kind.unit for name in following)
         step = _Step(self.kind, self.number, work, self.slices, found, holds=holds)
@@ -281,10 +281,6 @@ def _edge_pieces(step: _Step, slice_number: int) -> EntryFiles:
         write_edges(step.work, name, unique_edges(*columns), step.slices)
 
     return EntryFiles(f"links-{slice_number:05d}", write)
-
-
-def _pieces_of(storage: Storage, stem: str) -> list[str]:
-    return sorted(name for name in storage.files() if name.startswith(f"{stem}-"))
 
 
 def _meet(step: _Step, number: int) -> list[str]:

@@ -95,7 +95,8 @@ def read(path: str) -> RuleSource:
     Raises:
         OmniError: there is none, it does not run, or it has no rule, or one with the name of one of ours.
     """
-    source = _read(_absolute(path))
+    is_entry_point = _entry_point(path) is not None and not Path(path).exists()
+    source = _read(path if is_entry_point else str(Path(path).absolute()))
     found = _run(source)
     if not found:
         raise OmniError(f"{path}: has no rule; write @omni_ray.quality.own.rule(...) over a function of an Arrow table")
@@ -182,10 +183,6 @@ def _documents(rows: pa.Table, starts: Ints) -> pa.Table:
         place = first.schema.get_field_index(column)
         first = first.set_column(place, first.schema.field(place), pa.array(values, first.schema.field(place).type))
     return first
-
-
-def _absolute(path: str) -> str:
-    return path if _entry_point(path) is not None and not Path(path).exists() else str(Path(path).absolute())
 
 
 def _read(path: str) -> RuleSource:

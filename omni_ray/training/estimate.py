@@ -54,7 +54,8 @@ def estimate(inputs: Inputs) -> ConfigPlan:
     plan.problems += [f"{plan.file}: {sentence}" for sentence in stops(plan.name, inputs)]
     samples = max((_samples(plan.name, each, inputs.clips) for each in inputs.counts.values()), key=lambda s: s.count)
     if samples.count == 0:
-        plan.problems.append(f"{plan.file}: no data: {_paths(inputs)} holds no usable row")
+        paths = ", ".join(file.path for file in inputs.files.values())
+        plan.problems.append(f"{plan.file}: no data: {paths} holds no usable row")
     if plan.problems:
         return plan
     _fit_longest_clip(plan, config, inputs)
@@ -88,10 +89,6 @@ def _samples(name: str, counts: Counts, clips: ClipSurvey | None) -> _Samples:
     return _Samples(counts.rows, counts.usable - lost, (*counts.gaps, *dropped))
 
 
-def _paths(inputs: Inputs) -> str:
-    return ", ".join(file.path for file in inputs.files.values())
-
-
 def _point_at_data(plan: ConfigPlan, config: Config, inputs: Inputs) -> None:
     for dataset, file in inputs.files.items():
         config.set(KEYS[plan.name][dataset], file.path, f"{file.origin} data")
@@ -119,8 +116,12 @@ def _fit_longest_clip(plan: ConfigPlan, config: Config, inputs: Inputs) -> None:
         f"frames rounded up to {_MEL_STEP}, of {which}",
         {"longest_samples": longest, "hop": _MEL_HOP},
     )
-    plan.figures["max_mel_length"] = frames
-    config.set("max_mel_length", frames.value, frames.rule)
+    _put(plan, config, "max_mel_length", frames)
+
+
+def _put(plan: ConfigPlan, config: Config, key: str, figure: Figure) -> None:
+    plan.figures[key] = figure
+    config.set(key, figure.value, figure.rule)
 
 
 def _lengths(config: Config, inputs: Inputs) -> Lengths:
@@ -395,22 +396,20 @@ def _write(plan: ConfigPlan, config: Config, inputs: Inputs, lengths: Lengths) -
             "the longest transcript, in characters: none is cut",
             {"longest": inputs.counts["asr"].longest},
         )
-        plan.figures["max_text_len"] = longest
-        config.set("max_text_len", longest.value, longest.rule)
+        _put(plan, config, "max_text_len", longest)
         plan.figures["ctc_vocab_size"] = Figure(
             lengths.ctc_vocab, "2 + distinct characters", {"characters": len(inputs.counts["asr"].characters)}
         )
     if plan.name == "ocr":
-        longest_label = inputs.counts["ocr"].longest
-        plan.figures["max_text_length"] = Figure(
+        label = Figure(
             lengths.label,
             f"min(longest label, {MAX_LABEL}), at least 1, + {OCR_MARKS} marks",
-            {"longest": longest_label},
+            {"longest": inputs.counts["ocr"].longest},
         )
+        _put(plan, config, "max_text_length", label)
         plan.figures["ocr_vocab_size"] = Figure(
             lengths.ocr_vocab, "4 + distinct characters", {"characters": len(inputs.counts["ocr"].characters)}
         )
-        config.set("max_text_length", lengths.label, plan.figures["max_text_length"].rule)
     if plan.name == "vocoder":
         samples, frames = _crop(config)
         config.set("max_audio_length", samples, "samples of a crop; about half a second fits the card")
