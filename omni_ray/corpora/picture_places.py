@@ -20,20 +20,14 @@ class PictureFolders:
 
     folders: tuple[str, ...]
 
-    def likely(self, file: str) -> str:
-        """Where ``file`` should be, without looking."""
-        return _joined(self.folders[0], _forms(file)[-1] if self.folders[0] else _forms(file)[0])
-
     def find(self, tree: Tree, file: str) -> str:
         """Where ``file`` is; where it should be, if it is nowhere."""
-        for name in self._names(file):
+        forms = _forms(file)
+        for name in (_joined(folder, form) for folder in self.folders for form in forms):
             if is_safe_name(name) and tree.exists(name):
                 return name
         found = tree.find(file) if isinstance(tree, RootedTree) else None
-        return found or self.likely(file)
-
-    def _names(self, file: str) -> list[str]:
-        return [_joined(folder, form) for folder in self.folders for form in _forms(file)]
+        return found or _joined(self.folders[0], forms[-1] if self.folders[0] else forms[0])
 
 
 def find_places(tree: Tree, folders: Sequence[str], split: str, files: Sequence[str]) -> PictureFolders | None:

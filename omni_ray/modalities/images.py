@@ -43,7 +43,7 @@ class Pictures(Modality[PictureParams]):
         made: list[dict[str, Any]] = []
         rejected: list[Rejected] = []
         cut_up = partial(self.cut_up, corpus=corpus, params=params)
-        for each in engine(params.engine).run(rows, cut_up, params.size, params.fit, encode):
+        for each in engine(params.engine)(rows, cut_up, params.size, params.fit, encode):
             if isinstance(each, Rejected):
                 rejected.append(each)
             else:

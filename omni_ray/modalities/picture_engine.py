@@ -6,7 +6,6 @@ the middle (and, with nvJPEG, the first); threads decode the next pictures and e
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -38,31 +37,22 @@ CutUp = Callable[[Mapping[str, Any], Decode], Iterable[Cut | Rejected]]
 """A raw row and a decoder to the pictures in it, and what of it cannot be used."""
 
 
-class Engine(ABC):
-    """Makes pictures of rows."""
-
-    @abstractmethod
-    def run(
-        self, rows: Iterable[Mapping[str, Any]], cut_up: CutUp, size: int, fit: str, encode: Callable[[Any], bytes]
-    ) -> Iterator[dict[str, Any] | Rejected]:
-        """Shard rows and rejects, in the order of ``rows``."""
+Engine = Callable[
+    [Iterable[Mapping[str, Any]], CutUp, int, str, Callable[[Any], bytes]], Iterator[dict[str, Any] | Rejected]
+]
+"""Rows, what cuts them up, a size, a fit and an encoder to shard rows and rejects, in the order of the rows."""
 
 
-class OneByOne(Engine):
+def one_by_one(
+    rows: Iterable[Mapping[str, Any]], cut_up: CutUp, size: int, fit: str, encode: Callable[[Any], bytes]
+) -> Iterator[dict[str, Any] | Rejected]:
     """On this processor: nothing is held but the picture at hand."""
-
-    def run(
-        self, rows: Iterable[Mapping[str, Any]], cut_up: CutUp, size: int, fit: str, encode: Callable[[Any], bytes]
-    ) -> Iterator[dict[str, Any] | Rejected]:
-        for row in rows:
-            for cut in cut_up(row, pixels.decode):
-                if isinstance(cut, Rejected):
-                    yield cut
-                else:
-                    yield cut.finish(encode(pixels.resize(cut.picture, size, fit)))
+    for row in rows:
+        for cut in cut_up(row, pixels.decode):
+            yield cut if isinstance(cut, Rejected) else cut.finish(encode(pixels.resize(cut.picture, size, fit)))
 
 
-class Batched(Engine):
+class Batched:
     """On threads and a torch device.
 
     Args:
@@ -85,7 +75,7 @@ class Batched(Engine):
         self._threads = ThreadPoolExecutor(threads)
         self._ahead = ThreadPoolExecutor(1)
 
-    def run(
+    def __call__(
         self, rows: Iterable[Mapping[str, Any]], cut_up: CutUp, size: int, fit: str, encode: Callable[[Any], bytes]
     ) -> Iterator[dict[str, Any] | Rejected]:
         waiting = iter(rows)
@@ -157,7 +147,7 @@ def engine(name: str) -> Engine:
         OmniError: there is no GPU here, or no nvJPEG.
     """
     if name == "cpu":
-        return OneByOne()
+        return one_by_one
     from omni_ray.modalities import torch_pixels
 
     if name == "torch-cpu":

@@ -53,8 +53,7 @@ def hash_strings(strings: pa.Array) -> Hashes:
     lengths = np.diff(offsets)
     place = np.arange(last - first) - np.repeat(offsets[:-1] - first, lengths)
     terms = (data.astype(np.uint64) + np.uint64(1)) * _POWERS[np.minimum(place, _MAX_POWER - 1)]
-    totals = np.zeros(len(strings) + 1, np.uint64)
-    running = np.concatenate([totals[:1], np.cumsum(terms, dtype=np.uint64)])
+    running = np.concatenate([np.zeros(1, np.uint64), np.cumsum(terms, dtype=np.uint64)])
     sums: Hashes = running[offsets[1:] - first] - running[offsets[:-1] - first]
     return mix(sums ^ (lengths.astype(np.uint64) << np.uint64(40)))
 
