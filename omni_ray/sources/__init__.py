@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -37,37 +36,37 @@ def open_tree(
     from omni_ray.sources.open_archive import open_archive
     from omni_ray.sources.remote import RemoteTree, is_remote
 
-    cache = cache or Path(tempfile.gettempdir()) / "omni_ray-index"
     if is_remote(str(location)):
         remote = RemoteTree(str(location))
         remote.points = cache
-        return _remote(remote, cache)
+        return _remote(remote)
     path = Path(str(location).removeprefix("file://")).expanduser()
     try:
         if not path.exists():
             raise SourceError(f"{location}: no such file or folder; give --source an existing one")
-        if path.is_file() and archive_kind(path):
-            return open_archive(path, cache)
-        folder = FileTree(path, follow_links) if path.is_file() else FolderTree(snapshot_of(path), follow_links, hidden)
+        if path.is_file():
+            file = FileTree(path, follow_links)
+            file.points = cache
+            return open_archive(file, file.name) if archive_kind(path) else file
+        folder = FolderTree(snapshot_of(path), follow_links, hidden)
         folder.points = cache
-        archives = [] if path.is_file() else archives_in(folder)
-        return UnionTree(folder, archives, cache) if archives else folder
+        archives = archives_in(folder)
+        return UnionTree(folder, archives) if archives else folder
     except PermissionError as error:
         raise SourceError(f"{error.filename or location}: no permission to read it") from error
 
 
-def _remote(tree: RemoteTree, cache: Path) -> Tree:
+def _remote(tree: RemoteTree) -> Tree:
     """A place on an object store, with its archives read in place."""
-    from omni_ray.sources.archive_file import RemoteFile
     from omni_ray.sources.archives import archive_kind
     from omni_ray.sources.folder_with_archives import UnionTree, archives_in
     from omni_ray.sources.open_archive import open_archive
 
     if tree.is_file:
         name = next(tree.names())
-        return open_archive(RemoteFile(tree, name), cache) if archive_kind(name) else tree
+        return open_archive(tree, name) if archive_kind(name) else tree
     archives = archives_in(tree)
-    return UnionTree(tree, archives, cache) if archives else tree
+    return UnionTree(tree, archives) if archives else tree
 
 
 def is_missing(location: str) -> bool:
@@ -105,7 +104,6 @@ def _opened(spec: str) -> Tree:
 
 
 def _described(value: Mapping[str, Any]) -> Tree:
-    from omni_ray.sources.archive_file import file_of
     from omni_ray.sources.folder_with_archives import UnionTree
     from omni_ray.sources.many import ManyTree
     from omni_ray.sources.open_archive import open_archive
@@ -116,7 +114,10 @@ def _described(value: Mapping[str, Any]) -> Tree:
         case "file":
             return FileTree(value["path"], value["follow_links"])
         case "archive":
-            return open_archive(file_of(value), Path(value["cache"]))
+            there = value.get("remote")
+            place = FileTree(value["path"]) if there is None else RemoteTree(there["uri"], there["only"])
+            place.points = Path(value["cache"])
+            return open_archive(place, place.name if isinstance(place, FileTree) else value["path"])
         case "many":
             return ManyTree([open_spec(each) for each in value["trees"]])
         case "remote":
@@ -126,6 +127,7 @@ def _described(value: Mapping[str, Any]) -> Tree:
         case "union":
             folder = open_spec(value["tree"])
             assert isinstance(folder, FolderTree | RemoteTree)
-            return UnionTree(folder, value["names"], Path(value["cache"]), Settled(**value["settled"]))
+            folder.points = Path(value["cache"])
+            return UnionTree(folder, value["names"], Settled(**value["settled"]))
         case _:
             return FolderTree(value["root"], value["follow_links"])

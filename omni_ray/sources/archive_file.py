@@ -1,4 +1,4 @@
-"""The file that an archive is, on the local disk or on an object store, or any file of a tree, with its bytes by position."""
+"""A file of a tree, such as an archive, with its bytes by position."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import io
 import os
 import threading
 import weakref
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from omni_ray.sources.remote import RemoteTree
@@ -23,47 +21,6 @@ _AHEAD = 1 << 20
 
 class BrokenArchive(Exception):
     """A file is no archive, or not a whole one; the text says what is wrong, without the path."""
-
-
-class AnyFile(Protocol):
-    """A file that can be read from any position.
-
-    Attributes:
-        name: its last part.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    def open(self) -> BinaryIO:
-        """All of it, seekable. Raises OSError."""
-        ...
-
-    def bytes(self) -> ByteSource:
-        """Its bytes by position. Raises OSError."""
-        ...
-
-
-class ArchiveFile(AnyFile, Protocol):
-    """Where an archive is.
-
-    Attributes:
-        location: for people.
-        identity: tells it from all others, in text.
-    """
-
-    @property
-    def location(self) -> str: ...
-    @property
-    def identity(self) -> str: ...
-
-    def size_and_time(self) -> tuple[int, int]:
-        """Bytes, and when it was changed. Raises OSError."""
-        ...
-
-    def spec(self) -> dict[str, Any]:
-        """What :func:`file_of` makes it from."""
-        ...
 
 
 class ByteSource(Protocol):
@@ -161,70 +118,6 @@ class RemoteBytes:
 
 
 @dataclass(frozen=True)
-class LocalFile:
-    """An archive on the local disk."""
-
-    path: Path
-
-    @property
-    def name(self) -> str:
-        return self.path.name
-
-    @property
-    def location(self) -> str:
-        return str(self.path)
-
-    @property
-    def identity(self) -> str:
-        return os.fspath(self.path.absolute())
-
-    def size_and_time(self) -> tuple[int, int]:
-        status = self.path.stat()
-        return status.st_size, status.st_mtime_ns
-
-    def open(self) -> BinaryIO:
-        return open(self.path, "rb")
-
-    def bytes(self) -> ByteSource:
-        return FileBytes(open(self.path, "rb"))
-
-    def spec(self) -> dict[str, Any]:
-        return {"path": self.identity}
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """An archive on an object store, read in place."""
-
-    tree: RemoteTree
-    path: str
-
-    @property
-    def name(self) -> str:
-        return self.path.rpartition("/")[2]
-
-    @property
-    def location(self) -> str:
-        return self.tree.location if self.tree.is_file else f"{self.tree.location}/{self.path}"
-
-    @property
-    def identity(self) -> str:
-        return self.location
-
-    def size_and_time(self) -> tuple[int, int]:
-        return self.tree.size_and_time(self.path)
-
-    def open(self) -> BinaryIO:
-        return self.tree.open(self.path)
-
-    def bytes(self) -> ByteSource:
-        return RemoteBytes(self.tree.open_native(self.path))
-
-    def spec(self) -> dict[str, Any]:
-        return {"remote": self.tree.spec(), "path": self.path}
-
-
-@dataclass(frozen=True)
 class TreeFile:
     """A file of a tree, wherever the tree keeps it."""
 
@@ -233,18 +126,15 @@ class TreeFile:
 
     @property
     def name(self) -> str:
+        """Its last part."""
         return self.path.rpartition("/")[2]
 
     def open(self) -> BinaryIO:
+        """All of it, seekable. Raises OSError."""
         return self.tree.open(self.path)
 
     def bytes(self) -> ByteSource:
-        return ReaderBytes(self.open())
-
-
-def file_of(spec: Mapping[str, Any]) -> ArchiveFile:
-    """The file that ``ArchiveFile.spec`` described."""
-    if "remote" not in spec:
-        return LocalFile(Path(spec["path"]))
-
-    return RemoteFile(RemoteTree(spec["remote"]["uri"], spec["remote"]["only"]), spec["path"])
+        """Its bytes by position. Raises OSError."""
+        if isinstance(self.tree, RemoteTree):
+            return RemoteBytes(self.tree.open_native(self.path))
+        return ReaderBytes(self.open()) if self.tree.local_path(self.path) is None else FileBytes(self.open())

@@ -1,34 +1,29 @@
 """Archives as trees, read in place: zip, and tar as it is or compressed with gzip, bzip2, xz or zstd.
 
 The members are listed once; the listing, and for compressed tars the points at which decompression can start, are
-kept in a cache folder and found again by the archive's path, size and time. Any worker then reads any member without
+kept (:mod:`omni_ray.sources.kept`). Any worker then reads any member without
 reading what comes before it. Archives are hostile until shown otherwise: names must stay inside, links and devices are
 left out and counted, and declared sizes are neither believed nor allocated.
 """
 
 from __future__ import annotations
 
-import errno
-import glob
-import hashlib
-import json
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from functools import cached_property
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from omni_ray.errors import OmniError, SourceError, said_by
+from omni_ray.errors import SourceError, said_by
 from omni_ray.media_names import is_safe_name
 from omni_ray.sources import listing
-from omni_ray.sources.archive_file import ArchiveFile, BrokenArchive
+from omni_ray.sources.archive_file import BrokenArchive, TreeFile
 from omni_ray.sources.furniture import is_furniture
+from omni_ray.sources.kept import Kept
 from omni_ray.sources.links import forms_of
 from omni_ray.sources.listing import Listing, Member
-from omni_ray.sources.tree import Entries, RefusedMembers, Tree
-from omni_ray.storage import write_atomic
+from omni_ray.sources.remote import RemoteTree
+from omni_ray.sources.tree import Entries, FolderTree, RefusedMembers, Tree
 
 ENDINGS = {
     ".zip": "zip",
@@ -47,9 +42,9 @@ MAX_RATIO = 1100
 RATIO_FLOOR = 64 << 20
 """Below this size it does not matter how well something was compressed."""
 _MAX_NAME = 4096
-_SEAL, _HASHED = ".seal.json", 256 << 20
-"""Ending of the file that describes the cache's files, and up to how many bytes these are hashed."""
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+_LISTING = ".arrow"
+SEEK_POINTS = ".seek"
+"""Ending of the file in which the points are kept at which decompression can start."""
 
 
 def archive_kind(path: str | Path) -> str | None:
@@ -69,90 +64,60 @@ def archive_stem(name: str) -> str:
 class ArchiveTree(Tree):
     """An archive.
 
+    Args:
+        folder: where it is.
+        name: its name there.
+
     Attributes:
-        file: where it is.
+        file: the archive.
         kind: one of the values of ``ENDINGS``.
-        size_and_time: bytes and modification time (ns) it had when it was opened.
+        size_and_time: bytes and modification time it had when it was opened.
+
+    Raises:
+        SourceError: it is missing, empty, cut short, encrypted, or not what its name says.
     """
 
-    def __init__(self, file: ArchiveFile, cache: Path) -> None:
-        self.file = file
-        self.location = file.location
-        kind = archive_kind(file.name)
+    def __init__(self, folder: FolderTree | RemoteTree, name: str) -> None:
+        self.file, self.points = TreeFile(folder, name), folder.points
+        self._folder = folder
+        self.location = folder.location if folder.is_file else f"{folder.location}/{name}"
+        kind = archive_kind(self.location)
         if kind is None:
             raise SourceError(f"{self.location}: not an archive; known are {', '.join(ENDINGS)}")
         self.kind = kind
         try:
-            self.size_and_time = file.size_and_time()
+            self.size_and_time = folder.size_and_time(name)
+            self._kept = Kept(folder, name, "listing", (_LISTING, SEEK_POINTS))
+            self._kept.made(self._index)
         except OSError as error:
-            raise SourceError(f"{self.location}: {(error.strerror or 'unreadable').lower()}") from error
-        self._cache = self.points = cache
-        self._place = f"{file.name[:80]}-{_digest(file.identity)}-"
-        self._key = self._place + _digest(str((listing.VERSION, *self.size_and_time)))
-        if not self._is_sealed():
-            self._index()
-            self._seal()
-
-    def _endings(self) -> tuple[str, ...]:
-        """Endings of the files that the cache keeps of this archive."""
-        return (".arrow",)
-
-    def _is_sealed(self) -> bool:
-        """Whether the cache's files are as they were made: the disk or a user may have damaged them."""
-        try:
-            seals = json.loads(self._kept(_SEAL).read_bytes())
-            return all(seals[ending] == self._seal_of(ending) for ending in self._endings())
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
-
-    def _seal(self) -> None:
-        seals = {ending: self._seal_of(ending) for ending in self._endings()}
-        write_atomic(self._kept(_SEAL), json.dumps(seals).encode())
-
-    def _seal_of(self, ending: str) -> list[Any]:
-        path = self._kept(ending)
-        size = path.stat().st_size
-        # An unpacked copy may be as large as the corpus: its size must do instead of a digest.
-        return [size, hashlib.sha256(path.read_bytes()).hexdigest() if size <= _HASHED else ""]
-
-    def _kept(self, ending: str) -> Path:
-        return self._cache / f"{self._key}{ending}"
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in {"listing", "_bytes"}}
+            why = "no permission to read it" if isinstance(error, PermissionError) else said_by(error)
+            raise SourceError(f"{self.location}: {why}") from error
 
     def spec(self) -> dict[str, Any]:
+        is_remote = isinstance(self._folder, RemoteTree)
         return {
             "kind": "archive",
-            **self.file.spec(),
-            "cache": str(self._cache.absolute()),
+            **({"remote": self._folder.spec()} if is_remote else {}),
+            "path": self.file.path if is_remote else str(Path(self.location).absolute()),
+            "cache": str(self._kept.folder.absolute()),
             "stamp": list(self.size_and_time),
         }
 
-    def _index(self) -> None:
+    def _index(self) -> dict[str, Any]:
+        """List the members."""
+        path = self._kept.path(_LISTING)
+        refused = RefusedMembers()
         try:
-            self._cache.mkdir(parents=True, exist_ok=True)
-            refused = RefusedMembers()
-            kept = listing.write(self._kept(".arrow"), self._members(refused), refused)
+            if not self.size_and_time[0]:
+                raise BrokenArchive("an empty file")
+            count = listing.write(path, self._members(refused), refused)
         except BrokenArchive as error:
             raise SourceError(f"{self.location}: {error}; fetch it again") from error
-        except OSError as error:
-            if isinstance(error, PermissionError) and str(error.filename) == self.location:
-                raise SourceError(f"{self.location}: no permission to read this archive") from error
-            if error.errno in _FULL:
-                raise OmniError(
-                    f"{self._cache}: the listing of {self.file.name} cannot be kept here "
-                    f"({(error.strerror or '').lower()}); make room, or choose another --root"
-                ) from error
-            raise SourceError(f"{self.location}: {said_by(error)}") from error
-        if not kept:
-            self._kept(".arrow").unlink()
+        if not count:
+            path.unlink()
             why = f"; {refused.count} members are refused, such as {refused.examples[0][1:]}" if refused.count else ""
             raise SourceError(f"{self.location}: the archive is empty{why}")
-        for old in self._cache.glob(f"{glob.escape(self._place)}*"):
-            if not old.name.startswith(self._key):  # of an earlier version of the archive
-                with suppress(OSError):
-                    old.unlink()
+        return {}
 
     @abstractmethod
     def _members(self, refused: RefusedMembers) -> Iterator[Member]:
@@ -161,7 +126,7 @@ class ArchiveTree(Tree):
     @cached_property
     def listing(self) -> Listing:
         """The members."""
-        return Listing(self._kept(".arrow"))
+        return Listing(self._kept.path(_LISTING))
 
     @property
     def refused(self) -> RefusedMembers:
@@ -202,7 +167,7 @@ class ArchiveTree(Tree):
     def stamp(self, names: Iterable[str]) -> str:
         """The stamp of the whole archive: changing a member means rewriting all of it."""
         try:
-            size, time = self.file.size_and_time()
+            size, time = self._folder.size_and_time(self.file.path)
             return f"{size}:{time}"
         except OSError:
             return "missing"
@@ -224,7 +189,3 @@ def safe_member(name: str, refused: RefusedMembers) -> str | None:
         refused.add(name, why, "name")
         return None
     return "/".join(part for part in name.split("/") if part not in {"", "."}) or None
-
-
-def _digest(text: str) -> str:
-    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()

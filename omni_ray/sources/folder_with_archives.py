@@ -14,10 +14,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from omni_ray.sources.archive_file import ArchiveFile, LocalFile, RemoteFile
 from omni_ray.sources.archives import ArchiveTree, archive_kind
 from omni_ray.sources.delegating import DelegatingTree
 from omni_ray.sources.furniture import is_documentation, is_furniture
+from omni_ray.sources.kept import folder_of
 from omni_ray.sources.open_archive import open_archive
 from omni_ray.sources.remote import RemoteTree
 from omni_ray.sources.settling import Settled, settle
@@ -33,18 +33,15 @@ class UnionTree(DelegatingTree):
     Args:
         folder: the folder, on the local disk or on an object store.
         names: its archives, as :func:`archives_in` has them.
-        cache: folder for listings of archives.
         settled: as :func:`settle` found it; None to find it now.
     """
 
-    def __init__(
-        self, folder: FolderTree | RemoteTree, names: Sequence[str], cache: Path, settled: Settled | None = None
-    ) -> None:
+    def __init__(self, folder: FolderTree | RemoteTree, names: Sequence[str], settled: Settled | None = None) -> None:
         self.location = folder.location
         self.folder = folder
-        self._cache = self.points = cache
+        self.points = folder.points
         found = {
-            name: (f"{parent}/" if parent else "", open_archive(_file(folder, name), cache))
+            name: (f"{parent}/" if parent else "", open_archive(folder, name))
             for name in names
             for parent in (name.rpartition("/")[0],)
         }
@@ -71,7 +68,7 @@ class UnionTree(DelegatingTree):
             "kind": "union",
             "tree": self.folder.spec(),
             "names": list(self._archives),
-            "cache": str(self._cache.absolute()),
+            "cache": str(folder_of(self).absolute()),
             "settled": {"places": self.settled.places, "cut": self.settled.cut, "alike": self.settled.alike},
         }
 
@@ -155,10 +152,6 @@ class UnionTree(DelegatingTree):
                 in_folder.append(name)
         stamps = {f"{holder.file.name}={holder.stamp(())}" for holder in archives.values()}
         return ";".join([self.folder.stamp(in_folder), *sorted(stamps)])
-
-
-def _file(folder: FolderTree | RemoteTree, name: str) -> ArchiveFile:
-    return RemoteFile(folder, name) if isinstance(folder, RemoteTree) else LocalFile(folder.root / name)
 
 
 def archives_in(folder: FolderTree | RemoteTree) -> list[str]:

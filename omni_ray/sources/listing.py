@@ -22,8 +22,6 @@ import pyarrow.compute as pc
 from omni_ray.sources.tree import RefusedMembers
 from omni_ray.storage import atomic_writer
 
-VERSION = 4
-"""Increased when the same archive gives a different listing."""
 BATCH = 1 << 16
 """Rows of a record batch."""
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from omni_ray.sources.archive_file import ArchiveFile, LocalFile
 from omni_ray.sources.archives import ArchiveTree, archive_kind
+from omni_ray.sources.remote import RemoteTree
 from omni_ray.sources.tar_tree import TarTree
+from omni_ray.sources.tree import FolderTree
 from omni_ray.sources.zip_tree import ZipTree
 
 
-def open_archive(place: str | Path | ArchiveFile, cache: Path) -> ArchiveTree:
-    """The archive at ``place`` as a tree; ``cache`` is the folder for listings.
-
-    Raises:
-        SourceError: it is missing, empty, cut short, encrypted, or not what its name says.
-    """
-    file = LocalFile(Path(place)) if isinstance(place, str | Path) else place
-    return ZipTree(file, cache) if archive_kind(file.name) == "zip" else TarTree(file, cache)
+def open_archive(folder: FolderTree | RemoteTree, name: str) -> ArchiveTree:
+    """The archive ``name`` of a folder as a tree. Raises SourceError, as :class:`ArchiveTree` does."""
+    location = folder.location if folder.is_file else name
+    return (ZipTree if archive_kind(location) == "zip" else TarTree)(folder, name)

@@ -2,14 +2,12 @@
 
 gzip and bzip2 are entered at seek points, which are found once (:mod:`omni_ray.sources.seek_points`). Other files that cannot be entered in
 the middle are read from an unpacked copy (:mod:`omni_ray.sources.unpacked`): xz, zstd, other encodings than UTF-8, large members of
-zips that are not just stored. Points and copies are kept in the folder for listings of archives; a worker that does not find them there
-makes them again. Of a file that is damaged, cut, or has something after its compressed data, the copy is what could be unpacked, and
+zips that are not just stored. Of a file that is damaged, cut, or has something after its compressed data, the copy is what could be unpacked, and
 reading it ends as unpacking did, so what is lost is reported once.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +16,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from omni_ray.sources.archive_file import BrokenArchive, ByteSource, LocalFile, Span, TreeFile
+from omni_ray.sources.archive_file import BrokenArchive, ByteSource, Span, TreeFile
 from omni_ray.sources.form import Form
+from omni_ray.sources.kept import Kept
 from omni_ray.sources.packed import packing
 from omni_ray.sources.seek_points import SEEKABLE, find_points, open_packed
-from omni_ray.sources.unpacked import Kept, copy_size, open_copy
+from omni_ray.sources.unpacked import copy_size, open_copy
 
 if TYPE_CHECKING:
     from omni_ray.records import SourceOptions
@@ -81,37 +80,20 @@ def _entered(tree: Tree, name: str, suffix: str, form: Form) -> tuple[ByteSource
 @lru_cache(maxsize=2)  # a worker reads several ranges of one file
 def _content(tree: Tree, name: str, kind: str, stamp: str) -> tuple[ByteSource, int] | None:
     """What a gzip or bzip2 file holds, and how many bytes; None where it is not sound."""
-    path = tree.local_path(name)
-    file, kept = TreeFile(tree, name) if path is None else LocalFile(path), Kept(tree, name, kind)
-    found = _noted(kept)
-    if found is None:
-        with kept.alone(name):
-            found = _noted(kept)
-            if found is None:
-                tree.say(f"{name}: looking through its {tree.size(name) / 1e6:,.1f} MB once, to read it in units")
-                found = _find(file, kind, kept.path(_POINTS))
-                kept.note(found)
-    return (open_packed(file, kind, kept.path(_POINTS)), found["size"]) if found else None
+    kept = Kept(tree, name, kind, (_POINTS,))
+    file, points = TreeFile(tree, name), kept.path(_POINTS)
+    found = kept.made(lambda: _find(file, kind, points))
+    return (open_packed(file, kind, points), found["size"]) if found else None
 
 
-def _find(file: LocalFile | TreeFile, kind: str, points: Path) -> dict[str, Any]:
-    """The note on a file: the digest of its seek points, and how much it holds; empty if it is not sound."""
+def _find(file: TreeFile, kind: str, points: Path) -> dict[str, Any]:
+    """Find the seek points of a file. The note on it: how much it holds; empty if it is not sound."""
+    megabytes = file.tree.size(file.path) / 1e6
+    file.tree.say(f"{file.path}: looking through its {megabytes:,.1f} MB once, to read it in units")
     try:
         size = find_points(file, kind, points)
         with io.BufferedReader(Span(open_packed(file, kind, points), file.name, 0, size)) as content:
             is_plain = packing(content, "") == ""
     except BrokenArchive:
         return {}
-    return {"digest": hashlib.sha256(points.read_bytes()).hexdigest(), "size": size} if is_plain and size else {}
-
-
-def _noted(kept: Kept) -> dict[str, Any] | None:
-    """What was found before; None where there is nothing, or it was damaged."""
-    found = kept.noted()
-    if not found:
-        return found
-    try:
-        is_so = hashlib.sha256(kept.path(_POINTS).read_bytes()).hexdigest() == found["digest"] and found["size"] > 0
-    except (OSError, KeyError, TypeError):
-        return None
-    return found if is_so else None
+    return {"size": size} if is_plain and size else {}

@@ -132,7 +132,6 @@ class RemoteTree(Tree):
 
     @property
     def is_file(self) -> bool:
-        """Whether one file is meant."""
         return bool(self._only)
 
     def is_folder(self, name: str) -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 
 from omni_ray.machine import usable_cpus
 from omni_ray.sources import bz2_blocks
-from omni_ray.sources.archive_file import AnyFile, BrokenArchive, LocalFile, Seekable
+from omni_ray.sources.archive_file import BrokenArchive, Seekable, TreeFile
 from omni_ray.sources.packed import is_bomb
 from omni_ray.storage import atomic_writer
 
@@ -42,7 +42,7 @@ def _close_files() -> None:
         file.close()
 
 
-def _open(archive: AnyFile, kind: str, threads: int) -> Any:
+def _open(archive: TreeFile, kind: str, threads: int) -> Any:
     import rapidgzip
 
     with archive.open() as plain:  # rapidgzip's own errors do not say what is wrong with a file
@@ -50,8 +50,8 @@ def _open(archive: AnyFile, kind: str, threads: int) -> Any:
             raise BrokenArchive(f"not {'gzip' if kind == 'tar.gz' else 'bzip2'} data")
     make = rapidgzip.RapidgzipFile if kind == "tar.gz" else rapidgzip.IndexedBzip2File
     try:
-        source = archive.identity if isinstance(archive, LocalFile) else archive.open()
-        file = make(source, parallelization=threads)
+        path = archive.tree.local_path(archive.path)
+        file = make(archive.open() if path is None else os.fspath(path), parallelization=threads)
     except _FAULTS as error:
         raise BrokenArchive("cannot be decompressed") from error
     _open_files.add(file)
@@ -85,7 +85,7 @@ def _as_broken(file: Any) -> Iterator[None]:
 
 
 @contextmanager
-def listing_stream(archive: AnyFile, kind: str, points: Path) -> Iterator[BinaryIO]:
+def listing_stream(archive: TreeFile, kind: str, points: Path) -> Iterator[BinaryIO]:
     """The decompressed bytes, to be read to the end; when the block ends well, the seek points are in ``points``.
 
     Raises:
@@ -107,7 +107,7 @@ def _save(file: Any, kind: str, points: Path) -> None:
             out.write(np.array(sorted(file.block_offsets().items()), dtype="<i8").tobytes())
 
 
-def find_points(archive: AnyFile, kind: str, points: Path) -> int:
+def find_points(archive: TreeFile, kind: str, points: Path) -> int:
     """Save the seek points of a file in ``points``, and say how many bytes it holds.
 
     Raises:
@@ -134,7 +134,7 @@ def find_points(archive: AnyFile, kind: str, points: Path) -> int:
 class GzipBytes:
     """The content of a gzip file, as bytes that can be read at any position; ``points`` are its saved seek points."""
 
-    def __init__(self, archive: AnyFile, points: Path) -> None:
+    def __init__(self, archive: TreeFile, points: Path) -> None:
         self._lock = threading.Lock()
         self._file = _open(archive, "tar.gz", 1)
         with _as_broken(self._file):
@@ -158,7 +158,7 @@ class Bzip2Bytes:
     on its own, and the last ones are kept, for members that are in the same block or close by.
     """
 
-    def __init__(self, archive: AnyFile, points: Path) -> None:
+    def __init__(self, archive: TreeFile, points: Path) -> None:
         self._lock = threading.Lock()
         self._file = archive.bytes()
         # Where each block begins, in compressed bits and in plain bytes; ends of streams are blocks of no bytes.
@@ -203,6 +203,6 @@ class Bzip2Bytes:
         return data
 
 
-def open_packed(archive: AnyFile, kind: str, points: Path) -> GzipBytes | Bzip2Bytes:
+def open_packed(archive: TreeFile, kind: str, points: Path) -> GzipBytes | Bzip2Bytes:
     """The content of a compressed tar, with the seek points that :func:`listing_stream` saved."""
     return GzipBytes(archive, points) if kind == "tar.gz" else Bzip2Bytes(archive, points)

@@ -13,18 +13,19 @@ from functools import cached_property
 from typing import BinaryIO
 
 from omni_ray.errors import SourceError
-from omni_ray.sources.archive_file import ArchiveFile, BrokenArchive, ByteSource, LocalFile, Span
+from omni_ray.sources.archive_file import BrokenArchive, ByteSource, Span
 from omni_ray.sources.archives import (
     MAX_RATIO,
     RATIO_FLOOR,
+    SEEK_POINTS,
     ArchiveTree,
     safe_member,
 )
 from omni_ray.sources.listing import Member
-from omni_ray.sources.packed import BrokenStream, unpack
+from omni_ray.sources.packed import BrokenStream
 from omni_ray.sources.seek_points import SEEKABLE, listing_stream, open_packed
 from omni_ray.sources.tree import MAX_FILE_BYTES, MemberDamaged, MemberTooLarge, RefusedMembers
-from omni_ray.storage import atomic_writer
+from omni_ray.sources.unpacked import whole_copy
 
 _BLOCK = 512
 _RECORD = 20 * _BLOCK
@@ -46,30 +47,26 @@ class TarTree(ArchiveTree):
     """A tar archive.
 
     gzip and bzip2 are entered at the points that the listing pass saved. xz and zstd, as their programs
-    write them, cannot be entered midway: such an archive is unpacked to a tar in the cache.
+    write them, cannot be entered midway: such an archive is read from an unpacked copy.
     """
 
-    def _endings(self) -> tuple[str, ...]:
-        if self.kind in SEEKABLE:
-            return (".arrow", ".seek")
-        return (".arrow",) if self.kind == "tar" else (".arrow", ".tar")
-
     def _members(self, refused: RefusedMembers) -> Iterator[Member]:
-        if not self.size_and_time[0]:
-            raise BrokenArchive("an empty file")
         if self.kind in SEEKABLE:
-            with listing_stream(self.file, self.kind, self._kept(".seek")) as stream:
+            with listing_stream(self.file, self.kind, self._kept.path(SEEK_POINTS)) as stream:
                 yield from self._headers(stream, refused)
                 self._finish(stream)
             return
-        if self.kind != "tar":
-            self._unpack()
-        with self._tar.open() as file:
-            yield from self._headers(file, refused)
+        with self.file.open() if self.kind == "tar" else io.BufferedReader(Span(*self._copy())) as stream:
+            yield from self._headers(stream, refused)
 
-    @property
-    def _tar(self) -> ArchiveFile:
-        return self.file if self.kind == "tar" else LocalFile(self._kept(".tar"))
+    def _copy(self) -> tuple[ByteSource, str, int, int]:
+        """All of an unpacked copy, as a span."""
+        try:
+            content, size = whole_copy(self._folder, self.file.path)
+        except BrokenStream as error:
+            why = "the archive ends early: half of a download?" if error.reason == "truncated" else error.detail
+            raise MemberDamaged(f"{self.location}: {why}; fetch it again") from error
+        return content, self.location, 0, size
 
     def _headers(self, stream: BinaryIO, refused: RefusedMembers) -> Iterator[Member]:
         for entry in read_headers(stream):
@@ -90,25 +87,16 @@ class TarTree(ArchiveTree):
                 f"{self.location}: expands more than {MAX_RATIO:,} times; refused as a decompression bomb"
             )
 
-    def _unpack(self) -> None:
-        done = 0
-        try:
-            with self.file.open() as file, atomic_writer(self._kept(".tar")) as out:
-                for chunk in unpack(file, f".{self.kind.removeprefix('tar.')}"):
-                    done += len(chunk)
-                    self._check_ratio(done)
-                    out.write(chunk)
-        except BrokenStream as error:
-            early = error.reason == "truncated"
-            raise BrokenArchive(
-                "the archive ends early: half of a download?" if early else f"cannot be unpacked beyond byte {done:,}"
-            ) from error
+    @property
+    def _bytes(self) -> ByteSource:
+        # An open copy takes its room even once it has made way: it is not held on to.
+        return self._in_place if self.kind == "tar" or self.kind in SEEKABLE else self._copy()[0]
 
     @cached_property
-    def _bytes(self) -> ByteSource:
-        if self.kind in SEEKABLE:
-            return open_packed(self.file, self.kind, self._kept(".seek"))
-        return self._tar.bytes()
+    def _in_place(self) -> ByteSource:
+        if self.kind == "tar":
+            return self.file.bytes()
+        return open_packed(self.file, self.kind, self._kept.path(SEEK_POINTS))
 
     def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
         member = self._member(name)

@@ -183,6 +183,11 @@ class Tree(ABC):
         """The path of ``name`` on the local disk, or None where it is inside an archive."""
         return None
 
+    @property
+    def is_file(self) -> bool:
+        """Whether one file alone is shown."""
+        return False
+
     def is_seekable(self, name: str) -> bool:
         """Whether a reader of ``name`` reaches any position without reading everything before it."""
         return True
@@ -221,15 +226,19 @@ class FolderTree(Tree):
         self._follow_links = follow_links
         self.hidden = hidden
         self._links = Links(self.root, follow_links)
+        self._check()
+
+    def _check(self) -> None:
+        """Raises SourceError where it cannot be read."""
         try:
             with os.scandir(self.root) as entries:
                 next(entries, None)
         except FileNotFoundError:
-            raise SourceError(f"{root}: no such folder; give --source an existing one") from None
+            raise SourceError(f"{self.root}: no such folder; give --source an existing one") from None
         except NotADirectoryError:
-            raise SourceError(f"{root}: not a folder") from None
+            raise SourceError(f"{self.root}: not a folder") from None
         except PermissionError:
-            raise SourceError(f"{root}: no permission to read this folder") from None
+            raise SourceError(f"{self.root}: no permission to read this folder") from None
 
     def spec(self) -> dict[str, Any]:
         return {"kind": "folder", "root": str(self.root.absolute()), "follow_links": self._follow_links}
@@ -300,6 +309,11 @@ class FolderTree(Tree):
     def size(self, name: str) -> int:
         return self._status(name).st_size
 
+    def size_and_time(self, name: str) -> tuple[int, int]:
+        """Bytes, and when it was changed, in ns. Raises FileNotFoundError."""
+        status = self._status(name)
+        return status.st_size, status.st_mtime_ns
+
     def open(self, name: str) -> BinaryIO:
         return os.fdopen(self._descriptor(name), "rb")
 
@@ -327,8 +341,8 @@ class FolderTree(Tree):
         digest = blake2b(digest_size=16)
         for name in names:
             try:
-                status = self._status(name)
-                digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+                size, time = self.size_and_time(name)
+                digest.update(f"{name}\0{size}\0{time}\n".encode("utf-8", "surrogateescape"))
             except (OSError, ValueError):
                 digest.update(f"{name}\0missing\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
@@ -345,13 +359,18 @@ class FileTree(FolderTree):
 
     def __init__(self, path: str | Path, follow_links: bool = False) -> None:
         # A link that the user points at is meant, unlike one that is found inside a source.
-        real = Path(path).resolve() if Path(path).is_symlink() else Path(path)
-        super().__init__(real.parent, follow_links)
-        self.name = as_text(real.name)
-        self._path = real
+        self._path = Path(path).resolve() if Path(path).is_symlink() else Path(path)
+        super().__init__(self._path.parent, follow_links)
+        self.name = as_text(self._path.name)
         self.location = str(path)
-        if not os.access(path, os.R_OK):
-            raise SourceError(f"{path}: no permission to read this file")
+
+    def _check(self) -> None:
+        if not os.access(self._path, os.R_OK):
+            raise SourceError(f"{self._path}: no permission to read this file")
+
+    @property
+    def is_file(self) -> bool:
+        return True
 
     def spec(self) -> dict[str, Any]:
         return {"kind": "file", "path": str(self._path.absolute()), "follow_links": self._follow_links}

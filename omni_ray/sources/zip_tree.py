@@ -47,26 +47,22 @@ class ZipTree(ArchiveTree):
 
     def _members(self, refused: RefusedMembers) -> Iterator[Member]:
         size = self.size_and_time[0]
-        if not size:
-            raise BrokenArchive("an empty file")
         packed = 0
-        for member in self._entries(_Pages(self._bytes, size), refused):
+        for member in self._entries(io.BufferedReader(Span(self._bytes, self.location, 0, size), _PAGES), refused):
             packed += member.packed
             if packed > size:
                 raise SourceError(f"{self.location}: its members overlap; refused as a decompression bomb")
             yield member
 
-    def _entries(self, data: _Pages, refused: RefusedMembers) -> Iterator[Member]:
-        at, end, shift = _directory(data)
+    def _entries(self, data: BinaryIO, refused: RefusedMembers) -> Iterator[Member]:
+        at, end, shift = _directory(data, self.size_and_time[0])
         while at < end:
             fields = _unpack(_ENTRY, data, at, b"PK\1\2", "its directory is damaged")
             maker, flags, method = fields[1], fields[3], fields[4]
             crc, packed, size, name_length, extra_length, comment_length = fields[7:13]
             attributes, offset = fields[15], fields[16]
-            at += _ENTRY.size
-            raw = data.at(at, name_length)
-            extra = data.at(at + name_length, extra_length)
-            at += name_length + extra_length + comment_length
+            raw, extra = data.read(name_length), data.read(extra_length)
+            at += _ENTRY.size + name_length + extra_length + comment_length
             size, packed, offset = _zip64(extra, size, packed, offset)
             shown = _name(raw, bool(flags & _UTF8))
             shown = shown.replace("\\", "/")  # the format knows only "/", but some Windows programs write it so
@@ -195,41 +191,32 @@ class _Inflated(Seekable):
         return data
 
 
-class _Pages:
-    """A byte source of ``size`` bytes that is read in order, in small pieces: the pages around the last one are kept."""
-
-    def __init__(self, source: ByteSource, size: int) -> None:
-        self._source, self.size = source, size
-        self._start, self._kept = 0, b""
-
-    def at(self, offset: int, length: int) -> bytes:
-        """At most ``length`` bytes from ``offset``; fewer only at the end."""
-        if not self._start <= offset <= offset + length <= self._start + len(self._kept):
-            self._start, self._kept = offset, self._source.read_at(offset, max(length, _PAGES))
-        return self._kept[offset - self._start : offset - self._start + length]
-
-
-def _unpack(form: struct.Struct, data: _Pages, at: int, mark: bytes, otherwise: str) -> tuple[Any, ...]:
-    raw = data.at(at, form.size) if at >= 0 else b""
+def _unpack(form: struct.Struct, data: BinaryIO, at: int, mark: bytes, otherwise: str) -> tuple[Any, ...]:
+    raw = _read_at(data, at, form.size) if at >= 0 else b""
     if len(raw) < form.size or not raw.startswith(mark):
         raise BrokenArchive(otherwise)
     return form.unpack(raw)
 
 
-def _directory(data: _Pages) -> tuple[int, int, int]:
+def _read_at(data: BinaryIO, at: int, size: int) -> bytes:
+    data.seek(at)
+    return data.read(size)
+
+
+def _directory(data: BinaryIO, size: int) -> tuple[int, int, int]:
     """Where the directory begins and ends, and what to add to its offsets (something may precede the zip)."""
-    first = max(0, data.size - _END.size - 0xFFFF)
-    at = data.at(first, data.size - first).rfind(b"PK\5\6")
+    first = max(0, size - _END.size - 0xFFFF)
+    at = _read_at(data, first, size - first).rfind(b"PK\5\6")
     if at < 0:
-        is_begun = data.at(0, 4) == b"PK\3\4"
+        is_begun = _read_at(data, 0, 4) == b"PK\3\4"
         raise BrokenArchive("the archive ends early: half of a download?" if is_begun else "not a zip archive")
     at += first
     _, disk, first_disk, _, _, size, offset, _ = _unpack(_END, data, at, b"PK\5\6", "its end is damaged")
-    locator = data.at(max(0, at - _END64_PLACE.size), _END64_PLACE.size)
+    locator = _read_at(data, max(0, at - _END64_PLACE.size), _END64_PLACE.size)
     if locator[:4] == b"PK\6\7" and len(locator) == _END64_PLACE.size:
         place = _END64_PLACE.unpack(locator)[2]
         # As declared, or, if something precedes the zip, right before its locator.
-        at = place if data.at(place, 4) == b"PK\6\6" else at - _END64_PLACE.size - _END64.size
+        at = place if _read_at(data, place, 4) == b"PK\6\6" else at - _END64_PLACE.size - _END64.size
         fields = _unpack(_END64, data, at, b"PK\6\6", "its end is damaged")
         disk, first_disk, size, offset = fields[4], fields[5], fields[8], fields[9]
     if disk or first_disk:
@@ -237,7 +224,7 @@ def _directory(data: _Pages) -> tuple[int, int, int]:
     start = at - size
     if start < 0 or start < offset:
         raise BrokenArchive("the archive ends early, or its directory is damaged")
-    if start > offset and data.at(0, 4) == b"PK\3\4":
+    if start > offset and _read_at(data, 0, 4) == b"PK\3\4":
         raise BrokenArchive("two zips are joined in one file; part them, or")
     return start, at, start - offset
 

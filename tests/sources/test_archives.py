@@ -10,18 +10,22 @@ import tarfile
 import warnings
 import zipfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_ray.errors import SourceError
-from omni_ray.sources import open_spec, open_tree
+from omni_ray.errors import OmniError, SourceError
+from omni_ray.sources import open_spec, open_tree, unpacked
 from omni_ray.sources.archives import ArchiveTree, archive_kind
 from omni_ray.sources.census import Claims, account
 from omni_ray.sources.listing import Listing, Member, write
 from omni_ray.sources.tree import MemberDamaged, MemberTooLarge
+from omni_ray.sources.unpacked import remove_copies
 
 FILES = {
     "corpus/a/one.txt": b"one" * 1000,
@@ -30,7 +34,7 @@ FILES = {
     "corpus/empty": b"",
     "top.txt": b"top",
 }
-KINDS = ("x.zip", "x.tar", "x.tar.gz", "x.tgz", "x.tar.bz2", "x.tar.xz")
+KINDS = ("x.zip", "x.tar", "x.tar.gz", "x.tgz", "x.tar.bz2", "x.tar.xz", "x.tar.zst")
 
 
 def pack(path: Path, files: Mapping[str, bytes]) -> Path:
@@ -38,6 +42,11 @@ def pack(path: Path, files: Mapping[str, bytes]) -> Path:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, data in files.items():
                 archive.writestr(name, data)
+        return path
+    if path.suffix == ".zst":
+        plain = pack(path.with_suffix(""), files)
+        path.write_bytes(pa.compress(plain.read_bytes(), "zstd", asbytes=True))
+        plain.unlink()
         return path
     mode = {".tar": "w:", ".gz": "w:gz", ".tgz": "w:gz", ".bz2": "w:bz2", ".xz": "w:xz"}[path.suffix]
     with tarfile.open(path, mode) as tar:  # type: ignore[call-overload]
@@ -71,6 +80,32 @@ def test_the_second_opening_lists_nothing_again(tmp_path: Path, monkeypatch: pyt
     assert open_tree(path, tmp_path / "cache").read("top.txt") == b"top"
 
 
+@pytest.mark.parametrize("kind", ["x.tar.xz", "x.tar.zst"])
+def test_a_copy_of_what_cannot_be_entered_is_made_once_and_wherever_it_is_needed(tmp_path: Path, kind: str) -> None:
+    path, cache = pack(tmp_path / kind, FILES), tmp_path / "cache"
+    with ThreadPoolExecutor(4) as pool:
+        trees = list(pool.map(lambda _: open_tree(path, cache), range(8)))
+    [copy] = cache.glob("*.plain")
+    assert {tree.read("top.txt") for tree in trees} == {b"top"} and list(cache.glob("*.plain")) == [copy]
+    remove_copies(cache)
+    unpacked._opened.cache_clear()
+    assert open_spec(trees[0].spec()).read("corpus/a/two.bin") == FILES["corpus/a/two.bin"]
+    assert list(cache.glob("*.plain")) == [copy]
+
+
+def test_an_archive_without_room_for_its_copy_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = pack(tmp_path / "x.tar.xz", FILES)
+    monkeypatch.setattr(unpacked.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1 << 30))
+    with pytest.raises(OmniError, match=r"^x\.tar\.xz: it is unpacked into .*cache.*no room.*make room, or"):
+        open_tree(path, tmp_path / "cache")
+    assert not list((tmp_path / "cache").glob("*.plain"))
+
+
+def test_an_archive_may_have_a_long_name(tmp_path: Path) -> None:
+    path = pack(tmp_path / "x.zip", FILES).rename(tmp_path / f"{'音' * 80}.zip")
+    assert open_tree(path, tmp_path / "cache").read("top.txt") == b"top"
+
+
 def test_a_changed_archive_is_listed_again(tmp_path: Path) -> None:
     path = pack(tmp_path / "x.zip", FILES)
     before = open_tree(path, tmp_path / "cache").stamp(["top.txt"])
@@ -79,7 +114,7 @@ def test_a_changed_archive_is_listed_again(tmp_path: Path) -> None:
     assert tree.stamp(["other.txt"]) != before
 
 
-@pytest.mark.parametrize("kind", ["x.zip", "x.tar", "x.tar.gz", "x.tar.bz2"])
+@pytest.mark.parametrize("kind", ["x.zip", "x.tar", "x.tar.gz", "x.tar.bz2", "x.tar.xz", "x.tar.zst"])
 def test_half_an_archive_is_one_sentence(tmp_path: Path, kind: str) -> None:
     import random
 

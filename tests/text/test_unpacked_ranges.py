@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 import tarfile
 import zipfile
 from collections import namedtuple
@@ -69,7 +70,7 @@ def put(folder: Path, name: str, data: bytes) -> Path:
 def forget(cache: Path) -> None:
     """As on another machine: neither points nor copies are there, and none is open."""
     for file in cache.glob("*"):
-        if file.suffix in {".plain", ".points", ".json"} and not file.name.endswith(".seal.json"):
+        if file.suffix in {".plain", ".points", ".json"}:
             file.unlink()
     unpacked._opened.cache_clear()
 
@@ -207,6 +208,31 @@ def test_copies_make_way_and_take_no_more_than_they_leave(
     assert copies(tree, cache, "a.xz") == 1
     disk[0] = 5 * len(JSONL)
     assert copies(tree, cache, "b.xz", "c.xz", "a.xz") == 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed on Linux")
+def test_a_copy_that_makes_way_is_not_held_open(
+    tmp_path: Path, disk: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpacked, "_LEFT_FREE", 1000)
+    for name in "ab":
+        folder = put(tmp_path, f"{name}.xz", lzma.compress(JSONL))
+    tree = open_tree(folder, tmp_path / "cache")
+    disk[0] = 3 * len(JSONL) // 2
+    assert copies(tree, tmp_path / "cache", "a.xz", "b.xz") == 1
+    held = [os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    assert not [each for each in held if str(tmp_path) in each and each.endswith("(deleted)")]
+
+
+def test_a_file_that_may_not_be_read_is_not_blamed_on_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = put(tmp_path, "a.jsonl.xz", lzma.compress(JSONL))
+    tree = open_tree(folder, tmp_path / "cache")
+    denied = PermissionError(13, "Permission denied", str(folder / "a.jsonl.xz"))
+    monkeypatch.setattr(unpacked, "unpack", lambda file, name: (_ for _ in ()).throw(denied))
+    with pytest.raises(PermissionError):
+        unpacked.copy_size(tree, "a.jsonl.xz")
 
 
 def test_no_room_is_one_sentence(tmp_path: Path, disk: list[int]) -> None:

@@ -1,0 +1,127 @@
+"""What is kept of a file, so that it need not be read from its beginning again: listings, seek points, unpacked copies.
+
+All of it is in the folder for listings of archives, and made by one process at a time. It can be removed at any time: whoever
+needs what is not there, or was damaged, makes it again.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omni_ray.errors import OmniError
+from omni_ray.storage import write_atomic
+
+if TYPE_CHECKING:
+    from omni_ray.sources.tree import Tree
+
+_VERSION = 4
+"""Increased when something else is kept of the same file."""
+_HASHED = 256 << 20
+"""Of a larger file the size alone is compared."""
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+class Kept:
+    """What is kept of one version of a file, and a note about it.
+
+    Args:
+        tree: the source.
+        name: the file.
+        what: tells apart the things that may be kept of a file.
+        endings: of the files that are kept of it, and are to be as they were when the note was written.
+    """
+
+    def __init__(self, tree: Tree, name: str, what: str, endings: tuple[str, ...] = ()) -> None:
+        self.folder = folder_of(tree)
+        self._name, self._endings = name, endings
+        path = tree.local_path(name)
+        place = json.dumps([tree.spec(), name], sort_keys=True) if path is None else os.fspath(path.absolute())
+        self._place = f"{_digest(f'{what} {place}')}-"
+        self._key = self._place + _digest(f"{_VERSION} {tree.stamp([name])}")
+
+    def path(self, ending: str) -> Path:
+        """A file that is kept."""
+        return self.folder / f"{self._key}{ending}"
+
+    def made(
+        self, make: Callable[[], dict[str, Any]], is_there: Callable[[dict[str, Any]], bool] = lambda note: True
+    ) -> dict[str, Any]:
+        """The note; where there is none, or what it is about is not there or was damaged, that is made first.
+
+        Args:
+            make: makes what is to be kept, and returns the note.
+            is_there: whether what cannot be told by the files' endings is there.
+
+        Raises:
+            OmniError: the folder cannot be written to.
+        """
+        found = self.noted()
+        if found is not None and is_there(found):
+            return found
+        with self._alone():
+            found = self.noted()
+            if found is None or not is_there(found):
+                found = make()
+                self._note(found)
+        return found
+
+    def noted(self) -> dict[str, Any] | None:
+        """What was noted; None where there is nothing, or it was damaged."""
+        try:
+            found: dict[str, Any] = json.loads(self.path(".json").read_bytes())
+            is_so = all(self._seal(ending) == seal for ending, seal in found.pop("files").items())
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return None
+        return found if is_so else None
+
+    def _note(self, found: dict[str, Any]) -> None:
+        """Write the note, and remove what is kept of other versions of the file."""
+        files = {ending: self._seal(ending) for ending in self._endings if self.path(ending).exists()}
+        write_atomic(self.path(".json"), json.dumps({**found, "files": files}).encode())
+        for old in self.folder.glob(f"{self._place}*"):
+            if not old.name.startswith(self._key):
+                with suppress(OSError):
+                    old.unlink()
+
+    def _seal(self, ending: str) -> list[Any]:
+        path = self.path(ending)
+        size = path.stat().st_size
+        return [size, hashlib.sha256(path.read_bytes()).hexdigest() if size <= _HASHED else ""]
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While no other process makes the same."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = os.open(self.path(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(lock)
+        except OSError as error:
+            is_source = error.filename is not None and not str(error.filename).startswith(str(self.folder))
+            if error.errno not in _UNWRITABLE or is_source:
+                raise
+            why = (error.strerror or "").lower()
+            said = f"what {self._name} is read with cannot be kept here ({why}); make room, or choose another --root"
+            raise OmniError(f"{self.folder}: {said}") from error
+
+
+def folder_of(tree: Tree) -> Path:
+    """The folder for what is kept of a tree's files."""
+    return tree.points or Path(tempfile.gettempdir()) / "omni_ray-index"
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
