@@ -69,7 +69,7 @@ class UnionTree(DelegatingTree):
             "tree": self.folder.spec(),
             "names": list(self._archives),
             "cache": str(folder_of(self).absolute()),
-            "settled": {"places": self.settled.places, "cut": self.settled.cut, "alike": self.settled.alike},
+            "settled": vars(self.settled),
         }
 
     def _layers(self, name: str) -> Iterable[tuple[Tree, str]]:

@@ -18,6 +18,8 @@ from omni_ray.corpora.image_captions import ImageCaptions
 from omni_ray.corpora.locate import locate
 from omni_ray.sources import open_spec, open_tree, settling
 from omni_ray.sources.census import Claims, account
+from omni_ray.sources.folder_with_archives import UnionTree, archives_in
+from omni_ray.sources.remote import RemoteTree
 from omni_ray.sources.tree import Tree
 from tests.made_store import clip, picture
 
@@ -59,6 +61,18 @@ def kept(corpus: Corpus, tmp_path: Path) -> list[tuple[bytes, str]]:
         for row in rows
         if isinstance(row, dict)
     ]
+
+
+def test_a_worker_reads_a_changed_file_beside_its_archive_on_an_object_store(tmp_path: Path) -> None:
+    pack(tmp_path / "source/x.zip", {f"{n}.txt": b"%d" % n for n in range(4)})
+    for n in range(3):
+        put(tmp_path / f"source/{n}.txt", b"%d" % n)
+    put(tmp_path / "source/3.txt", b"changed since")
+    remote = RemoteTree(f"file://{tmp_path / 'source'}")
+    remote.points = tmp_path / "cache"
+    tree = UnionTree(remote, archives_in(remote))
+    assert tree.read("3.txt") == b"changed since"
+    assert open_spec(tree.spec()).read("3.txt") == b"changed since"
 
 
 def test_archives_that_do_not_meet_are_one_folder(tmp_path: Path) -> None:
