@@ -42,7 +42,7 @@ MAX_RATIO = 1100
 RATIO_FLOOR = 64 << 20
 """Below this size it does not matter how well something was compressed."""
 _MAX_NAME = 4096
-_LISTING = ".arrow"
+_LISTING = ".sqlite"
 SEEK_POINTS = ".seek"
 """Ending of the file in which the points are kept at which decompression can start."""
 

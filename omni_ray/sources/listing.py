@@ -1,33 +1,24 @@
-"""The table of contents of an archive, on disk: sorted by name, mapped into memory, looked up by bisection.
+"""The table of contents of an archive, on disk: a SQLite table of its members, sorted by name.
 
-An archive may have millions of members. Nothing here holds them as Python objects, and sorting them takes eight
-bytes of memory each: they are written as they come, and then collected in order from that file.
+An archive may have millions of members. Nothing here holds them as Python objects: they are written as they come.
 """
 
 from __future__ import annotations
 
+import errno
 import json
-import os
-import tempfile
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
-from itertools import islice
+import sqlite3
+import weakref
+from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import NamedTuple
 
 from omni_ray.sources.tree import RefusedMembers
 from omni_ray.storage import atomic_writer
 
-BATCH = 1 << 16
-"""Rows of a record batch."""
 
-
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """A file in an archive.
 
     Attributes:
@@ -47,22 +38,29 @@ class Member:
     crc: int = -1
 
 
-_COLUMNS = tuple(field.name for field in fields(Member))
-SCHEMA = pa.schema(
-    [
-        ("name", pa.large_string()),
-        ("offset", pa.int64()),
-        ("size", pa.int64()),
-        ("packed", pa.int64()),
-        ("method", pa.int16()),
-        ("crc", pa.int64()),
-    ]
-)
+_COLUMNS = ", ".join(Member._fields)
+_BEGIN = f"""
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+PRAGMA cache_size = -65536;
+BEGIN;
+CREATE TABLE members ({_COLUMNS}, number, PRIMARY KEY (name, number)) WITHOUT ROWID;
+"""
+"""Until the file has its name, nobody reads it, and a kill costs all of it. 64 MiB hold the names being sorted."""
+_REPLACED = """
+SELECT name, next_crc = crc AND crc >= 0 AND next_size = size FROM (
+    SELECT *, lead(number) OVER same AS next, lead(crc) OVER same AS next_crc, lead(size) OVER same AS next_size
+    FROM members WINDOW same AS (PARTITION BY name ORDER BY number)
+) WHERE next IS NOT NULL
+"""
+"""Members that later ones of their names replace: copies of those where size and CRC-32 are the same."""
+_REMOVE = """
+DELETE FROM members WHERE number < (SELECT max(number) FROM members AS same WHERE same.name = members.name)
+"""
 
 
 def write(path: Path, members: Iterable[Member], refused: RefusedMembers | None = None) -> int:
-    """Sort members by name and write them; of several with one name, the last is kept, as unpacking would, and the others
-    are counted as refused.
+    """Write members; of several with one name, the last is kept, as unpacking would, and the others are counted as refused.
 
     Args:
         path: the file; it appears when it is whole.
@@ -71,154 +69,70 @@ def write(path: Path, members: Iterable[Member], refused: RefusedMembers | None 
 
     Returns:
         how many are kept.
+
+    Raises:
+        OSError: the file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, spill = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
-    os.close(descriptor)
+    refused = RefusedMembers() if refused is None else refused
     try:
-        with pa.OSFile(spill, "wb") as file, pa.ipc.new_file(file, SCHEMA) as writer:
-            for batch in _batches(members):
-                writer.write_batch(batch)
-        refused = RefusedMembers() if refused is None else refused
-        kept = 0
-        with (
-            pa.memory_map(spill, "rb") as file,
-            atomic_writer(path) as out,
-            pa.ipc.new_file(out, SCHEMA) as writer,
-        ):
-            for batch, replaced in _sorted(pa.ipc.open_file(file).read_all().to_batches()):
-                writer.write_batch(batch)
-                kept += batch.num_rows
-                for name, reason in replaced:
-                    refused.add(name, "a later member has its name", reason)
-            # After the rows: what is replaced is known once they are sorted.
-            writer.write_batch(pa.RecordBatch.from_pylist([], SCHEMA), {"refused": json.dumps(vars(refused))})
-        return kept
-    finally:
-        os.unlink(spill)
+        with atomic_writer(path) as out, closing(_open(Path(out.name), "nolock")) as database:
+            database.executescript(_BEGIN)
+            rows = ((*member, number) for number, member in enumerate(members))
+            database.executemany("INSERT INTO members VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            for name, is_copy in database.execute(_REPLACED):
+                refused.add(name, "a later member has its name", "copy" if is_copy else "superseded")
+            if refused:
+                database.execute(_REMOVE)
+            said = json.dumps(vars(refused))
+            database.execute("CREATE TABLE note AS SELECT count(*), total(size), ? FROM members", [said])
+            database.commit()
+            [count] = database.execute("SELECT count(*) FROM members").fetchone()
+    except sqlite3.OperationalError as error:
+        is_full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+        raise OSError(errno.ENOSPC if is_full else errno.EIO, str(error)) from error
+    return int(count)
 
 
-def _batches(members: Iterable[Member]) -> Iterator[pa.RecordBatch]:
-    rows = iter(members)
-    while some := list(islice(rows, BATCH)):
-        columns = [[getattr(member, name) for member in some] for name in _COLUMNS]
-        yield pa.record_batch([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
-
-
-def _sorted(batches: list[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, list[tuple[str, str]]]]:
-    """The rows of ``batches``, each of BATCH rows but the last, in order of name, the last of equal names only; and the
-    names of the others, with the reason why they are not read."""
-    if not batches:
-        return
-    # Stable: equal names stay in archive order.
-    order = pc.sort_indices(pa.chunked_array([b.column("name") for b in batches])).to_numpy()
-    for start in range(0, len(order), BATCH):
-        rows = _gather(batches, order[start : start + BATCH + 1])
-        names = rows.column("name")
-        is_last = pc.not_equal(names.slice(0, len(names) - 1), names.slice(1))
-        if start + BATCH >= len(order):
-            is_last = pa.concat_arrays([is_last, pa.array([True])])
-        yield rows.slice(0, len(is_last)).filter(is_last), list(_replaced(rows, is_last))
-
-
-def _replaced(rows: pa.RecordBatch, is_last: pa.BooleanArray) -> Iterator[tuple[str, str]]:
-    """The names of rows that the next ones replace: copies of those where size and CRC-32 are the same."""
-    for row in np.flatnonzero(~is_last.to_numpy(zero_copy_only=False)).tolist():
-        one, other = (rows.slice(each, 1).to_pylist()[0] for each in (row, row + 1))
-        is_copy = one["crc"] >= 0 and (one["crc"], one["size"]) == (other["crc"], other["size"])
-        yield one["name"], "copy" if is_copy else "superseded"
-
-
-def _gather(batches: list[pa.RecordBatch], rows: np.ndarray) -> pa.RecordBatch:
-    """``rows`` by number. Table.take would copy the whole table into one chunk first, every time."""
-    holder = rows // BATCH
-    by_holder = np.argsort(holder, kind="stable")
-    back = np.empty_like(by_holder)
-    back[by_holder] = np.arange(len(back))
-    bounds = np.searchsorted(holder[by_holder], np.arange(len(batches) + 1))
-    parts = []
-    for number, batch in enumerate(batches):
-        mine = by_holder[bounds[number] : bounds[number + 1]]
-        if len(mine):
-            parts.append(batch.take(pa.array(rows[mine] - number * BATCH)))
-    return pa.Table.from_batches(parts).combine_chunks().to_batches()[0].take(pa.array(back))
-
-
-class _Names:
-    """The names of a batch as bytes, taken from Arrow's buffers: one scalar for each would cost ten times as much."""
-
-    def __init__(self, batch: pa.RecordBatch) -> None:
-        names = batch.column("name")
-        _, ends, data = names.buffers()
-        self.ends = memoryview(ends).cast("q")[names.offset : names.offset + len(names) + 1]
-        self.data = memoryview(data) if data is not None else memoryview(b"")
-
-    def __len__(self) -> int:
-        return len(self.ends) - 1
-
-    def __getitem__(self, row: int) -> bytes:
-        return bytes(self.data[self.ends[row] : self.ends[row + 1]])
+def _open(path: Path, how: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{how}=1", uri=True, check_same_thread=False)
 
 
 class Listing:
-    """A written table of contents."""
+    """A written table of contents. Any thread may read it."""
 
     def __init__(self, path: Path) -> None:
-        with pa.memory_map(str(path), "rb") as file:
-            reader = pa.ipc.open_file(file)
-            batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
-            _, note = reader.get_batch_with_custom_metadata(reader.num_record_batches - 1)
-        self._batches = [batch for batch in batches if batch.num_rows]
-        self._names = [_Names(batch) for batch in self._batches]
-        self._heads = [names[0] for names in self._names]
-        refused = json.loads(note[b"refused"])
-        self.refused = RefusedMembers(
-            refused["counts"], [(reason, name, why) for reason, name, why in refused["examples"]]
-        )
+        self._database = _open(path, "immutable")
+        weakref.finalize(self, self._database.close)
+        self._count, size, note = self._database.execute("SELECT * FROM note").fetchone()
+        self.total_bytes = int(size)
+        """Of all members, unpacked, as the archive declares."""
+        said = json.loads(note)
+        self.refused = RefusedMembers(said["counts"], [(reason, name, why) for reason, name, why in said["examples"]])
 
     def __len__(self) -> int:
-        return sum(len(names) for names in self._names)
-
-    @property
-    def total_bytes(self) -> int:
-        """Of all members, unpacked, as the archive declares."""
-        return sum(pc.sum(batch.column("size")).as_py() for batch in self._batches)
+        return int(self._count)
 
     def find(self, name: str) -> Member | None:
         """The member called ``name``, or None."""
-        wanted = name.encode("utf-8", "surrogatepass")
-        number, row = self._first(wanted)
-        if number == len(self._names) or self._names[number][row] != wanted:
+        try:
+            found = self._database.execute(f"SELECT {_COLUMNS} FROM members WHERE name = ?", [name]).fetchone()
+        except UnicodeEncodeError:
             return None
-        return Member(*(column[row].as_py() for column in self._batches[number].columns))
-
-    def _first(self, name: bytes) -> tuple[int, int]:
-        """The first row whose name is not below ``name``: the batch's number, and the row in it."""
-        number = max(0, bisect_right(self._heads, name) - 1)
-        if number < len(self._names):
-            row = bisect_left(self._names[number], name)
-            if row < len(self._names[number]):
-                return number, row
-            number += 1
-        return number, 0
-
-    def _after(self, name: bytes) -> Iterator[bytes]:
-        """The names from the first that is not below ``name`` on."""
-        number, row = self._first(name)
-        for names in self._names[number:]:
-            for each in range(row, len(names)):
-                yield names[each]
-            row = 0
+        return None if found is None else Member(*found)
 
     def children(self, folder: str) -> tuple[list[str], list[str]]:
         """Names of folders and files directly in ``folder``, each sorted; whole subfolders are jumped over."""
-        prefix = f"{folder}/".encode("utf-8", "surrogatepass") if folder else b""
+        prefix = f"{folder}/" if folder else ""
         folders: list[str] = []
         files: list[str] = []
-        rows = self._after(prefix)
-        while (found := next(rows, b"")).startswith(prefix) and found:
-            head, slash, _ = found[len(prefix) :].partition(b"/")
-            (folders if slash else files).append(head.decode())
+        rows = self._from(prefix)
+        while (found := next(rows, ("",))[0]).startswith(prefix) and found:
+            head, slash, _ = found[len(prefix) :].partition("/")
+            (folders if slash else files).append(head)
             if slash:
-                rows = self._after(prefix + head + b"0")  # "0" follows "/"
+                rows = self._from(f"{prefix}{head}0")  # "0" follows "/"
         return sorted(folders), sorted(files)
+
+    def _from(self, name: str) -> sqlite3.Cursor:
+        """The names that are not below ``name``, in order."""
+        return self._database.execute("SELECT name FROM members WHERE name >= ? ORDER BY name", [name])

@@ -36,6 +36,7 @@ _ENCRYPTED, _UTF8 = 1, 1 << 11
 _UNIX = 3
 _NOT_HERE = 0xFFFFFFFF
 """The value of a 32-bit field whose real value is in the zip64 extra field."""
+_MAX_SIZE = 1 << 60
 _IN_MEMORY = 8 << 20
 """Members up to this size are unpacked at once; larger ones as they are read."""
 _PAGES = 1 << 20
@@ -64,6 +65,8 @@ class ZipTree(ArchiveTree):
             raw, extra = data.read(name_length), data.read(extra_length)
             at += _ENTRY.size + name_length + extra_length + comment_length
             size, packed, offset = _zip64(extra, size, packed, offset)
+            if max(size, packed, offset + shift) >= _MAX_SIZE:
+                raise BrokenArchive("its directory is damaged")
             shown = _name(raw, bool(flags & _UTF8))
             shown = shown.replace("\\", "/")  # the format knows only "/", but some Windows programs write it so
             if shown.endswith("/"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import stat
+import struct
 import subprocess
 import sys
 import tarfile
@@ -20,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omni_ray.errors import OmniError, SourceError
-from omni_ray.sources import open_spec, open_tree, unpacked
+from omni_ray.sources import listing, open_spec, open_tree, unpacked
 from omni_ray.sources.archives import ArchiveTree, archive_kind
 from omni_ray.sources.census import Claims, account
 from omni_ray.sources.listing import Listing, Member, write
@@ -222,6 +223,28 @@ def test_a_zip_that_lies_about_a_member_costs_that_member(tmp_path: Path) -> Non
         tree.read("a.txt", 100)
 
 
+def test_a_zip_with_a_member_larger_than_any_disk_is_one_sentence(tmp_path: Path) -> None:
+    info = zipfile.ZipInfo("a.txt")
+    info.extra = struct.pack("<2HQ", 1, 8, (1 << 64) - 1)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr(info, b"a")
+    data = bytearray((tmp_path / "x.zip").read_bytes())
+    directory = data.rindex(b"PK\x01\x02")
+    data[directory + 24 : directory + 28] = b"\xff" * 4
+    (tmp_path / "x.zip").write_bytes(data)
+    with pytest.raises(SourceError, match="directory is damaged; fetch it again"):
+        open_tree(tmp_path / "x.zip", tmp_path / "cache")
+
+
+def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "_BEGIN", listing._BEGIN.replace("BEGIN;", "PRAGMA max_page_count = 3; BEGIN;"))
+    path = pack(tmp_path / "x.zip", {f"{n:0100}.txt": b"x" for n in range(1000)})
+    with pytest.raises(
+        OmniError, match=r"cache: what x\.zip is read with cannot be kept here \(.*full\); make room, or"
+    ):
+        open_tree(path, tmp_path / "cache")
+
+
 BOMB = """
 import sys
 from pathlib import Path
@@ -288,24 +311,24 @@ def test_a_listing_finds_what_was_put_in(found: list[str]) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "list.arrow"
+        path = Path(folder) / "list.sqlite"
         write(path, [Member(name, i, 1, 1) for i, name in enumerate(found)])
-        listing = Listing(path)
-        assert len(listing) == len(found)
+        table = Listing(path)
+        assert len(table) == len(found)
         for i, name in enumerate(found):
-            member = listing.find(name)
+            member = table.find(name)
             assert member is not None and member.offset == i
-        assert listing.find("not there") is None
-        folders, files = listing.children("")
+        assert table.find("not there") is None and table.find("\udcff") is None
+        folders, files = table.children("")
         assert folders == sorted({name.split("/")[0] for name in found if "/" in name})
         assert files == sorted(name for name in found if "/" not in name)
 
 
 def test_of_equal_names_the_last_counts_as_when_unpacking(tmp_path: Path) -> None:
-    write(tmp_path / "list.arrow", [Member("a", 1, 1, 1), Member("b", 2, 1, 1), Member("a", 3, 1, 1)])
-    listing = Listing(tmp_path / "list.arrow")
-    member = listing.find("a")
-    assert len(listing) == 2 and member is not None and member.offset == 3
+    write(tmp_path / "list.sqlite", [Member("a", 1, 1, 1), Member("b", 2, 1, 1), Member("a", 3, 1, 1)])
+    table = Listing(tmp_path / "list.sqlite")
+    member = table.find("a")
+    assert len(table) == 2 and member is not None and member.offset == 3
 
 
 @pytest.mark.parametrize("kind", ["x.zip", "x.tar", "x.tar.gz"])
