@@ -20,7 +20,7 @@ import numpy as np
 
 from omni_ray.machine import usable_cpus
 from omni_ray.sources import bz2_blocks
-from omni_ray.sources.archive_file import BrokenArchive, Seekable, TreeFile
+from omni_ray.sources.archive_file import BrokenArchive, ByteSource, ReaderBytes, Seekable, TreeFile
 from omni_ray.sources.packed import is_bomb
 from omni_ray.storage import atomic_writer
 
@@ -131,28 +131,8 @@ def find_points(archive: TreeFile, kind: str, points: Path) -> int:
         file.close()
 
 
-class GzipBytes:
-    """The content of a gzip file, as bytes that can be read at any position; ``points`` are its saved seek points."""
-
-    def __init__(self, archive: TreeFile, points: Path) -> None:
-        self._lock = threading.Lock()
-        self._file = _open(archive, "tar.gz", 1)
-        with _as_broken(self._file):
-            self._file.import_index(str(points))
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        """At most ``size`` bytes from ``offset``; fewer only at the end. Raises BrokenArchive."""
-        parts = []
-        with self._lock, _as_broken(self._file):
-            self._file.seek(offset)
-            while size > 0 and (part := self._file.read(size)):
-                parts.append(part)
-                size -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-class Bzip2Bytes:
-    """The content of a bzip2 file, as bytes that can be read at any position, a block at a time; ``points`` as above.
+class _Bzip2Bytes:
+    """The content of a bzip2 file, as bytes that can be read at any position, a block at a time; ``points`` are its saved seek points.
 
     rapidgzip reads ahead and forgets what it has read: three times slower, out of order. Here a block is decompressed
     on its own, and the last ones are kept, for members that are in the same block or close by.
@@ -203,6 +183,11 @@ class Bzip2Bytes:
         return data
 
 
-def open_packed(archive: TreeFile, kind: str, points: Path) -> GzipBytes | Bzip2Bytes:
-    """The content of a compressed tar, with the seek points that :func:`listing_stream` saved."""
-    return GzipBytes(archive, points) if kind == "tar.gz" else Bzip2Bytes(archive, points)
+def open_packed(archive: TreeFile, kind: str, points: Path) -> ByteSource:
+    """The content of a gzip or bzip2 file, with the seek points that were saved."""
+    if kind == "tar.bz2":
+        return _Bzip2Bytes(archive, points)
+    file = _open(archive, kind, 1)
+    with _as_broken(file):
+        file.import_index(str(points))
+    return ReaderBytes(io.BufferedReader(_Stream(file)))
