@@ -5,16 +5,14 @@ A line is written once a file is in place, so a kill costs only what was under w
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from omni_ray.sources.kept import locked
 from omni_ray.sources.web import Answer
 
 _THREADS = 16
@@ -95,7 +93,7 @@ class Fetched:
     def complete(self, urls: Sequence[str], get: Callable[[str], Answer], round_: int) -> list[FetchRecord]:
         """An entry for each address, in order: those that are missing, or failed in an earlier round, are fetched."""
         self._ledger.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(self._ledger.with_suffix(".lock")):
+        with locked(self._ledger.with_suffix(".lock")):  # two attempts at a unit must not both fetch
             done = {
                 row: entry
                 for row, entry in self.entries().items()
@@ -142,14 +140,3 @@ class Fetched:
         under_way.write_bytes(answer.data)
         under_way.replace(target)
         return entry
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Held by one process at a time: two attempts at a unit must not both fetch."""
-    file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(file)

@@ -103,12 +103,8 @@ class Kept:
         """While no other process makes the same."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.path(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with locked(self.path(".lock")):
                 yield
-            finally:
-                os.close(lock)
         except OSError as error:
             is_source = error.filename is not None and not str(error.filename).startswith(str(self.folder))
             if error.errno not in _UNWRITABLE or is_source:
@@ -116,6 +112,17 @@ class Kept:
             why = (error.strerror or "").lower()
             said = f"what {self._name} is read with cannot be kept here ({why}); make room, or choose another --root"
             raise OmniError(f"{self.folder}: {said}") from error
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """While no other process is in the same block; the kernel drops the lock with its holder."""
+    file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
 
 
 def folder_of(tree: Tree) -> Path:

@@ -96,7 +96,8 @@ class Web:
         """The file at an address, or why there is none. Network errors never raise."""
         for attempt in range(ATTEMPTS):
             try:
-                return self._follow(address, self._checked_url(address))
+                status, data, final = self._follow(address, MAX_BYTES)
+                return Answer(status, data, final=final)
             except _Refused as error:
                 if error.reason != "unreachable" or attempt == ATTEMPTS - 1:
                     return Answer(error.status, None, error.reason, _short(str(error)))
@@ -112,28 +113,29 @@ class Web:
             raise _Refused("bad_path", f"{address} is no address of http or https")
         return url
 
-    def _follow(self, address: str, url: httpx.URL) -> Answer:
+    def _follow(self, address: str, limit: int, *, is_robots: bool = False) -> tuple[int, bytes, str]:
+        """Status, body and final address; robots.txt needs no permission, and may be a page."""
+        url = self._checked_url(address)
         for _ in range(MAX_REDIRECTS + 1):
-            delay = self._permission(url)
+            delay = 0.0 if is_robots else self._permission(url)
             with self._slot(url.host):
                 if delay:
                     self._wait(delay)
-                status, headers, data = self._request(url, MAX_BYTES, accept_page=False)
-            if status not in {301, 302, 303, 307, 308}:
-                assert data is not None
-                return Answer(status, data, final=str(url))
+                status, headers, data = self._request(url, limit, accept_page=is_robots)
+            if data is not None:
+                return status, data, str(url)
             place = headers.get("location", "")
             if not place:
                 raise _Refused("dead_link", f"{url}: a redirect to nowhere", status)
             url = self._checked_url(str(url.join(place)))
         raise _Refused("dead_link", f"{address}: more than {MAX_REDIRECTS} redirects", status)
 
-    def _request(self, url: httpx.URL, limit: int, *, accept_page: bool) -> tuple[int, dict[str, str], bytes | None]:
+    def _request(self, url: httpx.URL, limit: int, *, accept_page: bool) -> tuple[int, httpx.Headers, bytes | None]:
         """Status, headers and body of one request; no body for a redirect."""
         sent = [(b"Host", url.netloc), (b"User-Agent", USER_AGENT.encode()), (b"Accept-Encoding", b"identity")]
         try:
             with self._pool.stream("GET", str(url), headers=sent, extensions={"timeout": _TIMEOUT}) as response:
-                headers = _joined(response.headers)
+                headers = httpx.Headers(response.headers)
                 _judge(url, response.status, headers, accept_page)
                 if response.status >= 300:
                     return response.status, headers, None
@@ -174,14 +176,9 @@ class Web:
 
     def _fetch_robots(self, origin: str) -> list[str]:
         """The lines of robots.txt; where there is none, everything is allowed; where it is kept from us, nothing is."""
-        url = httpx.URL(f"{origin}/robots.txt")
         try:
-            for _ in range(MAX_REDIRECTS + 1):
-                with self._slot(url.host):
-                    _, headers, data = self._request(url, _MAX_ROBOTS_BYTES, accept_page=True)
-                if data is not None:
-                    return data.decode("utf-8", "replace").splitlines()
-                url = self._checked_url(str(url.join(headers.get("location", ""))))
+            _, data, _ = self._follow(f"{origin}/robots.txt", _MAX_ROBOTS_BYTES, is_robots=True)
+            return data.decode("utf-8", "replace").splitlines()
         except _Refused as error:
             if error.status in {401, 403}:
                 return ["User-agent: *", "Disallow: /"]
@@ -241,16 +238,7 @@ def _is_public(address: str) -> bool:
     return found.is_global and not found.is_multicast and (mapped is None or mapped.is_global)
 
 
-def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Headers with names in lower case; those of one name are joined, one per line."""
-    found: dict[str, str] = {}
-    for name, value in headers:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        found[key] = f"{found[key]}\n{text}" if key in found else text
-    return found
-
-
-def _judge(url: httpx.URL, status: int, headers: dict[str, str], accept_page: bool) -> None:
+def _judge(url: httpx.URL, status: int, headers: httpx.Headers, accept_page: bool) -> None:
     """Raises for an answer that is neither a file nor a redirect."""
     if status in _PASSING:
         raise _Refused("unreachable", f"{url}: HTTP {status}", status, _seconds(headers.get("retry-after", "")))
@@ -258,16 +246,16 @@ def _judge(url: httpx.URL, status: int, headers: dict[str, str], accept_page: bo
         raise _Refused("dead_link", f"{url}: HTTP {status}", status)
     if accept_page or status >= 300:
         return
-    if refusal := _opted_out(headers.get("x-robots-tag", "")):
+    if refusal := _opted_out(headers.get_list("x-robots-tag")):
         raise _Refused("opted_out", f"{url}: its owner says {refusal}", status)
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in {"text/html", "application/xhtml+xml"}:
         raise _Refused("dead_link", f"{url}: an HTML page instead of a file", status)
 
 
-def _opted_out(tags: str) -> str:
+def _opted_out(tags: list[str]) -> str:
     """The directive of X-Robots-Tag headers that forbids training on a file; those for other agents do not count."""
-    for line in tags.lower().split("\n"):
+    for line in map(str.lower, tags):
         agent, colon, rest = line.partition(":")
         directives = line
         if colon and "," not in agent:
@@ -280,7 +268,7 @@ def _opted_out(tags: str) -> str:
     return ""
 
 
-def _body(url: httpx.URL, response: httpcore.Response, headers: dict[str, str], limit: int) -> bytes:
+def _body(url: httpx.URL, response: httpcore.Response, headers: httpx.Headers, limit: int) -> bytes:
     told = headers.get("content-length", "")
     if told.isdigit() and int(told) > limit:
         raise _Refused("too_large", f"{url}: {int(told):,} bytes", response.status)
