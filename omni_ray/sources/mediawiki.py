@@ -19,7 +19,7 @@ from omni_ray.records import Rejected, SourceOptions, UnitDraft
 from omni_ray.sources.bz2_blocks import read_blocks
 from omni_ray.sources.encoding import recoded, sniff
 from omni_ray.sources.form import Form
-from omni_ray.sources.packed import BrokenStream, is_bomb, packing, unpack
+from omni_ray.sources.packed import BrokenStream, is_bomb, packing, packing_of, unpack
 from omni_ray.sources.packed_ranges import open_range, plain_size
 
 if TYPE_CHECKING:
@@ -150,10 +150,8 @@ def _head(tree: Tree, name: str, codec: str = "") -> bytes:
 def slices(tree: Tree, name: str, options: SourceOptions, codec: str = "") -> Iterator[UnitDraft]:
     """Byte ranges of an export; the payload is ``{"file", "start", "end"}``, ``end`` null for the end of the file."""
     size = tree.size(name)
-    with tree.open(name) as file:
-        suffix = packing(file, name)
     step = options.scaled(_BLOCKS_BYTES)
-    if suffix != ".bz2" or codec:
+    if codec or packing_of(tree, name) != ".bz2":
         plain = plain_size(tree, name, options, Form(codec or "utf-8"))
         size, step = (size, size) if plain is None else (plain, options.scaled(SLICE_BYTES))
     for start in range(0, max(size, 1), max(step, 1)):

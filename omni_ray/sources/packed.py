@@ -69,10 +69,10 @@ def packing(file: BinaryIO, name: str) -> str:
     return next((suffix for suffix, magic in _MAGIC.items() if magic.match(head)), "")
 
 
-def is_packed(tree: Tree, name: str) -> bool:
-    """Whether a file is compressed."""
+def packing_of(tree: Tree, name: str) -> str:
+    """How a file of a tree is compressed, as :func:`packing` says it."""
     with tree.open(name) as file:
-        return packing(file, name) != ""
+        return packing(file, name)
 
 
 class _Decompressor(Protocol):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from omni_ray.sources.archive_file import BrokenArchive, ByteSource, Span, TreeFile
 from omni_ray.sources.form import Form
 from omni_ray.sources.kept import Kept
-from omni_ray.sources.packed import packing
+from omni_ray.sources.packed import packing, packing_of
 from omni_ray.sources.seek_points import SEEKABLE, find_points, open_packed
 from omni_ray.sources.unpacked import copy_size, open_copy
 
@@ -37,7 +37,7 @@ def plain_size(tree: Tree, name: str, options: SourceOptions, form: Form = Form(
     """Bytes of a file, unpacked and in UTF-8, whose ranges :func:`open_range` can read. None for a small file that is packed or
     in another encoding, and for one that holds nothing readable."""
     size = tree.size(name)
-    suffix = _packing(tree, name)
+    suffix = packing_of(tree, name)
     if form.is_utf8 and not suffix:
         return size
     if size <= options.scaled(_LARGE_BYTES):
@@ -53,7 +53,7 @@ def open_range(
     """A reader of a file of some form, for its bytes from ``start`` to ``end``, and the form in which they are there: for one that
     is not read whole, those of :func:`plain_size`. It raises BrokenStream where unpacking does."""
     is_whole = not start and end is None
-    suffix = "" if is_whole else _packing(tree, name)
+    suffix = "" if is_whole else packing_of(tree, name)
     if is_whole or (form.is_utf8 and not suffix and tree.is_seekable(name)):
         with tree.open(name) as file:
             yield file, form
@@ -63,11 +63,6 @@ def open_range(
     else:
         with open_copy(tree, name, form.codec) as file:
             yield file, replace(form, is_recoded=True)
-
-
-def _packing(tree: Tree, name: str) -> str:
-    with tree.open(name) as file:
-        return packing(file, name)
 
 
 def _entered(tree: Tree, name: str, suffix: str, form: Form) -> tuple[ByteSource, int] | None:

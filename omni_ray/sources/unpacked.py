@@ -19,7 +19,7 @@ from omni_ray.errors import OmniError, SourceError
 from omni_ray.sources.archive_file import FileBytes, Span
 from omni_ray.sources.encoding import recoded
 from omni_ray.sources.kept import Kept
-from omni_ray.sources.packed import SUFFIXES, BrokenStream, is_packed, packing, unpack
+from omni_ray.sources.packed import SUFFIXES, BrokenStream, packing, packing_of, unpack
 from omni_ray.storage import TEMPORARY, atomic_writer
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def at_any_place(tree: Tree, name: str) -> tuple[Path | BinaryIO, int]:
     """
     path = tree.local_path(name)
     # On a remote store, reading the first bytes costs as much as reading the footer.
-    if (path is None and not name.lower().endswith(SUFFIXES)) or not is_packed(tree, name):
+    if (path is None and not name.lower().endswith(SUFFIXES)) or not packing_of(tree, name):
         return path or tree.open(name), tree.size(name)
     try:
         content, size = whole_copy(tree, name)
