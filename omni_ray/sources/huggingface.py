@@ -62,7 +62,12 @@ class HubName:
         if len(parts) < 2 or not _NAME.fullmatch("/".join(parts[:2]).partition("@")[0]):
             raise OmniError(f"{text}: not a Hugging Face dataset; write org/name or hf://datasets/org/name/folder")
         name, _, revision = parts[1].partition("@")
-        return cls(f"{parts[0]}/{name}", revision or None, "/".join(parts[2:]))
+        return cls(f"{parts[0]}/{name}", revision or None, "/".join(parts[2:]).rstrip("/"))
+
+    @property
+    def inside(self) -> str:
+        """How the names of the files in the folder begin."""
+        return f"{self.folder}/" if self.folder else ""
 
 
 def looks_like_hub_id(text: str) -> bool:
@@ -103,38 +108,38 @@ def resolve(
     with TemporaryDirectory() as passing:
         cards = Path(passing) if is_streamed else kept / "cards" / commit
         card = "" if name.folder and not configuration else _card(files, cards, fetch)
-    found = _choose(name, files, card, configuration, splits)
-    if found.others:
-        others = ", ".join(found.others[:20])
-        say(f"{name.repository}: configuration {found.configuration}; not read: {others} (--config NAME)")
-    is_part = bool(splits or configuration or found.others)
-    chosen = found.files
+    data = [file for file in files if _is_wanted(file, name)]
+    if not data:
+        raise SourceError(_without_tables(name, files))
+    found = choose(name.repository, data, card, configuration, splits)
+    _say_others(name.repository, found, say)
+    shown = [file.removeprefix(name.inside) for file in found.files]
     if is_streamed:
-        tree: Tree = _streamed(name, commit, chosen)
-        tree.unfetched = _left(name, files, chosen, is_part)
-        return tree
-    place = kept / commit
-    if not _is_offline():
-        _note(name, kept, commit, files)
-    missing = [file for file in chosen if not (place / file).is_file()]
-    if missing:
-        say(f"{name.repository}: fetching {len(missing)} files at {commit[:10]} into {place}")
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for done in [pool.submit(fetch, file, place) for file in missing]:
-            done.result()
-    inside = f"{name.folder.rstrip('/')}/" if name.folder else ""
-    shown = {file.removeprefix(inside) for file in chosen}
-    tree = open_tree(place / name.folder, cache, hidden=lambda file: None if file in shown else "")
+        tree: Tree = _streamed(name, commit, shown)
+    else:
+        place = kept / commit
+        if not _is_offline():
+            _note(name, kept, commit, files)
+        missing = [file for file in found.files if not (place / file).is_file()]
+        if missing:
+            say(f"{name.repository}: fetching {len(missing)} files at {commit[:10]} into {place}")
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for done in [pool.submit(fetch, file, place) for file in missing]:
+                done.result()
+        there = set(shown)
+        tree = open_tree(place / name.folder, cache, hidden=lambda file: None if file in there else "")
     tree.location = f"{name.repository}@{commit[:10]}"
-    tree.unfetched = _left(name, files, chosen, is_part)
+    # Where a part was chosen, the other parts are nobody's concern.
+    is_part = bool(splits or configuration or found.others)
+    left = set(files).difference(found.files, data if is_part else ())
+    tree.unfetched = [file for file in files if file in left and file.startswith(name.inside)]
     return tree
 
 
-def _choose(name: HubName, files: Sequence[str], card: str, configuration: str, splits: tuple[str, ...]) -> Chosen:
-    data = [file for file in files if _is_wanted(file, name.folder)]
-    if not data:
-        raise SourceError(_without_tables(name, files))
-    return choose(name.repository, data, card, configuration, splits)
+def _say_others(place: str, found: Chosen, say: Callable[[str], None]) -> None:
+    if found.others:
+        others = ", ".join(found.others[:20])
+        say(f"{place}: configuration {found.configuration}; not read: {others} (--config NAME)")
 
 
 def _card(files: Sequence[str], place: Path, fetch: Callable[[str, Path], None]) -> str:
@@ -142,23 +147,17 @@ def _card(files: Sequence[str], place: Path, fetch: Callable[[str, Path], None])
     card = place / "README.md"
     if "README.md" in files and not card.is_file() and not _is_offline():
         fetch("README.md", place)
+    return _text(card)
+
+
+def _text(card: Path) -> str:
     return card.read_text("utf-8", "replace") if card.is_file() else ""
 
 
-def _left(name: HubName, files: Sequence[str], chosen: Sequence[str], is_part: bool) -> list[str]:
-    """The files of the chosen folder that are not wanted, without those of other splits, where a split was chosen."""
-    inside = f"{name.folder.rstrip('/')}/" if name.folder else ""
-    taken = set(chosen)
-    left = (file for file in files if file.startswith(inside) and file not in taken)
-    return [file for file in left if not is_part or not _is_wanted(file, name.folder)]
-
-
-def _streamed(name: HubName, commit: str, files: Sequence[str]) -> Tree:
-    folder = f"{name.folder.rstrip('/')}/" if name.folder else ""
+def _streamed(name: HubName, commit: str, shown: Sequence[str]) -> Tree:
     with _one_line(name):
-        tree = RemoteTree(f"{_PREFIXES[0]}{name.repository}@{commit}/{folder}".rstrip("/"), only="")
-        tree.show_only([file.removeprefix(folder) for file in files])
-    tree.location = f"{name.repository}@{commit[:10]}"
+        tree = RemoteTree(f"{_PREFIXES[0]}{name.repository}@{commit}/{name.folder}".rstrip("/"), only="")
+        tree.show_only(shown)
     return tree
 
 
@@ -232,10 +231,8 @@ def _online(name: HubName) -> tuple[str, list[str], Callable[[str, Path], None]]
     return commit, files, fetch
 
 
-def _is_wanted(file: str, folder: str) -> bool:
-    if not is_safe_name(file) or not _is_data(file):
-        return False
-    return not folder or file.startswith(f"{folder.rstrip('/')}/")
+def _is_wanted(file: str, name: HubName) -> bool:
+    return is_safe_name(file) and _is_data(file) and file.startswith(name.inside)
 
 
 def _is_data(file: str) -> bool:
@@ -271,15 +268,13 @@ def open_folder(
         SourceError: there is no such configuration or split, or configurations share files and none was named.
     """
     folder = snapshot_of(folder)
-    readme = folder / "README.md"
-    card = readme.read_text("utf-8", "replace") if readme.is_file() else ""
+    card = _text(folder / "README.md")
     known = configurations(card)
     if not known and not configuration:
         return None
     data = [file for file in FolderTree(folder, follow_links).names() if _is_data(file)]
     found = choose(str(folder), data, card, configuration, splits if known else ())
-    if found.others:
-        say(f"{folder}: configuration {found.configuration}; not read: {', '.join(found.others[:20])} (--config NAME)")
+    _say_others(str(folder), found, say)
     left = set(data).difference(found.files)
     return open_tree(folder, cache, follow_links=follow_links, hidden=lambda file: "split" if file in left else None)
 
