@@ -12,9 +12,9 @@ from omni_ray.corpora.media import with_medium
 from omni_ray.corpora.stems import beside_text, paired_units, sidecar_text
 from omni_ray.media_names import media_file
 from omni_ray.records import EXTRA
-from omni_ray.sources.endings import AUDIO
 from omni_ray.sources.extra import extra_text, rest_of
 from omni_ray.sources.furniture import is_documentation
+from omni_ray.sources.kinds import AUDIO
 from omni_ray.sources.tree import Tree
 
 _TEXTS = (".txt", ".lab", ".trans", ".json")

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from omni_ray.corpora.base import SourceOptions
 from omni_ray.errors import SourceError
 from omni_ray.sources.audio_headers import seconds_of
-from omni_ray.sources.endings import AUDIO
+from omni_ray.sources.kinds import AUDIO
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree

@@ -11,8 +11,8 @@ from omni_ray.corpora.base import Corpus, Download, Rejected, SourceOptions, Uni
 from omni_ray.corpora.evaluation import splits_in
 from omni_ray.corpora.listed_pictures import Listed, kept, lists_in, read_json, read_listed, units_of_lists
 from omni_ray.errors import SourceError
-from omni_ray.sources.archives import archive_kind
 from omni_ray.sources.captions import caption_texts
+from omni_ray.sources.kinds import archive_kind
 from omni_ray.sources.tree import Tree
 
 _MAX_JSON_BYTES = 2 << 30

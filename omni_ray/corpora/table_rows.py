@@ -17,10 +17,10 @@ from omni_ray.corpora.base import Rejected
 from omni_ray.corpora.media import fetch
 from omni_ray.media_names import is_safe_name, media_file
 from omni_ray.records import EXTRA
-from omni_ray.sources.archives import archive_kind
 from omni_ray.sources.captions import captions_of
 from omni_ray.sources.extra import joined
 from omni_ray.sources.inline_media import inline_media
+from omni_ray.sources.kinds import archive_kind
 from omni_ray.sources.rooted import RootedTree
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.spoken import Parse, Parsed, Spoken, list_records, list_units
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.errors import SourceError
-from omni_ray.sources.endings import AUDIO
+from omni_ray.sources.kinds import AUDIO
 from omni_ray.sources.lists import open_list, text_of
 from omni_ray.sources.tree import Tree
 

@@ -16,7 +16,7 @@ from omni_ray.modalities.groups import known_speakers
 from omni_ray.modalities.lines import one_line
 from omni_ray.modalities.params import AudioParams, channel_number
 from omni_ray.records import EXTRA, Rejected
-from omni_ray.sources.endings import AUDIO
+from omni_ray.sources.kinds import AUDIO
 from omni_ray.sources.recordings import UnusableRecording
 from omni_ray.trainers.files import MAX_FIELD_CHARS
 from omni_ray.trainers.speech import MIN_SAMPLES, SAMPLING_RATE, ctc_frames, ctc_needed

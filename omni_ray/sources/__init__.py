@@ -6,13 +6,10 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omni_ray.errors import SourceError
 from omni_ray.sources.tree import FileTree, FolderTree, Hidden, Tree
-
-if TYPE_CHECKING:
-    from omni_ray.sources.remote import RemoteTree
 
 
 def open_tree(
@@ -30,43 +27,24 @@ def open_tree(
     Raises:
         SourceError: it is not there, cannot be read, or is not what its name says.
     """
-    from omni_ray.sources.archives import archive_kind
-    from omni_ray.sources.folder_with_archives import UnionTree, archives_in
+    from omni_ray.sources.folder_with_archives import with_archives
     from omni_ray.sources.links import snapshot_of
-    from omni_ray.sources.open_archive import open_archive
     from omni_ray.sources.remote import RemoteTree, is_remote
 
-    if is_remote(str(location)):
-        remote = RemoteTree(str(location))
-        remote.points = cache
-        return _remote(remote)
-    path = Path(str(location).removeprefix("file://")).expanduser()
     try:
-        if not path.exists():
-            raise SourceError(f"{location}: no such file or folder; give --source an existing one")
-        if path.is_file():
-            file = FileTree(path, follow_links)
-            file.points = cache
-            return open_archive(file, file.name) if archive_kind(path) else file
-        folder = FolderTree(snapshot_of(path), follow_links, hidden)
-        folder.points = cache
-        archives = archives_in(folder)
-        return UnionTree(folder, archives) if archives else folder
+        place: FolderTree | RemoteTree
+        if is_remote(str(location)):
+            place = RemoteTree(str(location))
+        else:
+            path = Path(str(location).removeprefix("file://")).expanduser()
+            if not path.exists():
+                raise SourceError(f"{location}: no such file or folder; give --source an existing one")
+            is_file = path.is_file()
+            place = FileTree(path, follow_links) if is_file else FolderTree(snapshot_of(path), follow_links, hidden)
+        place.points = cache
+        return with_archives(place)
     except PermissionError as error:
         raise SourceError(f"{error.filename or location}: no permission to read it") from error
-
-
-def _remote(tree: RemoteTree) -> Tree:
-    """A place on an object store, with its archives read in place."""
-    from omni_ray.sources.archives import archive_kind
-    from omni_ray.sources.folder_with_archives import UnionTree, archives_in
-    from omni_ray.sources.open_archive import open_archive
-
-    if tree.is_file:
-        name = next(tree.names())
-        return open_archive(tree, name) if archive_kind(name) else tree
-    archives = archives_in(tree)
-    return UnionTree(tree, archives) if archives else tree
 
 
 def is_missing(location: str) -> bool:
@@ -104,9 +82,8 @@ def _opened(spec: str) -> Tree:
 
 
 def _described(value: Mapping[str, Any]) -> Tree:
-    from omni_ray.sources.folder_with_archives import UnionTree
+    from omni_ray.sources.folder_with_archives import UnionTree, with_archives
     from omni_ray.sources.many import ManyTree
-    from omni_ray.sources.open_archive import open_archive
     from omni_ray.sources.remote import RemoteTree
     from omni_ray.sources.settling import Settled
 
@@ -117,7 +94,7 @@ def _described(value: Mapping[str, Any]) -> Tree:
             there = value.get("remote")
             place = FileTree(value["path"]) if there is None else RemoteTree(there["uri"], there["only"])
             place.points = Path(value["cache"])
-            return open_archive(place, place.name if isinstance(place, FileTree) else value["path"])
+            return with_archives(place)
         case "many":
             return ManyTree([open_spec(each) for each in value["trees"]])
         case "remote":

@@ -20,23 +20,12 @@ from omni_ray.sources import listing
 from omni_ray.sources.archive_file import BrokenArchive, TreeFile
 from omni_ray.sources.furniture import is_furniture
 from omni_ray.sources.kept import Kept
+from omni_ray.sources.kinds import ARCHIVES, archive_kind
 from omni_ray.sources.links import forms_of
 from omni_ray.sources.listing import Listing, Member
 from omni_ray.sources.remote import RemoteTree
 from omni_ray.sources.tree import Entries, FolderTree, RefusedMembers, Tree
 
-ENDINGS = {
-    ".zip": "zip",
-    ".tar": "tar",
-    ".tar.gz": "tar.gz",
-    ".tgz": "tar.gz",
-    ".tar.bz2": "tar.bz2",
-    ".tbz2": "tar.bz2",
-    ".tar.xz": "tar.xz",
-    ".txz": "tar.xz",
-    ".tar.zst": "tar.zst",
-    ".tzst": "tar.zst",
-}
 MAX_RATIO = 1100
 """Deflate cannot expand more than 1032 times: anything more is forged, or a bomb. Text and PCM stay below 100."""
 RATIO_FLOOR = 64 << 20
@@ -45,20 +34,6 @@ _MAX_NAME = 4096
 _LISTING = ".sqlite"
 SEEK_POINTS = ".seek"
 """Ending of the file in which the points are kept at which decompression can start."""
-
-
-def archive_kind(path: str | Path) -> str | None:
-    """ "zip", "tar", "tar.gz", ... by the file's name, or None where it is no archive."""
-    name = Path(path).name.lower()
-    return next((kind for ending, kind in ENDINGS.items() if name.endswith(ending)), None)
-
-
-def archive_stem(name: str) -> str:
-    """The name of an archive without its ending: ``a`` for ``a.tar.gz``."""
-    return next(
-        (name[: -len(ending)] for ending in sorted(ENDINGS, key=len, reverse=True) if name.lower().endswith(ending)),
-        name,
-    )
 
 
 class ArchiveTree(Tree):
@@ -70,7 +45,7 @@ class ArchiveTree(Tree):
 
     Attributes:
         file: the archive.
-        kind: one of the values of ``ENDINGS``.
+        kind: one of the values of ``ARCHIVES``.
         size_and_time: bytes and modification time it had when it was opened.
 
     Raises:
@@ -83,7 +58,7 @@ class ArchiveTree(Tree):
         self.location = folder.location if folder.is_file else f"{folder.location}/{name}"
         kind = archive_kind(self.location)
         if kind is None:
-            raise SourceError(f"{self.location}: not an archive; known are {', '.join(ENDINGS)}")
+            raise SourceError(f"{self.location}: not an archive; known are {', '.join(ARCHIVES)}")
         self.kind = kind
         try:
             self.size_and_time = folder.size_and_time(name)

@@ -14,14 +14,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from omni_ray.sources.archives import ArchiveTree, archive_kind
+from omni_ray.sources.archives import ArchiveTree
 from omni_ray.sources.delegating import DelegatingTree
 from omni_ray.sources.furniture import is_documentation, is_furniture
 from omni_ray.sources.kept import folder_of
-from omni_ray.sources.open_archive import open_archive
+from omni_ray.sources.kinds import archive_kind
 from omni_ray.sources.remote import RemoteTree
 from omni_ray.sources.settling import Settled, settle
+from omni_ray.sources.tar_tree import TarTree
 from omni_ray.sources.tree import Entries, FolderTree, RefusedMembers, Tree
+from omni_ray.sources.zip_tree import ZipTree
 
 _DEPTH = 3
 """Archives are looked for in the folder and this many levels below it."""
@@ -41,7 +43,7 @@ class UnionTree(DelegatingTree):
         self.folder = folder
         self.points = folder.points
         found = {
-            name: (f"{parent}/" if parent else "", open_archive(folder, name))
+            name: (f"{parent}/" if parent else "", _open(folder, name))
             for name in names
             for parent in (name.rpartition("/")[0],)
         }
@@ -152,6 +154,23 @@ class UnionTree(DelegatingTree):
                 in_folder.append(name)
         stamps = {f"{holder.file.name}={holder.stamp(())}" for holder in archives.values()}
         return ";".join([self.folder.stamp(in_folder), *sorted(stamps)])
+
+
+def with_archives(place: FolderTree | RemoteTree) -> Tree:
+    """A folder with its archives, an archive as a folder, or, where there is no archive, the place as it is.
+
+    Raises:
+        SourceError: as :class:`ArchiveTree` does.
+    """
+    if place.is_file:
+        return _open(place, next(place.names())) if archive_kind(place.location) else place
+    archives = archives_in(place)
+    return UnionTree(place, archives) if archives else place
+
+
+def _open(folder: FolderTree | RemoteTree, name: str) -> ArchiveTree:
+    location = folder.location if folder.is_file else name
+    return (ZipTree if archive_kind(location) == "zip" else TarTree)(folder, name)
 
 
 def archives_in(folder: FolderTree | RemoteTree) -> list[str]:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
-from omni_ray.sources.archives import archive_kind
-from omni_ray.sources.endings import AUDIO
+from omni_ray.sources.packed import SUFFIXES
 
+AUDIO = tuple(
+    """
+    .wav .flac .mp3 .ogg .oga .opus .aiff .aif .aifc .au .snd .caf .w64 .rf64 .sph .mp1 .mp2 .m4a .m4b .mp4 .aac .webm
+    .weba .mka .wma .amr .3gp .spx .wv .ape .tta
+    """.split()
+)
+"""Recordings that :mod:`omni_ray.sources.recordings` reads; with the dot, in lower case."""
 PICTURES = tuple(
     """
     .jpg .jpeg .jpe .jfif .jif .jfi .png .apng .webp .gif .bmp .dib .tif .tiff .avif .avifs .jp2 .j2k .j2c .jpc .jpf
@@ -15,7 +22,27 @@ PICTURES = tuple(
     """.split()
 )
 """Pictures that are read; with the dot, in lower case."""
-_PACKED = (".gz", ".bz2", ".xz", ".zst")
+ARCHIVES = {
+    ".zip": "zip",
+    ".tar": "tar",
+    ".tar.gz": "tar.gz",
+    ".tgz": "tar.gz",
+    ".tar.bz2": "tar.bz2",
+    ".tbz2": "tar.bz2",
+    ".tar.xz": "tar.xz",
+    ".txz": "tar.xz",
+    ".tar.zst": "tar.zst",
+    ".tzst": "tar.zst",
+}
+"""Archives that are read in place, and their kinds."""
+TABLES = {
+    "parquet": (".parquet",),
+    "arrow": (".arrow", ".feather", ".ipc"),
+    "lines": (".jsonl", ".ndjson", ".jsonlines"),
+    "json": (".json",),
+    "delimited": (".csv", ".tsv", ".tab"),
+}
+"""Tables that are read, by format."""
 _NOT_READ = {
     "picture": {
         "HEIC": ".heic .heif .hif",
@@ -74,10 +101,7 @@ _READ = {
     "audio": AUDIO,
     "picture": PICTURES,
     "lines": (".txt", ".text"),
-    "table": (
-        *(".parquet", ".arrow", ".feather", ".ipc"),
-        *(".jsonl", ".ndjson", ".jsonlines", ".json", ".csv", ".tsv", ".tab"),
-    ),
+    "table": tuple(ending for endings in TABLES.values() for ending in endings),
 }
 _BY_ENDING = {
     ending: (holds, label)
@@ -92,6 +116,20 @@ _DATA = {
     "images": {"picture", "table", "archive"},
     "ocr": {"picture", "table", "archive"},
 }
+
+
+def archive_kind(path: str | Path) -> str | None:
+    """ "zip", "tar", "tar.gz", ... by the file's name, or None where it is no archive."""
+    name = Path(path).name.lower()
+    return next((kind for ending, kind in ARCHIVES.items() if name.endswith(ending)), None)
+
+
+def archive_stem(name: str) -> str:
+    """The name of an archive without its ending: ``a`` for ``a.tar.gz``."""
+    return next(
+        (name[: -len(ending)] for ending in sorted(ARCHIVES, key=len, reverse=True) if name.lower().endswith(ending)),
+        name,
+    )
 
 
 @dataclass(frozen=True)
@@ -116,7 +154,7 @@ class FileKind:
 def kind_of(name: str) -> FileKind:
     """The kind of a file of this name."""
     base = name.rpartition("/")[2].lower()
-    packed = next((ending for ending in _PACKED if base.endswith(ending)), "")
+    packed = next((ending for ending in SUFFIXES if base.endswith(ending)), "")
     if archive_kind(base) is not None:
         return FileKind("archive", "", _last_ending(base))
     plain = base.removesuffix(packed) if packed else base

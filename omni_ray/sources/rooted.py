@@ -8,8 +8,7 @@ from typing import Any
 
 from omni_ray.media_names import is_safe_name
 from omni_ray.sources.delegating import DelegatingTree
-from omni_ray.sources.endings import AUDIO
-from omni_ray.sources.kinds import PICTURES
+from omni_ray.sources.kinds import AUDIO, PICTURES
 from omni_ray.sources.tree import Entries, FolderTree, RefusedMembers, Tree
 
 _ENDINGS = (*AUDIO, *PICTURES)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from omni_ray.sources.archives import ArchiveTree, archive_kind, archive_stem
+from omni_ray.sources.archives import ArchiveTree
 from omni_ray.sources.furniture import is_documentation
+from omni_ray.sources.kinds import archive_kind, archive_stem
 from omni_ray.sources.remote import RemoteTree
 from omni_ray.sources.tree import FolderTree, MemberDamaged, Tree
 

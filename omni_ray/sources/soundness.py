@@ -10,7 +10,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from omni_ray.sources.archives import archive_kind
+from omni_ray.sources.kinds import archive_kind
 
 _LOOK_BYTES = 1024
 

@@ -22,6 +22,7 @@ from omni_ray.sources.delimited import table_ranges
 from omni_ray.sources.dialect import dialect_in, dialect_of
 from omni_ray.sources.form import form_in, form_of, head, plain_chunks, start_of
 from omni_ray.sources.json_shapes import shapes
+from omni_ray.sources.kinds import TABLES
 from omni_ray.sources.line_blocks import byte_ranges
 from omni_ray.sources.nameless import content_of
 from omni_ray.sources.packed_ranges import plain_size
@@ -34,14 +35,7 @@ if TYPE_CHECKING:
     from omni_ray.sources.form import Form
     from omni_ray.sources.tree import Tree
 
-_FORMATS = {
-    "parquet": ("parquet",),
-    "arrow": ("arrow", "feather", "ipc"),
-    "lines": ("jsonl", "ndjson", "jsonlines"),
-    "json": ("json",),
-    "delimited": ("csv", "tsv", "tab"),
-}
-_SUFFIX = re.compile(r"\.([a-z]+)(?:\.(gz|bz2|xz|zst))?$", re.IGNORECASE)
+_SUFFIX = re.compile(r"(\.[a-z]+)(?:\.(gz|bz2|xz|zst))?$", re.IGNORECASE)
 _NOT_DATA = re.compile(
     # What the datasets library writes beside a dataset, and what it caches there.
     r"(?:dataset_infos?|dataset_dict|state|config|package|.*_metadata|metadata)\.json|cache-.*\.arrow",
@@ -64,7 +58,7 @@ def table_format(name: str) -> str | None:
     suffix = _SUFFIX.search(base)
     if suffix is None or _NOT_DATA.fullmatch(base):
         return None
-    return next((kind for kind, endings in _FORMATS.items() if suffix[1].lower() in endings), None)
+    return next((kind for kind, endings in TABLES.items() if suffix[1].lower() in endings), None)
 
 
 def table_units(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: SourceOptions) -> Iterator[UnitDraft]:

@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.sources import listing, open_spec, open_tree, unpacked
-from omni_ray.sources.archives import ArchiveTree, archive_kind
+from omni_ray.sources.archives import ArchiveTree
 from omni_ray.sources.census import Claims, account
+from omni_ray.sources.kinds import archive_kind
 from omni_ray.sources.listing import Listing, Member, write
 from omni_ray.sources.tree import MemberDamaged, MemberTooLarge
 from omni_ray.sources.unpacked import remove_copies
