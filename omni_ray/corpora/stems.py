@@ -68,10 +68,10 @@ def paired_units(
 
 def _set_shard_lists_aside(tree: Tree) -> None:
     """Tables that img2dataset writes beside its tars, with a row for each address: what was fetched is in the tar."""
-    from omni_ray.sources.columnar import column_names
+    from omni_ray.sources.columnar import schema_of
 
     for name in [name for name, reason in tree.aside.items() if reason == "column" and name.endswith(".parquet")]:
-        if {"key", "status", "url"} <= set(column_names(tree, name)):
+        if {"key", "status", "url"} <= set(schema_of(tree, name, "parquet").names):
             tree.set_aside(name, "documentation")
 
 

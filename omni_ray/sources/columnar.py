@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,96 +37,64 @@ _DISPENSABLE = frozenset({"id", "title", "url", "lang"})
 """Roles that are left empty where their column cannot fill them."""
 
 
-@dataclass(frozen=True)
-class RowRange:
-    """Rows [start, end) of a file."""
+def schema_of(tree: Tree, name: str, kind: str) -> pa.Schema:
+    """The columns of a file of the format ``kind``: "parquet", or "arrow" for a file or a stream.
 
-    start: int
-    end: int
-
-
-def parquet_columns(
-    tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: SourceOptions
-) -> dict[str, str]:
-    """Role -> column of a Parquet file. Raises SourceError where its footer cannot be read, or a column is missing."""
+    Raises:
+        SourceError: it is not a whole file of that format.
+    """
+    if kind == "arrow":
+        return next(_batches(tree, name))
     with _parquet(tree, name) as file:
-        return _choose(name, file.schema_arrow, roles, options)
+        return file.schema_arrow
 
 
-def column_names(tree: Tree, name: str) -> list[str]:
-    """The columns of a Parquet file. Raises SourceError where its footer cannot be read."""
-    with _parquet(tree, name) as file:
-        return list(file.schema_arrow.names)
+def slices(
+    tree: Tree, name: str, kind: str, columns: Mapping[str, str], options: SourceOptions
+) -> Iterator[tuple[int, int]]:
+    """Rows [start, end) of each slice: row groups or record batches that are neighbours, up to the size of a slice. Giants are
+    cut, since their parts can be processed separately."""
+    wanted_bytes, wanted_rows = options.scaled(SLICE_BYTES), options.scaled(SLICE_ROWS)
+    giant = options.scaled(_MAX_GROUP_BYTES)
+    start = first = held = 0
+    for rows, size in (_group_sizes if kind == "parquet" else _batch_sizes)(tree, name, columns):
+        if first > start and (held + size > wanted_bytes or first + rows - start > wanted_rows):
+            yield start, first
+            start, held = first, 0
+        parts = max(-(-size // wanted_bytes) if size > giant else 1, -(-rows // wanted_rows), 1)
+        for part in range(parts - 1):
+            cut = first + rows * (part + 1) // parts
+            if cut > start:
+                yield start, cut
+                start = cut
+        first += rows
+        held = size // parts if parts > 1 else held + size
+    if first > start:
+        yield start, first
 
 
-def parquet_slices(tree: Tree, name: str, columns: Mapping[str, str], options: SourceOptions) -> Iterator[RowRange]:
-    """Slices along row groups; a row group of more than 256 MB is cut, since its parts can be processed separately."""
-    with _parquet(tree, name) as file:
-        sizes = _group_sizes(file.metadata, _stored(file.schema_arrow, columns))
-    yield from _slices(sizes, options)
-
-
-def read_parquet(tree: Tree, name: str, columns: Mapping[str, str], rows: RowRange) -> Iterator[pa.Table | Rejected]:
-    """Rows of a slice by role. A row group that cannot be decoded is one rejection for all the rows it still owed."""
-    with _parquet(tree, name) as file:
-        first = 0
-        stored = _stored(file.schema_arrow, columns)
-        for group, (count, size) in enumerate(_group_sizes(file.metadata, stored)):
-            start, end = max(rows.start, first), min(rows.end, first + count)
-            if start < end:
-                batches = file.iter_batches(
-                    batch_size=int(np.clip(_BATCH_BYTES * count // max(size, 1), 1, 1 << 16)),
-                    row_groups=[group],
-                    columns=sorted(stored),
-                    use_threads=False,
-                )
-                yield from _rows(name, batches, first, RowRange(start, end), columns)
-            first += count
-
-
-def arrow_columns(
-    tree: Tree, name: str, roles: Mapping[str, tuple[str, ...]], options: SourceOptions
-) -> dict[str, str]:
-    """Role -> column of an Arrow file or stream. Raises SourceError where it cannot be read, or a column is missing."""
-    return _choose(name, next(_batches(tree, name)), roles, options)
-
-
-def arrow_slices(tree: Tree, name: str, columns: Mapping[str, str], options: SourceOptions) -> Iterator[RowRange]:
-    """Slices along record batches."""
-    sizes = []
-    for batch in _batches(tree, name):
-        if not isinstance(batch, pa.Schema):
-            parts = {part for column in columns.values() for part in parts_of(column, batch.schema.names)}
-            wanted = sorted({part.partition(".")[0] for part in parts} | parts)
-            there = [column for column in wanted if column in batch.schema.names]
-            sizes.append((batch.num_rows, batch.select(there).get_total_buffer_size()))
-    if sum(count for count, _ in sizes) > _MAX_ROWS_PER_BYTE * at_any_place(tree, name)[1]:
-        raise SourceError(f"{name}: says it has more rows than a file of its size can hold; it is not read")
-    yield from _slices(sizes, options)
+def read(
+    tree: Tree, name: str, kind: str, columns: Mapping[str, str], start: int, end: int
+) -> Iterator[pa.Table | Rejected]:
+    """Rows [start, end) by role. A row group or record batch that cannot be decoded is one rejection for all the rows it
+    still owed."""
+    first = 0
+    for count, batches in (_groups if kind == "parquet" else _single_batches)(tree, name, columns):
+        begin, stop = max(start, first), min(end, first + count)
+        if begin < stop:
+            yield from _rows(name, batches, first, begin, stop, columns)
+        first += count
+        if first >= end:
+            return
 
 
 def holds_strings(tree: Tree, name: str, kind: str, column: str) -> bool:
     """Whether a column of a Parquet or Arrow file is of text."""
-    schema = _parquet(tree, name).schema_arrow if kind == "parquet" else next(_batches(tree, name))
-    found = _type_of(schema, column)
+    found = _type_of(schema_of(tree, name, kind), column)
     if found is None:
         return False
     value = found.value_type if pa.types.is_dictionary(found) else found
     return bool(pa.types.is_string(value) or pa.types.is_large_string(value))
-
-
-def read_arrow(tree: Tree, name: str, columns: Mapping[str, str], rows: RowRange) -> Iterator[pa.Table | Rejected]:
-    """Rows of a slice by role. A record batch that is not well formed is one rejection for all its rows."""
-    first = 0
-    for batch in _batches(tree, name):
-        if isinstance(batch, pa.Schema):
-            continue
-        start, end = max(rows.start, first), min(rows.end, first + batch.num_rows)
-        if start < end:
-            yield from _rows(name, iter([batch]), first, RowRange(start, end), columns)
-        first += batch.num_rows
-        if first >= rows.end:
-            return
 
 
 def _parquet(tree: Tree, name: str) -> pq.ParquetFile:
@@ -159,24 +127,26 @@ def _first_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:160]
 
 
-def _choose(
-    name: str, schema: pa.Schema, roles: Mapping[str, tuple[str, ...]], options: SourceOptions
+def choose(
+    tree: Tree, name: str, kind: str, roles: Mapping[str, tuple[str, ...]], options: SourceOptions
 ) -> dict[str, str]:
+    """Role -> column. Raises SourceError where the file cannot be read, or a column is missing or cannot fill its role."""
+    schema = schema_of(tree, name, kind)
     there = [path for field in schema for path in _paths(field)]
     columns = choose_columns(name, there, roles, options)
     for role, column in [each for each in columns.items() if each[0] != EXTRA]:
-        kind = _type_of(schema, column)
-        if kind is not None and not _can_fill(role, kind):
+        held = _type_of(schema, column)
+        if held is not None and not _can_fill(role, held):
             if role in _DISPENSABLE and role not in options.columns:
                 del columns[role]
                 continue
             inside = [path for path in there if path.startswith(f"{column}.")]
-            what = "a list" if pa.types.is_list(kind) else f"fields ({', '.join(inside[:5])})" if inside else "no"
+            what = "a list" if pa.types.is_list(held) else f"fields ({', '.join(inside[:5])})" if inside else "no"
             hint = next(
                 (path for path in inside if path.endswith(("text", "content", "value"))), (inside or ["NAME"])[0]
             )
             raise NoColumn(
-                f"{name}: column {column} holds {str(kind)[:80]}: {what}, not {role}; --columns {role}={hint}"
+                f"{name}: column {column} holds {str(held)[:80]}: {what}, not {role}; --columns {role}={hint}"
             )
     return columns
 
@@ -228,36 +198,47 @@ def _stored(schema: pa.Schema, columns: Mapping[str, str]) -> set[str]:
     return {part if _type_of(schema, part) is not None else part.partition(".")[0] for part in parts}
 
 
-def _group_sizes(footer: pq.FileMetaData, columns: set[str]) -> list[tuple[int, int]]:
-    """Rows and decoded bytes of the wanted columns, of each row group."""
+def _group_sizes(tree: Tree, name: str, columns: Mapping[str, str]) -> list[tuple[int, int]]:
+    """Rows and decoded bytes of the wanted columns, of each row group of a Parquet file."""
+    with _parquet(tree, name) as file:
+        return _sizes(file, _stored(file.schema_arrow, columns))
+
+
+def _sizes(file: pq.ParquetFile, columns: set[str]) -> list[tuple[int, int]]:
     sizes = []
-    for index in range(footer.num_row_groups):
-        group = footer.row_group(index)
+    for index in range(file.num_row_groups):
+        group = file.metadata.row_group(index)
         chunks = (group.column(i) for i in range(group.num_columns))
         wanted = (c for c in chunks if any(f"{c.path_in_schema}.".startswith(f"{column}.") for column in columns))
         sizes.append((group.num_rows, sum(max(0, c.total_uncompressed_size) for c in wanted)))
     return sizes
 
 
-def _slices(sizes: list[tuple[int, int]], options: SourceOptions) -> Iterator[RowRange]:
-    """Neighbours joined up to the size of a slice, giants cut."""
-    wanted_bytes, wanted_rows = options.scaled(SLICE_BYTES), options.scaled(SLICE_ROWS)
-    giant = options.scaled(_MAX_GROUP_BYTES)
-    start = first = held = 0
-    for rows, size in sizes:
-        if first > start and (held + size > wanted_bytes or first + rows - start > wanted_rows):
-            yield RowRange(start, first)
-            start, held = first, 0
-        parts = max(-(-size // wanted_bytes) if size > giant else 1, -(-rows // wanted_rows), 1)
-        for part in range(parts - 1):
-            cut = first + rows * (part + 1) // parts
-            if cut > start:
-                yield RowRange(start, cut)
-                start = cut
-        first += rows
-        held = size // parts if parts > 1 else held + size
-    if first > start:
-        yield RowRange(start, first)
+def _groups(tree: Tree, name: str, columns: Mapping[str, str]) -> Iterator[tuple[int, Iterator[pa.RecordBatch]]]:
+    """Of each row group of a Parquet file, its rows and its batches."""
+    with _parquet(tree, name) as file:
+        stored = _stored(file.schema_arrow, columns)
+        for group, (count, size) in enumerate(_sizes(file, stored)):
+            at_once = int(np.clip(_BATCH_BYTES * count // max(size, 1), 1, 1 << 16))
+            yield count, file.iter_batches(at_once, row_groups=[group], columns=sorted(stored), use_threads=False)
+
+
+def _batch_sizes(tree: Tree, name: str, columns: Mapping[str, str]) -> list[tuple[int, int]]:
+    """The same of each record batch of an Arrow file."""
+    sizes = []
+    for batch in islice(_batches(tree, name), 1, None):
+        parts = {part for column in columns.values() for part in parts_of(column, batch.schema.names)}
+        wanted = sorted({part.partition(".")[0] for part in parts} | parts)
+        there = [column for column in wanted if column in batch.schema.names]
+        sizes.append((batch.num_rows, batch.select(there).get_total_buffer_size()))
+    if sum(count for count, _ in sizes) > _MAX_ROWS_PER_BYTE * at_any_place(tree, name)[1]:
+        raise SourceError(f"{name}: says it has more rows than a file of its size can hold; it is not read")
+    return sizes
+
+
+def _single_batches(tree: Tree, name: str, _: object) -> Iterator[tuple[int, Iterator[pa.RecordBatch]]]:
+    for batch in islice(_batches(tree, name), 1, None):
+        yield batch.num_rows, iter([batch])
 
 
 def _batches(tree: Tree, name: str) -> Iterator[Any]:
@@ -294,22 +275,20 @@ def _stream_batches(source: Any) -> Iterator[Any]:
 
 
 def _rows(
-    name: str, batches: Iterator[pa.RecordBatch], first: int, rows: RowRange, columns: Mapping[str, str]
+    name: str, batches: Iterator[pa.RecordBatch], first: int, start: int, end: int, columns: Mapping[str, str]
 ) -> Iterator[pa.Table | Rejected]:
-    """``rows`` of consecutive batches, the first beginning at row ``first``."""
-    while first < rows.end:
+    """Rows [start, end) of consecutive batches, the first beginning at row ``first``."""
+    while first < end:
         try:
             batch = next(batches, None)
             if batch is None:
-                yield _lost(
-                    name, max(first, rows.start), rows.end, "truncated", "rows that the footer counts are not there"
-                )
+                yield _lost(name, max(first, start), end, "truncated", "rows that the footer counts are not there")
                 return
             count = batch.num_rows
-            if first + count <= rows.start:
+            if first + count <= start:
                 first += count
                 continue
-            batch = batch.slice(max(0, rows.start - first), min(rows.end, first + count) - max(rows.start, first))
+            batch = batch.slice(max(0, start - first), min(end, first + count) - max(start, first))
             faults: dict[int, tuple[str, str]] = {}
             others = {role: column for role, column in columns.items() if role not in ("captions", EXTRA)}
             table = {role: _values(batch, role, column, faults) for role, column in others.items()}
@@ -317,10 +296,10 @@ def _rows(
                 table |= caption_columns(_captions(batch, columns["captions"], faults))
             if EXTRA in columns:
                 table[EXTRA] = _rest(batch, columns)
-            places = pa.array(np.arange(max(first, rows.start), max(first, rows.start) + batch.num_rows))
+            places = pa.array(np.arange(max(first, start), max(first, start) + batch.num_rows))
             found = list(by_role(name, "row", table, places, columns, faults))
         except (pa.ArrowException, OSError, ValueError) as error:
-            yield _lost(name, max(first, rows.start), rows.end, "decode_error", _first_line(error))
+            yield _lost(name, max(first, start), end, "decode_error", _first_line(error))
             return
         yield from found
         first += count

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from omni_ray.errors import NoColumn, SourceError
 from omni_ray.records import Rejected, SourceOptions, UnitDraft
 from omni_ray.sources import columnar, delimited, json_rows
-from omni_ray.sources.columnar import RowRange, read_arrow, read_parquet
 from omni_ray.sources.columns_by_role import check_roles, choose_columns, fits, no_header
 from omni_ray.sources.copies import names_once
 from omni_ray.sources.delimited import table_ranges
@@ -211,8 +210,7 @@ def read_table_unit(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table
     table = payload["table"]
     name, kind, columns = table["file"], table["format"], table["columns"]
     if kind in ("parquet", "arrow"):
-        read = read_parquet if kind == "parquet" else read_arrow
-        yield from read(tree, name, columns, RowRange(table["start"], table["end"]))
+        yield from columnar.read(tree, name, kind, columns, table["start"], table["end"])
         return
 
     form = form_in(table)
@@ -290,12 +288,6 @@ def _json_slices(
 def _columnar_slices(
     tree: Tree, name: str, kind: str, roles: Mapping[str, tuple[str, ...]], options: SourceOptions
 ) -> Iterator[tuple[dict[str, Any], int, int | None]]:
-    choose, cut = (
-        (columnar.parquet_columns, columnar.parquet_slices)
-        if kind == "parquet"
-        else (columnar.arrow_columns, columnar.arrow_slices)
-    )
-    columns = choose(tree, name, roles, options)
-    for part in cut(tree, name, columns, options):
-        shared = {"format": kind, "columns": columns}
-        yield {**shared, "start": part.start, "end": part.end}, 0, part.end - part.start
+    columns = columnar.choose(tree, name, kind, roles, options)
+    for start, end in columnar.slices(tree, name, kind, columns, options):
+        yield {"format": kind, "columns": columns, "start": start, "end": end}, 0, end - start

@@ -26,8 +26,7 @@ from omni_ray.corpora.locate import locate
 from omni_ray.corpora.ocr_images import OcrImages
 from omni_ray.corpora.voice_lists import VoiceLists
 from omni_ray.errors import SourceError
-from omni_ray.sources import open_spec
-from omni_ray.sources.columnar import RowRange, read_parquet
+from omni_ray.sources import columnar, open_spec
 from omni_ray.sources.tree import FolderTree
 from tests.made_store import clip, picture
 
@@ -246,6 +245,6 @@ def test_a_slice_deep_inside_a_row_group(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "source" / "t.parquet", row_group_size=count)
     tree = FolderTree(tmp_path / "source")
     for start in (0, 65_530, 65_536, 131_072, 139_990):
-        [read] = read_parquet(tree, "t.parquet", {"captions": "caption"}, RowRange(start, start + 6))
+        [read] = columnar.read(tree, "t.parquet", "parquet", {"captions": "caption"}, start, start + 6)
         assert not isinstance(read, Rejected)
         assert read["captions"].to_pylist() == [[f"caption {n}"] for n in range(start, start + 6)]
