@@ -15,10 +15,10 @@ from omni_ray.sources.cells import SURROGATE
 from omni_ray.sources.chats import parts_of
 from omni_ray.sources.dialect import QUOTED, Dialect, is_whole, next_row, reader
 from omni_ray.sources.form import Form
-from omni_ray.sources.line_blocks import RANGE_BYTES, byte_ranges
+from omni_ray.sources.line_blocks import RANGE_BYTES, byte_ranges, rejected
 from omni_ray.sources.packed import unpack
 from omni_ray.sources.packed_ranges import open_range, plain_size
-from omni_ray.sources.rows import Line, Range, Row, columns_of, lines, rejected
+from omni_ray.sources.rows import Line, Range, Row, columns_of, lines
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree

@@ -17,10 +17,10 @@ from omni_ray.sources.extra import REST
 from omni_ray.sources.form import Form
 from omni_ray.sources.json_shapes import as_row, cuts, rows
 from omni_ray.sources.json_values import BrokenValue, Values
-from omni_ray.sources.line_blocks import RANGE_BYTES
+from omni_ray.sources.line_blocks import RANGE_BYTES, rejected
 from omni_ray.sources.packed import unpack
 from omni_ray.sources.packed_ranges import open_range, plain_size
-from omni_ray.sources.rows import Line, Range, Row, columns_of, lines, rejected
+from omni_ray.sources.rows import Line, Range, Row, columns_of, lines
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree

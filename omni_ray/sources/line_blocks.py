@@ -91,7 +91,7 @@ def line_blocks(
             position += cut
             rest = data[cut:]
             if len(rest) > MAX_LINE_BYTES:
-                yield _rejected(name, position, "too_large", f"a line of more than {MAX_LINE_BYTES} bytes")
+                yield rejected(name, "byte", position, "too_large", f"a line of more than {MAX_LINE_BYTES} bytes")
                 position += len(rest)
                 rest, inside = b"", False
     except BrokenStream as broken:
@@ -107,11 +107,12 @@ def _at_end(name: str, position: int, rest: bytes, broken: BrokenStream) -> Iter
     if broken.is_whole and rest:
         yield position, rest
         position += len(rest)
-    yield _rejected(name, position, broken.reason, broken.detail)
+    yield rejected(name, "byte", position, broken.reason, broken.detail)
 
 
-def _rejected(name: str, position: int, reason: str, detail: str) -> Rejected:
-    return Rejected(f"{name}:{position}", f"{name}, byte {position}", reason, detail)
+def rejected(name: str, unit: str, place: int, reason: str, detail: str) -> Rejected:
+    """One row that cannot be used; ``unit`` is what ``place`` counts: "row" or "byte"."""
+    return Rejected(f"{name}:{place}", f"{name}, {unit} {place}", reason, detail)
 
 
 def line_spans(block: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -138,7 +139,7 @@ def read_lines(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Re
     else:
         start = head(tree, name)
         if what := instead_of_text(start):
-            yield _rejected(name, 0, "decode_error", f"{name} is {what}")
+            yield rejected(name, "byte", 0, "decode_error", f"{name} is {what}")
             return
         form = form_of(start, universal=True)
     with open_range(tree, name, payload["start"], payload["end"], form) as (file, form):
@@ -160,7 +161,7 @@ def _as_table(name: str, position: int, block: bytes, fault: str) -> Iterator[pa
     except pa.ArrowInvalid:
         good = np.array([_is_utf8(line) for line in text.cast(pa.large_binary()).to_pylist()], dtype=bool)
         for place in places.filter(pa.array(~good)).to_pylist():
-            yield _rejected(name, place, "bad_encoding", f"the line is {fault}")
+            yield rejected(name, "byte", place, "bad_encoding", f"the line is {fault}")
         mask = pa.array(good)
         text, places = text.cast(pa.large_binary()).filter(mask).cast(pa.large_string()), places.filter(mask)
     visible = pc.not_equal(pc.binary_length(pc.utf8_ltrim_whitespace(text)), 0)

@@ -14,7 +14,7 @@ from omni_ray.sources.chats import expression_of, used
 from omni_ray.sources.columns_by_role import REQUIRED, by_role
 from omni_ray.sources.extra import extra_text, rest_of
 from omni_ray.sources.form import Form
-from omni_ray.sources.line_blocks import line_blocks
+from omni_ray.sources.line_blocks import line_blocks, rejected
 
 _ROWS_AT_ONCE = 4096
 _BYTES_AT_ONCE = 8 << 20
@@ -43,11 +43,6 @@ def lines_of(position: int, block: bytes) -> Iterator[Line]:
         end = block.find(b"\n", start) + 1 or len(block)
         yield position + start, block[start:end]
         start = end
-
-
-def rejected(name: str, unit: str, place: int, reason: str, detail: str) -> Rejected:
-    """One row that cannot be used; ``unit`` is what ``place`` counts: "row" or "byte"."""
-    return Rejected(f"{name}:{place}", f"{name}, {unit} {place}", reason, detail)
 
 
 def columns_of(
