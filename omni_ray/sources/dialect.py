@@ -260,34 +260,25 @@ def _faults(text: str, delimiter: str, quoting: str) -> int:
     return sum(is_whole(row, rows[0]) is None for row in rows)
 
 
-class _Lines:
-    """The lines of a sample, counted."""
-
-    def __init__(self, text: str) -> None:
-        self._lines = iter(text[:_SAMPLE_CHARS].split("\n"))
-        self.count = 0
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines)
-        self.count += 1
-        return line + "\n"
-
-
 def _parsed(text: str, delimiter: str, quoting: str) -> Iterator[list[str]]:
     """The rows of a sample except blank ones; [] for each line of those that break the rules."""
-    lines = _Lines(text)
-    rows = reader(lines, delimiter, quoting)
+    count = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal count
+        for line in text[:_SAMPLE_CHARS].split("\n"):
+            count += 1
+            yield line + "\n"
+
+    rows = reader(lines(), delimiter, quoting)
     while True:
-        before = lines.count
+        before = count
         try:
             row = next_row(rows)
         except csv.Error:
-            yield from [[]] * (lines.count - before)
+            yield from [[]] * (count - before)
             continue
         if row:
             yield row
-        elif lines.count == before:
+        elif count == before:
             return
