@@ -266,38 +266,38 @@ def _of_libsndfile(file: soundfile.SoundFile) -> Recording:
     return Recording(file.samplerate, file.channels, _blocks_of(file), is_float)
 
 
-def _blocks_of(file: soundfile.SoundFile) -> Iterator[Block]:
+def _blocks_of(file: soundfile.SoundFile, most: int | None = None) -> Iterator[Block]:
+    """What comes next, ``most`` samples of each channel, or all there are."""
     # libsndfile turns 16 bits into floats one by one, which takes longer than reading them.
     dtype = "int16" if file.subtype == "PCM_16" else "float32"
     buffer = np.empty((max(1, _BLOCK // file.channels), file.channels), dtype)
-    while count := file.buffer_read_into(buffer, dtype):
+    while most is None or most > 0:
+        count = file.buffer_read_into(buffer[:most], dtype)
+        if not count:
+            return
+        most = None if most is None else most - count
         yield buffer[:count]
 
 
 def _flac_blocks(file: soundfile.SoundFile, data: bytes, start: int, recording: Recording) -> Iterator[Block]:
     """To the number of samples that the header counts, and on from there while there are frames."""
     promised = audio_headers.flac_samples(data, start)
-    dtype = "int16" if file.subtype == "PCM_16" else "float32"
-    buffer = np.empty((max(1, _BLOCK // file.channels), file.channels), dtype)
     frames = 0
-    while wanted := min(len(buffer), promised - frames) if promised else len(buffer):
-        count = file.buffer_read_into(buffer[:wanted], dtype)
-        frames += count
-        if not count:
-            break
-        yield buffer[:count]
+    for block in _blocks_of(file, promised or None):
+        frames += len(block)
+        yield block
     if frames < promised:
         raise UnusableRecording("truncated", f"{frames:,} of {promised:,} samples are there")
     try:
-        count = file.buffer_read_into(buffer[:1], dtype)
+        more = next(_blocks_of(file, 1), None)
     except soundfile.LibsndfileError:
         if data.find(b"fLaC", start + 4) >= 0:
             raise UnusableRecording("decode_error", "another file is joined to it") from None
         recording.is_as_said = False  # something that is not sound, which players skip
         return
-    recording.is_as_said = promised > 0 and not count
-    if count:
-        yield buffer[:count]
+    recording.is_as_said = promised > 0 and more is None
+    if more is not None:
+        yield more
         yield from _blocks_of(file)
 
 
