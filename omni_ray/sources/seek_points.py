@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, cast
 from weakref import WeakSet
 
 import numpy as np
@@ -62,18 +62,18 @@ class _Stream(Seekable):
     """A rapidgzip file that raises BrokenArchive."""
 
     def __init__(self, file: Any) -> None:
-        self._file = file
+        self.file = file
 
     def tell(self) -> int:
-        return int(self._file.tell())
+        return int(self.file.tell())
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        with _as_broken(self._file):
-            return int(self._file.seek(offset, whence))
+        with _as_broken(self.file):
+            return int(self.file.seek(offset, whence))
 
     def readinto(self, buffer: Any) -> int:
-        with _as_broken(self._file):
-            return int(self._file.readinto(buffer))
+        with _as_broken(self.file):
+            return int(self.file.readinto(buffer))
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def _as_broken(file: Any) -> Iterator[None]:
 
 
 @contextmanager
-def listing_stream(archive: TreeFile, kind: str, points: Path) -> Iterator[BinaryIO]:
+def listing_stream(archive: TreeFile, kind: str, points: Path) -> Iterator[io.BufferedReader]:
     """The decompressed bytes, to be read to the end; when the block ends well, the seek points are in ``points``.
 
     Raises:
@@ -115,20 +115,16 @@ def find_points(archive: TreeFile, kind: str, points: Path) -> int:
     """
     with archive.open() as whole:
         packed = whole.seek(0, os.SEEK_END)
-    file = _open(archive, kind, min(_MAX_THREADS, usable_cpus()))
-    try:
+    with listing_stream(archive, kind, points) as stream:
+        while stream.read(_READ_BYTES):
+            if is_bomb(stream.tell(), packed):
+                raise BrokenArchive("made to fill a memory")
+        file = cast(_Stream, stream.raw).file
         with _as_broken(file):
-            while file.read(_READ_BYTES):
-                if is_bomb(file.tell(), packed):
-                    raise BrokenArchive("made to fill a memory")
             # rapidgzip takes a file that was cut between blocks for whole; its last point is then before the end.
             if max(file.block_offsets()) != 8 * packed:
                 raise BrokenArchive("cut, or something is behind it")
-        size = int(file.tell())
-        _save(file, kind, points)
-        return size
-    finally:
-        file.close()
+        return stream.tell()
 
 
 class _Bzip2Bytes:
