@@ -93,13 +93,14 @@ def is_there(download: Download, folder: Path) -> bool:
     was asked for it, and does not have it."""
     target = folder / download.path
     if download.may_lack and not target.exists():
-        return _lacking(download, folder).exists()
+        return _note(download, folder, "lacking").exists()
     return target.exists() and download.size in {None, target.stat().st_size}
 
 
-def _lacking(download: Download, folder: Path) -> Path:
-    """The note that the server has no such file, though its list names it."""
-    return folder.parent / ".fetched" / folder.name / f"{download.path}.lacking"
+def _note(download: Download, folder: Path, what: str) -> Path:
+    """A note beside the folder, which is a source and holds nothing else: "json", that we fetched the file, or "lacking", that the
+    server does not have it, though its list names it."""
+    return folder.parent / ".fetched" / folder.name / f"{download.path}.{what}"
 
 
 def is_begun(download: Download, folder: Path) -> bool:
@@ -115,11 +116,6 @@ def _state_file(target: Path) -> Path:
     return target.with_name(target.name + ".part.json")
 
 
-def _ledger_file(download: Download, folder: Path) -> Path:
-    """Where fetched files are noted: beside the folder, which is a source and holds nothing else."""
-    return folder.parent / ".fetched" / folder.name / f"{download.path}.json"
-
-
 def left(download: Download, folder: Path) -> int:
     """About how many bytes of a file are still to come."""
     part = _part(folder / download.path)
@@ -130,27 +126,25 @@ def rate_of(url: str) -> float:
     """Bytes per second, as measured on a file for a moment; 0 where nothing comes."""
     import httpx
 
-    headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
-    with httpx.Client(headers=headers, timeout=10.0, follow_redirects=True) as client:
-        return _rate(client, url)
+    count = 0
+    part = {"Range": f"bytes=0-{_TRIAL_BYTES - 1}"}
+    with _client(httpx.Timeout(10.0)) as client:
+        begun = time.monotonic()
+        with suppress(httpx.HTTPError), client.stream("GET", url, headers=part) as answer:
+            if answer.status_code not in {200, 206}:
+                return 0.0
+            for chunk in answer.iter_raw():
+                count += len(chunk)
+                if count >= _TRIAL_BYTES or time.monotonic() - begun > _TRIAL_S:
+                    break
+        return count / max(time.monotonic() - begun, 1e-6)
 
 
-def _rate(client: httpx.Client, url: str) -> float:
+def _client(limits: httpx.Timeout) -> httpx.Client:
     import httpx
 
-    begun = time.monotonic()
-    count = 0
-    with (
-        suppress(httpx.HTTPError),
-        client.stream("GET", url, headers={"Range": f"bytes=0-{_TRIAL_BYTES - 1}"}) as answer,
-    ):
-        if answer.status_code not in {200, 206}:
-            return 0.0
-        for chunk in answer.iter_raw():
-            count += len(chunk)
-            if count >= _TRIAL_BYTES or time.monotonic() - begun > _TRIAL_S:
-                break
-    return count / max(time.monotonic() - begun, 1e-6)
+    headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+    return httpx.Client(headers=headers, timeout=limits, follow_redirects=True)
 
 
 def fetch(
@@ -180,16 +174,15 @@ def fetch(
     for each in downloads:
         if not is_safe_name(each.path):
             raise OmniError(f"{each.url}: would be written outside {folder}")
-        for written in ((folder / each.path).parent, _ledger_file(each, folder).parent):
+        for written in ((folder / each.path).parent, _note(each, folder, "json").parent):
             remove_temporaries(written)
     gates = {
         (urlsplit(each.url).netloc, bool(each.pause_s)): threading.Semaphore(1 if each.pause_s else _PER_HOST)
         for each in downloads
     }
-    headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
     limits = httpx.Timeout(30.0, read=20.0)  # Ctrl-C waits this long for a server that has gone silent
     stop = threading.Event()
-    with client or httpx.Client(headers=headers, timeout=limits, follow_redirects=True) as session:
+    with client or _client(limits) as session:
 
         def one(download: Download) -> Path:
             if not again and is_there(download, folder):
@@ -221,21 +214,20 @@ def fetch(
                 raise
 
 
+@dataclass
 class _Fetcher:
-    def __init__(
-        self,
-        client: httpx.Client,
-        download: Download,
-        folder: Path,
-        say: Callable[[str], None],
-        wait: Callable[[float], object],
-        stop: threading.Event,
-    ) -> None:
-        self.client, self.download, self.say, self.wait, self.stop = client, download, say, wait, stop
-        self.folder = folder
-        self.target = folder / download.path
-        self.part = _part(self.target)
-        self.state_file = _state_file(self.target)
+    """Fetches one file."""
+
+    client: httpx.Client
+    download: Download
+    folder: Path
+    say: Callable[[str], None]
+    wait: Callable[[float], object]
+    stop: threading.Event
+
+    def __post_init__(self) -> None:
+        self.target = self.folder / self.download.path
+        self.part, self.state_file = _part(self.target), _state_file(self.target)
 
     def run(self) -> Path:
         self.target.parent.mkdir(parents=True, exist_ok=True)
@@ -252,7 +244,7 @@ class _Fetcher:
                 self.state_file.unlink(missing_ok=True)
                 return self.target
             except _Lacking:
-                write_atomic(_lacking(self.download, self.folder), self.download.url.encode())
+                write_atomic(_note(self.download, self.folder, "lacking"), self.download.url.encode())
                 self.say(f"{self.download.path}: {self.download.url} is not there; it is left out")
                 return self.target
             except _Again as error:
@@ -267,7 +259,7 @@ class _Fetcher:
     def _appear(self) -> None:
         """Give the whole file its name; a file there that was not fetched, or was changed since, is kept beside it."""
         name = self.download.path
-        ledger = Ledger.load(_ledger_file(self.download, self.folder), self.folder)
+        ledger = Ledger.load(_note(self.download, self.folder, "json"), self.folder)
         if os.path.lexists(self.target) and not ledger.is_ours(name):
             self.say(f"{self.target.name} was not fetched by omni-ray: it is kept as {put_aside(self.target).name}")
         identity = identity_of(self.part)
