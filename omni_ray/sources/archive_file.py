@@ -7,13 +7,10 @@ import os
 import threading
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from omni_ray.sources.remote import RemoteTree
-from omni_ray.sources.tree import MemberDamaged
-
-if TYPE_CHECKING:
-    from omni_ray.sources.tree import Tree
+from omni_ray.sources.tree import MemberDamaged, Tree
 
 _AHEAD = 1 << 20
 """The least number of bytes per request to an object store: members are mostly read one after the other."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +19,8 @@ from omni_ray.sources.cells import as_role, member
 from omni_ray.sources.chats import expression_of, parts_of, used
 from omni_ray.sources.columns_by_role import BYTES_OR_TEXT, NOT_STRINGS, by_role, choose_columns, is_text_type, is_valid
 from omni_ray.sources.extra import extra_text, rest_of
+from omni_ray.sources.tree import Tree
 from omni_ray.sources.unpacked import at_any_place
-
-if TYPE_CHECKING:
-    from omni_ray.sources.tree import Tree
 
 SLICE_BYTES = 64 << 20
 """Decoded bytes of the wanted columns in a slice: some seconds of work."""

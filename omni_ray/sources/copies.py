@@ -7,12 +7,9 @@ to the end of the shorter one: unpacking a dump of 24 GB for this takes a quarte
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from omni_ray.sources.packed import SUFFIXES, BrokenStream, unpack
-
-if TYPE_CHECKING:
-    from omni_ray.sources.tree import Tree
+from omni_ray.sources.tree import Tree
 
 
 def names_once(tree: Tree) -> Iterator[str]:

@@ -6,7 +6,7 @@ import csv
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import pyarrow as pa
 
@@ -19,9 +19,7 @@ from omni_ray.sources.line_blocks import RANGE_BYTES, byte_ranges, rejected
 from omni_ray.sources.packed import unpack
 from omni_ray.sources.packed_ranges import open_range, plain_size
 from omni_ray.sources.rows import Line, Range, Row, columns_of, lines
-
-if TYPE_CHECKING:
-    from omni_ray.sources.tree import Tree
+from omni_ray.sources.tree import Tree
 
 
 def table_ranges(tree: Tree, name: str, dialect: Dialect, form: Form, options: SourceOptions) -> Iterator[Range]:

@@ -27,13 +27,12 @@ from omni_ray import __version__
 from omni_ray.errors import OmniError, said_by
 from omni_ray.media_names import is_safe_name
 from omni_ray.ours import Ledger, identity_of, put_aside
+from omni_ray.records import Download
 from omni_ray.sources.soundness import content_problem
 from omni_ray.storage import remove_temporaries, write_atomic
 
 if TYPE_CHECKING:
     import httpx
-
-    from omni_ray.records import Download
 
 ATTEMPTS = 6
 """How many attempts in a row may bring nothing: those that made progress do not count."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omni_ray.errors import SourceError
 from omni_ray.sources.encoding import HINT, has_mark, recoded, sniff
 from omni_ray.sources.packed import BrokenStream, unpack
-
-if TYPE_CHECKING:
-    from omni_ray.sources.tree import Tree
+from omni_ray.sources.tree import Tree
 
 HEAD_BYTES = 1 << 20
 

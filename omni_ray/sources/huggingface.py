@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.media_names import is_safe_name
@@ -30,11 +30,8 @@ from omni_ray.sources.kinds import kind_of
 from omni_ray.sources.links import snapshot_of
 from omni_ray.sources.remote import HUB, RemoteTree
 from omni_ray.sources.tables import table_format
-from omni_ray.sources.tree import FolderTree
+from omni_ray.sources.tree import FolderTree, Tree
 from omni_ray.storage import remove_temporaries, write_atomic
-
-if TYPE_CHECKING:
-    from omni_ray.sources.tree import Tree
 
 _PREFIXES = ("hf://datasets/", "hf://")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -21,9 +21,7 @@ from omni_ray.sources.line_blocks import RANGE_BYTES, rejected
 from omni_ray.sources.packed import unpack
 from omni_ray.sources.packed_ranges import open_range, plain_size
 from omni_ray.sources.rows import Line, Range, Row, columns_of, lines
-
-if TYPE_CHECKING:
-    from omni_ray.sources.tree import Tree
+from omni_ray.sources.tree import Tree
 
 _BOM = b"\xef\xbb\xbf"
 _GREAT = float(1 << 62)

@@ -16,13 +16,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omni_ray.errors import OmniError
+from omni_ray.sources.tree import Tree
 from omni_ray.storage import write_atomic
-
-if TYPE_CHECKING:
-    from omni_ray.sources.tree import Tree
 
 _VERSION = 4
 """Increased when something else is kept of the same file."""

@@ -19,11 +19,10 @@ from omni_ray.sources.form import Form, form_in, form_of, head
 from omni_ray.sources.packed import BrokenStream, unpack
 from omni_ray.sources.packed_ranges import open_range, plain_size
 from omni_ray.sources.signatures import instead_of_text
+from omni_ray.sources.tree import Tree
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from omni_ray.sources.tree import Tree
 
 RANGE_BYTES = 16 << 20
 """Bytes in a range: about a second of work."""

@@ -12,7 +12,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import unescape
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from omni_ray.errors import SourceError
 from omni_ray.records import Rejected, SourceOptions, UnitDraft
@@ -21,9 +21,7 @@ from omni_ray.sources.encoding import recoded, sniff
 from omni_ray.sources.form import Form
 from omni_ray.sources.packed import BrokenStream, is_bomb, packing, packing_of, unpack
 from omni_ray.sources.packed_ranges import open_range, plain_size
-
-if TYPE_CHECKING:
-    from omni_ray.sources.tree import Tree
+from omni_ray.sources.tree import Tree
 
 MAX_PAGE_BYTES = 16 << 20
 """A page of more bytes is ``too_large``: MediaWiki's own limit for a page's text is 2 MiB."""

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
 
 from omni_ray.sources.form import form_of, head, start_of
 from omni_ray.sources.signatures import instead_of_text
-
-if TYPE_CHECKING:
-    from omni_ray.sources.tree import Tree
+from omni_ray.sources.tree import Tree
 
 _NAMELESS = re.compile(
     r"(?:^|/)(?:part-(?:[a-z]-)?\d{3,}[\w-]*(?:\.c\d+)?(?:\.(?:gz|bz2|xz|zst))?|[^/.]+\.(?:gz|bz2|xz|zst))$",

@@ -11,10 +11,9 @@ import lzma
 import re
 import zlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
-if TYPE_CHECKING:
-    from omni_ray.sources.tree import Tree
+from omni_ray.sources.tree import Tree
 
 CHUNK_BYTES = 1 << 20
 _ZSTD_BYTES = 1 << 16

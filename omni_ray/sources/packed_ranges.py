@@ -14,18 +14,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
+from omni_ray.records import SourceOptions
 from omni_ray.sources.archive_file import BrokenArchive, ByteSource, Span, TreeFile
 from omni_ray.sources.form import Form
 from omni_ray.sources.kept import Kept
 from omni_ray.sources.packed import packing, packing_of
 from omni_ray.sources.seek_points import SEEKABLE, find_points, open_packed
+from omni_ray.sources.tree import Tree
 from omni_ray.sources.unpacked import copy_size, open_copy
-
-if TYPE_CHECKING:
-    from omni_ray.records import SourceOptions
-    from omni_ray.sources.tree import Tree
 
 _LARGE_BYTES = 16 << 20
 """Packed bytes; smaller files are read whole. Text packs three to five times."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from omni_ray.errors import NoColumn, SourceError
 from omni_ray.records import Rejected, SourceOptions, UnitDraft
@@ -18,21 +20,15 @@ from omni_ray.sources import columnar, delimited, json_rows
 from omni_ray.sources.columns_by_role import check_roles, choose_columns, fits, no_header
 from omni_ray.sources.copies import names_once
 from omni_ray.sources.delimited import table_ranges
-from omni_ray.sources.dialect import dialect_in, dialect_of
-from omni_ray.sources.form import form_in, form_of, head, plain_chunks, start_of
+from omni_ray.sources.dialect import Dialect, dialect_in, dialect_of
+from omni_ray.sources.form import Form, form_in, form_of, head, plain_chunks, start_of
 from omni_ray.sources.json_shapes import shapes
 from omni_ray.sources.kinds import TABLES
 from omni_ray.sources.line_blocks import byte_ranges
 from omni_ray.sources.nameless import content_of
 from omni_ray.sources.packed_ranges import plain_size
 from omni_ray.sources.signatures import named
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from omni_ray.sources.dialect import Dialect
-    from omni_ray.sources.form import Form
-    from omni_ray.sources.tree import Tree
+from omni_ray.sources.tree import Tree
 
 _SUFFIX = re.compile(r"(\.[a-z]+)(?:\.(gz|bz2|xz|zst))?$", re.IGNORECASE)
 _NOT_DATA = re.compile(

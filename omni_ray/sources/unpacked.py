@@ -13,17 +13,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.sources.archive_file import FileBytes, Span
 from omni_ray.sources.encoding import recoded
 from omni_ray.sources.kept import Kept
 from omni_ray.sources.packed import SUFFIXES, BrokenStream, packing, packing_of, unpack
+from omni_ray.sources.tree import Tree
 from omni_ray.storage import TEMPORARY, atomic_writer
-
-if TYPE_CHECKING:
-    from omni_ray.sources.tree import Tree
 
 _COPY = ".plain"
 _BUFFER_BYTES = 1 << 20

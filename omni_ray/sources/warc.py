@@ -12,15 +12,13 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
+from omni_ray.records import SourceOptions
 from omni_ray.sources.line_blocks import RANGE_BYTES
 from omni_ray.sources.packed import BrokenStream, is_bomb, packing, unpack
+from omni_ray.sources.tree import Tree
 from omni_ray.sources.unpacked import copy_size, open_copy
-
-if TYPE_CHECKING:
-    from omni_ray.records import SourceOptions
-    from omni_ray.sources.tree import Tree
 
 MAX_RECORD_BYTES = 64 << 20
 _MAX_HEADER_BYTES = 64 << 10

@@ -11,12 +11,9 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from omni_ray.sources.wikitext.marks import APART, HOLE, LOST
-
-if TYPE_CHECKING:
-    from omni_ray.sources.wikitext.rules import Call
+from omni_ray.sources.wikitext.rules import Call
 
 SHOWN, NOTES, SENTENCES = "templates_shown_by_guess", "templates_taken_for_notes", "sentences_left_out"
 BOXES, FORMULAS = "templates_taken_for_boxes", "formulas_left_out"
