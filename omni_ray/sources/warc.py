@@ -17,8 +17,8 @@ from typing import BinaryIO
 from omni_ray.records import SourceOptions
 from omni_ray.sources.line_blocks import RANGE_BYTES
 from omni_ray.sources.packed import BrokenStream, is_bomb, packing, unpack
+from omni_ray.sources.packed_ranges import open_range, plain_size
 from omni_ray.sources.tree import Tree
-from omni_ray.sources.unpacked import copy_size, open_copy
 
 MAX_RECORD_BYTES = 64 << 20
 _MAX_HEADER_BYTES = 64 << 10
@@ -63,25 +63,20 @@ class _Chunk:
 
 
 def warc_ranges(tree: Tree, name: str, options: SourceOptions) -> Iterator[tuple[int, int | None, bool]]:
-    """Slices for :func:`read_warc` that together cover a file, and whether they are of an unpacked copy: a large file that is
+    """Slices for :func:`read_warc` that together cover a file, and whether they are of its unpacked bytes: a large file that is
     packed in one stream cannot be entered anywhere else."""
-    size = tree.size(name)
-    step = options.scaled(RANGE_BYTES)
+    size, step = tree.size(name), options.scaled(RANGE_BYTES)
     with tree.open(name) as file:
         suffix = packing(file, name)
-        is_one = suffix not in ("", ".gz") or (suffix == ".gz" and size > step and _next_member(file, 1) is None)
-        plain = copy_size(tree, name) if is_one and size > step else None
-        if plain is not None:
-            with open_copy(tree, name) as copy:
-                cuts = _thinned(_plain_places(copy, plain), step)
-        elif is_one:
-            cuts = [0]
-        elif suffix:
-            cuts = list(range(0, max(size, 1), options.scaled(RANGE_BYTES // _TEXT_RATIO)))
-        else:
-            cuts = _thinned(_plain_places(file, size), step)
-    for start, end in zip(cuts, [*cuts[1:], plain], strict=True):
-        yield start, end, plain is not None
+        has_members = suffix == ".gz" and (size <= step or _next_member(file, 1) is not None)
+    plain = None if has_members else plain_size(tree, name, options)
+    cuts = list(range(0, max(size, 1), options.scaled(RANGE_BYTES // _TEXT_RATIO))) if has_members else [0]
+    if plain is not None:
+        with open_range(tree, name, 0, plain) as (content, _):
+            cuts = _thinned(_plain_places(content, plain), step)
+    is_unpacked = bool(suffix) and plain is not None
+    for start, end in zip(cuts, [*cuts[1:], plain if is_unpacked else None], strict=True):
+        yield start, end, is_unpacked
 
 
 def _thinned(places: Iterable[int], step: int) -> list[int]:
@@ -109,13 +104,13 @@ def _plain_places(file: BinaryIO, size: int) -> Iterator[int]:
 
 def read_warc(tree: Tree, name: str, start: int, end: int | None, is_unpacked: bool = False) -> Iterator[WarcRecord]:
     """The records that begin in a slice, in order."""
-    with open_copy(tree, name) if is_unpacked else tree.open(name) as file:
-        if is_unpacked:
-            yield from _records(_whole(file, name, start, end, stream=0), start)
-        elif packing(file, name) == ".gz":
+    with tree.open(name) as file:
+        if not is_unpacked and packing(file, name) == ".gz":
             yield from _records(_members(file, start, end))
-        else:
-            yield from _records(_whole(file, name, start, end, stream=start))
+            return
+    with open_range(tree, name, start, end) as (file, _):
+        stream, before = (0, start) if is_unpacked else (start, 0)
+        yield from _records(_whole(file, name, start, end, stream), before)
 
 
 def _whole(file: BinaryIO, name: str, start: int, end: int | None, stream: int) -> Iterator[_Chunk]:
