@@ -33,7 +33,7 @@ from omni_ray.modalities.lines import one_line, split_line
 from omni_ray.modalities.text import Text, TextParams
 from omni_ray.sources.bz2_blocks import read_blocks
 from omni_ray.sources.tree import FolderTree
-from omni_ray.sources.wikitext import Wiki, paragraphs
+from omni_ray.sources.wikitext import Wiki, render
 from omni_ray.trainers.lines import MAX_LINE_BYTES
 
 TEXT = Text()
@@ -105,7 +105,7 @@ def in_process(folder: Path, megabytes: int, rounds: int) -> list[Row]:
         "wikitext to paragraphs": (
             wiki_size * times,
             {
-                "ours": lambda: [paragraphs(page, english) for page in pages * times],
+                "ours": lambda: [render(page, english).paragraphs for page in pages * times],
                 "mwparserfromhell strip_code": lambda: strip_code(pages * times),
             },
         ),

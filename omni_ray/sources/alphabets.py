@@ -228,10 +228,6 @@ def _is_odd(word: str, scripts: set[str]) -> bool:
     return any(a.islower() and b.isupper() and not (a.isascii() and b.isascii()) for a, b in itertools.pairwise(word))
 
 
-def _count(letters: Counter[str], script: str) -> int:
-    return sum(count for letter, count in letters.items() if _script(letter) == script)
-
-
 def _outside(letters: Counter[str], script: str, languages: dict[str, str]) -> int:
     """How many letters of a script are missing from the language that has the most of them."""
     there = {letter: count for letter, count in letters.items() if _script(letter) == script}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_ray.sources.wikitext import Wiki, is_redirect, paragraphs
+from omni_ray.sources.wikitext import Wiki, is_redirect, render
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ from omni_ray.sources.wikitext import Wiki, is_redirect, paragraphs
     ],
 )  # fmt: skip
 def test_what_a_reader_sees(source: str, shown: list[str]) -> None:
-    assert paragraphs(source) == shown
+    assert render(source).paragraphs == shown
 
 
 def test_link_sections_keep_only_lines_with_prose() -> None:
@@ -54,11 +54,11 @@ def test_link_sections_keep_only_lines_with_prose() -> None:
         "Lead.\n== See also ==\n* [[A]]\n* [[B]] was the first of them.\n=== More ===\n* [[C]]\n"
         "== External links ==\n* [https://x.org X]\n* {{Official website}}\n== Later life ==\n[[D]]"
     )
-    assert paragraphs(source) == ["Lead.", "B was the first of them.", "D"]
+    assert render(source).paragraphs == ["Lead.", "B was the first of them.", "D"]
 
 
 def test_other_languages_name_their_file_namespace() -> None:
-    assert paragraphs("[[Plik:a.jpg|mini|Bild]] Text.", Wiki("de", ["Plik"])) == ["Text."]
+    assert render("[[Plik:a.jpg|mini|Bild]] Text.", Wiki("de", ["Plik"])).paragraphs == ["Text."]
 
 
 MARKS = [
@@ -91,7 +91,7 @@ MARKS = [
 
 @given(st.lists(st.sampled_from([*MARKS, "\n", " "]), max_size=40))
 def test_no_markup_is_left_and_nothing_is_raised(tokens: list[str]) -> None:
-    for text in paragraphs("".join(tokens)):
+    for text in render("".join(tokens)).paragraphs:
         assert text == text.strip() and "\n" not in text and "  " not in text
         assert not any(mark in text for mark in ("<ref", "__TOC__", "<!--"))
 
@@ -124,7 +124,7 @@ def test_no_markup_is_left_and_nothing_is_raised(tokens: list[str]) -> None:
 )
 def test_hostile_repetition_is_read_in_linear_time(mark: str) -> None:
     # Unclosed, these take the parser alone minutes to hours.
-    paragraphs(mark * 50_000)
+    render(mark * 50_000)
 
 
 def test_kinds_of_pages() -> None:

@@ -6,7 +6,7 @@ that nest cuts out tables, references, pictures and the like, and replaces every
 expressions over whole sections rather than node by node. :mod:`.unknown` decides about templates that no table knows.
 """
 
-from omni_ray.sources.wikitext.render import Rendered, is_redirect, paragraphs, render
+from omni_ray.sources.wikitext.render import Rendered, is_redirect, render
 from omni_ray.sources.wikitext.wiki import Wiki
 
-__all__ = ["Rendered", "Wiki", "is_redirect", "paragraphs", "render"]
+__all__ = ["Rendered", "Wiki", "is_redirect", "render"]

@@ -34,7 +34,7 @@ def date_of(call: Call) -> str | None:
         return date(lang, first, second, third, _day_first(call))
     if lang == "en" and first.isalpha():
         return date(lang, third, first, second)
-    if _is_month(first, lang) and _is_year(second):
+    if first.isalpha() and _is_year(second):
         return date(lang, second, first, "")
     return date(lang, third, second, first, day_first=True)
 
@@ -45,10 +45,6 @@ def _day_first(call: Call) -> bool:
 
 def _is_year(text: str) -> bool:
     return text.isdecimal() and (len(text) > 2 or int(text) > 31)
-
-
-def _is_month(text: str, lang: str) -> bool:
-    return bool(text) and not text.isdecimal() and text.isalpha()
 
 
 def as_of(call: Call) -> str | None:

@@ -60,11 +60,6 @@ def render(wikitext: str, wiki: Wiki = ANY, title: str = "") -> Rendered:
     return Rendered(found, expansion.disambiguation, counts)
 
 
-def paragraphs(wikitext: str, wiki: Wiki = ANY) -> list[str]:
-    """The running text of a page, a paragraph or list item each."""
-    return render(wikitext, wiki).paragraphs
-
-
 def _sections(text: str, wiki: Wiki) -> Iterator[tuple[str, bool]]:
     """The text without its headings, in as few pieces as may be; and whether a piece is links and references."""
     if "\n=" not in text:

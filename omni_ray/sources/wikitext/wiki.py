@@ -71,16 +71,12 @@ class _Templates:
         own = [_EVERYWHERE, lang] if lang else [*sorted(tables.keys() - {_EVERYWHERE}), _EVERYWHERE]
         self.exact: dict[str, str | Rule] = {}
         for other in sorted(tables.keys() - set(own)):
-            rows = tables[other].items()
-            self.exact.update((name, rule) for name, rule in rows if len(name) > 2 and rule is not DISAMBIGUATION)
-        for code in own:
-            self.exact.update(tables.get(code, {}))
-        starts = {name[:-1]: rule for code in own for name, rule in tables.get(code, {}).items() if name.endswith("*")}
-        ends = {name[1:]: rule for code in own for name, rule in tables.get(code, {}).items() if name.startswith("*")}
-        self.starts = {name: rule for name, rule in starts.items() if name}
-        self.ends = {name: rule for name, rule in ends.items() if name}
-        self._starts = tuple(self.starts)
-        self._ends = tuple(self.ends)
+            others = tables[other].items()
+            self.exact.update((name, rule) for name, rule in others if len(name) > 2 and rule is not DISAMBIGUATION)
+        rows = [row for code in own for row in tables.get(code, {}).items()]
+        self.exact.update(rows)
+        self.starts = {name[:-1]: rule for name, rule in rows if name.endswith("*") and name != "*"}
+        self.ends = {name[1:]: rule for name, rule in rows if name.startswith("*") and name != "*"}
 
     @staticmethod
     @cache
@@ -101,12 +97,9 @@ class _Templates:
         function, colon, _ = key.partition(":")
         if colon and function + ":" in self.exact:
             return self.exact[function + ":"]
-        if key.startswith(self._starts):
-            longest = max((start for start in self._starts if key.startswith(start)), key=len)
-            return self.starts[longest]
-        if key.endswith(self._ends):
-            longest = max((end for end in self._ends if key.endswith(end)), key=len)
-            return self.ends[longest]
+        for rules, is_at in ((self.starts, key.startswith), (self.ends, key.endswith)):
+            if longest := max(filter(is_at, rules), key=len, default=""):
+                return rules[longest]
         return None
 
 
