@@ -18,7 +18,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from omni_ray.errors import OmniError
+from omni_ray.errors import OmniError, said_by
 from omni_ray.sources.tree import Tree
 from omni_ray.storage import write_atomic
 
@@ -107,8 +107,7 @@ class Kept:
             is_source = error.filename is not None and not str(error.filename).startswith(str(self.folder))
             if error.errno not in _UNWRITABLE or is_source:
                 raise
-            why = (error.strerror or "").lower()
-            said = f"what {self._name} is read with cannot be kept here ({why}); make room, or choose another --root"
+            said = f"what {self._name} is read with cannot be kept here ({said_by(error)}); make room, or choose another --root"
             raise OmniError(f"{self.folder}: {said}") from error
 
 
