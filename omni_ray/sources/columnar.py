@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -304,44 +304,48 @@ def _rows(
 
 
 def _values(batch: pa.RecordBatch, role: str, column: str, faults: dict[int, tuple[str, str]]) -> pa.Array:
-    """The values of a column for a role; ``faults`` gets those that cannot be used."""
-    if role == "text" and column not in batch.schema.names and expression_of(column) is not None:
-        return _made(batch, column, faults)
-    values, keys = _column(batch, column)
-    if not keys and (role in NOT_STRINGS or not pa.types.is_nested(values.type)):
-        return values
+    """The values of a column, or of several joined to a text, for a role; ``faults`` gets those that cannot be used."""
+    fill: Callable[[Any], Any]
+    joined = expression_of(column) if role == "text" and column not in batch.schema.names else None
+    if joined is not None:
+        firsts = {part.partition(".")[0] for part in parts_of(column, batch.schema.names)}
+        values, fill, said = batch.select(sorted(firsts)), joined.text, ""
+    else:
+        values, path = _column(batch, column)
+        if not path and (role in NOT_STRINGS or not pa.types.is_nested(values.type)):
+            return values
+        fill, said = lambda value: as_role(role, member({"": value}, path)[0]), f"column {column} holds "
     values.validate(full=True)
     made: list[Any] = []
     for row, value in enumerate(values.to_pylist()):
-        inside = member({"": value}, ".".join(["", *keys]))[0] if keys else value
         try:
-            made.append(as_role(role, inside))
+            made.append(fill(value))
         except ValueError as error:
             made.append("")
-            faults[row] = ("bad_row", f"column {column} holds {error}")
+            faults[row] = ("bad_row", f"{said}{error}")
     return pa.array(made, pa.large_string())
 
 
-def _column(batch: pa.RecordBatch, column: str) -> tuple[pa.Array, list[str]]:
-    """A column, or what is within one, and the keys that are left: those within the items of lists."""
+def _column(batch: pa.RecordBatch, column: str) -> tuple[pa.Array, str]:
+    """A column, or what is within one, and the path that is left, within the items of lists: ".text"; "" for none."""
     first = column if column in batch.schema.names else column.partition(".")[0]
     values = batch.column(first)
     keys = [] if first == column else column.split(".")[1:]
     while keys and pa.types.is_struct(values.type):
         values = pc.struct_field(values, keys.pop(0))
-    return values, keys
+    return values, ".".join(["", *keys])
 
 
 def _captions(batch: pa.RecordBatch, column: str, faults: dict[int, tuple[str, str]]) -> Iterator[Any]:
     """What each row of a column of captions holds; None, and a fault, where it is not UTF-8."""
-    values, keys = _column(batch, column)
+    values, path = _column(batch, column)
     there = (
         iter(values.to_pylist()) if is_valid(values) else (_or_none(values.slice(row, 1)) for row in range(len(values)))
     )
     for row, value in enumerate(there):
         if value is None and values[row].is_valid:
             faults[row] = ("bad_encoding", f"column {column} is not valid UTF-8")
-        yield member({"": value}, ".".join(["", *keys]))[0] if keys else value
+        yield member({"": value}, path)[0]
 
 
 def _or_none(one: pa.Array) -> Any:
@@ -354,23 +358,6 @@ def _rest(batch: pa.RecordBatch, columns: Mapping[str, str]) -> pa.Array:
     rest = batch.select([name for name in batch.schema.names if name not in others])
     rest.validate(full=True)
     return pa.array([extra_text(rest_of(values, others)) for values in rest.to_pylist()], pa.large_string())
-
-
-def _made(batch: pa.RecordBatch, column: str, faults: dict[int, tuple[str, str]]) -> pa.Array:
-    """Texts of several columns, or of turns."""
-    expression = expression_of(column)
-    assert expression is not None
-    firsts = {part.partition(".")[0] for part in parts_of(column, batch.schema.names)}
-    inside = batch.select(sorted(firsts))
-    inside.validate(full=True)
-    made: list[str | None] = []
-    for row, values in enumerate(inside.to_pylist()):
-        try:
-            made.append(expression.text(values))
-        except ValueError as error:
-            made.append("")
-            faults[row] = ("bad_row", str(error))
-    return pa.array(made, pa.large_string())
 
 
 def _lost(name: str, start: int, end: int, reason: str, detail: str) -> Rejected:
