@@ -6,6 +6,8 @@ import io
 import re
 from typing import Any, Literal
 
+from omni_ray.sources.mpeg_audio import id3_size
+
 _CHUNKED: dict[bytes, tuple[Literal["little", "big"], bytes]] = {
     b"RIFF": ("little", b"data"),
     b"RF64": ("little", b"data"),
@@ -199,10 +201,7 @@ def adts_is_cut(data: bytes) -> bool:
 
 def flac_start(data: bytes) -> int | None:
     """Where FLAC begins, which may be after a tag; None where the file is not FLAC."""
-    at = 0
-    if data[:3] == b"ID3" and len(data) > 10:
-        a, b, c, d = (byte & 0x7F for byte in data[6:10])
-        at = 10 + (a << 21 | b << 14 | c << 7 | d)
+    at = id3_size(data[6:10]) if data[:3] == b"ID3" and len(data) > 10 else 0
     is_flac = data[at : at + 4] == b"fLaC" and len(data) >= at + _STREAMINFO_END and data[at + 4] & 0x7F == 0
     return at if is_flac else None
 

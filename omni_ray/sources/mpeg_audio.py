@@ -126,11 +126,16 @@ def _next(data: bytes, at: int) -> int:
 def _tag(data: bytes, at: int) -> int:
     """Bytes of the tag that begins here: ID3 before the sound or between two files, ID3v1 or APE after it; 0 for none."""
     if data[at : at + 3] == b"ID3":
-        a, b, c, d = (byte & 0x7F for byte in data[at + 6 : at + 10].ljust(4, b"\0"))
-        return 10 + (a << 21 | b << 14 | c << 7 | d)
+        return id3_size(data[at + 6 : at + 10])
     if data[at : at + 3] == b"TAG":
         return 128
     return 32 + int.from_bytes(data[at + 12 : at + 16], "little") if data[at : at + 8] == b"APETAGEX" else 0
+
+
+def id3_size(field: bytes) -> int:
+    """Bytes of an ID3 tag, by the field of its header that has seven bits of their number in each byte."""
+    a, b, c, d = (byte & 0x7F for byte in field.ljust(4, b"\0"))
+    return 10 + (a << 21 | b << 14 | c << 7 | d)
 
 
 def _marks(data: bytes) -> list[int]:
