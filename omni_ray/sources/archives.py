@@ -39,12 +39,7 @@ SEEK_POINTS = ".seek"
 class ArchiveTree(Tree):
     """An archive.
 
-    Args:
-        folder: where it is.
-        name: its name there.
-
     Attributes:
-        file: the archive.
         kind: one of the values of ``ARCHIVES``.
         size_and_time: bytes and modification time it had when it was opened.
 

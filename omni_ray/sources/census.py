@@ -51,7 +51,6 @@ def account(
     """Count the files of ``tree``.
 
     Args:
-        tree: the source.
         claims: the names that are read.
         modality: whose data the files may look like.
         explain: a reason for a file that is not read, from whoever knows the layout; "" where it does not know.

@@ -54,8 +54,6 @@ def choose_columns(
     """Role -> the column that fills it.
 
     Args:
-        name: the file, for messages.
-        there: the columns of the file.
         roles: role -> names to look for, best first; case matters only where both spellings are there.
         options: ``columns`` names a role's column outright; ``keep_columns`` asks for those that fill none, as ``extra``.
 
@@ -149,7 +147,6 @@ def by_role(
     """Rows with their columns named by role, plus ``id`` and ``where``; rows that cannot be used as rejections.
 
     Args:
-        name: the file.
         unit: what positions count: "row" or "byte".
         table: role -> values; arrays of one length, from a file that cannot be trusted.
         places: int64, where each row is in the file.

@@ -67,7 +67,6 @@ def dialect_of(text: str, name: str, has_header: bool, fits: Callable[[list[str]
     Args:
         text: the beginning of the table, whole lines.
         name: the file; a .tsv has tabs where there are any.
-        has_header: whether the first row names the columns.
         fits: whether a header names the columns that are needed.
 
     Raises:

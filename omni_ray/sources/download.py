@@ -158,10 +158,7 @@ def fetch(
     """Fetch files into ``folder``; those that are there, with the right size, are not fetched again.
 
     Args:
-        downloads: what to fetch.
-        folder: where to put them.
         again: fetch also what is there; it stays until the new one is whole, and for good where we did not fetch it.
-        say: called with news of progress.
         wait: sleeps between attempts; replaced in tests.
         client: the HTTP client; one with sane time limits by default.
 

@@ -114,7 +114,6 @@ def decode(data: bytes, encoding: str = "") -> str | None:
     """The text of a file, its line ends as LF; None where it is doubtful what its bytes mean.
 
     Args:
-        data: the file.
         encoding: the codec that the user named; "" goes by the bytes and by what the header declares.
     """
     declared = _DECLARED.search(data[:_HEAD_CHARS])

@@ -48,8 +48,6 @@ def choose(repository: str, files: Sequence[str], card: str, configuration: str,
     """The files of a configuration and of some splits; all of them where nothing is asked for and nothing overlaps.
 
     Args:
-        repository: its name, for messages.
-        files: its data files.
         card: the text of its README.md, "" for none.
         configuration: its name, "" for the one that the card calls its default, else all.
         splits: names; empty for all.

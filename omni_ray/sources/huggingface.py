@@ -93,7 +93,6 @@ def resolve(
         configuration: one of those of its card, or the folder of that name; "" for the card's default, else all.
         splits: only the files of these, as the card or their folders and names say.
         cache: folder for listings of its archives.
-        say: called with what is fetched.
 
     Raises:
         OmniError: the hub is out of reach, or the dataset is missing, gated, or without tables.
@@ -257,7 +256,6 @@ def open_folder(
     """A dataset of the hub that was fetched by other means, its files chosen as its card says; None for any other folder.
 
     Args:
-        folder: where it is; the card is README.md.
         cache, follow_links: as for :func:`omni_ray.sources.open_tree`.
         configuration, splits, say: as for :func:`resolve`.
 

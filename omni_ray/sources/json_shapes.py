@@ -50,7 +50,6 @@ def shapes(
     """Where the rows of a file are; several where an object has several arrays of rows, none where there are none.
 
     Args:
-        name: the file, for messages.
         head: its first MB, as UTF-8.
         whole: gives all of it, in chunks.
         is_lines: whether its ending says that each line is an object.
@@ -237,9 +236,8 @@ def _of_stream(whole: Callable[[], Iterator[bytes]], fits: Chooses) -> Iterator[
             yield JsonShape("index", (), there)
             return
     with suppress(ValueError):
-        yield from _arrays_of_stream(
-            Values(whole(), lambda item: True), fits
-        )  # whose columns are wanted, not what is in them
+        values = Values(whole(), lambda item: True)  # whose columns are wanted, not what is in them
+        yield from _arrays_of_stream(values, fits)
 
 
 def _arrays_of_stream(values: Values, fits: Chooses, path: tuple[str, ...] = ()) -> Iterator[JsonShape]:

@@ -33,8 +33,6 @@ class Kept:
     """What is kept of one version of a file, and a note about it.
 
     Args:
-        tree: the source.
-        name: the file.
         what: tells apart the things that may be kept of a file.
         endings: of the files that are kept of it, and are to be as they were when the note was written.
     """

@@ -127,7 +127,6 @@ def read_lines(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Re
     """The lines of one range as tables of ``id``, ``where`` and ``text``; blank lines are no records.
 
     Args:
-        tree: the source.
         payload: as :func:`line_ranges` gives it.
 
     Ids are ``<file>:<byte>``. A line that does not fit the file's encoding is a :class:`Rejected` (``bad_encoding``).

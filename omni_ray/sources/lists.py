@@ -42,7 +42,6 @@ def line_ranges(tree: Tree, name: str, begins: Callable[[bytes], bool], *, skip:
     """Cut a list into ranges, without holding it in memory.
 
     Args:
-        tree, name: the list.
         begins: given each line, says whether a new range begins with it; :meth:`omni_ray.corpora.bounds.Cut.before`.
         skip: lines at the top to leave out.
     """

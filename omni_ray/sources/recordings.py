@@ -83,7 +83,6 @@ class Recording:
 
     Attributes:
         rate: in Hz.
-        channels: how many.
         blocks: in order, to the true end; each is good until the next is asked for. Raises UnusableRecording where they fall
             short of what the header counts.
         is_float: its samples are numbers of any size, and their scale depends on the program that wrote them.

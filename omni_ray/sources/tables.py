@@ -60,7 +60,6 @@ def table_units(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: Sou
     """Slices of every table in the tree, in the order of the files' names.
 
     Args:
-        tree: the source.
         columns: role -> column names to look for, best first. The roles text, audio, image and captions
             must have a column; the others may.
         options: ``columns`` overrides the choice; ``splits`` keeps the files whose folder or name names a split.

@@ -214,7 +214,6 @@ class FolderTree(Tree):
     """A folder on the local disk. :mod:`omni_ray.sources.links` says which links are followed.
 
     Args:
-        root: the folder.
         follow_links: follow links that lead out of it, too.
         hidden: why a file is not shown, as a code of :data:`omni_ray.unread.REASONS`, or "" where nobody needs to know; None for one
             that is shown.

@@ -42,8 +42,6 @@ def render(wikitext: str, wiki: Wiki = ANY, title: str = "") -> Rendered:
     """The running text of a page.
 
     Args:
-        wikitext: the page's source.
-        wiki: the wiki it is from.
         title: the page's title, which ``{{PAGENAME}}`` shows.
     """
     expansion = expand(wikitext, wiki, title)
