@@ -50,8 +50,7 @@ class Links:
         """
         if len(name) > _MOST_CHARS:
             raise FileNotFoundError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), name[:100])
-        folder, _, base = name.rpartition("/")
-        path = self._entry(self.folder(folder), base)
+        path = self.unlinked(name)
         return self._end(path) if os.path.islink(path) else path
 
     def unlinked(self, name: str) -> str:
