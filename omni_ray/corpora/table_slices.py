@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 IN_ROWS = ("parquet", "arrow")
+_PARTS = {
+    "start": ("start", "start_time", "start_sec", "start_s", "begin", "begin_time", "onset"),
+    "end": ("end", "end_time", "end_sec", "end_s", "stop", "stop_time"),
+    "duration": ("duration", "dur"),
+    "channel": ("channel",),
+}
+"""What columns that say which part of a recording a row is are often called. They have other meanings too: they are only asked for."""
 _TEXT_SHARE = 16
 """Text tables are read again by each of their units: ranges are this many times smaller than those of text corpora."""
 
@@ -42,7 +49,7 @@ def media_units(
     ``repeated`` are the rows that came before, by table, of tables that hold their media.
 
     Raises:
-        SourceError: a required column is missing, or a file is not what its name says.
+        SourceError: a required column is missing, a file is not what its name says, or most rows share their recordings.
     """
     if {"end", "duration"} & set(options.columns) and "start" not in options.columns:
         raise SourceError("--columns: where a clip ends or how long it is says nothing without start=...")
@@ -62,8 +69,49 @@ def media_units(
                 rows = repeated.get(_file(draft), ())
                 yield from _parts(draft, options.scaled(form.rows_per_unit), rows)
         else:
+            named = _Named()
             for draft in itertools.chain([first], drafts) if is_whole else ranges:
-                yield from _windows(tree, draft, options, form, seen)
+                yield from _windows(tree, draft, options, form, seen, named)
+            if named.are_shared and not {"start", "offset", "channel"} & set(first.payload["table"]["columns"]):
+                _ask_for_parts(tree, _file(first), roles, options, named)
+
+
+class _Named:
+    """How many recordings the rows of a table name, exact repeats aside."""
+
+    def __init__(self) -> None:
+        self.rows = self.recordings = 0
+        self.example = ""
+        self._seen = SeenKeys()
+
+    def add(self, name: str) -> None:
+        self.rows += 1
+        if self._seen.again(name.encode("utf-8", "replace")):
+            self.example = name
+        else:
+            self.recordings += 1
+
+    @property
+    def are_shared(self) -> bool:
+        """Whether a recording has two rows and more, on average."""
+        return self.rows >= max(2, 2 * self.recordings)
+
+
+def _ask_for_parts(
+    tree: Tree, file: str, roles: Mapping[str, tuple[str, ...]], options: SourceOptions, named: _Named
+) -> None:
+    """Raises SourceError if columns of the table may say which part of its recording each row is."""
+    asked = {**roles, **{role: names for role, names in _PARTS.items() if role in roles}}
+    drafts = (draft for draft in table_units(tree, asked, options) if _file(draft) == file)
+    found: dict[str, str] = next((draft.payload["table"]["columns"] for draft in drafts), {})
+    end = "end" if "end" in found else "duration"
+    parts = [*(["start", end] if {"start", end} <= set(found) else []), *(["channel"] if "channel" in found else [])]
+    if parts:
+        raise SourceError(
+            f"{file}: its {named.rows:,} rows name only {named.recordings:,} different recordings ({named.example} several "
+            "times), and each row would be a clip of the whole; its columns may say which part is meant: "
+            f"--columns {','.join(f'{role}={found[role]}' for role in parts)}"
+        )
 
 
 def read_slice(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Rejected]:
@@ -128,7 +176,7 @@ def _parts(draft: UnitDraft, wanted: int, repeated: Sequence[int]) -> Iterator[U
 
 
 def _windows(
-    tree: Tree, draft: UnitDraft, options: SourceOptions, form: TableForm, seen: SeenKeys
+    tree: Tree, draft: UnitDraft, options: SourceOptions, form: TableForm, seen: SeenKeys, named: _Named
 ) -> Iterator[UnitDraft]:
     """Runs of rows that name their media, each no more than a unit holds. Rows that name one picture stay together."""
     file, columns = _file(draft), draft.payload["table"]["columns"]
@@ -154,6 +202,8 @@ def _windows(
                 said = {key: each for key, each in whole.items() if key not in ("id", role, EXTRA)}
                 is_again = seen.again(f"row {name} {said}".encode("utf-8", "replace"))
                 is_shared = is_own_id and bool(ident) and seen.again(f"id {ident}".encode())
+                if not is_again:
+                    named.add(name)
                 if is_again or is_shared:
                     (again if is_again else shared).append(row)
             if name is not None and is_input(tree, name):

@@ -243,3 +243,33 @@ def test_paths_in_parquet_are_inputs_and_bound_units(source: Source, monkeypatch
     assert [draft.records for draft in found] == [2, 2, 1]
     assert found[1].inputs == ("list.parquet", "2.wav", "3.wav")
     assert source.texts("audio_files") == [f"text {n}" for n in range(5)]
+
+
+# --- rows that share recordings
+
+
+@pytest.mark.parametrize(
+    ("header", "asked"),
+    [
+        ("start,end", "--columns start=start,end=end"),
+        ("begin_time,dur", "--columns start=begin_time,duration=dur"),
+        ("channel,day", "--columns channel=channel"),
+    ],
+)
+def test_rows_that_share_recordings_are_asked_which_part_is_meant(source: Source, header: str, asked: str) -> None:
+    source.put("talk.flac", clip(0))
+    source.put("meeting.flac", clip(1))
+    rows = "".join(f"{name}.flac,Part {n} of {name}.,{n},{n + 1}\n" for name in ("talk", "meeting") for n in range(2))
+    source.put("list.csv", f"path,text,{header}\n{rows}")
+    with pytest.raises(SourceError, match=asked):
+        source.texts("audio_files")
+
+
+def test_rows_with_clips_of_their_own_are_not_asked(source: Source) -> None:
+    for n in range(3):
+        source.put(f"{n}.flac", clip(n))
+    rows = "".join(f"{n}.flac,Number {n}.,{n},{n + 1}\n" for n in range(3))
+    source.put("list.csv", f"path,text,start,end\n{rows}0.flac,Another word for it.,0,1\n")
+    assert source.texts("audio_files") == ["Number 0.", "Number 1.", "Number 2.", "Another word for it."]
+    source.put("list.csv", "path,text\n0.flac,One reading.\n0.flac,Another reading.\n")
+    assert source.texts("audio_files") == ["One reading.", "Another reading."]
