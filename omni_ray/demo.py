@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_ray import api
+from omni_ray.api.in_numbers import HEADER, numbers_row
 from omni_ray.errors import DONE, FALLS_SHORT, OmniError, written_in
 from omni_ray.pipeline import engine
 from omni_ray.pipeline.corpus_state import Summary
@@ -71,22 +72,6 @@ class DemoReport(Report):
         """Why some configurations could not be planned."""
         return self.plan.problems if self.plan is not None else ["the plan was not made"]
 
-    def rows(self) -> list[list[object]]:
-        """The closing table: corpus, in, kept, quarantined, beyond limit, samples, output file, seconds."""
-        return [
-            [
-                f"{s.modality}/{s.name}",
-                s.records_in,
-                s.kept,
-                s.quarantined,
-                s.beyond,
-                s.samples,
-                f"data/{s.modality}/{files_of(s.modality)[0].of(s.name)}",
-                f"{seconds:.1f}",
-            ]
-            for s, seconds in self.summaries
-        ]
-
     def closing_lines(self) -> list[str]:
         """What to look at, and what to do next."""
         lines = [f"{path}: {count:,} records" for path, count in self.files.items()]
@@ -110,8 +95,11 @@ class DemoReport(Report):
 
     def lines(self) -> list[str]:
         """The closing table, what to look at, and what to do next."""
-        header = ("corpus", "in", "kept", "quarantined", "beyond limit", "samples", "output file", "seconds")
-        return [*table(header, self.rows()), "", *map(visible, self.closing_lines())]
+        rows = [
+            [*numbers_row(s), f"data/{s.modality}/{files_of(s.modality)[0].of(s.name)}", f"{seconds:.1f}"]
+            for s, seconds in self.summaries
+        ]
+        return [*table((*HEADER, "output file", "seconds"), rows), "", *map(visible, self.closing_lines())]
 
     def as_dict(self) -> dict[str, Any]:
         """What the command prints with ``--json``."""

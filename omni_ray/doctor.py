@@ -110,10 +110,7 @@ def _shared_memory() -> Probe:
 
 
 def _existing(path: Path) -> Path:
-    path = path.absolute()
-    while not path.exists():
-        path = path.parent
-    return path
+    return next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
 
 
 def _disk(root: Path) -> Probe:

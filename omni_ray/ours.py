@@ -37,10 +37,7 @@ def digest_of(data: bytes | memoryview) -> str:
 
 def digest_of_stream(file: IO[bytes]) -> str:
     """The digest of a file from where it is read to its end."""
-    digest = hashlib.sha256()
-    while data := file.read(_BLOCK):
-        digest.update(data)
-    return digest.hexdigest()[:_DIGITS]
+    return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]  # type: ignore[arg-type]  # typeshed asks for more
 
 
 def identity_of(path: Path) -> Identity | None:

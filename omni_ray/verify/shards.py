@@ -19,8 +19,6 @@ from omni_ray.storage import Storage
 from omni_ray.verify.pieces import FileCheck, Piece, PieceFindings
 from omni_ray.verify.report import Notes
 
-_BLOCK = 4 << 20
-
 
 @dataclass
 class Promised:
@@ -131,11 +129,9 @@ class ShardHash(Piece):
 
     def check(self) -> PieceFindings:
         part = PieceFindings(self.key, Notes("shards"), progress=self.progress)
-        digest = hashlib.sha256()
         try:
             with self.storage.open(self.file) as file:
-                while block := file.read(_BLOCK):
-                    digest.update(block)
+                digest = hashlib.file_digest(file, "sha256")
         except OSError as error:
             part.notes.add("missing_shard", f"{self.file}: {error}")
             part.lost = 1

@@ -10,7 +10,7 @@ on, if that is known.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,11 +77,9 @@ def keys_of(values: Iterable[bytes]) -> Hashes:
 
 def key_of_file(path: Path) -> int:
     """The key of a file's bytes; 0 where it cannot be read."""
-    digest = blake2b(digest_size=8)
     try:
-        with open(path, "rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        with open(path, "rb", buffering=0) as file:
+            digest = file_digest(file, lambda: blake2b(digest_size=8))
     except (OSError, ValueError):
         return 0
     return int.from_bytes(digest.digest(), "little") or 1
