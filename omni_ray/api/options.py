@@ -77,11 +77,14 @@ class Run(Place):
     def __post_init__(self) -> None:
         if sentence := what_is_wrong(self):
             raise OmniError(sentence)
+        if self.reporter is None:
+            object.__setattr__(self, "reporter", usual())  # one, so that all of a call is shown together
 
     @property
     def told(self) -> Reporter:
         """What shows the progress."""
-        return self.reporter or usual()
+        assert self.reporter is not None  # see __post_init__
+        return self.reporter
 
 
 @dataclass(frozen=True)

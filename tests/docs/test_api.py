@@ -6,6 +6,7 @@ import doctest
 import inspect
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -58,6 +59,11 @@ def test_what_is_done_is_reported_alike(name: str) -> None:
     report = get_type_hints(inspect.unwrap(getattr(api, name)), localns=known)["return"]
     assert issubclass(report, Report) and not inspect.isabstract(report)
     assert report.__name__ in api.__all__ and report.__str__ is Report.__str__
+
+
+def test_all_of_a_call_is_shown_by_one_reporter() -> None:
+    asked = api.PrepareOptions("text")
+    assert asked.told is asked.told and replace(asked, reset=True).told is asked.told
 
 
 @pytest.mark.usefixtures("here")
