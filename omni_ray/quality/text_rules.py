@@ -6,7 +6,9 @@ Transfer Learning", section 2.2. FineWeb: Penedo et al. 2024, "The FineWeb Datas
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -92,62 +94,49 @@ def sentences(docs: Documents) -> Values:
     return (docs.per_line(per_line) + docs.line_counts).astype(np.float64)
 
 
+def _prose(source: str, name: str, reason: str, says: str, measure: Callable[[Documents], Values], **more: Any) -> Rule:
+    """A rule of a paper about documents of prose."""
+    return Rule(name, "document", reason, says, source, measure, prose=True, **more)
+
+
+_gopher, _fineweb = partial(_prose, GOPHER, presets=BOTH), partial(_prose, FINEWEB)
+
 TEXT_RULES: tuple[Rule | Change, ...] = (
     Change("repair", "repairs mojibake, HTML entities and broken surrogates, then normalizes to NFC", "ftfy (Speer 2019)", BOTH),
     Change("mask_personal", "replaces e-mail addresses, telephone numbers and public IP addresses", OURS),
-    Rule(
-        "gopher_repeated_lines", "document", "repeated_lines", "share of lines that occurred before", GOPHER,
-        repetition.repeated_line_share, high=0.30, presets=("strict",), prose=True,
+    _gopher(
+        "gopher_repeated_lines", "repeated_lines", "share of lines that occurred before", repetition.repeated_line_share,
+        high=0.30, presets=("strict",),
     ),
-    Rule(
-        "gopher_repeated_line_chars", "document", "repeated_lines", "share of characters in lines that occurred before",
-        GOPHER, repetition.repeated_line_chars, high=0.20, presets=BOTH, prose=True,
-    ),
-    *(
-        Rule(
-            f"gopher_top_{width}_words", "document", "repeated_phrases",
-            f"share of characters in the commonest run of {width} words", GOPHER,
-            partial(_run_share, width=width), high=limit, presets=BOTH, prose=True,
-        )
-        for width, limit in _TOP.items()
+    _gopher(
+        "gopher_repeated_line_chars", "repeated_lines", "share of characters in lines that occurred before",
+        repetition.repeated_line_chars, high=0.20,
     ),
     *(
-        Rule(
-            f"gopher_repeated_{width}_words", "document", "repeated_phrases",
-            f"share of characters in runs of {width} words that occurred before", GOPHER,
-            partial(_run_share, width=width), high=limit, presets=BOTH, prose=True,
+        _gopher(
+            f"gopher_{name}_{width}_words", "repeated_phrases", f"share of characters in {says.format(width)}",
+            partial(_run_share, width=width), high=limit,
         )
-        for width, limit in _AGAIN.items()
+        for name, says, limits in (
+            ("top", "the commonest run of {} words", _TOP),
+            ("repeated", "runs of {} words that occurred before", _AGAIN),
+        )
+        for width, limit in limits.items()
     ),
     Rule("gopher_min_words", "document", "too_few_words", "words", GOPHER, heuristics.words, low=50),
     Rule("gopher_max_words", "document", "too_many_words", "words", GOPHER, heuristics.words, high=100_000),
-    Rule(
-        "gopher_word_length", "document", "word_length", "mean characters of a word", GOPHER,
-        heuristics.mean_word_length, low=3, high=10, presets=BOTH, prose=True, english=True,
+    _gopher("gopher_word_length", "word_length", "mean characters of a word", heuristics.mean_word_length, low=3, high=10, english=True),
+    _gopher("gopher_hashes", "symbols", "hash signs for each token", heuristics.hashes_per_token, high=0.1),
+    _gopher("gopher_ellipses", "symbols", "ellipses for each token", heuristics.ellipses_per_token, high=0.1),
+    _gopher("gopher_bullets", "bullets", "share of lines that begin with a bullet", heuristics.bullet_lines, high=0.9),
+    _gopher("gopher_ellipsis_lines", "cut_off", "share of lines that end in an ellipsis", heuristics.ellipsis_lines, high=0.3),
+    _gopher(
+        "gopher_letters", "not_letters", "share of tokens that hold a letter", heuristics.tokens_with_letters,
+        low=0.8, presets=("strict",),
     ),
-    Rule(
-        "gopher_hashes", "document", "symbols", "hash signs for each token", GOPHER,
-        heuristics.hashes_per_token, high=0.1, presets=BOTH, prose=True,
-    ),
-    Rule(
-        "gopher_ellipses", "document", "symbols", "ellipses for each token", GOPHER,
-        heuristics.ellipses_per_token, high=0.1, presets=BOTH, prose=True,
-    ),
-    Rule(
-        "gopher_bullets", "document", "bullets", "share of lines that begin with a bullet", GOPHER,
-        heuristics.bullet_lines, high=0.9, presets=BOTH, prose=True,
-    ),
-    Rule(
-        "gopher_ellipsis_lines", "document", "cut_off", "share of lines that end in an ellipsis", GOPHER,
-        heuristics.ellipsis_lines, high=0.3, presets=BOTH, prose=True,
-    ),
-    Rule(
-        "gopher_letters", "document", "not_letters", "share of tokens that hold a letter", GOPHER,
-        heuristics.tokens_with_letters, low=0.8, prose=True,
-    ),
-    Rule(
-        "gopher_stop_words", "document", "no_stop_words", "different ones of eight stop words", GOPHER,
-        heuristics.stop_words, low=2, prose=True, english=True,
+    _gopher(
+        "gopher_stop_words", "no_stop_words", "different ones of eight stop words", heuristics.stop_words,
+        low=2, presets=("strict",), english=True,
     ),
     Rule("c4_long_word", "line", "long_word", "characters of the longest word", C4, _longest_word, high=1000, presets=BOTH),
     # Counted before citations go, as C4 does.
@@ -168,20 +157,11 @@ TEXT_RULES: tuple[Rule | Change, ...] = (
         partial(_holding, pattern=_POLICY), high=0,
     ),
     Rule("c4_sentences", "document", "too_few_sentences", "sentences", C4, sentences, low=5, english=True),
-    Rule(
-        "fineweb_full_stops", "document", "few_full_stops", "share of lines that end as sentences do", FINEWEB,
-        heuristics.punctuated_lines, low=0.12, prose=True,
+    _fineweb("fineweb_full_stops", "few_full_stops", "share of lines that end as sentences do", heuristics.punctuated_lines, low=0.12),
+    _fineweb("fineweb_short_lines", "short_lines", "share of lines of at most 30 characters", heuristics.short_lines, high=0.67),
+    _fineweb(
+        "fineweb_repeated_chars", "repeated_lines", "share of characters in lines that occurred before",
+        repetition.repeated_visible_chars, high=0.01,
     ),
-    Rule(
-        "fineweb_short_lines", "document", "short_lines", "share of lines of at most 30 characters", FINEWEB,
-        heuristics.short_lines, high=0.67, prose=True,
-    ),
-    Rule(
-        "fineweb_repeated_chars", "document", "repeated_lines", "share of characters in lines that occurred before",
-        FINEWEB, repetition.repeated_visible_chars, high=0.01, prose=True,
-    ),
-    Rule(
-        "fineweb_line_ends", "document", "list", "line ends for each token", FINEWEB,
-        heuristics.line_ends_per_token, high=0.3, prose=True,
-    ),
+    _fineweb("fineweb_line_ends", "list", "line ends for each token", heuristics.line_ends_per_token, high=0.3),
 )  # fmt: skip
