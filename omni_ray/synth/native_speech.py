@@ -41,12 +41,12 @@ def _read_aloud(r: Random) -> str:
 
 
 def _librispeech_split(
-    task: CorpusToWrite, split: str, speakers: list[int], chapters: int, utterances: int
+    task: CorpusToWrite, split: str, speakers: list[int], utterances: int
 ) -> Iterator[tuple[str, bytes]]:
-    """The files of a split: (path below LibriSpeech, bytes)."""
+    """The files of a split, two chapters of each speaker: (path below LibriSpeech, bytes)."""
     for number in speakers:
         speaker = SPEAKERS[number % len(SPEAKERS)]
-        for chapter in range(chapters):
+        for chapter in range(2):
             name = f"{number}-{number * 100 + chapter}"
             folder = f"{split}/{number}/{number * 100 + chapter}"
             lines = []
@@ -65,7 +65,7 @@ def librispeech(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
     """
     per_chapter = task.count(10, 4)
     top = folder / "LibriSpeech"
-    for path, data in _librispeech_split(task, "dev-clean", [84, 174, 251], 2, per_chapter):
+    for path, data in _librispeech_split(task, "dev-clean", [84, 174, 251], per_chapter):
         put(top / path, data)
     chapters = sorted((top / "dev-clean").glob("*/*"))
     clips = [sorted(chapter.glob("*.flac")) for chapter in chapters]
@@ -81,7 +81,7 @@ def librispeech(task: CorpusToWrite, folder: Path) -> list[ExpectedCounts]:
         gzip.GzipFile("", "wb", 1, file, mtime=0) as zipped,
         tarfile.open(fileobj=zipped, mode="w") as tar,
     ):
-        for path, data in _librispeech_split(task, "train-clean-100", training, 2, per_chapter):
+        for path, data in _librispeech_split(task, "train-clean-100", training, per_chapter):
             add_to_tar(tar, f"LibriSpeech/{path}", data)
     listed = [f"{n:<6}| {'MF'[n % 2]} | train-clean-100  | 25.00 | Speaker {n}" for n in training]
     listed += [f"{n:<6}| {'MF'[n % 2]} | dev-clean        |  8.00 | Speaker {n}" for n in (84, 174, 251)]
