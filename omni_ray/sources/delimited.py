@@ -142,6 +142,8 @@ def _table_rows(
             # Where marks are out of step a row may have swallowed others: each of its lines counts.
             said = f"{len(fields)} fields, and the header has {len(dialect.header)} columns"
             yield from (rejected(name, "byte", place, "bad_row", said) for place, _ in feed.pending)
+        elif dialect.names_columns and [field.strip() for field in row] == list(dialect.header):
+            yield rejected(name, "byte", start, "bad_row", "the header once more: another table is joined to it")
         else:
             yield start, row
 

@@ -18,7 +18,7 @@ _NOTHING = "\x1f"
 """The delimiter of a table of one column."""
 _SAMPLE_CHARS = 1 << 18
 _SAMPLE_ROWS = 300
-_MARKS = {"double": '"', "single": "'"}
+_MARKS = {"double": '"', "single": "'", "spaced": '"'}
 _SEP_LINE = re.compile(r'"?sep=(.)"?[ ,;\t]*\r?\n', re.IGNORECASE)
 _BLANK_OR_COMMENT = re.compile(r"[ \t]*(?:#[^\n]*)?\r?\n")
 QUOTED = re.compile(r'"(?:[^"]|"")*"', re.DOTALL)
@@ -37,7 +37,7 @@ class Dialect:
         delimiter: between fields.
         quoting: "double": a field may stand in quotation marks, and those within it are doubled (RFC 4180). "backslash":
             those within it, and backslashes, follow a backslash. "literal": the same, but other backslashes stand
-            for themselves (Spark). "single": as "double", with single marks. "plain": quotation marks are text.
+            for themselves (Spark). "single": as "double", with single marks. "spaced": as "double", with blanks before fields. "plain": quotation marks are text.
         header: the columns' names; their numbers, from 1, where the table has no header.
         skip: rows before the first record: the header, and Excel's line that names the delimiter.
         preamble: lines before those: blank ones, and comments.
@@ -48,6 +48,11 @@ class Dialect:
     header: tuple[str, ...]
     skip: int = 1
     preamble: int = 0
+
+    @property
+    def names_columns(self) -> bool:
+        """Whether the header is a row of several names, which no record repeats by chance."""
+        return len(self.header) > 1 and self.header != tuple(str(n + 1) for n in range(len(self.header)))
 
     def as_payload(self) -> dict[str, Any]:
         """Part of a unit's payload, for :func:`dialect_in`."""
@@ -137,7 +142,10 @@ def reader(lines: Iterable[str], delimiter: str, quoting: str) -> Iterator[list[
     if quoting == "plain":
         return (line.rstrip("\r\n").split(delimiter) if line.rstrip("\r\n") else [] for line in lines)
     if quoting in _MARKS:
-        return csv.reader(lines, delimiter=delimiter, quotechar=_MARKS[quoting], strict=True)
+        is_spaced = quoting == "spaced"
+        return csv.reader(
+            lines, delimiter=delimiter, quotechar=_MARKS[quoting], strict=True, skipinitialspace=is_spaced
+        )
     # The parser drops every backslash but a doubled one.
     alone = re.compile(r"\\(?!\")" if quoting == "literal" else r"\\(?![\"\\])|\\\\")
     doubled = (alone.sub(lambda match: match[0] if len(match[0]) == 2 else r"\\", line) for line in lines)
@@ -206,12 +214,23 @@ def _quoting_of_double_marks(sample: str, delimiter: str) -> str:
         escaped = "literal" if _LONE_BACKSLASH.search(sample) else "backslash"
         if _faults(sample, delimiter, escaped) <= min(faults["plain"], faults["double"] - 1):
             return escaped
+    if usual == "double" and _are_spaced(sample, delimiter, faults):
+        return "spaced"
     looks_quoted = _looks_quoted(sample, delimiter)
     if usual == "double":
         return "plain" if faults["plain"] < faults["double"] and not looks_quoted else "double"
     if faults["plain"] != faults["double"]:
         return min(faults, key=lambda quoting: faults[quoting])
     return "double" if looks_quoted else "plain"
+
+
+def _are_spaced(sample: str, delimiter: str, faults: Mapping[str, int]) -> bool:
+    """Whether marks behind a blank enclose fields, as they do where people write tables by hand: ``1, "a, b"``."""
+    if not re.search(rf'{re.escape(delimiter)} +"', sample):
+        return False
+    spaced, others = _faults(sample, delimiter, "spaced"), min(faults.values())
+    fields = (field for row in islice(_parsed(sample, delimiter, "double"), _SAMPLE_ROWS) for field in row)
+    return spaced < others or (spaced == others and any(re.fullmatch(r' +"[^"]*" *', field) for field in fields))
 
 
 def _looks_quoted(sample: str, delimiter: str) -> bool:

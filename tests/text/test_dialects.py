@@ -211,6 +211,25 @@ def test_single_quotation_marks(tmp_path: Path, delimiter: str, quoting: int, st
     assert [row["text"] for row in read(tmp_path)[0]] == [text for text, _ in rows]
 
 
+def test_tables_that_cat_joined(tmp_path: Path) -> None:
+    put(tmp_path, "a.csv", "id,text\n1,one\n2,two\nid,text\n3,three\n")
+    put(tmp_path, "b.csv", "text\none\ntext\n")
+    rows, rejected = read(tmp_path)
+    assert [row["text"] for row in rows] == ["one", "two", "three", "one", "text"]
+    assert [reason for _, reason in faults(rejected)] == ["bad_row"]
+
+
+def test_blanks_before_quotation_marks(tmp_path: Path) -> None:
+    put(tmp_path, "a.csv", 'id, text\n1, "Well, he said ""so"""\n2, "two\nlines"\n3, bare words\n')
+    put(tmp_path, "b.csv", 'id; text\n1; "no delimiter in it"\n')
+    put(tmp_path, "c.csv", 'id,text\n1, "Yes," she said\n2, No "one" knows\n')
+    rows, rejected = read(tmp_path)
+    assert [row["text"].strip() for row in rows] == [
+        *('Well, he said "so"', "two\nlines", "bare words", "no delimiter in it", 'No "one" knows'),
+    ]
+    assert [reason for _, reason in faults(rejected)] == ["bad_row"]
+
+
 def test_apostrophes_are_text(tmp_path: Path) -> None:
     texts = ["'tis the season", "the dogs'", "'Well,' he said", "rock 'n' roll", "'quoted'", "'a' and 'b'"]
     put(tmp_path, "t.csv", written([("id", "text"), *((str(n), text) for n, text in enumerate(texts))]))
