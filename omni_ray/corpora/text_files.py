@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from omni_ray.sources.tree import Tree
 
-_LINE_FILE = re.compile(r"\.(?:txt|text)(?:\.(?:gz|bz2|xz|zst))?$", re.IGNORECASE)
 _WHOLE, _HELD_OUT = FILES["text"].production, FILES["text"].held_out
 _BYTES_PER_LINE = 200
 """Only an estimate."""
@@ -55,7 +53,7 @@ class TextFiles(Corpus):
 
     def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         """Byte ranges of line files, then slices of tables."""
-        names = [name for name in names_once(tree) if _LINE_FILE.search(name) or content_of(tree, name) == "text"]
+        names = [name for name in names_once(tree) if content_of(tree, name) == "text"]
         again = _said_again(tree, names)
         for name in names:
             if name in again:

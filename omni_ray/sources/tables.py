@@ -138,12 +138,15 @@ def _tables(tree: Tree, columns: Mapping[str, tuple[str, ...]], options: SourceO
                 continue
         if kind is not None:
             yield name, kind
-        elif name.lower().endswith(".txt") and len(texts) <= _MOST_TEXTS:
-            texts.append(name)
+        elif name.lower().endswith(".txt") and {"audio", "image"} & set(columns):
+            texts += [name] if len(texts) <= _MOST_TEXTS else []
         elif content_of(tree, name) == "lines":
             yield name, "lines"
-    if len(texts) <= _MOST_TEXTS and {"audio", "image"} & set(columns):
-        yield from ((name, "delimited") for name in texts if tree.size(name) and _is_list(tree, name, columns, options))
+    for name in texts if len(texts) <= _MOST_TEXTS else []:
+        if content_of(tree, name) == "lines":
+            yield name, "lines"
+        elif tree.size(name) and _is_list(tree, name, columns, options):
+            yield name, "delimited"
 
 
 def _saved_in(tree: Tree, folder: str) -> frozenset[str] | None:

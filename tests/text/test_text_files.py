@@ -82,6 +82,19 @@ def test_files_whose_names_do_not_say_what_they_hold(tmp_path: Path) -> None:
     assert [row["text"].strip() for row in rows] == ["four", "one", "two", "three"] and not rejected
 
 
+def test_json_lines_called_txt(tmp_path: Path) -> None:
+    lines = "".join(json.dumps({"text": f"line {n}", "n": n}) + "\n" for n in range(3))
+    (tmp_path / "a.txt").write_text(f"\ufeff{lines}", "utf-8")
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(lines.replace("line", "packed").encode()))
+    (tmp_path / "c.txt").write_text('{"text": "an object"}\n{and prose in braces}\n')
+    rows, rejected = read(FolderTree(tmp_path))
+    assert sorted(row["text"] for row in rows) == [
+        *("line 0", "line 1", "line 2", "packed 0", "packed 1", "packed 2"),
+        *('{"text": "an object"}', "{and prose in braces}"),
+    ]
+    assert not rejected
+
+
 def test_a_single_file_and_a_named_column(tmp_path: Path) -> None:
     (tmp_path / "data.tsv").write_text("words\tn\nhello there\t1\n")
     rows, _ = read(FileTree(tmp_path / "data.tsv"), columns={"text": "words"})
