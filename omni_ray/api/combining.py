@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from omni_ray.api.cleaning import prepared
 from omni_ray.api.cluster import Once
 from omni_ray.api.combine_report import CombineReport
-from omni_ray.api.options import CombineOptions, verb
+from omni_ray.api.options import CombineOptions, Run, verb
 from omni_ray.errors import OmniError
 from omni_ray.materialize.combine import combine as write_files
 from omni_ray.materialize.formats import format_of
@@ -18,9 +18,7 @@ from omni_ray.materialize.options import Mixing, TrainingFileOptions
 from omni_ray.materialize.places import FlatFilePlaces
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.combined import Combined
-from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.store import Store
-from omni_ray.progress.reporter import Reporter
 from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.cleaned import Cleaning
 from omni_ray.trainers.files import is_held_out
@@ -46,11 +44,11 @@ def combine(root: Path, asked: CombineOptions) -> CombineReport:
     wanted = prepared(store, asked.modalities)
     how = writing(wanted, asked.seed, asked.pack, asked.holdout, replace=asked.replace)
     how = with_mixing(how, store, wanted, asked.weights, asked.target_tokens)
-    report, reporter = CombineReport(), asked.told
-    with store.lease("omni-ray combine"), reporter.together(), ExitStack() as stack:
+    report = CombineReport()
+    with store.lease("omni-ray combine"), asked.told.together(), ExitStack() as stack:
         session = Once(stack, asked.cluster)
         for each in wanted:
-            report += combine_one(store, each, how, session, asked.cluster.run, reporter)
+            report += combine_one(store, each, how, session, asked)
     return report
 
 
@@ -76,15 +74,9 @@ def with_mixing(
     return dataclasses.replace(how, mixing=mixing)
 
 
-def combine_one(
-    store: Store,
-    modality: str,
-    how: TrainingFileOptions,
-    session: Callable[[], AbstractContextManager[None]],
-    run: Runner,
-    reporter: Reporter | None,
-) -> list[Combined]:
+def combine_one(store: Store, modality: str, how: TrainingFileOptions, session: Once, asked: Run) -> list[Combined]:
     """The files of one modality, within a lease; what is no longer clean is cleaned first."""
+    run, reporter = asked.cluster.run, asked.told
     settings = Cleaning(store, modality).settings
     if settings is not None:
         # What is new or changed since the last cleaning is cleaned now: the files are never made from outdated shards.

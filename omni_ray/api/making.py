@@ -4,11 +4,11 @@ comes up, and with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from omni_ray.api.cluster import Cluster, Once
+from omni_ray.api.cluster import Once
 from omni_ray.api.combining import check_places, combine_one, writing
 from omni_ray.api.options import PrepareOptions
 from omni_ray.api.overlaps import refuse_double, refuse_overlap
@@ -29,7 +29,6 @@ from omni_ray.pipeline.prepare import CorpusRequest, run_requests
 from omni_ray.pipeline.stages import Job
 from omni_ray.pipeline.store import Store
 from omni_ray.pipeline.units import number_units
-from omni_ray.progress.reporter import Reporter
 from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.cleaned import training_corpora
 from omni_ray.quality.preset import Settings
@@ -42,31 +41,29 @@ if TYPE_CHECKING:
 
 def make(store: Store, asked: PrepareOptions, session: Once) -> PrepareReport:
     """Index, transform and commit what was asked for. Raises OmniError as ``prepare`` does."""
-    modalities, cluster, reporter = asked.modalities, asked.cluster, asked.told
+    modalities = asked.modalities
     report = PrepareReport(max_quarantine=asked.max_quarantine)
     how = writing(modalities, asked.seed, asked.pack, asked.holdout, production=asked.combine)
     # All sources are found and indexed before anything is made or removed: a wrong path is reported at once.
-    plans = [(each, _index(store, each, asked, reporter, report)) for each in modalities]
+    plans = [(each, _index(store, each, asked, report)) for each in modalities]
     for each, requests in plans:
         if asked.combine or asked.corpus_files:
             check_places(store, each, how, [request.job.name for request in requests])
     for request in (request for _, requests in plans for request in requests):
         request.begin()
     for each, requests in plans:
-        _run(requests, cluster, session, reporter, report, asked)
+        _run(requests, session, report, asked)
         if asked.clean is not None:
             settings = Settings(asked.clean)
-            clean_shards(store, each, settings, session=session, run=cluster.run, reporter=reporter)
+            clean_shards(store, each, settings, session=session, run=asked.cluster.run, reporter=asked.told)
             report.summaries = _as_cleaned(store, report.summaries)
         if asked.combine or asked.corpus_files:
-            report.files += combine_one(store, each, how, session, cluster.run, reporter)
+            report.files += combine_one(store, each, how, session, asked)
     remove_copies(store.state_folder / "index")
     return report
 
 
-def _index(
-    store: Store, modality: str, asked: PrepareOptions, reporter: Reporter, report: PrepareReport
-) -> list[CorpusRequest]:
+def _index(store: Store, modality: str, asked: PrepareOptions, report: PrepareReport) -> list[CorpusRequest]:
     corpora = select(modality, asked.dataset)
     if asked.name is not None and len(corpora) != 1:
         raise OmniError(f"--name goes with a single corpus; --dataset {asked.dataset} is {len(corpora)} of them")
@@ -74,7 +71,7 @@ def _index(
     read: dict[str, NDArray[np.int64]] = {}
     for corpus in corpora:
         try:
-            request, read[corpus.name] = _request(store, corpus, asked, reporter, is_alone=len(corpora) == 1)
+            request, read[corpus.name] = _request(store, corpus, asked, is_alone=len(corpora) == 1)
             requests.append(request)
         except SourceError as error:
             # One corpus by name must be there; of several, those that are there are taken, and the others reported.
@@ -89,22 +86,16 @@ def _index(
     return requests
 
 
-def _run(
-    requests: Sequence[CorpusRequest],
-    cluster: Cluster,
-    session: Callable[[], AbstractContextManager[None]],
-    reporter: Reporter,
-    report: PrepareReport,
-    asked: PrepareOptions,
-) -> None:
+def _run(requests: Sequence[CorpusRequest], session: Once, report: PrepareReport, asked: PrepareOptions) -> None:
     @contextmanager
     def session_with_user_corpora() -> Iterator[None]:
         with session():
             travel_by_value(own_modules())
             yield
 
+    cluster = asked.cluster
     report.units_made += run_requests(
-        requests, session_with_user_corpora, reporter, cpus_per_task=cluster.cpus_per_task, gpus=cluster.gpus
+        requests, session_with_user_corpora, asked.told, cpus_per_task=cluster.cpus_per_task, gpus=cluster.gpus
     )
     said: list[tuple[str, str]] = []
     for request in requests:
@@ -160,7 +151,7 @@ def _salt(corpus: Corpus, version: int, name: str, params: Params, options: Sour
 
 
 def _request(
-    store: Store, corpus: Corpus, asked: PrepareOptions, reporter: Reporter, *, is_alone: bool
+    store: Store, corpus: Corpus, asked: PrepareOptions, *, is_alone: bool
 ) -> tuple[CorpusRequest, NDArray[np.int64]]:
     """One corpus, found and indexed, and numbers for the files that it reads."""
     reading, limit = asked.reading, asked.limit
@@ -181,7 +172,7 @@ def _request(
         redownload=asked.redownload,
         limit=limit,
         agree=asked.agree,
-        say=reporter.say,
+        say=asked.told.say,
     )
     drafts = TrainingFirst(found.drafts, asked.evaluation, lambda some: together(some, found.tree, reading))
     units = number_units(iter(drafts), found.tree, _salt(corpus, kind.version, name, params, reading))
