@@ -64,7 +64,6 @@ class DemoReport(Report):
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where something is not as it should be."""
         return DONE if self.ok else FALLS_SHORT
 
     @property
@@ -102,7 +101,6 @@ class DemoReport(Report):
         return [*table((*HEADER, "output file", "seconds"), rows), "", *map(visible, self.closing_lines())]
 
     def as_dict(self) -> dict[str, Any]:
-        """What the command prints with ``--json``."""
         return {
             "root": str(self.root),
             "ok": self.ok,

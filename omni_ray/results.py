@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import asdict
 from html import escape
 from typing import Any, TypeVar
 
@@ -20,9 +21,9 @@ class Report(ABC):
     def lines(self) -> list[str]:
         """What the command prints, line by line, safe for a terminal."""
 
-    @abstractmethod
     def as_dict(self) -> dict[str, Any]:
-        """All of it, as JSON can hold it."""
+        """All of it, as JSON can hold it: the fields of the report, which is a dataclass unless it says otherwise."""
+        return asdict(self)  # type: ignore[call-overload, no-any-return]
 
     def as_json(self) -> Any:
         """What the command prints with ``--json``: :meth:`as_dict`, or a plain list where the report is one."""
@@ -67,11 +68,9 @@ class Sentences(ListReport[str]):
     """A report of a sentence or more about each corpus."""
 
     def lines(self) -> list[str]:
-        """The sentences."""
         return [visible(each) for each in self]
 
     def as_json(self) -> list[str]:
-        """The sentences."""
         return list(self)
 
 

@@ -61,7 +61,6 @@ class CleanReport(InNumbers):
         return [*map(visible, found), done if self.changed else "nothing to do: all of it was already like this"]
 
     def as_dict(self) -> dict[str, Any]:
-        """What the command prints with ``--json``."""
         return {
             "corpora": [summary.as_dict() for summary in self.summaries],
             "changed": self.changed,

@@ -18,7 +18,6 @@ class CombineReport(ListReport[Combined]):
         return [visible(line) for line in file_lines(self)]
 
     def as_json(self) -> list[dict[str, Any]]:
-        """The files."""
         return [vars(file) for file in self]
 
 

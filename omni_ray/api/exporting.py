@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from omni_ray.api.options import ExportOptions, PublishOptions, verb
 from omni_ray.errors import OmniError
@@ -61,12 +60,7 @@ class PushReport(Report):
     address: str
 
     def lines(self) -> list[str]:
-        """The address."""
         return [visible(self.address)]
-
-    def as_dict(self) -> dict[str, Any]:
-        """The address."""
-        return asdict(self)
 
 
 def push(folder: str | Path, name: str, *, private: bool = False, reporter: Reporter | None = None) -> PushReport:

@@ -39,7 +39,6 @@ class StatusReport(InNumbers, ListReport[Summary]):
         return [*table((*HEADER, "units", "left"), rows), *map(visible, found)]
 
     def as_json(self) -> list[dict[str, Any]]:
-        """The corpora."""
         return [each.as_dict() for each in self]
 
 

@@ -78,11 +78,9 @@ class PageReport(Report):
     bytes: int
 
     def lines(self) -> list[str]:
-        """Where it is."""
         return [visible(self.path)]
 
     def as_dict(self) -> dict[str, Any]:
-        """What the command prints with ``--json``."""
         return {"page": str(self.path), "bytes": self.bytes}
 
 

@@ -88,7 +88,6 @@ class PrepareReport(InNumbers):
         return [*table(HEADER, [numbers_row(each) for each in self.summaries]), *map(visible, found)]
 
     def as_dict(self) -> dict[str, Any]:
-        """What the command prints with ``--json``."""
         return {
             "corpora": [summary.as_dict() for summary in self.summaries],
             "skipped": self.skipped,

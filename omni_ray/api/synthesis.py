@@ -56,11 +56,9 @@ class NativeReport(Report, dict[str, ExpectedCounts]):
         self.folder = folder
 
     def lines(self) -> list[str]:
-        """How many, where, and their names."""
         return [visible(f"{len(self)} corpora in {self.folder}: {', '.join(self)}")]
 
     def as_dict(self) -> dict[str, Any]:
-        """What the command prints with ``--json``."""
         return {name: vars(each) for name, each in self.items()}
 
 

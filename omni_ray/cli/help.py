@@ -39,7 +39,6 @@ class Command(TyperCommand):
     """A command whose options are shown in their groups (``rich_help_panel``), in the order of the signature."""
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
-        """As typer does."""
         with _in_one_line():
             return super().make_context(*args, **extra)
 
@@ -71,7 +70,6 @@ class CommandGroup(TyperGroup):
             return super().make_context(info_name, args, *more, **extra)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """As typer does."""
         with _in_one_line():
             return super().resolve_command(ctx, args)
 

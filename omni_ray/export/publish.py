@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -54,10 +53,6 @@ class PublishReport(Report):
         removed = f", {self.removed:,} old ones removed" if self.removed else ""
         text = f"{self.place}: {self.files:,} files and {self.media:,} media; {self.sent:,} sent{removed}"
         return [visible(text)]
-
-    def as_dict(self) -> dict[str, Any]:
-        """What the command prints with ``--json``."""
-        return asdict(self)
 
 
 def publish(

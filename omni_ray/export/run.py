@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from omni_ray import __version__
 from omni_ray.errors import OmniError
@@ -69,10 +68,6 @@ class ExportReport(Report):
         said = "nothing to do: it was all there already" if self.was_there else "written"
         whole = f"{self.folder}: {self.files:,} files, {self.bytes:,} bytes; {said}"
         return [*table(("dataset", "split", "rows", "samples"), rows, left=2), visible(whole)]
-
-    def as_dict(self) -> dict[str, Any]:
-        """What the command prints with ``--json``."""
-        return asdict(self)
 
 
 def export(

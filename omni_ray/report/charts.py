@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -78,7 +78,7 @@ def histogram_svg(histogram: Histogram) -> Markup:
     most = max(shown.counts) or 1
     base = HEIGHT - _BOTTOM
     room = base - _TOP
-    place = _Axis(shown)
+    place = _axis(shown)
     parts = []
     for i, count in enumerate(shown.counts):
         if count:
@@ -98,18 +98,13 @@ def histogram_svg(histogram: Histogram) -> Markup:
     return Markup("".join(parts))
 
 
-class _Axis:
+def _axis(histogram: Histogram) -> Callable[[float], float]:
     """From a value to its place on the axis."""
-
-    def __init__(self, histogram: Histogram) -> None:
-        self.scale = math.log if histogram.is_logarithmic else float
-        self.edges = histogram.edges[0], histogram.edges[-1]
-        self.low = self.scale(self.edges[0])
-        self.span = (self.scale(self.edges[1]) - self.low) or 1.0
-
-    def __call__(self, value: float) -> float:
-        inside = min(max(value, self.edges[0]), self.edges[1])
-        return (self.scale(inside) - self.low) / self.span * WIDTH
+    scale = math.log if histogram.is_logarithmic else float
+    first, last = histogram.edges[0], histogram.edges[-1]
+    low = scale(first)
+    span = (scale(last) - low) or 1.0
+    return lambda value: (scale(min(max(value, first), last)) - low) / span * WIDTH
 
 
 def ticks(low: float, high: float, *, is_logarithmic: bool) -> list[float]:

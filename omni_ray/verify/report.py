@@ -173,7 +173,6 @@ class VerifyReport(Report):
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where something is lost."""
         return DONE if self.ok else FALLS_SHORT
 
     def lines(self) -> list[str]:
@@ -199,7 +198,6 @@ class VerifyReport(Report):
         return f"{grave} finding{'s' * (grave != 1)}: {lost:,} samples would be lost{parted}{looked}"
 
     def as_dict(self) -> dict[str, Any]:
-        """What the command prints with ``--json``."""
         return {
             "ok": self.ok,
             "exit_code": self.exit_code,
