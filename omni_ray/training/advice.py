@@ -7,7 +7,7 @@ from typing import Any
 
 from omni_ray.training.clips import CTC_SHARE, ClipSurvey
 from omni_ray.training.configs import Config, file_name
-from omni_ray.training.model_sizes import DEFAULTS, Keys, kv_heads
+from omni_ray.training.model_sizes import filled, kv_heads
 from omni_ray.training.plan_types import Inputs
 
 _SHAPE = ("n_layers", "d_model", "n_heads", "d_ff", "use_gqa", "use_swiglu", "use_moe")
@@ -67,14 +67,14 @@ def _kv_warnings(config: Config) -> list[str]:
     if config.name not in _HEADS:
         return []
     model = config.get("thinker", {}) if config.name == "omni_sft" else config.values
-    heads = kv_heads(Keys(model, DEFAULTS.get(config.name, DEFAULTS["thinker"]))[_HEADS[config.name]])
+    heads = kv_heads(filled(model, "thinker" if config.name == "omni_sft" else config.name)[_HEADS[config.name]])
     if not model.get("use_gqa") or model.get("kv_groups", heads) == heads:
         return []
     return [f"kv_groups {model['kv_groups']} is read by no model; it has {heads} key/value heads"]
 
 
 def _shape_warnings(own: Mapping[str, Any], stage_a: Mapping[str, Any]) -> list[str]:
-    one, other = Keys(own, DEFAULTS["thinker"]), Keys(stage_a, DEFAULTS["thinker"])
+    one, other = filled(own, "thinker"), filled(stage_a, "thinker")
     keys = (*_SHAPE, "num_experts") if one["use_moe"] else _SHAPE
     differing = [f"{key} {one[key]} against {other[key]}" for key in keys if one[key] != other[key]]
     if not differing:

@@ -33,8 +33,8 @@ from omni_ray.training.model_sizes import (
     MEL_BINS,
     PERIOD_CHANNELS,
     SFT_VOCAB_SIZE,
-    Keys,
     ModelSize,
+    filled,
     upsample_channels,
 )
 
@@ -116,13 +116,13 @@ def activations(name: str, config: Mapping[str, Any], lengths: Lengths, others: 
     # Activations in 16 bits take two bytes; without autocast, four.
     width = 2 if config.get("use_amp", True) else 4
     if name == "thinker":
-        return _language_model(config, Keys(config, DEFAULTS["thinker"])["ctx_len"], width)
+        return _language_model(config, filled(config, "thinker")["ctx_len"], width)
     if name == "audio_enc":
         frames = lengths.mel_frames
-        outputs = frames // Keys(config, DEFAULTS["audio_enc"])["downsample_time"] * lengths.ctc_vocab
+        outputs = frames // filled(config, "audio_enc")["downsample_time"] * lengths.ctc_vocab
         return int(_audio_encoder(config, frames, width) + outputs * _LOGIT_BYTES)
     if name == "vision":
-        return _vision(config, Keys(config, DEFAULTS["vision"])["img_size"], width) + _captions(config)
+        return _vision(config, filled(config, "vision")["img_size"], width) + _captions(config)
     if name == "talker":
         return _talker(config, lengths.code_frames, width)
     if name == "omni_sft":
@@ -141,14 +141,14 @@ def _layer(tokens: int, d: int, hidden: int, width: int, *, gated: bool = False,
 
 
 def _language_model(config: Mapping[str, Any], tokens: int, width: int) -> int:
-    c = Keys(config, DEFAULTS["thinker"])
+    c = filled(config, "thinker")
     experts = c["num_experts_per_tok"] if c["use_moe"] else 1
     layer = _layer(tokens, c["d_model"], c["d_ff"], width, gated=c["use_swiglu"], experts=experts)
     return int(c["n_layers"] * layer + tokens * c["vocab_size"] * _LOGIT_BYTES)
 
 
 def _audio_encoder(config: Mapping[str, Any], frames: int, width: int) -> int:
-    c = Keys(config, DEFAULTS["audio_enc"])
+    c = filled(config, "audio_enc")
     factor = c["downsample_time"]
     stages = {2: (2, 2), 4: (2, 4), 8: (2, 4, 8)}[factor]
     # Each convolution keeps what goes into its activation and what comes out of it.
@@ -157,7 +157,7 @@ def _audio_encoder(config: Mapping[str, Any], frames: int, width: int) -> int:
 
 
 def _vision(config: Mapping[str, Any], pixels: int, width: int, prefix: str = "") -> int:
-    c = Keys(config, DEFAULTS["ocr" if prefix else "vision"])
+    c = filled(config, "ocr" if prefix else "vision")
     layers, d, hidden = (
         c[prefix + name] for name in (("layers" if prefix else "n_layers"), "d_model", "d_ff")
     )  # fmt: skip
@@ -167,12 +167,12 @@ def _vision(config: Mapping[str, Any], pixels: int, width: int, prefix: str = ""
 
 def _captions(config: Mapping[str, Any]) -> int:
     """Token embeddings of a caption, kept to be averaged."""
-    c = Keys(config, DEFAULTS["vision"])
+    c = filled(config, "vision")
     return int(4 * c["ctx_len"] * c["d_model"])
 
 
 def _talker(config: Mapping[str, Any], frames: int, width: int) -> int:
-    c = Keys(config, DEFAULTS["talker"])
+    c = filled(config, "talker")
     # The codec compares each frame with each code, and squares the differences: two float32 tensors a codebook.
     distances = c["codebooks"] * 2 * 4 * frames * c["codebook_size"] * CODEC_WIDTH
     layers = c["n_layers"] * _layer(frames, c["d_model"], c["d_ff"], width, gated=c["use_swiglu"])
@@ -180,7 +180,7 @@ def _talker(config: Mapping[str, Any], frames: int, width: int) -> int:
 
 
 def _ocr(config: Mapping[str, Any], label: int, vocab: int, width: int) -> int:
-    c = Keys(config, DEFAULTS["ocr"])
+    c = filled(config, "ocr")
     d, heads = c["decoder_d_model"], c["decoder_heads"]
     patches = (c["img_size"] // c["patch"]) ** 2
     # Cross-attention keeps its scores, their softmax and its dropout mask (a byte), and the picture's keys and values.
@@ -192,7 +192,7 @@ def _ocr(config: Mapping[str, Any], label: int, vocab: int, width: int) -> int:
 
 def _vocoder(config: Mapping[str, Any], samples: int, width: int) -> int:
     """Generator and discriminators over a crop of ``samples``; real and made-up sound both pass the latter."""
-    c = Keys(config, DEFAULTS["vocoder"])
+    c = filled(config, "vocoder")
     values = 0
     length = samples // 256
     dilations = sum(map(len, c["resblock_dilation_sizes"]))

@@ -79,14 +79,9 @@ class ModelSize:
         return sum(self.parts.values())
 
 
-class Keys:
-    """A configuration with the trainer's defaults behind it."""
-
-    def __init__(self, config: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-        self._config, self._defaults = config, defaults
-
-    def __getitem__(self, key: str) -> Any:
-        return self._config.get(key, self._defaults.get(key))
+def filled(config: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """A configuration with the trainer's defaults in the place of absent keys."""
+    return {**DEFAULTS[model], **config}
 
 
 def kv_heads(n_heads: int) -> int:
@@ -112,7 +107,7 @@ def _biased_attention(d: int) -> int:
 
 def decoder(config: Mapping[str, Any]) -> int:
     """The language model ("thinker"): embedding and output matrix untied, RMSNorm before each half of a layer."""
-    c = Keys(config, DEFAULTS["thinker"])
+    c = filled(config, "thinker")
     d = c["d_model"]
     mlp = _feed_forward(d, c["d_ff"], c["use_swiglu"])
     if c["use_moe"]:
@@ -123,7 +118,7 @@ def decoder(config: Mapping[str, Any]) -> int:
 
 def audio_encoder(config: Mapping[str, Any]) -> int:
     """Two or (at ``downsample_time`` 8) three 3x3 convolutions of 64 channels, a projection, encoder layers."""
-    c = Keys(config, DEFAULTS["audio_enc"])
+    c = filled(config, "audio_enc")
     d, factor, channels = c["d_model"], c["downsample_time"], CONV_CHANNELS
     first, other = 9 * channels + channels, 9 * channels * channels + channels
     convolutions = first + other * (2 if factor == 8 else 1)
@@ -141,14 +136,14 @@ def vision_transformer(img_size: int, patch: int, d: int, n_layers: int, d_ff: i
 
 def codec(config: Mapping[str, Any]) -> int:
     """The residual vector quantizer: its codebooks, and a projection from and to mel frames."""
-    c = Keys(config, DEFAULTS["talker"])
+    c = filled(config, "talker")
     projections = (MEL_BINS * CODEC_WIDTH + CODEC_WIDTH) + (CODEC_WIDTH * MEL_BINS + MEL_BINS)
     return int(c["codebooks"] * c["codebook_size"] * CODEC_WIDTH + projections)
 
 
 def speech_decoder(config: Mapping[str, Any]) -> int:
     """The talker: one embedding for both code streams, a start vector, decoder layers, two output layers."""
-    c = Keys(config, DEFAULTS["talker"])
+    c = filled(config, "talker")
     d, codes = c["d_model"], c["codebook_size"]
     layer = _attention(d, c["n_heads"], c["use_gqa"]) + _feed_forward(d, c["d_ff"], c["use_swiglu"]) + 2 * d
     return int(codes * d + d + c["n_layers"] * layer + d + 2 * (codes * d + codes))
@@ -156,7 +151,7 @@ def speech_decoder(config: Mapping[str, Any]) -> int:
 
 def text_decoder(config: Mapping[str, Any], vocab_size: int) -> int:
     """The OCR decoder: self-attention without biases, cross-attention with them, three RMSNorms a layer."""
-    c = Keys(config, DEFAULTS["ocr"])
+    c = filled(config, "ocr")
     d, seen = c["decoder_d_model"], c["vision_d_model"]
     layer = 3 * d + _attention(d, c["decoder_heads"], c["use_gqa"]) + _biased_attention(d)
     layer += _feed_forward(d, c["decoder_d_ff"], c["use_swiglu"])
@@ -170,7 +165,7 @@ def upsample_channels(initial: int) -> list[int]:
 
 def generator(config: Mapping[str, Any]) -> int:
     """The vocoder's generator: after each upsampling, one residual block a kernel, two convolutions a dilation."""
-    c = Keys(config, DEFAULTS["vocoder"])
+    c = filled(config, "vocoder")
     channels = upsample_channels(c["upsample_initial_channel"])
     total = 7 * c["n_mels"] * channels[0] + channels[0]
     for before, width, kernel in zip(channels, channels[1:], UPSAMPLE_KERNELS, strict=False):
@@ -197,7 +192,7 @@ def thinker_size(config: Mapping[str, Any]) -> ModelSize:
 
 def audio_size(config: Mapping[str, Any], ctc_vocab: int) -> ModelSize:
     """Stage B: the encoder and its CTC output layer over ``ctc_vocab`` characters (2 of them special)."""
-    d = Keys(config, DEFAULTS["audio_enc"])["d_model"]
+    d = filled(config, "audio_enc")["d_model"]
     return ModelSize({"audio encoder": audio_encoder(config), "CTC head": _linear(d, ctc_vocab)})
 
 
@@ -207,7 +202,7 @@ def vision_size(config: Mapping[str, Any], vocab_size: int) -> ModelSize:
     Args:
         vocab_size: pieces of the tokenizer; the trainer takes them from the tokenizer, not from the configuration.
     """
-    d = Keys(config, DEFAULTS["vision"])["d_model"]
+    d = filled(config, "vision")["d_model"]
     joint = config.get("embed_dim", d)
     return ModelSize(
         {
@@ -219,7 +214,7 @@ def vision_size(config: Mapping[str, Any], vocab_size: int) -> ModelSize:
 
 
 def _vit(config: Mapping[str, Any], prefix: str = "", model: str = "vision") -> int:
-    c = Keys(config, DEFAULTS[model])
+    c = filled(config, model)
     names = ("d_model", "layers", "d_ff") if prefix else ("d_model", "n_layers", "d_ff")
     return vision_transformer(c["img_size"], c["patch"], *(c[prefix + name] for name in names))
 
@@ -237,9 +232,9 @@ def sft_size(config: Mapping[str, Any], audio_enc: Mapping[str, Any], vision: Ma
         audio_enc: audio_enc_tiny.json, vision: vision_tiny.json, as the trainer reads them beside it.
     """
     thinker = {"vocab_size": SFT_VOCAB_SIZE, **config.get("thinker", {})}
-    d = Keys(thinker, DEFAULTS["thinker"])["d_model"]
-    heard = Keys(audio_enc, DEFAULTS["audio_enc"])["d_model"]
-    seen = Keys(vision, DEFAULTS["vision"])["d_model"]
+    d = filled(thinker, "thinker")["d_model"]
+    heard = filled(audio_enc, "audio_enc")["d_model"]
+    seen = filled(vision, "vision")["d_model"]
     return ModelSize(
         {
             "thinker": decoder(thinker),
@@ -260,7 +255,7 @@ def ocr_size(config: Mapping[str, Any], vocab_size: int) -> ModelSize:
 
 def vocoder_size(config: Mapping[str, Any]) -> ModelSize:
     """Vocoder: the generator, and the two families of discriminators that are trained against it."""
-    c = Keys(config, DEFAULTS["vocoder"])
+    c = filled(config, "vocoder")
     return ModelSize(
         {
             "generator": generator(config),

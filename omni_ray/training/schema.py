@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from omni_ray.training.configs import file_name
-from omni_ray.training.model_sizes import DEFAULTS, MEL_BINS, Keys, kv_heads
+from omni_ray.training.model_sizes import MEL_BINS, filled, kv_heads
 
 Check = Callable[[Any], bool]
 
@@ -114,18 +114,18 @@ def _wrong_kinds(values: Mapping[str, Any], keys: Mapping[str, Any], above: str)
 
 def _impossible(name: str, values: Mapping[str, Any]) -> Iterator[str]:
     if name == "omni_sft":
-        yield from _heads({**values.get("thinker", {})}, DEFAULTS["thinker"], "thinker.", rotary=True)
+        yield from _heads(values.get("thinker", {}), "thinker", "thinker.", rotary=True)
         yield from _experts(values.get("thinker", {}), "thinker.")
     elif name == "ocr":
-        yield from _heads(values, DEFAULTS["ocr"], "vision_", rotary=False)
-        yield from _heads(values, DEFAULTS["ocr"], "decoder_", rotary=True)
+        yield from _heads(values, "ocr", "vision_", rotary=False)
+        yield from _heads(values, "ocr", "decoder_", rotary=True)
     elif name == "vocoder":
         yield from _vocoder(values)
     else:
-        yield from _heads(values, DEFAULTS[name], "", rotary=name in ("thinker", "talker"))
+        yield from _heads(values, name, "", rotary=name in ("thinker", "talker"))
         yield from _experts(values, "")
     if name in ("vision", "ocr"):
-        c = Keys(values, DEFAULTS[name])
+        c = filled(values, name)
         if c["img_size"] < c["patch"]:
             yield f"img_size {c['img_size']} is smaller than patch {c['patch']}"
     for key in ("mel_bins", "n_mels"):
@@ -137,9 +137,9 @@ def _impossible(name: str, values: Mapping[str, Any]) -> Iterator[str]:
         yield "codebooks is 1; the trainer predicts two streams of codes"
 
 
-def _heads(values: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str, *, rotary: bool) -> Iterator[str]:
+def _heads(values: Mapping[str, Any], model: str, prefix: str, *, rotary: bool) -> Iterator[str]:
     """Attention needs heads of equal width; of even width for rotary positions; grouped heads in equal groups."""
-    c = Keys(values, defaults)
+    c = filled(values, model)
     # "thinker." only shows where the keys are; "vision_" and "decoder_" are parts of their names.
     part = prefix if prefix.endswith("_") else ""
     d, heads = c[part + "d_model"], c[part + ("heads" if part else "n_heads")]
@@ -153,13 +153,13 @@ def _heads(values: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str, 
 
 
 def _experts(values: Mapping[str, Any], above: str) -> Iterator[str]:
-    c = Keys(values, DEFAULTS["thinker"])
+    c = filled(values, "thinker")
     if values.get("use_moe") and c["num_experts_per_tok"] > c["num_experts"]:
         yield f"{above}num_experts_per_tok {c['num_experts_per_tok']} is more than num_experts {c['num_experts']}"
 
 
 def _vocoder(values: Mapping[str, Any]) -> Iterator[str]:
-    c = Keys(values, DEFAULTS["vocoder"])
+    c = filled(values, "vocoder")
     if c["upsample_initial_channel"] % 16:
         yield f"upsample_initial_channel {c['upsample_initial_channel']} cannot be halved four times"
     if values.get("hop_length", 256) != 256:
