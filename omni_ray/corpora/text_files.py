@@ -47,7 +47,7 @@ class TextFiles(Corpus):
         "url": ("url",),
         "lang": ("lang", "language"),
     }
-    version = 3
+    version = 4
     in_all = False
     keeps_columns = True
 

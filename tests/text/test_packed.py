@@ -52,6 +52,19 @@ def test_a_cut_file_gives_what_it_holds_and_then_says_so(suffix: str) -> None:
     assert DATA.startswith(read) and len(read) > 100_000
 
 
+@pytest.mark.parametrize("place", [0.4, 0.6, 0.8])
+def test_a_damaged_bzip2_file_gives_its_sound_blocks_and_nothing_else(place: float) -> None:
+    plain = b"".join(b"line %d of a text, %d\n" % (n, n * n % 9973) for n in range(100_000))
+    lines, whole = set(plain.split(b"\n")), bytearray(bz2.compress(plain))
+    whole[int(place * len(whole))] ^= 1
+    read = b""
+    with pytest.raises(BrokenStream, match="decode_error"):
+        for chunk in unpack(io.BytesIO(bytes(whole)), "x.bz2"):
+            read += chunk
+    assert plain.startswith(read) and set(read.split(b"\n")[:-1]) <= lines
+    assert len(read) >= int(place * len(plain)) - 900_000
+
+
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_file_is_what_its_first_bytes_say(suffix: str) -> None:
     plain = b"plain text, whatever the name says" * 10
