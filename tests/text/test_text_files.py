@@ -88,7 +88,7 @@ def test_json_lines_called_txt(tmp_path: Path) -> None:
     (tmp_path / "b.txt.gz").write_bytes(gzip.compress(lines.replace("line", "packed").encode()))
     (tmp_path / "c.txt").write_text('{"text": "an object"}\n{and prose in braces}\n')
     rows, rejected = read(FolderTree(tmp_path))
-    assert sorted(row["text"] for row in rows) == [
+    assert sorted(row["text"].strip() for row in rows) == [
         *("line 0", "line 1", "line 2", "packed 0", "packed 1", "packed 2"),
         *('{"text": "an object"}', "{and prose in braces}"),
     ]
