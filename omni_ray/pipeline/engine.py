@@ -34,7 +34,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 LONGEST_LIST = 64
-_LISTS_LEFT = 4
+_LISTS_LEFT = 3
 """A list is this part of what is left for each CPU: the last ones are single items, and no CPU idles for longer than one."""
 _WAITING = 32
 """Lists that wait in Ray's own queues; at least two for each CPU. Ray Data notices the end of a task up to two
@@ -220,6 +220,7 @@ def pipeline(
     context.target_max_block_size = 1  # every acknowledgement is a block of its own, and comes at once
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    context.memory_usage_poll_interval_s = None  # else every task starts and ends a thread that looks once a second
     lean.without_detectors(context)
     waiting = max(_WAITING, 2 * cpus) if shape.pool is None else 0
     with ray.data.DataContext.current(context), warnings.catch_warnings():
