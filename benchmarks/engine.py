@@ -16,6 +16,7 @@ how often a second this disk syncs a small new file, of which such a unit takes 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -53,18 +54,6 @@ class Working(Corpus):
                "title": None, "url": None, "lang": None}
 """
 
-PREPARE = """
-import sys
-from omni_ray import api
-from omni_ray.corpora.registry import add_file
-from pathlib import Path
-here, address, out = sys.argv[1:]
-add_file(Path(here) / "corpus.py")
-cluster = api.Cluster(address or None, num_cpus=None if address else int(CPUS))
-report = api.prepare(out, "text", dataset="working", source=here + "/source", max_samples=None, cluster=cluster)
-assert report.units_made == UNITS, report.units_made
-"""
-
 POOL = """
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -80,7 +69,7 @@ from omni_ray.sources.tree import FolderTree
 from omni_ray.storage import Storage
 
 if __name__ == "__main__":
-    here, _, out = sys.argv[1:]
+    here, out = sys.argv[1:]
     add_file(Path(here) / "corpus.py")
     (corpus,) = select("text", "working")
     kind = modality("text")
@@ -101,11 +90,11 @@ def overhead(seconds: float, rounds: int) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         here = _corpus(Path(folder), units, UNIT_SECONDS, "work")
         for number in range(rounds):
-            for side, script in (("ours", PREPARE), ("bare pool", POOL)):
-                rows[side].seconds.append(
-                    _timed(script, here, "", here / f"{side}-{number}", units, cpus, dict(os.environ))
-                )
-                rows[side].cpu_seconds.append(0.0)
+            out = here / f"ours-{number}"
+            rows["ours"].seconds.append(_prepared(here, ["--cpus", str(cpus)], out, units, dict(os.environ)))
+            rows["bare pool"].seconds.append(_pooled(here, here / f"pool-{number}", units, cpus))
+    for row in rows.values():
+        row.cpu_seconds.extend([0.0] * rounds)
     return list(rows.values())
 
 
@@ -121,7 +110,7 @@ def nodes(counts: Sequence[int], seconds: float) -> list[Row]:
                 # The second run is measured: by then every node has its workers.
                 for number in range(2):
                     out = here / f"nodes-{count}-{number}"
-                    took = _timed(PREPARE, here, address, out, units, 1, environment)
+                    took = _prepared(here, ["--address", address], out, units, environment)
             one = one or took * count
             side = f"{count} node{'s' * (count > 1)}, {one / took / count:.2f} of ideal"
             found.append(Row(f"{units} units that sleep {UNIT_SECONDS} s", side, units, "units", [took], [0.0]))
@@ -135,14 +124,27 @@ def _corpus(here: Path, units: int, seconds: float, how: str) -> Path:
     return here
 
 
-def _timed(
-    script: str, here: Path, address: str, out: Path, units: int, cpus: int, environment: dict[str, str]
-) -> float:
-    code = f"CPUS, UNITS = {cpus}, {units}\n{script}"
+def _prepared(here: Path, where: Sequence[str], out: Path, units: int, environment: dict[str, str]) -> float:
+    """Seconds of ``omni-ray prepare``, which must make all units."""
     start = time.perf_counter()
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "omni_ray", "prepare", "text", "--root", str(out), "--corpus-file", str(here / "corpus.py"),
+            "--dataset", "working", "--source", str(here / "source"), "--max-samples", "0", "--quiet", "--json", *where,
+        ],
+        check=True, env=environment, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    took = time.perf_counter() - start
+    assert json.loads(done.stdout)["units_made"] == units
+    return took
+
+
+def _pooled(here: Path, out: Path, units: int, cpus: int) -> float:
+    """Seconds of the same in a pool."""
     # A file, so that the pool's processes can import it.
-    (here / "run.py").write_text(code)
-    subprocess.run([sys.executable, str(here / "run.py"), str(here), address, str(out)], check=True, env=environment)
+    (here / "run.py").write_text(f"CPUS, UNITS = {cpus}, {units}\n{POOL}")
+    start = time.perf_counter()
+    subprocess.run([sys.executable, str(here / "run.py"), str(here), str(out)], check=True)
     return time.perf_counter() - start
 
 

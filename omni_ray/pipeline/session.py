@@ -237,7 +237,8 @@ def _session(
         connection = begun or Connection(address, num_cpus, num_gpus)
         try:
             with interrupts.held_back(), uncollected():
-                # While Ray starts. The second is what Ray Data imports when it is first used.
+                # While Ray starts. The others are what Ray Data imports when it is first used, and Ray when it ends.
+                import ray.dag.compiled_dag_node
                 import ray.data
                 import ray.util.state  # noqa: F401
 
