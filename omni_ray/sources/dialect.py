@@ -240,7 +240,8 @@ def _looks_quoted(sample: str, delimiter: str) -> bool:
     quotation marks in it as it is.
     """
     columns = _columns(sample, delimiter, '"')
-    return any(map(_is_enclosed, columns)) and all(map(_is_enclosed_or_plain, columns))
+    is_any = any(QUOTED.fullmatch(each) for column in columns for each in column)
+    return is_any and all(map(_is_enclosed_or_plain, columns))
 
 
 def _columns(sample: str, delimiter: str, mark: str) -> list[list[str]]:
@@ -257,10 +258,6 @@ def _columns(sample: str, delimiter: str, mark: str) -> list[list[str]]:
         number = number + 1 if match[2] == delimiter else 0
         at = match.end()
     return list(columns.values())
-
-
-def _is_enclosed(column: Sequence[str]) -> bool:
-    return any(QUOTED.fullmatch(each) for each in column)
 
 
 def _is_enclosed_or_plain(column: Sequence[str]) -> bool:

@@ -104,7 +104,7 @@ def resolve(
     with TemporaryDirectory() as passing:
         cards = Path(passing) if is_streamed else kept / "cards" / commit
         card = "" if name.folder and not configuration else _card(files, cards, fetch)
-    data = [file for file in files if _is_wanted(file, name)]
+    data = [file for file in files if file.startswith(name.inside) and is_safe_name(file) and _is_data(file)]
     if not data:
         raise SourceError(_without_tables(name, files))
     found = choose(name.repository, data, card, configuration, splits)
@@ -225,10 +225,6 @@ def _online(name: HubName) -> tuple[str, list[str], Callable[[str, Path], None]]
             hf_hub_download(name.repository, file, repo_type="dataset", revision=commit, local_dir=place)
 
     return commit, files, fetch
-
-
-def _is_wanted(file: str, name: HubName) -> bool:
-    return is_safe_name(file) and _is_data(file) and file.startswith(name.inside)
 
 
 def _is_data(file: str) -> bool:

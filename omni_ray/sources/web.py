@@ -100,7 +100,7 @@ class Web:
                 return Answer(status, data, final=final)
             except _Refused as error:
                 if error.reason != "unreachable" or attempt == ATTEMPTS - 1:
-                    return Answer(error.status, None, error.reason, _short(str(error)))
+                    return Answer(error.status, None, error.reason, " ".join(str(error).split())[:200])
                 self._wait(min(error.wait_s or 2.0**attempt, _LONGEST_WAIT_S))
         raise AssertionError("unreachable")
 
@@ -291,7 +291,3 @@ def _seconds(retry_after: str) -> float:
 
 def _digest(text: str) -> str:
     return blake2b(text.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
-
-
-def _short(text: str) -> str:
-    return " ".join(text.split())[:200]

@@ -216,8 +216,8 @@ class _Expander:
 
     def _picture(self, text: str, start: int) -> int:
         """A link that may be to a picture or a category, which show nothing: where to continue."""
-        namespace = text[start + 2 : text.index(":", start)]
-        if _clean_name(namespace) in self.wiki.media and self.open_links < _MAX_OPEN_LINKS:
+        namespace = text[start + 2 : text.index(":", start)].strip(" \t\n\u200e\u200f").replace("_", " ").lower()
+        if namespace in self.wiki.media and self.open_links < _MAX_OPEN_LINKS:
             depth = 0
             for match in _BRACKETS.finditer(text, start, start + _MAX_LINK_CHARS):
                 depth += 1 if match[0] == "[[" else -1
@@ -276,10 +276,6 @@ class _Expander:
 def _at_line_start(text: str, position: int) -> bool:
     line = text.rfind("\n", 0, position) + 1
     return line == position or not text[line:position].strip(" \t:*#")
-
-
-def _clean_name(namespace: str) -> str:
-    return namespace.strip(" \t\n\u200e\u200f").replace("_", " ").lower()
 
 
 def _guarded(text: str) -> str:

@@ -148,10 +148,6 @@ def _spanish_century(call: Call) -> str | None:
     return f"{word}{call.get('1').upper()}{era}" if call.get("1") else None
 
 
-def _title(call: Call) -> str | None:
-    return call.title or None
-
-
 def _nothing_known(call: Call) -> None:
     """What only the wiki itself can know: an age today, an inflated sum, a population from its data."""
 
@@ -171,7 +167,7 @@ FUNCTIONS: dict[str, Callable[[str], Rule]] = {
     "in_language": _plain(_in_language), "last": _plain(_last_language_argument), "link": _plain(_link_between_wikis),
     "lower": _case(str.lower), "money": measures.money, "music": _plain(_music), "old_style": _plain(old_style),
     "percentage": _plain(measures.percentage), "power": _plain(measures.power), "scripts": _plain(_scripts), "ship": _ship,
-    "temperature": _plain(measures.temperature), "title": _plain(_title), "unit": _plain(measures.with_unit),
+    "temperature": _plain(measures.temperature), "title": _plain(lambda call: call.title or None), "unit": _plain(measures.with_unit),
     "unknowable": _plain(_nothing_known), "upper": _case(str.upper), "upper_first": _case(lambda text: text[:1].upper() + text[1:]),
     "value": _plain(measures.value),
 }  # fmt: skip

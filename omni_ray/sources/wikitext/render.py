@@ -69,13 +69,10 @@ def _sections(text: str, wiki: Wiki) -> Iterator[tuple[str, bool]]:
     for marks, heading, section in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
         before = level
         if not level or len(marks) <= level:
-            level = len(marks) if _heading_name(heading) in wiki.headings else 0
+            name = " ".join(_HEADING_MARKS.sub("", heading).split()).lower()
+            level = len(marks) if name in wiki.headings else 0
         if (level > 0) != (before > 0):
             yield "".join(pieces) + "\n", before > 0
             pieces = []
         pieces.append(section)
     yield "".join(pieces), level > 0
-
-
-def _heading_name(heading: str) -> str:
-    return " ".join(_HEADING_MARKS.sub("", heading).split()).lower()

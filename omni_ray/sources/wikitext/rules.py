@@ -82,10 +82,8 @@ class Call:
     @property
     def is_inline(self) -> bool:
         """Whether line ends in what is shown are only spaces."""
-        return not any("\n\n" in value or "\n*" in value or "\n#" in value for value in self._values())
-
-    def _values(self) -> list[str]:
-        return [*self.positional, *self.named.values()]
+        values = (*self.positional, *self.named.values())
+        return not any("\n\n" in value or "\n*" in value or "\n#" in value for value in values)
 
 
 def _arguments(source: str) -> list[str]:
