@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.api.cluster import Once
@@ -23,7 +24,7 @@ from omni_ray.corpora.wanted import as_mini, in_language
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.modalities.params import Params
 from omni_ray.modalities.registry import modality as modality_of
-from omni_ray.pipeline.corpus_state import Summary
+from omni_ray.pipeline.corpus_state import CorpusState, Summary
 from omni_ray.pipeline.engine import travel_by_value
 from omni_ray.pipeline.prepare import CorpusRequest, run_requests
 from omni_ray.pipeline.stages import Job
@@ -37,6 +38,8 @@ from omni_ray.sources.unpacked import remove_copies
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from omni_ray.corpora.locate import LocatedCorpus
 
 
 def make(store: Store, asked: PrepareOptions, session: Once) -> PrepareReport:
@@ -108,8 +111,8 @@ def _run(requests: Sequence[CorpusRequest], session: Once, report: PrepareReport
 
 def _of_evaluation(request: CorpusRequest, asked: PrepareOptions) -> list[str]:
     """What a user should know about the splits to measure on."""
-    splits = ", ".join(request.measured)
-    if not request.measured:
+    splits = ", ".join(request.state.measured)
+    if not request.state.measured:
         return (
             []
             if asked.evaluation == TRAIN
@@ -187,21 +190,35 @@ def _request(
         refuse_replacement(corpus_store, store.root, sources, choice(reading), units)
     spec = {**found.tree.spec(), "points": str(cache.absolute())}
     job = Job(name, Together(found.reader), spec, kind, params, corpus_store.storage, asked.keep_columns)
-    place, of = found.tree.location, identities(store.root, sources)
-    request = CorpusRequest(
-        job,
-        units,
-        corpus_store,
-        place,
-        found.files(),
-        limit,
-        asked.reset,
-        of,
-        drafts.held_from,
-        found.measured(),
-        choice(reading),
+    state = replace(
+        _state(job, found, identities(store.root, sources), choice(reading)),
+        max_samples=limit,
+        units=len(units),
+        held_from=drafts.held_from,
     )
-    return request, found.reads()
+    return CorpusRequest(job, units, corpus_store, state, asked.reset), found.reads()
+
+
+def _state(job: Job, found: LocatedCorpus, sources: tuple[str, ...], chosen: dict[str, list[str]]) -> CorpusState:
+    """What is noted of a corpus where it was found; how far it is wanted, and how many units that takes, comes later."""
+    return CorpusState(
+        corpus=job.corpus.name,
+        name=job.name,
+        modality=job.modality.name,
+        source=found.tree.location,
+        params=job.params.as_json(),
+        max_samples=None,
+        units=0,
+        required=0,
+        unread_records=None,
+        cut=None,
+        licence=job.corpus.licence,
+        homepage=job.corpus.homepage,
+        files=found.files(),
+        sources=sources,
+        chosen=chosen,
+        measured=found.measured(),
+    )
 
 
 def _as_cleaned(store: Store, summaries: Sequence[Summary]) -> list[Summary]:

@@ -23,7 +23,6 @@ from omni_ray.pipeline.unit_stage import MakeUnits
 from omni_ray.pipeline.units import Unit, prefixes
 from omni_ray.pipeline.whole import opened
 from omni_ray.progress.reporter import Reporter
-from omni_ray.unread import Files
 
 
 @dataclass
@@ -34,26 +33,15 @@ class CorpusRequest:
         job: how a unit becomes a shard.
         units: all units of the corpus, in canonical order.
         store: where the shards are committed.
-        source: where the bytes come from, as the user wrote it.
-        files: its files, read and not read.
-        max_samples: how many samples are wanted, from the first; None for all.
+        state: what is noted of the corpus, before it is known how many units the limit needs.
         reset: start over.
-        sources: what tells the sources from others.
-        chosen: the options that chose among its records.
-        held_from, measured: of splits to measure on, as :class:`~omni_ray.pipeline.store.CorpusState` has them.
     """
 
     job: Job
     units: Sequence[Unit]
     store: CorpusStore
-    source: str
-    files: Files
-    max_samples: int | None
+    state: CorpusState
     reset: bool = False
-    sources: tuple[str, ...] = ()
-    held_from: int | None = None
-    measured: tuple[str, ...] = ()
-    chosen: dict[str, list[str]] = field(default_factory=dict)
     _prefixes: Iterator[int] = field(init=False)
     _fresh: dict[int, Manifest] = field(init=False)
 
@@ -66,7 +54,7 @@ class CorpusRequest:
         """Look at what is committed, and remove what is stale; with ``reset``, everything."""
         if self.reset:
             self.store.reset()
-        self._prefixes = prefixes(self.units, self.max_samples)
+        self._prefixes = prefixes(self.units, self.state.max_samples)
         self._fresh = self.store.settle([unit.fingerprint for unit in self.units])
 
     def todo(self) -> list[Unit]:
@@ -96,12 +84,12 @@ class CorpusRequest:
         lost = next((unit.index for unit in made if unit.index not in self._fresh), None)
         if lost is not None:
             raise OmniError(f"{self.store.name}: the manifest of unit {lost} vanished while the run was under way")
-        self._prefixes = prefixes(self.units, self.max_samples)
+        self._prefixes = prefixes(self.units, self.state.max_samples)
 
     def _cut(self, end: int) -> SampleLimit | None:
-        if self.max_samples is None:
+        left = self.state.max_samples
+        if left is None:
             return None
-        left = self.max_samples
         for index in range(end):
             samples = self._fresh[index].samples
             if samples > left or (samples == left and index + 1 < len(self.units)):
@@ -126,26 +114,12 @@ class CorpusRequest:
     def _state(self, required: int, cut: SampleLimit | None) -> CorpusState:
         unread = [unit.records for unit in self.units[required:]]
         known = [records for records in unread if records is not None]
-        corpus = self.job.corpus
-        return CorpusState(
-            corpus=corpus.name,
-            name=self.job.name,
-            modality=self.job.modality.name,
-            source=self.source,
-            params=self.job.params.as_json(),
-            max_samples=self.max_samples,
-            units=len(self.units),
+        return replace(
+            self.state,
             required=required,
             unread_records=sum(known) if len(known) == len(unread) else None,
             cut=cut,
-            licence=corpus.licence,
-            homepage=corpus.homepage,
             fingerprints="".join(unit.fingerprint[:FINGERPRINT] for unit in self.units[:required]),
-            files=self.files,
-            sources=self.sources,
-            held_from=self.held_from,
-            chosen=self.chosen,
-            measured=self.measured,
         )
 
 
