@@ -41,7 +41,7 @@ _WAITING = 32
 polls of 0.1 s late, and would keep a CPU idle for as long. A cluster that starts from nothing grows by what waits."""
 _ITEMS_AT_ONCE, _BYTES_AT_ONCE = 100_000, 64 << 20
 """Limits on the items that one pipeline carries: they wait in the driver's object store. Longer lists are run piece by piece."""
-_SAID_EVERY_S = 0.5
+_SAID_EVERY_S = 1.0
 _SAID_BY_ALL = 128.0
 """About how many acknowledgements all tasks together send in a second: with many CPUs, each waits until it has several."""
 
