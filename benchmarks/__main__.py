@@ -18,30 +18,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks import audio, combine, duplicates, engine, images, text, text_quality, tokens
 from benchmarks.rounds import Row, machine, show
 
 
-def text(options: argparse.Namespace) -> list[Row]:
-    from benchmarks import text
-
-    return text.rows(options.data, rounds=options.rounds)
-
-
-def quality(options: argparse.Namespace) -> list[Row]:
-    from benchmarks import text_quality
-
-    return text_quality.rows(options.data / "books", rounds=options.rounds)
-
-
-def duplicates(options: argparse.Namespace) -> list[Row]:
-    from benchmarks import duplicates
-
-    return duplicates.rows(options.data / "books")
-
-
-def tokens(options: argparse.Namespace) -> list[Row]:
-    from benchmarks import text, tokens
-
+def of_tokens(options: argparse.Namespace) -> list[Row]:
+    """Of the text that is given, else of the books, each line once."""
     if options.text:
         return tokens.rows(options.text, rounds=options.rounds)
     lines = text.TEXT.transform(text.documents(options.data, 0), "books", text.PARAMS).kept["text"].to_pylist()
@@ -51,32 +33,15 @@ def tokens(options: argparse.Namespace) -> list[Row]:
         return tokens.rows(Path(file.name), rounds=options.rounds)
 
 
-def images(options: argparse.Namespace) -> list[Row]:
-    from benchmarks import images
-
-    return images.rows(options.data, count=1536, rounds=options.rounds)
-
-
-def audio(options: argparse.Namespace) -> list[Row]:
-    from benchmarks import audio
-
-    return audio.rows(options.data, count=768, rounds=options.rounds)
-
-
-def combine(options: argparse.Namespace) -> list[Row]:
-    from benchmarks import combine
-
-    return combine.rows(rounds=options.rounds)
-
-
-def engine(options: argparse.Namespace) -> list[Row]:
-    from benchmarks import engine
-
-    return engine.rows(20, min(2, options.rounds))
-
-
 SECTIONS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
-    section.__name__: section for section in (text, quality, duplicates, tokens, images, audio, combine, engine)
+    "text": lambda options: text.rows(options.data, rounds=options.rounds),
+    "quality": lambda options: text_quality.rows(options.data / "books", rounds=options.rounds),
+    "duplicates": lambda options: duplicates.rows(options.data / "books"),
+    "tokens": of_tokens,
+    "images": lambda options: images.rows(options.data, count=1536, rounds=options.rounds),
+    "audio": lambda options: audio.rows(options.data, count=768, rounds=options.rounds),
+    "combine": lambda options: combine.rows(rounds=options.rounds),
+    "engine": lambda options: engine.rows(20, min(2, options.rounds)),
 }
 
 

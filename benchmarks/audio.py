@@ -29,10 +29,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import soundfile
 import soxr
-import torch
 
 from benchmarks import clips
-from benchmarks.files import Files, ToFile, to_file
+from benchmarks.files import Files, ToFile, to_file, warm_up
 from benchmarks.rounds import Row, compare, run
 from omni_ray.corpora.audio_files import AudioFiles
 from omni_ray.modalities import waveform
@@ -65,6 +64,8 @@ def soundfile_soxr(data: bytes) -> bytes:
 
 def soundfile_torchaudio(data: bytes) -> bytes:
     """The same with torchaudio's resampler."""
+    import torch
+
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
     with torch.inference_mode():
         mono = torch.from_numpy(samples).mean(dim=1)
@@ -245,7 +246,7 @@ def rows(
         count: how many clips the processes turn.
         clock: of the comparison of processes: "wall", or "cpu" where other work disturbs it.
     """
-    torch.set_num_threads(1)
+    warm_up()
     kinds = clips.by_kind(audio)
     print(clips.summary(kinds), file=sys.stderr)
     found: list[Row] = []

@@ -95,7 +95,7 @@ class Files:
         kind, source = self.corpus.modality, self.paths[0].parent
         out = Path(tempfile.mkdtemp(dir=source.parent))
         fresh = count()
-        with ProcessPoolExecutor(PROCESSES, get_context("spawn"), _warm_up) as pool, ray_session(num_cpus=PROCESSES):
+        with ProcessPoolExecutor(PROCESSES, get_context("spawn"), warm_up) as pool, ray_session(num_cpus=PROCESSES):
 
             def through_ray(root: Path) -> int:
                 report = api.prepare(
@@ -144,7 +144,8 @@ def to_file(function: Callable[[bytes], bytes], ending: str, folder: Path, path:
     return (folder / f"{path.stem}{ending}").write_bytes(function(path.read_bytes())) > 0
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
+    """What a process does before anything is measured."""
     import torch
 
     torch.set_num_threads(1)
