@@ -10,20 +10,21 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import SourceError, said_by
 from omni_ray.media_names import is_safe_name
 from omni_ray.sources import listing
-from omni_ray.sources.archive_file import BrokenArchive, TreeFile
+from omni_ray.sources.archive_file import BrokenArchive, ByteSource, TreeFile
 from omni_ray.sources.furniture import is_furniture
 from omni_ray.sources.kept import Kept
 from omni_ray.sources.kinds import ARCHIVES, archive_kind
 from omni_ray.sources.links import forms_of
 from omni_ray.sources.listing import Listing, Member
 from omni_ray.sources.remote import RemoteTree
+from omni_ray.sources.seek_points import SEEKABLE, open_packed
 from omni_ray.sources.tree import Entries, FolderTree, RefusedMembers, Tree
 
 MAX_RATIO = 1100
@@ -93,6 +94,11 @@ class ArchiveTree(Tree):
     def _members(self, refused: RefusedMembers) -> Iterator[Member]:
         """Every readable member in archive order; all others go to ``refused``. Raises Broken."""
 
+    @property
+    def _bytes(self) -> ByteSource:
+        """What the members' offsets count in."""
+        return _bytes_of(self.file, self.kind, self._kept.path(SEEK_POINTS))
+
     @cached_property
     def listing(self) -> Listing:
         """The members."""
@@ -141,6 +147,11 @@ class ArchiveTree(Tree):
             return f"{size}:{time}"
         except OSError:
             return "missing"
+
+
+@lru_cache(maxsize=64)  # each is an open file, and a folder may have thousands of archives
+def _bytes_of(file: TreeFile, kind: str, points: Path) -> ByteSource:
+    return open_packed(file, kind, points) if kind in SEEKABLE else file.bytes()
 
 
 def safe_member(name: str, refused: RefusedMembers) -> str | None:

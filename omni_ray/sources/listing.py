@@ -11,6 +11,7 @@ import sqlite3
 import weakref
 from collections.abc import Iterable
 from contextlib import closing
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,7 +76,7 @@ def write(path: Path, members: Iterable[Member], refused: RefusedMembers | None 
     """
     refused = RefusedMembers() if refused is None else refused
     try:
-        with atomic_writer(path) as out, closing(_open(Path(out.name), "nolock")) as database:
+        with atomic_writer(path) as out, closing(_connected(Path(out.name), "nolock")) as database:
             database.executescript(_BEGIN)
             rows = ((*member, number) for number, member in enumerate(members))
             database.executemany("INSERT INTO members VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
@@ -93,17 +94,30 @@ def write(path: Path, members: Iterable[Member], refused: RefusedMembers | None 
     return int(count)
 
 
-def _open(path: Path, how: str) -> sqlite3.Connection:
+def _connected(path: Path, how: str) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?{how}=1", uri=True, check_same_thread=False)
+
+
+class _Open:
+    """A table that is open for reading as long as this object lives, and no longer."""
+
+    def __init__(self, path: Path) -> None:
+        self.database = _connected(path, "immutable")
+        weakref.finalize(self, self.database.close)
+
+
+@lru_cache(maxsize=64)  # each is an open file, and a folder may have thousands of archives
+def _opened(path: Path) -> _Open:
+    return _Open(path)
 
 
 class Listing:
     """A written table of contents. Any thread may read it."""
 
     def __init__(self, path: Path) -> None:
-        self._database = _open(path, "immutable")
-        weakref.finalize(self, self._database.close)
-        self._count, size, note = self._database.execute("SELECT * FROM note").fetchone()
+        self._path = path
+        table = _opened(path)
+        self._count, size, note = table.database.execute("SELECT * FROM note").fetchone()
         self.total_bytes = int(size)
         """Of all members, unpacked, as the archive declares."""
         said = json.loads(note)
@@ -114,25 +128,24 @@ class Listing:
 
     def find(self, name: str) -> Member | None:
         """The member called ``name``, or None."""
+        table = _opened(self._path)
         try:
-            found = self._database.execute(f"SELECT {_COLUMNS} FROM members WHERE name = ?", [name]).fetchone()
+            found = table.database.execute(f"SELECT {_COLUMNS} FROM members WHERE name = ?", [name]).fetchone()
         except UnicodeEncodeError:
             return None
         return None if found is None else Member(*found)
 
     def children(self, folder: str) -> tuple[list[str], list[str]]:
         """Names of folders and files directly in ``folder``, each sorted; whole subfolders are jumped over."""
+        table = _opened(self._path)
+        names = "SELECT name FROM members WHERE name >= ? ORDER BY name"
         prefix = f"{folder}/" if folder else ""
         folders: list[str] = []
         files: list[str] = []
-        rows = self._from(prefix)
+        rows = table.database.execute(names, [prefix])
         while (found := next(rows, ("",))[0]).startswith(prefix) and found:
             head, slash, _ = found[len(prefix) :].partition("/")
             (folders if slash else files).append(head)
             if slash:
-                rows = self._from(f"{prefix}{head}0")  # "0" follows "/"
+                rows = table.database.execute(names, [f"{prefix}{head}0"])  # "0" follows "/"
         return sorted(folders), sorted(files)
-
-    def _from(self, name: str) -> sqlite3.Cursor:
-        """The names that are not below ``name``, in order."""
-        return self._database.execute("SELECT name FROM members WHERE name >= ? ORDER BY name", [name])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import BinaryIO
 
 from omni_ray.errors import SourceError
@@ -23,7 +22,7 @@ from omni_ray.sources.archives import (
 )
 from omni_ray.sources.listing import Member
 from omni_ray.sources.packed import BrokenStream
-from omni_ray.sources.seek_points import SEEKABLE, listing_stream, open_packed
+from omni_ray.sources.seek_points import SEEKABLE, listing_stream
 from omni_ray.sources.tree import MAX_FILE_BYTES, MemberDamaged, MemberTooLarge, RefusedMembers
 from omni_ray.sources.unpacked import whole_copy
 
@@ -90,13 +89,7 @@ class TarTree(ArchiveTree):
     @property
     def _bytes(self) -> ByteSource:
         # An open copy takes its room even once it has made way: it is not held on to.
-        return self._in_place if self.kind == "tar" or self.kind in SEEKABLE else self._copy()[0]
-
-    @cached_property
-    def _in_place(self) -> ByteSource:
-        if self.kind == "tar":
-            return self.file.bytes()
-        return open_packed(self.file, self.kind, self._kept.path(SEEK_POINTS))
+        return super()._bytes if self.kind == "tar" or self.kind in SEEKABLE else self._copy()[0]
 
     def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
         member = self._member(name)

@@ -12,11 +12,10 @@ import stat
 import struct
 import zlib
 from collections.abc import Iterator
-from functools import cached_property
 from typing import Any, BinaryIO
 
 from omni_ray.errors import SourceError
-from omni_ray.sources.archive_file import BrokenArchive, ByteSource, Seekable, Span
+from omni_ray.sources.archive_file import BrokenArchive, Seekable, Span
 from omni_ray.sources.archives import (
     MAX_RATIO,
     RATIO_FLOOR,
@@ -85,10 +84,6 @@ class ZipTree(ArchiveTree):
                     f"{self.location}: {name} is compressed by method {method}, which is not read in place; unpack the archive"
                 )
             yield Member(name, offset + shift, size, packed, method, crc)
-
-    @cached_property
-    def _bytes(self) -> ByteSource:
-        return self.file.bytes()
 
     def _data_start(self, member: Member) -> int:
         """After the local header, whose lengths may differ from the directory's."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import resource
 import tarfile
 import zipfile
 from collections import Counter
@@ -117,6 +119,18 @@ def test_an_archive_in_two_packings_is_read_once(tmp_path: Path) -> None:
     for name in ("x.tar", "x.tar.gz"):
         pack(tmp_path / "source" / name, {"a.txt": b"a", "b.txt": b"b"})
     assert list(opened(tmp_path).names()) == ["a.txt", "b.txt"]
+
+
+def test_more_archives_than_files_may_be_open(tmp_path: Path) -> None:
+    for number in range(300):
+        pack(tmp_path / f"source/{number:03}.tar", {f"{number}.txt": b"%d" % number})
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/dev/fd")) + 150, limits[1]))
+    try:
+        tree = opened(tmp_path)
+        assert {tree.read(name) for name in tree.names()} == {b"%d" % number for number in range(300)}
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_captions_and_texts_stay_within_their_archive(tmp_path: Path) -> None:
