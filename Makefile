@@ -40,7 +40,7 @@ test: $(DEV) test-extras ## the whole test suite
 # A Ray with its dashboard starts twice as slowly, so that what needs one, and the peers that others are held against,
 # stand in an environment of their own, on top of the first.
 test-extras: .venv-extras/.installed ## the tests that need a cluster's head, or peers as oracles
-	.venv-extras/bin/python -m pytest tests/cluster/test_submit.py tests/quality/test_oracle.py
+	.venv-extras/bin/python -m pytest $(BESIDE) tests/cluster/test_submit.py tests/quality/test_oracle.py
 
 .venv-extras/.installed: EXTRA := cluster,oracle
 .venv-bench/.installed: EXTRA := bench

@@ -205,6 +205,7 @@ def test_sampler_formats_and_odd_rates_are_refused() -> None:
         assert caught.value.reason == "decode_error"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resampler", ("soxr", "torchaudio"))
 def test_a_long_recording_goes_through_block_by_block(resampler: str) -> None:
     """Five minutes at 48 kHz are 58 MB of floats; the file and the clip are next to nothing."""

@@ -78,6 +78,7 @@ def test_the_sides_are_those_of_the_training_files(tmp_path: Path, modality: str
         assert wanted and texts(read(root, modality, split)) == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modality", all_modalities())
 @pytest.mark.parametrize("read", [hugging_face, tars, mds, dataset])
 def test_splits_to_measure_on_are_not_trained_on(tmp_path: Path, modality: str, read: Any) -> None:

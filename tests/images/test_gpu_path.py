@@ -50,6 +50,7 @@ def resizer(request: pytest.FixtureRequest) -> Any:
     return Resizer(request.param)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fit", ("squash", "crop", "pad"))
 def test_photographs_are_as_close_as_rounding_allows_to_the_processors(
     resizer: Any, photos: list[bytes], fit: str

@@ -263,6 +263,7 @@ def test_the_command_says_how_much_is_on_either_side(tmp_path: Path) -> None:
     assert f"data/text: {len(kept)} samples to train on + {len(held)} held out = 10 prepared" in done.stdout
 
 
+@pytest.mark.slow
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.integers(0, 9), max_size=12), min_size=1, max_size=4), st.floats(0.01, 0.99))
 def test_no_speaker_is_on_both_sides(

@@ -185,6 +185,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_any_sequence_leaves_what_is_not_ours_as_it_is(tmp_path: Path, steps: list[tuple[str, int, bool]]) -> None:

@@ -315,6 +315,7 @@ words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 line = st.lists(st.one_of(st.sampled_from(WORDS), words), min_size=1, max_size=30).map(" ".join).map(one_line)
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(st.lists(st.lists(line.filter(bool), min_size=1, max_size=6), max_size=5), st.integers(2, 40))
 def test_any_text_keeps_its_words_in_windows_that_fit(model: bytes, made: Documents, ctx_len: int) -> None:

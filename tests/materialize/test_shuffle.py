@@ -97,6 +97,7 @@ def test_the_order_is_what_it_always_was(tmp_path: Path) -> None:
     assert digests(two_corpora(tmp_path)).items() >= GOLDEN.items()
 
 
+@pytest.mark.slow
 def test_groups_buckets_and_merges_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pieces, "FRAGMENT_BYTES", 200)
     monkeypatch.setattr(shuffle, "_RANGE_BYTES", 64)
@@ -115,6 +116,7 @@ def test_groups_buckets_and_merges_do_not_show(tmp_path: Path, monkeypatch: pyte
     assert seen >= {"write_group", "merge_fragments", "place"}
 
 
+@pytest.mark.slow
 def test_what_is_shuffled_is_read_and_written_in_proportion_to_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,7 @@ def test_two_roots_with_one_folder_of_shards(tmp_path: Path, holder: Callable[..
     assert is_free(tmp_path / "two", shards)
 
 
+@pytest.mark.slow
 def test_two_roots_with_one_bucket(
     tmp_path: Path, bucket: str, holder: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

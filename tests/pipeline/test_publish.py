@@ -40,6 +40,7 @@ def there(place: str) -> dict[str, bytes]:
     return {name: tree.read(name) for name in tree._listing if not name.startswith(".omni/")}
 
 
+@pytest.mark.slow
 def test_a_bucket_has_what_the_project_has(tmp_path: Path, bucket: str) -> None:
     root, place = project(tmp_path), Storage(bucket).child("training").uri
     first = api.publish(root, place)
@@ -74,6 +75,7 @@ def test_what_was_changed_since_is_not_sent(tmp_path: Path) -> None:
         api.publish(root, str(tmp_path / "other"))
 
 
+@pytest.mark.slow
 def test_lists_that_combine_no_longer_writes_go_and_nothing_else(tmp_path: Path, bucket: str) -> None:
     root, place = project(tmp_path), Storage(bucket).child("training")
     api.combine(root, holdout=0.5)

@@ -127,6 +127,7 @@ def test_names_that_lead_outside_are_no_names(bucket: str) -> None:
         tree.open("../out.txt")
 
 
+@pytest.mark.slow
 def test_packed_files_are_cut_wherever_they_lie_and_leave_no_copies(bucket: str, tmp_path: Path) -> None:
     text = "".join(f"A line with the number {n * n}.\n" for n in range(2000))
     files = {"a.txt.gz": gzip.compress(text.encode()), "b.txt.xz": lzma.compress(text.upper().encode())}

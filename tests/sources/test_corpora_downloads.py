@@ -153,6 +153,7 @@ def find(corpus: Corpus, root: Path, **more: Any) -> LocatedCorpus:
     return locate(corpus, root, None, SourceOptions(), cache=root / "cache", **more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", [0, -1])
 @pytest.mark.parametrize("name", CORPORA)
 def test_an_interrupted_download_is_gone_on_with_before_the_corpus_is_read(

@@ -234,6 +234,7 @@ def test_fetching_again_replaces_what_was_fetched_and_nothing_else(server: Any, 
     assert b"changed since" in {path.read_bytes() for path in folder.glob("*.bak")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_download_can_be_interrupted(server: Any, tmp_path: Path, number: signal.Signals) -> None:
     kind, download = server

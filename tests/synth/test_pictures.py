@@ -58,6 +58,7 @@ def test_the_rules_for_pictures_leave_them() -> None:
     assert min(image.entropy() for image in images) > 2
 
 
+@pytest.mark.slow
 def test_as_many_shapes_are_drawn_as_the_caption_says() -> None:
     """Plain shapes of one colour, counted as patches of that colour."""
     checked = 0
@@ -72,6 +73,7 @@ def test_as_many_shapes_are_drawn_as_the_caption_says() -> None:
     assert checked > 15
 
 
+@pytest.mark.slow
 def test_shapes_are_where_the_caption_says() -> None:
     rows, columns = {"top": 0, "middle": 1, "bottom": 2}, {"left": 0, "centre": 1, "right": 2}
     checked = 0
@@ -85,6 +87,7 @@ def test_shapes_are_where_the_caption_says() -> None:
     assert checked > 15
 
 
+@pytest.mark.slow
 def test_shapes_stand_as_the_caption_relates_them() -> None:
     checked = 0
     plain = r"An? (?:small |large )?(red|blue|green|purple|orange|brown|turquoise) \w+"

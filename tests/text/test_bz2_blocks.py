@@ -45,6 +45,7 @@ def test_ranges_together_hold_everything_once(streams: list[tuple[int, int, int]
     assert b"".join(in_ranges(packed, step)) == b"".join(plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", range(1, 10))
 def test_every_level_and_read_size(level: int, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = noise(level, 1_200_000, 4) + bytes(3_000_000) + noise(level, 1_000)

@@ -46,6 +46,7 @@ def written(rows: list[tuple[str, ...]], **style: Any) -> str:
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     TABLE, st.sampled_from([",", ";", "\t", "|"]), st.sampled_from([MINIMAL, ALL, NONNUMERIC]),

@@ -116,6 +116,7 @@ def table_rows(folder: Path, scale: float, **options: Any) -> tuple[list[Any], i
     return sorted(found), len(units)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".json", ".json.gz"])
 @pytest.mark.parametrize("seed", range(8))
 def test_ranges_of_an_array_have_the_rows_of_the_whole(

@@ -33,6 +33,7 @@ GENERATOR = random.Random(1)
 DATA = b"".join(str(GENERATOR.random()).encode() for _ in range(120_000)) + bytes(3_000_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_streams_behind_each_other_are_one_file(suffix: str) -> None:
     whole = FORMATS[suffix](DATA)
@@ -75,6 +76,7 @@ def test_a_file_is_what_its_first_bytes_say(suffix: str) -> None:
     assert packing(file, "x.txt") == "" and file.tell() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
 @pytest.mark.parametrize("behind", [b"\n", b"garbage at the end", b"\0\0garbage"])
 def test_what_stands_behind_the_compressed_data_costs_only_itself(suffix: str, behind: bytes) -> None:

@@ -81,6 +81,7 @@ def places(tmp_path: Path) -> Iterator[Path]:
     return (tmp_path / str(number) for number in range(10_000))  # type: ignore[return-value]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", PACK)
 @given(texts=st.lists(ANY, min_size=12, max_size=30), step=st.integers(20, 200), bad=st.booleans())
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -125,6 +126,7 @@ def test_small_files_are_one_unit_as_ever(tmp_path: Path, suffix: str) -> None:
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", PACK)
 @pytest.mark.parametrize("damage", ["cut", "cut in the end mark", "behind", "zeros", "flipped"])
 def test_what_is_not_sound_costs_what_it_costs_read_whole(tmp_path: Path, suffix: str, damage: str) -> None:

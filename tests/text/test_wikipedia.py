@@ -158,6 +158,7 @@ def test_a_larger_dump_becomes_lines(shared_data: Path) -> None:
     assert result.kept.num_rows == 783 + 6  # paragraphs, six of them over 1,800 bytes and cut in two
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["", ".gz", ".bz2"])
 def test_every_packing_and_slicing_gives_the_same_pages(tmp_path: Path, suffix: str) -> None:
     generator = random.Random(1)

@@ -96,6 +96,7 @@ def test_no_markup_is_left_and_nothing_is_raised(tokens: list[str]) -> None:
         assert not any(mark in text for mark in ("<ref", "__TOC__", "<!--"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mark",
     [

@@ -48,6 +48,7 @@ def built(make: Any) -> int:
     return arch.parameters(*(made if isinstance(made, tuple) else (made,)))
 
 
+@pytest.mark.slow
 @FEW
 @given(decoders)
 def test_thinker(config: dict[str, Any]) -> None:
