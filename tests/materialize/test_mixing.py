@@ -102,7 +102,7 @@ def test_everything_that_reads_what_training_reads_has_the_same_samples(project:
     lines = lines_of(project, "production_corpus")
     told = api.dataset(project, "text")
     assert pa.concat_tables(list(told.tables()))["text"].to_pylist() == lines
-    assert sum(corpus.samples for corpus in chosen_corpora(Store(project))) == len(lines)
+    assert sum(part.samples for corpus in chosen_corpora(Store(project)) for part in corpus.parts) == len(lines)
     summaries = api.status(project)
     for each, name in zip(summaries, ("books", "pages"), strict=True):
         assert each.samples == len(lines_of(project, name))
