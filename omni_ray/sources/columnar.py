@@ -17,8 +17,16 @@ from omni_ray.records import EXTRA, Rejected, SourceOptions
 from omni_ray.sources.captions import caption_columns
 from omni_ray.sources.cells import as_role, member
 from omni_ray.sources.chats import expression_of, parts_of, used
-from omni_ray.sources.columns_by_role import BYTES_OR_TEXT, NOT_STRINGS, by_role, choose_columns, is_text_type, is_valid
-from omni_ray.sources.extra import extra_text, rest_of
+from omni_ray.sources.columns_by_role import (
+    BYTES_OR_TEXT,
+    NOT_STRINGS,
+    by_role,
+    check_names,
+    choose_columns,
+    is_text_type,
+    is_valid,
+)
+from omni_ray.sources.extra import REST, extra_text, rest_of
 from omni_ray.sources.tree import Tree
 from omni_ray.sources.unpacked import at_any_place
 
@@ -132,6 +140,9 @@ def choose(
     schema = schema_of(tree, name, kind)
     there = [path for field in schema for path in _paths(field)]
     columns = choose_columns(name, there, roles, options)
+    for role, column in columns.items():
+        if column == REST:
+            check_names(name, role, schema.names, schema.names)
     for role, column in [each for each in columns.items() if each[0] != EXTRA]:
         held = _type_of(schema, column)
         if held is not None and not _can_fill(role, held):

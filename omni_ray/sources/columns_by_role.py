@@ -15,6 +15,7 @@ from omni_ray.errors import NoColumn, SourceError
 from omni_ray.records import CHATS, EXTRA, Rejected, SourceOptions
 from omni_ray.sources.captions import LOST
 from omni_ray.sources.chats import chosen as chosen_chat
+from omni_ray.sources.chats import parts_of
 from omni_ray.sources.dialect import looks_like_data
 from omni_ray.sources.extra import REST
 from omni_ray.sources.inline_media import with_inline
@@ -58,8 +59,29 @@ def choose_columns(
         options: ``columns`` names a role's column outright; ``keep_columns`` asks for those that fill none, as ``extra``.
 
     Raises:
-        SourceError: a required role has no column, or the user named one that is not there.
+        NoColumn: a required role has no column, or the user named one that is not there.
+        SourceError: a column that fills a role shares its name with another one; or as :func:`check_roles`.
     """
+    chosen = _chosen(name, there, roles, options)
+    for role, column in chosen.items():
+        if column != REST:
+            check_names(name, role, parts_of(column, there), there)
+    return chosen
+
+
+def check_names(name: str, role: str, parts: Sequence[str], there: Sequence[str]) -> None:
+    """Raises SourceError where one of the columns that a role needs shares its name with another one."""
+    doubled = next((part for part in parts if there.count(part) > 1), None)
+    if doubled is not None:
+        raise SourceError(
+            f"{name}: {there.count(doubled)} of its columns are called {doubled}, which is read as {role};"
+            " give each a name of its own"
+        )
+
+
+def _chosen(
+    name: str, there: list[str], roles: Mapping[str, tuple[str, ...]], options: SourceOptions
+) -> dict[str, str]:
     check_roles(roles, options)
     by_case = {column.lower(): column for column in reversed(there)}
     chosen = {}
@@ -95,7 +117,7 @@ def check_roles(roles: Mapping[str, tuple[str, ...]], options: SourceOptions) ->
 def fits(there: list[str], roles: Mapping[str, tuple[str, ...]], options: SourceOptions) -> bool:
     """Whether every required role, and every one that the user named, finds its column."""
     try:
-        choose_columns("", there, roles, options)
+        _chosen("", there, roles, options)
     except SourceError:
         return False
     return True

@@ -10,10 +10,11 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from omni_ray.records import EXTRA, Rejected, SourceOptions
+from omni_ray.records import Rejected, SourceOptions
 from omni_ray.sources.cells import SURROGATE
 from omni_ray.sources.chats import parts_of
 from omni_ray.sources.dialect import QUOTED, Dialect, is_whole, next_row, reader
+from omni_ray.sources.extra import REST, numbered
 from omni_ray.sources.form import Form
 from omni_ray.sources.line_blocks import RANGE_BYTES, byte_ranges, rejected
 from omni_ray.sources.packed import unpack
@@ -65,10 +66,10 @@ def read_table(
 
 
 def _fields(header: Sequence[str], columns: Mapping[str, str]) -> list[tuple[str, int]]:
-    """The fields that are wanted; where all are, columns that repeat a name get a number, too."""
+    """The fields that are wanted, in their order."""
     needed = {part for column in columns.values() for part in parts_of(column, header)}
-    again = [(f"{name} ({n + 1})", n) for n, name in enumerate(header) if EXTRA in columns and name in header[:n]]
-    return [*((column, header.index(column)) for column in needed), *again]
+    is_all = REST in columns.values()
+    return [(name, n) for n, name in enumerate(numbered(header)) if name in needed or is_all]
 
 
 def _first_record(tree: Tree, name: str, dialect: Dialect, form: Form) -> int:

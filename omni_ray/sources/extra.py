@@ -36,6 +36,11 @@ def extra_text(values: Mapping[str, Any]) -> str | None:
     return text
 
 
+def numbered(header: Sequence[str]) -> list[str]:
+    """The names of columns; one that was there before gets its number, from 1, too."""
+    return [f"{name} ({n})" if name in header[: n - 1] else name for n, name in enumerate(header, 1)]
+
+
 def joined(texts: Sequence[str | None]) -> str | None:
     """The further columns of several records joined to one: a column in which they differ is the list of its values."""
     if len(set(texts)) < 2:

@@ -11,6 +11,7 @@ from typing import Any
 
 from omni_ray.errors import SourceError
 from omni_ray.sources.chats import are_turns
+from omni_ray.sources.extra import numbered
 from omni_ray.sources.json_values import BAD_BYTE, BrokenValue, Values
 from omni_ray.sources.packed import BrokenStream
 
@@ -202,7 +203,8 @@ def _of_object(name: str, whole: Callable[[], Iterator[bytes]], fits: Chooses) -
         return found
     for kind, is_so in (("columns", _are_columns), ("record", lambda value: True), ("split", _is_split)):
         if is_so(value) and fits(there := columns_in(list(islice(_rows_within(kind, (), value), _SAMPLE)))):
-            return [JsonShape(kind, (), there)]
+            names = list(map(str, value["columns"])) if kind == "split" else []
+            return [JsonShape(kind, (), there + [each for n, each in enumerate(names) if each in names[:n]])]
     found = [
         JsonShape("member", path, there)
         for path, items in _arrays(value)
@@ -282,9 +284,9 @@ def _rows_within(shape: str, path: Sequence[str], value: Any) -> Iterator[Any]:
         cells = [each if isinstance(each, list) else list(each.values()) for each in value.values()]
         yield from (dict(zip(value, row, strict=True)) for row in zip(*cells, strict=True))
     elif shape == "split":
+        names = numbered(list(map(str, value["columns"])))
         for row in value["data"]:
-            is_row = isinstance(row, list) and len(row) == len(value["columns"])
-            yield dict(zip(map(str, value["columns"]), row, strict=True)) if is_row else row
+            yield dict(zip(names, row, strict=True)) if isinstance(row, list) and len(row) == len(names) else row
     elif shape == "index":
         yield from value.values()
     elif shape == "record":

@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from table_rows import read
 
+from omni_ray.records import CHATS
+
 
 def test_bad_csv_rows_cost_themselves_only(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(
@@ -49,3 +51,10 @@ def test_what_the_csv_module_writes_is_read_back(tmp_path: Path, rows: list[tupl
     (tmp_path / "t.csv").write_bytes(buffer.getvalue().encode())
     found, rejected = read(tmp_path, unit_scale=step / (16 << 20) * 1.000001)
     assert [(row["text"], row["title"] or "") for row in found] == rows and not rejected
+
+
+def test_all_columns_are_read_in_the_order_of_the_header(tmp_path: Path) -> None:
+    header = ["d", "c", "a", "b", "a"]
+    (tmp_path / "t.csv").write_text(",".join(header) + "\none,two,three,four,five\n")
+    rows, _ = read(tmp_path, {"text": ("text", CHATS)}, columns={"text": "*"})
+    assert [row["text"] for row in rows] == ["one\ntwo\nthree\nfour\nfive"]

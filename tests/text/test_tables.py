@@ -273,3 +273,34 @@ def test_a_parquet_file_that_lies_about_its_rows_is_refused(tmp_path: Path) -> N
     pq.write_table(pa.table({"text": pa.nulls(3_000_000, pa.string())}), tmp_path / "t.parquet")
     with pytest.raises(SourceError, match="more rows than a file of its size can hold"):
         read(tmp_path)
+
+
+def with_columns(names: list[str], kind: str) -> bytes:
+    """A table of one row, whose values are 1, 2, ..., in a format that lets columns share a name."""
+    values = [str(n) for n in range(1, len(names) + 1)]
+    if kind == "csv":
+        return f"{','.join(names)}\n{','.join(values)}\n".encode()
+    if kind == "json":
+        return json.dumps({"columns": names, "data": [values]}).encode()
+    sink, table = io.BytesIO(), pa.Table.from_arrays([pa.array([value]) for value in values], names)
+    if kind == "parquet":
+        pq.write_table(table, sink)
+    else:
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet", "arrow"])
+def test_columns_that_share_a_name_are_refused_where_they_are_read(tmp_path: Path, kind: str) -> None:
+    table = tmp_path / f"t.{kind}"
+    table.write_bytes(with_columns(["text", "n", "n"], kind))
+    assert [row["text"] for row in read(tmp_path)[0]] == ["1"]
+    if kind in ("csv", "json"):
+        assert read(tmp_path, keep_columns=True)[0][0]["extra"] == '{"n":"2","n (3)":"3"}'
+    else:
+        with pytest.raises(SourceError, match="2 of its columns are called n, which is read as extra"):
+            read(tmp_path, keep_columns=True)
+    table.write_bytes(with_columns(["text", "n", "text"], kind))
+    with pytest.raises(SourceError, match="2 of its columns are called text, which is read as text"):
+        read(tmp_path)
