@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,15 @@ from omni_ray.sources.columns_by_role import (
     is_valid,
 )
 from omni_ray.sources.extra import REST, extra_text, rest_of
+from omni_ray.sources.footers import is_joined_arrow, is_joined_parquet
 from omni_ray.sources.tree import Tree
 from omni_ray.sources.unpacked import at_any_place
 
 SLICE_BYTES = 64 << 20
 """Decoded bytes of the wanted columns in a slice: some seconds of work."""
 SLICE_ROWS = 1 << 20
+_PARQUET_TAIL_BYTES = 8
+"""What follows a footer: its length, and PAR1."""
 _MAX_GROUP_BYTES = 256 << 20
 _BATCH_BYTES = 8 << 20
 _MAX_ROWS_PER_BYTE = 100
@@ -107,26 +111,35 @@ def _parquet(tree: Tree, name: str) -> pq.ParquetFile:
     try:
         place, size = at_any_place(tree, name)
         file = pq.ParquetFile(place, pre_buffer=False)
-        _check_footer(file.metadata, size)
+        end = _end_of_values(file.metadata, size)
+        footer_at = size - _PARQUET_TAIL_BYTES - file.metadata.serialized_size
+        with open(place, "rb") if isinstance(place, Path) else nullcontext(place) as data:
+            is_joined = is_joined_parquet(data, footer_at, end)
     except (pa.ArrowException, ValueError, OSError) as error:
         if isinstance(error, FileNotFoundError | PermissionError):
             raise
         raise SourceError(f"{name}: not a whole Parquet file ({_first_line(error)}); fetch it again") from None
+    if is_joined:
+        raise SourceError(f"{name}: Parquet files are joined in it; part them, or fetch it again")
     return file
 
 
-def _check_footer(footer: pq.FileMetaData, size: int) -> None:
+def _end_of_values(footer: pq.FileMetaData, size: int) -> int:
+    """Where the values end that a footer tells of. Raises ValueError where it is not one of a file of ``size`` bytes."""
     groups = [footer.row_group(i) for i in range(footer.num_row_groups)]
     if min((g.num_rows for g in groups), default=0) < 0 or sum(g.num_rows for g in groups) != footer.num_rows:
         raise ValueError("its row groups do not add up to its rows")
     if footer.num_rows > _MAX_ROWS_PER_BYTE * size:
         raise ValueError("it says it has more rows than a file of its size can hold")
+    end = len("PAR1")
     for group in groups:
         for i in range(group.num_columns):
             column = group.column(i)
             begin = column.dictionary_page_offset or column.data_page_offset
             if begin < 0 or column.total_compressed_size < 0 or begin + column.total_compressed_size > size:
                 raise ValueError("its footer points outside the file")
+            end = max(end, begin + column.total_compressed_size)
+    return end
 
 
 def _first_line(error: BaseException) -> str:
@@ -253,13 +266,15 @@ def _single_batches(tree: Tree, name: str, _: object) -> Iterator[tuple[int, Ite
 def _batches(tree: Tree, name: str) -> Iterator[Any]:
     """The schema, then the record batches, of an Arrow file or stream."""
     try:
-        place, _ = at_any_place(tree, name)
+        place, size = at_any_place(tree, name)
         source = pa.memory_map(str(place)) if isinstance(place, Path) else pa.PythonFile(place, "r")
         try:
             reader = pa.ipc.open_file(source)
         except pa.ArrowInvalid:
             yield from _stream_batches(source)
             return
+        if is_joined_arrow(source, size):
+            raise SourceError(f"{name}: Arrow files are joined in it; part them, or fetch it again")
         yield reader.schema
         for index in range(reader.num_record_batches):
             yield reader.get_batch(index)

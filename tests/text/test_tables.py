@@ -204,6 +204,24 @@ def test_arrow_streams_that_cat_joined(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+@pytest.mark.parametrize("texts", [["c", "d"], ["e"] * 5000, []])
+def test_parquet_and_arrow_files_that_cat_joined_are_refused(tmp_path: Path, kind: str, texts: list[str]) -> None:
+    def write(path: Path, texts: list[str]) -> bytes:
+        table = pa.table({"text": pa.array(texts, pa.string())})
+        if kind == "parquet":
+            pq.write_table(table, path, write_page_index=True)
+        else:
+            with pa.ipc.new_file(str(path), table.schema) as writer:
+                writer.write_table(table)
+        return path.read_bytes()
+
+    path = tmp_path / f"t.{kind}"
+    path.write_bytes(write(path, ["a", "b"]) + write(path, texts))
+    with pytest.raises(SourceError, match=rf"t\.{kind}: {kind.capitalize()} files are joined in it; part them"):
+        read(tmp_path)
+
+
 def test_media_pass_through_unchanged(tmp_path: Path) -> None:
     roles = {"audio": ("audio",), "text": ("sentence",), "speaker": ("speaker_id",)}
     table = pa.table(
