@@ -50,7 +50,10 @@ def caption_texts(value: Any) -> tuple[list[str], list[Fault]]:
         except UnicodeDecodeError:
             return [], [("bad_encoding", "the caption is not UTF-8")]
     if isinstance(value, Mapping):
-        key = caption_key(value)
+        try:
+            key = caption_key(value)
+        except ValueError as error:
+            return [], [("bad_row", f"the caption is {error}")]
         if key is None:
             return [], [("bad_row", f"the caption is an object without {', '.join(TEXT_KEYS[:4])}")]
         return caption_texts(value[key])

@@ -38,7 +38,12 @@ def extra_text(values: Mapping[str, Any]) -> str | None:
 
 def numbered(header: Sequence[str]) -> list[str]:
     """The names of columns; one that was there before gets its number, from 1, too."""
-    return [f"{name} ({n})" if name in header[: n - 1] else name for n, name in enumerate(header, 1)]
+    before: set[str] = set()
+    names = []
+    for number, name in enumerate(header, 1):
+        names.append(f"{name} ({number})" if name in before else name)
+        before.add(name)
+    return names
 
 
 def joined(texts: Sequence[str | None]) -> str | None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import orjson
 
 from omni_ray.sources.packed import BrokenStream
+
+Exactness = Callable[[bytes, Sequence[Any]], bool]
+"""Whether what orjson made of some bytes is right where it matters: it turns numbers beyond 64 bits into floats, and of the values
+of a name that an object gives twice it takes the last."""
 
 _BETWEEN = re.compile(rb"[\s,\x1e]*")
 _STRETCH_BYTES = 1 << 16
@@ -47,14 +51,13 @@ class Ahead:
         """Put back what was taken last, before the rest."""
         self._data, self._at = data + self._data[self._at :], 0
 
-    def items(self, seam: bytes, is_exact: Callable[[Any], bool]) -> tuple[list[Any], int]:
+    def items(self, seam: bytes, is_exact: Exactness) -> tuple[list[Any], int]:
         """The items of an array that begin here, up to the last ``seam`` of the next 64 KB.
 
         A prefix of items that is JSON once the array is closed after it holds those items and nothing else.
 
         Args:
             seam: what stands between two items: the end of one, and how the next one begins.
-            is_exact: whether an item is exactly as it was written, where that matters.
 
         Returns:
             The items, which are then read. None, and how many bytes are better read item by item, where they are not sound,
@@ -63,13 +66,12 @@ class Ahead:
         while not (end := self._data.rfind(seam, self._at, self._at + _STRETCH_BYTES) + 1):
             if len(self._data) - self._at >= _STRETCH_BYTES or not self._more():
                 return [], _STRETCH_BYTES
+        data = self._data[self._at : end]
         try:
-            found: list[Any] = orjson.loads(b"[%b]" % self._data[self._at : end])
+            found: list[Any] = orjson.loads(b"[%b]" % data)
         except ValueError:
             found = []
-        if not all(map(is_exact, found)):
-            found = []
-        if not found:
+        if not found or not is_exact(data, found):
             return [], end - self._at
         self._at = _BETWEEN.match(self._data, end).end()  # type: ignore[union-attr]
         return found, 0

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -15,6 +14,8 @@ from omni_ray.sources.chats import expression_of
 from omni_ray.sources.encoding import HINT
 from omni_ray.sources.extra import REST
 from omni_ray.sources.form import Form
+from omni_ray.sources.json_ahead import Exactness
+from omni_ray.sources.json_objects import DECODER, may_be_ambiguous
 from omni_ray.sources.json_shapes import as_row, cuts, rows
 from omni_ray.sources.json_values import BrokenValue, Values
 from omni_ray.sources.line_blocks import RANGE_BYTES, rejected
@@ -97,15 +98,16 @@ def _part(
                 return
 
 
-def _exactness(columns: Mapping[str, str]) -> Callable[[Any], bool] | None:
-    """Whether orjson's values are right in the columns that are read: it turns numbers beyond 64 bits into floats. None
-    where all columns are read."""
+def _exactness(columns: Mapping[str, str]) -> Exactness | None:
+    """For the columns that are read; None where all are."""
     if REST in columns.values():
         return None
     made = {column: expression_of(column) for column in columns.values()}
     wanted = tuple({part: None for column, each in made.items() for part in (column, *(each.columns if each else ()))})
 
-    def is_exact(row: Any) -> bool:
+    names = [b'"%b"' % part.encode() for part in dict.fromkeys(part for column in wanted for part in column.split("."))]
+
+    def are_numbers_exact(row: Any) -> bool:
         if type(row) is not dict:
             return True
         for column in wanted:
@@ -116,12 +118,10 @@ def _exactness(columns: Mapping[str, str]) -> Callable[[Any], bool] | None:
                 return False
         return True
 
-    return is_exact
+    return lambda data, rows: all(map(are_numbers_exact, rows)) and not may_be_ambiguous(data, rows, names)
 
 
-def _line_rows(
-    name: str, source: Iterable[Line | Rejected], is_exact: Callable[[Any], bool] | None
-) -> Iterator[Row | Rejected]:
+def _line_rows(name: str, source: Iterable[Line | Rejected], is_exact: Exactness | None) -> Iterator[Row | Rejected]:
     for line in source:
         if isinstance(line, Rejected):
             yield line
@@ -131,24 +131,28 @@ def _line_rows(
         except ValueError:
             yield from _odd_line(name, line)
             continue
-        if type(row) is dict and is_exact is not None and is_exact(row):
+        if type(row) is dict and is_exact is not None and is_exact(line[1], [row]):
             yield line[0], row
         else:
             yield from _odd_line(name, line)
 
 
 def _odd_line(name: str, line: Line) -> Iterator[Row | Rejected]:
-    """What orjson refuses or changes: NaN, large numbers, half surrogates; several values or none on a line; faults."""
+    """What orjson refuses or changes: NaN, large numbers, half surrogates, names given twice; several values or none on a
+    line; faults."""
     place, data = line
     data = data.strip(_SEPARATORS)
     if not data:
         return
     try:
-        items: Iterator[Any] = iter([json.loads(data.decode())])
+        items: Iterator[Any] = iter([DECODER.decode(data.decode())])
     except (ValueError, RecursionError):
         items = Values(iter([data])).items()
-    for number, item in enumerate(items):
-        row = as_row(item)
+    found = list(items)
+    is_broken = any(isinstance(item, BrokenValue) for item in found)
+    for number, item in enumerate(found):
+        # Text beside what is no JSON is no row, but the name of a member whose object is on several lines.
+        row = item if is_broken and isinstance(item, str) else as_row(item)
         if isinstance(row, dict):
             yield place + number, row
         else:

@@ -6,12 +6,16 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import islice
+from operator import getitem
 from typing import Any
 
 from omni_ray.errors import SourceError
 from omni_ray.sources.chats import are_turns
 from omni_ray.sources.extra import numbered
+from omni_ray.sources.json_ahead import Exactness
+from omni_ray.sources.json_objects import DECODER, Ambiguous
 from omni_ray.sources.json_values import BAD_BYTE, BrokenValue, Values
 from omni_ray.sources.packed import BrokenStream
 
@@ -57,7 +61,7 @@ def shapes(
         fits: which columns make rows.
 
     Raises:
-        SourceError: rows must be in it, but it is not JSON.
+        SourceError: rows must be in it, but it is not JSON; or a name that leads to them is there twice.
     """
     start = head.lstrip()[:1]
     if start == b"{":
@@ -67,7 +71,10 @@ def shapes(
         if not _is_alone(head):
             is_second = len(lines) > 1 and lines[1].lstrip().startswith(b"{")
             return [_sampled(_LINE_SHAPE if is_second else "values", head, lines=is_second)]
-        return _of_object(name, whole, fits)
+        try:
+            return _of_object(name, whole, fits)
+        except ValueError as error:
+            raise SourceError(f"{name}: {error}; give each a name of its own") from None
     if start == b"[":
         lines = head.split(b"\n", 2)
         is_rows = len(lines) > 1 and _is_value(lines[0]) and lines[1].lstrip()[:1] in (b"[", b"{")
@@ -81,7 +88,7 @@ def rows(
     shape: str,
     path: Sequence[str],
     chunks: Iterator[bytes],
-    is_exact: Callable[[Any], bool] | None = None,
+    is_exact: Exactness | None = None,
     *,
     within: str = "",
 ) -> Iterator[Any]:
@@ -96,7 +103,7 @@ def rows(
         except ValueError as error:
             yield BrokenValue("truncated", f"the file cannot be read from here on ({error})")
     else:
-        value = json.loads(b"".join(chunks).decode("utf-8", "surrogateescape"))
+        value = DECODER.decode(b"".join(chunks).decode("utf-8", "surrogateescape"))
         for row in map(as_row, _rows_within(shape, path, value)):
             is_good = BAD_BYTE.search(json.dumps(row, ensure_ascii=False)) is None
             yield row if is_good else BrokenValue("bad_encoding", "not UTF-8")
@@ -110,7 +117,7 @@ def cuts(shape: str, path: Sequence[str], chunks: Iterator[bytes], step: int) ->
     """
     if shape not in _STREAMED:
         return
-    values, last = Values(chunks, lambda item: True), 0  # where items are, not what is in them
+    values, last = Values(chunks, lambda data, items: True), 0  # where items are, not what is in them
     try:
         for row, _ in enumerate(_items(shape, path, values)):
             if values.begins is not None and values.begins - last >= step:
@@ -192,7 +199,7 @@ def _sampled(kind: str, head: bytes, lines: bool) -> JsonShape:
 def _of_object(name: str, whole: Callable[[], Iterator[bytes]], fits: Chooses) -> list[JsonShape]:
     data = _held(whole())
     try:
-        value = json.loads(data.decode("utf-8", "surrogateescape")) if data is not None else None
+        value = DECODER.decode(data.decode("utf-8", "surrogateescape")) if data is not None else None
     except (ValueError, RecursionError):
         value = None
     if value is None:
@@ -200,20 +207,31 @@ def _of_object(name: str, whole: Callable[[], Iterator[bytes]], fits: Chooses) -
         if not found:
             large = f"an object of more than {MAX_OBJECT_BYTES >> 20} MB; write it as JSON Lines"
             raise SourceError(f"{name}: {'not JSON, or cut' if data is not None else large}")
+        if len({shape.path for shape in found}) < len(found):
+            raise ValueError(f"an object with several members called {'.'.join(found[0].path)}")
         return found
     for kind, is_so in (("columns", _are_columns), ("record", lambda value: True), ("split", _is_split)):
         if is_so(value) and fits(there := columns_in(list(islice(_rows_within(kind, (), value), _SAMPLE)))):
-            names = list(map(str, value["columns"])) if kind == "split" else []
-            return [JsonShape(kind, (), there + [each for n, each in enumerate(names) if each in names[:n]])]
+            return [JsonShape(kind, (), there + _again(kind, value))]
     found = [
         JsonShape("member", path, there)
         for path, items in _arrays(value)
         if fits(there := columns_in([item for item in items[:_SAMPLE] if isinstance(item, dict)]))
     ]
+    for shape in found:
+        reduce(getitem, shape.path, value)  # a name that is there twice is a ValueError
     each = list(islice(value.values(), _SAMPLE))
     if not found and each and all(isinstance(row, dict) for row in each) and fits(there := columns_in(each)):
         return [JsonShape("index", (), there)]
     return found
+
+
+def _again(kind: str, value: Mapping[str, Any]) -> list[str]:
+    """The names that several columns have, of an object that is a table."""
+    if kind == "split":
+        names = list(map(str, value["columns"]))
+        return [name for place, name in enumerate(names) if name in names[:place]]
+    return value.again if kind == "columns" and isinstance(value, Ambiguous) else []
 
 
 def _held(chunks: Iterator[bytes]) -> bytes | None:
@@ -238,7 +256,7 @@ def _of_stream(whole: Callable[[], Iterator[bytes]], fits: Chooses) -> Iterator[
             yield JsonShape("index", (), there)
             return
     with suppress(ValueError):
-        values = Values(whole(), lambda item: True)  # whose columns are wanted, not what is in them
+        values = Values(whole(), lambda data, items: True)  # whose columns are wanted, not what is in them
         yield from _arrays_of_stream(values, fits)
 
 

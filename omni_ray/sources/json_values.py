@@ -9,16 +9,17 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from omni_ray.sources.json_ahead import Ahead
+from omni_ray.sources.json_ahead import Ahead, Exactness
+from omni_ray.sources.json_objects import DECODER
 from omni_ray.sources.line_blocks import MAX_LINE_BYTES
 from omni_ray.sources.packed import CHUNK_BYTES
 
-_DECODE = json.JSONDecoder().raw_decode
+_DECODE = DECODER.raw_decode
 _BETWEEN = re.compile(r"[\s,\x1e]*")
 _NEXT: dict[type, re.Pattern[str]] = {
     dict: re.compile(r"[,\n\r\x1e\[]\s*(?=\{)|(?<=\})\s*(?=\{)"),
@@ -70,12 +71,11 @@ class Values:
         within: "[" in an array, "{" in an object, "" for bare values.
     """
 
-    def __init__(self, chunks: Iterator[bytes], is_exact: Callable[[Any], bool] | None = None) -> None:
+    def __init__(self, chunks: Iterator[bytes], is_exact: Exactness | None = None) -> None:
         """
         Args:
             chunks: UTF-8, with bytes here and there that are not.
-            is_exact: whether an item is right where it matters, though orjson turns numbers beyond 64 bits into floats. None where
-                all of it matters.
+            is_exact: None where all of an item matters.
         """
         self._ahead = Ahead(chunks)
         self._is_exact = is_exact

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -44,8 +44,8 @@ def chunked(data: bytes, r: Random) -> Iterator[bytes]:
         data = data[cut:]
 
 
-def is_exact(value: Any) -> bool:
-    return not isinstance(value, dict) or not isinstance(value.get("id"), float)
+def is_exact(data: bytes, values: Sequence[Any]) -> bool:
+    return not any(isinstance(value, dict) and isinstance(value.get("id"), float) for value in values)
 
 
 def shown(values: Iterator[Any]) -> list[str]:

@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from table_rows import faults, read
 
+from omni_ray.errors import SourceError
+
 
 def test_bad_json_lines_cost_themselves_only(tmp_path: Path) -> None:
     lines = [
@@ -168,3 +170,31 @@ def test_strings_paragraphs_and_conversations_are_documents(tmp_path: Path) -> N
     assert [row["text"] for row in read(tmp_path, columns={"text": "messages"})[0]] == ["Hello?\nYes."] * 2
     found, rejected = read(tmp_path, columns={"text": "list"})
     assert [row["text"] for row in found] == ["a\nb"] and [r.reason for r in rejected] == ["missing_text"]
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.json"])
+def test_an_object_that_gives_a_name_twice_costs_itself_where_that_is_read(tmp_path: Path, name: str) -> None:
+    items = [f'{{"text": "row {n}", "n": 1, "n": 2}}' for n in range(2000)]
+    items[1000] = '{"text": "one", "n": 1, "text": "two"}'
+    ends = ("", "\n", "") if name == "t.jsonl" else ("[", ",\n", "]")
+    (tmp_path / name).write_text(ends[0] + ends[1].join(items) + ends[2])
+    for keep in (False, True):
+        rows, rejected = read(tmp_path, keep_columns=keep)
+        assert [row["text"] for row in rows] == [f"row {n}" for n in range(2000) if n != 1000]
+        assert [(r.reason, r.detail) for r in rejected] == [("bad_row", "an object with several members called text")]
+    assert {row["extra"] for row in rows} == {'{"n":1,"n (3)":2}'}
+
+
+@pytest.mark.parametrize(
+    "table", ['{"text": ["a"], "text": ["b"]}', '{"n": 1, "n": 2, "data": [{"text": "a"}], "data": [{"text": "b"}]}']
+)
+def test_members_of_one_name_that_hold_rows_are_refused(tmp_path: Path, table: str) -> None:
+    (tmp_path / "t.json").write_text(table)
+    with pytest.raises(SourceError, match=r"t\.json: .*give each a name of its own"):
+        read(tmp_path)
+
+
+def test_an_object_on_several_lines_of_json_lines_is_not_taken_for_text(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"text": "a"}\n{\n"text": "b"\n}\n{"text": "c"}\n')
+    rows, rejected = read(tmp_path)
+    assert [row["text"] for row in rows] == ["a", "c"] and {r.reason for r in rejected} == {"bad_row"}
