@@ -221,7 +221,9 @@ def _quoting_of_double_marks(sample: str, delimiter: str) -> str:
         return "plain" if faults["plain"] < faults["double"] and not looks_quoted else "double"
     if faults["plain"] != faults["double"]:
         return min(faults, key=lambda quoting: faults[quoting])
-    return "double" if looks_quoted else "plain"
+    # Lines that are whole rows by themselves are no part of a field, though marks of two rows may enclose them.
+    is_quoted = looks_quoted and not any("\n" in "".join(row) for row in _parsed(sample, delimiter, "double"))
+    return "double" if is_quoted else "plain"
 
 
 def _are_spaced(sample: str, delimiter: str, faults: Mapping[str, int]) -> bool:

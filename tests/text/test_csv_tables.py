@@ -58,3 +58,11 @@ def test_all_columns_are_read_in_the_order_of_the_header(tmp_path: Path) -> None
     (tmp_path / "t.csv").write_text(",".join(header) + "\none,two,three,four,five\n")
     rows, _ = read(tmp_path, {"text": ("text", CHATS)}, columns={"text": "*"})
     assert [row["text"] for row in rows] == ["one\ntwo\nthree\nfour\nfive"]
+
+
+def test_marks_of_two_rows_of_a_tsv_do_not_swallow_what_is_between_them(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text('id\ttext\n1\t"a\n2\tb\n3\tc"\n4\td\n')
+    rows, rejected = read(tmp_path)
+    assert [row["text"] for row in rows] == ['"a', "b", 'c"', "d"] and not rejected
+    (tmp_path / "t.tsv").write_text('id\ttext\n1\t"a\nb"\n2\t"c ""d"""\n')
+    assert [row["text"] for row in read(tmp_path)[0]] == ["a\nb", 'c "d"']
