@@ -27,12 +27,21 @@ if TYPE_CHECKING:
 
 IN_ROWS = ("parquet", "arrow")
 _PARTS = {
-    "start": ("start", "start_time", "start_sec", "start_s", "begin", "begin_time", "onset"),
+    "start": ("start", "start_time", "start_sec", "start_s", "begin", "begin_time", "onset", "offset"),
     "end": ("end", "end_time", "end_sec", "end_s", "stop", "stop_time"),
     "duration": ("duration", "dur"),
     "channel": ("channel",),
 }
 """What columns that say which part of a recording a row is are often called. They have other meanings too: they are only asked for."""
+_IN_OTHER_UNITS = {
+    role: tuple(f"{name}{unit}" for unit in ("_ms", "_frame", "_frames", "_sample", "_samples") for name in names)
+    for role, names in {
+        "start": ("start", "start_time", "begin", "begin_time", "onset", "offset"),
+        "end": ("end", "end_time", "stop", "stop_time"),
+        "duration": ("duration", "dur", "num", "n"),
+    }.items()
+}
+"""The same of those that do not count seconds."""
 _TEXT_SHARE = 16
 """Text tables are read again by each of their units: ranges are this many times smaller than those of text corpora."""
 
@@ -101,16 +110,21 @@ def _ask_for_parts(
     tree: Tree, file: str, roles: Mapping[str, tuple[str, ...]], options: SourceOptions, named: _Named
 ) -> None:
     """Raises SourceError if columns of the table may say which part of its recording each row is."""
-    asked = {**roles, **{role: names for role, names in _PARTS.items() if role in roles}}
+    parts_of = {role: (*names, *_IN_OTHER_UNITS.get(role, ())) for role, names in _PARTS.items()}
+    asked = {**roles, **{role: names for role, names in parts_of.items() if role in roles}}
     drafts = (draft for draft in table_units(tree, asked, options) if _file(draft) == file)
     found: dict[str, str] = next((draft.payload["table"]["columns"] for draft in drafts), {})
     end = "end" if "end" in found else "duration"
     parts = [*(["start", end] if {"start", end} <= set(found) else []), *(["channel"] if "channel" in found else [])]
     if parts:
+        odd = [found[role] for role in parts if found[role].lower() in _IN_OTHER_UNITS.get(role, ())]
+        if odd:
+            advice = f"write {' and '.join(odd)} in seconds, and name those columns: --columns start=...,{end}=..."
+        else:
+            advice = f"--columns {','.join(f'{role}={found[role]}' for role in parts)}"
         raise SourceError(
             f"{file}: its {named.rows:,} rows name only {named.recordings:,} different recordings ({named.example} several "
-            "times), and each row would be a clip of the whole; its columns may say which part is meant: "
-            f"--columns {','.join(f'{role}={found[role]}' for role in parts)}"
+            f"times), and each row would be a clip of the whole; its columns may say which part is meant: {advice}"
         )
 
 

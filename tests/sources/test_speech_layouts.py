@@ -254,6 +254,9 @@ def test_paths_in_parquet_are_inputs_and_bound_units(source: Source, monkeypatch
         ("start,end", "--columns start=start,end=end"),
         ("begin_time,dur", "--columns start=begin_time,duration=dur"),
         ("channel,day", "--columns channel=channel"),
+        ("offset,duration", "--columns start=offset,duration=duration"),
+        ("start_ms,end_ms", "write start_ms and end_ms in seconds"),
+        ("start_sample,num_samples", "write start_sample and num_samples in seconds"),
     ],
 )
 def test_rows_that_share_recordings_are_asked_which_part_is_meant(source: Source, header: str, asked: str) -> None:
