@@ -97,8 +97,9 @@ def mend(folder: Path) -> str:
 
 
 def ours(project: Path) -> list[str]:
-    skip = {"lock", "README.md"}
-    return sorted(str(p.relative_to(project)) for p in project.rglob("*") if p.is_file() and p.name not in skip)
+    """All files but locks, which hold nothing, and what is for people."""
+    files = (p for p in project.rglob("*") if p.is_file() and not p.name.endswith("lock") and p.name != "README.md")
+    return sorted(str(p.relative_to(project)) for p in files)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
