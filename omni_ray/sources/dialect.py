@@ -221,9 +221,9 @@ def _quoting_of_double_marks(sample: str, delimiter: str) -> str:
         return "plain" if faults["plain"] < faults["double"] and not looks_quoted else "double"
     if faults["plain"] != faults["double"]:
         return min(faults, key=lambda quoting: faults[quoting])
-    # Lines that are whole rows by themselves are no part of a field, though marks of two rows may enclose them.
-    is_quoted = looks_quoted and not any("\n" in "".join(row) for row in _parsed(sample, delimiter, "double"))
-    return "double" if is_quoted else "plain"
+    # Marks of two rows may enclose lines that are whole rows by themselves; a writer's marks are also doubled in its fields.
+    inside = "".join(field for row in _parsed(sample, delimiter, "double") for field in row)
+    return "double" if looks_quoted and ('"' in inside or "\n" not in inside) else "plain"
 
 
 def _are_spaced(sample: str, delimiter: str, faults: Mapping[str, int]) -> bool:

@@ -66,3 +66,5 @@ def test_marks_of_two_rows_of_a_tsv_do_not_swallow_what_is_between_them(tmp_path
     assert [row["text"] for row in rows] == ['"a', "b", 'c"', "d"] and not rejected
     (tmp_path / "t.tsv").write_text('id\ttext\n1\t"a\nb"\n2\t"c ""d"""\n')
     assert [row["text"] for row in read(tmp_path)[0]] == ["a\nb", 'c "d"']
+    (tmp_path / "t.tsv").write_text('id\ttext\n1\t"""a""\nb\tc"\n2\t"""d""\ne\tf"\n')
+    assert [row["text"] for row in read(tmp_path)[0]] == ['"a"\nb\tc', '"d"\ne\tf']
