@@ -37,11 +37,15 @@ def extra_text(values: Mapping[str, Any]) -> str | None:
 
 
 def numbered(header: Sequence[str]) -> list[str]:
-    """The names of columns; one that was there before gets its number, from 1, too."""
-    before: set[str] = set()
+    """The names of columns; one that was there before gets its number, from 1, too, or the next that makes it a new one."""
+    taken, before = set(header), set[str]()
     names = []
     for number, name in enumerate(header, 1):
-        names.append(f"{name} ({number})" if name in before else name)
+        made = name
+        while name in before and made in taken:
+            made, number = f"{name} ({number})", number + 1
+        names.append(made)
+        taken.add(made)
         before.add(name)
     return names
 

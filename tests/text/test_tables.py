@@ -316,6 +316,8 @@ def test_columns_that_share_a_name_are_refused_where_they_are_read(tmp_path: Pat
     assert [row["text"] for row in read(tmp_path)[0]] == ["1"]
     if kind in ("csv", "json"):
         assert read(tmp_path, keep_columns=True)[0][0]["extra"] == '{"n":"2","n (3)":"3"}'
+        table.write_bytes(with_columns(["text", "n", "n (4)", "n"], kind))
+        assert read(tmp_path, keep_columns=True)[0][0]["extra"] == '{"n":"2","n (4)":"3","n (5)":"4"}'
     else:
         with pytest.raises(SourceError, match="2 of its columns are called n, which is read as extra"):
             read(tmp_path, keep_columns=True)
