@@ -169,7 +169,9 @@ def to_shards(folder: Path, megabytes: int, rounds: int) -> list[Row]:
         for number in range(files):
             with open(here / "in" / f"{number}.jsonl", "w", encoding="utf-8") as file:
                 for place, row in enumerate(rows[number::files]):
-                    file.write(json.dumps({"id": f"{row['id']}-{number}-{place}", "text": row["text"]}) + "\n")
+                    # Repeated books would be files that are copies of each other, of which ours reads one.
+                    copy = f"{row['id']}-{number}-{place}"
+                    file.write(json.dumps({"id": copy, "text": f"{copy}\n{row['text']}"}) + "\n")
 
         def ours() -> None:
             shutil.rmtree(here / "ours", ignore_errors=True)
