@@ -114,16 +114,30 @@ def combine(
     if media_there and old is not None and old.fingerprint == fingerprint and old.is_there(store.root):
         return _with(notes, list(old.files))
     work = store.state_folder / "combine" / modality / fingerprint[:16]
-    _start_over(work)
+    job = CombineJob(store, modality, corpora, parts, options, packing, work)
     with session():
-        job = CombineJob(store, modality, corpora, parts, options, packing, work)
-        files = _Writing(job, run, reporter).write(old)
-    packed = tokens.as_json() if tokens else {}
-    digests, root = (fingerprint, shards), store.root
-    records_of.save(store.state_folder, modality, root, digests, files, packed, options.holdout, options.production)
-    job.places.ledger.save()
-    shutil.rmtree(work, ignore_errors=True)
+        files = _written(job, (fingerprint, shards), tokens, old, run, reporter)
     return _with(notes, files)
+
+
+def _written(
+    job: CombineJob,
+    digests: tuple[str, str],
+    tokens: Packing | None,
+    old: Record | None,
+    run: Runner,
+    reporter: Reporter,
+) -> list[Combined]:
+    """Write the files of a job and note that they are there; the first of ``digests`` is of all that they depend on, the second
+    of the shards."""
+    _start_over(job.work)
+    files = _Writing(job, run, reporter).write(old)
+    packed, how = tokens.as_json() if tokens else {}, job.options
+    folder, root = job.store.state_folder, job.store.root
+    records_of.save(folder, job.modality, root, digests, files, packed, how.holdout, how.production)
+    job.places.ledger.save()
+    shutil.rmtree(job.work, ignore_errors=True)
+    return files
 
 
 def _tokenizer(

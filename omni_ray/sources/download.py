@@ -167,11 +167,7 @@ def fetch(
     """
     import httpx
 
-    for each in downloads:
-        if not is_safe_name(each.path):
-            raise OmniError(f"{each.url}: would be written outside {folder}")
-        for written in ((folder / each.path).parent, _note(each, folder, "json").parent):
-            remove_temporaries(written)
+    _tidy(downloads, folder)
     gates = {
         (urlsplit(each.url).netloc, bool(each.pause_s)): threading.Semaphore(1 if each.pause_s else _PER_HOST)
         for each in downloads
@@ -208,6 +204,15 @@ def fetch(
                 stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+
+
+def _tidy(downloads: Sequence[Download], folder: Path) -> None:
+    """Remove what a killed run left half written. Raises OmniError for a file that would lie outside ``folder``."""
+    for each in downloads:
+        if not is_safe_name(each.path):
+            raise OmniError(f"{each.url}: would be written outside {folder}")
+        for written in ((folder / each.path).parent, _note(each, folder, "json").parent):
+            remove_temporaries(written)
 
 
 @dataclass
