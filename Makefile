@@ -52,7 +52,7 @@ test-extras: .venv-extras/.installed ## the tests that need a cluster's head, or
 	.venv-$*/bin/pip $(PIP) --editable '.[$(EXTRA)]'
 	touch $@
 
-test-fast: $(DEV) ## the tests not marked slow, with fewer examples each: under a minute
+test-fast: $(DEV) ## the tests not marked slow, with fewer examples each: two minutes
 	$(BIN)/python -m pytest $(BESIDE) -m "not slow" --hypothesis-profile=quick
 
 coverage: $(DEV) ## lines and branches that test-fast runs through; fails below the floor in pyproject.toml
