@@ -28,6 +28,8 @@ def content_of(tree: Tree, name: str) -> str:
     if not (is_text or _NAMELESS.search(name)) or not tree.size(name):
         return "text" if is_text else ""
     data = head(tree, name)
+    if is_text and b"{" not in data:
+        return "text"  # in whatever encoding, which takes longer to find out
     if not is_text and instead_of_text(data):
         return ""
     lines = [line for line in start_of(data, form_of(data)).split(b"\n", _LOOK_LINES) if line.strip()]
