@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from omni_ray.api.cleaning import prepared
 from omni_ray.api.options import ExportOptions, PublishOptions, verb
 from omni_ray.errors import OmniError
 from omni_ray.export.folder import Mark
@@ -33,8 +34,7 @@ def export(root: Path, asked: ExportOptions) -> ExportReport:
         [('text-text_files', 6)]
     """
     store = Store(root, asked.shards)
-    if not store.corpora():
-        raise OmniError(f"{store.storage.shown}: nothing is prepared here; run `omni-ray prepare` first")
+    prepared(store, ())
     with store.lease("omni-ray export"), ExitStack() as stack:
         return run(
             store,

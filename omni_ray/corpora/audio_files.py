@@ -9,11 +9,10 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.media import with_medium
-from omni_ray.corpora.stems import beside_text, paired_units, sidecar_text
+from omni_ray.corpora.stems import beside_text, paired_units, sidecar_text, why_alone
 from omni_ray.media_names import media_file
 from omni_ray.records import EXTRA
 from omni_ray.sources.extra import extra_text, rest_of
-from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.kinds import AUDIO
 from omni_ray.sources.tree import Tree
 
@@ -71,7 +70,7 @@ class AudioFiles(Corpus):
             yield with_medium(tree, name, name, "audio", row)
 
     def why_unread(self, name: str) -> str:
-        return "no_media" if name.lower().endswith(_TEXTS[:3]) and not is_documentation(name.rpartition("/")[2]) else ""
+        return why_alone(name, _TEXTS[:3])
 
 
 def _transcript(text: str, sidecar: str, ident: str, where: str) -> str | Rejected:

@@ -9,13 +9,12 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.media import with_medium
-from omni_ray.corpora.stems import beside_text, paired_units, sidecar_text
+from omni_ray.corpora.stems import beside_text, paired_units, sidecar_text, why_alone
 from omni_ray.corpora.word_boxes import is_labels
 from omni_ray.media_names import media_file
 from omni_ray.records import EXTRA
 from omni_ray.sources.captions import Fault, caption_key, caption_texts, rejected
 from omni_ray.sources.extra import extra_text, rest_of
-from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.kinds import PICTURES
 from omni_ray.sources.tree import Tree
 
@@ -66,7 +65,7 @@ class ImageCaptions(Corpus):
             yield with_medium(tree, name, name, "image", row)
 
     def why_unread(self, name: str) -> str:
-        return "no_media" if name.lower().endswith(_TEXTS) and not is_documentation(name.rpartition("/")[2]) else ""
+        return why_alone(name, _TEXTS)
 
 
 def _captions(name: str, sidecar: str, text: str, keeps_columns: bool) -> tuple[list[str], list[Fault], str | None]:

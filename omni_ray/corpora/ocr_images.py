@@ -10,10 +10,9 @@ from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.label_lists import list_units, read_list
 from omni_ray.corpora.label_lmdb import lmdb_units, read_lmdb
 from omni_ray.corpora.media import with_medium
-from omni_ray.corpora.stems import pair_units, paired_units, sidecar_text
+from omni_ray.corpora.stems import pair_units, paired_units, sidecar_text, why_alone
 from omni_ray.corpora.word_boxes import boxes_of, is_numbers
 from omni_ray.media_names import media_file
-from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.kinds import PICTURES
 from omni_ray.sources.tree import Tree
 
@@ -69,7 +68,7 @@ class OcrImages(Corpus):
             yield with_medium(tree, name, name, "image", {**row, "words": words, "source": None})
 
     def why_unread(self, name: str) -> str:
-        return "no_media" if name.lower().endswith(_TEXTS) and not is_documentation(name.rpartition("/")[2]) else ""
+        return why_alone(name, _TEXTS)
 
 
 def _icdar_pairs(tree: Tree) -> list[list[str | None]]:

@@ -17,6 +17,7 @@ from omni_ray.errors import SourceError
 from omni_ray.media_names import media_file
 from omni_ray.sources.encoding import HINT, decode
 from omni_ray.sources.extra import extra_text
+from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.tree import MemberDamaged, Tree
 
 Table = tuple[Mapping[str, tuple[str, ...]], str]
@@ -105,6 +106,11 @@ def read_pairs(tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any
         text = sidecar_text(tree, sidecar, ident, name)
         row = {"id": ident, "where": name, "path": media_file(name, ".flac"), "text": text, "speaker": speaker}
         yield text if isinstance(text, Rejected) else with_medium(tree, name, name, "audio", row)
+
+
+def why_alone(name: str, texts: tuple[str, ...]) -> str:
+    """Why a file is not read although it has one of the endings ``texts``: "no_media" beside it; "" for any other file."""
+    return "no_media" if name.lower().endswith(texts) and not is_documentation(name.rpartition("/")[2]) else ""
 
 
 def _table_is_meant(tree: Tree, table: Table, options: SourceOptions, texts: int) -> bool:
