@@ -346,7 +346,7 @@ class VerifyOptions(Run, _Some):
     """Options of :func:`omni_ray.api.verify`.
 
     Attributes:
-        sample: the checksums of shards are then left out; records are judged all the same.
+        sample: checksums are then left out; records are judged all the same.
     """
 
     _: KW_ONLY

@@ -66,6 +66,11 @@ class CorpusStore:
             ) from error
 
     @property
+    def has_parts(self) -> bool:
+        """Whether there are files of units, whole or not."""
+        return next(iter(parts_of(self.storage.files())), None) is not None
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """What tells the sources from others, paths relative to the project where they are inside it."""
         state = self.state()
@@ -333,11 +338,16 @@ class Store:
         return corpus_names(self.storage, (modality,))
 
     def corpora(self, modality: str | None = None) -> list[CorpusStore]:
-        """Every corpus with a state, by modality and then name."""
+        """Every corpus with a state, by modality and then name. Raises OmniError where one with shards has lost its own."""
         found = []
         for each in all_modalities() if modality is None else (modality,):
             for name in self.names(each):
                 corpus = self.corpus(each, name)
                 if corpus.state() is not None:
                     found.append(corpus)
+                elif corpus.has_parts:
+                    raise OmniError(
+                        f"{corpus.storage.shown}: shards without their {CORPUS_FILE}: run the same `omni-ray prepare {each}` "
+                        f"again, or remove this folder and {corpus.storage.accounts.shown} if the corpus is not wanted any more"
+                    )
         return found

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import chain
 from math import floor
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from omni_ray.verify.scratch import scratch_folder
 from omni_ray.verify.shards import CorpusCheck, Promised, corpora_of
 from omni_ray.verify.sides import BothSides
 from omni_ray.verify.tables import Pick, TableCheck
+from omni_ray.verify.written import hashes
 
 _DATA = ("production", "synthetic")
 JUDGES: dict[str, Callable[[str, str, dict[str, int]], Judge]] = {
@@ -61,14 +63,14 @@ def verify(
     """Read the training files back, as strictly as the trainers are fragile.
 
     Every record is judged, every clip and image decoded to its end, the rows counted against the shards' manifests,
-    and the shards' bytes against their checksums.
+    and shards, training files and media against the checksums that were noted of them.
 
     Args:
         root: the project folder.
         modalities: which of text, audio, images, ocr; none for all that are there.
         data: "production" or "synthetic" (the tiny files).
         sample: decode only this share (a float under 1) or about this number (an int) of the media of each file,
-            evenly spaced, and leave the shards' checksums out. Records are judged all the same.
+            evenly spaced, and leave the checksums out. Records are judged all the same.
         run: maps a function over pieces of work.
         shards: another place for shards and manifests, such as ``s3://bucket/prefix``.
         reporter: told of progress.
@@ -83,7 +85,7 @@ def verify(
     checks = project.checks(modalities)
     with ExitStack() as stack:
         sides = list(project.both_sides(checks, stack))
-        _look(checks, sides, run, reporter or usual())
+        _look(checks, sides, project.hashes(checks), run, reporter or usual())
         report = VerifyReport(sample=sample)
         for each in checks:
             each.finish()
@@ -95,8 +97,10 @@ def verify(
     return report
 
 
-def _look(checks: Sequence[FileCheck], sides: Sequence[BothSides], run: Runner, reporter: Reporter) -> None:
-    """All pieces; then, where there are two sides, what they saw, and then what that says about groups."""
+def _look(
+    checks: Sequence[FileCheck], sides: Sequence[BothSides], hashes: Iterable[Piece], run: Runner, reporter: Reporter
+) -> None:
+    """All pieces, then ``hashes``; then, where there are two sides, what they saw, and then what that says about groups."""
     by_key = {each.key: each for each in checks}
     progress = _Progress(reporter)
 
@@ -114,7 +118,7 @@ def _look(checks: Sequence[FileCheck], sides: Sequence[BothSides], run: Runner, 
             progress.reached(part, each.report.rows if each else 0, each.report.lost if each else 0)
 
     everything: list[FileCheck | BothSides] = [*checks, *sides]
-    look(piece for each in everything for piece in each.pieces())
+    look(chain((piece for each in everything for piece in each.pieces()), hashes))
     for what in (("sample", "content"), ("group",)):
         meetings = [piece for pair in sides for piece in pair.meetings(*what)]
         if meetings:
@@ -185,10 +189,9 @@ class _Project:
         if self.data == "production":
             corpora = [CorpusCheck(c, hashes=self.sample is None) for c in corpora_of(self.store, modality)]
             for corpus in corpora:
-                name = corpus.key.rpartition("/")[2]
-                promised.samples[name] = corpus.samples
+                promised.samples[corpus.name] = corpus.samples
                 if corpus.size is not None:
-                    promised.sizes[name] = corpus.size
+                    promised.sizes[corpus.name] = corpus.size
         checks: list[FileCheck] = [*corpora]
         expected = Expected(self.store, modality, promised.total)
         for kind in _kinds(modality):
@@ -227,6 +230,10 @@ class _Project:
                 scratch = stack.enter_context(scratch_folder(self.store.state_folder))
                 about = sum(_rows_about(self.root / each.key) for each in (trained, held))
                 yield BothSides(self.root, trained, held, self._sources(file.modality), scratch, round(about))
+
+    def hashes(self, checks: Sequence[FileCheck]) -> Iterator[Piece]:
+        """What is to be as ``combine`` wrote it; nothing of a quick look."""
+        return hashes(self.store, checks if self.data == "production" and self.sample is None else ())
 
     def _sources(self, modality: str) -> list[HeldOutShard]:
         """The shards that say what belongs together."""

@@ -47,6 +47,8 @@ class CorpusCheck(FileCheck):
         hashes: whether to read every shard and compare its SHA-256.
 
     Attributes:
+        modality, name: of the corpus.
+        units: the numbers of those whose manifests are there.
         samples: what its manifests promise, or None where they cannot say.
         size: the edge of its images in pixels, or None.
     """
@@ -56,6 +58,8 @@ class CorpusCheck(FileCheck):
         super().__init__(f"data/shards/{cleaned}{corpus.modality}/{corpus.name}", "shards")
         self._corpus = corpus
         self._hashes = hashes
+        self.modality, self.name = corpus.modality, corpus.name
+        self.units: list[int] = []
         self.samples: int | None = None
         self.size: int | None = None
         self._manifests = self._read()
@@ -67,6 +71,7 @@ class CorpusCheck(FileCheck):
             self.notes.add("bad_manifest", f"{CORPUS_FILE}: {error}")
             return []
         if state is None:
+            self.notes.add("bad_manifest", f"{CORPUS_FILE} is not there, and shards are")
             return []
         self._size_of(state)
         there = self._corpus.storage.files()
@@ -82,6 +87,7 @@ class CorpusCheck(FileCheck):
             else:
                 self.notes.add("missing_unit", f"unit {unit} of {state.required}")
         self.report.rows = len(manifests)
+        self.units = [manifest.unit for manifest in manifests]
         if len(manifests) == state.required:
             samples = sum(manifest.samples for manifest in manifests)
             self.samples = samples if state.max_samples is None else min(samples, state.max_samples)
@@ -143,9 +149,10 @@ class ShardHash(Piece):
 
 
 def corpora_of(store: Store, modality: str) -> list[CorpusStore]:
-    """Every corpus of ``modality`` with a corpus.json, readable or not, by name; cleaned and mixed, where the modality is."""
+    """Every corpus of ``modality`` with shards or a corpus.json, readable or not, by name; cleaned and mixed, where the modality
+    is."""
     corpora = [store.corpus(modality, name) for name in store.names(modality)]
-    prepared = [corpus for corpus in corpora if CORPUS_FILE in corpus.storage.files()]
+    prepared = [corpus for corpus in corpora if corpus.has_parts or CORPUS_FILE in corpus.storage.files()]
     cleaning = Cleaning(store, modality)
     found = prepared if cleaning.settings is None else [CleanedCorpus(corpus, cleaning) for corpus in prepared]
     return Mixture(store, modality).applied(found)

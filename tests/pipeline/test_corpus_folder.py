@@ -24,6 +24,7 @@ from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.cleaned import Cleaning
 from omni_ray.quality.preset import Settings
 from omni_ray.storage import Storage
+from omni_ray.verify.run import verify
 from tests.made_store import commit, text_row
 
 LINES = [f"The {n}th line says something that no other line has said before it." for n in range(8)]
@@ -153,3 +154,14 @@ def test_what_is_left_of_a_corpus_removed_by_hand_is_refused_by_name(root: Path)
     shutil.rmtree(root / "data/shards/text/books")
     with pytest.raises(OmniError, match=r"or remove \S+/accounts/text/books if the corpus is not wanted any more"):
         api.combine(root, ["text"])
+
+
+def test_shards_without_their_state_are_never_passed_over(root: Path) -> None:
+    commit(root, "text", "other", [[text_row(1)]])
+    (root / "data/shards/accounts/text/books/corpus.json").unlink()
+    for read in (api.combine, api.status, lambda place: api.dataset(place, "text")):
+        with pytest.raises(OmniError, match=r"text/books: shards without their corpus\.json"):
+            read(root)
+    (root / "data/text").mkdir()
+    (root / "data/text/production_corpus.txt").write_text("Line 1 of the corpus.\n")
+    assert [(each.file, each.code) for each in verify(root).findings] == [("data/shards/text/books", "bad_manifest")]
