@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from omni_ray.corpora.base import SourceOptions
@@ -27,13 +27,22 @@ def _identity(root: Path, source: str) -> str:
     return path.relative_to(inside).as_posix() if path.is_relative_to(inside) else str(path)
 
 
+_BESIDE = ("id", "speaker", "title", "lang", "category", "source")
+"""Roles of columns that say something about a record. The others are what it is."""
+
+
 def choice(options: SourceOptions) -> dict[str, list[str]]:
     """The options that choose among the records of a source, or what they say, as they are noted with a corpus."""
-    chosen = {"--split": sorted(options.splits), "--language": sorted(options.languages)}
-    if options.evaluation == "drop":
-        chosen["--evaluation"] = [options.evaluation]
-    if options.keep_columns:
-        chosen["--keep-columns"] = [""]
+    chosen = {
+        "--config": [options.configuration] if options.configuration else [],
+        "--split": sorted(options.splits),
+        "--language": sorted(options.languages),
+        "--evaluation": ["drop"] if options.evaluation == "drop" else [],
+        "--columns": sorted(f"{role}={column}" for role, column in options.columns.items()),
+        "--media-root": [options.media_root] if options.media_root else [],
+        "--keep-columns": [""] if options.keep_columns else [],
+        "--follow-links": [""] if options.follow_links else [],
+    }
     return {option: values for option, values in chosen.items() if values}
 
 
@@ -54,8 +63,8 @@ def refuse_replacement(
     narrowed = _narrowed(state.chosen, chosen)
     if not is_other and not narrowed:
         return
-    committed = store.committed()
-    if all(m.unit < len(units) and units[m.unit].fingerprint == m.fingerprint for m in committed.values()):
+    kept = [manifest for manifest in store.committed().values() if manifest.samples]
+    if all(m.unit < len(units) and units[m.unit].fingerprint == m.fingerprint for m in kept):
         return
     if not is_other:
         raise SourceError(
@@ -72,19 +81,30 @@ def refuse_replacement(
 
 def _narrowed(before: Mapping[str, Sequence[str]], now: Mapping[str, Sequence[str]]) -> str:
     """The first option that may leave out what was in; "" where none does."""
-    for option in ("--split", "--language", "--evaluation", "--keep-columns"):
-        old, new = set(before.get(option, ())), set(now.get(option, ()))
-        if option == "--evaluation":
-            is_wider = new <= old
-        elif option == "--language":
-            is_wider = not new or (bool(old) and old <= new)
-        elif option == "--keep-columns":
-            is_wider = old <= new
-        else:  # without --split it is a corpus's own, which need not be all of them
-            is_wider = old == new or (bool(old) and old < new)
-        if not is_wider:
-            return option
-    return ""
+    return next((option for option in _WIDENS if not _is_wider(option, before, now)), "")
+
+
+def _is_wider(option: str, before: Mapping[str, Sequence[str]], now: Mapping[str, Sequence[str]]) -> bool:
+    old, new = set(before.get(option, ())), set(now.get(option, ()))
+    return old == new or _WIDENS[option](old, new)
+
+
+def _only_says_more(old: set[str], new: set[str]) -> bool:
+    """Whether columns by role give the same records as before, and more of what is said about them."""
+    return old <= new and all(pair.startswith(tuple(f"{role}=" for role in _BESIDE)) for pair in new - old)
+
+
+_WIDENS: Mapping[str, Callable[[set[str], set[str]], bool]] = {
+    "--config": lambda old, new: False,  # a card says which it is without the option
+    "--split": lambda old, new: bool(old) and old < new,  # without, it is a corpus's own, which need not be all of them
+    "--language": lambda old, new: not new or (bool(old) and old <= new),
+    "--evaluation": lambda old, new: new <= old,
+    "--columns": _only_says_more,
+    "--media-root": lambda old, new: not old,
+    "--keep-columns": lambda old, new: old <= new,
+    "--follow-links": lambda old, new: old <= new,
+}
+"""By option, whether new values keep all of what other ones gave."""
 
 
 def _said(chosen: Mapping[str, Sequence[str]], option: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from omni_ray import api
 from omni_ray.corpora.base import SourceOptions
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.store import Store
-from tests.made_store import clip
+from tests.made_store import clip, picture
 
 pytestmark = pytest.mark.usefixtures("no_ray_here")
 
@@ -84,6 +85,67 @@ def test_a_narrower_choice_is_refused_with_the_ways_on(tmp_path: Path) -> None:
     assert texts(root) == ["clip 0", "clip 1"]
     prepare(root, source)
     assert texts(root) == before
+
+
+def jsonl(path: Path, **columns: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        "".join(json.dumps({key: f"{value} {n}" for key, value in columns.items()}) + "\n" for n in range(3))
+    )
+
+
+def test_another_configuration_takes_no_ones_place(tmp_path: Path) -> None:
+    root, source = tmp_path / "project", tmp_path / "source"
+    for name in ("clean", "other"):
+        jsonl(source / name / "part.jsonl", text=name)
+    card = "".join(f"- config_name: {name}\n  data_files: {name}/*.jsonl\n" for name in ("clean", "other"))
+    (source / "README.md").write_text(f"---\nconfigs:\n{card}---\n")
+
+    def take(config: str, **more: str) -> None:
+        api.prepare(root, "text", dataset="text_files", source=str(source), configuration=config, **more)
+
+    take("clean")
+    with pytest.raises(OmniError, match="was made with --config clean, and with --config other"):
+        take("other")
+    take("clean")
+    take("other", name="other")
+    assert [each.samples for each in api.status(root)] == [3, 3]
+
+
+def test_another_column_takes_no_ones_place(tmp_path: Path) -> None:
+    root, source = tmp_path / "project", tmp_path / "both.jsonl"
+    jsonl(source, text="by default", en="hello", de="hallo", by="somebody")
+
+    def said(**columns: str) -> list[str]:
+        api.prepare(root, "text", dataset="text_files", source=str(source), columns=columns)
+        return api.dataset(root, "text").as_arrow().read_all()["text"].to_pylist()
+
+    assert said() == ["by default 0", "by default 1", "by default 2"]
+    with pytest.raises(OmniError, match="was made with no --columns, and with --columns text=de"):
+        said(text="de")
+    assert said(title="by") == ["by default 0", "by default 1", "by default 2"]
+    with pytest.raises(OmniError, match="was made with --columns title=by, and with --columns text=de"):
+        said(text="de")
+
+
+def test_media_of_another_folder_take_no_ones_place(tmp_path: Path) -> None:
+    root, source = tmp_path / "project", tmp_path / "list/captions.csv"
+    source.parent.mkdir()
+    source.write_text("image,caption\n0.png,a caption\n")
+
+    def take(place: str | None) -> tuple[int, int]:
+        media_root = place and str(tmp_path / place)
+        report = api.prepare(root, "images", dataset="image_captions", source=str(source), media_root=media_root)
+        return report.summaries[0].kept, report.summaries[0].quarantined
+
+    for number, place in enumerate(("none", "one", "two")):
+        (tmp_path / place).mkdir()
+        if number:
+            (tmp_path / place / "0.png").write_bytes(picture(number, kind="PNG"))
+    assert take(None) == take("none") == (0, 1)  # of nothing, nothing can be replaced
+    assert take("one") == (1, 0)
+    with pytest.raises(OmniError, match="was made with --media-root"):
+        take("two")
 
 
 def test_a_source_may_grow_and_move(tmp_path: Path) -> None:
