@@ -8,6 +8,9 @@ DEV    := $(VENV)/.installed-dev
 PIP    := install --quiet --disable-pip-version-check --constraint constraints.txt
 PACKAGES := import sysconfig; print(sysconfig.get_path("purelib"))
 
+# Without bytecode, which some images switch off, every process of Ray would compile the package.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install dev demo test test-extras test-fast coverage resolve lint types imports format bench docs dist faults crash-points clean
 
@@ -52,7 +55,7 @@ test-extras: .venv-extras/.installed ## the tests that need a cluster's head, or
 	.venv-$*/bin/pip $(PIP) --editable '.[$(EXTRA)]'
 	touch $@
 
-test-fast: $(DEV) ## the tests not marked slow, with fewer examples each: two minutes
+test-fast: $(DEV) ## the tests not marked slow, with fewer examples each: a minute
 	$(BIN)/python -m pytest $(BESIDE) -m "not slow" --hypothesis-profile=quick
 
 coverage: $(DEV) ## lines and branches that test-fast runs through; fails below the floor in pyproject.toml

@@ -7,10 +7,12 @@ import pickle
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.testing
 from hypothesis import settings
 
 from omni_ray.pipeline import session
@@ -19,7 +21,7 @@ from omni_ray.pipeline import session
 session._local_environment()
 # A busy machine is not a bug: no test depends on the clock. CI always tries the same examples; people try others.
 settings.register_profile("calm", deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True)
-settings.register_profile("quick", settings.get_profile("calm"), max_examples=25)
+settings.register_profile("quick", settings.get_profile("calm"), max_examples=10)
 settings.load_profile("calm")
 
 CORPORA = Path(__file__).resolve().with_name("data")
@@ -27,9 +29,9 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts a Ray is slow. Files with slow tests come first, so that of two workers none is left with a long one."""
+    """What starts a Ray, or makes whole corpora, is slow. Files with slow tests come first, so that of two workers none is left with a long one."""
     for item in items:
-        if "ray_here" in getattr(item, "fixturenames", ()):
+        if {"ray_here", "native"} & {*getattr(item, "fixturenames", ())}:
             item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
@@ -41,6 +43,14 @@ def nothing_waits_for_the_disk() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
         patch.setattr(os, "sync", lambda: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_are_made_once() -> Iterator[None]:
+    """``CliRunner.invoke`` makes all commands from their functions anew, which takes longer than most of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.testing._get_command", cache(typer.main.get_command))
         yield
 
 

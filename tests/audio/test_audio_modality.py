@@ -20,6 +20,7 @@ from omni_ray.media_names import is_safe_name
 from omni_ray.modalities.audio import Audio, AudioParams
 from omni_ray.trainers.files import MAX_FIELD_CHARS
 from omni_ray.trainers.speech import MIN_SAMPLES, ctc_frames, ctc_needed
+from tests.examples import examples
 
 AUDIO = Audio()
 CLIP = encoded(sine(440, 22_050), 22_050)
@@ -57,7 +58,7 @@ def test_both_forms_hold_the_same_samples() -> None:
     assert (decoded(flac) == decoded(wav)).all()
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.text(max_size=40))
 def test_any_transcript_is_one_clean_line_or_counted(text: str) -> None:
     done = transform({"text": text.encode("utf-8", "replace").decode()})

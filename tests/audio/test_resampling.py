@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from omni_ray.modalities import waveform
 from omni_ray.modalities.waveform import convert
 from omni_ray.sources import recordings
+from tests.examples import examples
 
 RATES = [8_000, 11_025, 12_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     rate=st.one_of(st.sampled_from([*RATES, 16_000]), st.integers(2_000, 200_000)),
     count=st.integers(200, 9_000),

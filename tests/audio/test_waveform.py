@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from omni_ray.modalities import waveform
 from omni_ray.modalities.waveform import UnusableRecording, convert
+from tests.examples import examples
 
 NOISE = np.random.default_rng(3).uniform(-0.3, 0.3, 40_000)
 
@@ -52,7 +53,7 @@ def test_a_tone_survives_every_format(kind: str, subtype: str, least: float) -> 
     assert over_rest > least
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     st.lists(st.integers(-32768, 32767), min_size=1, max_size=300),
     st.sampled_from([("WAV", "PCM_16"), ("AIFF", "PCM_16"), ("FLAC", "PCM_16"), ("WAV", "FLOAT"), ("WAV", "PCM_32")]),
@@ -167,7 +168,7 @@ def test_flac_with_a_flipped_bit_is_not_passed_on(at: int) -> None:
         convert(bytes(data), 16_000, "flac")
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.binary(max_size=400), st.sampled_from([b"", b"RIFF", b"fLaC", b"OggS", b"ID3\x03", b"\xff\xfb\x90", b"FORM"]))
 def test_any_bytes_are_a_clip_or_unusable(data: bytes, start: bytes) -> None:
     try:
@@ -178,7 +179,7 @@ def test_any_bytes_are_a_clip_or_unusable(data: bytes, start: bytes) -> None:
         assert clip.num_samples == 0 or len(decoded(clip.data)) == clip.num_samples
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(st.integers(0, 4000), st.integers(0, 255), st.sampled_from(["WAV", "FLAC", "OGG", "MP3", "AIFF"]))
 def test_a_changed_byte_is_a_clip_or_unusable(at: int, value: int, kind: str) -> None:
     data = bytearray(encoded(NOISE[:4000], 22_050, kind))

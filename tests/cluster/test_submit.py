@@ -140,6 +140,7 @@ def test_a_cluster_that_is_gone_is_one_sentence(monkeypatch: pytest.MonkeyPatch)
         submit_module.submit(["status"], say=lambda text: None)
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_not_there_is_one_sentence() -> None:
     environment = clean_environment() | {"RAY_AUTH_TOKEN": "x"}
     done = omni_ray("submit", "--address", "http://127.0.0.1:9", "status", environment=environment)

@@ -21,6 +21,7 @@ from tests.conftest import without_ray
 QUERIES = {"dataset", "quarantine", "removed", "rules"}
 """Functions that only read, and give rows and no report."""
 FUNCTIONS = [name for name in api.__all__ if inspect.isfunction(getattr(api, name))]
+SLOW = {"synthesize_native"}
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.usefixtures("here")
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", [pytest.param(each, marks=[pytest.mark.slow] * (each in SLOW)) for each in FUNCTIONS])
 def test_the_example_of(name: str) -> None:
     function: Any = getattr(api, name)
     [example] = doctest.DocTestFinder(recurse=False).find(function, name, module=False, globs={"api": api})

@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ import pytest
 
 from omni_ray import api
 from omni_ray.errors import OmniError
+from tests.loopback import served_by
 from tests.made_store import commit, make_store, text_row
 
 
@@ -113,15 +113,12 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
     from huggingface_hub import constants
 
     kind = type("OneHub", (Hub,), {"files": {}, "storage": {}, "commits": [], "sent": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setenv("HF_TOKEN", "secret")
-    yield kind  # type: ignore[misc]
-    server.shutdown()
-    server.server_close()
+    with served_by(kind) as address:
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setenv("HF_TOKEN", "secret")
+        yield kind  # type: ignore[misc]
 
 
 def exported(root: Path, out: Path) -> dict[str, bytes]:
@@ -143,6 +140,7 @@ def test_the_hub_has_the_export_and_what_its_owner_put_there(hub: type[Hub], tmp
     assert {path.rpartition("/")[2] for path in hub.sent} == {hashlib.sha256(data).hexdigest() for data in parquet}
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_sent_again(hub: type[Hub], tmp_path: Path) -> None:
     root = make_store(tmp_path / "p")
     exported(root, tmp_path / "out")

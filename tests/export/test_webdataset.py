@@ -26,6 +26,7 @@ from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
 from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.preset import Settings
+from tests.examples import examples
 from tests.made_store import ROWS, commit, make_store, text_row
 
 
@@ -151,7 +152,7 @@ def test_long_ids_that_begin_alike_stay_apart(start: str, end: str) -> None:
     assert sample_key(start + end) != sample_key(start)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=6, unique=True))
 def test_the_package_reads_any_key_we_write(ids: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -22,11 +22,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 
 from tests.faults.harness import CORPUS_FILE
+from tests.loopback import served_by
 from tests.made_store import picture
 from tests.sources.file_server import Server
 
@@ -203,12 +203,12 @@ class Bench:
         server = type(
             "Fetched", (Server,), {"plan": [], "requests": [], "is_asked": threading.Event(), "contents": WEB}
         )
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), server)
-        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+        self._http = served_by(server)
+        web = self._http.__enter__()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.forked"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT,
-            env=os.environ | {"FETCHED_FROM": f"http://127.0.0.1:{self._http.server_port}"},
+            env=os.environ | {"FETCHED_FROM": web},
         )  # fmt: skip
         source = self._place / "source"
         code, _, _, said = self._ask((), ["native", str(source), "0", "books", "librispeech", "coco", "mjsynth"])
@@ -217,7 +217,7 @@ class Bench:
         for corpus in ("books", "librispeech"):
             shutil.move(source / corpus, source / "storm" / corpus)
         (source / "lines.txt").write_text("".join(f"This is line {n} of a text of its own.\n" for n in range(9)))
-        address = f"http://127.0.0.1:{self._http.server_port}/a.jpg"
+        address = f"{web}/a.jpg"
         (source / "urls.csv").write_text(f"url,caption\n{address},A picture by its address.\n")
         (source / "recipe.json").write_text(_recipe(source, self._work / "out" / "run-hf"))
         return self
@@ -226,8 +226,7 @@ class Bench:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.communicate()
-        self._http.shutdown()
-        self._http.server_close()
+        self._http.__exit__(kind, error, trace)
 
     def try_command(self, command: Command, sample: int | None = None, found: Found | None = None) -> Result:
         """Run a command, then again after each state that a kill at ``sample`` of its points, or all, would have left; what

@@ -72,8 +72,9 @@ PICTURES = {
 }
 
 
-COMMENTED = {"text.png": png(64, 48, chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(1 << 29), 1)))}
-"""A picture with a comment of half a gigabyte, which nobody needs to unpack."""
+def commented() -> bytes:
+    """A picture with a comment of half a gigabyte, which nobody needs to unpack."""
+    return png(64, 48, chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(1 << 29), 1)))
 
 
 def captions(folder: Path, files: dict[str, bytes]) -> Path:
@@ -87,7 +88,7 @@ def captions(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def test_pictures_that_declare_too_much_cost_themselves_only(treat: Treat, tmp_path: Path) -> None:
-    good = {**{f"good-{i}.png": picture() for i in range(3)}, **COMMENTED}
+    good = {**{f"good-{i}.png": picture() for i in range(3)}, "text.png": commented()}
     warm = captions(tmp_path / "warm", good)
     outcome = treat("images", "image_captions", captions(tmp_path / "bad", {**good, **PICTURES}), warm)
     assert outcome.records == {"in": 4 + len(PICTURES), "kept": 4, "quarantined": len(PICTURES)}

@@ -25,6 +25,7 @@ from omni_ray.modalities import picture_engine, pixels
 from omni_ray.modalities.images import Images
 from omni_ray.modalities.params import ENGINES, PictureParams
 from omni_ray.pipeline.actors import pool, require_gpus
+from tests.examples import examples
 
 
 def noise(height: int, width: int, seed: int = 0) -> pixels.Pixels:
@@ -60,7 +61,7 @@ def test_photographs_are_as_close_as_rounding_allows_to_the_processors(
         assert are_close(made, pixels.resize(picture, 224, fit))
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     st.lists(st.tuples(st.integers(1, 90), st.integers(1, 90)), max_size=9), st.sampled_from(("squash", "crop", "pad"))
 )

@@ -17,6 +17,7 @@ from PIL import Image
 from omni_ray.modalities.images import Images, media_path
 from omni_ray.modalities.params import PictureParams
 from omni_ray.trainers.files import MAX_FIELD_CHARS
+from tests.examples import examples
 
 PICTURE = encoded(Image.new("RGB", (60, 40), "navy"), "JPEG")
 IMAGES = Images()
@@ -121,7 +122,7 @@ def test_real_photographs(photos: list[bytes]) -> None:
         assert np.abs(made - close).mean() < 9
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     st.lists(
         st.tuples(

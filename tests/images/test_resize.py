@@ -14,6 +14,7 @@ from PIL import Image
 from omni_ray.errors import OmniError
 from omni_ray.modalities import pixels
 from omni_ray.modalities.params import PictureParams
+from tests.examples import examples
 
 SIZES = st.integers(1, 400)
 
@@ -34,7 +35,7 @@ def test_photographs_are_as_close_as_rounding_allows_to_pillow(photos: list[byte
         assert are_close(pixels.resize(picture, 224, "squash"), by_pillow(picture, 224, 224))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(height=SIZES, width=SIZES, size=st.integers(1, 260), seed=st.integers(0, 9))
 def test_noise_of_any_size_is_close_to_pillow(height: int, width: int, size: int, seed: int) -> None:
     picture = noise(height, width, seed)
@@ -50,7 +51,7 @@ def test_extreme_shapes(shape: tuple[int, int], fit: str) -> None:
     assert set(np.unique(made)) <= {77, pixels.PAD_GREY}
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(height=SIZES, width=SIZES, size=st.integers(1, 260))
 def test_padding_shows_the_whole_picture_in_its_own_shape(height: int, width: int, size: int) -> None:
     made = pixels.resize(np.zeros((height, width, 3), np.uint8), size, "pad")
@@ -62,7 +63,7 @@ def test_padding_shows_the_whole_picture_in_its_own_shape(height: int, width: in
     assert abs(rows.min() - (size - 1 - rows.max())) <= 1 and abs(columns.min() - (size - 1 - columns.max())) <= 1
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(height=SIZES, width=SIZES, size=st.integers(1, 260))
 def test_cropping_takes_the_middle_square(height: int, width: int, size: int) -> None:
     picture = noise(height, width)

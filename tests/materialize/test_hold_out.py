@@ -26,6 +26,7 @@ from omni_ray.pipeline.store import Store
 from omni_ray.trainers.files import all_modalities
 from omni_ray.verify.run import verify
 from tests.conftest import without_ray
+from tests.examples import examples
 from tests.made_store import Row, audio_row, commit, image_row, make_store, text_row, word_row
 
 NAMES = {
@@ -264,7 +265,7 @@ def test_the_command_says_how_much_is_on_either_side(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.integers(0, 9), max_size=12), min_size=1, max_size=4), st.floats(0.01, 0.99))
 def test_no_speaker_is_on_both_sides(
     tmp_path_factory: pytest.TempPathFactory, shards: list[list[int]], share: float

@@ -17,6 +17,7 @@ from omni_ray.materialize.formats import format_of
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
 from omni_ray.trainers.files import all_modalities
+from tests.examples import examples
 from tests.faults.harness import tree_digest
 from tests.made_store import ROWS, audio_row, clip, commit, image_row, make_store, text_row
 
@@ -186,7 +187,7 @@ NAMES = [
 
 
 @pytest.mark.slow
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_any_sequence_leaves_what_is_not_ours_as_it_is(tmp_path: Path, steps: list[tuple[str, int, bool]]) -> None:
     root = tmp_path / "project"

@@ -34,6 +34,7 @@ from omni_ray.training.tokens import TokenCounter
 from omni_ray.training.vocabulary import train_tokenizer
 from omni_ray.verify.run import verify
 from tests.conftest import without_ray
+from tests.examples import examples
 from tests.made_store import commit
 from tests.quality.conftest import text_table
 
@@ -316,7 +317,7 @@ line = st.lists(st.one_of(st.sampled_from(WORDS), words), min_size=1, max_size=3
 
 
 @pytest.mark.slow
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(st.lists(st.lists(line.filter(bool), min_size=1, max_size=6), max_size=5), st.integers(2, 40))
 def test_any_text_keeps_its_words_in_windows_that_fit(model: bytes, made: Documents, ctx_len: int) -> None:
     counter = TokenCounter(model)

@@ -93,6 +93,7 @@ def digests(root: Path, run: Any = inline) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_the_order_is_what_it_always_was(tmp_path: Path) -> None:
     assert digests(two_corpora(tmp_path)).items() >= GOLDEN.items()
 

@@ -20,6 +20,7 @@ from omni_ray.modalities.params import PictureParams
 from omni_ray.modalities.word_frames import placing
 from omni_ray.quality.clean import clean_table
 from omni_ray.trainers.files import MAX_FIELD_CHARS
+from tests.examples import examples
 
 OCR = Ocr()
 
@@ -228,7 +229,7 @@ def test_real_word_images(corpora: Path) -> None:
     assert done.kept.num_rows == len(files) == 16
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(
     st.lists(
         st.tuples(

@@ -12,6 +12,7 @@ from PIL import Image
 
 from omni_ray.modalities import pixels
 from omni_ray.modalities.ocr import straighten
+from tests.examples import examples
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +110,7 @@ def test_what_cannot_be_a_word_is_bad_geometry(photo: pixels.Pixels, quad: list[
     assert caught.value.reason == "bad_geometry"
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.lists(st.floats(-400, 600, width=32), min_size=8, max_size=8))
 def test_any_four_corners_give_a_word_or_a_reason(quad: list[float]) -> None:
     picture = np.full((120, 200, 3), 9, np.uint8)

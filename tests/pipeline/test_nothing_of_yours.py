@@ -23,6 +23,7 @@ from omni_ray.synth.tiny import synthesize_tiny
 from omni_ray.training.plan import plan
 from omni_ray.training.vocabulary import train_tokenizer
 from omni_ray.verify.run import verify
+from tests.examples import examples
 from tests.made_store import audio_row, commit, text_row
 
 
@@ -128,7 +129,7 @@ MINE = b'{"batch_size": 4,\n "mine": %d}\n'
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @settings(
-    max_examples=10,
+    max_examples=examples(10),
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],

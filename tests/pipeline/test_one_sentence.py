@@ -355,6 +355,7 @@ with session.ray_session("head:6379"):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["no name", "no cluster"])
 def test_a_cluster_that_never_answers_is_one_line(what: str) -> None:
     process = subprocess.Popen(

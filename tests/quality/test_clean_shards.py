@@ -123,6 +123,7 @@ def test_nothing_is_done_twice(root: Path) -> None:
     assert after == {path: time for path, time in before.items() if path in after}, "rules are not applied again"
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_point_costs_nothing_but_time(root: Path, tmp_path: Path) -> None:
     twin = tmp_path / "undisturbed"
     shutil.copytree(root, twin)

@@ -29,6 +29,7 @@ from omni_ray.quality.duplicate_results import Duplicates, ShardFile
 from omni_ray.quality.duplicates import find_duplicates
 from omni_ray.quality.partitions import read_slice, slice_of, write_slices
 from omni_ray.storage import Storage
+from tests.examples import examples
 from tests.quality.conftest import text_table
 
 WORDS = [a + b for a in "bcdfghklmnprstvw" for b in ("an", "el", "ior", "ost", "um", "yx", "ade", "ikh", "ond", "urse")]
@@ -294,7 +295,7 @@ def test_parallelism_and_slices_never_show(tmp_path: Path, planted: list[str], m
     assert {kind for listed in rows(plain).values() for _, kind, _ in listed} == {"document", "near_document"}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=60), st.integers(1, 5))
 def test_components_against_union_find(tmp_path_factory: pytest.TempPathFactory, pairs: Any, parts: int) -> None:
     parent = list(range(41))

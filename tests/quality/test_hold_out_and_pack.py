@@ -17,6 +17,7 @@ from omni_ray.materialize.pack import pack_rows
 from omni_ray.modalities.hold_out import held_out
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.training.tokens import TokenCounter
+from tests.examples import examples
 from tests.quality.conftest import text_table
 
 Table = Callable[..., pa.Table]
@@ -80,7 +81,7 @@ def words(texts: list[str]) -> list[int]:
 line = st.lists(st.sampled_from(["a", "bb", "c"]), min_size=1, max_size=9).map(" ".join)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.lists(line, min_size=1, max_size=6), max_size=5), st.integers(2, 12))
 def test_packing_loses_nothing(documents: list[list[str]], window: int) -> None:
     table = text_table(documents)

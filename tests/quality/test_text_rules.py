@@ -16,6 +16,7 @@ from omni_ray.modalities.lines import one_line
 from omni_ray.quality.clean import clean_table, rules_of
 from omni_ray.quality.reasons import QUALITY_REASONS
 from omni_ray.quality.rules import Rule
+from tests.examples import examples
 from tests.quality.conftest import PROSE, text_table
 
 Table = Callable[..., pa.Table]
@@ -188,7 +189,7 @@ def test_wrong_wishes_are_one_sentence(preset: str, overrides: dict[str, Any], t
 lines = st.text(st.characters(exclude_categories=["Cs"]), max_size=60).map(one_line).filter(bool)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.lists(lines, min_size=1, max_size=6), max_size=6))
 def test_any_text_is_accounted_for(documents: list[list[str]]) -> None:
     table = text_table(documents)

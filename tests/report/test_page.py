@@ -157,6 +157,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert page.html.count("</style>") == 1
 
 
+@pytest.mark.slow
 def test_the_page_stays_small_whatever_the_data_hold(tmp_path: Path) -> None:
     long = "x" * 300_000
     bad = [{"id": long, "where": long, "reason": "bad_row", "detail": long} for _ in range(50)]
@@ -217,6 +218,7 @@ def test_all_corpora_of_a_large_project_are_counted_on_one_ray(tmp_path: Path, m
     assert len(begun) == 1
 
 
+@pytest.mark.slow
 def test_the_plan_and_the_training_files_are_on_it(tmp_path: Path) -> None:
     from omni_ray.synth.tiny import synthesize_tiny
     from omni_ray.training.plan import plan

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from omni_ray.corpora.base import Download
+from tests.loopback import served_by
 from tests.sources.file_server import Server
 
 
@@ -19,12 +19,9 @@ def server() -> Iterator[tuple[type[Server], Callable[..., Download]]]:
     kind = type(
         "OneServer", (Server,), {"plan": [], "requests": [], "contents": {}, "plans": {}, "is_asked": threading.Event()}
     )
-    http = ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
+    with served_by(kind) as address:
 
-    def download(path: str = "file.bin", **more: Any) -> Download:
-        return Download(f"http://127.0.0.1:{http.server_port}/{path}", path, **more)
+        def download(path: str = "file.bin", **more: Any) -> Download:
+            return Download(f"{address}/{path}", path, **more)
 
-    yield kind, download
-    http.shutdown()
-    http.server_close()
+        yield kind, download

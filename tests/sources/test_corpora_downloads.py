@@ -356,6 +356,7 @@ def test_a_server_that_asks_for_pauses_gets_them(server: Any, tmp_path: Path) ->
     assert "at least 3 min at the pace that the server asks for" in sentence
 
 
+@pytest.mark.slow
 def test_a_first_try_takes_the_smallest_part(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = SourceOptions(splits=("mini",))
     meant = {name: as_mini(corpus, options, 1_000_000) for name, corpus in CORPORA.items()}

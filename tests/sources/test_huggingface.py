@@ -7,10 +7,9 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote
@@ -27,6 +26,7 @@ from omni_ray.sources import huggingface, open_spec
 from omni_ray.sources.census import Claims, account
 from omni_ray.sources.hub_splits import choose
 from omni_ray.sources.huggingface import HubName, looks_like_hub_id, resolve
+from tests.loopback import served_by
 
 COMMIT = "a" * 40
 
@@ -111,19 +111,14 @@ class Hub(BaseHTTPRequestHandler):
 def serving(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[type[Hub], str]]:
     """A hub on loopback, and its address."""
     kind = type("OneHub", (Hub,), {"files": {}, "seen": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    endpoint = f"http://127.0.0.1:{server.server_port}"
     import huggingface_hub.constants as constants
 
-    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", endpoint + "/{repo_id}/resolve/{revision}/{filename}")
-    monkeypatch.setattr(huggingface, "_is_offline", lambda: False)
-    try:
-        yield kind, endpoint
-    finally:
-        server.shutdown()
-        server.server_close()
+    with served_by(kind) as address:
+        resolve = address + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", resolve)
+        monkeypatch.setattr(huggingface, "_is_offline", lambda: False)
+        yield kind, address
 
 
 @pytest.fixture
@@ -324,6 +319,7 @@ SET = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["", "hf://datasets/"])
 def test_a_card_s_configurations_and_splits(hub: type[Hub], tmp_path: Path, prefix: str) -> None:
     hub.files |= {name: parquet([name]) for name in SET} | {"README.md": CARD}

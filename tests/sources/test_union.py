@@ -121,6 +121,7 @@ def test_an_archive_in_two_packings_is_read_once(tmp_path: Path) -> None:
     assert list(opened(tmp_path).names()) == ["a.txt", "b.txt"]
 
 
+@pytest.mark.slow
 def test_more_archives_than_files_may_be_open(tmp_path: Path) -> None:
     for number in range(300):
         pack(tmp_path / f"source/{number:03}.tar", {f"{number}.txt": b"%d" % number})

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,6 +23,7 @@ from omni_ray.sources import web
 from omni_ray.sources.fetched import Fetched
 from omni_ray.sources.web import Answer, Web
 from tests.list_sources import Source, kept, lost
+from tests.loopback import served_by
 from tests.made_store import picture
 
 JPEG = picture(1)
@@ -64,11 +65,8 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[str]:
     Handler.steps, Handler.asked, Handler.now, Handler.most = {}, [], 0, 0
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
-    yield f"http://127.0.0.1:{running.server_port}"
-    running.shutdown()
-    running.server_close()
+    with served_by(Handler) as address:
+        yield address
 
 
 @pytest.fixture
@@ -209,6 +207,7 @@ def test_a_redirect_into_a_private_network_is_refused(
     assert answer.reason == "bad_path" and "private network" in answer.detail
 
 
+@pytest.mark.slow
 def test_few_requests_at_a_time(server: str, client: Web, tmp_path: Path) -> None:
     for n in range(40):
         Handler.steps[f"/{n}"] = [file()]

@@ -17,6 +17,7 @@ from omni_ray.modalities.lines import one_line
 from omni_ray.synth.lettering import FACES, Setting, ink_for, set_text
 from omni_ray.synth.pictures import COLOURS, draw, make_picture
 from omni_ray.synth.word_images import label, make_word_image
+from tests.examples import examples
 
 _NUMBERS = {"a": 1, "an": 1, "two": 2}
 
@@ -47,6 +48,7 @@ def test_pictures_are_ready_for_training() -> None:
         assert all(one_line(caption) == caption and caption.endswith(".") for caption in picture.captions)
 
 
+@pytest.mark.slow
 def test_captions_vary() -> None:
     captions = [make_picture(42, i).captions[0] for i in range(400)]
     assert len(set(captions)) > 380
@@ -114,7 +116,7 @@ def test_grey_pictures_name_no_colours() -> None:
         assert not re.search("red|blue|green|orange|yellow|purple|pink|brown|turquoise", " ".join(captions).lower())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.integers(), st.integers(40, 700), st.integers(40, 700))
 def test_pictures_of_any_size(seed: int, width: int, height: int) -> None:
     image, captions = draw(Random(seed), (width, height))
@@ -125,7 +127,7 @@ def _ink(setting: Setting) -> float:
     return float(np.asarray(setting.mask, dtype=float).sum()) / 255
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.integers(),
     st.sampled_from(FACES),

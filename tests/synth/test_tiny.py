@@ -232,6 +232,7 @@ def test_chunks_travel_to_workers(tmp_path: Path) -> None:
         image.load()
 
 
+@pytest.mark.slow
 def test_the_sizes_are_those_of_the_specification(tmp_path: Path) -> None:
     """From a hundred of each: nobody waits for them all."""
     wanted = {"text": 2.0, "audio": 15.0, "images": 20.0}

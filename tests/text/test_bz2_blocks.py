@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from omni_ray.sources import bz2_blocks
 from omni_ray.sources.bz2_blocks import read_blocks
+from tests.examples import examples
 
 
 def noise(seed: int, size: int, symbols: int = 256) -> bytes:
@@ -33,7 +34,8 @@ def in_ranges(data: bytes, step: int) -> list[bytes]:
     return parts
 
 
-@settings(max_examples=25)
+@pytest.mark.slow
+@settings(max_examples=examples(25))
 @given(
     streams=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 250_000), st.sampled_from([2, 17, 256])), max_size=4),
     level=st.integers(1, 9),

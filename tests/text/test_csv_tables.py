@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from table_rows import read
 
 from omni_ray.records import CHATS
+from tests.examples import examples
 
 
 def test_bad_csv_rows_cost_themselves_only(tmp_path: Path) -> None:
@@ -43,7 +44,7 @@ def test_a_tsv_has_no_quoting(tmp_path: Path) -> None:
 FIELD = st.text(st.sampled_from("ab,\";\n\r 'é"), max_size=8)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(FIELD.map(lambda s: "x" + s), FIELD), min_size=1, max_size=20), st.integers(1, 60))
 def test_what_the_csv_module_writes_is_read_back(tmp_path: Path, rows: list[tuple[str, str]], step: int) -> None:
     buffer = io.StringIO(newline="")

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omni_ray.errors import SourceError
+from tests.examples import examples
 from tests.text.test_tables import faults, read
 
 WORDS = [
@@ -47,7 +48,7 @@ def written(rows: list[tuple[str, ...]], **style: Any) -> str:
 
 
 @pytest.mark.slow
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     TABLE, st.sampled_from([",", ";", "\t", "|"]), st.sampled_from([MINIMAL, ALL, NONNUMERIC]),
     st.sampled_from(["\n", "\r\n"]), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]), st.integers(1, 60),
@@ -67,7 +68,7 @@ def test_what_writers_write_is_read_back_or_rejected(
         assert [(row["text"], row["title"]) for row in found] == rows and not rejected
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(TABLE)
 def test_backslashes_before_quotation_marks(tmp_path: Path, rows: list[tuple[str, str]]) -> None:
     rows = [('It is "so".', "A"), *rows]  # without one nothing tells that backslashes mean anything

@@ -20,6 +20,7 @@ from omni_ray.corpora.text_files import TextFiles
 from omni_ray.corpora.wikipedia import Wikipedia
 from omni_ray.sources import json_ahead, open_spec, open_tree, packed_ranges
 from omni_ray.sources.packed_ranges import plain_size
+from tests.examples import examples
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": lambda data: gzip.compress(data, 1),
@@ -84,7 +85,7 @@ def places(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", PACK)
 @given(texts=st.lists(ANY, min_size=12, max_size=30), step=st.integers(20, 200), bad=st.booleans())
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rows_are_those_of_the_plain_file(
     places: Iterator[Path], suffix: str, texts: list[str], step: int, bad: bool
 ) -> None:

@@ -266,6 +266,7 @@ def test_an_enormous_page_is_passed_over(tmp_path: Path, monkeypatch: pytest.Mon
         assert [(r.id, r.reason) for r in rejected] == [("2", "too_large"), ("4", "too_large")]
 
 
+@pytest.mark.slow
 def test_a_bzip2_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packed, "_FREE_BYTES", 2 << 20)
     monkeypatch.setattr(packed, "_MAX_RATIO", 20)

@@ -25,6 +25,7 @@ from omni_ray.training.counts import CountedSource, Counts, count, units_of
 from omni_ray.training.skipped_rows import numbers_in
 from omni_ray.training.tokenizer import TokenizerRequest, train
 from omni_ray.training.tokens import TokenCounter
+from tests.examples import examples
 
 LINE_PIECES = st.sampled_from(["a", "bc", " ", "\n", "\r", "\r\n", "é", "\x00", "\u2028", "\x0c", "\ufeff"])
 
@@ -119,7 +120,8 @@ CSV_PIECES = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=400)
+@pytest.mark.slow
+@settings(deadline=None, max_examples=examples(400))
 @given(st.lists(CSV_PIECES, max_size=50), st.integers(1, 40), st.sampled_from([TRANSCRIPT, ()]))
 def test_parts_of_a_csv_file_make_the_whole(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], step: int, column: tuple[str, ...]

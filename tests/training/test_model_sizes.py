@@ -13,8 +13,9 @@ from torch import nn
 
 from omni_ray.training import model_sizes as sizes
 from omni_ray.training.configs import default
+from tests.examples import examples
 
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=examples(25), deadline=None)
 
 
 @st.composite
@@ -48,7 +49,6 @@ def built(make: Any) -> int:
     return arch.parameters(*(made if isinstance(made, tuple) else (made,)))
 
 
-@pytest.mark.slow
 @FEW
 @given(decoders)
 def test_thinker(config: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from omni_ray.errors import OmniError
 from omni_ray.training.tokens import TokenCounter
+from tests.examples import examples
 
 TEXT = [
     "The cat sat on the mat. Hello world, how are you?",
@@ -54,7 +55,8 @@ def expected(processor: sentencepiece.SentencePieceProcessor, lines: list[str]) 
     return [len(processor.encode(line)) for line in lines]
 
 
-@settings(max_examples=400, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=examples(400), deadline=None)
 @given(LINES)
 def test_any_text(lines: list[str]) -> None:
     assert COUNTER.count(lines).tolist() == expected(PROCESSOR, lines)
@@ -87,7 +89,7 @@ def test_real_books(books: list[str]) -> None:
     ],
     ids=str,
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(LINES)
 def test_tokenizers_of_other_kinds(options: dict[str, object], lines: list[str]) -> None:
     made = cached_model(json.dumps(options))

@@ -19,6 +19,7 @@ from omni_ray.verify import sides
 from omni_ray.verify.report import Finding
 from omni_ray.verify.run import verify
 from omni_ray.verify.scratch import scratch_folder
+from tests.examples import examples
 from tests.made_store import Row, audio_row, commit, make_store, text_row, word_row
 
 
@@ -160,7 +161,8 @@ def test_a_document_on_both_sides(tmp_path: Path) -> None:
 line = st.sampled_from([f"{number} said." for number in range(30)])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.slow
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.lists(line, min_size=1, max_size=3), max_size=8), min_size=2, max_size=2))
 def test_all_that_is_common_is_found(tmp_path_factory: pytest.TempPathFactory, both: list[list[list[str]]]) -> None:
     root = tmp_path_factory.mktemp("parted")

@@ -22,8 +22,9 @@ from omni_ray.verify.report import Finding, Notes
 from omni_ray.verify.run import verify
 from omni_ray.verify.seen import SeenStrings
 from omni_ray.verify.tables import Table
+from tests.examples import examples
 
-quick = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PIECES = [
     b"\n", b"\n", b"\r", b"\r\n", b"a", b"b c", b" ", b"\t", b"\0", b"\xff", b"\xe3\x81", "あ".encode(),
     "\u2028".encode(), "\x85".encode(), "\u200b".encode(), "\ufeff".encode(), "\U0001f600".encode(), "\xa0".encode(),
@@ -39,6 +40,7 @@ def judged(check: FileCheck) -> tuple[int, int, dict[str, list[Finding]]]:
     return check.report.rows, check.report.lost, check.notes.findings("f")
 
 
+@pytest.mark.slow
 @quick
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=60), range_bytes=st.integers(1, 40))
 def test_a_text_is_judged_alike_however_it_is_cut(pieces: list[bytes], range_bytes: int, tmp_path: Path) -> None:
@@ -130,7 +132,7 @@ def reused(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return make_project(tmp_path_factory.mktemp("reused") / "project")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(texts=st.lists(st.text(max_size=25), min_size=5, max_size=5))
 def test_what_is_cleaned_passes(texts: list[str], reused: Project) -> None:
     # Beyond what cleaning takes for blank, there are characters that Unicode calls ignorable.
