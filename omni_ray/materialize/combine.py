@@ -28,6 +28,7 @@ from omni_ray.materialize.options import DEFAULT_SEED, Packing, TrainingFileOpti
 from omni_ray.materialize.packing import settle_packing
 from omni_ray.materialize.pieces import ShardGroup, Tallies, Tally, in_groups, write_group
 from omni_ray.materialize.places import FlatFilePlaces
+from omni_ray.materialize.twice import said_twice
 from omni_ray.modalities.hold_out import HOLD_VERSION
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.ours import identity_of, refuse_links
@@ -131,7 +132,9 @@ def _written(
     """Write the files of a job and note that they are there; the first of ``digests`` is of all that they depend on, the second
     of the shards."""
     _start_over(job.work)
-    files = _Writing(job, run, reporter).write(old)
+    twice = said_twice(job.store, job.modality) if job.options.production else ""
+    written = _Writing(job, run, reporter).write(old)
+    files = [_noted(each, twice if each.is_production else "") for each in written]
     packed, how = tokens.as_json() if tokens else {}, job.options
     folder, root = job.store.state_folder, job.store.root
     records_of.save(folder, job.modality, root, digests, files, packed, how.holdout, how.production)

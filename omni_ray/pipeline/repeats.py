@@ -90,6 +90,21 @@ def repeats(units: Iterable[Mapping[str, Any]], has_media: bool) -> list[Repeats
     return finest
 
 
+def repeats_between(corpora: Mapping[str, Iterable[Mapping[str, Any]]], has_media: bool) -> list[Repeats]:
+    """What corpora share, the greatest share of records first; ``one`` and ``other`` are their names.
+
+    Args:
+        corpora: by name, the marks of each unit.
+        has_media: whether records are more than lines.
+    """
+    held = _Held()
+    for name, units in corpora.items():
+        for unit in units:
+            for packed in unit.get("of", {}).values():
+                held.add({"level": unit["level"], "of": {name: packed}})
+    return [each for each in _shared(*held.sorted()) if _is_worth_a_word(each, has_media)]
+
+
 def _are_few(found: Sequence[Repeats]) -> bool:
     """Whether the first ones say most of it; files that are one record each do not."""
     shown = sum(each.records for each in found[:_SHOWN])
@@ -203,6 +218,8 @@ def _shared(names: Sequence[str], levels: Sequence[int], groups: Groups, marks: 
     limits = np.array([_limit(level) for level in levels], np.uint64)
     stays = marks < limits[groups]
     groups, marks = groups[stays], marks[stays]
+    if not len(marks):
+        return []
     starts = np.r_[True, marks[1:] != marks[:-1]]
     firsts = groups[np.maximum.accumulate(np.where(starts, np.arange(len(marks)), 0))]
     pairs = np.stack([firsts[~starts], groups[~starts]], axis=1)

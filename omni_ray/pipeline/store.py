@@ -201,7 +201,6 @@ class CorpusStore:
             return total
         total.files = state.files or Files()
         committed = self.committed()
-        marks: list[Mapping[str, Any]] = []
         for unit in range(state.units):
             manifest = committed.get(unit)
             if unit >= state.required:
@@ -215,9 +214,7 @@ class CorpusStore:
             total.units_done += 1
             total.bytes += manifest.shard.bytes
             add_unit(total, manifest, state.cut)
-            if manifest.marks and (state.cut is None or unit <= state.cut.unit):
-                marks.append(manifest.marks)
-        if marks:
+        if marks := list(self.marks()):
             from omni_ray.pipeline.repeats import repeats
 
             total.repeats = repeats(marks, has_media=bool(modality_of(self.modality).media))
@@ -225,6 +222,16 @@ class CorpusStore:
             total.records_in += state.unread_records
             total.beyond += state.unread_records
         return total
+
+    def marks(self) -> Iterator[Mapping[str, Any]]:
+        """The marks of the units that count, in canonical order."""
+        state = self.state()
+        if state is None:
+            return
+        last = state.required - 1 if state.cut is None else state.cut.unit
+        for unit, manifest in sorted(self.committed().items()):
+            if unit <= last and manifest.marks:
+                yield manifest.marks
 
     def quarantine(self) -> Iterator[dict[str, Any]]:
         """Quarantined records of the units that count: id, where, reason, detail, records."""

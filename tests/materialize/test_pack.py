@@ -301,14 +301,15 @@ def test_verify_accepts_packed_lines_and_misses_one_that_is_gone(project: Path) 
     held = project / "data/text/heldout_corpus.txt"
     whole, packed = held.read_bytes(), max(lines_of(project), key=len)
     held.write_bytes(whole.partition(b"\n")[2] + f"{packed}\n".encode())
-    [finding] = verify(project, modalities=["text"]).findings
+    finding, changed = verify(project, modalities=["text"]).findings
     assert (finding.code, finding.count, finding.examples[0].detail) == ("both_sides", 1, repr(packed[:60]))
+    assert changed.code == "changed_file"
     held.write_bytes(whole)
     for name in (CORPUS, Path("data/text/heldout_corpus.txt")):
         whole = (project / name).read_bytes()
         (project / name).write_bytes(whole.partition(b"\n")[2])
         found = [finding.code for finding in verify(project, modalities=["text"]).findings]
-        assert found == ["count_mismatch"]
+        assert found == ["changed_file", "count_mismatch"]
         (project / name).write_bytes(whole)
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from omni_ray import api
 from omni_ray.api.in_numbers import repeat_lines
 from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.many import locate_all
@@ -346,3 +347,20 @@ def test_the_summary_of_a_corpus_counts_what_the_limit_keeps(tmp_path: Path) -> 
     corpus.save_state(replace(state, cut=SampleLimit(1, 2, 2)))
     found = Store(tmp_path).corpus("text", "made").summary()
     assert [each["other"] for each in found.as_dict()["repeats"]] == ["b"]
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_what_two_corpora_share_is_said_where_they_come_together(tmp_path: Path) -> None:
+    write(tmp_path / "in", mine__txt=lines(0, 900), others__txt=lines(2000, 2900), some__txt=lines(850, 950))
+
+    def combined(name: str, source: str, **how: Any) -> str:
+        place = str(tmp_path / "in" / f"{source}.txt")
+        report = api.prepare(tmp_path, "text", dataset="text_files", source=place, name=name, combine=True, **how)
+        return next(file.note for file in report.files if file.is_production)
+
+    assert combined("first", "mine") == combined("other", "others") == ""
+    assert "in it twice: about 100 % of the records of first are in again, too; `omni-ray clean" in combined(
+        "again", "mine"
+    )
+    assert "% of the records of part are in again, too" in combined("part", "some", holdout=0.2)
+    assert combined("part", "some", clean="default") == ""
