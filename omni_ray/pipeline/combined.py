@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from omni_ray.errors import OmniError
 from omni_ray.storage import write_atomic
-from omni_ray.trainers.files import is_held_out, is_production
+from omni_ray.trainers.files import files_of, is_held_out, is_production
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,22 @@ def load(state_folder: Path, modality: str, *, production: bool = True) -> Recor
 
 
 def last_share(state_folder: Path, modality: str) -> float:
-    """The share that the last run held out; 0 for nothing."""
+    """The share that the last run held out; 0 for nothing.
+
+    Raises:
+        OmniError: something is held out, and what the run noted is gone.
+    """
     last = load(state_folder, modality)
-    return (last.holdout or 0.0) if last is not None else 0.0
+    if last is not None:
+        return last.holdout or 0.0
+    root = state_folder.parent.parent
+    held = next((file.held_out_path for file in files_of(modality) if (root / file.held_out_path).exists()), None)
+    if held is not None:
+        raise OmniError(
+            f"{held} is there, and what `omni-ray combine` noted about it is gone: run the same `omni-ray combine "
+            f"{modality} --replace` again, which keeps what is there beside it"
+        )
+    return 0.0
 
 
 def save(

@@ -240,15 +240,15 @@ class _Project:
         kind = modality_of(modality)
         if not kind.group_columns:
             return []
-        holdout = last_share(self.store.state_folder, modality)
         found = []
         try:
+            holdout = last_share(self.store.state_folder, modality)
             for corpus in training_corpora(self.store, modality):
                 # A single speaker is held out by clip.
                 if not kind.has_speakers or groups_of(corpus, corpus.parts()) != "one speaker":
                     found += [HeldOutShard(corpus.name, part, holdout) for part in training_parts(corpus)]
         except (OmniError, OSError, pa.ArrowException):
-            return []  # shards that cannot be read are a finding of their own
+            return []  # shards that cannot be read, and counts that disagree, are findings of their own
         return found
 
     def _check(

@@ -12,6 +12,7 @@ from datasets import Audio, Image, get_dataset_split_names, load_dataset
 from huggingface_hub import DatasetCard
 
 from omni_ray import api
+from omni_ray.errors import OmniError
 from omni_ray.materialize.combine import TrainingFileOptions, combine
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
@@ -110,3 +111,13 @@ def test_another_share_is_another_export(tmp_path: Path) -> None:
     combine(Store(root), "text", TrainingFileOptions(seed=None), run=inline)
     api.export(root, "hf", out)
     assert get_dataset_split_names(str(out), "text") == ["train"]
+
+
+def test_what_is_held_out_is_not_exported_as_training_data_where_the_note_on_it_is_gone(tmp_path: Path) -> None:
+    project(tmp_path, "text")
+    (tmp_path / "data/.omni/combine/text.json").unlink()
+    for read in (lambda: api.dataset(tmp_path, "text"), lambda: api.export(tmp_path, "hf", tmp_path / "hf")):
+        with pytest.raises(OmniError, match=r"heldout_corpus\.txt is there.*omni-ray combine text --replace"):
+            read()
+    assert "count_mismatch" in {each.code for each in api.verify(tmp_path, ["text"]).findings}
+    assert api.dataset(tmp_path, "text", holdout=0.3).slices
