@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from omni_ray.corpora.stems import beside_text, paired_units, sidecar_text, why_
 from omni_ray.media_names import media_file
 from omni_ray.records import EXTRA
 from omni_ray.sources.extra import extra_text, rest_of
+from omni_ray.sources.json_objects import loads
 from omni_ray.sources.kinds import AUDIO
 from omni_ray.sources.tree import Tree
 
@@ -36,6 +36,7 @@ class AudioFiles(Corpus):
         "in seconds"
     )
     in_all = False
+    version = 2
     keeps_columns = True
     columns = {
         "audio": ("audio", "wav", "audio_filepath", "file_name", "filename", "path", "file", "clip"),
@@ -98,12 +99,15 @@ def _of_json(
 ) -> tuple[str | Rejected, str | None, str | None]:
     """Text and speaker of one object, as WebDataset's shards keep it beside a clip, and its other fields."""
     try:
-        value = json.loads(content)
+        value = loads(content)
     except (ValueError, RecursionError) as error:
         return Rejected(ident, where, "bad_row", f"{sidecar}: no JSON ({str(error)[:80]})"), None, None
     there = value if isinstance(value, dict) else {}
     names = {role: next((name for name in columns[role] if name in there), "") for role in ("text", "speaker")}
-    text, speaker = there.get(names["text"]), there.get(names["speaker"])
+    try:
+        text, speaker = there.get(names["text"]), there.get(names["speaker"])
+    except ValueError as error:
+        return Rejected(ident, where, "bad_row", f"{sidecar} is {error}"), None, None
     if not isinstance(text, str):
         return Rejected(ident, where, "missing_text", f"{sidecar}: none of {', '.join(columns['text'])}"), None, None
     return text, None if speaker is None else str(speaker), extra_text(rest_of(there, names.values()))

@@ -9,7 +9,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Download, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.evaluation import splits_in
-from omni_ray.corpora.listed_pictures import Listed, kept, lists_in, read_json, read_listed, units_of_lists
+from omni_ray.corpora.listed_pictures import Listed, fault_of, kept, lists_in, read_json, read_listed, units_of_lists
 from omni_ray.errors import SourceError
 from omni_ray.sources.captions import caption_texts
 from omni_ray.sources.kinds import archive_kind
@@ -33,7 +33,7 @@ class Coco(Corpus):
         "annotations/captions_<split>.json beside <split>/*.jpg, the zip files of them, or a table with columns image and "
         "captions"
     )
-    version = 3
+    version = 4
     keeps_columns = True
     columns = {
         "image": ("image",),
@@ -94,7 +94,10 @@ def _listed(tree: Tree, split: str, name: str, keeps_columns: bool) -> Listed:
     rows: list[list[Any]] = []
     licences = _licences(content) if keeps_columns else {}
     for number, image in enumerate(images):
-        file = image.get("file_name") if isinstance(image, dict) else None
+        if fault := fault_of(image):
+            lost.append([f"image {number}", "bad_row", f"image {number} of the list is {fault}"])
+            continue
+        file = image.get("file_name")
         if not isinstance(file, str) or not file or image.get("id") is None:
             lost.append([f"image {number}", "bad_row", f"image {number} of the list has no id or no file_name"])
             continue
@@ -111,7 +114,7 @@ def _licences(content: Mapping[str, Any]) -> dict[str, Any]:
     """The list's licences, by id."""
     listed = content.get("licenses")
     each = listed if isinstance(listed, list) else []
-    return {_key(licence["id"]): licence for licence in each if isinstance(licence, dict) and "id" in licence}
+    return {_key(licence["id"]): licence for licence in each if not fault_of(licence) and "id" in licence}
 
 
 def _attribution(image: Mapping[str, Any], licences: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,7 +128,9 @@ def _attribution(image: Mapping[str, Any], licences: Mapping[str, Any]) -> dict[
 
 def _add_captions(number: int, annotation: Any, captions: dict[str, list[str]]) -> list[list[str]]:
     """Give an annotation's texts to its picture; [what, reason, detail] for anything that is no text."""
-    if not isinstance(annotation, dict) or annotation.get("image_id") is None:
+    if fault := fault_of(annotation):
+        return [[f"annotation {number}", "bad_row", f"annotation {number} of the list is {fault}"]]
+    if annotation.get("image_id") is None:
         return [[f"annotation {number}", "bad_row", f"annotation {number} of the list has no image_id"]]
     what = f"caption {annotation.get('id', number)}"
     if "caption" not in annotation:
@@ -150,7 +155,7 @@ def _key(ident: Any) -> str:
 def _by_id(numbered: tuple[int, Any]) -> tuple[int, float, str, int]:
     """Numbers first, then words, then anything else; equal ones in the list's order."""
     number, annotation = numbered
-    ident = annotation.get("id") if isinstance(annotation, dict) else None
+    ident = None if fault_of(annotation) else annotation.get("id")
     if isinstance(ident, int | float) and ident == ident:
         return 0, ident, "", number
     return (1, 0, ident, number) if isinstance(ident, str) else (2, 0, "", number)

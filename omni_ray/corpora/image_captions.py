@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from omni_ray.media_names import media_file
 from omni_ray.records import EXTRA
 from omni_ray.sources.captions import Fault, caption_key, caption_texts, rejected
 from omni_ray.sources.extra import extra_text, rest_of
+from omni_ray.sources.json_objects import loads
 from omni_ray.sources.kinds import PICTURES
 from omni_ray.sources.tree import Tree
 
@@ -33,7 +33,7 @@ class ImageCaptions(Corpus):
         "pictures with <stem>.txt (a caption a line) or <stem>.json beside them, in folders and tars (WebDataset, img2dataset)"
     )
     in_all = False
-    version = 2
+    version = 3
     keeps_columns = True
     columns = {
         "image": ("image", "file_name", "filename", "image_path", "path", "img", "file"),
@@ -73,11 +73,11 @@ def _captions(name: str, sidecar: str, text: str, keeps_columns: bool) -> tuple[
     other fields where these are kept."""
     if sidecar.lower().endswith(".json"):
         try:
-            value = json.loads(text)
+            value = loads(text)
             captions, faults = caption_texts(value)
         except (ValueError, RecursionError):
             return [], [("bad_row", f"{sidecar} is not JSON")], None
-        is_more = keeps_columns and isinstance(value, dict)
+        is_more = keeps_columns and isinstance(value, dict) and bool(captions)
         return captions, faults, extra_text(rest_of(value, [caption_key(value) or ""])) if is_more else None
     if is_labels(text):
         what = f"{sidecar}: boxes of numbers (a detector's labels, such as YOLO's), not a caption of {name}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.evaluation import TRAIN, is_evaluation
-from omni_ray.corpora.listed_pictures import Listed, lists_in, read_json, read_listed, units_of_lists
+from omni_ray.corpora.listed_pictures import Listed, fault_of, lists_in, read_json, read_listed, units_of_lists
 from omni_ray.errors import SourceError
 from omni_ray.sources.extra import rest_of
 from omni_ray.sources.tree import Tree
@@ -28,7 +28,7 @@ class Karpathy(Corpus):
     layout = "dataset_coco.json (or _flickr8k, _flickr30k) beside the folders of pictures that it names"
     manual = "Get caption_datasets.zip at the homepage, and the pictures from their own."
     in_all = False
-    version = 2
+    version = 3
     keeps_columns = True
 
     def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
@@ -52,8 +52,8 @@ def _listed(tree: Tree, name: str, options: SourceOptions) -> list[Listed]:
     sides = [Listed(name, of), Listed(name, of)]
     for number, image in enumerate(images):
         what = f"image {number}"
-        if not isinstance(image, dict):
-            sides[0].lost.append([what, "bad_row", f"{what} of {name} is no object"])
+        if fault := fault_of(image):
+            sides[0].lost.append([what, "bad_row", f"{what} of {name} is {fault}"])
         elif not options.splits or image.get("split") in options.splits:
             split = str(image.get("split", ""))
             listed = sides[is_evaluation(split) and options.evaluation != TRAIN]

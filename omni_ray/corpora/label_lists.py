@@ -14,6 +14,7 @@ from typing import Any
 
 from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.bounds import UnitBounds, media_weight, runs
+from omni_ray.corpora.listed_pictures import fault_of
 from omni_ray.corpora.media import is_input, with_medium
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.corpora.textocr import quad_of
@@ -21,6 +22,7 @@ from omni_ray.corpora.word_boxes import corners_of, is_corners
 from omni_ray.errors import SourceError
 from omni_ray.media_names import media_file
 from omni_ray.sources.encoding import HINT, decode
+from omni_ray.sources.json_objects import Ambiguous, loads
 from omni_ray.sources.kinds import PICTURES
 from omni_ray.sources.lists import line_ranges, read_range
 from omni_ray.sources.tree import Tree
@@ -88,7 +90,7 @@ def _labelled(tree: Tree, where: str, file: str, label: str) -> Iterator[dict[st
         yield _record(tree, where, file, ident, [{"id": ident, "text": label, "quad": None}])
         return
     try:
-        listed = json.loads(label)
+        listed = loads(label)
     except (ValueError, RecursionError):
         listed = None
     if not isinstance(listed, list):
@@ -96,8 +98,10 @@ def _labelled(tree: Tree, where: str, file: str, label: str) -> Iterator[dict[st
         return
     words = []
     for n, word in enumerate(listed):
-        points = word.get("points") if isinstance(word, dict) else None
-        quad, text = quad_of(_flat(points)), word.get("transcription") if isinstance(word, dict) else None
+        if fault := fault_of(word):
+            yield Rejected(f"{ident}#{n}", where, "bad_row", f"{file}: word {n} is {fault}")
+            continue
+        quad, text = quad_of(_flat(word.get("points"))), word.get("transcription")
         if quad is None or not isinstance(text, str):
             yield Rejected(f"{ident}#{n}", where, "bad_geometry", f"{file}: word {n} has no four corners and text")
         else:
@@ -235,28 +239,41 @@ def _has_data_list(tree: Tree, name: str) -> bool:
 def _data_units(tree: Tree, name: str, options: SourceOptions) -> Iterator[UnitDraft]:
     """mmocr 1.x: ``{"metainfo": ..., "data_list": [{"img_path", "instances": [{"text", "polygon" or "bbox"}]}]}``."""
     try:
-        items = json.loads(tree.read(name, _MAX_JSON_BYTES))["data_list"]
+        items = loads(tree.read(name, _MAX_JSON_BYTES))["data_list"]
     except (ValueError, RecursionError, KeyError, TypeError) as error:
         raise SourceError(f"{name}: not a list of mmocr ({type(error).__name__}: {str(error)[:80]})") from error
     if not isinstance(items, list):
         raise SourceError(f"{name}: its data_list is no list")
-    names = [item["img_path"] for item in items if isinstance(item, dict) and isinstance(item.get("img_path"), str)]
+    names = [item["img_path"] for item in items if not fault_of(item) and isinstance(item.get("img_path"), str)]
     strip = _best_strip(tree, name, names[:_PROBES])
 
     def file_of(item: Any) -> str:
-        path = item.get("img_path") if isinstance(item, dict) else None
+        path = None if fault_of(item) else item.get("img_path")
         return _placed(tree, name, path, strip) if isinstance(path, str) else ""
 
     for part in runs(enumerate(items), options, _LINES_PER_UNIT, lambda each: media_weight(tree, file_of(each[1]))):
         files = [file for _, item in part if (file := file_of(item))]
-        payload = {"list": name, "data": part, "strip": strip}
+        data = [(number, _as_payload(item)) for number, item in part]
+        payload = {"list": name, "data": data, "strip": strip}
         yield UnitDraft(payload, tuple(file for file in files if is_input(tree, file)), None, len(part), reads=(name,))
+
+
+def _as_payload(item: Any) -> Any:
+    """An item of such a list, in which a fault stands for each object that gives a name twice."""
+    if fault := fault_of(item):
+        return fault
+    instances = item.get("instances")
+    if not isinstance(instances, list):
+        return item
+    return {**item, "instances": [each.fault if isinstance(each, Ambiguous) else each for each in instances]}
 
 
 def _data_item(tree: Tree, name: str, strip: int, number: int, item: Any) -> Iterator[dict[str, Any] | Rejected]:
     where = f"{name}, item {number}"
-    path = item.get("img_path") if isinstance(item, dict) else None
-    instances = item.get("instances") if isinstance(item, dict) else None
+    if isinstance(item, str):
+        yield Rejected(f"{name}:{number}", where, "bad_row", f"item {number} of {name} is {item}")
+        return
+    path, instances = item.get("img_path"), item.get("instances")
     if not isinstance(path, str) or not isinstance(instances, list):
         yield Rejected(f"{name}:{number}", where, "bad_row", f"item {number} of {name} has no img_path and instances")
         return
@@ -266,7 +283,8 @@ def _data_item(tree: Tree, name: str, strip: int, number: int, item: Any) -> Ite
     for n, instance in enumerate(instances):
         text = instance.get("text") if isinstance(instance, dict) else None
         if not isinstance(text, str):
-            yield Rejected(f"{ident}#{n}", where, "missing_text", f"{file}: instance {n} has no text")
+            said = instance if isinstance(instance, str) else "without text"
+            yield Rejected(f"{ident}#{n}", where, "missing_text", f"{file}: instance {n} is {said}")
             continue
         outline = instance.get("polygon") or corners_of(instance.get("bbox"))
         quad = quad_of(outline)

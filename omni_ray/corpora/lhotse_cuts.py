@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.spoken import Parsed, Spoken, spoken_records, spoken_units, told_apart
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.errors import SourceError
+from omni_ray.sources.json_objects import Ambiguous, loads
 from omni_ray.sources.lists import SeenKeys
 from omni_ray.sources.packed import BrokenStream, unpack
 from omni_ray.sources.tree import Tree
@@ -27,6 +27,7 @@ class Lhotse(Corpus):
     homepage = "https://lhotse.readthedocs.io"
     layout = "*cuts*.jsonl.gz, or *recordings*.jsonl.gz with *supervisions*.jsonl.gz, and the recordings that they name, within the source"
     in_all = False
+    version = 2
 
     def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         names = [name for name in tree.names() if name.endswith(_ENDINGS)]
@@ -64,7 +65,7 @@ def _kind(tree: Tree, name: str) -> str:
 
 
 def _rows(tree: Tree, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line numbers and objects. A line that is no object gives an empty one."""
+    """Line numbers and objects. A line that is no object, or gives a name twice, gives an empty one."""
     rest, number = b"", 0
     try:
         with tree.open(name) as file:
@@ -82,10 +83,10 @@ def _rows(tree: Tree, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _object(line: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(line)
+        value = loads(line)
     except (ValueError, RecursionError):
         return {}
-    return value if isinstance(value, dict) else {}
+    return value if isinstance(value, dict) and not isinstance(value, Ambiguous) else {}
 
 
 def _of_cuts(tree: Tree, name: str) -> Iterator[Parsed]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from omni_ray.errors import SourceError
 from omni_ray.records import EXTRA
 from omni_ray.sources.captions import caption_texts
 from omni_ray.sources.extra import extra_text
+from omni_ray.sources.json_objects import Ambiguous, loads
 from omni_ray.sources.tree import MemberDamaged, MemberTooLarge, Tree
 
 _IMAGES_PER_UNIT = 256
@@ -58,6 +58,13 @@ def kept(rest: Mapping[str, Any] | None) -> list[str | None]:
     return [] if rest is None else [extra_text(rest)]
 
 
+def fault_of(value: Any) -> str:
+    """Why an item of a list cannot be read, to end a sentence; "" where it can."""
+    if isinstance(value, Ambiguous):
+        return value.fault
+    return "" if isinstance(value, dict) else "no object"
+
+
 def lists_in(
     tree: Tree, pattern: re.Pattern[str], has_pictures: Callable[[str], bool] = lambda folder: False
 ) -> tuple[list[str], list[str]]:
@@ -74,11 +81,14 @@ def lists_in(
 
 
 def read_json(tree: Tree, name: str) -> Any:
-    """A JSON list. Raises SourceError where it is not JSON."""
+    """A JSON list. Raises SourceError where it is not JSON, or an object that gives a name twice."""
     try:
-        return json.loads(tree.read(name, _MAX_JSON_BYTES))
+        value = loads(tree.read(name, _MAX_JSON_BYTES))
     except (ValueError, RecursionError, MemberTooLarge, MemberDamaged) as error:
         raise SourceError(f"{tree.location}/{name} is not JSON ({str(error)[:100]})") from error
+    if isinstance(value, Ambiguous):
+        raise SourceError(f"{tree.location}/{name} is {value.fault}; give each a name of its own")
+    return value
 
 
 def units_of_lists(

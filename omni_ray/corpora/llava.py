@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
-from omni_ray.corpora.listed_pictures import Listed, lists_in, read_json, read_listed, units_of_lists
+from omni_ray.corpora.listed_pictures import Listed, fault_of, lists_in, read_json, read_listed, units_of_lists
 from omni_ray.sources.extra import rest_of
+from omni_ray.sources.json_objects import Ambiguous
 from omni_ray.sources.tree import Tree
 
 _LIST = re.compile(r".*\.json", re.IGNORECASE)
@@ -28,7 +29,7 @@ class Llava(Corpus):
     layout = "a .json list of {id, image, conversations: [{from, value}]} beside the folder of pictures that it names"
     manual = "Get the list and images.zip of liuhaotian/LLaVA-Pretrain."
     in_all = False
-    version = 2
+    version = 3
     keeps_columns = True
 
     def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
@@ -52,8 +53,8 @@ def _listed(tree: Tree, name: str, keeps_columns: bool) -> Listed | None:
     listed = Listed(name, name.rpartition("/")[2].rpartition(".")[0])
     for number, each in enumerate(content):
         what = f"record {number}"
-        if not isinstance(each, dict):
-            listed.lost.append([what, "bad_row", f"{what} of {name} is no object"])
+        if fault := fault_of(each) or _fault_of_turns(each.get("conversations")):
+            listed.lost.append([what, "bad_row", f"{what} of {name} is {fault}"])
             continue
         answers = _turns(each.get("conversations"), _ANSWERS)
         questions = _turns(each.get("conversations"), _QUESTIONS)
@@ -64,6 +65,12 @@ def _listed(tree: Tree, name: str, keeps_columns: bool) -> Listed | None:
             rest = {**rest_of(each, ("image", "conversations")), "questions": questions} if keeps_columns else None
             listed.add(what, each.get("image"), answers, rest)
     return listed
+
+
+def _fault_of_turns(conversation: Any) -> str:
+    turns = conversation if isinstance(conversation, list) else []
+    fault = next((turn.fault for turn in turns if isinstance(turn, Ambiguous)), "")
+    return fault and f"a conversation with {fault}"
 
 
 def _turns(conversation: Any, speakers: set[str]) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,6 +17,7 @@ from omni_ray.media_names import media_file
 from omni_ray.sources.encoding import HINT, decode
 from omni_ray.sources.extra import extra_text
 from omni_ray.sources.furniture import is_documentation
+from omni_ray.sources.json_objects import loads
 from omni_ray.sources.tree import MemberDamaged, Tree
 
 Table = tuple[Mapping[str, tuple[str, ...]], str]
@@ -82,7 +82,7 @@ def beside_text(tree: Tree, name: str, sidecar: str | None) -> str | None:
     if sidecar is None or sidecar.lower().endswith(_MORE) or not tree.exists(more):
         return None
     try:
-        said = json.loads(tree.read(more, _MAX_TEXT_BYTES))
+        said = loads(tree.read(more, _MAX_TEXT_BYTES))
     except (ValueError, RecursionError, MemberDamaged):
         return None
     return extra_text(said) if isinstance(said, dict) else None

@@ -47,7 +47,7 @@ class TextFiles(Corpus):
         "url": ("url",),
         "lang": ("lang", "language"),
     }
-    version = 4
+    version = 5
     in_all = False
     keeps_columns = True
 

@@ -10,10 +10,11 @@ from typing import Any
 from omni_ray.corpora.base import Corpus, Download, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.bounds import media_weight, runs
 from omni_ray.corpora.evaluation import splits_in
-from omni_ray.corpora.listed_pictures import lists_in, read_json
+from omni_ray.corpora.listed_pictures import fault_of, lists_in, read_json
 from omni_ray.corpora.media import is_input, with_medium
 from omni_ray.corpora.picture_places import PictureFolders, find_places
 from omni_ray.errors import SourceError
+from omni_ray.sources.json_objects import Ambiguous
 from omni_ray.sources.tree import Tree
 
 _PHOTOS_PER_UNIT = 32
@@ -31,7 +32,7 @@ class TextOcr(Corpus):
     homepage = "https://textvqa.org/textocr/"
     size = "7 GB, 28,134 photographs, 900,000 words"
     layout = "TextOCR_*.json beside train_images/*.jpg, or the zip of the images"
-    version = 2
+    version = 3
     downloads = (
         Download(f"{_HOST}/data/textocr/TextOCR_0.1_train.json", "TextOCR_0.1_train.json", split="train"),
         Download(f"{_HOST}/data/textocr/TextOCR_0.1_val.json", "TextOCR_0.1_val.json", split="val"),
@@ -93,15 +94,17 @@ def _photos(tree: Tree, name: str) -> tuple[list[list[Any]], list[list[str]]]:
     """[id, file, frame, words] for each photograph that has words, and [id, reason, detail] for each word that is lost."""
     try:
         content = read_json(tree, name)
-        images, words = content["imgs"].items(), content["anns"].items()
+        images, words = content["imgs"], content["anns"].items()
+        of_several = set(images.again) if isinstance(images, Ambiguous) else set()
+        images = [(key, image) for key, image in sorted(images.items()) if key not in of_several]
     except (KeyError, TypeError, AttributeError) as error:
         raise SourceError(
             f"textocr: {tree.location}/{name} is not a TextOCR list: it needs imgs with file_name and anns with "
             f"image_id, utf8_string and points ({type(error).__name__}: {error})"
         ) from error
     photos: dict[str, list[Any]] = {}
-    for key, image in sorted(images):
-        file = image.get("file_name") if isinstance(image, dict) else None
+    for key, image in images:
+        file = None if fault_of(image) else image.get("file_name")
         if isinstance(file, str) and file:
             photos[key] = [key, file, _frame(image), []]
     lost = []
@@ -120,11 +123,13 @@ def _frame(image: Mapping[str, Any]) -> list[int] | None:
 
 def _add_word(key: str, word: Any, photos: Mapping[str, list[Any]]) -> tuple[str, str] | None:
     """Give a word to its photograph; or say why it cannot be: (reason, detail)."""
-    if not isinstance(word, dict) or word.get("image_id") is None:
+    if fault := fault_of(word):
+        return "bad_row", f"word {key} is {fault}"
+    if word.get("image_id") is None:
         return "bad_row", f"word {key} has no image_id"
     image, text = str(word["image_id"]), word.get("utf8_string")
     if image not in photos:
-        return "bad_row", f"word {key}: no photograph with a file_name has the id {image}"
+        return "bad_row", f"word {key}: not one photograph with a file_name has the id {image}"
     if text is not None and not isinstance(text, str):
         return "bad_row", f"word {key}: utf8_string is {str(text)[:40]}, not a text"
     if text and text.encode("utf-8", "replace").decode() != text:

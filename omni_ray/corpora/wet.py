@@ -32,7 +32,7 @@ class Wet(Corpus):
     """A record is a page; records of types other than ``conversion`` hold no text. Pages are as they were extracted."""
 
     name = "wet"
-    version = 2
+    version = 3
     modality = "text"
     title = "Web pages as text (WET files, Common Crawl)"
     licence = "each page its owner's; Common Crawl's terms of use"

@@ -67,7 +67,7 @@ class Wikipedia(Corpus):
     """A record is a page, whatever its kind; articles are kept, the others are quarantined by what they are."""
 
     name = "wikipedia"
-    version = 3
+    version = 4
     modality = "text"
     title = "Wikipedia, articles as plain paragraphs"
     licence = "CC BY-SA 4.0"

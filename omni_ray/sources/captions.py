@@ -6,7 +6,6 @@ One reader for all of them: what is no caption costs itself, whatever format it 
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ import pyarrow as pa
 
 from omni_ray.records import Rejected
 from omni_ray.sources.cells import encodable
+from omni_ray.sources.json_objects import loads
 from omni_ray.sources.json_values import BAD_BYTE
 
 TEXT_KEYS = ("raw", "caption", "text", "sentence", "value", "content")
@@ -82,7 +82,7 @@ def _of_all(values: Iterable[Any]) -> tuple[list[str], list[Fault]]:
 def _list_in(text: str) -> Sequence[Any] | None:
     if not _LOOKS_LIST.match(text) or not text.rstrip().endswith("]") or len(text) > _LONGEST_LIST:
         return None
-    for read in (json.loads, ast.literal_eval):
+    for read in (loads, ast.literal_eval):
         try:
             found = read(text.strip())
         except (ValueError, SyntaxError, RecursionError, MemoryError):

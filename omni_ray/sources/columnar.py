@@ -110,7 +110,7 @@ def holds_strings(tree: Tree, name: str, kind: str, column: str) -> bool:
 def _parquet(tree: Tree, name: str) -> pq.ParquetFile:
     try:
         place, size = at_any_place(tree, name)
-        file = pq.ParquetFile(place, pre_buffer=False)
+        file = pq.ParquetFile(place, pre_buffer=False, page_checksum_verification=True)
         end = _end_of_values(file.metadata, size)
         footer_at = size - _PARQUET_TAIL_BYTES - file.metadata.serialized_size
         with open(place, "rb") if isinstance(place, Path) else nullcontext(place) as data:

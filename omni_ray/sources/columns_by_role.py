@@ -60,13 +60,23 @@ def choose_columns(
 
     Raises:
         NoColumn: a required role has no column, or the user named one that is not there.
-        SourceError: a column that fills a role shares its name with another one; or as :func:`check_roles`.
+        SourceError: a column that fills a role shares its name with another one, or differs from it in case alone and neither
+            is spelled as looked for; or as :func:`check_roles`.
     """
     chosen = _chosen(name, there, roles, options)
     for role, column in chosen.items():
         if column != REST:
             check_names(name, role, parts_of(column, there), there)
+            if column not in (options.columns.get(role), *roles.get(role, ())):
+                _check_case(name, role, column, there)
     return chosen
+
+
+def _check_case(name: str, role: str, column: str, there: Sequence[str]) -> None:
+    """Raises SourceError where a column that was found whatever its case is not the only one of its name."""
+    alike = [each for each in there if each.lower() == column.lower()]
+    if len(alike) > 1:
+        raise SourceError(f"{name}: {' and '.join(alike)} could be its {role}; say which: --columns {role}={alike[0]}")
 
 
 def check_names(name: str, role: str, parts: Sequence[str], there: Sequence[str]) -> None:

@@ -29,7 +29,7 @@ class Ambiguous(dict[str, Any]):
     def __getitem__(self, name: str) -> Any:
         value = super().__getitem__(name)
         if name not in self._once:
-            raise ValueError(f"an object with several members called {name}")
+            raise ValueError(_fault(name))
         return value
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -38,6 +38,15 @@ class Ambiguous(dict[str, Any]):
             return self[name]
         except KeyError:
             return default
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with it, for a person."""
+        return _fault(self.again[0])
+
+
+def _fault(name: str) -> str:
+    return f"an object with several members called {name}"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -49,16 +58,27 @@ DECODER = json.JSONDecoder(object_pairs_hook=_object)
 """Python's, with objects that give a name twice as :class:`Ambiguous`."""
 
 
-def may_be_ambiguous(data: bytes, items: Sequence[Any], names: Sequence[bytes]) -> bool:
-    """Whether one of the items that stand in ``data`` may give one of these names twice.
+def loads(data: str | bytes) -> Any:
+    """As of the standard library, with objects that give a name twice as :class:`Ambiguous`. Raises ValueError, RecursionError."""
+    return json.loads(data, object_pairs_hook=_object)
 
-    Args:
-        names: in quotation marks, as they are looked for in ``data``; those within other objects and in text count, too.
-    """
-    members = data.count(b'":')
+
+def may_be_ambiguous(data: bytes, items: Sequence[Any]) -> bool:
+    """Whether an object in ``data``, however deep, may give a name twice: whether more names are written there than the
+    ``items`` have that a parser made of it."""
+    written = data.count(b'":') + data.count(b'" :')
+    has = 0
     for item in items:
-        members -= len(item) if type(item) is dict else 0
-    if members == 0:
+        has += len(item) if type(item) is dict else 0
+    if written == has:
         return False
-    most = len(items)
-    return any(data.count(name) > most for name in names)
+    # Quotation marks in text; behind two backslashes one may end a name.
+    escaped = 0 if b'\\\\"' in data else data.count(b'\\":') + data.count(b'\\" :')
+    return written - escaped != sum(map(_members, items))
+
+
+def _members(value: Any) -> int:
+    """How many members the objects in a value have, but for those in a list that begins with something else."""
+    if type(value) is dict:
+        return len(value) + sum(map(_members, value.values()))
+    return sum(map(_members, value)) if type(value) is list and value and type(value[0]) in (dict, list) else 0

@@ -19,7 +19,7 @@ from omni_ray.sources.json_objects import DECODER, may_be_ambiguous
 from omni_ray.sources.json_shapes import as_row, cuts, rows
 from omni_ray.sources.json_values import BrokenValue, Values
 from omni_ray.sources.line_blocks import RANGE_BYTES, rejected
-from omni_ray.sources.packed import unpack
+from omni_ray.sources.packed import unpack_proven
 from omni_ray.sources.packed_ranges import open_range, plain_size
 from omni_ray.sources.rows import Line, Range, Row, columns_of, lines
 from omni_ray.sources.tree import Tree
@@ -87,7 +87,7 @@ def _part(
             file.seek(start)
             yield opening.encode()
         left = None if end is None else end - start
-        for chunk in form.plain(unpack(file, name)):
+        for chunk in form.plain(unpack_proven(file, name)):
             if start == 0 and chunk.startswith(_BOM):
                 chunk = b"   " + chunk[len(_BOM) :]
             start += len(chunk)
@@ -105,8 +105,6 @@ def _exactness(columns: Mapping[str, str]) -> Exactness | None:
     made = {column: expression_of(column) for column in columns.values()}
     wanted = tuple({part: None for column, each in made.items() for part in (column, *(each.columns if each else ()))})
 
-    names = [b'"%b"' % part.encode() for part in dict.fromkeys(part for column in wanted for part in column.split("."))]
-
     def are_numbers_exact(row: Any) -> bool:
         if type(row) is not dict:
             return True
@@ -118,7 +116,7 @@ def _exactness(columns: Mapping[str, str]) -> Exactness | None:
                 return False
         return True
 
-    return lambda data, rows: all(map(are_numbers_exact, rows)) and not may_be_ambiguous(data, rows, names)
+    return lambda data, rows: all(map(are_numbers_exact, rows)) and not may_be_ambiguous(data, rows)
 
 
 def _line_rows(name: str, source: Iterable[Line | Rejected], is_exact: Exactness | None) -> Iterator[Row | Rejected]:

@@ -22,7 +22,7 @@ from omni_ray.errors import OmniError, said_by
 from omni_ray.sources.tree import Tree
 from omni_ray.storage import write_atomic
 
-_VERSION = 5
+_VERSION = 6
 """Increased when something else is kept of the same file."""
 _HASHED = 256 << 20
 """Of a larger file the size alone is compared."""

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from omni_ray.records import Rejected, SourceOptions
 from omni_ray.sources.form import Form, form_in, form_of, head
-from omni_ray.sources.packed import BrokenStream, unpack
+from omni_ray.sources.packed import BrokenStream, unpack_proven
 from omni_ray.sources.packed_ranges import open_range, plain_size
 from omni_ray.sources.signatures import instead_of_text
 from omni_ray.sources.tree import Tree
@@ -66,7 +66,7 @@ def line_blocks(
     rest = b""
     if position:
         file.seek(position)
-    stream = form.plain(unpack(file, name))
+    stream = form.plain(unpack_proven(file, name))
     try:
         while (end is None or position < end) and (chunk := next(stream, b"")):
             data, rest = rest + chunk, b""

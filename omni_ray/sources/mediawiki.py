@@ -19,7 +19,7 @@ from omni_ray.records import Rejected, SourceOptions, UnitDraft
 from omni_ray.sources.bz2_blocks import read_blocks
 from omni_ray.sources.encoding import recoded, sniff
 from omni_ray.sources.form import Form
-from omni_ray.sources.packed import BrokenStream, is_bomb, packing, packing_of, unpack
+from omni_ray.sources.packed import BrokenStream, is_bomb, packing, packing_of, unpack_proven
 from omni_ray.sources.packed_ranges import open_range, plain_size
 from omni_ray.sources.tree import Tree
 
@@ -190,8 +190,9 @@ def _pieces(file: BinaryIO, name: str, start: int, end: int | None, codec: str =
     if start:
         file.seek(start)
     position = start
+    plain = unpack_proven(file, name)
     try:
-        for data in recoded(unpack(file, name), codec) if codec else unpack(file, name):
+        for data in recoded(plain, codec) if codec else plain:
             where = f"{name}, byte {position}"
             inside = len(data) if end is None else max(0, min(len(data), end - position))
             position += len(data)

@@ -10,16 +10,20 @@ import bz2
 import lzma
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 from typing import BinaryIO, Protocol
 
+from omni_ray.sources.archive_file import ReaderBytes, Span
 from omni_ray.sources.bz2_blocks import read_blocks
 from omni_ray.sources.tree import Tree
+from omni_ray.sources.zstd_frames import frame_end
 
 CHUNK_BYTES = 1 << 20
 _ZSTD_BYTES = 1 << 16
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+_HELD_BYTES = 64 << 20
+"""Plain bytes that are held until their checksum is compared; a file of more is unpacked twice."""
 _FREE_BYTES = 256 << 20
 _MAX_RATIO = 200
 """Text packs 3 to 30 times; anything that unpacks to more than this is meant to fill a disk or memory."""
@@ -31,18 +35,23 @@ class BrokenStream(Exception):
     Attributes:
         reason: the reason code: ``truncated``, ``decode_error``, or ``too_large`` for a bomb.
         is_whole: what could be read ended as it should; only something else follows it.
+        proven: where something is damaged, how many of the bytes that came before it are of streams whose checksum fits; what
+            came after those may be anything. None where all that came is sound.
     """
 
-    def __init__(self, reason: str, is_whole: bool = False) -> None:
+    def __init__(self, reason: str, is_whole: bool = False, proven: int | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.is_whole = is_whole
+        self.proven = proven
 
     @property
     def detail(self) -> str:
         """What is lost, for a person."""
         if self.is_whole:
             return "what stands after the end of the compressed data is not compressed, and is not read"
+        if self.proven is not None:
+            return "the file is damaged: its checksum does not fit, and nothing under it is read; fetch it again"
         return "the rest of the file cannot be unpacked"
 
 
@@ -107,13 +116,55 @@ class _Zlib:
         return self._inner.unused_data
 
 
+def unpack_proven(file: BinaryIO, name: str) -> Iterator[bytes]:
+    """As :func:`unpack`, without what comes before some damage under the same checksum: nobody knows where it begins."""
+    suffix = packing(file, name)
+    if suffix in ("", ".bz2"):  # whose blocks have checksums of their own
+        yield from unpack(file, name)
+        return
+    place = file.tell()
+
+    def chunks() -> Iterator[bytes]:
+        file.seek(place)
+        return unpack(file, name)
+
+    yield from proven(chunks)
+
+
+def proven(chunks: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
+    """What an iterator gives up to :attr:`BrokenStream.proven`, once that is known. It is asked for again where that is more
+    than is held. Raises BrokenStream as the iterator does."""
+    held: list[bytes] = []
+    size, fault = 0, None
+    try:
+        for chunk in chunks():
+            size += len(chunk)
+            if size <= _HELD_BYTES:
+                held.append(chunk)
+    except BrokenStream as broken:
+        fault = broken
+    left = size if fault is None or fault.proven is None else fault.proven
+    yield from first(held if size <= _HELD_BYTES else chunks(), left)
+    if fault is not None:
+        raise fault
+
+
+def first(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """The first ``size`` bytes, of which there are as many."""
+    for chunk in chunks:
+        if size <= 0:
+            return
+        yield chunk[:size]
+        size -= len(chunk)
+
+
 def unpack(file: BinaryIO, name: str) -> Iterator[bytes]:
     """The plain bytes of ``file`` from its position on, in chunks of at most ``CHUNK_BYTES``.
 
     Several compressed streams in a row are one file, as for the programs that write them.
 
     Raises:
-        BrokenStream: after everything that could be read.
+        BrokenStream: after everything that could be read, what is damaged among it.
     """
     suffix = packing(file, name)
     if not suffix:
@@ -141,7 +192,7 @@ def _new(suffix: str) -> _Decompressor:
 
 def _streams(file: BinaryIO, suffix: str) -> Iterator[bytes]:
     data = b""
-    ended = 0
+    size = ended = sound = 0
     while data := _next_stream(file, data):
         if ended and not _MAGIC[suffix].match(data):
             raise BrokenStream("decode_error", is_whole=True)
@@ -154,12 +205,13 @@ def _streams(file: BinaryIO, suffix: str) -> Iterator[bytes]:
             try:
                 chunk = stream.decompress(data, CHUNK_BYTES)
             except (OSError, EOFError, zlib.error, lzma.LZMAError):
-                raise BrokenStream("decode_error") from None
+                raise BrokenStream("decode_error", proven=sound) from None
             data = b""
             if chunk:
+                size += len(chunk)
                 yield chunk
         data = stream.unused_data
-        ended += 1
+        ended, sound = ended + 1, size
 
 
 def _next_stream(file: BinaryIO, data: bytes) -> bytes:
@@ -192,6 +244,7 @@ def _bzip2(file: BinaryIO) -> Iterator[bytes]:
                 done = max(0, done - len(data))
         if held:
             yield held
+        broken.proven = None
         raise
     if held:
         yield held
@@ -202,7 +255,7 @@ class _Packed:
 
     closed = False
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO | Span) -> None:
         self._file = file
         self.error: OSError | None = None
 
@@ -218,6 +271,43 @@ class _Packed:
 
 
 def _zstd(file: BinaryIO) -> Iterator[bytes]:
+    start, done = file.tell(), 0
+    try:
+        for chunk in _zstd_stream(file):
+            done += len(chunk)
+            yield chunk
+    except BrokenStream as broken:
+        if broken.reason != "decode_error":
+            raise
+        yield from _zstd_frames(file, start, done)
+
+
+def _zstd_frames(file: BinaryIO, start: int, done: int) -> Iterator[bytes]:
+    """Frame by frame, up to what is damaged or is none, all but the first ``done`` bytes."""
+    size = 0
+    while True:
+        file.seek(start)
+        data = _next_stream(file, b"")
+        if not data:
+            return
+        start = file.tell() - len(data)
+        if not _MAGIC[".zst"].match(data):
+            raise BrokenStream("decode_error", is_whole=True)
+        end, sound = frame_end(file, start), size
+        if end is None:
+            raise BrokenStream("decode_error", proven=sound)
+        try:
+            for chunk in _zstd_stream(Span(ReaderBytes(file), "", start, end - start)):
+                size += len(chunk)
+                if size > done:
+                    yield chunk[max(0, len(chunk) - (size - done)) :]
+                    done = size
+        except BrokenStream:
+            raise BrokenStream("decode_error", proven=sound) from None
+        start = end
+
+
+def _zstd_stream(file: BinaryIO | Span) -> Iterator[bytes]:
     import pyarrow as pa
 
     packed = _Packed(file)
@@ -228,7 +318,9 @@ def _zstd(file: BinaryIO) -> Iterator[bytes]:
             except OSError as error:
                 if packed.error is not None:
                     raise packed.error from None
-                raise BrokenStream("truncated" if "truncated" in str(error).lower() else "decode_error") from None
+                if "truncated" in str(error).lower():
+                    raise BrokenStream("truncated") from None
+                raise BrokenStream("decode_error") from None
             if not chunk:
                 return
             yield chunk

@@ -19,7 +19,7 @@ from omni_ray.errors import OmniError, SourceError
 from omni_ray.sources.archive_file import FileBytes, Span
 from omni_ray.sources.encoding import recoded
 from omni_ray.sources.kept import Kept
-from omni_ray.sources.packed import SUFFIXES, BrokenStream, packing, packing_of, unpack
+from omni_ray.sources.packed import SUFFIXES, BrokenStream, first, packing, packing_of, unpack
 from omni_ray.sources.tree import Tree
 from omni_ray.storage import TEMPORARY, atomic_writer
 
@@ -78,7 +78,7 @@ def whole_copy(tree: Tree, name: str) -> tuple[FileBytes, int]:
 
 
 def _fault(found: dict[str, Any]) -> BrokenStream | None:
-    return BrokenStream(found["reason"], found["is_whole"]) if "reason" in found else None
+    return BrokenStream(found["reason"], found["is_whole"], found["proven"]) if "reason" in found else None
 
 
 @lru_cache(maxsize=2)  # a worker reads several ranges of one file
@@ -106,13 +106,13 @@ def _there(kept: Kept, found: dict[str, Any]) -> FileBytes | None:
     return content if os.fstat(file.fileno()).st_size == found["size"] else None
 
 
-def _write(tree: Tree, name: str, codec: str, kept: Kept) -> dict[str, Any]:
-    """Write a copy, and return what to note: its size, and what ended it too early."""
+def _write(tree: Tree, name: str, codec: str, kept: Kept, most: int | None = None) -> dict[str, Any]:
+    """Write a copy, of the first ``most`` plain bytes or all, and return what to note: its size, and what ended it too early."""
     tree.say(f"{name}: unpacking its {tree.size(name) / 1e6:,.1f} MB, to read it in units")
     size, looked = 0, -tree.size(name)
-    found: dict[str, Any] = {}
+    fault: BrokenStream | None = None
     with tree.open(name) as file, atomic_writer(kept.path(_COPY)) as out:
-        chunks = unpack(file, name)
+        chunks = unpack(file, name) if most is None else first(unpack(file, name), most)
         try:
             for chunk in chunks if codec == "utf-8" else recoded(chunks, codec):
                 if not size and packing(io.BytesIO(chunk), ""):
@@ -123,8 +123,14 @@ def _write(tree: Tree, name: str, codec: str, kept: Kept) -> dict[str, Any]:
                 out.write(chunk)
                 size += len(chunk)
         except BrokenStream as error:
-            found = {"reason": error.reason, "is_whole": error.is_whole}
-    return {"size": size, **found} if size else {}
+            fault = error
+    if fault is None:
+        return {"size": size} if size else {}
+    if fault.proven is not None and most is None:  # what is damaged is among what was written
+        found = _write(tree, name, codec, kept, fault.proven)
+    else:
+        found = {"size": size} if size else {}
+    return found and {**found, "reason": fault.reason, "is_whole": fault.is_whole, "proven": fault.proven}
 
 
 def _make_room(folder: Path, name: str, size: int, wanted: int) -> None:

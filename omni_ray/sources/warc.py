@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from omni_ray.records import SourceOptions
 from omni_ray.sources.line_blocks import RANGE_BYTES
-from omni_ray.sources.packed import BrokenStream, is_bomb, packing, unpack
+from omni_ray.sources.packed import BrokenStream, is_bomb, packing, proven, unpack_proven
 from omni_ray.sources.packed_ranges import open_range, plain_size
 from omni_ray.sources.tree import Tree
 
@@ -118,7 +118,7 @@ def _whole(file: BinaryIO, name: str, start: int, end: int | None, stream: int) 
     file.seek(start)
     left = None if end is None else end - start
     try:
-        for data in unpack(file, name) if left is None else iter(lambda: file.read(_PLAIN_BYTES), b""):
+        for data in unpack_proven(file, name) if left is None else iter(lambda: file.read(_PLAIN_BYTES), b""):
             data = data if left is None else data[:left]
             left = None if left is None else left - len(data)
             if not data:
@@ -132,29 +132,15 @@ def _members(file: BinaryIO, start: int, end: int | None) -> Iterator[_Chunk]:
     """The gzip streams that begin in a slice, unpacked; after a damaged one, only those that look like an archive's."""
     at: int | None = start if not start else _next_member(file, start)
     while at is not None and (end is None or at < end):
-        place, fault, unpacked = at, "truncated", 0
-        file.seek(at)
-        stream = zlib.decompressobj(31)
-        while data := file.read(_READ_BYTES):
-            place += len(data)
-            try:
-                plain = stream.decompress(data)
-            except zlib.error:
-                fault = "decode_error"
-                break
-            unpacked += len(plain)
-            if is_bomb(unpacked, place - at):
-                fault = "too_large"
-                break
-            yield _Chunk(at, plain)
-            if stream.eof:
-                fault = ""
-                place -= len(stream.unused_data)
-                break
-        if fault:
-            yield _Chunk(at, b"", fault)
+        member = _Member(file, at)
+        try:
+            for plain in proven(member.chunks):
+                yield _Chunk(at, plain)
+        except BrokenStream as broken:
+            yield _Chunk(at, b"", broken.reason)
             at = _next_member(file, at + 1)
             continue
+        place = member.end
         file.seek(place)
         if file.read(len(_GZIP)) == _GZIP:
             at = place
@@ -165,6 +151,38 @@ def _members(file: BinaryIO, start: int, end: int | None) -> Iterator[_Chunk]:
             between = file.read(_READ_BYTES if at is None else min(at - place, _READ_BYTES))
             if between.strip(b"\0"):
                 yield _Chunk(place, b"", "decode_error")
+
+
+class _Member:
+    """A gzip stream that begins at a byte of a file.
+
+    Attributes:
+        end: behind its last byte, once it was unpacked.
+    """
+
+    def __init__(self, file: BinaryIO, start: int) -> None:
+        self._file, self._start = file, start
+        self.end = start
+
+    def chunks(self) -> Iterator[bytes]:
+        """What it holds. Raises BrokenStream."""
+        place, unpacked = self._start, 0
+        self._file.seek(place)
+        stream = zlib.decompressobj(31)
+        while data := self._file.read(_READ_BYTES):
+            place += len(data)
+            try:
+                plain = stream.decompress(data)
+            except zlib.error:
+                raise BrokenStream("decode_error", proven=0) from None
+            unpacked += len(plain)
+            if is_bomb(unpacked, place - self._start):
+                raise BrokenStream("too_large")
+            yield plain
+            if stream.eof:
+                self.end = place - len(stream.unused_data)
+                return
+        raise BrokenStream("truncated")
 
 
 def _next_member(file: BinaryIO, place: int) -> int | None:

@@ -22,6 +22,7 @@ from omni_ray.sources.archives import (
     ArchiveTree,
     safe_member,
 )
+from omni_ray.sources.kept import Kept
 from omni_ray.sources.listing import Member
 from omni_ray.sources.tree import MAX_FILE_BYTES, MemberDamaged, MemberTooLarge, RefusedMembers
 
@@ -39,7 +40,7 @@ _MAX_SIZE = 1 << 60
 _IN_MEMORY = 8 << 20
 """Members up to this size are unpacked at once; larger ones as they are read."""
 _PAGES = 1 << 20
-"""Bytes of a directory that are read at once."""
+"""Bytes of a directory, or of a member whose checksum is compared, that are read at once."""
 
 
 class ZipTree(ArchiveTree):
@@ -128,9 +129,27 @@ class ZipTree(ArchiveTree):
         self._check_size(member)
         start = self._data_start(member)
         if member.method == _STORED:
+            self._prove(member, start)
             return io.BufferedReader(Span(self._bytes, f"{self.location}: {name}", start, member.size), 1 << 16)
         packed = Span(self._bytes, f"{self.location}: {name}", start, member.packed)
         return io.BufferedReader(_Inflated(packed, f"{self.location}: {name}", member), 1 << 16)
+
+    def _prove(self, member: Member, start: int) -> None:
+        """Compare the checksum of a stored member, of which any part may be read: once for all processes of a machine.
+
+        Raises:
+            MemberDamaged: it does not fit.
+        """
+
+        def checksum() -> dict[str, Any]:
+            crc = 0
+            for at in range(0, member.size, _PAGES):
+                crc = zlib.crc32(self._bytes.read_at(start + at, min(_PAGES, member.size - at)), crc)
+            return {"crc": crc}
+
+        found = Kept(self._folder, self.file.path, f"checksum of {member.name}").made(checksum)
+        if found["crc"] != member.crc:
+            raise MemberDamaged(f"{self.location}: {member.name} is not the bytes the archive declares; fetch it again")
 
 
 def _name(raw: bytes, is_utf8: bool) -> str:

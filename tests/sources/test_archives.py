@@ -237,6 +237,26 @@ def test_a_zip_with_a_member_larger_than_any_disk_is_one_sentence(tmp_path: Path
         open_tree(tmp_path / "x.zip", tmp_path / "cache")
 
 
+def test_a_stored_member_that_is_read_in_parts_is_held_against_its_checksum(tmp_path: Path) -> None:
+    data = bytes(range(256)) * (36 << 10)
+    for name, place in (("sound.zip", None), ("flipped.zip", 5 << 20)):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("long.wav", data)
+        whole = bytearray((tmp_path / name).read_bytes())
+        if place is not None:
+            whole[place] ^= 1
+            (tmp_path / name).write_bytes(whole)
+        tree = open_tree(tmp_path / name, tmp_path / "cache")
+        if place is None:
+            with tree.open("long.wav") as file:
+                file.seek(1000)
+                assert file.read(256) == data[1000:1256]
+        else:
+            for _ in range(2):
+                with pytest.raises(MemberDamaged, match="is not the bytes the archive declares"):
+                    tree.open("long.wav")
+
+
 def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "_BEGIN", listing._BEGIN.replace("BEGIN;", "PRAGMA max_page_count = 3; BEGIN;"))
     path = pack(tmp_path / "x.zip", {f"{n:0100}.txt": b"x" for n in range(1000)})

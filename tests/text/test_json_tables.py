@@ -185,6 +185,34 @@ def test_an_object_that_gives_a_name_twice_costs_itself_where_that_is_read(tmp_p
     assert {row["extra"] for row in rows} == {'{"n":1,"n (3)":2}'}
 
 
+@pytest.mark.parametrize("name", ["t.jsonl", "t.json"])
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        (r'{"text": "one", "te\u0078t": "two"}', "an object with several members called text"),
+        (r'{"text" : ":one", "text": "\": two"}', "an object with several members called text"),
+        (r'{"n\\": 1, "text": "\":", "text": "two"}', "an object with several members called text"),
+    ],
+)
+def test_a_name_that_is_given_twice_in_two_spellings(tmp_path: Path, name: str, row: str, fault: str) -> None:
+    items = [json.dumps({"text": f"row {n}"}) for n in range(200)]
+    items[100] = row
+    ends = ("", "\n", "") if name == "t.jsonl" else ("[", ",\n", "]")
+    (tmp_path / name).write_text(ends[0] + ends[1].join(items) + ends[2])
+    rows, rejected = read(tmp_path)
+    assert len(rows) == 199 and [r.detail for r in rejected] == [fault]
+
+
+@pytest.mark.parametrize("template", ["plain", "roles"])
+def test_a_turn_that_gives_a_name_twice_costs_its_conversation(tmp_path: Path, template: str) -> None:
+    turns = ['{"role": "user", "content": "one"}', '{"role": "user", "content": "one", "content": "two"}']
+    (tmp_path / "t.jsonl").write_text("\n".join(f'{{"messages": [{turn}], "n": [1]}}' for turn in turns))
+    rows, rejected = read(tmp_path, columns={"text": "messages"}, chat_template=template)
+    assert [row["text"].endswith("one") for row in rows] == [True]
+    detail = "an object with several members called content"
+    assert [r.detail.removeprefix("column messages holds ") for r in rejected] == [detail]
+
+
 @pytest.mark.parametrize(
     "table", ['{"text": ["a"], "text": ["b"]}', '{"n": 1, "n": 2, "data": [{"text": "a"}], "data": [{"text": "b"}]}']
 )

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from omni_ray.sources import packed
-from omni_ray.sources.packed import CHUNK_BYTES, BrokenStream, packing, unpack
+from omni_ray.sources.packed import CHUNK_BYTES, BrokenStream, packing, unpack, unpack_proven
 
 
 def zstd(data: bytes) -> bytes:
@@ -77,7 +77,7 @@ def test_a_file_is_what_its_first_bytes_say(suffix: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
+@pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize("behind", [b"\n", b"garbage at the end", b"\0\0garbage"])
 def test_what_stands_behind_the_compressed_data_costs_only_itself(suffix: str, behind: bytes) -> None:
     stream = unpack(io.BytesIO(FORMATS[suffix](DATA) + behind), "x" + suffix)
@@ -95,6 +95,27 @@ def test_damaged_data_is_a_decode_error(suffix: str) -> None:
     with pytest.raises(BrokenStream) as broken:
         list(unpack(io.BytesIO(bytes(whole)), "x" + suffix))
     assert not broken.value.is_whole
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".xz", ".zst"])
+@pytest.mark.parametrize("held", [1 << 20, 1 << 26])
+def test_what_a_checksum_does_not_fit_is_not_given(suffix: str, held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "_HELD_BYTES", held)
+    whole = FORMATS[suffix](DATA)
+    damaged = bytearray(whole)
+    damaged[len(whole) // 2 : len(whole) // 2 + 64] = bytes(range(64))
+    damaged[6] |= 6 if suffix == ".zst" else 0  # the kind of its first block: these frames have no checksum
+    for data, is_given in ((whole + damaged + whole, DATA), (damaged, b"")):
+        given = b""
+        with pytest.raises(BrokenStream) as broken:
+            for chunk in unpack_proven(io.BytesIO(bytes(data)), "x"):
+                given += chunk
+        assert given == is_given and "checksum" in broken.value.detail
+    cut = b""
+    with pytest.raises(BrokenStream, match="truncated"):
+        for chunk in unpack_proven(io.BytesIO(whole[: len(whole) * 2 // 3]), "x"):
+            cut += chunk
+    assert DATA.startswith(cut) and len(cut) > 100_000
 
 
 def test_empty_and_plain_files() -> None:

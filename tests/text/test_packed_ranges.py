@@ -131,9 +131,10 @@ def test_small_files_are_one_unit_as_ever(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize("suffix", PACK)
 @pytest.mark.parametrize("damage", ["cut", "cut in the end mark", "behind", "zeros", "flipped"])
 def test_what_is_not_sound_costs_what_it_costs_read_whole(tmp_path: Path, suffix: str, damage: str) -> None:
-    data = bytearray(PACK[suffix](lines(60_000 if damage == "flipped" else 10_000)))
+    data = bytearray(PACK[suffix](lines(10_000)))
     if damage == "flipped":
         data[len(data) * 9 // 10] ^= 0x10
+        data = bytearray(PACK[suffix](lines(60_000))) + data
     ends = {"cut": data[: len(data) // 2], "cut in the end mark": data[:-3], "behind": data + b"garbage"}
     data = ends.get(damage, data + bytes(512) if damage == "zeros" else data)
     (tmp_path / "in").mkdir()

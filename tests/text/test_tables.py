@@ -133,6 +133,24 @@ def test_nested_columns_of_parquet(tmp_path: Path) -> None:
         read(tmp_path, columns={"text": "doc"})
 
 
+def test_pages_of_parquet_are_held_against_their_checksums(tmp_path: Path) -> None:
+    table = pa.table({"text": [f"text {n}" for n in range(1000)]})
+    where = tmp_path / "t.parquet"
+    pq.write_table(table, where, write_page_checksum=True, compression="none", use_dictionary=False)
+    where.write_bytes(where.read_bytes().replace(b"text 500", b"text 5oo"))
+    rows, rejected = read(tmp_path)
+    assert not rows and [r.reason for r in rejected] == ["decode_error"]
+
+
+def test_columns_that_differ_in_case_alone_are_not_guessed(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("Text,TEXT,n\none,two,3\n")
+    with pytest.raises(SourceError, match="Text and TEXT could be its text; say which: --columns text=Text"):
+        read(tmp_path)
+    assert [row["text"] for row in read(tmp_path, columns={"text": "TEXT"})[0]] == ["two"]
+    (tmp_path / "t.csv").write_text("Text,text,n\none,two,3\n")
+    assert [row["text"] for row in read(tmp_path)[0]] == ["two"]
+
+
 def test_columns_are_found_whatever_their_case(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("Text,TITLE\na,b\n")
     assert read(tmp_path)[0][0]["title"] == "b"

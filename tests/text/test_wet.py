@@ -115,6 +115,14 @@ def test_a_file_that_was_cut_says_so(source: Source, name: str, scale: float) ->
     assert [reason for _, reason in lost(rows)] == ["truncated"]
 
 
+def test_pages_under_a_checksum_that_does_not_fit_are_not_kept(source: Source) -> None:
+    damaged = bytearray(gzip.compress(b"".join(RECORDS) * 20, 0))  # stored, so that it unpacks to the end
+    damaged[len(damaged) // 2] ^= 1
+    source.put("a.warc.wet.gz", MEMBERS[1] + bytes(damaged) + MEMBERS[2])
+    rows = source.rows(Wet())
+    assert numbers(rows) == [0, 1] and [reason for _, reason in lost(rows)] == ["decode_error"]
+
+
 def test_headers_that_are_none_and_records_of_other_kinds(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warc, "MAX_RECORD_BYTES", 1 << 10)
     records = [

@@ -1,0 +1,93 @@
+"""Objects that give a name twice, wherever JSON is read: none of the values is taken in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from omni_ray.corpora.audio_files import AudioFiles
+from omni_ray.corpora.base import Corpus
+from omni_ray.corpora.coco import Coco
+from omni_ray.corpora.image_captions import ImageCaptions
+from omni_ray.corpora.karpathy import Karpathy
+from omni_ray.corpora.lhotse_cuts import Lhotse
+from omni_ray.corpora.llava import Llava
+from omni_ray.corpora.ocr_images import OcrImages
+from omni_ray.corpora.textocr import TextOcr
+from omni_ray.errors import SourceError
+from tests.list_sources import Source, kept, lost
+from tests.made_store import clip, picture
+
+BOX = "[1, 2, 11, 2, 11, 8, 1, 8]"
+TURNS = '[{"from": "human", "value": "What?"}, {"from": "gpt", "value": "So.", "value": "Otherwise."}]'
+CUT = (
+    '{"type": "MonoCut", "start": 0, "duration": 1, "recording": {"duration": 1, "sources": [{"type": "file", "channels": [0],'
+    ' "source": "1.wav"}]}, "supervisions": [{"start": 0, "duration": 1, "text": "one", "text": "two"}]}'
+)
+LISTS: list[tuple[Corpus, str, str, str]] = [
+    (ImageCaptions(), "1.json", '{"caption": "one", "caption": "two"}', "bad_row"),
+    (ImageCaptions(), "1.json", r'{"caption": "one", "\u0063aption": "two"}', "bad_row"),
+    (ImageCaptions(), "list.csv", 'image,caption\n1.jpg,"[{""raw"": ""one"", ""raw"": ""two""}]"\n', "bad_row"),
+    (AudioFiles(), "1.json", '{"text": "one", "text": "two"}', "bad_row"),
+    (Lhotse(), "cuts.jsonl", CUT, "bad_row"),
+    (
+        Coco(),
+        "captions_train2017.json",
+        '{"images": [{"id": 1, "file_name": "1.jpg"}, {"id": 2, "id": 3, "file_name": "2.jpg"}], "annotations": [{"id": 5, '
+        '"image_id": 1, "caption": "one", "caption": "two"}]}',
+        "bad_row",
+    ),
+    (
+        Karpathy(),
+        "dataset_flickr8k.json",
+        '{"images": [{"filename": "1.jpg", "sentences": [{"raw": "one"}], "sentences": [{"raw": "two"}]}]}',
+        "bad_row",
+    ),
+    (Llava(), "list.json", f'[{{"image": "1.jpg", "conversations": {TURNS}}}]', "bad_row"),
+    (
+        TextOcr(),
+        "TextOCR_0.1_train.json",
+        f'{{"imgs": {{"a": {{"file_name": "1.jpg"}}, "a": {{"file_name": "2.jpg"}}}}, "anns": {{"w": {{"image_id": "a", '
+        f'"utf8_string": "RED", "points": {BOX}}}}}}}',
+        "bad_row",
+    ),
+    (
+        OcrImages(),
+        "Label.txt",
+        '1.jpg\t[{"transcription": "one", "transcription": "two", "points": [[1, 2], [11, 2], [11, 8], [1, 8]]}]\n',
+        "bad_row",
+    ),
+    (
+        OcrImages(),
+        "mm.json",
+        '{"metainfo": {}, "data_list": [{"img_path": "1.jpg", "instances": [{"text": "one", "text": "two"}]}]}',
+        "missing_text",
+    ),
+]
+
+
+@pytest.mark.parametrize(("corpus", "name", "said", "reason"), LISTS, ids=lambda each: getattr(each, "name", None))
+def test_it_costs_its_record(tmp_path: Path, corpus: Corpus, name: str, said: str, reason: str) -> None:
+    source = Source(tmp_path)
+    for number in (1, 2):
+        source.put(f"{number}.wav" if corpus.modality == "audio" else f"{number}.jpg", _medium(corpus, number))
+    source.put(name, said)
+    for keeps in (False, corpus.keeps_columns):
+        rows = source.rows(corpus, keep_columns=keeps)
+        assert not kept(rows)
+        assert reason in [why for _, why in lost(rows)]
+
+
+def _medium(corpus: Corpus, number: int) -> bytes:
+    return clip(number) if corpus.modality == "audio" else picture(number)
+
+
+def test_a_list_that_says_twice_what_it_lists_is_refused(tmp_path: Path) -> None:
+    source = Source(tmp_path)
+    source.put("train2017/1.jpg", picture(1))
+    source.put(
+        "captions_train2017.json", '{"images": [], "annotations": [], "images": [{"id": 1, "file_name": "1.jpg"}]}'
+    )
+    with pytest.raises(SourceError, match="several members called images; give each a name of its own"):
+        source.rows(Coco())
