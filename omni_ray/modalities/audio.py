@@ -32,7 +32,7 @@ class Audio(Modality[AudioParams]):
 
     name = "audio"
     params_type = AudioParams
-    version = 3
+    version = 4
     media = "audio"
     title, row, samples, judged, held_together = "Speech", "clip", "clips", "clip", "speaker"
     tasks = ("automatic-speech-recognition", "text-to-speech")

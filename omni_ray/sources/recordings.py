@@ -60,6 +60,8 @@ _MARKS: tuple[tuple[int, bytes, str], ...] = (
 """Where a mark is, the mark, and FFmpeg's name for the format: FFmpeg never has to guess."""
 _BY_FFMPEG = frozenset({"mov", "matroska", "asf", "amr", "wv", "ape", "tta"})
 _SAY_THEIR_LENGTH = frozenset({"mov", "matroska", "asf", "wv", "ape", "tta"})
+_HAVE_CHECKSUMS = frozenset({"wavpack", "tta", "flac", "ape"})
+"""FFmpeg's decoders of frames with checksums, which they compare when they are told to."""
 _OTHERS = (
     (b"version https://git-lfs", "a Git LFS pointer: fetch the file itself (git lfs pull)"),
     (b"<!doctype html", "an HTML page"),
@@ -154,6 +156,8 @@ def _mpeg(data: bytes, frames: mpeg_audio.MpegAudio) -> Iterator[Recording]:
         raise UnusableRecording(
             "truncated", f"{frames.frames:,} of the {frames.promised:,} frames that its header counts"
         )
+    if frames.promised is None and frames.ends_early:
+        raise UnusableRecording("truncated", "its last frame is cut")
     file = _to_the_end(data, frames)
     recording = _by_ffmpeg(data, "mp3") if file is None else _of_libsndfile(file)
     least = frames.samples - frames.unheard - round(_SLACK * recording.rate) - 1
@@ -302,6 +306,8 @@ def _flac_blocks(file: soundfile.SoundFile, data: bytes, start: int, recording: 
 
 def _ogg_links(data: bytes) -> list[bytes]:
     pages = ogg_pages.scan(data)
+    if pages.damaged:
+        raise UnusableRecording("decode_error", f"{pages.damaged:,} of its pages are damaged")
     if pages.short:
         raise UnusableRecording("truncated", f"{pages.short:,} bytes fewer than its last page says")
     if pages.missing:
@@ -346,6 +352,8 @@ def _frames(data: bytes, kind: str) -> Iterator[AudioFrame]:
             if not container.streams.audio:
                 raise UnusableRecording("decode_error", "there is no sound in it")
             stream = container.streams.audio[0]
+            if stream.codec_context.name in _HAVE_CHECKSUMS:
+                stream.codec_context.options = {"err_detect": "crccheck+explode"}
             promised = _seconds(container, stream) if kind in _SAY_THEIR_LENGTH else 0.0
             seconds, longest = 0.0, 0.0
             for packet in container.demux(stream):

@@ -102,6 +102,29 @@ def test_ogg_without_a_page_in_the_middle() -> None:
     assert refused(data[: places[-3]] + data[places[-2] :]) == "truncated"
 
 
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_a_damaged_page_is_not_skipped(subtype: str) -> None:
+    data = encoded(np.tile(LOUD, 5), RATE, "OGG", subtype)
+    places = [at for at in range(len(data)) if data[at : at + 4] == b"OggS"]
+    assert seconds(data + b"something behind it") == pytest.approx(10, abs=0.1)
+    for place in (places[-2], places[-2] + 300, places[-1]):
+        assert refused(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]) == "decode_error"
+
+
+@pytest.mark.parametrize(("form", "codec"), [("wv", "wavpack"), ("tta", "tta")])
+def test_frames_are_held_against_their_checksums(form: str, codec: str) -> None:
+    data = by_ffmpeg(np.tile(LOUD, 2), codec, form)
+    assert seconds(data) == pytest.approx(4, abs=0.1)
+    place = len(data) // 2
+    assert refused(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]) == "decode_error"
+
+
+def test_mp3_that_ends_within_a_frame() -> None:
+    data = mp3(LOUD, write_xing="0")
+    assert seconds(data) == pytest.approx(2.0, abs=0.15)
+    assert refused(data[:-50]) == "truncated"
+
+
 def flac_that_counts(samples: int) -> bytes:
     data = bytearray(encoded(LOUD, 16_000, "FLAC", "PCM_16"))
     data[22:26] = samples.to_bytes(4, "big")
