@@ -21,6 +21,10 @@ _TEXTS = (".txt", ".lab", ".trans", ".json")
 
 _TIMED = re.compile(r"\s*(\d+(?:\.\d+)?)\s+(\d+(?:\.\d+)?)\s+(\S.*)")
 _FEWEST_SAMPLES = 1000
+_WITH_TIMES = re.compile(
+    r'\s*(?:WEBVTT\b|File type = "ooTextFile|<\?xml |\[\d+:\d\d(?:[.:]\d+)?\]|(?:\d+\s+)?\d+:\d\d:\d\d[,.]\d+ --> )'
+)
+"""How subtitles (WebVTT, SRT, LRC), TextGrid and XML begin, whatever they are called."""
 
 
 class AudioFiles(Corpus):
@@ -75,10 +79,13 @@ class AudioFiles(Corpus):
 
 
 def _transcript(text: str, sidecar: str, ident: str, where: str) -> str | Rejected:
-    """The text, unless it is a list of phones or words with times, as HTK, festvox or Audacity write it.
+    """The text, unless it is a list of phones or words with times, as HTK, festvox or Audacity write it, or subtitles.
 
     TIMIT has one line, with the transcript after the numbers of the first and last sample.
     """
+    timeless = Rejected(ident, where, "missing_text", f"{sidecar}: labels with times, no transcript")
+    if _WITH_TIMES.match(text.removeprefix("\ufeff")):
+        return timeless
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith(("#", "\\"))]
     timed = [match for line in lines if (match := _TIMED.fullmatch(line))]
     if not timed or len(timed) < len(lines):
@@ -90,7 +97,7 @@ def _transcript(text: str, sidecar: str, ident: str, where: str) -> str | Reject
         if " " in timed[0][3].strip():
             return timed[0][3]
     if starts == sorted(starts):
-        return Rejected(ident, where, "missing_text", f"{sidecar}: labels with times, no transcript")
+        return timeless
     return text
 
 

@@ -32,6 +32,7 @@ class Kaldi(Corpus):
         "folders with wav.scp and text (segments, utt2spk), and the recordings that wav.scp names, within the source"
     )
     in_all = False
+    version = 2
 
     def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         seen = SeenKeys()
@@ -51,30 +52,35 @@ class Kaldi(Corpus):
 
 def _utterances(tree: Tree, prefix: str, files: set[str]) -> Iterator[Parsed]:
     """Every utterance of ``text``, and those of ``segments`` or ``wav.scp`` that have no text."""
-    recordings = dict(_pairs(tree, f"{prefix}wav.scp"))
-    speakers = dict(_pairs(tree, f"{prefix}utt2spk")) if "utt2spk" in files else {}
-    segments = dict(_pairs(tree, f"{prefix}segments")) if "segments" in files else None
+    recordings = _by_first(tree, f"{prefix}wav.scp")
+    speakers = _by_first(tree, f"{prefix}utt2spk") if "utt2spk" in files else {}
+    segments = _by_first(tree, f"{prefix}segments") if "segments" in files else None
     silent = dict.fromkeys(recordings if segments is None else segments)
 
     def made(utterance: str, where: str, text: str) -> Parsed:
         recording, start, end = utterance, None, None
         if segments is not None:
-            fields = segments.get(utterance, "").split()
+            said = segments.get(utterance, "")
+            if said is None:
+                return _several(utterance, where, "segments", utterance)
+            fields = said.split()
             try:
                 recording, start, end = fields[0], float(fields[1]), float(fields[2])
             except (IndexError, ValueError):
-                said = "no line of segments names it" if not fields else f"segments: {' '.join(fields)}"
-                return Rejected(utterance, where, "bad_row", said)
-        place = recordings.get(recording)
-        if place is None:
+                detail = "no line of segments names it" if not fields else f"segments: {' '.join(fields)}"
+                return Rejected(utterance, where, "bad_row", detail)
+        if recording not in recordings:
             return Rejected(utterance, where, "missing_media", f"wav.scp has no {recording}")
+        place, speaker = recordings[recording], speakers.get(utterance, "")
+        if place is None or speaker is None:
+            return _several(utterance, where, *("wav.scp", recording) if place is None else ("utt2spk", utterance))
         file, channel = _file(place)
         if file is None:
             detail = f"wav.scp: {place[:160]}: a command or an archive, which is not read"
             return Rejected(utterance, where, "bad_path", detail)
         name = media_name(tree, f"{prefix}wav.scp", file)
         until = None if end is not None and end < 0 else end
-        return Spoken(utterance, where, name, text, speakers.get(utterance), start, until, channel)
+        return Spoken(utterance, where, name, text, speaker or None, start, until, channel)
 
     for number, (utterance, text) in enumerate(_pairs(tree, f"{prefix}text"), 1):
         silent.pop(utterance, None)
@@ -86,6 +92,10 @@ def _utterances(tree: Tree, prefix: str, files: set[str]) -> Iterator[Parsed]:
     for utterance in silent:
         where = f"{prefix}{'wav.scp' if segments is None else 'segments'}"
         yield Rejected(utterance, where, "missing_text", "no line of text names this utterance")
+
+
+def _several(utterance: str, where: str, file: str, name: str) -> Rejected:
+    return Rejected(utterance, where, "bad_row", f"{file}: several lines, which differ, name {name}")
 
 
 def _file(place: str) -> tuple[str | None, str | None]:
@@ -104,6 +114,14 @@ def _file(place: str) -> tuple[str | None, str | None]:
         words[at : at + 2] = []
     rest = [word for word in words if flags is not None and word not in flags and word != "-"]
     return (rest[0], channel) if len(rest) == 1 and not rest[0].startswith("-") else (None, None)
+
+
+def _by_first(tree: Tree, name: str) -> dict[str, str | None]:
+    """The rest of every line by its first word; None where several lines begin with that and do not say the same."""
+    found: dict[str, str | None] = {}
+    for first, rest in _pairs(tree, name):
+        found[first] = rest if found.get(first, rest) == rest else None
+    return found
 
 
 def _pairs(tree: Tree, name: str) -> Iterator[tuple[str, str]]:

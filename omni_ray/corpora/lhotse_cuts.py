@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
@@ -41,7 +41,11 @@ class Lhotse(Corpus):
         if cuts:  # which hold their recordings and supervisions
             return
         places = [name for name in names if kinds[name] == "recordings"]
-        recordings = {row["id"]: (name, row) for name in places for _, row in _rows(tree, name) if "id" in row}
+        recordings: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+        for name in places:
+            for _, row in _rows(tree, name):
+                if row.get("id") is not None:
+                    recordings.setdefault(str(row["id"]), []).append((name, row))
         for name in names:
             if kinds[name] == "supervisions":
                 items = told_apart(_of_supervisions(tree, name, recordings), seen)
@@ -114,20 +118,34 @@ def _of_cuts(tree: Tree, name: str) -> Iterator[Parsed]:
                 yield Rejected(ident, where, "bad_row", f"{type(error).__name__}: {error}")
 
 
-def _of_supervisions(tree: Tree, name: str, recordings: Mapping[str, tuple[str, dict[str, Any]]]) -> Iterator[Parsed]:
+def _of_supervisions(
+    tree: Tree, name: str, recordings: Mapping[str, Sequence[tuple[str, dict[str, Any]]]]
+) -> Iterator[Parsed]:
     for number, row in _rows(tree, name):
         where = f"{name}:{number}"
         ident = str(row.get("id") or where)
-        if row.get("recording_id") not in recordings:
+        found = _beside(name, recordings.get(str(row.get("recording_id")), []))
+        if not found:
             yield Rejected(ident, where, "missing_media", f"no recording {row.get('recording_id')}")
             continue
-        manifest, recording = recordings[row["recording_id"]]
+        manifest, recording = found[0]
+        if any(each != found[0] for each in found):
+            yield Rejected(ident, where, "bad_row", f"several recordings {row['recording_id']}, which differ")
+            continue
         try:
             start = float(row["start"])
             end = start + float(row["duration"])
             yield _utterance(tree, manifest, ident, where, row, recording, start, end, row.get("channel"))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             yield Rejected(ident, where, "bad_row", f"{type(error).__name__}: {error}")
+
+
+def _beside(name: str, found: Sequence[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    """The recordings of one id that are listed in the folder of a manifest, or all where there are none, each with its folder."""
+    places = [(manifest.rpartition("/")[0], manifest, row) for manifest, row in found]
+    near = [place for place in places if place[0] == name.rpartition("/")[0]] or places
+    first = {folder: manifest for folder, manifest, _ in reversed(near)}
+    return [(first[folder], row) for folder, _, row in near]
 
 
 def _utterance(

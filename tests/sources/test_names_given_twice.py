@@ -1,7 +1,8 @@
-"""Objects that give a name twice, wherever JSON is read: none of the values is taken in silence."""
+"""Names given twice, in objects of JSON and in lists that others refer to: none of the values is taken in silence."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from omni_ray.corpora.audio_files import AudioFiles
 from omni_ray.corpora.base import Corpus
 from omni_ray.corpora.coco import Coco
 from omni_ray.corpora.image_captions import ImageCaptions
+from omni_ray.corpora.kaldi import Kaldi
 from omni_ray.corpora.karpathy import Karpathy
 from omni_ray.corpora.lhotse_cuts import Lhotse
 from omni_ray.corpora.llava import Llava
@@ -91,3 +93,33 @@ def test_a_list_that_says_twice_what_it_lists_is_refused(tmp_path: Path) -> None
     )
     with pytest.raises(SourceError, match="several members called images; give each a name of its own"):
         source.rows(Coco())
+
+
+@pytest.mark.parametrize(
+    ("name", "more"), [("wav.scp", "a 2.wav\n"), ("segments", "a r 0 0.2\n"), ("utt2spk", "a eve\n")]
+)
+def test_kaldis_lists(tmp_path: Path, name: str, more: str) -> None:
+    source = Source(tmp_path)
+    lists = {"wav.scp": "a 1.wav\nb 2.wav\n", "utt2spk": "a ada\nb bob\n", "text": "a one\nb two\n"}
+    if name == "segments":
+        lists |= {"wav.scp": "r 1.wav\n", "segments": "a r 0 0.3\nb r 0.3 0.6\n"}
+    for number in (1, 2):
+        source.put(f"{number}.wav", clip(number))
+    for file, said in lists.items():
+        source.put(file, said + (more + said if file == name else ""))
+    rows = source.rows(Kaldi())
+    assert [row["text"] for row in kept(rows)] == ["two"] and lost(rows) == [("a", "bad_row")]
+
+
+def test_recordings_of_one_id_in_two_manifests(tmp_path: Path) -> None:
+    source = Source(tmp_path)
+    for number, folder in enumerate(("dev", "train"), 1):
+        source.put(f"{folder}/a.wav", clip(number))
+        what = {"type": "file", "channels": [0], "source": "a.wav"}
+        source.put(f"{folder}/recordings.jsonl", {"id": "r", "duration": 0.6, "sources": [what]})
+        said = {"id": f"{folder}-1", "recording_id": "r", "start": 0, "duration": 0.6, "text": folder}
+        source.put(f"{folder}/supervisions.jsonl", said)
+    source.put("supervisions.jsonl", json.dumps({**said, "id": "whose"}))
+    rows = source.rows(Lhotse())
+    assert {row["text"]: row["audio"] for row in kept(rows)} == {"dev": clip(1), "train": clip(2)}
+    assert lost(rows) == [("whose", "bad_row")]

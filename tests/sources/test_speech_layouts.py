@@ -59,6 +59,10 @@ LABELS = {
     "festvox.lab": "#\n0.1200 125 pau\n0.2300 125 k\n0.5000 125 ae\n",
     "audacity.txt": "0.000000\t0.450000\tone\n0.450000\t0.900000\ttwo\n",
     "word.lab": "0 16000000 word\n",
+    "srt.txt": "1\n00:00:00,000 --> 00:00:01,000\nOne two.\n",
+    "vtt.txt": "\ufeffWEBVTT\n\n00:00.000 --> 00:01.000\nOne two.\n",
+    "lrc.txt": "[00:00.00]One two.\n",
+    "praat.txt": 'File type = "ooTextFile"\nObject class = "TextGrid"\n',
 }
 TEXTS = {
     "timit.txt": ("0 46797 She had your dark suit.\n", "She had your dark suit."),
