@@ -49,6 +49,7 @@ class ImageUrls(Corpus):
             raise SourceError(f"{self.name}: the pictures have to be fetched, and downloading is switched off")
         digest = blake2b(str(tree.spec()).encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()
         folder = Path(options.fetched) / digest
+        _look_again()
         finer = replace(_without_header(tree, options), unit_scale=options.unit_scale / _FINER)
         for draft in table_units(tree, _ROLES, finer):
             table = draft.payload["table"]
@@ -103,6 +104,12 @@ def _fetched(folder: str, table: Mapping[str, Any]) -> Any:
 
     unit = f"{table['file']}\0{table.get('start')}\0{table.get('end')}"
     return Fetched(Path(folder), blake2b(unit.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest())
+
+
+def _look_again() -> None:
+    from omni_ray.sources.fetched import look_again
+
+    look_again()
 
 
 @lru_cache(maxsize=1)

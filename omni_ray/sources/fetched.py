@@ -1,16 +1,22 @@
 """What was fetched from a list of addresses: a ledger with a line for each, and the files, named by digest.
 
-A line is written once a file is in place, so a kill costs only what was under way, and a rerun asks nobody twice.
+A line is written once a file is in place, so a kill costs only what was under way, and a rerun asks nobody twice. A list that grew,
+was moved or lost rows has its addresses at other rows, in other units or another folder: what was fetched for it is found by
+address, in the ledgers of all lists. Its server may be gone by then.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from hashlib import sha256
+from functools import lru_cache
+from hashlib import blake2b, sha256
 from pathlib import Path
+
+import numpy as np
 
 from omni_ray.sources.kept import locked
 from omni_ray.sources.web import Answer
@@ -42,6 +48,76 @@ class FetchRecord:
     round: int = 0
 
 
+class _Known:
+    """The addresses in all ledgers that gave a file: twelve bytes for each.
+
+    Args:
+        folder: for all lists.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._ledgers = sorted(folder.glob("*/ledgers/*.jsonl"))
+        numbers, keys = array("i"), array("Q")
+        for number, path in enumerate(self._ledgers):
+            of = [_key(entry.url) for entry in _lines(path) if not entry.reason]
+            keys.extend(of)
+            numbers.extend([number] * len(of))
+        order = np.argsort(np.asarray(keys, np.uint64), kind="stable")
+        self._keys = np.asarray(keys, np.uint64)[order]
+        self._numbers = np.asarray(numbers, np.int32)[order]
+
+    def answers(self, url: str) -> Iterator[Answer]:
+        """What an address gave, read from the files that are there."""
+        first, last = (np.searchsorted(self._keys, np.uint64(_key(url)), side) for side in ("left", "right"))
+        for path in (self._ledgers[number] for number in self._numbers[first:last].tolist()):
+            for entry in _lines(path):
+                if entry.url == url and not entry.reason:
+                    data = _data(_file(path.parent.parent, entry), entry)
+                    if data is not None:
+                        yield Answer(entry.status, data, final=entry.final)
+
+
+@lru_cache(maxsize=1)
+def _known(folder: Path) -> _Known:
+    """As it was when this process first looked; what other units fetch meanwhile has rows of its own."""
+    return _Known(folder)
+
+
+def look_again() -> None:
+    """Forget what was known of ledgers: a list is indexed anew."""
+    _known.cache_clear()
+
+
+def _key(url: str) -> int:
+    return int.from_bytes(blake2b(url.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def _file(folder: Path, entry: FetchRecord) -> Path:
+    return folder / "files" / entry.sha256[:2] / entry.sha256
+
+
+def _data(path: Path, entry: FetchRecord) -> bytes | None:
+    """The file of an entry; None where it is not there as it was fetched."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    return data if sha256(data).hexdigest() == entry.sha256 else None
+
+
+def _lines(ledger: Path) -> Iterator[FetchRecord]:
+    """All entries, but for a line that a kill cut off."""
+    try:
+        lines = ledger.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return
+    for line in lines:
+        try:
+            yield FetchRecord(**json.loads(line))
+        except (ValueError, TypeError):
+            continue
+
+
 class Fetched:
     """The ledger of one unit, and the files.
 
@@ -51,9 +127,9 @@ class Fetched:
     """
 
     def __init__(self, folder: Path, name: str) -> None:
+        self._folder = folder
         self._ledger = folder / "ledgers" / f"{name}.jsonl"
         self._round = folder / "ledgers" / f"{name}.round"
-        self._files = folder / "files"
 
     @property
     def round(self) -> int:
@@ -72,23 +148,12 @@ class Fetched:
             temporary.replace(self._round)
 
     def entries(self) -> dict[int, FetchRecord]:
-        """By row, the last entry for each; a line that a kill cut off does not count."""
-        found: dict[int, FetchRecord] = {}
-        try:
-            lines = self._ledger.read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return {}
-        for line in lines:
-            try:
-                entry = FetchRecord(**json.loads(line))
-            except (ValueError, TypeError):
-                continue
-            found[entry.row] = entry
-        return found
+        """By row, the last entry for each."""
+        return {entry.row: entry for entry in _lines(self._ledger)}
 
     def path(self, entry: FetchRecord) -> Path:
         """Where an entry's file is."""
-        return self._files / entry.sha256[:2] / entry.sha256
+        return _file(self._folder, entry)
 
     def complete(self, urls: Sequence[str], get: Callable[[str], Answer], round_: int) -> list[FetchRecord]:
         """An entry for each address, in order: those that are missing, or failed in an earlier round, are fetched."""
@@ -101,8 +166,17 @@ class Fetched:
             }
             missing = [row for row in range(len(urls)) if row not in done]
             if missing:
-                done.update(self._fetch(urls, missing, get, round_))
+                done.update(self._fetch(urls, missing, self._from_others(get), round_))
         return [done[row] for row in range(len(urls))]
+
+    def _from_others(self, get: Callable[[str], Answer]) -> Callable[[str], Answer]:
+        """What fetches an address, unless the file that it gave is there, whatever list it was fetched for."""
+        known = _known(self._folder.parent)
+
+        def found_or_fetched(url: str) -> Answer:
+            return next(known.answers(url), None) or get(url)
+
+        return found_or_fetched
 
     def _stands(self, entry: FetchRecord, round_: int) -> bool:
         if entry.reason:

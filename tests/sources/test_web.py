@@ -240,6 +240,32 @@ def test_each_address_is_kept_or_quarantined_and_none_is_asked_twice(server: str
     assert '"status": 404' in ledger.read_text() and '"sha256": "' in ledger.read_text()
 
 
+def test_what_was_fetched_stays_where_its_list_changed_or_moved_and_its_server_is_gone(
+    server: str, tmp_path: Path
+) -> None:
+    source = Source(tmp_path)
+    paths = [f"{n}.jpg" for n in range(9)]
+    listed(source, server, paths)
+    Handler.steps |= {f"/{path}": [file(JPEG + bytes([n]))] for n, path in enumerate(paths)}
+    pictures = {row["captions"][0]: row["image"] for row in kept(rows(source))}
+    assert len(pictures) == 9
+
+    asked = Handler.asked.copy()
+    Handler.steps = {"/new.jpg": [file()]}
+    listed(source, server, ["new.jpg", *paths[1:]])
+    again = kept(rows(source))
+    assert [row["captions"] for row in again] == [[f"caption of {path}"] for path in ("new.jpg", *paths[1:])]
+    assert {row["captions"][0]: row["image"] for row in again[1:]}.items() <= pictures.items()
+    assert Handler.asked.count("/robots.txt") - asked.count("/robots.txt") <= 1
+    assert [each for each in Handler.asked[len(asked) :] if each != "/robots.txt"] == ["/new.jpg"]
+
+    source.folder.rename(tmp_path / "elsewhere")
+    source.folder = tmp_path / "elsewhere"
+    listed(source, server, paths)
+    assert {row["captions"][0]: row["image"] for row in kept(rows(source))} == pictures
+    assert [each for each in Handler.asked[len(asked) :] if each != "/robots.txt"] == ["/new.jpg"]
+
+
 def test_only_what_failed_for_a_passing_reason_is_asked_again(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
