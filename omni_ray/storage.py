@@ -48,14 +48,24 @@ def local_folder(root: str | Path) -> Path:
     """The project folder.
 
     Raises:
-        OmniError: it is a URI: training files and their media are written to a file system.
+        OmniError: it is a URI: training files and their media are written to a file system; or its path is not UTF-8.
     """
     if is_uri(root):
         raise OmniError(
             f"--root {shown(str(root))}: the project is a folder of this machine, or one that all nodes mount; "
             "--store s3://bucket/prefix puts shards and manifests on an object store"
         )
-    return Path(root)
+    return written_in(Path(root))
+
+
+def written_in(folder: Path) -> Path:
+    """The same folder. Raises OmniError where its path is not UTF-8, as Arrow takes it."""
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError as error:
+        name = os.fsencode(folder.absolute()).decode("utf-8", "backslashreplace")
+        raise OmniError(f"{name}: the path is not UTF-8; rename the folder, or choose another one") from error
+    return folder
 
 
 @contextmanager

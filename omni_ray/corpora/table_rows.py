@@ -127,25 +127,26 @@ def media_of(
 
 
 def media_name(tree: Tree, file: str, value: str) -> str:
-    """The file of the tree that a table's path means: beside the table, from the top of the tree, or in the one folder or
-    archive beside the table that has it (many folders are no media folders). ``../`` leads out of the table's
-    folder, but not out of the tree; an absolute path may lead into it, and one of trainers' own lists may begin further up
-    (``data/audio/a.wav`` in ``data/audio``); Windows writes backslashes. Files found nowhere
-    else are looked for in the folder of ``--media-root``. Where several have it, the result is a name that says so."""
+    """The file of the tree that a table's path means: beside the table, from the top of the tree, in the folder of
+    ``--media-root``, or in the one folder or archive beside the table that has it (many folders are no media folders). ``../``
+    leads out of the table's folder, but not out of the tree; an absolute path may lead into it, and one of trainers' own lists
+    may begin further up (``data/audio/a.wav`` in ``data/audio``); Windows writes backslashes. Where several folders beside the
+    table have it, the result is a name that says so."""
     name = value.strip().removeprefix("./")
     folder = file.rpartition("/")[0]
     spellings = [name, name.replace("\\", "/").removeprefix("./")] if "\\" in name else [name]
     rooted = tree if isinstance(tree, RootedTree) else None
+    inner = rooted.tree if rooted else tree
     for each in spellings:
-        found = _within(rooted.tree if rooted else tree, folder, each)
-        if found is None and rooted:
-            found = rooted.find(each)
-        if found is not None:
+        found = (
+            _as_it_stands(inner, folder, each) or (rooted and rooted.find(each)) or _in_a_folder(inner, folder, each)
+        )
+        if found:
             return found
     return name
 
 
-def _within(tree: Tree, folder: str, name: str) -> str | None:
+def _as_it_stands(tree: Tree, folder: str, name: str) -> str | None:
     if name.startswith("/"):
         root = getattr(tree, "root", None) or getattr(getattr(tree, "tree", None), "root", None)
         prefix = f"{root.absolute()}/" if isinstance(root, Path) else None
@@ -155,8 +156,12 @@ def _within(tree: Tree, folder: str, name: str) -> str | None:
         inside = posixpath.normpath(f"{folder}/{name}" if folder else name)
         return inside if is_safe_name(inside) and tree.exists(inside) else None
     beside = f"{folder}/{name}" if folder else name
-    if tree.exists(beside) or tree.exists(name):
-        return beside if tree.exists(beside) else name
+    return next((each for each in (beside, name) if tree.exists(each)), None)
+
+
+def _in_a_folder(tree: Tree, folder: str, name: str) -> str | None:
+    if name.startswith("/") or ".." in name.split("/"):
+        return None
     found = [place for each in _folders(tree, folder) if tree.exists(place := f"{each}/{name}")]
     if len(found) > 1:
         return f"{name}: it is in several folders, {found[0]} and {found[1]}"

@@ -18,6 +18,7 @@ from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.results import Report, table
+from omni_ray.storage import written_in
 from omni_ray.visible import visible
 
 _WRITERS: dict[str, tuple[Callable[..., None], int]] = {
@@ -102,7 +103,7 @@ def export(
         raise OmniError("--samples-per-shard and --shard-bytes both say how long a file is; give one of them")
     if "://" in str(folder):
         raise OmniError(f"{folder}: an export is written to a local or shared folder; copy it to a store afterwards")
-    target = Path(folder).absolute().resolve()
+    target = written_in(Path(folder).absolute().resolve())
     told = reporter or usual()
     corpora = chosen_corpora(store, modalities, names)
     fingerprint = _fingerprint(form, store.root, corpora, samples_per_shard, shard_bytes)

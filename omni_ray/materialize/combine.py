@@ -134,7 +134,8 @@ def _written(
     _start_over(job.work)
     twice = said_twice(job.store, job.modality) if job.options.production else ""
     written = _Writing(job, run, reporter).write(old)
-    files = [_noted(each, twice if each.is_production else "") for each in written]
+    first = next((file.path for file in written if file.is_production), "")
+    files = [_noted(each, twice if each.path == first else "") for each in written]
     packed, how = tokens.as_json() if tokens else {}, job.options
     folder, root = job.store.state_folder, job.store.root
     records_of.save(folder, job.modality, root, digests, files, packed, how.holdout, how.production)

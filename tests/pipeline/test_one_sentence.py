@@ -6,6 +6,7 @@ import errno
 import os
 import pickle
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,11 +18,12 @@ from typing import Any
 
 import pytest
 
-from omni_ray import errors, interrupts
+from omni_ray import api, errors, interrupts
 from omni_ray.errors import FALLS_SHORT, WRONG_INPUT, OmniError, StorageError
 from omni_ray.pipeline import failures, reach, room
 from omni_ray.storage import Storage
 from tests.faults.harness import descendants
+from tests.made_store import commit, text_row
 
 
 @pytest.fixture
@@ -367,3 +369,13 @@ def test_a_cluster_that_never_answers_is_one_line(what: str) -> None:
     assert said.startswith(
         "omni-ray: Ray at head:6379 cannot be reached (no answer within 0 seconds); check the address"
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_folder_whose_path_is_not_text(tmp_path: Path) -> None:
+    place = Path(os.fsdecode(os.fsencode(tmp_path) + b"/d\xe9j\xe0"))
+    commit(tmp_path / "project", "text", "made", [[text_row(1)]])
+    shutil.copytree(tmp_path / "project", place)
+    for call in (lambda: api.combine(place), lambda: api.export(tmp_path / "project", "hf", place / "out")):
+        with pytest.raises(OmniError, match=r"d\\xe9j\\xe0.*: the path is not UTF-8; rename the folder"):
+            call()

@@ -146,6 +146,20 @@ def test_media_in_another_folder(tmp_path: Path) -> None:
     assert [row.reason for row in made if isinstance(row, Rejected)] == ["bad_path"]
 
 
+@pytest.mark.parametrize("beside", [["thumbs"], ["thumbs", "others"]])
+def test_the_folder_that_is_named_comes_before_one_that_lies_beside_the_table(
+    tmp_path: Path, beside: list[str]
+) -> None:
+    for number, place in enumerate([*(tmp_path / "source" / name for name in beside), tmp_path / "full"]):
+        place.mkdir(parents=True)
+        (place / "0.jpg").write_bytes(picture(number))
+    put(tmp_path, "a.csv", "image,caption\n0.jpg,A caption.\n")
+    options = SourceOptions(media_root=str(tmp_path / "full"))
+    found = locate(ImageCaptions(), tmp_path, str(tmp_path / "source"), options, cache=tmp_path / "index")
+    [row] = [row for draft in found.drafts for row in found.reader.read(open_spec(found.tree.spec()), draft.payload)]
+    assert isinstance(row, dict) and row["image"] == picture(len(beside))
+
+
 SAID = "It rains on {} days."
 LISTS: dict[str, tuple[Corpus, str, str]] = {
     "CSV": (AudioFiles(), "a.csv", "audio,text\n" + "".join(f"/old/sounds/{n}.flac,{SAID.format(n)}\n" for n in "01")),
