@@ -4,6 +4,7 @@ comes up, and with it.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -188,7 +189,7 @@ def _request(
     refuse_overlap(store, corpus.modality, name, found.tree.spec())
     if not asked.reset:
         refuse_replacement(corpus_store, store.root, sources, choice(reading), units)
-    spec = {**found.tree.spec(), "points": str(cache.absolute())}
+    spec = {**found.tree.spec(), "points": str(cache.absolute()), "run": uuid.uuid4().hex}
     job = Job(name, Together(found.reader), spec, kind, params, corpus_store.storage, asked.keep_columns)
     state = replace(
         _state(job, found, identities(store.root, sources), choice(reading)),

@@ -67,15 +67,16 @@ def with_media_root(tree: Tree, media_root: str, follow_links: bool = False) -> 
 def open_spec(spec: Mapping[str, Any]) -> Tree:
     """The tree that ``Tree.spec`` described; one for each process, so handles are opened once.
 
-    ``points`` in it is the folder that the tree is to have as its own.
+    ``points`` in it is the folder that the tree is to have as its own, ``run`` tells what it was opened for: workers may outlive
+    a run, and what a tree knows of archives and links holds for one.
     """
-    return _opened(json.dumps({"points": None, **spec}, sort_keys=True))
+    return _opened(json.dumps({"points": None, "run": None, **spec}, sort_keys=True))
 
 
 @lru_cache(maxsize=16)
 def _opened(spec: str) -> Tree:
     value = json.loads(spec)
-    points = value.pop("points")
+    points, _ = value.pop("points"), value.pop("run")
     tree = _described(value)
     tree.points = tree.points if points is None else Path(points)
     return tree

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +158,39 @@ def test_a_source_may_grow_and_move(tmp_path: Path) -> None:
     clips(tmp_path / "moved/more", 10)
     prepare(root, tmp_path / "moved")
     assert texts(root) == ["clip 0", "clip 1", "clip 10", "clip 11"]
+
+
+@pytest.mark.parametrize("ending", ["tar", "zip"])
+def test_workers_that_outlive_a_run_read_archives_as_they_are_now(tmp_path: Path, ending: str) -> None:
+    root, source = tmp_path / "project", tmp_path / "source"
+
+    def take(*texts: str) -> list[str]:
+        jsonl = tmp_path / "lines.jsonl"
+        jsonl.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+        source.mkdir(exist_ok=True)
+        if ending == "tar":
+            with tarfile.open(source / "one.tar", "w") as tar:
+                tar.add(jsonl, "lines.jsonl")
+        else:
+            with zipfile.ZipFile(source / "one.zip", "w") as archive:
+                archive.write(jsonl, "lines.jsonl")
+        api.prepare(root, "text", dataset="text_files", source=str(source))
+        return api.dataset(root, "text").as_arrow().read_all()["text"].to_pylist()
+
+    assert take("a line", "another line") == ["a line", "another line"]
+    assert take("a line", "another line", "a third line", "") == ["a line", "another line", "a third line"]
+    assert take("others") == ["others"]
+
+
+def test_a_link_to_a_folder_may_lead_elsewhere(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    (tmp_path / "source").mkdir()
+    for first, name in enumerate("ab"):
+        clips(tmp_path / name, first * 10)
+        (tmp_path / "source/link").unlink(missing_ok=True)
+        (tmp_path / "source/link").symlink_to(tmp_path / name)
+        prepare(root, tmp_path / "source", follow_links=True)
+    assert texts(root) == ["clip 10", "clip 11"]
 
 
 def test_each_source_must_hold_the_corpus(tmp_path: Path) -> None:
