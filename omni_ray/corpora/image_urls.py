@@ -49,7 +49,6 @@ class ImageUrls(Corpus):
             raise SourceError(f"{self.name}: the pictures have to be fetched, and downloading is switched off")
         digest = blake2b(str(tree.spec()).encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()
         folder = Path(options.fetched) / digest
-        _look_again()
         finer = replace(_without_header(tree, options), unit_scale=options.unit_scale / _FINER)
         for draft in table_units(tree, _ROLES, finer):
             table = draft.payload["table"]
@@ -57,7 +56,7 @@ class ImageUrls(Corpus):
                 raise SourceError(
                     f"{table['file']}: no column {' or '.join(_ROLES['url'])}; name the one of addresses: --columns url=..."
                 )
-            fetched = _fetched(str(folder), table)
+            fetched = _fetched(tree, str(folder), table)
             if options.retry_failed:
                 fetched.try_again()
             payload = {
@@ -69,7 +68,7 @@ class ImageUrls(Corpus):
             yield UnitDraft(payload, draft.inputs, draft.records, draft.samples, draft.reads, draft.evaluation)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
-        fetched = _fetched(payload["folder"], payload["table"])
+        fetched = _fetched(tree, payload["folder"], payload["table"])
         rows: list[dict[str, Any]] = []
         for item in read_table_unit(tree, payload):
             if isinstance(item, Rejected):
@@ -99,17 +98,11 @@ class ImageUrls(Corpus):
             }
 
 
-def _fetched(folder: str, table: Mapping[str, Any]) -> Any:
+def _fetched(tree: Tree, folder: str, table: Mapping[str, Any]) -> Any:
     from omni_ray.sources.fetched import Fetched
 
     unit = f"{table['file']}\0{table.get('start')}\0{table.get('end')}"
-    return Fetched(Path(folder), blake2b(unit.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest())
-
-
-def _look_again() -> None:
-    from omni_ray.sources.fetched import look_again
-
-    look_again()
+    return Fetched(Path(folder), blake2b(unit.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest(), tree)
 
 
 @lru_cache(maxsize=1)

@@ -111,7 +111,7 @@ def combine(
         return _with(others, [file for file in old.files if not file.is_production and not file.is_held_out])
     if not options.production:
         old = records_of.load(store.state_folder, modality, production=False)
-    notes = "; ".join(filter(None, (mixed, others)))
+    notes = "; ".join(filter(None, (mixed, _trained_again(old, options), others)))
     if media_there and old is not None and old.fingerprint == fingerprint and old.is_there(store.root):
         return _with(notes, list(old.files))
     work = store.state_folder / "combine" / modality / fingerprint[:16]
@@ -151,6 +151,13 @@ def _tokenizer(
     states = {corpus.name: corpus.state() for corpus in corpora}
     learn = {name: [(m, n) for m, n in each if not is_held(states[name], m.unit)] for name, each in parts.items()}
     return settle_packing(store, corpora, learn, holdout, run, reporter.say)
+
+
+def _trained_again(old: Record | None, options: TrainingFileOptions) -> str:
+    """A sentence where the run before held out a share, and this one holds out none."""
+    if old is None or not old.holdout or options.holdout or not options.production:
+        return ""
+    return f"the share that an earlier run held out ({old.holdout:g}) is in it again; --holdout {old.holdout:g} holds it out"
 
 
 def _with(note: str, files: list[Combined]) -> list[Combined]:

@@ -78,14 +78,9 @@ class _Known:
 
 
 @lru_cache(maxsize=1)
-def _known(folder: Path) -> _Known:
-    """As it was when this process first looked; what other units fetch meanwhile has rows of its own."""
+def _known(folder: Path, run: object) -> _Known:
+    """As it was when a run first looked; what other units fetch meanwhile has rows of its own."""
     return _Known(folder)
-
-
-def look_again() -> None:
-    """Forget what was known of ledgers: a list is indexed anew."""
-    _known.cache_clear()
 
 
 def _key(url: str) -> int:
@@ -124,9 +119,11 @@ class Fetched:
     Args:
         folder: for all of the list's ledgers and files.
         name: the unit's.
+        run: tells one run from others in the same process.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, run: object = None) -> None:
+        self._run = run
         self._folder = folder
         self._ledger = folder / "ledgers" / f"{name}.jsonl"
         self._round = folder / "ledgers" / f"{name}.round"
@@ -171,7 +168,7 @@ class Fetched:
 
     def _from_others(self, get: Callable[[str], Answer]) -> Callable[[str], Answer]:
         """What fetches an address, unless the file that it gave is there, whatever list it was fetched for."""
-        known = _known(self._folder.parent)
+        known = _known(self._folder.parent, self._run)
 
         def found_or_fetched(url: str) -> Answer:
             return next(known.answers(url), None) or get(url)
