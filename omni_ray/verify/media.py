@@ -89,6 +89,17 @@ class Judge(ABC):
         return None
 
 
+@dataclass(frozen=True)
+class PresenceJudge(Judge):
+    """Looks whether media are there, of a modality that has no judge of its own. None is decoded."""
+
+    missing = "media_missing"
+
+    def judge(self, path: Path, text: str) -> Verdict:
+        """Nothing is known that could be wrong with it, but that it holds nothing."""
+        return Verdict([] if path.stat().st_size else [("media_empty", "")])
+
+
 def _why_no_file(path: Path) -> str | None:
     """None for a regular file; else what is there instead. Opening a pipe or device could block for ever."""
     try:

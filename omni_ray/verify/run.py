@@ -28,7 +28,7 @@ from omni_ray.verify.clips import ClipJudge
 from omni_ray.verify.expected import Expected
 from omni_ray.verify.groups import HeldOutShard
 from omni_ray.verify.lines import LinesCheck, Tokenizer
-from omni_ray.verify.media import Judge
+from omni_ray.verify.media import Judge, PresenceJudge
 from omni_ray.verify.pictures import PictureJudge
 from omni_ray.verify.pieces import FileCheck, Piece, PieceFindings, Runner, check
 from omni_ray.verify.report import VerifyReport
@@ -44,7 +44,8 @@ JUDGES: dict[str, Callable[[str, str, dict[str, int]], Judge]] = {
     "images": PictureJudge,
     "ocr": PictureJudge,
 }
-"""Who looks at the media of a modality: of the project folder, where paths start in it, and the sizes that corpora promise."""
+"""Who looks at the media of a modality: of the project folder, where paths start in it, and the sizes that corpora promise. Where
+there is nobody, media are only to be there."""
 _SAMPLED_ROWS = 1 << 20
 _MIN_ROW_BYTES = 8
 _CONFIG_LIMIT = 1 << 20
@@ -265,8 +266,10 @@ class _Project:
         if file.form == "lines":
             return LinesCheck(key, path, tokenizer=tokenizer_of(self.root) if media else None)
         twin = self.root / (names or self._names)[file.twin] if file.twin in there else None
-        judged = JUDGES.get(file.modality) if media and twin is None else None
-        judge = judged(str(self.root), file.media_root, promised.sizes) if judged is not None else None
+        judge: Judge | None = None
+        if media and twin is None:
+            judged = JUDGES.get(file.modality, _presence)
+            judge = judged(str(self.root), file.media_root, promised.sizes)
         pick = self._pick(path)
         if file.form == "list":
             return AnnotationsCheck(key, path, judge=judge, pick=pick, count_all=self.sample is None)
@@ -278,6 +281,10 @@ class _Project:
         if isinstance(share, int):
             share = min(1.0, share / _rows_about(path))
         return lambda row: floor(row * share) > floor((row - 1) * share)
+
+
+def _presence(project: str, folder: str, sizes: dict[str, int]) -> Judge:
+    return PresenceJudge(project, folder)
 
 
 def _kinds(modality: str) -> list[str]:

@@ -81,6 +81,10 @@ def test_from_records_to_files_that_are_read_back(root: Path) -> None:
     with open(root / "data/melodies/production_melodies.csv", "a") as file:
         file.write("tunes/t1.abc,one,comma too many\n")
     assert {finding.code for finding in api.verify(root).findings} >= {"extra_field", "count_mismatch"}
+    first, second = (root / "data/melodies" / row["score"] for row in rows["production"][:2])
+    first.unlink()
+    second.write_bytes(b"")
+    assert {finding.code for finding in api.verify(root).findings} >= {"media_missing", "media_empty"}
 
 
 def test_whatever_is_wrong_with_its_file_is_found(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
