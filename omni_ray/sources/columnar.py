@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -163,13 +165,11 @@ def choose(
                 del columns[role]
                 continue
             inside = [path for path in there if path.startswith(f"{column}.")]
-            what = "a list" if pa.types.is_list(held) else f"fields ({', '.join(inside[:5])})" if inside else "no"
+            what = ": a list" if pa.types.is_list(held) else f": fields ({', '.join(inside[:5])})" if inside else ""
             hint = next(
                 (path for path in inside if path.endswith(("text", "content", "value"))), (inside or ["NAME"])[0]
             )
-            raise NoColumn(
-                f"{name}: column {column} holds {str(held)[:80]}: {what}, not {role}; --columns {role}={hint}"
-            )
+            raise NoColumn(f"{name}: column {column} holds {str(held)[:80]}{what}, not {role}; --columns {role}={hint}")
     return columns
 
 
@@ -312,7 +312,7 @@ def _rows(
             if first + count <= start:
                 first += count
                 continue
-            batch = batch.slice(max(0, start - first), min(end, first + count) - max(start, first))
+            batch = _with_classes(batch.slice(max(0, start - first), min(end, first + count) - max(start, first)))
             faults: dict[int, tuple[str, str]] = {}
             others = {role: column for role, column in columns.items() if role not in ("captions", EXTRA)}
             table = {role: _values(batch, role, column, faults) for role, column in others.items()}
@@ -327,6 +327,30 @@ def _rows(
             return
         yield from found
         first += count
+
+
+def _with_classes(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The same with the names of classes for their numbers, where datasets' own metadata say that a column is a ``ClassLabel``;
+    null for a number without a name, as -1 is where labels are withheld."""
+    for column, names in _class_names((batch.schema.metadata or {}).get(b"huggingface", b"")).items():
+        place = batch.schema.get_field_index(column)
+        if place >= 0 and pa.types.is_integer(batch.column(place).type):
+            numbers = batch.column(place).cast(pa.int64())
+            is_named = pc.and_(pc.greater_equal(numbers, 0), pc.less(numbers, len(names)))
+            named = pa.array(names, pa.string()).take(pc.if_else(is_named, numbers, None))
+            batch = batch.set_column(place, column, named)
+    return batch
+
+
+@lru_cache(maxsize=64)
+def _class_names(metadata: bytes) -> dict[str, list[str]]:
+    """The names of the classes in each such column."""
+    try:
+        features = json.loads(metadata)["info"]["features"]
+        classes = {name: each for name, each in features.items() if each.get("_type") == "ClassLabel"}
+        return {name: list(map(str, each["names"])) for name, each in classes.items()}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return {}
 
 
 def _values(batch: pa.RecordBatch, role: str, column: str, faults: dict[int, tuple[str, str]]) -> pa.Array:

@@ -133,6 +133,26 @@ def test_nested_columns_of_parquet(tmp_path: Path) -> None:
         read(tmp_path, columns={"text": "doc"})
 
 
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_classes_are_read_by_their_names(tmp_path: Path, kind: str) -> None:
+    features = {
+        "text": {"names": ["no", "yes, please"], "_type": "ClassLabel"},
+        "n": {"dtype": "int64", "_type": "Value"},
+    }
+    schema = pa.schema(
+        {"text": pa.int64(), "n": pa.int64()}, {"huggingface": json.dumps({"info": {"features": features}})}
+    )
+    table = pa.table({"text": [1, 0, -1, 2, None], "n": range(5)}, schema)
+    if kind == "parquet":
+        pq.write_table(table, tmp_path / "t.parquet")
+    else:
+        with pa.ipc.new_file(str(tmp_path / "t.arrow"), schema) as writer:
+            writer.write_table(table)
+    rows, rejected = read(tmp_path, keep_columns=True)
+    assert [(row["text"], row["extra"]) for row in rows] == [("yes, please", '{"n":0}'), ("no", '{"n":1}')]
+    assert [r.reason for r in rejected] == ["missing_text"] * 3
+
+
 def test_pages_of_parquet_are_held_against_their_checksums(tmp_path: Path) -> None:
     table = pa.table({"text": [f"text {n}" for n in range(1000)]})
     where = tmp_path / "t.parquet"
