@@ -102,12 +102,14 @@ def second_file(data: bytes) -> str:
         return ""
     if data[:4] not in _CHUNKED:
         return _JOINED if data.find(data[:8], place[1]) >= 0 else ""
-    order, _ = _CHUNKED[data[:4]]
+    order, of_samples = _CHUNKED[data[:4]]
     at = place[1] + (place[1] - place[0]) % 2
     while at + 8 <= len(data):
         name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], order)
         if name in _CHUNKED:
             return _JOINED
+        if name == of_samples and size:
+            return "its samples are in several chunks"
         if not _CHUNK_NAME.fullmatch(name) or at + 8 + size > len(data):
             behind = len(data) - at
             return f"{behind:,} bytes behind the samples that its header counts" if behind > _LITTLE_BEHIND else ""

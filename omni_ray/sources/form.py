@@ -10,7 +10,7 @@ from typing import Any
 from omni_ray.errors import SourceError
 from omni_ray.sources.encoding import HINT, has_mark, recoded, sniff
 from omni_ray.sources.packed import BrokenStream, unpack
-from omni_ray.sources.tree import Tree
+from omni_ray.sources.tree import MemberDamaged, Tree
 
 HEAD_BYTES = 1 << 20
 
@@ -82,6 +82,16 @@ def head(tree: Tree, name: str) -> bytes:
             if not data:
                 raise SourceError(f"{name}: the file cannot be unpacked; fetch it again") from None
     return data[:HEAD_BYTES]
+
+
+def head_of_lines(tree: Tree, name: str) -> bytes:
+    """The same of a text; nothing where it cannot be unpacked, which is said where its lines are read."""
+    try:
+        return head(tree, name)
+    except MemberDamaged:
+        raise
+    except SourceError:
+        return b""
 
 
 def start_of(data: bytes, form: Form, *, whole_lines: bool = True) -> bytes:

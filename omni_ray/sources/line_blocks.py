@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omni_ray.records import Rejected, SourceOptions
-from omni_ray.sources.form import Form, form_in, form_of, head
+from omni_ray.sources.form import Form, form_in, form_of, head, head_of_lines
 from omni_ray.sources.packed import BrokenStream, unpack_proven
 from omni_ray.sources.packed_ranges import open_range, plain_size
 from omni_ray.sources.signatures import instead_of_text
@@ -135,7 +135,7 @@ def read_lines(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Re
     if "form" in payload:
         form = form_in(payload)
     else:
-        start = head(tree, name)
+        start = head_of_lines(tree, name)
         if what := instead_of_text(start):
             yield rejected(name, "byte", 0, "decode_error", f"{name} is {what}")
             return

@@ -7,7 +7,7 @@ import json
 import re
 from functools import lru_cache
 
-from omni_ray.sources.form import form_of, head, start_of
+from omni_ray.sources.form import form_of, head, head_of_lines, start_of
 from omni_ray.sources.signatures import instead_of_text
 from omni_ray.sources.tree import Tree
 
@@ -27,7 +27,7 @@ def content_of(tree: Tree, name: str) -> str:
     is_text = _TEXT.search(name) is not None
     if not (is_text or _NAMELESS.search(name)) or not tree.size(name):
         return "text" if is_text else ""
-    data = head(tree, name)
+    data = head_of_lines(tree, name) if is_text else head(tree, name)
     if is_text and b"{" not in data:
         return "text"  # in whatever encoding, which takes longer to find out
     if not is_text and instead_of_text(data):

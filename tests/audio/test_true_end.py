@@ -159,6 +159,12 @@ def test_files_of_chunks_joined_are_no_clip(kind: str) -> None:
     assert refused(data + data) == "decode_error"
 
 
+@pytest.mark.parametrize(("kind", "name"), [("WAV", b"data"), ("AIFF", b"SSND")])
+def test_samples_in_two_chunks_are_no_clip(kind: str, name: bytes) -> None:
+    data = encoded(LOUD, RATE, kind, "PCM_16")
+    assert refused(data + data[data.index(name) :]) == "decode_error"
+
+
 @pytest.mark.parametrize("kind", ["W64", "CAF", "AU", "NIST"])
 def test_kin_of_wav_joined_are_no_clip(kind: str) -> None:
     data = encoded(LOUD, 16_000, kind, "PCM_16")

@@ -125,3 +125,13 @@ def test_lines_become_samples_one_to_one(tmp_path: Path) -> None:
 
 def test_it_is_taken_only_by_name() -> None:
     assert not CORPUS.in_all
+
+
+def test_a_damaged_file_costs_itself_and_not_the_run(tmp_path: Path) -> None:
+    data = bytearray(gzip.compress(b"".join(b"line %d\n" % (n * n) for n in range(2000))))
+    data[len(data) // 2] ^= 4
+    (tmp_path / "a.txt.gz").write_bytes(data)
+    (tmp_path / "b.txt").write_text("sound\n")
+    rows, rejected = read(FolderTree(tmp_path))
+    assert [row["text"].strip() for row in rows] == ["sound"]
+    assert [(r.id, r.reason) for r in rejected] == [("a.txt.gz:0", "decode_error")]
