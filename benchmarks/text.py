@@ -20,6 +20,7 @@ import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pyarrow as pa
@@ -169,9 +170,11 @@ def to_shards(folder: Path, megabytes: int, rounds: int) -> list[Row]:
         for number in range(files):
             with open(here / "in" / f"{number}.jsonl", "w", encoding="utf-8") as file:
                 for place, row in enumerate(rows[number::files]):
-                    # Repeated books would be files that are copies of each other, of which ours reads one.
+                    # Documents of a corpus differ; of files that are copies of each other ours reads one.
+                    words = row["text"].split(" ")
                     copy = f"{row['id']}-{number}-{place}"
-                    file.write(json.dumps({"id": copy, "text": f"{copy}\n{row['text']}"}) + "\n")
+                    Random(copy).shuffle(words)
+                    file.write(json.dumps({"id": copy, "text": " ".join(words)}) + "\n")
 
         def ours() -> None:
             shutil.rmtree(here / "ours", ignore_errors=True)

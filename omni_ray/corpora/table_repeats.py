@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.corpora.table_slices import IN_ROWS
+from omni_ray.corpora.table_witnesses import is_each_alone
 from omni_ray.sources.lists import number_of
 from omni_ray.sources.settling import are_equal
-from omni_ray.sources.tables import media_are_inside, read_table_unit, table_format, table_units
+from omni_ray.sources.tables import media_are_inside, read_table_unit, read_texts, table_format, table_units
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +36,7 @@ _END_BYTES = 1 << 14
 
 Roles = Mapping[str, tuple[str, ...]]
 Keys = dict[str, dict[int, int]]
-"""Table -> row or place of a row -> a number that stands for what is in it."""
+"""Table -> row or place of a row -> a number that stands for what is in it, the same while this process lives."""
 
 
 def set_repeats_aside(tree: Tree, roles: Roles, options: SourceOptions, role: str | None) -> dict[str, list[int]]:
@@ -65,10 +66,7 @@ def set_repeats_aside(tree: Tree, roles: Roles, options: SourceOptions, role: st
         for name in stored
         if name in drafts and role is not None and media_are_inside(tree, drafts[name][0].payload, role)
     }
-    lists = {name: parts for name, parts in drafts.items() if name not in holding}
-    if len(lists) > 1 and _may_repeat(tree, {name: tree.size(name) for name in lists}):
-        keys, bad = _keys_of_lists(tree, lists, role)
-        _set_covered_aside(tree, keys, [name for name in keys if name not in bad])
+    _set_lists_aside(tree, {name: parts for name, parts in drafts.items() if name not in holding}, role)
     return _told_apart(tree, holding, role) if role is not None and len(holding) > 1 else {}
 
 
@@ -132,28 +130,62 @@ def _set_covered_aside(tree: Tree, keys: Mapping[str, Iterable[int]], whole: Ite
     return covered
 
 
+def _set_lists_aside(tree: Tree, drafts: Mapping[str, list[UnitDraft]], role: str | None) -> None:
+    """Set aside the lists and texts of which every row is in others; their rows are read only where that may be."""
+    if not _may_repeat(tree, {name: tree.size(name) for name in drafts}) or is_each_alone(tree, drafts):
+        return
+    if role is not None and not _are_any_in_others(_keys_of_lists(tree, drafts, role, with_media=False)[0]):
+        return
+    keys, bad = _keys_of_lists(tree, drafts, role)
+    _set_covered_aside(tree, keys, [name for name in keys if name not in bad])
+
+
+def _are_any_in_others(keys: Mapping[str, set[int]]) -> bool:
+    """Whether there is a table of which every row is in others."""
+    count = Counter(key for each in keys.values() for key in each)
+    return any(each and all(count[key] > 1 for key in each) for each in keys.values())
+
+
 def _keys_of_lists(
-    tree: Tree, drafts: Mapping[str, list[UnitDraft]], role: str | None
+    tree: Tree, drafts: Mapping[str, list[UnitDraft]], role: str | None, *, with_media: bool = True
 ) -> tuple[dict[str, set[int]], set[str]]:
-    """What is in the rows of lists and texts, and those with rows that cannot be read: no others cover them."""
+    """What is in the rows of lists and texts, and those with rows that cannot be read: no others cover them.
+
+    Which files its media are takes longer to find out than what else is in a row: ``with_media`` says whether they count.
+    """
     keys: dict[str, set[int]] = {}
     bad: set[str] = set()
     for name, parts in drafts.items():
         keys[name] = set()
-        for item in (item for draft in parts for item in read_table_unit(tree, draft.payload)):
-            if isinstance(item, Rejected):
+        for key in (key for draft in parts for key in _keys_of_slice(tree, draft.payload, role, with_media)):
+            if key is None:
                 bad.add(name)
-                continue
-            has_id = role is None and "id" in parts[0].payload["table"]["columns"]
-            for row in item.drop_columns(["where"] if has_id else ["id", "where"]).to_pylist():
-                value = row.pop(role) if role is not None else ""
-                media = media_name(tree, name, value) if isinstance(value, str) else f"{name}: {value}"
-                keys[name].add(_key(media, row))
+            else:
+                keys[name].add(key)
     return keys, bad
 
 
+def _keys_of_slice(tree: Tree, payload: Mapping[str, Any], role: str | None, with_media: bool) -> Iterator[int | None]:
+    """A number for what is in each row of a slice, None for one that cannot be read."""
+    name = payload["table"]["file"]
+    if role is None:
+        roles = tuple(payload["table"]["columns"])
+        for texts in read_texts(tree, payload):
+            yield None if isinstance(texts, Rejected) else hash((roles, *texts))
+        return
+    for item in read_table_unit(tree, payload):
+        if isinstance(item, Rejected):
+            yield None
+            continue
+        for row in item.drop_columns(["id", "where"]).to_pylist():
+            value, media = row.pop(role), ""
+            if with_media:
+                media = media_name(tree, name, value) if isinstance(value, str) else f"{name}: {value}"
+            yield _key(media, row)
+
+
 def _key(media: str, row: Mapping[str, Any]) -> int:
-    return number_of(f"{media}\0{sorted(row.items())}".encode("utf-8", "replace"))
+    return hash((media, str(sorted(row.items()))))
 
 
 def _told_apart(tree: Tree, drafts: Mapping[str, list[UnitDraft]], role: str) -> dict[str, list[int]]:

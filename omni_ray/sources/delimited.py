@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import BinaryIO
 
-import pyarrow as pa
-
 from omni_ray.records import Rejected, SourceOptions
 from omni_ray.sources.cells import SURROGATE
 from omni_ray.sources.chats import parts_of
@@ -19,7 +17,7 @@ from omni_ray.sources.form import Form
 from omni_ray.sources.line_blocks import RANGE_BYTES, byte_ranges, rejected
 from omni_ray.sources.packed import unpack
 from omni_ray.sources.packed_ranges import open_range, plain_size
-from omni_ray.sources.rows import Line, Range, Row, columns_of, lines
+from omni_ray.sources.rows import Gather, Item, Line, Range, Row, lines
 from omni_ray.sources.tree import Tree
 
 
@@ -48,9 +46,15 @@ def table_ranges(tree: Tree, name: str, dialect: Dialect, form: Form, options: S
 
 
 def read_table(
-    tree: Tree, name: str, span: Range, dialect: Dialect, columns: Mapping[str, str], form: Form
-) -> Iterator[pa.Table | Rejected]:
-    """The rows of a range of a CSV or TSV file, by role. A row must have as many fields as the header."""
+    tree: Tree,
+    name: str,
+    span: Range,
+    dialect: Dialect,
+    columns: Mapping[str, str],
+    form: Form,
+    gather: Gather[Item],
+) -> Iterator[Item]:
+    """The rows of a range of a CSV or TSV file, by role, as ``gather`` gives them. A row must have as many fields as the header."""
     wanted = _fields(dialect.header, columns)
 
     def rows(file: BinaryIO, form: Form) -> Iterator[Row | Rejected]:
@@ -62,7 +66,7 @@ def read_table(
                 yield row[0], {column: row[1][index] or None for column, index in wanted}
 
     with open_range(tree, name, *span, form) as (file, form):
-        yield from columns_of(name, "byte", rows(file, form), columns)
+        yield from gather(name, "byte", rows(file, form), columns)
 
 
 def _fields(header: Sequence[str], columns: Mapping[str, str]) -> list[tuple[str, int]]:

@@ -118,8 +118,9 @@ def sniff(data: bytes, declared: str = "") -> str:
             return codec
     if b"\0" in data:
         return _wide(data) or "utf-8"
-    if _HIGH.search(data) is None:
-        return "iso2022_jp" if re.search(rb"\x1b\$[@B]", data) and _fits(data, "iso2022_jp") else "utf-8"
+    if data.isascii():
+        is_japanese = b"\x1b" in data and re.search(rb"\x1b\$[@B]", data) and _fits(data, "iso2022_jp")
+        return "iso2022_jp" if is_japanese else "utf-8"
     sample, good, odd = _sample(data)
     if good >= odd:
         return "utf-8"  # damaged

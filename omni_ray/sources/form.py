@@ -65,7 +65,7 @@ def form_of(data: bytes, encoding: str = "", *, universal: bool = False) -> Form
     """
     codec = encoding if encoding and not has_mark(data) else sniff(data)
     start = next(Form(codec).plain(iter([data[:HEAD_BYTES]])), b"")
-    first = re.search(rb"\r\n?|\n", start)
+    first = re.search(rb"[\r\n]\n?", start)
     return Form(codec, universal or (first is not None and first[0] == b"\r"))
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from omni_ray.sources.byte_pairs import count_of
 from omni_ray.sources.extra import numbered
 
 
@@ -66,7 +67,7 @@ def loads(data: str | bytes) -> Any:
 def may_be_ambiguous(data: bytes, items: Sequence[Any]) -> bool:
     """Whether an object in ``data``, however deep, may give a name twice: whether more names are written there than the
     ``items`` have that a parser made of it."""
-    written = data.count(b'":') + data.count(b'" :')
+    written = count_of(data, b'":') + count_of(data, b'" :')
     has = 0
     for item in items:
         has += len(item) if type(item) is dict else 0

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
-import pyarrow as pa
 
 from omni_ray.records import Rejected, SourceOptions
 from omni_ray.sources.cells import member
@@ -21,7 +20,7 @@ from omni_ray.sources.json_values import BrokenValue, Values
 from omni_ray.sources.line_blocks import RANGE_BYTES, rejected
 from omni_ray.sources.packed import unpack_proven
 from omni_ray.sources.packed_ranges import open_range, plain_size
-from omni_ray.sources.rows import Line, Range, Row, columns_of, lines
+from omni_ray.sources.rows import Gather, Item, Line, Range, Row, lines
 from omni_ray.sources.tree import Tree
 
 _BOM = b"\xef\xbb\xbf"
@@ -31,16 +30,17 @@ _SEPARATORS = b" \t\r\n,\x1e\0"
 
 
 def read_lines(
-    tree: Tree, name: str, span: Range, columns: Mapping[str, str], form: Form
-) -> Iterator[pa.Table | Rejected]:
-    """The rows of a range of a JSON Lines file, by role."""
+    tree: Tree, name: str, span: Range, columns: Mapping[str, str], form: Form, gather: Gather[Item]
+) -> Iterator[Item]:
+    """The rows of a range of a JSON Lines file, by role, as ``gather`` gives them."""
     with open_range(tree, name, *span, form) as (file, form):
         rows = _line_rows(name, lines(file, name, span, form), _exactness(columns))
-        yield from columns_of(name, "byte", rows, columns)
+        yield from gather(name, "byte", rows, columns)
 
 
-def read_shape(tree: Tree, name: str, table: Mapping[str, Any], form: Form) -> Iterator[pa.Table | Rejected]:
-    """The rows of a file of another shape, or of one of :func:`shape_ranges` of it, by role; ``table`` is a unit's payload."""
+def read_shape(tree: Tree, name: str, table: Mapping[str, Any], form: Form, gather: Gather[Item]) -> Iterator[Item]:
+    """The rows of a file of another shape, or of one of :func:`shape_ranges` of it, by role, as ``gather`` gives them; ``table``
+    is a unit's payload."""
     shape, path, columns = table["shape"], table["path"], table["columns"]
     # Several arrays of one file have the same row numbers.
     place = ":".join([name, *path])
@@ -48,7 +48,7 @@ def read_shape(tree: Tree, name: str, table: Mapping[str, Any], form: Form) -> I
     within = table.get("within", ("[", "]"))
     chunks = _part(tree, name, form, start, end, *within)
     items = rows(shape, path, chunks, _exactness(columns), within=within[0] if start else "")
-    yield from columns_of(place, "row", _numbered(place, items, table.get("row", 0)), columns)
+    yield from gather(place, "row", _numbered(place, items, table.get("row", 0)), columns)
 
 
 def shape_ranges(

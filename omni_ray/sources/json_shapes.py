@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import reduce
@@ -11,11 +11,13 @@ from itertools import islice
 from operator import getitem
 from typing import Any
 
+import orjson
+
 from omni_ray.errors import SourceError
 from omni_ray.sources.chats import are_turns
 from omni_ray.sources.extra import numbered
 from omni_ray.sources.json_ahead import Exactness
-from omni_ray.sources.json_objects import DECODER, Ambiguous
+from omni_ray.sources.json_objects import DECODER, Ambiguous, may_be_ambiguous
 from omni_ray.sources.json_values import BAD_BYTE, BrokenValue, Values
 from omni_ray.sources.packed import BrokenStream
 
@@ -189,11 +191,20 @@ def _is_alone(head: bytes) -> bool:
 
 def _sampled(kind: str, head: bytes, lines: bool) -> JsonShape:
     if lines:
-        parts = (Values(iter([line])).items() for line in head.split(b"\n")[:_SAMPLE])
+        parts = (_items_on(line) for line in head.split(b"\n", _SAMPLE)[:_SAMPLE])
         items = [item for part in parts for item in part]
     else:
         items = list(islice(Values(iter([head])).items(), _SAMPLE))
     return JsonShape(kind, (), columns_in([item for item in items if not isinstance(item, BrokenValue)]))
+
+
+def _items_on(line: bytes) -> Iterable[Any]:
+    """The values on a line; broken ones as :class:`BrokenValue`."""
+    with suppress(ValueError):
+        row = orjson.loads(line)
+        if type(row) is dict and not may_be_ambiguous(line, [row]):
+            return [row]
+    return Values(iter([line])).items()
 
 
 def _of_object(name: str, whole: Callable[[], Iterator[bytes]], fits: Chooses) -> list[JsonShape]:

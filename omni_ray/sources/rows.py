@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, TypeVar
 
 import pyarrow as pa
 
@@ -16,6 +16,7 @@ from omni_ray.sources.extra import extra_text, rest_of
 from omni_ray.sources.form import Form
 from omni_ray.sources.line_blocks import line_blocks, rejected
 
+Item = TypeVar("Item")
 _ROWS_AT_ONCE = 4096
 _BYTES_AT_ONCE = 8 << 20
 
@@ -25,6 +26,8 @@ Line = tuple[int, bytes]
 """Where a line begins, and its bytes with their line end."""
 Row = tuple[int, Mapping[str, Any]]
 """Where a row begins, and its values by column."""
+Gather = Callable[[str, str, Iterable[Row | Rejected], Mapping[str, str]], Iterator[Item]]
+"""What makes items of a file's rows: :func:`columns_of` or :func:`texts_of`."""
 
 
 def lines(file: BinaryIO, name: str, span: Range, form: Form) -> Iterator[Line | Rejected]:
@@ -52,13 +55,57 @@ def columns_of(
     places: list[int] = []
     kept: list[list[Any]] = []
     held = 0
-    others = [(role, column) for role, column in columns.items() if role != EXTRA]
-    roles = [role for role, _ in others] + [EXTRA] * (EXTRA in columns)
+    roles = _roles(columns)
 
     def flushed() -> Iterator[pa.Table | Rejected]:
         arrays = _arrays(roles, kept)
         yield from by_role(name, unit, arrays, pa.array(places, pa.int64()), columns)
 
+    for row in _values(name, unit, rows, columns):
+        if isinstance(row, Rejected):
+            yield row
+            continue
+        place, found = row
+        places.append(place)
+        kept.append(found)
+        held += sum([len(value) if type(value) is str else 16 for value in found])
+        if len(places) >= _ROWS_AT_ONCE or held >= _BYTES_AT_ONCE:
+            yield from flushed()
+            places, kept, held = [], [], 0
+    yield from flushed()
+
+
+def texts_of(
+    name: str, unit: str, rows: Iterable[Row | Rejected], columns: Mapping[str, str]
+) -> Iterator[Sequence[str | None] | Rejected]:
+    """Rows as :func:`columns_of` tells them, but one by one: the values in the order of ``columns``, whose roles are all
+    filled with strings."""
+    roles = _roles(columns)
+    needed = [(number, role) for number, role in enumerate(roles) if role in REQUIRED]
+    for row in _values(name, unit, rows, columns):
+        if isinstance(row, Rejected):
+            yield row
+            continue
+        place, values = row
+        lacking = next((role for number, role in needed if values[number] is None), None)
+        if lacking is not None:
+            yield rejected(name, unit, place, REQUIRED[lacking], f"column {columns[lacking]} is null")
+            continue
+        texts = [value if value is None or value.isascii() else encodable(value) for value in values]
+        if "id" in columns:
+            texts[roles.index("id")] = texts[roles.index("id")] or f"{name}:{place}"
+        yield texts
+
+
+def _roles(columns: Mapping[str, str]) -> list[str]:
+    return [role for role in columns if role != EXTRA] + [EXTRA] * (EXTRA in columns)
+
+
+def _values(
+    name: str, unit: str, rows: Iterable[Row | Rejected], columns: Mapping[str, str]
+) -> Iterator[tuple[int, list[Any]] | Rejected]:
+    """Where each row begins, and its values in the order of :func:`_roles`."""
+    others = [(role, column) for role, column in columns.items() if role != EXTRA]
     for row in rows:
         if isinstance(row, Rejected):
             yield row
@@ -73,14 +120,8 @@ def columns_of(
                 found.append(extra_text(rest_of(by_column, used(columns, list(by_column)))))
         except ValueError as error:
             yield rejected(name, unit, place, "bad_row", str(error))
-            continue
-        places.append(place)
-        kept.append(found)
-        held += sum([len(value) if type(value) is str else 16 for value in found])
-        if len(places) >= _ROWS_AT_ONCE or held >= _BYTES_AT_ONCE:
-            yield from flushed()
-            places, kept, held = [], [], 0
-    yield from flushed()
+        else:
+            yield place, found
 
 
 def _value(role: str, column: str, row: Mapping[str, Any]) -> Any:

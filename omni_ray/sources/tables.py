@@ -8,7 +8,7 @@ index reads footers, headers and first lines only, except for large CSV files wi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from omni_ray.sources.kinds import TABLES
 from omni_ray.sources.line_blocks import byte_ranges
 from omni_ray.sources.nameless import content_of
 from omni_ray.sources.packed_ranges import plain_size
+from omni_ray.sources.rows import Gather, Item, columns_of, texts_of
 from omni_ray.sources.signatures import named
 from omni_ray.sources.tree import Tree
 
@@ -206,18 +207,34 @@ def read_table_unit(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table
     :class:`Rejected`, and costs only itself.
     """
     table = payload["table"]
-    name, kind, columns = table["file"], table["format"], table["columns"]
-    if kind in ("parquet", "arrow"):
-        yield from columnar.read(tree, name, kind, columns, table["start"], table["end"])
-        return
+    if table["format"] in ("parquet", "arrow"):
+        return columnar.read(tree, table["file"], table["format"], table["columns"], table["start"], table["end"])
+    return _parsed(tree, table, columns_of)
 
-    form = form_in(table)
-    if kind == "json":
-        yield from json_rows.read_shape(tree, name, table, form)
-    elif kind == "lines":
-        yield from json_rows.read_lines(tree, name, (table["start"], table["end"]), columns, form)
-    else:
-        yield from delimited.read_table(tree, name, (table["start"], table["end"]), dialect_in(table), columns, form)
+
+def read_texts(tree: Tree, payload: Mapping[str, Any]) -> Iterator[Sequence[str | None] | Rejected]:
+    """The rows of one slice as :func:`read_table_unit` tells them, but one by one: the values in the order of the roles, which are
+    all filled with strings."""
+    table = payload["table"]
+    if table["format"] not in ("parquet", "arrow"):
+        yield from _parsed(tree, table, texts_of)
+        return
+    for item in read_table_unit(tree, payload):
+        if isinstance(item, Rejected):
+            yield item
+        else:
+            yield from zip(*(item[role].to_pylist() for role in table["columns"]), strict=True)
+
+
+def _parsed(tree: Tree, table: Mapping[str, Any], gather: Gather[Item]) -> Iterator[Item]:
+    """The rows of one slice of a file that is parsed row by row."""
+    name, columns, form = table["file"], table["columns"], form_in(table)
+    if table["format"] == "json":
+        return json_rows.read_shape(tree, name, table, form, gather)
+    span = table["start"], table["end"]
+    if table["format"] == "lines":
+        return json_rows.read_lines(tree, name, span, columns, form, gather)
+    return delimited.read_table(tree, name, span, dialect_in(table), columns, form, gather)
 
 
 def _is_wanted(name: str, splits: tuple[str, ...]) -> bool:
