@@ -7,7 +7,7 @@ record of what was sent (``.omni``), so that the same command sends only what is
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from omni_ray.errors import OmniError
 from omni_ray.materialize.media import Marker
-from omni_ray.ours import digest_of, digest_of_stream
+from omni_ray.ours import Identity, digest_of, digest_of_stream, is_regular
 from omni_ray.pipeline import combined
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.store import Store
@@ -90,7 +90,8 @@ def publish(
     for name in files:
         data = pa.memory_map(str(store.root / name)).read_buffer() if (store.root / name).stat().st_size else b""
         digest = digest_of(memoryview(data))
-        if before.get(name) != digest:
+        folder, _, last = name.rpartition("/")
+        if before.get(name) != digest or last not in target.child(folder).files():
             target.write(name, memoryview(data))
             report.sent += 1
             before[name] = digest
@@ -205,7 +206,7 @@ def _send(root: Path, target: Storage, marker: str) -> _Sent:
         there = target.read(f"{_SENT}/{marker}")
     except FileNotFoundError:
         there = b""
-    if there == data:
+    if there == data and _holds(target, wanted):
         return _Sent(len(wanted), 0)
     for name, (size, digest) in wanted.items():
         media = (root / name).read_bytes()
@@ -214,6 +215,14 @@ def _send(root: Path, target: Storage, marker: str) -> _Sent:
         target.write(name, media)
     target.write(f"{_SENT}/{marker}", data)
     return _Sent(len(wanted), len(wanted), tuple(_names(there) - wanted.keys()))
+
+
+def _holds(target: Storage, media: Mapping[str, Identity]) -> bool:
+    """Whether a folder has these media, with their sizes. Of an object store nobody asks for each."""
+    root = target.local_root
+    return root is None or all(
+        is_regular(root / name) and (root / name).stat().st_size == media[name][0] for name in media
+    )
 
 
 def _names(marker: bytes) -> set[str]:

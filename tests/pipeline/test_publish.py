@@ -64,6 +64,22 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in place.rglob("*")] == ["notes.txt"]
 
 
+def test_what_went_missing_is_sent_again(tmp_path: Path) -> None:
+    root, place = project(tmp_path), tmp_path / "place"
+    api.publish(root, str(place))
+    (place / "data/audio/production_asr.csv").unlink()
+    gone, *_ = sorted((place / "data/images").rglob("*.jpg"))
+    gone.unlink()
+    assert api.publish(root, str(place)).sent > 0
+    assert (
+        here(root).items()
+        <= {
+            path.relative_to(place).as_posix(): path.read_bytes() for path in place.rglob("*") if path.is_file()
+        }.items()
+    )
+    assert api.publish(root, str(place)).sent == 0
+
+
 def test_what_was_changed_since_is_not_sent(tmp_path: Path) -> None:
     root = project(tmp_path)
     media = next((root / "data/audio").rglob("*.flac"))
