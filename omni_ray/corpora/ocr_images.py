@@ -32,7 +32,7 @@ class OcrImages(Corpus):
         "write them; LMDB files of the STR community (image-000000001, label-000000001, num-samples)"
     )
     in_all = False
-    version = 2
+    version = 3
     columns = {
         "image": ("image", "file_name", "filename", "image_path", "path", "img", "file"),
         "text": ("text", "label", "text_label", "word", "words", "transcription"),

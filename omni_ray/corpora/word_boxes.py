@@ -6,8 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from omni_ray.corpora.textocr import quad_of
+
 _NUMBER = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
 _EIGHT = re.compile(rf"\s*({_NUMBER}(?:\s*[,\t ]\s*{_NUMBER}){{7}})\s*[,\t ]\s*(.*)")
+_MORE = re.compile(rf"\s*({_NUMBER}(?:\s*,\s*{_NUMBER}){{9,}})\s*,.*")
 _FOUR = re.compile(
     rf"\s*({_NUMBER}(?:\s*,\s*{_NUMBER}){{3}})\s*,\s*(.*)|\s*({_NUMBER}(?: +{_NUMBER}){{3}}) +(\".*\")\s*$"
 )
@@ -19,6 +22,8 @@ _SCRIPTS = frozenset(
     """.split()
 )
 """What the multilingual competitions write before a word: the script it is written in."""
+_CTW = "####"
+"""What CTW1500 writes before a word."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,8 @@ class Box:
 def boxes_of(text: str) -> list[Box] | None:
     """The words of a file whose first line is a box and a word; None for any other file.
 
-    Reads eight numbers and the word (ICDAR 2015 and later, also with the script between them), or four, the box's left,
-    top, right and bottom (ICDAR 2013), with commas, tabs or blanks.
+    Reads eight numbers and the word (ICDAR 2015 and later, also with the script between them), an even number more for outlines
+    with more corners (with commas; CTW1500), or four, the box's left, top, right and bottom (ICDAR 2013), with commas, tabs or blanks.
     """
     lines = [line for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if line.strip()]
     if not lines or _box(lines[0]).quad is None:
@@ -41,6 +46,8 @@ def boxes_of(text: str) -> list[Box] | None:
     boxes = [_box(line) for line in lines]
     if all(box.text.partition(",")[0] in _SCRIPTS and "," in box.text for box in boxes if box.quad):
         boxes = [Box(box.quad, box.text.partition(",")[2]) if box.quad else box for box in boxes]
+    if all(box.text.startswith(_CTW) for box in boxes if box.quad):
+        boxes = [Box(box.quad, box.text.removeprefix(_CTW)) if box.quad else box for box in boxes]
     return boxes
 
 
@@ -74,6 +81,10 @@ def corners_of(box: Any) -> Any:
 
 
 def _box(line: str) -> Box:
+    if (more := _MORE.fullmatch(line)) and not _ONLY_NUMBERS.fullmatch(line):
+        count = more[1].count(",") + 1
+        *corners, text = line.split(",", count - count % 2)
+        return Box(quad_of(list(map(float, corners))), _unquoted(text))
     if eight := _EIGHT.fullmatch(line):
         return Box(_numbers(eight[1]), _unquoted(eight[2]))
     if (four := _FOUR.fullmatch(line)) and not _ONLY_NUMBERS.fullmatch(line):

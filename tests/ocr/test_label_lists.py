@@ -128,6 +128,20 @@ def test_boxes_with_four_numbers(line: str) -> None:
     assert boxes is not None and boxes[0].quad == [38, 43, 920, 43, 920, 215, 38, 215] and boxes[0].text == "Tired"
 
 
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("1,1,25,1,50,1,50,20,25,20,1,20,####HELLO", "HELLO"),
+        ("1,1,25,1,50,1,50,20,25,20,1,20,2017, Paris", "2017, Paris"),
+        ("1,1,50,1,50,20,1,20,1,234,567", "1,234,567"),
+        ("1,1,50,1,50,20,1,20,12 34 Road", "12 34 Road"),
+    ],
+)
+def test_outlines_with_more_than_four_corners(line: str, text: str) -> None:
+    boxes = boxes_of(line)
+    assert boxes is not None and [(box.quad, box.text) for box in boxes] == [([1, 1, 50, 1, 50, 20, 1, 20], text)]
+
+
 @pytest.mark.parametrize("text", ["42", "3.14", "12, 24", "1 2 3", "a 1,2,3,4", "10,000,000", "+49 30 123456"])
 def test_labels_of_numbers_are_labels(text: str) -> None:
     assert boxes_of(text) is None and not is_numbers(text)
