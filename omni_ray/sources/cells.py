@@ -15,7 +15,8 @@ _METADATA = ("title", "url", "lang")
 
 
 def as_text(value: Any) -> str | None:
-    """A document: text, a number, a list of paragraphs, or a list of a conversation's turns; None for null.
+    """A document: text, a number, a list of paragraphs, or a list of a conversation's turns; None for null and for NaN, which is
+    what pandas has for a value that is missing.
 
     Raises:
         ValueError: it is something else.
@@ -23,7 +24,7 @@ def as_text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return None if value is None else encodable(value)
     if isinstance(value, int | float):
-        return json.dumps(value)
+        return None if value != value else json.dumps(value)
     if isinstance(value, list):
         parts = [_paragraph(part) for part in value]
         return "\n".join(part for part in parts if part)

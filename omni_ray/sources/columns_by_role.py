@@ -242,6 +242,8 @@ def _as_strings(values: pa.Array, role: str, faults: dict[int, tuple[str, str]])
     if pa.types.is_dictionary(values.type):
         values.validate(full=True)
         values = values.dictionary_decode()
+    if pa.types.is_floating(values.type):
+        values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)  # as cells.as_text
     try:
         values.validate(full=True)
         return values.cast(wanted)

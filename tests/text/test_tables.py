@@ -153,6 +153,14 @@ def test_classes_are_read_by_their_names(tmp_path: Path, kind: str) -> None:
     assert [r.reason for r in rejected] == ["missing_text"] * 3
 
 
+def test_nan_is_no_text(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": [1.5, float("nan")]}), tmp_path / "a.parquet")
+    (tmp_path / "b.jsonl").write_text('{"text": NaN}\n{"text": ["one", NaN]}\n{"text": "NaN"}\n')
+    rows, rejected = read(tmp_path)
+    assert [row["text"] for row in rows] == ["1.5", "one", "NaN"]
+    assert [r.reason for r in rejected] == ["missing_text"] * 2
+
+
 def test_pages_of_parquet_are_held_against_their_checksums(tmp_path: Path) -> None:
     table = pa.table({"text": [f"text {n}" for n in range(1000)]})
     where = tmp_path / "t.parquet"
