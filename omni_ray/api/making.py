@@ -15,7 +15,7 @@ from omni_ray.api.combining import check_places, combine_one, writing
 from omni_ray.api.options import PrepareOptions
 from omni_ray.api.overlaps import refuse_double, refuse_overlap
 from omni_ray.api.prepare_report import PrepareReport, said_once
-from omni_ray.api.replacing import choice, identities, refuse_replacement
+from omni_ray.api.replacing import choice, identities, refuse_replacement, refuse_twice
 from omni_ray.corpora.base import Corpus, SourceOptions
 from omni_ray.corpora.evaluation import DROP, HELD_OUT, TRAIN, TrainingFirst
 from omni_ray.corpora.many import locate_all
@@ -71,6 +71,7 @@ def _index(store: Store, modality: str, asked: PrepareOptions, report: PrepareRe
     corpora = select(modality, asked.dataset)
     if asked.name is not None and len(corpora) != 1:
         raise OmniError(f"--name goes with a single corpus; --dataset {asked.dataset} is {len(corpora)} of them")
+    refuse_twice(store.root, asked.sources)
     requests = []
     read: dict[str, NDArray[np.int64]] = {}
     for corpus in corpora:

@@ -19,6 +19,15 @@ def identities(root: Path, sources: Sequence[str]) -> tuple[str, ...]:
     return tuple(_identity(root, source) for source in sources)
 
 
+def refuse_twice(root: Path, sources: Sequence[str]) -> None:
+    """Raise SourceError where two of ``sources`` are the same: all of it would be read twice."""
+    seen: dict[str, str] = {}
+    for identity, source in zip(identities(root, sources), sources, strict=True):
+        if identity in seen:
+            raise SourceError(f"--source {source}: it is given twice ({seen[identity]} is the same)")
+        seen[identity] = source
+
+
 def _identity(root: Path, source: str) -> str:
     if is_remote(source) or looks_like_hub_id(source):
         return source
@@ -74,7 +83,7 @@ def refuse_replacement(
         )
     raise SourceError(
         f"{store.name} was made of {', '.join(before)}, which {', '.join(new)} would replace: give them all "
-        f"({' '.join(f'--source {each}' for each in (*before, *new))}), give this one a --name of its own, or start over "
+        f"({' '.join(f'--source {each}' for each in dict.fromkeys((*before, *new)))}), give this one a --name of its own, or start over "
         "with --reset"
     )
 

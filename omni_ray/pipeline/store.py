@@ -25,7 +25,7 @@ from omni_ray.pipeline.lease import claim, lease, new_run
 from omni_ray.pipeline.manifest import CommittedFile, Manifest, part_name, parts_of
 from omni_ray.pipeline.share import Share
 from omni_ray.pipeline.strangers import refuse_strangers
-from omni_ray.storage import Storage, local_folder, remove_temporaries, write_atomic
+from omni_ray.storage import Storage, is_uri, local_folder, remove_temporaries, write_atomic
 from omni_ray.trainers.files import all_modalities
 from omni_ray.unread import Files
 
@@ -298,20 +298,29 @@ class Store:
     def _last_place(self) -> str | None:
         """Where the shards of the project are, if that is another place."""
         with suppress(OSError, UnicodeDecodeError):
-            return (self.state_folder / _PLACE).read_text("utf-8") or None
+            place = (self.state_folder / _PLACE).read_text("utf-8")
+            return (place if is_uri(place) else str(self.root / place)) if place else None
         return None
 
     def _note_place(self) -> None:
-        """Later commands find the shards here. A place that holds keys is not noted: it has to be named each time."""
+        """Later commands find the shards here. A place that holds keys is not noted: it has to be named each time.
+
+        One inside the project is noted as such: it moves with the project, and a copy has its own.
+        """
         note, place = self.state_folder / _PLACE, self.storage
         if not self._is_told or place.has_keys:
             return
         if place.local_root == (self.root / "data" / "shards").absolute():
             note.unlink(missing_ok=True)
             return
-        uri = str(place.local_root) if place.local_root else place.uri
-        if self._last_place() != uri:
-            write_atomic(note, uri.encode())
+        uri = place.uri
+        if place.local_root is not None:
+            inside = place.local_root.is_relative_to(self.root)
+            uri = str(place.local_root.relative_to(self.root) if inside else place.local_root)
+        with suppress(OSError, UnicodeDecodeError):
+            if note.read_text("utf-8") == uri:
+                return
+        write_atomic(note, uri.encode())
 
     @contextmanager
     def lease(self, what: str) -> Iterator[None]:

@@ -97,13 +97,13 @@ def _described(value: Mapping[str, Any]) -> Tree:
             place.points = Path(value["cache"])
             return with_archives(place)
         case "many":
-            return ManyTree([open_spec(each) for each in value["trees"]])
+            return ManyTree([_described(each) for each in value["trees"]])
         case "remote":
             return RemoteTree(value["uri"], value["only"])
         case "rooted":
-            return with_media_root(open_spec(value["tree"]), value["media"]["root"], value["media"]["follow_links"])
+            return with_media_root(_described(value["tree"]), value["media"]["root"], value["media"]["follow_links"])
         case "union":
-            folder = open_spec(value["tree"])
+            folder = _described(value["tree"])
             assert isinstance(folder, FolderTree | RemoteTree)
             folder.points = Path(value["cache"])
             return UnionTree(folder, value["names"], Settled(**value["settled"]))

@@ -160,26 +160,30 @@ def test_a_source_may_grow_and_move(tmp_path: Path) -> None:
     assert texts(root) == ["clip 0", "clip 1", "clip 10", "clip 11"]
 
 
+@pytest.mark.parametrize("alone", [True, False])
 @pytest.mark.parametrize("ending", ["tar", "zip"])
-def test_workers_that_outlive_a_run_read_archives_as_they_are_now(tmp_path: Path, ending: str) -> None:
+def test_workers_that_outlive_a_run_read_archives_as_they_are_now(tmp_path: Path, ending: str, alone: bool) -> None:
     root, source = tmp_path / "project", tmp_path / "source"
 
     def take(*texts: str) -> list[str]:
-        jsonl = tmp_path / "lines.jsonl"
-        jsonl.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+        lines = tmp_path / "lines.jsonl"
+        lines.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
         source.mkdir(exist_ok=True)
         if ending == "tar":
             with tarfile.open(source / "one.tar", "w") as tar:
-                tar.add(jsonl, "lines.jsonl")
+                tar.add(lines, "lines.jsonl")
         else:
             with zipfile.ZipFile(source / "one.zip", "w") as archive:
-                archive.write(jsonl, "lines.jsonl")
-        api.prepare(root, "text", dataset="text_files", source=str(source))
+                archive.write(lines, "lines.jsonl")
+        sources = [str(source)] if alone else [str(tmp_path / "other.jsonl"), str(source)]
+        api.prepare(root, "text", dataset="text_files", source=sources)
         return api.dataset(root, "text").as_arrow().read_all()["text"].to_pylist()
 
-    assert take("a line", "another line") == ["a line", "another line"]
-    assert take("a line", "another line", "a third line", "") == ["a line", "another line", "a third line"]
-    assert take("others") == ["others"]
+    jsonl(tmp_path / "other.jsonl", text="first")
+    before = [] if alone else [f"first {n}" for n in range(3)]
+    assert take("a line", "another line") == [*before, "a line", "another line"]
+    assert take("a line", "another line", "a third line") == [*before, "a line", "another line", "a third line"]
+    assert take("others") == [*before, "others"]
 
 
 def test_a_link_to_a_folder_may_lead_elsewhere(tmp_path: Path) -> None:
@@ -197,3 +201,11 @@ def test_each_source_must_hold_the_corpus(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(OmniError, match="empty"):
         prepare(tmp_path / "project", clips(tmp_path / "one", 0), tmp_path / "empty")
+
+
+def test_a_source_given_twice_is_refused(tmp_path: Path) -> None:
+    one = clips(tmp_path / "one", 0)
+    (tmp_path / "link").symlink_to(one)
+    with pytest.raises(OmniError, match=r"link: it is given twice \(.*one is the same\)"):
+        prepare(tmp_path / "project", one, tmp_path / "link")
+    assert not (tmp_path / "project/data/shards").exists()

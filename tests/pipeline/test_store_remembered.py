@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,21 @@ def test_keys_are_not_noted(tmp_path: Path) -> None:
     store = Store(tmp_path, "s3://key:secret@bucket/prefix")
     store._note_place()
     assert not list(tmp_path.rglob("store"))
+
+
+def test_a_place_inside_the_project_moves_with_it(tmp_path: Path) -> None:
+    root, copy = tmp_path / "project", tmp_path / "copy"
+    api.prepare(
+        root,
+        "text",
+        dataset="text_files",
+        source=lines(tmp_path / "source"),
+        name="one",
+        shards=str(root / "my shards"),
+    )
+    shutil.copytree(root, copy)
+    api.prepare(copy, "text", dataset="text_files", source=lines(tmp_path / "more"), name="two")
+    assert [each.name for each in api.status(root)] == ["one"]
+    assert [each.name for each in api.status(copy)] == ["one", "two"]
+    copy.rename(tmp_path / "moved")
+    assert [each.name for each in api.status(tmp_path / "moved")] == ["one", "two"]
