@@ -99,7 +99,7 @@ def atomic_writer(
             temporary.unlink()
         raise
     if sync and sync_name:
-        sync_folder(path.parent)
+        sync_path(path.parent)
 
 
 def write_atomic(path: str | Path, data: bytes | memoryview, *, sync: bool = True) -> None:
@@ -119,12 +119,12 @@ def _link(path: Path, new: Path) -> None:
         write_atomic(new, path.read_bytes())
     finally:
         temporary.unlink(missing_ok=True)  # renaming one name of a file to another one leaves both
-    sync_folder(new.parent)
+    sync_path(new.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make sure that the names in ``folder`` are on the disk (fsync)."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync_path(path: Path) -> None:
+    """Make sure that a file's bytes, or the names in a folder, are on the disk (fsync)."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -220,7 +220,7 @@ class Storage:
     def sync_names(self) -> None:
         """Make the names of all files directly in this folder survive a power failure."""
         if self.local_root is not None and self.local_root.is_dir():
-            sync_folder(self.local_root)
+            sync_path(self.local_root)
 
     def _permit(self) -> None:
         if self.fence is not None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from omni_ray.errors import OmniError
 from omni_ray.ours import identity_of
-from omni_ray.storage import remove_temporaries, sync_folder, write_atomic
+from omni_ray.storage import remove_temporaries, sync_path, write_atomic
 
 MARK = "export.json"
 _CARD = "README.md"
@@ -123,7 +123,7 @@ def making(folder: Path, form: str, fingerprint: str) -> Iterator[Work]:
     if folder.exists():
         folder.rename(old)
     work.rename(folder)
-    sync_folder(folder.parent)
+    sync_path(folder.parent)
     _remove_export(old)
 
 

@@ -58,7 +58,7 @@ class ArchiveTree(Tree):
         self.kind = kind
         try:
             self.size_and_time = folder.size_and_time(name)
-            self._kept = Kept(folder, name, "listing", (_LISTING, SEEK_POINTS))
+            self._kept = Kept(folder, [name], "listing", (_LISTING, SEEK_POINTS))
             self._kept.made(self._index)
         except OSError as error:
             why = "no permission to read it" if isinstance(error, PermissionError) else said_by(error)

@@ -19,6 +19,7 @@ from omni_ray.sources.delegating import DelegatingTree
 from omni_ray.sources.furniture import is_documentation, is_furniture
 from omni_ray.sources.kept import folder_of
 from omni_ray.sources.kinds import archive_kind
+from omni_ray.sources.member_places import MemberPlaces
 from omni_ray.sources.remote import RemoteTree
 from omni_ray.sources.settling import Settled, settle
 from omni_ray.sources.tar_tree import TarTree
@@ -55,6 +56,7 @@ class UnionTree(DelegatingTree):
             for name, (usual, tree) in found.items()
             if (prefix := self.settled.places.get(name, usual)) is not None
         ]
+        self._places = MemberPlaces(folder, [(prefix, tree) for prefix, tree, _ in self._mounts])
 
     @property
     def refused(self) -> RefusedMembers:
@@ -72,13 +74,15 @@ class UnionTree(DelegatingTree):
             "names": list(self._archives),
             "cache": str(folder_of(self).absolute()),
             "settled": vars(self.settled),
+            "stamp": self.folder.stamp(self._archives),
         }
 
     def _layers(self, name: str) -> Iterable[tuple[Tree, str]]:
         """Where ``name`` may be. Looking in a listing is cheaper than asking an object store; where a loose file and a
         member have the name, they are the same, unless the file replaces it."""
         loose = [(self.folder, name)] if name not in self._archives and name not in self._cut else []
-        members = ((tree, name[len(prefix) :]) for prefix, tree, _ in self._mounts if name.startswith(prefix))
+        holding = (self._mounts[number] for number in self._places.of(name))
+        members = ((tree, name[len(prefix) :]) for prefix, tree, _ in holding if name.startswith(prefix))
         if isinstance(self.folder, RemoteTree) and name not in self._replaced:
             yield from members
             yield from loose
@@ -101,7 +105,8 @@ class UnionTree(DelegatingTree):
         loose = {name for name in own.files if inside + name not in self._archives and inside + name not in self._cut}
         files = set(loose)
         left_out = own.left_out + [(name, "copy") for name in own.files if inside + name in self._cut]
-        for prefix, tree, copy in self._mounts:
+        holding = (self._mounts[number] for number in self._places.of(inside)) if inside else self._mounts
+        for prefix, tree, copy in holding:
             if inside.startswith(prefix):
                 there = tree.look(inside[len(prefix) :].rstrip("/"))
                 folders.update(there.folders)

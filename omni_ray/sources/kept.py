@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 
 from omni_ray.errors import OmniError, said_by
 from omni_ray.sources.tree import Tree
-from omni_ray.storage import write_atomic
+from omni_ray.storage import sync_path, write_atomic
 
 _VERSION = 6
 """Increased when something else is kept of the same file."""
@@ -30,20 +30,23 @@ _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPER
 
 
 class Kept:
-    """What is kept of one version of a file, and a note about it.
+    """What is kept of one version of a file, or of several, and a note about it.
 
     Args:
         what: tells apart the things that may be kept of a file.
         endings: of the files that are kept of it, and are to be as they were when the note was written.
+        version: changes with what else the kept files depend on.
     """
 
-    def __init__(self, tree: Tree, name: str, what: str, endings: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, tree: Tree, names: Sequence[str], what: str, endings: tuple[str, ...] = (), version: str = ""
+    ) -> None:
         self.folder = folder_of(tree)
-        self._name, self._endings = name, endings
-        path = tree.local_path(name)
-        place = json.dumps([tree.spec(), name], sort_keys=True) if path is None else os.fspath(path.absolute())
-        self._place = f"{_digest(f'{what} {place}')}-"
-        self._key = self._place + _digest(f"{_VERSION} {tree.stamp([name])}")
+        self._name, self._endings = names[0], endings
+        paths = [path for name in names if (path := tree.local_path(name)) is not None]
+        place = [tree.spec(), *names] if len(paths) < len(names) else [os.fspath(path.absolute()) for path in paths]
+        self._place = f"{_digest(f'{what} {json.dumps(place, sort_keys=True)}')}-"
+        self._key = self._place + _digest(f"{_VERSION} {tree.stamp(names)} {version}")
 
     def path(self, ending: str) -> Path:
         """A file that is kept."""
@@ -82,8 +85,12 @@ class Kept:
 
     def _note(self, found: dict[str, Any]) -> None:
         """Write the note, and remove what is kept of other versions of the file."""
-        files = {ending: self._seal(ending) for ending in self._endings if self.path(ending).exists()}
-        write_atomic(self.path(".json"), json.dumps({**found, "files": files}).encode())
+        there = [ending for ending in self._endings if self.path(ending).exists()]
+        for ending in there:
+            if self.path(ending).stat().st_size > _HASHED:  # the digests of others tell what a power failure took
+                sync_path(self.path(ending))
+        files = {ending: self._seal(ending) for ending in there}
+        write_atomic(self.path(".json"), json.dumps({**found, "files": files}).encode(), sync=False)
         for old in self.folder.glob(f"{self._place}*"):
             if not old.name.startswith(self._key):
                 with suppress(OSError):

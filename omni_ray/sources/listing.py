@@ -9,7 +9,7 @@ import errno
 import json
 import sqlite3
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
@@ -64,7 +64,7 @@ def write(path: Path, members: Iterable[Member], refused: RefusedMembers | None 
     """Write members; of several with one name, the last is kept, as unpacking would, and the others are counted as refused.
 
     Args:
-        path: the file; it appears when it is whole.
+        path: the file; it appears when it is whole. Nobody waits for the disk: there may be thousands.
         members: in archive order.
         refused: what was left out; read when ``members`` are exhausted.
 
@@ -76,7 +76,7 @@ def write(path: Path, members: Iterable[Member], refused: RefusedMembers | None 
     """
     refused = RefusedMembers() if refused is None else refused
     try:
-        with atomic_writer(path) as out, closing(_connected(Path(out.name), "nolock")) as database:
+        with atomic_writer(path, sync=False) as out, closing(_connected(Path(out.name), "nolock")) as database:
             database.executescript(_BEGIN)
             rows = ((*member, number) for number, member in enumerate(members))
             database.executemany("INSERT INTO members VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
@@ -125,6 +125,10 @@ class Listing:
 
     def __len__(self) -> int:
         return int(self._count)
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """Every member's name and bytes, by name."""
+        yield from _opened(self._path).database.execute("SELECT name, size FROM members ORDER BY name")
 
     def find(self, name: str) -> Member | None:
         """The member called ``name``, or None."""

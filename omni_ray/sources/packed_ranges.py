@@ -73,7 +73,7 @@ def _entered(tree: Tree, name: str, suffix: str, form: Form) -> tuple[ByteSource
 @lru_cache(maxsize=2)  # a worker reads several ranges of one file
 def _content(tree: Tree, name: str, kind: str, stamp: str) -> tuple[ByteSource, int] | None:
     """What a gzip or bzip2 file holds, and how many bytes; None where it is not sound."""
-    kept = Kept(tree, name, kind, (_POINTS,))
+    kept = Kept(tree, [name], kind, (_POINTS,))
     file, points = TreeFile(tree, name), kept.path(_POINTS)
     found = kept.made(lambda: _find(file, kind, points))
     return (open_packed(file, kind, points), found["size"]) if found else None

@@ -100,7 +100,7 @@ def listing_stream(archive: TreeFile, kind: str, points: Path) -> Iterator[io.Bu
 
 
 def _save(file: Any, kind: str, points: Path) -> None:
-    with atomic_writer(points) as out:
+    with atomic_writer(points, sync=False) as out:
         if kind == "tar.gz":
             file.export_index(out)
         else:

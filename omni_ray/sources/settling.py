@@ -7,13 +7,15 @@ Of many files, all sizes are compared, and 256 MB of contents spread over them, 
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 import numpy as np
 
 from omni_ray.sources.archives import ArchiveTree
-from omni_ray.sources.furniture import is_documentation
+from omni_ray.sources.furniture import is_documentation, is_furniture
 from omni_ray.sources.kinds import archive_kind, archive_stem
 from omni_ray.sources.remote import RemoteTree
 from omni_ray.sources.tree import FolderTree, MemberDamaged, Tree
@@ -145,10 +147,15 @@ def _compare(folder: FolderTree | RemoteTree, loose: str, tree: ArchiveTree, mem
 def _repeated(folder: FolderTree | RemoteTree, archives: Archives) -> Iterator[tuple[str, bool]]:
     """Archives that hold what one before them holds, whatever their names, and whether only some of it was compared.
     One in another folder counts where nothing beside it could need it."""
-    known: dict[tuple[int, int], list[str]] = {}
+    amounts = {name: (len(tree.listing), tree.listing.total_bytes) for name, (_, tree) in archives.items()}
+    of_amount = Counter(amounts.values())
+    known: dict[tuple[int, int, bytes], list[str]] = {}
     for name in sorted(archives, key=lambda name: (name.count("/"), len(name), name)):
+        if of_amount[amounts[name]] < 2:
+            continue
         prefix, tree = archives[name]
-        alike = known.setdefault((len(tree.listing), tree.listing.total_bytes), [])
+        # Clips of one length make archives of one amount: only those that hold the same names are compared.
+        alike = known.setdefault((*amounts[name], _names_and_sizes(tree)), [])
         is_free = _is_alone(folder, prefix)
         for other in alike:
             if not is_free and archives[other][0] != prefix:
@@ -159,6 +166,15 @@ def _repeated(folder: FolderTree | RemoteTree, archives: Archives) -> Iterator[t
                 break
         else:
             alike.append(name)
+
+
+def _names_and_sizes(tree: ArchiveTree) -> bytes:
+    """A digest of those of the members that are shown."""
+    digest = blake2b(digest_size=16)
+    for name, size in tree.listing.sizes():
+        if not any(map(is_furniture, name.split("/"))):
+            digest.update(f"{size} {name}\0".encode())
+    return digest.digest()
 
 
 def _is_alone(folder: FolderTree | RemoteTree, prefix: str) -> bool:

@@ -47,7 +47,7 @@ class _CutCopy(io.BufferedReader):
 
 def copy_size(tree: Tree, name: str, codec: str = "utf-8") -> int | None:
     """Bytes of a file unpacked and in UTF-8, as far as it can be read; None where there are none, or they are packed again."""
-    kept = Kept(tree, name, codec)
+    kept = Kept(tree, [name], codec)
     return kept.made(lambda: _write(tree, name, codec, kept)).get("size")
 
 
@@ -84,7 +84,7 @@ def _fault(found: dict[str, Any]) -> BrokenStream | None:
 @lru_cache(maxsize=2)  # a worker reads several ranges of one file
 def _opened(tree: Tree, name: str, codec: str, stamp: str) -> tuple[FileBytes, dict[str, Any]]:
     """A copy, and the note on it."""
-    kept = Kept(tree, name, codec)
+    kept = Kept(tree, [name], codec)
     while True:
         found = kept.made(
             lambda: _write(tree, name, codec, kept), lambda note: not note or _there(kept, note) is not None

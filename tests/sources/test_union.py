@@ -21,6 +21,7 @@ from omni_ray.corpora.locate import locate
 from omni_ray.sources import open_spec, open_tree, settling
 from omni_ray.sources.census import Claims, account
 from omni_ray.sources.folder_with_archives import UnionTree, archives_in
+from omni_ray.sources.listing import Listing
 from omni_ray.sources.remote import RemoteTree
 from omni_ray.sources.tree import Tree
 from tests.made_store import clip, picture
@@ -242,3 +243,40 @@ def test_copies_that_were_compared_in_part_are_called_so(
     assert len(list(opened(tmp_path).names())) == 8
     assert {reason for _, reason in opened(tmp_path).look("").left_out} == {"alike"}
     assert set(unread(tmp_path)) == {"alike", "format"}
+
+
+def test_no_archive_is_asked_for_what_another_one_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand shards in a folder cost no more for each sample than one."""
+    for number in range(9):  # one length, as clips of one second have it
+        clips = {f"{number}-{n}.wav": b"%d %d" % (number, n) for n in range(5)}
+        pack(
+            tmp_path / f"source/{number}.tar",
+            {"README.md": b"read", f"é/{number}.txt": b"e", f"{number}/x.txt": b"x", **clips},
+        )
+    compared, asked = [], []
+    same, find = settling._same_members, Listing.find
+    monkeypatch.setattr(settling, "_same_members", lambda one, other: compared.append(one) or same(one, other))
+    monkeypatch.setattr(Listing, "find", lambda self, name: asked.append(name) or find(self, name))
+    tree = opened(tmp_path)
+    assert not compared and not asked
+    names = [f"{number}-{n}.wav" for number in range(9) for n in range(5)]
+    assert [tree.read(name) for name in names] == [name[:-4].replace("-", " ").encode() for name in names]
+    assert len(asked) <= 2 * len(names)
+    asked.clear()
+    assert not tree.exists("0-0.json") and not asked
+    assert [tree.look(f"{number}").files for number in range(9)] == [["x.txt"]] * 9
+    assert tree.exists("e\u0301/8.txt") and tree.canonical("e\u0301/8.txt") == "é/8.txt"
+    assert tree.look("").files == [*sorted(names), "README.md"]
+
+
+def test_what_is_known_of_many_archives_is_made_again_when_one_changes(tmp_path: Path) -> None:
+    for number in range(3):
+        pack(tmp_path / f"source/{number}.tar", {f"{number}.txt": b"old"})
+    assert opened(tmp_path).read("1.txt") == b"old"
+    pack(tmp_path / "source/1.tar", {"3.txt": b"another", "4.txt": b"new"})
+    assert [opened(tmp_path).read(f"{n}.txt") for n in (0, 2, 3, 4)] == [b"old", b"old", b"another", b"new"]
+    [table] = (tmp_path / "cache").glob("*.places")
+    damaged = bytes(table.stat().st_size)
+    table.unlink()
+    table.write_bytes(damaged)
+    assert open_tree(tmp_path / "source", tmp_path / "cache").read("4.txt") == b"new"
