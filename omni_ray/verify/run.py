@@ -215,7 +215,11 @@ class _Project:
     def _held_out(self, modality: str, promised: Promised, expected: Expected) -> Iterator[FileCheck]:
         """What is held out of the training files, judged as they are."""
         names = {kind: file.held_out_path for kind, file in FILES.items()}
-        there = [k for k in _kinds(modality) if self.data == "production" and (self.root / names[k]).is_file()]
+        wanted = _kinds(modality) if self.data == "production" else []
+        there = [k for k in wanted if (self.root / names[k]).is_file()]
+        for kind in wanted:
+            if kind not in there and (lost := expected.rows(names[kind], None)):
+                yield _Missing(names[kind], kind, lost, "held_out_missing")
         for kind in there:
             if not expected.is_empty(names[kind]):
                 each = self._check(kind, names[kind], promised, there, names=names)
@@ -302,8 +306,9 @@ def _rows_about(path: Path) -> float:
 class _Missing(FileCheck):
     """A file that should be there and is not."""
 
-    def __init__(self, key: str, kind: str, expected: int | None) -> None:
+    def __init__(self, key: str, kind: str, expected: int | None, code: str = "file_missing") -> None:
         super().__init__(key, kind)
+        self._code = code
         self.report.expected = expected
         self.report.lost = expected or 0
 
@@ -311,7 +316,7 @@ class _Missing(FileCheck):
         return iter(())
 
     def finish(self) -> None:
-        self.notes.add("file_missing")
+        self.notes.add(self._code)
 
 
 def tokenizer_of(root: Path) -> Tokenizer | None:

@@ -96,3 +96,13 @@ def test_a_project_that_lost_its_notes_is_judged_by_what_it_holds(root: Path) ->
     path.write_bytes(last_letter(path.read_bytes()))
     (root / "data/.omni/combine/text-files.json").unlink()
     assert found(root) == set()
+
+
+@pytest.mark.parametrize(
+    "name", ["text/heldout_corpus.txt", "audio/heldout_asr.csv", "images/heldout_annotations.json"]
+)
+def test_what_is_held_out_and_gone(root: Path, name: str) -> None:
+    (root / "data" / name).unlink()
+    assert found(root) == {(f"data/{name}", "held_out_missing")}
+    combine(Store(root), name.partition("/")[0], TrainingFileOptions(holdout=0.3), run=inline)
+    assert found(root) == set()
