@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _PIECES, _PER_ROW, _CHARS = 16, 4, 256
 """How many pieces of a table's texts words are taken from, how many of one row, and of how many characters."""
-_ENOUGH_WORDS = 4
+_ENOUGH_WORDS = 3
 """A table may share some of its rows, or parts of them, with others: as many words as this are looked for."""
 _LEAST, _MOST = 12, 64
 """Letters, digits and blanks that are looked for together."""
@@ -144,7 +144,7 @@ def _found(
     by_head: dict[bytes, list[bytes]] = {}
     for each in words:
         by_head.setdefault(each[_HEAD], []).append(each)
-    heads = np.frombuffer(b"".join(by_head), np.uint64)
+    heads = np.sort(np.frombuffer(b"".join(by_head), np.uint64))
     found: set[bytes] = set()
     may_escape = parts[0]["format"] in ("json", "lines")
     try:
@@ -185,14 +185,15 @@ def _words_at(
     data: bytes,
     values: NDArray[np.uint8],
     anchor: bytes,
-    heads: NDArray[np.uint64],
+    heads: NDArray[np.uint64],  # sorted
     by_head: Mapping[bytes, list[bytes]],
 ) -> Iterator[bytes]:
     """The words that begin at one of the places of their anchor."""
     places = places_of(data, anchor)
     places = places[places <= len(data) - _HEAD.stop]
     near = values[places[:, None] + np.arange(_HEAD.start, _HEAD.stop)].view(np.uint64)[:, 0]
-    for place in places[np.isin(near, heads)].tolist():
+    likely = heads[np.minimum(heads.searchsorted(near), len(heads) - 1)] == near
+    for place in places[likely].tolist():
         for each in by_head[data[place + _HEAD.start : place + _HEAD.stop]]:
             if data.startswith(each, place):
                 yield each

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -65,8 +64,8 @@ def form_of(data: bytes, encoding: str = "", *, universal: bool = False) -> Form
     """
     codec = encoding if encoding and not has_mark(data) else sniff(data)
     start = next(Form(codec).plain(iter([data[:HEAD_BYTES]])), b"")
-    first = re.search(rb"[\r\n]\n?", start)
-    return Form(codec, universal or (first is not None and first[0] == b"\r"))
+    place = start.find(b"\r")
+    return Form(codec, universal or (place >= 0 and b"\n" not in start[: place + 2]))
 
 
 def head(tree: Tree, name: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -67,7 +68,7 @@ def shapes(
     """
     start = head.lstrip()[:1]
     if start == b"{":
-        lines = head.split(b"\n", 2)
+        lines = list(islice(io.BytesIO(head), 2))
         if _is_value(lines[0]) and (is_lines or (len(lines) > 1 and lines[1].strip())):
             return [_sampled(_LINE_SHAPE, head, lines=True)]
         if not _is_alone(head):
@@ -78,7 +79,7 @@ def shapes(
         except ValueError as error:
             raise SourceError(f"{name}: {error}; give each a name of its own") from None
     if start == b"[":
-        lines = head.split(b"\n", 2)
+        lines = list(islice(io.BytesIO(head), 2))
         is_rows = len(lines) > 1 and _is_value(lines[0]) and lines[1].lstrip()[:1] in (b"[", b"{")
         return [_sampled(_LINE_SHAPE if is_rows else "values", head, lines=is_rows)]
     if is_lines or start == b'"':
@@ -191,7 +192,7 @@ def _is_alone(head: bytes) -> bool:
 
 def _sampled(kind: str, head: bytes, lines: bool) -> JsonShape:
     if lines:
-        parts = (_items_on(line) for line in head.split(b"\n", _SAMPLE)[:_SAMPLE])
+        parts = (_items_on(line) for line in islice(io.BytesIO(head), _SAMPLE))
         items = [item for part in parts for item in part]
     else:
         items = list(islice(Values(iter([head])).items(), _SAMPLE))
