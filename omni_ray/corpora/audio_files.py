@@ -40,7 +40,7 @@ class AudioFiles(Corpus):
         "in seconds"
     )
     in_all = False
-    version = 2
+    version = 3
     keeps_columns = True
     columns = {
         "audio": ("audio", "wav", "audio_filepath", "file_name", "filename", "path", "file", "clip"),

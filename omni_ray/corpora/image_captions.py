@@ -33,7 +33,7 @@ class ImageCaptions(Corpus):
         "pictures with <stem>.txt (a caption a line) or <stem>.json beside them, in folders and tars (WebDataset, img2dataset)"
     )
     in_all = False
-    version = 3
+    version = 4
     keeps_columns = True
     columns = {
         "image": ("image", "file_name", "filename", "image_path", "path", "img", "file"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,13 +11,14 @@ from omni_ray.corpora.base import Corpus, Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.label_lists import list_units, read_list
 from omni_ray.corpora.label_lmdb import lmdb_units, read_lmdb
 from omni_ray.corpora.media import with_medium
-from omni_ray.corpora.stems import pair_units, paired_units, sidecar_text, why_alone
+from omni_ray.corpora.stems import by_name, pair_units, paired_units, sidecar_text, why_alone
 from omni_ray.corpora.word_boxes import boxes_of, is_numbers
 from omni_ray.media_names import media_file
 from omni_ray.sources.kinds import PICTURES
 from omni_ray.sources.tree import Tree
 
 _TEXTS = (".gt.txt", ".txt")
+_GROUND_TRUTH = re.compile(r"(?:^|/)gt_[^/]*\.txt$", re.IGNORECASE)
 
 
 class OcrImages(Corpus):
@@ -32,7 +34,7 @@ class OcrImages(Corpus):
         "write them; LMDB files of the STR community (image-000000001, label-000000001, num-samples)"
     )
     in_all = False
-    version = 3
+    version = 4
     columns = {
         "image": ("image", "file_name", "filename", "image_path", "path", "img", "file"),
         "text": ("text", "label", "text_label", "word", "words", "transcription"),
@@ -74,15 +76,12 @@ class OcrImages(Corpus):
 
 def _icdar_pairs(tree: Tree) -> list[list[str | None]]:
     """Photographs and their boxes as ICDAR names them: img_1.jpg and gt_img_1.txt, in one folder or in two."""
-    boxes: dict[str, str | None] = {}
-    for name in tree.names():
-        last = name.rpartition("/")[2].lower()
-        if last.startswith("gt_") and last.endswith(".txt"):
-            boxes[last[3:-4]] = None if last[3:-4] in boxes else name
+    boxes = [name for name in tree.names() if _GROUND_TRUTH.search(name)]
     if not boxes:
         return []
     photos = [name for name in tree.names() if name.lower().endswith(PICTURES)]
-    return [[name, boxes.get(name.rpartition("/")[2].rpartition(".")[0].lower())] for name in photos]
+    found = by_name(photos, boxes, str.lower, lambda stem: stem.lower().removeprefix("gt_"))
+    return [[name, found.get(name)] for name in photos]
 
 
 def _words(ident: str, name: str, text: str) -> tuple[list[dict[str, Any]], list[Rejected]]:

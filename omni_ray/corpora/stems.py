@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,8 @@ Table = tuple[Mapping[str, tuple[str, ...]], str]
 """The columns of a table that may be there instead, by role, and the modality."""
 _MAX_TEXT_BYTES = 1 << 20
 _MORE = ".json"
+_MOST_FOLDERS = 8
+"""Folders above a file that are looked at to tell it from others of its name."""
 
 
 def paired_units(
@@ -32,8 +34,7 @@ def paired_units(
     """Units of ``[media file, text file or None]``, in the order of names; JSON beside a text, as img2dataset writes it, goes
     with them.
 
-    The text file is beside the media file. Where no media file has one there, it is the one of that name in any folder,
-    if no other has the name. Yields nothing where no media file has a text file, or where there is a table that lists as
+    The text file is beside the media file. Where no media file has one there, it is that of :func:`by_name`. Yields nothing where no media file has a text file, or where there is a table that lists as
     many: then the tree is laid out in another way.
 
     Raises:
@@ -52,8 +53,9 @@ def paired_units(
                 prefix = f"{folder}/" if folder else ""
                 pairs.append([prefix + file, *(name and prefix + name for name in (text, more))])
     if not any(text for _, text, _ in pairs):
-        elsewhere = _by_stem(tree, texts)
-        pairs = [[name, elsewhere.get(_stem(str(name))), None] for name, *_ in pairs]
+        names = [str(name) for name, *_ in pairs]
+        elsewhere = by_name(names, (name for name in tree.names() if name.lower().endswith(texts)))
+        pairs = [[name, elsewhere.get(name), None] for name in names]
     texts_found = sum(text is not None for _, text, _ in pairs)
     if not texts_found or _table_is_meant(tree, table, options, texts_found):
         return
@@ -136,16 +138,46 @@ def _lower_ending(name: str) -> str:
     return stem + dot + ending.lower()
 
 
-def _stem(name: str) -> str:
-    return name.rpartition("/")[2].rpartition(".")[0]
+Called = Callable[[str], str]
+"""From the stem of a file to the name by which it is found."""
 
 
-def _by_stem(tree: Tree, texts: tuple[str, ...]) -> dict[str, str | None]:
-    """Text files by their name without folder and ending; None where several share it."""
-    found: dict[str, str | None] = {}
-    for name in tree.names():
-        if name.lower().endswith(texts):
-            found[_stem(name)] = None if _stem(name) in found else name
+def by_name(
+    media: Iterable[str], texts: Iterable[str], medium: Called = lambda stem: stem, text: Called = lambda stem: stem
+) -> dict[str, str]:
+    """The texts of media in other folders, by medium: those whose name no other text has, and no medium that is called
+    otherwise or is in another folder.
+
+    Where several have a name, it is taken with the folder that it is in, then with two, ...: ``wav/ada/1.wav`` and
+    ``txt/ada/1.txt``. What that does not tell apart has no text: it could be another one's.
+    """
+    found: dict[str, str] = {}
+    left, rest = [(name, *_parts(name, medium)) for name in media], [(name, *_parts(name, text)) for name in texts]
+    for depth in range(_MOST_FOLDERS):
+        of_media, of_texts = _by_key(left, depth), _by_key(rest, depth)
+        sure = {
+            key: said
+            for key, [said, *others] in of_texts.items()
+            if not others and len({name.rpartition(".")[0] for name in of_media.get(key, ())}) == 1
+        }
+        found |= {name: said for key, said in sure.items() for name in of_media[key]}
+        taken = set(sure.values())
+        left = [each for each in left if each[0] not in found and len(each[1]) > depth]
+        rest = [each for each in rest if each[0] not in taken and len(each[1]) > depth]
+    return found
+
+
+def _parts(name: str, called: Called) -> tuple[tuple[str, ...], str]:
+    """The folders of a file, and what it is called."""
+    *folders, last = name.split("/")
+    return tuple(folders), called(last.rpartition(".")[0])
+
+
+def _by_key(files: Iterable[tuple[str, tuple[str, ...], str]], depth: int) -> dict[tuple[str, ...], list[str]]:
+    """Files by what they are called and so many of the folders that they are in."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name, folders, called in files:
+        found.setdefault((*folders[len(folders) - depth :], called), []).append(name)
     return found
 
 

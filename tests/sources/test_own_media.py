@@ -262,3 +262,28 @@ def test_a_slice_deep_inside_a_row_group(tmp_path: Path) -> None:
         [read] = columnar.read(tree, "t.parquet", "parquet", {"captions": "caption"}, start, start + 6)
         assert not isinstance(read, Rejected)
         assert read["captions"].to_pylist() == [[f"caption {n}"] for n in range(start, start + 6)]
+
+
+def test_texts_in_another_folder_are_never_anothers(tmp_path: Path) -> None:
+    texts = {
+        "txt/ada/1.txt": "Ada's first.",
+        "txt/bob/1.txt": "Bob's first.",
+        "txt/2.txt": "Whose?",
+        "txt/3.txt": "Ada's third.",
+    }
+    for name, text in texts.items():
+        put(tmp_path, name, text)
+    for number, name in enumerate(("ada/1", "bob/1", "ada/2", "bob/2", "ada/3")):
+        put(tmp_path, f"wav/{name}.flac", clip(number))
+    made = {row["id"]: row["text"] for row in rows(AudioFiles(), tmp_path) if isinstance(row, dict)}
+    assert made == {"wav/ada/1": "Ada's first.", "wav/bob/1": "Bob's first.", "wav/ada/3": "Ada's third."}
+
+
+def test_ground_truth_of_one_split_is_not_that_of_another(tmp_path: Path) -> None:
+    for number, split in enumerate(("train", "test")):
+        put(tmp_path, f"{split}_images/Img_1.jpg", picture(number))
+        put(tmp_path, f"{split}_images/img_{number + 2}.jpg", picture(number + 2))
+    for number in (1, 2):
+        put(tmp_path, f"train_gt/gt_img_{number}.txt", f"1,1,20,1,20,10,1,10,WORD{number}\n")
+    found = [row["words"][0]["text"] for row in rows(OcrImages(), tmp_path) if isinstance(row, dict)]
+    assert found == ["WORD2"]
