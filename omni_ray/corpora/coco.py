@@ -33,7 +33,7 @@ class Coco(Corpus):
         "annotations/captions_<split>.json beside <split>/*.jpg, the zip files of them, or a table with columns image and "
         "captions"
     )
-    version = 4
+    version = 5
     keeps_columns = True
     columns = {
         "image": ("image",),

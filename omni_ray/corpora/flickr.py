@@ -28,6 +28,7 @@ class Flickr8k(Corpus):
     layout = "Flickr8k.token.txt beside a folder of pictures, or captions.txt with columns image and caption"
     manual = "Ask for Flickr8k_Dataset.zip and Flickr8k_text.zip at the homepage."
     in_all = False
+    version = 2
     lists: ClassVar[re.Pattern[str]] = re.compile(r"Flickr8k\.token(?:\.txt)?", re.IGNORECASE)
     columns = {
         "image": ("image", "image_name"),

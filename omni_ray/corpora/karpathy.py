@@ -28,7 +28,7 @@ class Karpathy(Corpus):
     layout = "dataset_coco.json (or _flickr8k, _flickr30k) beside the folders of pictures that it names"
     manual = "Get caption_datasets.zip at the homepage, and the pictures from their own."
     in_all = False
-    version = 3
+    version = 4
     keeps_columns = True
 
     def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:

@@ -29,7 +29,7 @@ class Llava(Corpus):
     layout = "a .json list of {id, image, conversations: [{from, value}]} beside the folder of pictures that it names"
     manual = "Get the list and images.zip of liuhaotian/LLaVA-Pretrain."
     in_all = False
-    version = 3
+    version = 4
     keeps_columns = True
 
     def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:

@@ -16,7 +16,7 @@ _MOST_FOLDERS = 8
 
 @dataclass(frozen=True)
 class PictureFolders:
-    """Folders that hold a list's pictures, the one with most of them first; "" is the top of the source."""
+    """Folders that hold a list's pictures, the likeliest first; "" is the top of the source."""
 
     folders: tuple[str, ...]
 
@@ -31,27 +31,36 @@ class PictureFolders:
 
 
 def find_places(tree: Tree, folders: Sequence[str], split: str, files: Sequence[str]) -> PictureFolders | None:
-    """The folders that hold ``files``; None where no folder does.
+    """The folders that hold ``files``, and no others of their names; None where no folder does.
 
     Args:
         folders: those that may hold pictures; they are searched by name, and never listed.
-        split: the list's name for its pictures: a folder of that name comes before others that hold as many.
+        split: the list's name for its pictures: a folder of that name comes before others, then those that hold most.
         files: names of pictures as the list gives them, with folders or without, with "/" or a Windows program's "\\".
     """
     probes = [files[i * len(files) // min(len(files), _PROBES)] for i in range(min(len(files), _PROBES))]
     candidates = [*folders, *(_joined(folder, folder.rpartition("/")[2]) for folder in folders if folder)]
     if isinstance(tree, RootedTree):
         candidates.append(split)  # the folder of that name beside the tree
-    found = []
-    for order, folder in enumerate(candidates):
-        here = PictureFolders((folder,))
-        count = sum(tree.exists(here.find(tree, file)) for file in probes)
-        if count:
-            called = folder.rpartition("/")[2]
-            found.append((-count, called != split, called.lower() != split.lower(), order, folder))
-    if not found and not probes:
+    there: dict[str, dict[str, str]] = {}
+    for folder in candidates:
+        places = ((file, PictureFolders((folder,)).find(tree, file)) for file in probes)
+        there[folder] = {file: place for file, place in places if tree.exists(place)}
+
+    def rank(folder: str) -> tuple[bool, bool, int]:
+        called = folder.rpartition("/")[2]
+        return called != split, called.lower() != split.lower(), -len(there[folder])
+
+    chosen: list[str] = []
+    known: dict[str, str] = {}
+    for folder in sorted((each for each in there if there[each]), key=rank):
+        # A folder with other pictures of the same names is another split's: what is missing here must not be taken from there.
+        if all(known.get(file, place) == place for file, place in there[folder].items()):
+            known |= there[folder]
+            chosen.append(folder)
+    if not chosen and not probes:
         return PictureFolders(("",))
-    return PictureFolders(tuple(folder for *_, folder in sorted(found)[:_MOST_FOLDERS])) if found else None
+    return PictureFolders(tuple(chosen[:_MOST_FOLDERS])) if chosen else None
 
 
 def _forms(file: str) -> tuple[str, ...]:

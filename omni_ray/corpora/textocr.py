@@ -32,7 +32,7 @@ class TextOcr(Corpus):
     homepage = "https://textvqa.org/textocr/"
     size = "7 GB, 28,134 photographs, 900,000 words"
     layout = "TextOCR_*.json beside train_images/*.jpg, or the zip of the images"
-    version = 3
+    version = 4
     downloads = (
         Download(f"{_HOST}/data/textocr/TextOCR_0.1_train.json", "TextOCR_0.1_train.json", split="train"),
         Download(f"{_HOST}/data/textocr/TextOCR_0.1_val.json", "TextOCR_0.1_val.json", split="val"),

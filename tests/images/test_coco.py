@@ -69,6 +69,17 @@ def test_pictures_in_two_folders(source: Source) -> None:
     assert found == ["val/1.jpg", "more/2.jpg", "val/3.jpg"]
 
 
+def test_a_missing_picture_is_not_taken_from_another_split(source: Source) -> None:
+    for split in ("train", "val"):
+        source.put(f"annotations/captions_{split}.json", listed(NAMES))
+        for n, name in enumerate(NAMES):
+            if (split, n) != ("train", 1):
+                source.put(f"{split}/{name}", picture(n + (10 if split == "val" else 0)))
+    rows = source.rows(Coco())
+    assert [row["path"] for row in kept(rows)] == ["train/1.jpg", "train/3.jpg", "val/1.jpg", "val/2.jpg", "val/3.jpg"]
+    assert lost(rows) == [("train/2", "missing_media")]
+
+
 def test_2014_and_2017_side_by_side(source: Source) -> None:
     for split in ("train2014", "train2017", "val2014"):
         source.put(f"annotations/captions_{split}.json", listed(["1.jpg"]))
