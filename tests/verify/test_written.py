@@ -98,9 +98,7 @@ def test_a_project_that_lost_its_notes_is_judged_by_what_it_holds(root: Path) ->
     assert found(root) == set()
 
 
-@pytest.mark.parametrize(
-    "name", ["text/heldout_corpus.txt", "audio/heldout_asr.csv", "images/heldout_annotations.json"]
-)
+@pytest.mark.parametrize("name", ["text/heldout_corpus.txt", "ocr/heldout_ocr.csv", "images/heldout_annotations.json"])
 def test_what_is_held_out_and_gone(root: Path, name: str) -> None:
     (root / "data" / name).unlink()
     assert found(root) == {(f"data/{name}", "held_out_missing")}
