@@ -40,6 +40,7 @@ REASONS = {
     "archive": Why("an archive that is not looked into: too deep, or within another; unpack it"),
     "name": Why("the name leads out of the archive, or is not a name"),
     "not_a_file": Why("a link in an archive, a pipe, a device, or a file with holes"),
+    "hidden": Why("a hidden file, by the dot before its name; another name shows it", fault=False),
     "empty": Why("an empty file", fault=False),
     "documentation": Why("about the data", fault=False),
 }

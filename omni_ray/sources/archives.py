@@ -18,7 +18,7 @@ from omni_ray.errors import SourceError, said_by
 from omni_ray.media_names import is_safe_name
 from omni_ray.sources import listing
 from omni_ray.sources.archive_file import BrokenArchive, ByteSource, TreeFile
-from omni_ray.sources.furniture import is_furniture
+from omni_ray.sources.furniture import is_furniture, is_hidden
 from omni_ray.sources.kept import Kept
 from omni_ray.sources.kinds import ARCHIVES, archive_kind
 from omni_ray.sources.links import forms_of
@@ -127,7 +127,9 @@ class ArchiveTree(Tree):
 
     def look(self, folder: str) -> Entries:
         folders, files = self.listing.children(folder)
-        return Entries([f for f in folders if not is_furniture(f)], [f for f in files if not is_furniture(f)])
+        found = Entries([f for f in folders if not is_furniture(f)], [f for f in files if not is_furniture(f)])
+        found.left_out = [(f, "hidden") for f in files if is_hidden(f)]
+        return found
 
     def exists(self, name: str) -> bool:
         return self._find(name) is not None

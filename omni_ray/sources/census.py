@@ -68,7 +68,9 @@ def account(
             why = tree.aside.get(name) or explain(name) or _reason(tree, name, kind, modality)
             unread.add(name, "split" if of_splits and why in _OF_SPLITS else why, kind)
         for name, reason in there.left_out:
-            unread.add(prefix + name, reason, kind_of(name))
+            kind = kind_of(name)
+            if reason != "hidden" or kind.looks_like(modality):
+                unread.add(prefix + name, reason, kind)
     refused = tree.refused
     nameless = refused.counts.copy()
     for reason, _, _ in refused.examples:

@@ -24,6 +24,11 @@ def is_furniture(name: str) -> bool:
     return _FURNITURE.match(name) is not None
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a file of this name is skipped because it is hidden, and may be somebody's data all the same: ``...And.mp3``."""
+    return name.startswith(".") and not name.startswith("._")
+
+
 def is_documentation(name: str) -> bool:
     """Whether a file of this name is about the data: a read-me, a licence, checksums."""
     return _DOCUMENTATION.fullmatch(name) is not None

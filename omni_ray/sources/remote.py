@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from omni_ray.errors import SourceError
 from omni_ray.media_names import is_safe_name
-from omni_ray.sources.furniture import is_furniture
+from omni_ray.sources.furniture import is_furniture, is_hidden
 from omni_ray.sources.tree import Entries, Tree
 from omni_ray.storage import shown
 
@@ -47,6 +47,7 @@ class RemoteTree(Tree):
     def __init__(self, uri: str, only: str | None = None) -> None:
         self._uri = uri
         self.location = shown(uri)
+        self._hidden: dict[str, list[tuple[str, str]]] = {}
         self._only = self._look() if only is None else only
 
     def _look(self) -> str:
@@ -88,8 +89,11 @@ class RemoteTree(Tree):
     @cached_property
     def _folders(self) -> dict[str, tuple[list[str], list[str]]]:
         found: dict[str, tuple[set[str], set[str]]] = {"": (set(), set())}
+        self._hidden = {}
         for name in [self._only] if self._only else self._listing:
             parts = name.split("/")
+            if is_hidden(parts[-1]):
+                self._hidden.setdefault("/".join(parts[:-1]), []).append((parts[-1], "hidden"))
             if any(not part or is_furniture(part) for part in parts) or not is_safe_name(name):
                 continue
             for depth, part in enumerate(parts):
@@ -125,7 +129,7 @@ class RemoteTree(Tree):
 
     def look(self, folder: str) -> Entries:
         folders, files = self._folders.get(folder, ([], []))
-        return Entries(list(folders), list(files))
+        return Entries(list(folders), list(files), left_out=sorted(self._hidden.get(folder, ())))
 
     def exists(self, name: str) -> bool:
         return self._find(name) is not None

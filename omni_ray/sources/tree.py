@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from omni_ray.errors import SourceError
-from omni_ray.sources.furniture import is_furniture
+from omni_ray.sources.furniture import is_furniture, is_hidden
 from omni_ray.sources.links import Links, as_text
 
 MAX_FILE_BYTES = 1 << 30
@@ -249,6 +249,8 @@ class FolderTree(Tree):
                 for entry in entries:
                     if not is_furniture(entry.name):
                         self._sort(folder, entry, found)
+                    elif is_hidden(entry.name) and entry.is_file(follow_symlinks=False):
+                        found.left_out.append((as_text(entry.name), "hidden"))
         except OSError as error:
             raise SourceError(f"{error.filename}: {(error.strerror or 'unreadable').lower()}") from error
         if self.hidden is not None:

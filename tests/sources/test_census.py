@@ -22,6 +22,7 @@ from omni_ray.corpora.text_files import TextFiles
 from omni_ray.errors import SourceError
 from omni_ray.sources.census import Claims, account
 from omni_ray.sources.kinds import PICTURES, kind_of
+from omni_ray.sources.remote import RemoteTree
 from omni_ray.sources.tree import FolderTree
 from omni_ray.unread import REASONS, Files
 from tests.made_store import clip, picture
@@ -41,6 +42,18 @@ def files_of(corpus: Corpus, tmp_path: Path, source: str = "source", **options: 
 
 def groups(files: Files) -> dict[tuple[str, str], tuple[int, bool]]:
     return {(group.reason, group.ending): (group.count, group.fault) for group in files.unread}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_that_are_hidden_and_look_like_data(tmp_path: Path, packed: bool) -> None:
+    for name in ("0.flac", "0.txt", "...And then.flac", ".cache.json.lock", "._0.flac", ".DS_Store", ".git/a.flac"):
+        put(tmp_path, name, clip(0) if name.endswith(".flac") else "A text.")
+    if packed:
+        shutil.make_archive(str(tmp_path / "packed/clips"), "zip", tmp_path / "source")
+    else:
+        assert ("...And then.flac", "hidden") in RemoteTree(f"file://{tmp_path}/source").look("").left_out
+    files = files_of(AudioFiles(), tmp_path, "packed" if packed else "source")
+    assert (files.read, groups(files)) == (2, {("hidden", ".flac"): (1, False)})
 
 
 def test_media_that_nobody_decodes_and_texts_without_media(tmp_path: Path) -> None:
