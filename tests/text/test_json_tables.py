@@ -189,7 +189,7 @@ def test_an_object_that_gives_a_name_twice_costs_itself_where_that_is_read(tmp_p
     ("row", "fault"),
     [
         (r'{"text": "one", "te\u0078t": "two"}', "an object with several members called text"),
-        (r'{"text" : ":one", "text": "\": two"}', "an object with several members called text"),
+        (r'{"text" : "one", "text": "\": two"}', "an object with several members called text"),
         (r'{"n\\": 1, "text": "\":", "text": "two"}', "an object with several members called text"),
     ],
 )
