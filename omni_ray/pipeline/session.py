@@ -54,6 +54,9 @@ def _local_environment() -> None:
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))
     os.environ.setdefault("RAY_preload_python_modules", _PRELOADED)
+    os.environ.setdefault("RAY_enable_worker_prestart", "1")  # with the raylet, not once a driver has connected to it
+    # Nobody asks a local Ray for its list of tasks, and its end would wait up to a quarter of a second until that is sent.
+    os.environ.setdefault("RAY_task_events_report_interval_ms", "0")
     if os.environ["RAY_AUTH_MODE"] == "token" and not _token_is_set():
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
@@ -104,6 +107,8 @@ class Connection:
         """Finds the processes that it cannot work without, and their names; none for a cluster."""
         self._is_up, self._is_over = threading.Event(), threading.Event()
         self._error: BaseException | None = None
+        if self.address == "local":
+            end_orphans()  # here: beside imports, each look into /proc would wait for Python's lock
         self._thread = threading.Thread(target=self._hold, name="ray", daemon=True)
         self._thread.start()
 
@@ -111,7 +116,6 @@ class Connection:
         with ExitStack() as stack:
             try:
                 if self.address == "local":
-                    end_orphans()
                     require_room(self._size[0] or usable_cpus())
                     folder = stack.enter_context(private_folder(identity(os.getpid())))
                     with bounded(_START_S, _not_started(_no_answer(_START_S)), end_own, FALLS_SHORT):
