@@ -128,6 +128,15 @@ def _without_agents(command: list[str]) -> list[str]:
     return [f"{name}={waits}" if (name := part.partition("=")[0]) in _AGENTS else part for part in command]
 
 
+def import_rest() -> None:
+    """Import what Ray Data imports with its first run, while there is time."""
+    if is_tried():
+        import ray.data._internal.cluster_autoscaler
+        import ray.data._internal.execution.streaming_executor
+        import ray.data._internal.logical.optimizers
+        import ray.data._internal.planner.planner  # noqa: F401
+
+
 @contextmanager
 def without_actors() -> Iterator[None]:
     """Within the block, Ray Data runs on the machine that is there, and keeps no numbers for a dashboard."""
@@ -156,6 +165,18 @@ def without_detectors(context: Any) -> None:
     """
     if is_tried():
         context.issue_detectors_config = SimpleNamespace(detectors=[])
+
+
+def without_models() -> None:
+    """In a worker: leave pydantic out of what Ray can serialize.
+
+    Ray would import all of it, a tenth of a second, with the first thing that it serializes; workers send tables.
+    """
+    if is_tried():
+        from ray._private import arrow_serialization
+        from ray.util import serialization_addons
+
+        serialization_addons.apply = arrow_serialization._register_custom_datasets_serializers
 
 
 def _fixed_size(*args: Any, **more: Any) -> Any:

@@ -8,5 +8,8 @@ with uncollected():
     import ray.data  # noqa: F401
 
     import omni_ray.pipeline.unit_stage  # noqa: F401
+    from omni_ray.pipeline import lean
+
+    lean.without_models()
 
 gc.freeze()  # none of it ever goes, so that no later collection has to look at it

@@ -54,7 +54,8 @@ def _local_environment() -> None:
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))
     os.environ.setdefault("RAY_preload_python_modules", _PRELOADED)
-    os.environ.setdefault("RAY_enable_worker_prestart", "1")  # with the raylet, not once a driver has connected to it
+    os.environ.setdefault("RAY_enable_worker_prestart", "1")  # with the raylet, not once a driver has connected to it,
+    os.environ.setdefault("RAY_prestart_worker_first_driver", "0")  # which would wait for them
     # Nobody asks a local Ray for its list of tasks, and its end would wait up to a quarter of a second until that is sent.
     os.environ.setdefault("RAY_task_events_report_interval_ms", "0")
     if os.environ["RAY_AUTH_MODE"] == "token" and not _token_is_set():
@@ -246,6 +247,7 @@ def _session(
                 import ray.data
                 import ray.util.state  # noqa: F401
 
+                lean.import_rest()
             with _unsaid():
                 connection.wait()
                 _take_sigterm_back()

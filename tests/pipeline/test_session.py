@@ -142,8 +142,10 @@ with ExitStack() as stack:
     if how != "given up":
         with connect():
             import ray, ray.data
+            imported = ray.get(ray.remote(lambda: set(sys.modules)).remote())
+            assert session._PRELOADED in imported
+            assert "pydantic" not in imported
             assert [row["id"] for row in ray.data.range(2).iter_rows()] == [0, 1]
-            assert session._PRELOADED in ray.get(ray.remote(lambda: set(sys.modules)).remote())
             helpers = [line for line in below() if not any(part in line for part in ("gcs_server", "/raylet ", "ray::IDLE"))]
             assert all(lean.STAND_IN in line for line in helpers) == (how == "usual"), helpers
 assert not below(), below()
