@@ -120,23 +120,26 @@ class Assembly:
             before_they_appear({path: Path(made) for path, made in paths.items()})
 
     def _fill(self, paths: dict[Path, str]) -> None:
-        items: list[Copy | Bucket] = list(self._copies(paths))
+        copies = list(self._copies(paths))
         names = tuple(itertools.chain.from_iterable(self._fragments))
         if self._are_many(names):
-            self._place(items)  # what they read is gone once it is merged
-            items, names = [], self._merged(names)
-        self._place([*items, *self._buckets(paths, names)])
+            self._place(copies)  # what they read is gone once it is merged
+            copies, names = [], self._merged(names)
+        # In turn: while one worker writes to a file, the file system has the others wait that write to the same one.
+        both = itertools.zip_longest(copies, self._buckets(paths, names))
+        self._place([item for pair in both for item in pair if item is not None])
 
     def _place(self, items: Sequence[Copy | Bucket]) -> None:
         for _ in self._run(place, items):
             pass
 
     def _copies(self, paths: dict[Path, str]) -> Iterator[Copy]:
+        limit = _bucket_bytes(int(self._by_range.sum()))
         for file in self._files:
             groups = file.groups or ()
             sizes = [int(self._sizes[group][file.side, file.number]) for group in groups]
             starts = np.cumsum([len(file.form.head), *sizes]).tolist()
-            for first, end in neighbours(sizes, BUCKET_BYTES):
+            for first, end in neighbours(sizes, limit):
                 names = itertools.chain.from_iterable(self._fragments[group] for group in groups[first:end])
                 if starts[end] > starts[first]:
                     yield Copy(tuple(names), Slot(file.form.kind, bool(file.side), paths[file.path], starts[first]))
@@ -150,8 +153,7 @@ class Assembly:
         if not self._shuffled_files:
             return []
         sizes = self._by_range.sum(axis=(0, 1))
-        limit = min(BUCKET_BYTES, max(_LEAST_BYTES, int(sizes.sum()) // _TASKS))
-        return list(shuffle.buckets(sizes, limit))
+        return list(shuffle.buckets(sizes, _bucket_bytes(int(sizes.sum()))))
 
     def _are_many(self, names: Sequence[str]) -> bool:
         """Whether reading a part of each fragment for each bucket would cost more than their bytes."""
@@ -188,6 +190,11 @@ class Assembly:
             low, high = first * width, end * width
             cuts = [low + (high - low) * n // steps for n in range(steps + 1)]
             yield Bucket(names, tuple(itertools.pairwise(cuts)), tuple(slots))
+
+
+def _bucket_bytes(size: int) -> int:
+    """How many of ``size`` bytes a task places."""
+    return min(BUCKET_BYTES, max(_LEAST_BYTES, size // _TASKS))
 
 
 @dataclass(frozen=True)
