@@ -20,7 +20,7 @@ from omni_ray.records import EXTRA
 from omni_ray.sources.captions import captions_of
 from omni_ray.sources.extra import joined
 from omni_ray.sources.inline_media import inline_media
-from omni_ray.sources.kinds import archive_kind
+from omni_ray.sources.kinds import AUDIO, PICTURES, archive_kind
 from omni_ray.sources.rooted import RootedTree
 
 if TYPE_CHECKING:
@@ -138,9 +138,7 @@ def media_name(tree: Tree, file: str, value: str) -> str:
     rooted = tree if isinstance(tree, RootedTree) else None
     inner = rooted.tree if rooted else tree
     for each in spellings:
-        found = (
-            _as_it_stands(inner, folder, each) or (rooted and rooted.find(each)) or _in_a_folder(inner, folder, each)
-        )
+        found = _as_it_stands(inner, folder, each) or (rooted and rooted.find(each)) or _in_a_folder(inner, file, each)
         if found:
             return found
     return name
@@ -159,13 +157,13 @@ def _as_it_stands(tree: Tree, folder: str, name: str) -> str | None:
     return next((each for each in (beside, name) if tree.exists(each)), None)
 
 
-def _in_a_folder(tree: Tree, folder: str, name: str) -> str | None:
+def _in_a_folder(tree: Tree, file: str, name: str) -> str | None:
     if name.startswith("/") or ".." in name.split("/"):
         return None
-    found = [place for each in _folders(tree, folder) if tree.exists(place := f"{each}/{name}")]
+    found = [place for each in _folders_of(tree, file) if tree.exists(place := f"{each}/{name}")]
     if len(found) > 1:
         return f"{name}: it is in several folders, {found[0]} and {found[1]}"
-    return found[0] if found else _from_further_up(tree, folder, name)
+    return found[0] if found else _from_further_up(tree, file.rpartition("/")[0], name)
 
 
 def _from_further_up(tree: Tree, folder: str, name: str) -> str | None:
@@ -176,6 +174,22 @@ def _from_further_up(tree: Tree, folder: str, name: str) -> str | None:
             inner = "/".join(([folder] if folder else []) + parts[count:])
             return inner if tree.exists(inner) else None
     return None
+
+
+@lru_cache(maxsize=64)
+def _folders_of(tree: Tree, file: str) -> tuple[str, ...]:
+    """:func:`_folders`, without those of other tables: where ``train.csv`` lies beside ``train/``, ``test/`` is ``test.csv``'s."""
+    folder, _, name = file.rpartition("/")
+    every = _folders(tree, folder)
+    if _called(name) not in map(_called, every):
+        return every
+    lists = (each for each in tree.look(folder).files if not each.lower().endswith((*AUDIO, *PICTURES)))
+    others = set(map(_called, lists)) - {_called(name)}
+    return tuple(each for each in every if _called(each) not in others)
+
+
+def _called(path: str) -> str:
+    return path.rpartition("/")[2].partition(".")[0]
 
 
 @lru_cache(maxsize=4)

@@ -37,7 +37,7 @@ _NOT_DATA = re.compile(
     r"(?:dataset_infos?|dataset_dict|state|config|package|.*_metadata|metadata)\.json|cache-.*\.arrow",
     re.IGNORECASE,
 )
-_VERSION = 12
+_VERSION = 13
 """Increased when the same table gives different rows; this makes every shard made from tables stale."""
 _EMPTY = "an empty file"
 _MOST_TEXTS = 64

@@ -287,3 +287,20 @@ def test_ground_truth_of_one_split_is_not_that_of_another(tmp_path: Path) -> Non
         put(tmp_path, f"train_gt/gt_img_{number}.txt", f"1,1,20,1,20,10,1,10,WORD{number}\n")
     found = [row["words"][0]["text"] for row in rows(OcrImages(), tmp_path) if isinstance(row, dict)]
     assert found == ["WORD2"]
+
+
+def test_a_missing_clip_is_not_taken_from_the_folder_of_another_table(tmp_path: Path) -> None:
+    for number, split in enumerate(("train", "test")):
+        put(tmp_path, f"{split}.csv", "audio,text\n" + "".join(f"{n}.flac,{split} {n}\n" for n in range(3)))
+        for n in range(3):
+            if (split, n) != ("train", 1):
+                put(tmp_path, f"{split}/{n}.flac", clip(10 * number + n))
+    made = rows(AudioFiles(), tmp_path)
+    assert {row["text"] for row in made if isinstance(row, dict)} == {
+        "train 0",
+        "train 2",
+        "test 0",
+        "test 1",
+        "test 2",
+    }
+    assert [row.detail for row in made if isinstance(row, Rejected)] == ["no 1.flac"]
