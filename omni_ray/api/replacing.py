@@ -40,6 +40,10 @@ _BESIDE = ("id", "speaker", "title", "lang", "category", "source")
 """Roles of columns that say something about a record. The others are what it is."""
 
 
+_NOT_ALWAYS_NOTED = ("--config", "--columns", "--media-root", "--follow-links")
+"""Options that a corpus of an earlier version says nothing about; of any other one it says that there is a choice at all."""
+
+
 def choice(options: SourceOptions) -> dict[str, list[str]]:
     """The options that choose among the records of a source, or what they say, as they are noted with a corpus."""
     chosen = {
@@ -52,7 +56,7 @@ def choice(options: SourceOptions) -> dict[str, list[str]]:
         "--keep-columns": [""] if options.keep_columns else [],
         "--follow-links": [""] if options.follow_links else [],
     }
-    return {option: values for option, values in chosen.items() if values}
+    return {option: values for option, values in chosen.items() if values or option in _NOT_ALWAYS_NOTED}
 
 
 def refuse_replacement(
@@ -94,6 +98,8 @@ def _narrowed(before: Mapping[str, Sequence[str]], now: Mapping[str, Sequence[st
 
 
 def _is_wider(option: str, before: Mapping[str, Sequence[str]], now: Mapping[str, Sequence[str]]) -> bool:
+    if option in _NOT_ALWAYS_NOTED and option not in before:
+        return True
     old, new = set(before.get(option, ())), set(now.get(option, ()))
     return old == new or _WIDENS[option](old, new)
 

@@ -7,6 +7,7 @@ import json
 import shutil
 import tarfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,19 @@ def test_another_column_takes_no_ones_place(tmp_path: Path) -> None:
     assert said(title="by") == ["by default 0", "by default 1", "by default 2"]
     with pytest.raises(OmniError, match="was made with --columns title=by, and with --columns text=de"):
         said(text="de")
+
+
+def test_a_corpus_of_an_earlier_version_does_not_say_which_columns_it_had(tmp_path: Path) -> None:
+    root, source = tmp_path / "project", tmp_path / "lines.jsonl"
+    jsonl(source, body="hello")
+    how: dict[str, Any] = {"dataset": "text_files", "source": str(source), "columns": {"text": "body"}}
+    api.prepare(root, "text", **how)
+    corpus = Store(root).corpus("text", "text_files")
+    state = corpus.state()
+    assert state is not None
+    corpus.save_state(replace(state, chosen={}))
+    source.write_text(source.read_text() + json.dumps({"body": "more"}) + "\n")
+    assert api.prepare(root, "text", **how).summaries[0].samples == 4
 
 
 def test_media_of_another_folder_take_no_ones_place(tmp_path: Path) -> None:
