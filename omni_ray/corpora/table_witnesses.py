@@ -65,11 +65,14 @@ def is_each_alone(tree: Tree, drafts: Mapping[str, Sequence[UnitDraft]]) -> bool
     own = {name: {each for anchor in anchors for each in there.get(anchor, ())} for name, there in words.items()}
     if not all(own.values()):
         return False
-    every = set[bytes]().union(*own.values())
+    by_head: dict[bytes, list[bytes]] = {}
+    for each in set[bytes]().union(*own.values()):
+        by_head.setdefault(each[_HEAD], []).append(each)
+    heads = np.sort(np.frombuffer(b"".join(by_head), np.uint64))
     count: Counter[bytes] = Counter()
     here: dict[str, set[bytes]] = {}
     for name, parts in tables.items():
-        found = _found(tree, parts, anchors, every)
+        found = _found(tree, parts, anchors, heads, by_head)
         if found is None:
             return False
         count.update(found)
@@ -138,13 +141,13 @@ def _anchors(words: Mapping[str, Words]) -> list[bytes]:
 
 
 def _found(
-    tree: Tree, parts: Sequence[Mapping[str, Any]], anchors: Sequence[bytes], words: set[bytes]
+    tree: Tree,
+    parts: Sequence[Mapping[str, Any]],
+    anchors: Sequence[bytes],
+    heads: NDArray[np.uint64],  # sorted
+    by_head: Mapping[bytes, list[bytes]],
 ) -> set[bytes] | None:
     """Those of the words that are in a table; None where it may have them in another form."""
-    by_head: dict[bytes, list[bytes]] = {}
-    for each in words:
-        by_head.setdefault(each[_HEAD], []).append(each)
-    heads = np.sort(np.frombuffer(b"".join(by_head), np.uint64))
     found: set[bytes] = set()
     may_escape = parts[0]["format"] in ("json", "lines")
     try:
