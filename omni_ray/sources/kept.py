@@ -45,12 +45,12 @@ class Kept:
         self._name, self._endings = names[0], endings
         paths = [path for name in names if (path := tree.local_path(name)) is not None]
         place = [tree.spec(), *names] if len(paths) < len(names) else [os.fspath(path.absolute()) for path in paths]
-        self._place = f"{_digest(f'{what} {json.dumps(place, sort_keys=True)}')}-"
-        self._key = self._place + _digest(f"{_VERSION} {tree.stamp(names)} {version}")
+        self._place = self.folder / _digest(f"{what} {json.dumps(place, sort_keys=True)}")
+        self._version = _digest(f"{_VERSION} {tree.stamp(names)} {version}")
 
     def path(self, ending: str) -> Path:
         """A file that is kept."""
-        return self.folder / f"{self._key}{ending}"
+        return self._place / f"{self._version}{ending}"
 
     def made(
         self, make: Callable[[], dict[str, Any]], is_there: Callable[[dict[str, Any]], bool] = lambda note: True
@@ -91,8 +91,8 @@ class Kept:
                 sync_path(self.path(ending))
         files = {ending: self._seal(ending) for ending in there}
         write_atomic(self.path(".json"), json.dumps({**found, "files": files}).encode(), sync=False)
-        for old in self.folder.glob(f"{self._place}*"):
-            if not old.name.startswith(self._key):
+        for old in self._place.iterdir():
+            if not old.name.startswith(self._version):
                 with suppress(OSError):
                     old.unlink()
 
@@ -105,7 +105,7 @@ class Kept:
     def _alone(self) -> Iterator[None]:
         """While no other process makes the same."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._place.mkdir(parents=True, exist_ok=True)
             with locked(self.path(".lock")):
                 yield
         except OSError as error:

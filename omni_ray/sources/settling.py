@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from hashlib import blake2b
 
 import numpy as np
@@ -29,6 +30,8 @@ Places = dict[str, str | None]
 """Archives not shown where they would unpack: path in the folder -> prefix of their members, None for not at all."""
 Archives = Mapping[str, tuple[str, ArchiveTree]]
 """Path in the folder -> prefix under which the members would unpack, and the archive."""
+_Names = tuple[frozenset[str], frozenset[str]]
+"""Of the files of a folder, and of its folders."""
 
 
 @dataclass
@@ -51,10 +54,11 @@ class Settled:
 def settle(folder: FolderTree | RemoteTree, archives: Archives) -> Settled:
     """Which archives are copies of what is there, which are unpacked in part, and which have to be folders of their own."""
     settled = Settled()
+    names = lru_cache(maxsize=8)(partial(_names, folder))  # the folder that all archives are in is asked for with each
     meeting_loose: set[str] = set()
     for name, (prefix, tree) in archives.items():
         for place in (prefix, f"{prefix}{archive_stem(name.rpartition('/')[2])}/"):
-            laid = _lay(folder, place, tree)
+            laid = _lay(folder, names, place, tree)
             if laid.is_all or laid.is_in_part:
                 settled.places[name] = None if laid.is_all else place
                 settled.cut += laid.cut
@@ -63,7 +67,7 @@ def settle(folder: FolderTree | RemoteTree, archives: Archives) -> Settled:
                 break
             if place == prefix and (laid.other or laid.cut):
                 meeting_loose.add(name)
-    for name, is_sampled in _repeated(folder, {n: each for n, each in archives.items() if _is_shown(settled, n)}):
+    for name, is_sampled in _repeated(names, {n: each for n, each in archives.items() if _is_shown(settled, n)}):
         settled.places[name] = None
         settled.alike += [name] if is_sampled else []
     left = [(name, settled.places.get(name, prefix) or "", tree) for name, (prefix, tree) in archives.items()]
@@ -102,7 +106,12 @@ class _Laid:
         return (bool(self.same) or self.surely_cut) and there >= len(self.other)
 
 
-def _lay(folder: FolderTree | RemoteTree, place: str, tree: ArchiveTree) -> _Laid:
+def _names(folder: FolderTree | RemoteTree, place: str) -> _Names:
+    there = folder.look(place)
+    return frozenset(there.files), frozenset(there.folders)
+
+
+def _lay(folder: FolderTree | RemoteTree, names: Callable[[str], _Names], place: str, tree: ArchiveTree) -> _Laid:
     laid = _Laid()
     for inside, folders, files in tree.walk():
         here = place + (f"{inside}/" if inside else "")
@@ -110,8 +119,7 @@ def _lay(folder: FolderTree | RemoteTree, place: str, tree: ArchiveTree) -> _Lai
             laid.lacking += len(files) + len(folders)
             folders.clear()
             continue
-        there = folder.look(here.rstrip("/"))
-        loose, below = set(there.files), set(there.folders)
+        loose, below = names(here.rstrip("/"))
         laid.other += [here + name for name in folders if name in loose]
         within = f"{inside}/" if inside else ""
         for name in files:
@@ -144,7 +152,7 @@ def _compare(folder: FolderTree | RemoteTree, loose: str, tree: ArchiveTree, mem
         laid.other.append(loose)
 
 
-def _repeated(folder: FolderTree | RemoteTree, archives: Archives) -> Iterator[tuple[str, bool]]:
+def _repeated(names: Callable[[str], _Names], archives: Archives) -> Iterator[tuple[str, bool]]:
     """Archives that hold what one before them holds, whatever their names, and whether only some of it was compared.
     One in another folder counts where nothing beside it could need it."""
     amounts = {name: (len(tree.listing), tree.listing.total_bytes) for name, (_, tree) in archives.items()}
@@ -156,9 +164,8 @@ def _repeated(folder: FolderTree | RemoteTree, archives: Archives) -> Iterator[t
         prefix, tree = archives[name]
         # Clips of one length make archives of one amount: only those that hold the same names are compared.
         alike = known.setdefault((*amounts[name], _names_and_sizes(tree)), [])
-        is_free = _is_alone(folder, prefix)
         for other in alike:
-            if not is_free and archives[other][0] != prefix:
+            if archives[other][0] != prefix and not _is_alone(*names(prefix.rstrip("/"))):
                 continue
             compared = _same_members(archives[other][1], tree)
             if compared is not None:
@@ -177,10 +184,9 @@ def _names_and_sizes(tree: ArchiveTree) -> bytes:
     return digest.digest()
 
 
-def _is_alone(folder: FolderTree | RemoteTree, prefix: str) -> bool:
+def _is_alone(files: frozenset[str], folders: frozenset[str]) -> bool:
     """Whether a folder has nothing but archives and documentation."""
-    there = folder.look(prefix.rstrip("/"))
-    return not there.folders and all(archive_kind(name) or is_documentation(name) for name in there.files)
+    return not folders and all(archive_kind(name) or is_documentation(name) for name in files)
 
 
 def _same_members(one: ArchiveTree, other: ArchiveTree) -> bool | None:

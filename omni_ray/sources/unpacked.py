@@ -156,7 +156,7 @@ def _make_room(folder: Path, name: str, size: int, wanted: int) -> None:
 
 def _copies(folder: Path) -> Iterator[tuple[float, int, Path]]:
     """When each was last used, its bytes, and where it is."""
-    for path in folder.glob(f"*{_COPY}"):
+    for path in folder.rglob(f"*{_COPY}"):
         if path.name.startswith(TEMPORARY):
             continue  # one that is being written
         with suppress(OSError):

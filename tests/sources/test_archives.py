@@ -87,12 +87,12 @@ def test_a_copy_of_what_cannot_be_entered_is_made_once_and_wherever_it_is_needed
     path, cache = pack(tmp_path / kind, FILES), tmp_path / "cache"
     with ThreadPoolExecutor(4) as pool:
         trees = list(pool.map(lambda _: open_tree(path, cache), range(8)))
-    [copy] = cache.glob("*.plain")
-    assert {tree.read("top.txt") for tree in trees} == {b"top"} and list(cache.glob("*.plain")) == [copy]
+    [copy] = cache.rglob("*.plain")
+    assert {tree.read("top.txt") for tree in trees} == {b"top"} and list(cache.rglob("*.plain")) == [copy]
     remove_copies(cache)
     unpacked._opened.cache_clear()
     assert open_spec(trees[0].spec()).read("corpus/a/two.bin") == FILES["corpus/a/two.bin"]
-    assert list(cache.glob("*.plain")) == [copy]
+    assert list(cache.rglob("*.plain")) == [copy]
 
 
 def test_an_archive_without_room_for_its_copy_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def test_an_archive_without_room_for_its_copy_is_one_sentence(tmp_path: Path, mo
     monkeypatch.setattr(unpacked.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1 << 30))
     with pytest.raises(OmniError, match=r"^x\.tar\.xz: it is unpacked into .*cache.*no room.*make room, or"):
         open_tree(path, tmp_path / "cache")
-    assert not list((tmp_path / "cache").glob("*.plain"))
+    assert not list((tmp_path / "cache").rglob("*.plain"))
 
 
 def test_an_archive_may_have_a_long_name(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from omni_ray.sources.census import Claims, account
 from omni_ray.sources.folder_with_archives import UnionTree, archives_in
 from omni_ray.sources.listing import Listing
 from omni_ray.sources.remote import RemoteTree
-from omni_ray.sources.tree import Tree
+from omni_ray.sources.tree import FolderTree, Tree
 from tests.made_store import clip, picture
 
 
@@ -275,8 +275,19 @@ def test_what_is_known_of_many_archives_is_made_again_when_one_changes(tmp_path:
     assert opened(tmp_path).read("1.txt") == b"old"
     pack(tmp_path / "source/1.tar", {"3.txt": b"another", "4.txt": b"new"})
     assert [opened(tmp_path).read(f"{n}.txt") for n in (0, 2, 3, 4)] == [b"old", b"old", b"another", b"new"]
-    [table] = (tmp_path / "cache").glob("*.places")
+    [table] = (tmp_path / "cache").glob("*/*.places")
     damaged = bytes(table.stat().st_size)
     table.unlink()
     table.write_bytes(damaged)
     assert open_tree(tmp_path / "source", tmp_path / "cache").read("4.txt") == b"new"
+
+
+def test_names_of_a_folder_are_taken_once_for_all_its_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand archives in a folder are not ten thousand listings of it."""
+    for number in range(20):
+        pack(tmp_path / f"source/{number}.zip", {f"{number}.txt": b"%d" % number})
+    looked = []
+    look = FolderTree.look
+    monkeypatch.setattr(FolderTree, "look", lambda self, folder: looked.append(folder) or look(self, folder))
+    open_tree(tmp_path / "source", tmp_path / "cache")
+    assert looked == [""]

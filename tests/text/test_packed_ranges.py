@@ -163,16 +163,16 @@ def test_seek_points_are_kept_held_against_their_digest_and_found_anew(tmp_path:
     file = tmp_path / "in" / "a.jsonl.gz"
     file.write_bytes(gzip.compress(lines(3000)))
     first = read(tmp_path / "in", TextFiles(), 1e-4)
-    [points] = (tmp_path / "cache").glob("*.points")
+    [points] = (tmp_path / "cache").rglob("*.points")
     packed_ranges._content.cache_clear()
     assert read(tmp_path / "in", TextFiles(), 1e-4) == first
-    assert list((tmp_path / "cache").glob("*.points")) == [points]
+    assert list((tmp_path / "cache").rglob("*.points")) == [points]
     points.write_bytes(points.read_bytes()[:-1] + b"x")
     packed_ranges._content.cache_clear()
     assert read(tmp_path / "in", TextFiles(), 1e-4) == first
     file.write_bytes(gzip.compress(lines(3500)))
     assert len(read(tmp_path / "in", TextFiles(), 1e-4)[0]) == 3500
-    assert len(list((tmp_path / "cache").glob("*.points"))) == 1  # those of the file as it was are gone
+    assert len(list((tmp_path / "cache").rglob("*.points"))) == 1  # those of the file as it was are gone
 
 
 CUT: dict[str, tuple[bytes, Corpus]] = {

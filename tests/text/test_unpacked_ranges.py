@@ -69,7 +69,7 @@ def put(folder: Path, name: str, data: bytes) -> Path:
 
 def forget(cache: Path) -> None:
     """As on another machine: neither points nor copies are there, and none is open."""
-    for file in cache.glob("*"):
+    for file in cache.rglob("*"):
         if file.suffix in {".plain", ".points", ".json"}:
             file.unlink()
     unpacked._opened.cache_clear()
@@ -160,13 +160,13 @@ def test_one_process_unpacks_and_the_others_wait(tmp_path: Path) -> None:
 def test_a_damaged_copy_and_one_of_an_older_file_are_made_anew(tmp_path: Path) -> None:
     folder = put(tmp_path, "a.jsonl.xz", lzma.compress(JSONL))
     first = read(folder, TextFiles(), 1e-4)
-    [copy] = (tmp_path / "cache").glob("*.plain")
+    [copy] = (tmp_path / "cache").rglob("*.plain")
     unpacked._opened.cache_clear()
     copy.write_bytes(copy.read_bytes()[:-1])
     assert read(folder, TextFiles(), 1e-4) == first
     put(tmp_path, "a.jsonl.xz", lzma.compress(JSONL + JSONL))
     assert len(read(folder, TextFiles(), 1e-4)[0]) == 2 * len(LINES)
-    assert [each.stat().st_size for each in (tmp_path / "cache").glob("*.plain")] == [2 * len(JSONL)]
+    assert [each.stat().st_size for each in (tmp_path / "cache").rglob("*.plain")] == [2 * len(JSONL)]
 
 
 Usage = namedtuple("Usage", "total used free")
@@ -178,7 +178,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     size = [10 << 30]
 
     def usage(folder: Path) -> Usage:
-        used = sum(each.stat().st_size for each in folder.glob("*.plain"))
+        used = sum(each.stat().st_size for each in folder.rglob("*.plain"))
         return Usage(size[0], used, size[0] - used)
 
     monkeypatch.setattr(unpacked.shutil, "disk_usage", usage)
@@ -188,7 +188,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def copies(tree: Tree, cache: Path, *names: str) -> int:
     for name in names:
         unpacked.open_copy(tree, name).close()
-    return len(list(cache.glob("*.plain")))
+    return len(list(cache.rglob("*.plain")))
 
 
 def test_copies_make_way_and_take_no_more_than_they_leave(
@@ -243,7 +243,7 @@ def test_no_room_is_one_sentence(tmp_path: Path, disk: list[int]) -> None:
         OmniError, match=r"^a\.jsonl\.xz: it is unpacked into .*cache.*no room.*1\.1 GB free\); make room, or"
     ):
         list(TextFiles().units(tree, SourceOptions(unit_scale=1e-4)))
-    assert not list((tmp_path / "cache").glob("*.plain")) and not list((tmp_path / "cache").glob(".tmp-*"))
+    assert not list((tmp_path / "cache").rglob("*.plain")) and not list((tmp_path / "cache").rglob(".tmp-*"))
 
 
 @pytest.mark.parametrize("suffix", [".xz", ".zst", ".gz"])
