@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -24,6 +25,9 @@ settings.register_profile("calm", deadline=None, derandomize=bool(os.environ.get
 settings.register_profile("quick", settings.get_profile("calm"), max_examples=10)
 settings.load_profile("calm")
 
+# Collected tests are hundreds of thousands of objects, and none of them is garbage.
+gc.set_threshold(100_000, 50, 100)
+
 CORPORA = Path(__file__).resolve().with_name("data")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -35,6 +39,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -47,6 +47,7 @@ def test_a_function_shows_the_fields_that_it_takes() -> None:
         api.prepare("project", "text", max_sample=5)  # type: ignore[call-arg]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "said"),
     [

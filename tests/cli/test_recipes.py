@@ -224,6 +224,7 @@ def hash_of(number: int) -> str:
     return " ".join(digits[start : start + 4] for start in range(0, 40, 4))
 
 
+@pytest.mark.slow
 def test_a_recipe_makes_the_same_bytes_as_the_flags(no_ray: None, tmp_path: Path) -> None:
     for name, word in {"one": "river", "two": "mountain"}.items():
         (tmp_path / f"{name}.txt").write_text("".join(f"A {word} {hash_of(i)}.\n" for i in range(80)), "utf-8")

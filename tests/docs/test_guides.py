@@ -12,6 +12,7 @@ from tests.docs.made import GUIDES
 from tests.docs.transcripts import DOCS, commands, steady
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_ray")
 @pytest.mark.parametrize("name", GUIDES)
 def test_a_guide_says_what_its_commands_print(name: str, tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def load(folder: Path, *config: str) -> Any:
     return load_dataset(str(folder), *config, split="train", cache_dir=str(folder.parent / "cache"))
 
 
+@pytest.mark.slow
 def test_every_configuration_loads_and_its_media_decode(exported: Path) -> None:
     assert get_dataset_config_names(str(exported)) == sorted([*ROWS, *(f"{m}-{m}_corpus" for m in ROWS)])
     assert load(exported)["text"] == [f"Line {n} of the corpus." for n in range(10)]  # text is the default

@@ -128,6 +128,7 @@ def exported(root: Path, out: Path) -> dict[str, bytes]:
     return files
 
 
+@pytest.mark.slow
 def test_the_hub_has_the_export_and_what_its_owner_put_there(hub: type[Hub], tmp_path: Path) -> None:
     hub.files["LICENSE.txt"] = b"the owner's"
     hub.files["text/gone/train-00000-of-00001.parquet"] = b"of an earlier export"

@@ -70,6 +70,7 @@ def dataset(root: Path, modality: str, split: Any) -> list[dict[str, Any]]:
     return api.dataset(root, modality, split=split).as_arrow().read_all().to_pylist()  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modality", all_modalities())
 @pytest.mark.parametrize("read", [hugging_face, tars, mds, dataset])
 def test_the_sides_are_those_of_the_training_files(tmp_path: Path, modality: str, read: Any) -> None:

@@ -85,6 +85,7 @@ def test_more_than_fits_at_once_is_done_in_parts(resizer: Any, monkeypatch: pyte
         assert np.array_equal(made, resizer([picture], 32, "squash")[0])
 
 
+@pytest.mark.slow
 def test_threads_give_the_same_rows_and_rejects_in_the_same_order(photos: list[bytes]) -> None:
     bad = [{"image": data, "captions": ["x", ""]} for data in (b"", b"junk", photos[0][:999])]
     good = [{"image": photo, "captions": ["a", "b"]} for photo in photos]

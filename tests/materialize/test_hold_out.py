@@ -257,6 +257,7 @@ def test_a_share_is_between_nothing_and_all(share: float) -> None:
         TrainingFileOptions(holdout=share)
 
 
+@pytest.mark.slow
 def test_the_command_says_how_much_is_on_either_side(tmp_path: Path) -> None:
     make_store(tmp_path)
     command = [sys.executable, "-m", "omni_ray", "combine", "text", "--holdout", "0.5", "-q", "--root", str(tmp_path)]

@@ -240,6 +240,7 @@ def pack(root: Path) -> list[str]:
     return [line for line in told.lines if "tokenizer" in line]
 
 
+@pytest.mark.slow
 def test_a_tokenizer_is_trained_where_there_is_none_and_again_when_the_text_changes(tmp_path: Path) -> None:
     commit_documents(tmp_path, [documents(40)])
     set_ctx_len(tmp_path, 64)

@@ -74,6 +74,7 @@ def test_a_worker_of_a_run_that_is_over_cannot_commit(
     assert first.storage.child(".omni").files() == {}
 
 
+@pytest.mark.slow
 def test_a_machine_that_wakes_after_another_took_over_writes_nothing(
     tmp_path: Path, bucket: str, runs: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +93,7 @@ def test_a_machine_that_wakes_after_another_took_over_writes_nothing(
     assert other.storage.child("text").read("part-00000.json") == b"newer"
 
 
+@pytest.mark.slow
 def test_a_copy_of_a_project_is_not_the_project(tmp_path: Path, bucket: str, runs: Callable[..., Any]) -> None:
     shards = Storage(bucket).child("copied").uri
     with Store(tmp_path / "one", shards).lease("omni-ray prepare"):
@@ -109,6 +111,7 @@ def test_a_copy_of_a_project_is_not_the_project(tmp_path: Path, bucket: str, run
         pass
 
 
+@pytest.mark.slow
 def test_claims_of_other_machines_expire_but_those_of_the_root_itself(tmp_path: Path, bucket: str) -> None:
     shelf = Storage(bucket).child("machines")
     store = Store(tmp_path, shelf.uri)
@@ -128,6 +131,7 @@ def test_claims_of_other_machines_expire_but_those_of_the_root_itself(tmp_path: 
     assert claims.files() == {}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_ray", "subtitles_file")
 def test_a_manifest_that_an_earlier_run_wrote_late_is_seen_and_made_again(tmp_path: Path, films: Any) -> None:
     more: dict[str, Any] = {"dataset": "subtitles", "source": str(films(3))}

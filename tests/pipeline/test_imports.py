@@ -54,6 +54,7 @@ def test_help_and_lists_import_nothing_heavy(arguments: list[str]) -> None:
     assert imported(COMMAND, *arguments) & HEAVY == set()
 
 
+@pytest.mark.slow
 def test_the_list_of_corpora_imports_no_more_than_their_readers() -> None:
     assert imported(COMMAND, "list") & HEAVY <= {"numpy", "pyarrow"}
 
@@ -68,6 +69,7 @@ def test_every_name_of_the_api_is_found_and_offered() -> None:
     assert set(api.__all__) <= set(dir(api))
 
 
+@pytest.mark.slow
 def test_status_of_nothing_starts_no_ray(tmp_path: Path) -> None:
     assert "ray" not in imported(COMMAND, "status", "--root", str(tmp_path))
 
@@ -79,6 +81,7 @@ kind.transform(kind.raw_schema.empty_table(), "corpus", kind.params_type())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modality", ["text", "audio"])
 def test_a_worker_for_text_or_audio_never_imports_torch(modality: str) -> None:
     found = imported("import sys" + TRANSFORM, modality)

@@ -96,6 +96,7 @@ def test_two_roots_with_one_bucket(
     assert claims.files() == {}
 
 
+@pytest.mark.slow
 def test_a_claim_is_renewed_while_it_is_held(tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shelf = Storage(bucket).child("renewed")
     monkeypatch.setattr(leases, "RENEW_S", 0.01)
@@ -147,6 +148,7 @@ def test_a_holder_that_lost_its_claim_stops(
     assert caught.value.exit_code == 1
 
 
+@pytest.mark.slow
 def test_a_store_out_of_reach_for_a_moment_costs_no_claim(
     tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +181,7 @@ def test_two_roots_that_want_different_shards_take_turns(tmp_path: Path, bucket:
         assert report.units_made == made
 
 
+@pytest.mark.slow
 def test_a_file_system_without_locks_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def flock(*args: Any) -> None:
         raise OSError(errno.ENOLCK, "No locks available")

@@ -135,6 +135,7 @@ def test_what_an_object_store_says(said: str, sentence: str, code: int) -> None:
     assert (type(again), str(again), again.exit_code) == (StorageError, sentence, code)
 
 
+@pytest.mark.slow
 def test_a_bucket_that_is_not_there_is_one_sentence(bucket: str) -> None:
     storage = Storage(bucket.replace("//shelf/", "//no-such-shelf/"))
     with pytest.raises(StorageError, match="there is no such bucket"):
@@ -213,6 +214,7 @@ with interrupts.at_once():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", [EARLY, TWICE], ids=["early", "twice"])
 @pytest.mark.parametrize("how", ["before", "after", "hangs"])
 def test_an_interrupt_at_any_moment_is_one_line(script: str, how: str) -> None:

@@ -95,6 +95,7 @@ def test_one_file_and_a_list_with_its_media(corpora: Path, bucket: str, tmp_path
     assert one.summaries[0].kept == 20
 
 
+@pytest.mark.slow
 def test_a_changed_object_makes_its_unit_stale(bucket: str, tmp_path: Path) -> None:
     place = Storage(bucket).child("changing")
     for name in ("a.txt", "b.txt"):
@@ -106,6 +107,7 @@ def test_a_changed_object_makes_its_unit_stale(bucket: str, tmp_path: Path) -> N
     assert 0 < second.units_made < first.units_made
 
 
+@pytest.mark.slow
 def test_what_is_not_there_is_one_line_without_keys(bucket: str) -> None:
     base, question, options = bucket.partition("?")
     with pytest.raises(SourceError, match="there is nothing"):
@@ -117,6 +119,7 @@ def test_what_is_not_there_is_one_line_without_keys(bucket: str) -> None:
         RemoteTree("gopher://burrow/x")
 
 
+@pytest.mark.slow
 def test_names_that_lead_outside_are_no_names(bucket: str) -> None:
     Storage(bucket).child("safe").write("in.txt", b"inside")
     Storage(bucket).write("out.txt", b"outside")

@@ -254,6 +254,7 @@ def units_of(files: dict[str, Iterable[int]], at_once: int = 1 << 20) -> list[An
     return found
 
 
+@pytest.mark.slow
 def test_marks_do_not_depend_on_how_many_rows_come_at_once() -> None:
     files = {"a": range(5000)}
     whole = units_of(files)

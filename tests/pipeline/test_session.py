@@ -55,6 +55,7 @@ def test_every_socket_of_a_local_ray_is_on_loopback(tmp_path: Path) -> None:
     assert found["home"] == []  # no token file, no settings: nothing is left behind
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_not_there_is_one_sentence() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "omni_ray", "combine", "--address", "127.0.0.1:1", "--root", "nowhere"],

@@ -134,6 +134,7 @@ def test_the_command_line_makes_no_folder_called_s3(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_two_writers_of_one_file_leave_one_of_them_whole(tmp_path: Path) -> None:
     storage = Storage(tmp_path)
     contents = [bytes([n]) * 100_000 for n in range(4)]
@@ -146,6 +147,7 @@ def test_two_writers_of_one_file_leave_one_of_them_whole(tmp_path: Path) -> None
     assert list(storage.files()) == ["part"]
 
 
+@pytest.mark.slow
 def test_a_file_that_goes_while_a_folder_is_listed_takes_no_other_along(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,6 +90,7 @@ def test_ids_and_places_of_a_hostile_archive_are_shown(tmp_path: Path, more: tup
             json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_one_module_alone_writes_to_streams() -> None:
     """Every other one says what it has to say through it, or through the reporter."""
     package = Path(omni_ray.__file__).parent

@@ -295,6 +295,7 @@ def test_parallelism_and_slices_never_show(tmp_path: Path, planted: list[str], m
     assert {kind for listed in rows(plain).values() for _, kind, _ in listed} == {"document", "near_document"}
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=60), st.integers(1, 5))
 def test_components_against_union_find(tmp_path_factory: pytest.TempPathFactory, pairs: Any, parts: int) -> None:

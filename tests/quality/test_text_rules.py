@@ -81,6 +81,7 @@ def test_line_rules_take_lines_and_document_rules_documents(table_of: Table) -> 
     assert whole.kept["id"].to_pylist() == ["made-1#0"] and whole.stats["removed.code"] == 2
 
 
+@pytest.mark.slow
 def test_off_changes_nothing_and_presets_add_up(real_documents: list[list[str]], table_of: Table) -> None:
     table = table_of(real_documents[:400])
     assert clean_table(table, "text", "off").kept.equals(table)
@@ -189,6 +190,7 @@ def test_wrong_wishes_are_one_sentence(preset: str, overrides: dict[str, Any], t
 lines = st.text(st.characters(exclude_categories=["Cs"]), max_size=60).map(one_line).filter(bool)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.lists(lines, min_size=1, max_size=6), max_size=6))
 def test_any_text_is_accounted_for(documents: list[list[str]]) -> None:

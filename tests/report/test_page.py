@@ -203,6 +203,7 @@ def test_a_damaged_picture_costs_a_picture(tmp_path: Path) -> None:
     assert len(page_of(tmp_path).all("img")) == 2
 
 
+@pytest.mark.slow
 def test_the_same_shards_give_the_same_page(tmp_path: Path) -> None:
     root = make_store(tmp_path / "p", 4)
     first = write_report(root).read_bytes()
@@ -266,6 +267,7 @@ def test_on_a_phone_every_column_is_there_with_its_name(page: Page) -> None:
                 assert re.findall(r'<td data-label="([^"]*)"', row) == names[1:]
 
 
+@pytest.mark.slow
 def test_the_page_names_the_recipe_that_was_run(tmp_path: Path) -> None:
     root = make_store(tmp_path / "project")
     assert "recipe" not in page_of(root).words
@@ -273,6 +275,7 @@ def test_the_page_names_the_recipe_that_was_run(tmp_path: Path) -> None:
     assert "SHA-256: 12ab prepare: modality: <b>text" in page_of(root).words
 
 
+@pytest.mark.slow
 def test_a_page_takes_the_place_of_a_page_of_ours_alone(tmp_path: Path) -> None:
     root = make_store(tmp_path / "p", 4)
     mine = tmp_path / "thesis.html"

@@ -116,6 +116,7 @@ def test_a_changed_archive_is_listed_again(tmp_path: Path) -> None:
     assert tree.stamp(["other.txt"]) != before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["x.zip", "x.tar", "x.tar.gz", "x.tar.bz2", "x.tar.xz", "x.tar.zst"])
 def test_half_an_archive_is_one_sentence(tmp_path: Path, kind: str) -> None:
     import random

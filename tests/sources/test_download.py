@@ -147,6 +147,7 @@ def test_a_wrong_checksum_is_never_a_file(server: Any, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_error_page_is_no_archive(server: Any, tmp_path: Path) -> None:
     kind, download = server
     kind.content = b"<html>Sorry</html>"

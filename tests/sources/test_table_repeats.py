@@ -123,6 +123,7 @@ def test_tables_with_texts_of_their_own_are_not_read(
         kept(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_table_that_several_others_cover_together(tmp_path: Path) -> None:
     """Their rows lie far from where words are taken from, and across the ends of what is read at once."""
     rows = [f"{word} number {number} of many rows" for number in range(30000) for word in ("Sentence", "Paragraph")]

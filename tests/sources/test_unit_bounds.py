@@ -248,6 +248,7 @@ def test_every_corpus_bounds_its_units_by_bytes(name: str, tmp_path: Path, monke
         assert sum(draft.samples or 0 for draft in cut) == whole[0].samples or whole[0].samples is None
 
 
+@pytest.mark.slow
 def test_hours_of_silence_count_for_their_hours(tmp_path: Path) -> None:
     """Recordings of 75 minutes in FLAC files of a quarter MB: a unit each, of 144 MB when it is decoded."""
     file = io.BytesIO()

@@ -240,6 +240,7 @@ def test_each_address_is_kept_or_quarantined_and_none_is_asked_twice(server: str
     assert '"status": 404' in ledger.read_text() and '"sha256": "' in ledger.read_text()
 
 
+@pytest.mark.slow
 def test_what_was_fetched_stays_where_its_list_changed_or_moved_and_its_server_is_gone(
     server: str, tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ def clips(request: pytest.FixtureRequest) -> list[SpokenSentence]:
     return [make_clip(42, i, request.param) for i in range(120)]
 
 
+@pytest.mark.slow
 def test_every_clip_can_be_learned(clips: list[SpokenSentence]) -> None:
     assert all(is_learnable(clip.text, len(clip.pcm)) for clip in clips)
 
@@ -73,6 +74,7 @@ def test_threads_take_turns(speaking: None) -> None:
         assert list(pool.map(lambda i: _digest(make_clip(5, i)), range(8))) == alone
 
 
+@pytest.mark.slow
 def test_another_process_with_another_locale_says_the_same(speaking: None) -> None:
     program = (
         "import hashlib; from omni_ray.synth.clips import make_clip;"

@@ -40,6 +40,7 @@ def book(text: str) -> list[str]:
 
 # Gutenberg: 12 files of 9 books (17645, 20170 and 44157 in two encodings each). BookCorpus: 2 files of 1,050 lines
 # each (wc -l), and 2 texts of e-books.
+@pytest.mark.slow
 def test_the_real_books(shared_data: Path) -> None:
     rows, rejected = read(FolderTree(shared_data / "books"))
     assert [(r.id, r.where.rpartition("/")[2], r.reason) for r in rejected] == [
@@ -87,6 +88,7 @@ def test_a_whole_e_book_and_lines_of_others(corpora: Path) -> None:
     assert read(FolderTree(corpora / "books"), scale=1e-3)[0] == rows
 
 
+@pytest.mark.slow
 def test_nothing_of_the_licence_or_its_makers_is_left(all_corpora: list[Path]) -> None:
     boilerplate = re.compile(
         r"gutenberg|pgdp|proofread|e-?text\b|ebook|produced by (?:chris|susan|charlene|branko|aloysius|arthur|martin)"

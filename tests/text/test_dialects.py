@@ -68,6 +68,7 @@ def test_what_writers_write_is_read_back_or_rejected(
         assert [(row["text"], row["title"]) for row in found] == rows and not rejected
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(TABLE)
 def test_backslashes_before_quotation_marks(tmp_path: Path, rows: list[tuple[str, str]]) -> None:

@@ -38,6 +38,7 @@ def test_batch_cleaning_equals_the_plain_one_on_every_character() -> None:
     assert one_line_array(pa.array(values)).to_pylist() == [one_line(value) for value in values]
 
 
+@pytest.mark.slow
 def test_characters_called_stable_are_so_in_pythons_unicode_tables() -> None:
     everything = pa.array([chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000])
     stable = everything.filter(pc.match_substring_regex(everything, rf"[{lines._R_STABLE}]")).to_pylist()

@@ -53,6 +53,7 @@ def test_a_cut_file_gives_what_it_holds_and_then_says_so(suffix: str) -> None:
     assert DATA.startswith(read) and len(read) > 100_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [0.4, 0.6, 0.8])
 def test_a_damaged_bzip2_file_gives_its_sound_blocks_and_nothing_else(place: float) -> None:
     plain = b"".join(b"line %d of a text, %d\n" % (n, n * n % 9973) for n in range(100_000))
@@ -97,6 +98,7 @@ def test_damaged_data_is_a_decode_error(suffix: str) -> None:
     assert not broken.value.is_whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".gz", ".xz", ".zst"])
 @pytest.mark.parametrize("held", [1 << 20, 1 << 26])
 def test_what_a_checksum_does_not_fit_is_not_given(suffix: str, held: int, monkeypatch: pytest.MonkeyPatch) -> None:

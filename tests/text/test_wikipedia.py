@@ -191,6 +191,7 @@ def test_a_tag_cut_by_a_slice_belongs_to_the_slice_in_which_it_begins(tmp_path: 
         assert found == ["1", "2"]
 
 
+@pytest.mark.slow
 def test_a_corrupt_block_costs_its_pages_only(tmp_path: Path) -> None:
     generator = random.Random(2)
     pages = [page(n, " ".join(str(generator.random()) for _ in range(400))) for n in range(200)]

@@ -49,6 +49,7 @@ def built(make: Any) -> int:
     return arch.parameters(*(made if isinstance(made, tuple) else (made,)))
 
 
+@pytest.mark.slow
 @FEW
 @given(decoders)
 def test_thinker(config: dict[str, Any]) -> None:
@@ -63,6 +64,7 @@ def test_audio_encoder(shape: dict[str, int], layers: int, hidden: int, factor: 
     assert size.trained == built(lambda: (arch.AudioEncoder(config), nn.Linear(config["d_model"], characters)))
 
 
+@pytest.mark.slow
 @FEW
 @given(widths(), images, st.integers(1, 3), st.integers(1, 64), st.integers(3, 400), st.integers(1, 64))
 def test_vision(

@@ -74,6 +74,7 @@ def test_real_books(books: list[str]) -> None:
     assert counter.count(shuffled).tolist() == expected(processor, shuffled)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
