@@ -56,6 +56,10 @@ def _local_environment() -> None:
     os.environ.setdefault("RAY_preload_python_modules", _PRELOADED)
     os.environ.setdefault("RAY_enable_worker_prestart", "1")  # with the raylet, not once a driver has connected to it,
     os.environ.setdefault("RAY_prestart_worker_first_driver", "0")  # which would wait for them
+    # The raylet's thread for objects may not listen yet when the raylet connects to it, two starts of five: it would look
+    # again after a second.
+    os.environ.setdefault("RAY_raylet_client_connect_timeout_milliseconds", "10")
+    os.environ.setdefault("RAY_raylet_client_num_connect_attempts", "1000")
     # Nobody asks a local Ray for its list of tasks, and its end would wait up to a quarter of a second until that is sent.
     os.environ.setdefault("RAY_task_events_report_interval_ms", "0")
     if os.environ["RAY_AUTH_MODE"] == "token" and not _token_is_set():
