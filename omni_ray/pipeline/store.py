@@ -214,7 +214,7 @@ class CorpusStore:
             total.units_done += 1
             total.bytes += manifest.shard.bytes
             add_unit(total, manifest, state.cut)
-        if marks := list(self.marks()):
+        if marks := list(_marks(state, committed)):
             from omni_ray.pipeline.repeats import repeats
 
             total.repeats = repeats(marks, has_media=bool(modality_of(self.modality).media))
@@ -226,12 +226,8 @@ class CorpusStore:
     def marks(self) -> Iterator[Mapping[str, Any]]:
         """The marks of the units that count, in canonical order."""
         state = self.state()
-        if state is None:
-            return
-        last = state.required - 1 if state.cut is None else state.cut.unit
-        for unit, manifest in sorted(self.committed().items()):
-            if unit <= last and manifest.marks:
-                yield manifest.marks
+        if state is not None:
+            yield from _marks(state, self.committed())
 
     def quarantine(self) -> Iterator[dict[str, Any]]:
         """Quarantined records of the units that count: id, where, reason, detail, records."""
@@ -269,6 +265,13 @@ class CorpusStore:
         self._remove_units(units)
         self.storage.delete(CORPUS_FILE)
         self.storage.remove_if_empty()
+
+
+def _marks(state: CorpusState, committed: Mapping[int, Manifest]) -> Iterator[Mapping[str, Any]]:
+    last = state.required - 1 if state.cut is None else state.cut.unit
+    for unit, manifest in sorted(committed.items()):
+        if unit <= last and manifest.marks:
+            yield manifest.marks
 
 
 class Store:

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from hashlib import blake2b, sha256
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
 from omni_ray.sources.kept import locked
+from omni_ray.sources.lists import number_of
 from omni_ray.sources.web import Answer
 
 _THREADS = 16
@@ -65,16 +66,16 @@ class _Known:
         order = np.argsort(np.asarray(keys, np.uint64), kind="stable")
         self._keys = np.asarray(keys, np.uint64)[order]
         self._numbers = np.asarray(numbers, np.int32)[order]
+        self._by_url = lru_cache(maxsize=8)(_by_url)  # neighbours in a list are mostly neighbours in a ledger
 
     def answers(self, url: str) -> Iterator[Answer]:
         """What an address gave, read from the files that are there."""
         first, last = (np.searchsorted(self._keys, np.uint64(_key(url)), side) for side in ("left", "right"))
         for path in (self._ledgers[number] for number in self._numbers[first:last].tolist()):
-            for entry in _lines(path):
-                if entry.url == url and not entry.reason:
-                    data = _data(_file(path.parent.parent, entry), entry)
-                    if data is not None:
-                        yield Answer(entry.status, data, final=entry.final)
+            for entry in self._by_url(path).get(url, ()):
+                data = _data(_file(path.parent.parent, entry), entry)
+                if data is not None:
+                    yield Answer(entry.status, data, final=entry.final)
 
 
 @lru_cache(maxsize=1)
@@ -84,7 +85,7 @@ def _known(folder: Path, run: object) -> _Known:
 
 
 def _key(url: str) -> int:
-    return int.from_bytes(blake2b(url.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+    return number_of(url.encode("utf-8", "surrogatepass"))
 
 
 def _file(folder: Path, entry: FetchRecord) -> Path:
@@ -111,6 +112,15 @@ def _lines(ledger: Path) -> Iterator[FetchRecord]:
             yield FetchRecord(**json.loads(line))
         except (ValueError, TypeError):
             continue
+
+
+def _by_url(ledger: Path) -> dict[str, list[FetchRecord]]:
+    """The entries that gave a file, by address."""
+    found: dict[str, list[FetchRecord]] = {}
+    for entry in _lines(ledger):
+        if not entry.reason:
+            found.setdefault(entry.url, []).append(entry)
+    return found
 
 
 class Fetched:

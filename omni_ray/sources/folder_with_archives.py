@@ -74,7 +74,6 @@ class UnionTree(DelegatingTree):
             "names": list(self._archives),
             "cache": str(folder_of(self).absolute()),
             "settled": vars(self.settled),
-            "stamp": self.folder.stamp(self._archives),
         }
 
     def _layers(self, name: str) -> Iterable[tuple[Tree, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import mmap
 import unicodedata
@@ -51,8 +50,8 @@ class MemberPlaces:
     def _table(self) -> tuple[Sequence[int], Sequence[int]]:
         """Numbers that stand for names, ascending, and whose they are."""
         names = [tree.file.path for _, tree in self._mounts]
-        prefixes = hashlib.sha256(json.dumps([prefix for prefix, _ in self._mounts]).encode()).hexdigest()
-        kept = Kept(self._folder, names, "places", (_TABLE,), prefixes)
+        prefixes = [prefix for prefix, _ in self._mounts]
+        kept = Kept(self._folder, names, "places", (_TABLE,), json.dumps(prefixes))
         kept.made(lambda: self._write(kept))
         with kept.path(_TABLE).open("rb") as file:
             view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

@@ -60,10 +60,7 @@ class MediaHashes(Piece):
         marker = Marker.load(self.marker)
         for name, noted in {**marker.files, **marker.found}.items() if marker is not None else ():
             now = identity_of(self.root / name)
-            if now is not None and now not in (
-                noted,
-                (noted[0], noted[1] or now[1]),
-            ):  # earlier versions noted sizes alone
+            if now is not None and now != (noted[0], noted[1] or now[1]):  # earlier versions noted sizes alone
                 part.notes.add("changed_media", name)
         return part
 

@@ -6,6 +6,7 @@ import io
 import os
 import resource
 import tarfile
+import uuid
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
@@ -49,7 +50,7 @@ def put(path: Path, data: bytes) -> None:
 def opened(tmp_path: Path) -> Tree:
     """The tree of tmp_path/source, as a worker opens it."""
     tree = open_tree(tmp_path / "source", tmp_path / "cache")
-    again = open_spec(tree.spec())
+    again = open_spec({**tree.spec(), "run": uuid.uuid4().hex})
     assert list(again.names()) == list(tree.names())
     return again
 
