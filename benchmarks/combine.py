@@ -3,9 +3,8 @@
     python -m benchmarks.combine [--megabytes 500] [--rounds 3] [--json]
 
 Lines of 100 to 1,000 bytes are committed to shards once; each side then writes them all to one text file. The limit
-reads the shards and writes their lines, in order, in one process, and copies nothing twice. It writes 0.5 GB, ours 1.5:
-on a virtual machine it matters whether the host has the memory at hand (:func:`benchmarks.rounds.warm_pages`), so that both are measured. Peak memory of the driver
-and of its largest worker goes to standard error: it does not grow with ``--megabytes``.
+reads the shards and writes their lines, in order, in one process, and copies nothing twice: it writes 0.5 GB, ours 1.5. Peak memory of the
+driver and of its largest worker goes to standard error: it does not grow with ``--megabytes``.
 """
 
 from __future__ import annotations
@@ -15,14 +14,13 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from benchmarks.made import add_corpus
-from benchmarks.rounds import Row, compare, peak, run, warm_pages
+from benchmarks.rounds import Row, compare, peak, run
 from omni_ray import api
 from omni_ray.pipeline.engine import on_ray
 
@@ -62,13 +60,12 @@ def rows(megabytes: int = 500, rounds: int = 3) -> list[Row]:
         shards = sorted((root / "out/data/shards/text/lines").glob("part-*.parquet"))
         target = root / "out/data/text/production_corpus.txt"
 
-        def before(warm: int) -> None:
+        def before() -> None:
             for written in (".omni", "text"):  # without its notes, combine would take its own files for somebody's
                 shutil.rmtree(root / "out/data" / written, ignore_errors=True)
             shutil.rmtree(root / "cache", ignore_errors=True)
             (root / "limit.txt").unlink(missing_ok=True)
             os.sync()
-            warm_pages(root, warm)
 
         def ours(seed: int | None) -> None:
             api.combine(root / "out", ["text"], seed=seed)
@@ -99,11 +96,8 @@ def rows(megabytes: int = 500, rounds: int = 3) -> list[Row]:
         driver, worker = peak(), max(on_ray(_peak, range(32)))
         size = target.stat().st_size
         print(f"memory at most: driver {driver:,.0f} MiB, worker {worker:,.0f} MiB", file=sys.stderr)
-        found = []
-        for pages, warm in (("memory warm", 4 * size), ("memory as it comes", 0)):
-            task = f"{size / 1e6:,.0f} MB of shards to one file, {pages}"
-            clean_up = partial(before, warm)
-            found += compare(task, size / 1e6, "MB", sides, rounds=rounds, warm_up=False, before=clean_up)
+        task = f"{size / 1e6:,.0f} MB of shards to one file"
+        found = compare(task, size / 1e6, "MB", sides, rounds=rounds, warm_up=False, before=before)
         if size != (root / "limit.txt").stat().st_size:
             raise SystemExit("the sides disagree")
     return found

@@ -9,7 +9,6 @@ import os
 import platform
 import resource
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -91,18 +90,6 @@ def compare(
                 rows[name].seconds.append(time.perf_counter() - wall)
                 rows[name].cpu_seconds.append(_cpu() - cpu)
     return list(rows.values())
-
-
-def warm_pages(folder: Path, size: int) -> None:
-    """Let the kernel have ``size`` bytes of free memory that were in use a moment ago.
-
-    The host of a virtual machine may take free memory back; the first to touch such a page waits for the host, 7 us a page
-    where it was measured. Without this, who writes most pays for all.
-    """
-    block = memoryview(bytes(1 << 20))
-    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
-        for _ in range(-(-size // len(block))):
-            file.write(block)
 
 
 def _cpu() -> float:

@@ -125,9 +125,7 @@ class Assembly:
         if self._are_many(names):
             self._place(copies)  # what they read is gone once it is merged
             copies, names = [], self._merged(names)
-        # In turn: while one worker writes to a file, the file system has the others wait that write to the same one.
-        both = itertools.zip_longest(copies, self._buckets(paths, names))
-        self._place([item for pair in both for item in pair if item is not None])
+        self._place([*copies, *self._buckets(paths, names)])
 
     def _place(self, items: Sequence[Copy | Bucket]) -> None:
         for _ in self._run(place, items):

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from omni_ray.machine import begin_to_sync
 from omni_ray.materialize.fragments import HELD, end_to_end, read_in_order, read_sorted
+from omni_ray.storage import WRITE_BYTES
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,8 @@ def _put(file: int, values: pa.BinaryArray, offset: int) -> int:
 def write_at(file: int, data: memoryview | bytes, offset: int) -> int:
     """Write all of ``data`` at ``offset`` of a file descriptor; returns how many bytes that are."""
     done = 0
-    while done < len(data):  # one call writes 2 GiB at most
-        done += os.pwrite(file, data[done:], offset + done)
+    while done < len(data):
+        done += os.pwrite(file, data[done : done + WRITE_BYTES], offset + done)
     return done
 
 

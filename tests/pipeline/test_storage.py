@@ -14,7 +14,7 @@ from omni_ray import api
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.corpus_folder import CorpusFolder
 from omni_ray.pipeline.store import Store
-from omni_ray.storage import Storage, atomic_writer, remove_temporaries, shown
+from omni_ray.storage import WRITE_BYTES, Storage, atomic_writer, remove_temporaries, shown
 
 
 def storages(tmp_path: Path, bucket: str) -> list[Storage]:
@@ -31,6 +31,15 @@ def test_a_local_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         raise RuntimeError
     assert path.read_bytes() == b"first"
     assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("size", [WRITE_BYTES - 1, WRITE_BYTES, 3 * WRITE_BYTES + 5])
+def test_a_write_of_any_length_is_whole(tmp_path: Path, size: int) -> None:
+    data = os.urandom(size)
+    with atomic_writer(tmp_path / "file") as file:
+        assert file.write(b"head") == 4
+        assert file.write(memoryview(data)) == size
+    assert (tmp_path / "file").read_bytes() == b"head" + data
 
 
 def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
