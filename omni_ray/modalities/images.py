@@ -42,13 +42,37 @@ class Pictures(Modality[PictureParams]):
         rows = (row for batch in raw.to_batches(max_chunksize=_ROWS_AT_ONCE) for row in batch.to_pylist())
         made: list[dict[str, Any]] = []
         rejected: list[Rejected] = []
-        cut_up = partial(self.cut_up, corpus=corpus, params=params)
+        left_out: list[int] = []
+
+        def cut_up(row: Mapping[str, Any], decode: Decode) -> Iterator[Cut | Rejected]:
+            is_used = False
+            for cut in self.cut_up(row, decode, corpus, params):
+                is_used = is_used or isinstance(cut, Cut)
+                yield cut
+            if is_used and (pages := pixels.pages(row["image"])) > 1:
+                left_out.append(pages - 1)
+
         for each in engine(params.engine)(rows, cut_up, params.size, params.fit, encode):
             if isinstance(each, Rejected):
                 rejected.append(each)
             else:
                 made.append(each)
-        return Transformed(pa.Table.from_pylist(made, schema=schema_for(self.schema, raw.column_names)), rejected)
+        stats: dict[str, float] = {}
+        if left_out:
+            stats = {"pictures_of_several_pages": len(left_out), "pages_left_out": sum(left_out)}
+        return Transformed(
+            pa.Table.from_pylist(made, schema=schema_for(self.schema, raw.column_names)), rejected, stats
+        )
+
+    def warnings(self, samples: int, stats: Mapping[str, float], params: PictureParams) -> list[str]:
+        """What was left out of pictures that are kept."""
+        pictures, pages = stats.get("pictures_of_several_pages", 0), stats.get("pages_left_out", 0)
+        if not pages:
+            return []
+        return [
+            f"only the first page or frame was read of {pictures:,.0f} pictures (TIFF, GIF, ...) that have several: "
+            f"{pages:,.0f} are left out; save each as a picture of its own to have them"
+        ]
 
     def use_threads(self, threads: int, rows: int) -> None:
         """How many decode and encode beside a GPU, which gets so many rows at a time."""
@@ -59,7 +83,7 @@ class Images(Pictures):
     """Captioned pictures. A record, and a sample, is a caption; a row is a picture, decoded once."""
 
     name = "images"
-    version = 3
+    version = 4
     counting_columns = ("captions",)
     raw_said = said = "captions"
     title, row, samples = "Images", "picture with its captions", "captions"

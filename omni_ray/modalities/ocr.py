@@ -38,7 +38,7 @@ class Ocr(Pictures):
     """Words in pictures. A record, a sample and a row are a word; a photograph is decoded once for all its words."""
 
     name = "ocr"
-    version = 4
+    version = 5
     raw_said = "words"
     title, row, samples, judged, held_together = "Words in pictures", "word", "words", "word", "picture"
     own_files = "ocr_images"

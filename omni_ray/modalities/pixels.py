@@ -31,8 +31,9 @@ MAX_PIXELS = 178_956_970
 READABLE = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO", "QOI", "SGI")
 """What Pillow may open. It knows more: one starts Ghostscript, some have no mark of their own and take any bytes."""
 PAD_GREY = 128
-_TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES = 258, 262, 339
-_WHITE_IS_ZERO, _SIGNED = 0, 2
+_TIFF_SUBFILE, _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES = 254, 258, 262, 339
+_NOT_A_PAGE, _WHITE_IS_ZERO, _SIGNED = 0b101, 0, 2
+"""Bits of a TIFF's subfile type (a smaller copy, a mask), and values of other tags."""
 
 _EXIF_ORIENTATION = 0x0112
 _WIDE_MODES = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
@@ -77,6 +78,43 @@ def decode(data: bytes, target: int | None = None) -> tuple[Pixels, tuple[int, i
         return plain if plain is not None else _decode_any(data)
     except MemoryError as error:
         raise UnusablePicture("too_large", "not enough memory to decode it") from error
+
+
+def pages(data: bytes) -> int:
+    """How many pages or frames a file has, of which :func:`decode` takes the first; smaller copies are none.
+
+    Nothing is decoded, and only a file that may have several is opened. Where those after the first cannot be counted,
+    there are 2; where there is no picture, 1.
+    """
+    from PIL import Image
+
+    if not _may_have_pages(data):
+        return 1
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(png_files.without_comments(data)), formats=_formats()) as image:
+                return _pages_of(image)
+    except (*_PILLOW_RAISES, Image.DecompressionBombError):
+        return 1
+
+
+def _may_have_pages(data: bytes) -> bool:
+    """By its first bytes: a GIF, a TIFF, and a PNG, WebP or AVIF that says that it is animated."""
+    is_animated_webp = data[8:16] == b"WEBPVP8X" and bool(data[20:21]) and bool(data[20] & 2)
+    is_animated_png = data.startswith(b"\x89PNG") and b"acTL" in data[: data.find(b"IDAT")]
+    return data.startswith((b"GIF8", b"II", b"MM")) or is_animated_webp or is_animated_png or data[4:12] == b"ftypavis"
+
+
+def _pages_of(image: Any) -> int:
+    try:
+        count: int = getattr(image, "n_frames", 1)
+        if image.format != "TIFF" or count == 1:
+            return count
+        kinds = [image.tag_v2.get(_TIFF_SUBFILE, 0) for number in range(1, count) if image.seek(number) is None]
+    except _PILLOW_RAISES:
+        return 2
+    return 1 + sum(not kind & _NOT_A_PAGE for kind in kinds)
 
 
 def _decode_jpeg(data: bytes, target: int | None) -> tuple[Pixels, tuple[int, int]] | None:

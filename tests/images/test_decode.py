@@ -203,6 +203,25 @@ def test_of_an_animation_the_first_frame(scene: Image.Image, kind: str) -> None:
     assert np.array_equal(made, np.asarray(frames[0]))
 
 
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
+def test_pages_are_counted(scene: Image.Image, kind: str) -> None:
+    more = [Image.new("RGB", scene.size, colour) for colour in ("red", "blue")]
+    assert pixels.pages(encoded(scene, kind, save_all=True, append_images=more)) == 3
+    assert pixels.pages(encoded(scene, kind)) == 1
+
+
+def test_a_smaller_copy_in_a_tiff_is_no_page_and_a_damaged_page_is_one(scene: Image.Image) -> None:
+    copy, page = scene.resize((9, 9)), scene.copy()
+    copy.encoderinfo = {"tiffinfo": {254: 1}}
+    data = encoded(scene, "TIFF", save_all=True, append_images=[copy, page])
+    assert pixels.pages(data) == 2
+    assert pixels.pages(encoded(scene, "TIFF", save_all=True, append_images=[page])[:-200]) == 2
+
+
+def test_what_is_no_picture_has_one_page() -> None:
+    assert [pixels.pages(data) for data in (b"", b"II*\0", b"GIF89a", b"MM")] == [1] * 4
+
+
 def test_of_a_multi_picture_file_the_first(scene: Image.Image) -> None:
     data = encoded(scene, "MPO", save_all=True, append_images=[Image.new("RGB", (30, 30), "red")])
     made, size = pixels.decode(data)

@@ -148,3 +148,12 @@ def test_every_quarantine_detail_names_its_file() -> None:
         ("empty_text", "c.jpg: caption 1 of 2 is empty"),
         ("text_too_long", "c.jpg: caption 2 has 200,000 characters"),
     ]
+
+
+def test_pages_that_are_left_out_are_counted_and_said(scene: Image.Image) -> None:
+    pages = {"image": encoded(scene, "TIFF", save_all=True, append_images=[scene, scene])}
+    done = transform(pages, {**pages, "captions": [""]}, {"image": PICTURE}, pages)
+    assert done.stats == {"pictures_of_several_pages": 2, "pages_left_out": 4}
+    [said] = IMAGES.warnings(3, done.stats, PictureParams())
+    assert "of 2 pictures" in said and "4 are left out" in said
+    assert IMAGES.warnings(3, transform({"image": PICTURE}).stats, PictureParams()) == []
