@@ -79,7 +79,7 @@ class Assembly:
     """
 
     def __init__(self, plan: Plan, run: Runner) -> None:
-        self._work = plan.work
+        self._work, self._seed = plan.work, plan.seed
         self._forms = format_of(plan.modality).files
         self._run = run
         self._fragments: list[tuple[str, ...]] = []
@@ -140,7 +140,8 @@ class Assembly:
             for first, end in neighbours(sizes, limit):
                 names = itertools.chain.from_iterable(self._fragments[group] for group in groups[first:end])
                 if starts[end] > starts[first]:
-                    yield Copy(tuple(names), Slot(file.form.kind, bool(file.side), paths[file.path], starts[first]))
+                    slot = Slot(file.form.kind, bool(file.side), paths[file.path], starts[first])
+                    yield Copy(tuple(names), self._seed, slot)
 
     @property
     def _shuffled_files(self) -> list[_File]:

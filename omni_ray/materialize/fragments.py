@@ -16,12 +16,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from omni_ray.materialize import shuffle
 from omni_ray.materialize.shuffle import KEYS
 from omni_ray.storage import atomic_writer
 
-KEY, HELD, PLACE = "key", "held", "place"
-"""The columns besides those of records: the shuffle's key, uint64; whether the record is held out, where any are; and its
-number in corpus order, uint32, where records are wanted in that order, too."""
+KEY, HELD = "key", "held"
+"""The columns besides those of records: the shuffle's key, uint64, and whether the record is held out, where any are."""
 Keys = npt.NDArray[np.uint64]
 
 
@@ -77,21 +77,29 @@ def _first_batch(reader: pa.ipc.RecordBatchFileReader, low: int) -> int:
     return start
 
 
-def read_in_order(path: str, column: str) -> Iterator[pa.RecordBatch]:
-    """The records of one flat file in corpus order, with :data:`HELD`, of a fragment that was not merged."""
+def read_in_order(path: str, column: str, seed: int | None) -> Iterator[pa.RecordBatch]:
+    """The records of one flat file in corpus order, with :data:`HELD`, of a fragment that was not merged; None for ``seed`` where
+    nothing was shuffled."""
     with pa.memory_map(path, "rb") as file:
         reader = pa.ipc.open_file(file)
         for number in range(reader.num_record_batches):
             batch = reader.get_batch(number)
             wanted = batch.select([name for name in batch.schema.names if name in (column, HELD)])
-            yield wanted.take(pa.array(_inverse(batch.column(PLACE)))) if PLACE in batch.schema.names else wanted
+            yield wanted if seed is None else wanted.take(pa.array(_corpus_order(_keys(batch), seed)))
 
 
-def _inverse(places: pa.Array) -> npt.NDArray[np.uint32]:
-    """Where each place is."""
-    found = np.empty(len(places), np.uint32)
-    found[places.to_numpy()] = np.arange(len(places), dtype=np.uint32)
-    return found
+def _corpus_order(keys: Keys, seed: int) -> Keys:
+    """Where the records are in the order of their rows; parts of one long line, which share a key, as they lie.
+
+    Row numbers of a fragment lie within 2 ** 32, so that they can be sorted together with the places, five times as fast as by
+    ``argsort``.
+    """
+    rows = shuffle.rows_of(seed, keys)
+    rows -= rows.min()
+    both: Keys = rows << np.uint64(32) | np.arange(len(keys), dtype=np.uint64)
+    both.sort()
+    both &= np.uint64(0xFFFFFFFF)
+    return both
 
 
 def read_sorted(paths: Sequence[str], low: int, high: int) -> pa.RecordBatch | None:

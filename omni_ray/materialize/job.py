@@ -81,8 +81,6 @@ class CombineJob:
             packing = keep_a_copy(packing, self.work)
         files = self.form.files
         seed = self.options.seed if self.options.production else None
-        everything = self.options.production and seed is None
-        in_order = everything or any(file.per_corpus is not None for file in files)
         size = len(files) * sum(_serialized(self.modality, m, take) for each in self.parts.values() for m, take in each)
         bits = shuffle.range_bits(size)
         root, work = str(self.store.root), str(self.work)
@@ -92,7 +90,6 @@ class CombineJob:
             work,
             seed,
             bits,
-            in_order,
             self.options.holdout or 0.0,
             packing,
             uuid.uuid4().hex,

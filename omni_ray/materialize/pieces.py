@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from omni_ray.materialize import media, shuffle
 from omni_ray.materialize.formats import Format, format_of
-from omni_ray.materialize.fragments import HELD, KEY, PLACE, bytes_by_range, sorted_by_key, write_fragment
+from omni_ray.materialize.fragments import HELD, KEY, bytes_by_range, sorted_by_key, write_fragment
 from omni_ray.materialize.options import Packing
 from omni_ray.materialize.pack import Counter, pack_rows
 from omni_ray.modalities.documents import whole_documents
@@ -89,7 +89,6 @@ class Plan:
         work: where scratch files go.
         seed: of the shuffle; None where nothing is shuffled, and records stay in corpus order.
         bits: into how many ranges of keys, as a power of two, what is shuffled is counted.
-        in_order: whether any flat file is wanted in corpus order.
         holdout: the share to hold out; 0 for nothing.
         parts: whether anything is held out: a share, or shards.
         packing: how lines are joined; None where they are not.
@@ -102,7 +101,6 @@ class Plan:
     work: str
     seed: int | None
     bits: int
-    in_order: bool
     holdout: float = 0.0
     packing: Packing | None = None
     run: str = ""
@@ -237,8 +235,6 @@ class _Fragments:
     def _batches(self, rows: pa.Table) -> list[pa.RecordBatch]:
         if self.group.plan.seed is None:
             return list(rows.to_batches())
-        if self.group.plan.in_order:
-            rows = rows.append_column(PLACE, pa.array(np.arange(rows.num_rows, dtype=np.uint32)))
         return [sorted_by_key(rows)]
 
 

@@ -50,9 +50,16 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Copy:
-    """Fragments whose records go to a slot, in corpus order."""
+    """Fragments whose records go to a slot, in corpus order.
+
+    Attributes:
+        fragments: what to take the records from.
+        seed: of the shuffle, by whose keys they lie in a fragment; None where they lie in corpus order.
+        slot: where they go.
+    """
 
     fragments: tuple[str, ...]
+    seed: int | None
     slot: Slot
 
 
@@ -69,7 +76,7 @@ def _copy(copy: Copy) -> None:
     file = os.open(slot.path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         for path in copy.fragments:
-            for rows in read_in_order(path, slot.column):
+            for rows in read_in_order(path, slot.column, copy.seed):
                 end += _put(file, _side(rows, slot), end)
     finally:
         os.close(file)

@@ -19,6 +19,9 @@ _MAX_BITS = 13
 """Every group of shards says how many bytes it has in each range: 64 KiB to send."""
 
 
+_GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+
+
 def keys(seed: int, start: int, count: int) -> npt.NDArray[np.uint64]:
     """Keys of rows ``start`` to ``start + count``: uint64, shape (count,).
 
@@ -26,11 +29,24 @@ def keys(seed: int, start: int, count: int) -> npt.NDArray[np.uint64]:
     bijection of 64-bit numbers: no two rows of one file share a key.
     """
     with np.errstate(over="ignore"):
-        state = np.arange(start + 1, start + 1 + count, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        state += np.uint64(seed & 0xFFFFFFFFFFFFFFFF)
-        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        state = np.arange(start + 1, start + 1 + count, dtype=np.uint64) * np.uint64(_GOLDEN)
+        state += np.uint64(seed % KEYS)
+        state = (state ^ (state >> np.uint64(30))) * np.uint64(_FIRST)
+        state = (state ^ (state >> np.uint64(27))) * np.uint64(_SECOND)
         return state ^ (state >> np.uint64(31))
+
+
+def rows_of(seed: int, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The numbers of the rows that have ``keys``: the inverse of :func:`keys`, step by step; uint64, the same shape."""
+    with np.errstate(over="ignore"):
+        state: npt.NDArray[np.uint64] = keys ^ (keys >> np.uint64(31)) ^ (keys >> np.uint64(62))
+        state *= np.uint64(pow(_SECOND, -1, KEYS))
+        state = (state ^ (state >> np.uint64(27)) ^ (state >> np.uint64(54))) * np.uint64(pow(_FIRST, -1, KEYS))
+        state = state ^ (state >> np.uint64(30)) ^ (state >> np.uint64(60))
+        state -= np.uint64(seed % KEYS)
+        state *= np.uint64(pow(_GOLDEN, -1, KEYS))
+        state -= np.uint64(1)
+        return state
 
 
 def range_bits(size: int) -> int:

@@ -33,9 +33,10 @@ GOLDEN = {
 }
 
 
-@given(st.integers(0, 2**63), st.integers(0, 10**12), st.integers(1, 300))
+@given(st.integers(-(2**63), 2**65), st.integers(0, 10**12), st.integers(1, 300))
 def test_keys_are_distinct_and_belong_to_rows(seed: int, start: int, count: int) -> None:
     made = shuffle.keys(seed, start, count)
+    assert shuffle.rows_of(seed, made).tolist() == list(range(start, start + count))
     assert len(set(made.tolist())) == count
     assert (shuffle.keys(seed, start + 1, count)[:-1] == made[1:]).all()
 
