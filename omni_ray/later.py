@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import inspect
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 
-def later(package: str, homes: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
-    """The ``__getattr__`` of ``package``, whose names are imported from the module that defines each, with all that it brings."""
-    home_of = {name: home for home, names in homes.items() for name in names}
+def later(package: str) -> tuple[Callable[[str], Any], list[str]]:
+    """The ``__getattr__`` and the ``__all__`` of a package whose head imports its names under ``if TYPE_CHECKING``.
+
+    A name is imported, with all that it brings, when it is first asked for. Where it is defined is read from the source:
+    type checkers need the imports there, and a second list could say something else.
+    """
+    [block] = [each for each in ast.parse(inspect.getsource(sys.modules[package])).body if isinstance(each, ast.If)]
+    imports = [each for each in block.body if isinstance(each, ast.ImportFrom)]
+    home_of = {alias.name: str(each.module) for each in imports for alias in each.names}
 
     def find(name: str) -> Any:
         if name not in home_of:
@@ -19,7 +28,7 @@ def later(package: str, homes: Mapping[str, Sequence[str]]) -> Callable[[str], A
         with uncollected():
             return getattr(import_module(home_of[name]), name)
 
-    return find
+    return find, sorted(home_of)
 
 
 @contextmanager

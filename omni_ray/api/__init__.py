@@ -12,133 +12,56 @@ from typing import TYPE_CHECKING
 from omni_ray.later import later
 
 if TYPE_CHECKING:
-    from omni_ray.api.cleaning import CleanReport, clean
-    from omni_ray.api.cluster import Cluster
-    from omni_ray.api.combine_report import CombineReport
-    from omni_ray.api.combining import combine
-    from omni_ray.api.downloading import download
-    from omni_ray.api.exporting import PushReport, export, publish, push
-    from omni_ray.api.options import (
-        CleanOptions,
-        CombineOptions,
-        ExportOptions,
-        PlanOptions,
-        PrepareOptions,
-        PublishOptions,
-        ReportOptions,
-        SynthesisOptions,
-        TokenizerOptions,
-        VerifyOptions,
-    )
-    from omni_ray.api.overview import StatusReport, quarantine, removed, status
-    from omni_ray.api.planning import PageReport, plan, train_tokenizer, write_report
-    from omni_ray.api.prepare_report import PrepareReport
-    from omni_ray.api.preparing import prepare
-    from omni_ray.api.reading import dataset
-    from omni_ray.api.rehearsing import rehearse
-    from omni_ray.api.synthesis import NativeReport, synthesize, synthesize_native
-    from omni_ray.api.verifying import verify
-    from omni_ray.export.publish import PublishReport
-    from omni_ray.export.run import ExportReport
-    from omni_ray.quality.listed import rules
-    from omni_ray.records import SourceOptions
-    from omni_ray.results import Report, Sentences
-    from omni_ray.synth.tiny import TinyReport
-    from omni_ray.training.report import PlanReport
-    from omni_ray.training.vocabulary import TokenizerReport
-    from omni_ray.verify.report import VerifyReport
+    from omni_ray.api.cleaning import CleanReport as CleanReport
+    from omni_ray.api.cleaning import clean as clean
+    from omni_ray.api.cluster import Cluster as Cluster
+    from omni_ray.api.combine_report import CombineReport as CombineReport
+    from omni_ray.api.combining import combine as combine
+    from omni_ray.api.downloading import download as download
+    from omni_ray.api.exporting import PushReport as PushReport
+    from omni_ray.api.exporting import export as export
+    from omni_ray.api.exporting import publish as publish
+    from omni_ray.api.exporting import push as push
+    from omni_ray.api.options import CleanOptions as CleanOptions
+    from omni_ray.api.options import CombineOptions as CombineOptions
+    from omni_ray.api.options import ExportOptions as ExportOptions
+    from omni_ray.api.options import PlanOptions as PlanOptions
+    from omni_ray.api.options import PrepareOptions as PrepareOptions
+    from omni_ray.api.options import PublishOptions as PublishOptions
+    from omni_ray.api.options import ReportOptions as ReportOptions
+    from omni_ray.api.options import SynthesisOptions as SynthesisOptions
+    from omni_ray.api.options import TokenizerOptions as TokenizerOptions
+    from omni_ray.api.options import VerifyOptions as VerifyOptions
+    from omni_ray.api.overview import StatusReport as StatusReport
+    from omni_ray.api.overview import quarantine as quarantine
+    from omni_ray.api.overview import removed as removed
+    from omni_ray.api.overview import status as status
+    from omni_ray.api.planning import PageReport as PageReport
+    from omni_ray.api.planning import plan as plan
+    from omni_ray.api.planning import train_tokenizer as train_tokenizer
+    from omni_ray.api.planning import write_report as write_report
+    from omni_ray.api.prepare_report import PrepareReport as PrepareReport
+    from omni_ray.api.preparing import prepare as prepare
+    from omni_ray.api.reading import dataset as dataset
+    from omni_ray.api.rehearsing import rehearse as rehearse
+    from omni_ray.api.synthesis import NativeReport as NativeReport
+    from omni_ray.api.synthesis import synthesize as synthesize
+    from omni_ray.api.synthesis import synthesize_native as synthesize_native
+    from omni_ray.api.verifying import verify as verify
+    from omni_ray.export.publish import PublishReport as PublishReport
+    from omni_ray.export.run import ExportReport as ExportReport
+    from omni_ray.quality.listed import rules as rules
+    from omni_ray.records import SourceOptions as SourceOptions
+    from omni_ray.results import Report as Report
+    from omni_ray.results import Sentences as Sentences
+    from omni_ray.synth.tiny import TinyReport as TinyReport
+    from omni_ray.training.report import PlanReport as PlanReport
+    from omni_ray.training.vocabulary import TokenizerReport as TokenizerReport
+    from omni_ray.verify.report import VerifyReport as VerifyReport
 
-_HOMES = {
-    "omni_ray.api.cleaning": ("CleanReport", "clean"),
-    "omni_ray.api.cluster": ("Cluster",),
-    "omni_ray.api.combine_report": ("CombineReport",),
-    "omni_ray.api.combining": ("combine",),
-    "omni_ray.api.downloading": ("download",),
-    "omni_ray.api.exporting": ("PushReport", "export", "publish", "push"),
-    "omni_ray.api.overview": ("StatusReport", "quarantine", "removed", "status"),
-    "omni_ray.api.options": (
-        "CleanOptions",
-        "CombineOptions",
-        "ExportOptions",
-        "PlanOptions",
-        "PrepareOptions",
-        "PublishOptions",
-        "ReportOptions",
-        "SynthesisOptions",
-        "TokenizerOptions",
-        "VerifyOptions",
-    ),
-    "omni_ray.api.planning": ("PageReport", "plan", "train_tokenizer", "write_report"),
-    "omni_ray.api.prepare_report": ("PrepareReport",),
-    "omni_ray.api.preparing": ("prepare",),
-    "omni_ray.api.reading": ("dataset",),
-    "omni_ray.api.rehearsing": ("rehearse",),
-    "omni_ray.api.synthesis": ("NativeReport", "synthesize", "synthesize_native"),
-    "omni_ray.api.verifying": ("verify",),
-    "omni_ray.export.publish": ("PublishReport",),
-    "omni_ray.export.run": ("ExportReport",),
-    "omni_ray.quality.listed": ("rules",),
-    "omni_ray.records": ("SourceOptions",),
-    "omni_ray.results": ("Report", "Sentences"),
-    "omni_ray.synth.tiny": ("TinyReport",),
-    "omni_ray.training.report": ("PlanReport",),
-    "omni_ray.training.vocabulary": ("TokenizerReport",),
-    "omni_ray.verify.report": ("VerifyReport",),
-}
-"""Where each name is defined. The command line imports this package at once; its help and lists need nothing heavy."""
-
-__getattr__ = later(__name__, _HOMES)
+__getattr__, __all__ = later(__name__)
+"""Each comes from where it is said above, when it is asked for: the command line's help and lists need nothing heavy."""
 
 
 def __dir__() -> list[str]:
     return [*globals(), *__all__]
-
-
-__all__ = [
-    "CleanOptions",
-    "CleanReport",
-    "Cluster",
-    "CombineOptions",
-    "CombineReport",
-    "ExportOptions",
-    "ExportReport",
-    "NativeReport",
-    "PageReport",
-    "PlanOptions",
-    "PlanReport",
-    "PrepareOptions",
-    "PrepareReport",
-    "PublishOptions",
-    "PublishReport",
-    "PushReport",
-    "Report",
-    "ReportOptions",
-    "Sentences",
-    "SourceOptions",
-    "StatusReport",
-    "SynthesisOptions",
-    "TinyReport",
-    "TokenizerOptions",
-    "TokenizerReport",
-    "VerifyOptions",
-    "VerifyReport",
-    "clean",
-    "combine",
-    "dataset",
-    "download",
-    "export",
-    "plan",
-    "prepare",
-    "publish",
-    "push",
-    "quarantine",
-    "rehearse",
-    "removed",
-    "rules",
-    "status",
-    "synthesize",
-    "synthesize_native",
-    "train_tokenizer",
-    "verify",
-    "write_report",
-]
