@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -203,13 +204,24 @@ class Bench:
         server = type(
             "Fetched", (Server,), {"plan": [], "requests": [], "is_asked": threading.Event(), "contents": WEB}
         )
-        self._http = served_by(server)
-        web = self._http.__enter__()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.forked"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT,
-            env=os.environ | {"FETCHED_FROM": web},
-        )  # fmt: skip
+        with ExitStack() as opened:
+            web = opened.enter_context(served_by(server))
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.forked"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT,
+                env=os.environ | {"FETCHED_FROM": web},
+            )  # fmt: skip
+            opened.callback(self._process.communicate)
+            self._make_sources(web)
+            self._opened = opened.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.close()
+
+    def _make_sources(self, web: str) -> None:
         source = self._place / "source"
         code, _, _, said = self._ask((), ["native", str(source), "0", "books", "librispeech", "coco", "mjsynth"])
         assert code == 0, said
@@ -220,13 +232,6 @@ class Bench:
         address = f"{web}/a.jpg"
         (source / "urls.csv").write_text(f"url,caption\n{address},A picture by its address.\n")
         (source / "recipe.json").write_text(_recipe(source, self._work / "out" / "run-hf"))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.communicate()
-        self._http.__exit__(kind, error, trace)
 
     def try_command(self, command: Command, sample: int | None = None, found: Found | None = None) -> Result:
         """Run a command, then again after each state that a kill at ``sample`` of its points, or all, would have left; what
