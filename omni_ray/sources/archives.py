@@ -71,7 +71,6 @@ class ArchiveTree(Tree):
             **({"remote": self._folder.spec()} if is_remote else {}),
             "path": self.file.path if is_remote else str(Path(self.location).absolute()),
             "cache": str(self._kept.folder.absolute()),
-            "stamp": list(self.size_and_time),
         }
 
     def _index(self) -> dict[str, Any]:
