@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Rejected
 from omni_ray.corpora.media import fetch
-from omni_ray.sources.lists import number_of
+from omni_ray.digests import number_of
 
 if TYPE_CHECKING:
     from omni_ray.sources.tree import Tree

@@ -17,7 +17,7 @@ from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
 from omni_ray.corpora.table_rows import media_name
 from omni_ray.corpora.table_slices import IN_ROWS
 from omni_ray.corpora.table_witnesses import is_each_alone
-from omni_ray.sources.lists import number_of
+from omni_ray.digests import number_of
 from omni_ray.sources.settling import are_equal
 from omni_ray.sources.tables import media_are_inside, read_table_unit, read_texts, table_format, table_units
 

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from omni_ray.digests import number_of
 from omni_ray.errors import OmniError
 from omni_ray.media_names import is_safe_name
 from omni_ray.ours import Identity, digest_of, identity_of, is_regular, is_remnant_of, put_aside, refuse_links
@@ -224,7 +224,7 @@ def _known(folder: Path, run: str) -> npt.NDArray[np.uint64]:
 
 def _key(name: str, identity: Identity) -> int:
     text = f"{name}\0{identity[0]}\0{identity[1]}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(text, digest_size=8).digest(), "little")
+    return number_of(text)
 
 
 def check_apart(markers: Iterable[Path]) -> None:

@@ -6,12 +6,11 @@ parallelism.
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from omni_ray.digests import number_of
 from omni_ray.errors import OmniError
 from omni_ray.modalities.registry import modality as modality_of
 
@@ -40,9 +39,5 @@ def held_out(keys: list[str], fraction: float) -> npt.NDArray[np.bool_]:
     if not 0 <= fraction < 1:
         raise OmniError(f"--holdout {fraction}: give a share from 0 to below 1")
     limit = round(fraction * (1 << 64))
-    sides = {key: _place(key) < limit for key in set(keys)}
+    sides = {key: number_of(key.encode("utf-8", "surrogatepass")) < limit for key in set(keys)}
     return np.array([sides[key] for key in keys], bool)
-
-
-def _place(key: str) -> int:
-    return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

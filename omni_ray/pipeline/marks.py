@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from omni_ray.digests import number_of
 from omni_ray.pipeline.asked import Asked, Met, Numbers
 
 if TYPE_CHECKING:
@@ -156,9 +157,9 @@ class _Texts:
     def marks(self, chosen: npt.NDArray[np.int64]) -> Iterator[tuple[str, int, int]]:
         """As :func:`marks_of_texts`, of some rows."""
         for row, where in zip(chosen.tolist(), self._where.take(chosen).to_pylist(), strict=True):
-            exact = blake2b(self._text[self._starts[row] : self._ends[row]].tobytes(), digest_size=4).digest()
+            exact = number_of(self._text[self._starts[row] : self._ends[row]].tobytes(), 4)
             quick = int(self.quick[row])
-            yield where, quick, quick >> 16 & ~_EXACT | int.from_bytes(exact, "little")
+            yield where, quick, quick >> 16 & ~_EXACT | exact
 
 
 def _texts(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:

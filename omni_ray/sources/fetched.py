@@ -8,7 +8,6 @@ address, in the ledgers of all lists. Its server may be gone by then.
 from __future__ import annotations
 
 import json
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -16,10 +15,9 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
-
+from omni_ray.digests import number_of
+from omni_ray.sources.holders import Holders, table_of
 from omni_ray.sources.kept import locked
-from omni_ray.sources.lists import number_of
 from omni_ray.sources.web import Answer
 
 _THREADS = 16
@@ -58,20 +56,13 @@ class _Known:
 
     def __init__(self, folder: Path) -> None:
         self._ledgers = sorted(folder.glob("*/ledgers/*.jsonl"))
-        numbers, keys = array("i"), array("Q")
-        for number, path in enumerate(self._ledgers):
-            of = [_key(entry.url) for entry in _lines(path) if not entry.reason]
-            keys.extend(of)
-            numbers.extend([number] * len(of))
-        order = np.argsort(np.asarray(keys, np.uint64), kind="stable")
-        self._keys = np.asarray(keys, np.uint64)[order]
-        self._numbers = np.asarray(numbers, np.int32)[order]
+        keys = ((_key(entry.url) for entry in _lines(path) if not entry.reason) for path in self._ledgers)
+        self._holders = Holders(table_of(keys))
         self._by_url = lru_cache(maxsize=8)(_by_url)  # neighbours in a list are mostly neighbours in a ledger
 
     def answers(self, url: str) -> Iterator[Answer]:
         """What an address gave, read from the files that are there."""
-        first, last = (np.searchsorted(self._keys, np.uint64(_key(url)), side) for side in ("left", "right"))
-        for path in (self._ledgers[number] for number in self._numbers[first:last].tolist()):
+        for path in (self._ledgers[number] for number in self._holders.of(_key(url))):
             for entry in self._by_url(path).get(url, ()):
                 data = _data(_file(path.parent.parent, entry), entry)
                 if data is not None:

@@ -7,9 +7,9 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import blake2b
 from typing import BinaryIO
 
+from omni_ray.digests import number_of
 from omni_ray.sources.form import Form, form_of, head
 from omni_ray.sources.packed import CHUNK_BYTES
 from omni_ray.sources.tree import Tree
@@ -31,11 +31,6 @@ class LineRange:
     def span(self) -> tuple[int, int, int]:
         """What :func:`read_range` takes."""
         return self.start, self.end, self.first
-
-
-def number_of(data: bytes, size: int = 8) -> int:
-    """A number of ``size`` bytes that stands for ``data``: another one has it by chance alone."""
-    return int.from_bytes(blake2b(data, digest_size=size).digest(), "little")
 
 
 def line_ranges(tree: Tree, name: str, begins: Callable[[bytes], bool], *, skip: int = 0) -> Iterator[LineRange]:

@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 import mmap
 import unicodedata
-from array import array
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
+from omni_ray.digests import number_of
 from omni_ray.sources.archives import ArchiveTree
+from omni_ray.sources.holders import Holders, table_of
 from omni_ray.sources.kept import Kept
-from omni_ray.sources.lists import number_of
 from omni_ray.sources.remote import RemoteTree
 from omni_ray.sources.tree import FolderTree
 from omni_ray.storage import atomic_writer
 
-_TABLE = ".places"
+_TABLE = ".holders"
 Mounted = tuple[str, ArchiveTree]
 """The prefix of its members' names, and the archive."""
 
@@ -41,32 +38,20 @@ class MemberPlaces:
         that do."""
         if len(self._mounts) < 2:
             return range(len(self._mounts))
-        keys, owners = self._table
-        key = _key(name)
-        begin = bisect_left(keys, key)
-        return owners[begin : bisect_right(keys, key, begin)] if begin < len(keys) and keys[begin] == key else ()
+        return self._table.of(_key(name))
 
     @cached_property
-    def _table(self) -> tuple[Sequence[int], Sequence[int]]:
-        """Numbers that stand for names, ascending, and whose they are."""
+    def _table(self) -> Holders:
         names = [tree.file.path for _, tree in self._mounts]
         prefixes = [prefix for prefix, _ in self._mounts]
-        kept = Kept(self._folder, names, "places", (_TABLE,), json.dumps(prefixes))
+        kept = Kept(self._folder, names, "holders", (_TABLE,), json.dumps(prefixes))
         kept.made(lambda: self._write(kept))
         with kept.path(_TABLE).open("rb") as file:
-            view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        count = len(view) // 12
-        return view[: 8 * count].cast("q"), view[8 * count :].cast("i")
+            return Holders(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
 
     def _write(self, kept: Kept) -> dict[str, Any]:
-        keys, owners = array("q"), array("i")
-        for number, (prefix, tree) in enumerate(self._mounts):
-            keys.extend(_keys(prefix, tree))
-            owners.extend([number] * (len(keys) - len(owners)))
-        order = np.argsort(keys, kind="stable")
         with atomic_writer(kept.path(_TABLE), sync=False) as out:
-            out.write(np.asarray(keys)[order].data)
-            out.write(np.asarray(owners)[order].data)
+            out.write(table_of(_keys(prefix, tree) for prefix, tree in self._mounts))
         return {}
 
 
@@ -85,4 +70,4 @@ def _keys(prefix: str, tree: ArchiveTree) -> Iterator[int]:
 def _key(name: str) -> int:
     """A number for a name, whether its accented letters are composed or decomposed."""
     same = name if name.isascii() else unicodedata.normalize("NFC", name)
-    return number_of(same.encode("utf-8", "surrogatepass")) - (1 << 63)
+    return number_of(same.encode("utf-8", "surrogatepass"))

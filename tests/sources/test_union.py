@@ -276,7 +276,7 @@ def test_what_is_known_of_many_archives_is_made_again_when_one_changes(tmp_path:
     assert opened(tmp_path).read("1.txt") == b"old"
     pack(tmp_path / "source/1.tar", {"3.txt": b"another", "4.txt": b"new"})
     assert [opened(tmp_path).read(f"{n}.txt") for n in (0, 2, 3, 4)] == [b"old", b"old", b"another", b"new"]
-    [table] = (tmp_path / "cache").glob("*/*.places")
+    [table] = (tmp_path / "cache").glob("*/*.holders")
     damaged = bytes(table.stat().st_size)
     table.unlink()
     table.write_bytes(damaged)
