@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from omni_ray.api.in_numbers import HEADER, InNumbers, numbers_row, source_and_clean_lines
 from omni_ray.pipeline.corpus_state import Summary
-from omni_ray.pipeline.store import Store
+from omni_ray.pipeline.store import NotCommitted, Store
 from omni_ray.quality.cleaned import CleanedCorpus, training_corpora
+from omni_ray.quality.outdated import outdated
 from omni_ray.results import ListReport, table
 from omni_ray.visible import visible
 
@@ -19,9 +21,14 @@ class StatusReport(InNumbers, ListReport[Summary]):
 
     Attributes:
         unread_shown: how many kinds of unread files are named in words for each corpus; None for all.
+        outdated: what is to be run again, because cleaned shards or training files are older than what is prepared.
     """
 
     unread_shown: int | None = 3
+
+    def __init__(self, summaries: Iterable[Summary] = (), outdated: Sequence[str] = ()) -> None:
+        super().__init__(summaries)
+        self.outdated = outdated
 
     @property
     def summaries(self) -> list[Summary]:  # type: ignore[override]
@@ -34,6 +41,7 @@ class StatusReport(InNumbers, ListReport[Summary]):
             return ["nothing is prepared here; start with `omni-ray demo` or `omni-ray prepare`"]
         rows = [[*numbers_row(each), each.units_done, each.units_left] for each in self]
         found = source_and_clean_lines(self, self.unread_shown)
+        found += self.outdated
         if any(each.units_left for each in self):
             found.append("run the same prepare command again to finish what is left")
         return [*table((*HEADER, "units", "left"), rows), *map(visible, found)]
@@ -49,7 +57,13 @@ def status(root: str | Path, *, shards: str | None = None) -> StatusReport:
         >>> [(each.name, each.samples, each.quarantined) for each in api.status("project")]
         [('text_files', 6, 0)]
     """
-    return StatusReport(corpus.summary() for corpus in training_corpora(Store(root, shards)))
+    store = Store(root, shards)
+    summaries = [corpus.summary() for corpus in training_corpora(store)]
+    said = []
+    for modality in dict.fromkeys(each.modality for each in summaries):
+        with suppress(NotCommitted):  # which the numbers say
+            said.append(outdated(store, modality))
+    return StatusReport(summaries, [*filter(None, said)])
 
 
 def quarantine(root: str | Path, *, shards: str | None = None) -> Iterator[dict[str, Any]]:

@@ -100,7 +100,7 @@ def combine(
         mixed = settle_mixture(store, modality, corpora, parts, mixing, tokens, train)
         corpora = Mixture(store, modality).applied(corpora)
         parts = {corpus.name: list(corpus.parts()) for corpus in corpora}
-    shards = _digest({name: [(m.shard.sha256, n) for m, n in each] for name, each in parts.items()})
+    shards = records_of.digest_of(parts)
     measured = {name: state.held_from for name, state in states.items() if state and state.held_from is not None}
     fingerprint = _fingerprint(shards, options, packing, measured)
     old = records_of.load(store.state_folder, modality)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from omni_ray.errors import OmniError
+from omni_ray.pipeline.manifest import Manifest
 from omni_ray.storage import write_atomic
 from omni_ray.trainers.files import files_of, is_held_out, is_production
 
@@ -73,6 +75,12 @@ class Record:
         except OSError:
             return False
         return (status.st_size, status.st_mtime_ns) == (file.bytes, self.times[self.files.index(file)])
+
+
+def digest_of(parts: Mapping[str, Sequence[tuple[Manifest, int]]]) -> str:
+    """The digest of the shards of each corpus, and of how many samples of each are taken."""
+    value = {name: [(manifest.shard.sha256, take) for manifest, take in each] for name, each in parts.items()}
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def load(state_folder: Path, modality: str, *, production: bool = True) -> Record | None:

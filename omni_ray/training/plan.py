@@ -13,6 +13,7 @@ from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.pipeline.lease import lease
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
+from omni_ray.quality.outdated import outdated
 from omni_ray.trainers.files import FILES
 from omni_ray.training import vocabulary as tokenizers
 from omni_ray.training.cache import CountCache
@@ -97,11 +98,23 @@ def plan(
         work = _Work(planned, store, options, reporter or usual(), report)
         work.settle_tokenizer(run)
         work.count(run, with_text=not skip_text_tokens)
+        report.outdated = _outdated(store, report)
         work.estimate(run)
         work.share_vocabulary()
         if not dry_run:
             work.write()
     return report
+
+
+def _outdated(store: Store, report: PlanReport) -> list[str]:
+    """What is to be run again before the training files that are planned with are trained on."""
+    said = []
+    for modality in dict.fromkeys(FILES[e.file.dataset].modality for e in report.data if e.file.origin == "production"):
+        try:
+            said.append(outdated(store, modality))
+        except OmniError as error:
+            said.append(str(error))
+    return [*filter(None, said)]
 
 
 def _names(configs: Sequence[str] | None) -> list[str]:

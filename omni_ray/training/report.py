@@ -47,6 +47,7 @@ class PlanReport(Report):
         plans: one for each configuration asked for, in the order of training.
         sharers: configurations that are not planned, and get the ``vocab_size`` of the tokenizer they share.
         written: files, relative to the root.
+        outdated: what is to be run first, because the data are not those that are prepared.
     """
 
     root: str
@@ -56,6 +57,7 @@ class PlanReport(Report):
     plans: list[ConfigPlan] = field(default_factory=list)
     sharers: list[Config] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
+    outdated: list[str] = field(default_factory=list)
 
     @property
     def problems(self) -> list[str]:
@@ -101,6 +103,7 @@ class PlanReport(Report):
                 config.name: [asdict(change) for change in config.changes] for config in self.sharers if config.changes
             },
             "written": self.written,
+            "outdated": self.outdated,
             "problems": self.problems,
             "exit_code": self.exit_code,
         }
@@ -157,6 +160,7 @@ def render_changes(report: PlanReport) -> str:
 
 
 def _data(report: PlanReport) -> Iterator[str]:
+    yield from (f"Note: {sentence}" for sentence in report.outdated)
     number = 0
     for title, datasets in _SECTIONS:
         found = [each for name in datasets for each in report.data if each.file.dataset == name]

@@ -17,6 +17,8 @@ class Expected:
 
     def __init__(self, store: Store, modality: str, promised: int | None) -> None:
         record = records_of.load(store.state_folder, modality)
+        alone = records_of.load(store.state_folder, modality, production=False)
+        self._written = {file.path: file.records for each in (alone, record) if each for file in each.files}
         files = record.files if record is not None else ()
         files = files if any(file.is_held_out for file in files) or (record and record.packing) else ()
         self._rows = {file.path: file.records for file in files}
@@ -28,6 +30,10 @@ class Expected:
     def rows(self, path: str, samples: int | None) -> int | None:
         """Rows to expect in the file at ``path``, of ``samples`` according to the shards."""
         return self._rows.get(path, samples) if self._agrees else samples
+
+    def written(self, path: str) -> int:
+        """Rows that the file at ``path`` was written with; 0 where no run noted that it wrote it."""
+        return self._written.get(path, 0)
 
     def is_empty(self, path: str) -> bool:
         """Whether the file was written without a row: such a small share took all or nothing."""

@@ -22,6 +22,7 @@ from omni_ray.pipeline.parts import training_parts
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.quality.cleaned import training_corpora
+from omni_ray.quality.outdated import outdated
 from omni_ray.trainers.files import FILES, all_modalities, files_of
 from omni_ray.verify.annotations import AnnotationsCheck
 from omni_ray.verify.clips import ClipJudge
@@ -195,10 +196,13 @@ class _Project:
                     promised.sizes[corpus.name] = corpus.size
         checks: list[FileCheck] = [*corpora]
         expected = Expected(self.store, modality, promised.total)
+        why = self._outdated(modality)
         for kind in _kinds(modality):
             if kind in there:
                 each = self._check(kind, self._names[kind], promised, there)
                 each.report.expected = expected.rows(each.key, promised.total)
+                if why:
+                    each.notes.add("outdated", why)
                 checks.append(each)
             elif there or promised.total:
                 checks.append(_Missing(self._names[kind], kind, promised.total))
@@ -210,7 +214,16 @@ class _Project:
                     each = self._check(kind, path, promised, there, media=False)
                     each.report.expected = rows
                     checks.append(each)
+                elif lost := expected.written(path):
+                    checks.append(_Missing(path, kind, lost, "corpus_file_missing"))
         return [*checks, *self._held_out(modality, promised, expected)]
+
+    def _outdated(self, modality: str) -> str:
+        """Why the training files are not those of the shards, in a sentence; "" where they are, or shards are missing."""
+        try:
+            return outdated(self.store, modality) if self.data == "production" else ""
+        except OmniError:
+            return ""  # a finding about the shards
 
     def _held_out(self, modality: str, promised: Promised, expected: Expected) -> Iterator[FileCheck]:
         """What is held out of the training files, judged as they are."""

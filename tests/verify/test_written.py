@@ -14,7 +14,7 @@ from omni_ray.materialize.combine import TrainingFileOptions, combine
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
 from omni_ray.verify.run import verify
-from tests.made_store import make_store
+from tests.made_store import commit, make_store, text_row
 
 FILES = {
     "text": "production_corpus.txt",
@@ -104,3 +104,20 @@ def test_what_is_held_out_and_gone(root: Path, name: str) -> None:
     assert found(root) == {(f"data/{name}", "held_out_missing")}
     combine(Store(root), name.partition("/")[0], TrainingFileOptions(holdout=0.3), run=inline)
     assert found(root) == set()
+
+
+@pytest.mark.parametrize("name", ["text/text_corpus.txt", "audio/audio_corpus_asr.csv"])
+def test_a_file_of_one_corpus_that_is_gone(root: Path, name: str) -> None:
+    modality = name.partition("/")[0]
+    (root / "data" / name).unlink()
+    assert found(root) == {(f"data/{name}", "corpus_file_missing")}
+    combine(Store(root), modality, TrainingFileOptions(holdout=0.3), run=inline)
+    assert found(root) == set()
+
+
+def test_other_shards_of_as_many_samples(root: Path) -> None:
+    shards = [
+        [text_row(number, text=f"Line {number} of another.") for number in some] for some in (range(5), range(5, 10))
+    ]
+    commit(root, "text", "text_corpus", shards)
+    assert found(root) == {("data/text/production_corpus.txt", "outdated")}

@@ -1,0 +1,34 @@
+"""Whether what trainers read still follows from what is prepared."""
+
+from __future__ import annotations
+
+from omni_ray.errors import OmniError
+from omni_ray.pipeline import combined
+from omni_ray.pipeline.store import NotCommitted, Store
+from omni_ray.quality.cleaned import training_corpora
+
+
+def outdated(store: Store, modality: str) -> str:
+    """What is to be run again, in a sentence, because shards or rules changed since cleaning, or shards since ``combine``.
+
+    "" where nothing is, and where no run noted what the training files were made of.
+
+    Raises:
+        NotCommitted: a shard that is needed is not there.
+    """
+    corpora = training_corpora(store, modality)
+    try:
+        shards = combined.digest_of({corpus.name: list(corpus.parts()) for corpus in corpora})
+    except NotCommitted:
+        raise
+    except OmniError as error:
+        return str(error)
+    record = combined.load(store.state_folder, modality)
+    if not corpora or record is None or record.shards == shards:
+        return ""
+    if not any((store.root / file.path).is_file() for file in record.files if file.is_production):
+        return ""
+    return (
+        f"{modality}: the training files were made from other shards than are there now; "
+        f"run the same `omni-ray combine {modality}` again"
+    )
