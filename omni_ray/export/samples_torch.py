@@ -24,22 +24,31 @@ class TorchSamples(IterableDataset[dict[str, Any]]):
 
     def __init__(self, shards: Sequence[Callable[[], Iterator[pa.Table]]]) -> None:
         self._shards = tuple(shards)
+        self._rank = 0, 1
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What workers get that are not forked: they know nothing of their rank's process group."""
+        return {**self.__dict__, "_rank": self._rank_now()}
+
+    def _rank_now(self) -> tuple[int, int]:
+        """This rank, and how many there are; in a worker those of the process that it works for."""
+        if together.is_available() and together.is_initialized():
+            return together.get_rank(), together.get_world_size()
+        return self._rank
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        number, of = _turn()
+        number, of = self._turn()
         for tables in self._shards[number::of]:
             for table in tables():
                 for batch in table.to_batches(max_chunksize=64):
                     yield from map(_decoded, batch.to_pylist())
 
-
-def _turn() -> tuple[int, int]:
-    """The number of this reader, and how many there are."""
-    worker = get_worker_info()
-    number, of = (worker.id, worker.num_workers) if worker is not None else (0, 1)
-    if together.is_available() and together.is_initialized():
-        return together.get_rank() * of + number, together.get_world_size() * of
-    return number, of
+    def _turn(self) -> tuple[int, int]:
+        """The number of this reader, and how many there are."""
+        worker = get_worker_info()
+        number, of = (worker.id, worker.num_workers) if worker is not None else (0, 1)
+        rank, ranks = self._rank_now()
+        return rank * of + number, ranks * of
 
 
 def _decoded(row: dict[str, Any]) -> dict[str, Any]:

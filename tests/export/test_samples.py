@@ -109,6 +109,19 @@ def test_workers_of_a_loader_share_the_rows(root: Path, workers: int) -> None:
     assert sorted(row["id"] for row in loader) == sorted(ids(samples))
 
 
+def test_workers_that_are_not_forked_know_the_rank_they_work_for(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = api.dataset(root, "text")
+    sent = []
+    for rank in range(2):
+        with monkeypatch.context() as group:
+            group.setattr("torch.distributed.is_initialized", lambda: True)
+            group.setattr("torch.distributed.get_rank", lambda rank=rank: rank)
+            group.setattr("torch.distributed.get_world_size", lambda: 2)
+            sent.append(pickle.dumps(samples.as_torch()))  # as to a worker that is spawned
+    rows = [row["id"] for data in sent for row in pickle.loads(data)]
+    assert sorted(rows) == sorted(ids(samples))
+
+
 @pytest.mark.usefixtures("ray_here")
 def test_ray_reads_it_in_order(root: Path) -> None:
     for modality in ROWS:
