@@ -122,12 +122,6 @@ def write_shard(task: ShardTask) -> ExportedShard:
     return ExportedShard(footer.num_rows, target.stat().st_size, plain)
 
 
-def can_link(part: Part, folder: Path) -> bool:
-    """Whether the shard is on the disk of ``folder``."""
-    root = part.storage.local_root
-    return part.is_whole and root is not None and root.stat().st_dev == folder.stat().st_dev
-
-
 def _link_or_copy(part: Part, target: Path) -> None:
     root = part.storage.local_root
     if root is not None:

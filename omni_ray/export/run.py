@@ -12,9 +12,10 @@ from omni_ray import __version__
 from omni_ray.errors import OmniError
 from omni_ray.export import mds, webdataset
 from omni_ray.export.folder import Mark, is_current, making
-from omni_ray.export.hf import SPLIT_NAMES, can_link, write_hf
+from omni_ray.export.hf import SPLIT_NAMES, write_hf
 from omni_ray.export.parts import CorpusParts, CorpusSide, chosen_corpora, in_sides
 from omni_ray.pipeline.engine import Runner, inline
+from omni_ray.pipeline.parts import Part
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.results import Report, table
@@ -111,7 +112,9 @@ def export(
     if not was_there:
         target.parent.mkdir(parents=True, exist_ok=True)
         with making(target, form, fingerprint) as work:
-            mapped = inline if _bytes_to_write(form, corpora, work.folder) <= _SMALL_BYTES else run
+            parts = [part for corpus in corpora for part in corpus.parts]
+            mapped = inline if sum(part.bytes for part in parts) <= _SMALL_BYTES else run
+            _check(parts, mapped, told)
             sides = in_sides(corpora, mapped)
             if form == "hf":
                 write_hf(work.folder, corpora, sides, _title(store), mapped, told)
@@ -158,10 +161,8 @@ def _fingerprint(
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _bytes_to_write(form: str, corpora: Sequence[CorpusParts], work: Path) -> int:
-    """Bytes that are not already elsewhere on the same disk."""
-    if form == "hf":
-        return sum(
-            part.bytes for corpus in corpora for part in corpus.parts if corpus.holdout or not can_link(part, work)
-        )
-    return sum(part.bytes for corpus in corpora for part in corpus.parts)
+def _check(parts: Sequence[Part], run: Runner, reporter: Reporter) -> None:
+    """Raise OmniError for a shard that is not the one that was committed: readers of an export have no digest to hold it against."""
+    reporter.begin("checking shards", len(parts), stage="export")
+    for _ in run(Part.check, parts):
+        reporter.advance("checking shards")

@@ -19,7 +19,6 @@ from omni_ray.errors import OmniError
 from omni_ray.export.sides import Side, Split
 from omni_ray.modalities.base import in_schema, with_extra
 from omni_ray.modalities.registry import modality as modality_of
-from omni_ray.pipeline.manifest import CommittedFile
 from omni_ray.pipeline.parts import Part
 from omni_ray.pipeline.reading import read_in_order
 from omni_ray.pipeline.whole import is_whole
@@ -66,8 +65,7 @@ class ShardRows:
             OmniError: the shard is not the one that was committed.
         """
         part = self.part
-        written = CommittedFile(part.file, part.shard_rows, part.bytes, part.sha256)
-        if part.storage.is_local and not is_whole(part.storage, written):
+        if part.storage.is_local and not is_whole(part.storage, part.committed):
             raise OmniError(
                 f"{self.corpus}: {part.storage.shown}/{part.file} is damaged, or was made again since this dataset was "
                 "opened: open it again; `omni-ray verify` says what is wrong"

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from omni_ray.modalities.registry import modality as modality_of
-from omni_ray.pipeline.manifest import Manifest
+from omni_ray.pipeline.manifest import CommittedFile, Manifest
 from omni_ray.pipeline.store import CorpusStore
-from omni_ray.pipeline.whole import opened
+from omni_ray.pipeline.whole import check_whole, opened
 from omni_ray.storage import Storage
 
 
@@ -22,7 +22,7 @@ class Part:
 
     Attributes:
         storage, file: where it is.
-        modality: text, audio, images or ocr.
+        modality, corpus, unit: whose it is.
         sha256, bytes, shard_rows: of the whole file.
         rows: how many rows count, from the first.
         samples: how many samples those give.
@@ -33,6 +33,8 @@ class Part:
     storage: Storage
     file: str
     modality: str
+    corpus: str
+    unit: int
     sha256: str
     bytes: int
     shard_rows: int
@@ -45,6 +47,15 @@ class Part:
     def is_whole(self) -> bool:
         """Whether all of the shard counts."""
         return self.rows == self.shard_rows and not self.over
+
+    @property
+    def committed(self) -> CommittedFile:
+        """The whole file, as it was committed."""
+        return CommittedFile(self.file, self.shard_rows, self.bytes, self.sha256)
+
+    def check(self) -> None:
+        """Raise OmniError where the file is not what was committed, as :func:`omni_ray.pipeline.whole.check_whole` does."""
+        check_whole(self.storage, self.unit, self.committed, self.corpus, self.modality)
 
 
 def training_parts(corpus: CorpusStore) -> Iterator[Part]:
@@ -68,7 +79,8 @@ def part_of(corpus: CorpusStore, manifest: Manifest, take: int) -> Part:
         rows = int(np.searchsorted(sums, take)) + 1
         over = int(sums[rows - 1]) - take
     return Part(
-        corpus.storage, shard.file, corpus.modality, shard.sha256, shard.bytes, shard.rows, rows, take, over
+        corpus.storage, shard.file, corpus.modality, corpus.name, manifest.unit, shard.sha256, shard.bytes, shard.rows,
+        rows, take, over
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from omni_ray.errors import OmniError
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.corpus_folder import CorpusFolder
 from omni_ray.pipeline.engine import Runner, on_ray
-from omni_ray.pipeline.manifest import CommittedFile, Manifest, part_name
+from omni_ray.pipeline.manifest import Manifest, part_name
 from omni_ray.pipeline.parts import Part, read_rows, training_parts
 from omni_ray.pipeline.stages import write_shard
 from omni_ray.pipeline.store import Store
@@ -184,8 +184,7 @@ def _rule_shard(shard: _ShardInWork) -> Manifest:
     schema = modality_of(shard.modality).schema
     part = shard.part
     if part is not None:
-        written = CommittedFile(part.file, part.shard_rows, part.bytes, part.sha256)
-        check_whole(part.storage, shard.unit, written, shard.corpus, shard.modality)
+        part.check()
     tables = list(read_rows(part)) if part is not None else []
     rows = pa.concat_tables(tables) if tables else schema.empty_table()
     own, ours = own_rules(shard.sources, shard.modality, shard.settings.rules)
@@ -294,6 +293,7 @@ class _Unique:
 def _write_unique(found: Duplicates, work: _Unique) -> tuple[int, int]:
     """Commit a shard without its duplicates; returns how many samples are left, and how many went now."""
     shard, storage = work.shard, work.shard.storage
+    check_whole(storage, shard.unit, work.ruled.shard, shard.corpus, shard.modality)
     with storage.open(work.ruled.shard.file) as file:
         rows = pq.read_table(file)
     unique = without_duplicates(rows, shard.modality, found.of_shard(work.number), shard.title)

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from omni_ray import api
 from omni_ray.cli.commands import app
 from omni_ray.errors import OmniError
+from omni_ray.export.webdataset import write_tar
 from tests.made_store import commit, make_store, text_row
 
 
@@ -88,8 +89,10 @@ def test_a_kill_leaves_the_older_export_and_what_was_done_is_kept(
     before = times(out)
 
     def killed(function: Any, items: Any) -> Iterator[Any]:
-        yield function(next(iter(items)))
-        raise KeyboardInterrupt
+        for item in items:
+            yield function(item)
+            if function is write_tar:
+                raise KeyboardInterrupt
 
     monkeypatch.setattr("omni_ray.export.run.inline", killed)
     with pytest.raises(KeyboardInterrupt):
@@ -176,3 +179,16 @@ def test_what_lies_in_the_older_export_s_place_is_left_alone(root: Path, tmp_pat
     commit(root, "text", "more", [[text_row(9)]])
     assert not api.export(root, "hf", out).was_there
     assert (tmp_path / ".out.making-notes").is_dir()
+
+
+@pytest.mark.parametrize("form", ["hf", "webdataset", "mds"])
+def test_a_damaged_shard_is_not_passed_on(root: Path, tmp_path: Path, form: str) -> None:
+    shard = root / "data/shards/text/books/part-00001.parquet"
+    data = bytearray(shard.read_bytes())
+    data[data.index(b"parquet-cpp")] ^= 32  # it can still be read
+    shard.write_bytes(data)
+    with pytest.raises(
+        OmniError, match=r"part-00001\.parquet is damaged: .* run the same `omni-ray prepare text` again"
+    ):
+        api.export(root, form, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

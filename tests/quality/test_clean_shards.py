@@ -366,3 +366,15 @@ def test_wrong_settings_are_one_line_and_change_nothing(root: Path, more: dict[s
 def test_nothing_prepared(tmp_path: Path) -> None:
     with pytest.raises(OmniError, match="nothing is prepared"):
         api.clean(tmp_path)
+
+
+def test_damage_of_what_the_rules_left_is_not_committed_without_duplicates(root: Path) -> None:
+    assert clean(root, duplicates=())
+    file = root / "data/shards/accounts/cleaned/text/web/part-00000.rules.parquet"
+    data = bytearray(file.read_bytes())
+    data[data.index(b"parquet-cpp")] ^= 32  # it can still be read
+    file.write_bytes(data)
+    with pytest.raises(OmniError, match=r"is damaged: .* run `omni-ray clean text`"):
+        clean(root, duplicates=("document",))
+    assert clean(root, duplicates=("document",))
+    assert OTHER in lines_of(root)["web"]

@@ -238,7 +238,7 @@ def test_samples_beyond_the_limit_are_not_trained_on(tmp_path: Path) -> None:
         pq.write_table(table, sink, row_group_size=20)
         storage.write(f"{name}.parquet", sink.getvalue())
         rows, over = (63, 0) if name == "text" else (32, 1)
-        part = Part(storage, f"{name}.parquet", name, "", 0, table.num_rows, rows, 63, over)
+        part = Part(storage, f"{name}.parquet", name, name, 0, "", 0, table.num_rows, rows, 63, over)
         source = CountedSource("shards", "", shards=(part,))
         assert list(sentences(TokenizerRequest(source, 100))) == lines[:63]
 
