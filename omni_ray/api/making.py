@@ -148,7 +148,7 @@ def _salt(corpus: Corpus, version: int, name: str, params: Params, options: Sour
     return {
         "corpus": corpus.name,
         "name": name,
-        "versions": [corpus.version, version],
+        "versions": [corpus.version, version, *([corpus.code] if corpus.code else [])],
         "params": params.as_json(),
         "columns": dict(options.columns),
         **({"keep_columns": True} if options.keep_columns else {}),

@@ -54,6 +54,8 @@ class Corpus(ABC):
     """For table sources (Parquet, JSONL, CSV, Hugging Face): role -> column names to look for, best first."""
     version: ClassVar[int] = 1
     """Increased when the same source gives different units or records; this makes every shard stale."""
+    code: ClassVar[str] = ""
+    """SHA-256 of the file of the user's own that defines it, whose change makes every shard stale; "" elsewhere."""
     has_languages: ClassVar[bool] = False
     """Whether it has a folder for each language, from which ``--language`` chooses."""
     language: ClassVar[str] = ""
@@ -120,3 +122,4 @@ class Wrapped(Corpus):
         self.corpus = corpus
         self.__dict__.update({k: getattr(corpus, k) for k in ("name", "modality", "title", "licence", "homepage")})
         self.version = corpus.version  # type: ignore[misc]
+        self.code = corpus.code  # type: ignore[misc]

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from omni_ray import api
+from omni_ray.corpora import registry
 from omni_ray.corpora.base import SourceOptions
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.storage import Storage
@@ -138,6 +139,19 @@ def test_another_parameter_makes_every_shard_again(tmp_path: Path, films: Films)
     root, source = tmp_path / "project", films(6)
     prepare(root, source)
     assert prepare(root, source, params={"text": {"max_line_chars": 300}}).units_made == 3
+
+
+def test_a_corpus_of_one_s_own_that_reads_otherwise_is_made_again(
+    tmp_path: Path, films: Films, subtitles_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_added", {})
+    root, source, file = tmp_path / "project", films(6), tmp_path / "subtitles.py"
+    code = subtitles_file.read_text()
+    for text, made in ((code, 3), (code, 0), (code.replace('"title": name', '"title": "tt"'), 3)):
+        file.write_text(text)
+        assert prepare(root, source, corpus_file=file).units_made == made
+    titles = pq.read_table(root / "data/shards/text/subtitles", columns=["title"])["title"]
+    assert set(titles.to_pylist()) == {"tt"}
 
 
 def test_a_file_that_vanished_from_the_source_leaves_the_result(tmp_path: Path, films: Films) -> None:
