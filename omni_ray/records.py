@@ -96,6 +96,15 @@ class Rejected:
     records: int = 1
 
 
+class Unusable(Exception):
+    """A picture or recording that cannot be used: ``reason`` is a code of :data:`omni_ray.reasons.REASONS`, the text says what
+    was seen."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
 Evaluation = Literal["train", "heldout", "drop"]
 
 
@@ -188,6 +197,10 @@ class SourceOptions:
     ] = "train"
     fetched: str = ""
     unit_scale: float = 1.0
+
+    def is_wanted_folder(self, folder: str) -> bool:
+        """Whether a folder is that of a wanted split, or inside one."""
+        return not self.splits or not set(self.splits).isdisjoint(folder.split("/"))
 
     def is_wanted_language(self, folder: str) -> bool:
         """Whether a folder is inside one of a wanted language; ``mls_german`` is one of ``german``."""

@@ -17,7 +17,7 @@ from omni_ray.sources.copies import names_once
 from omni_ray.sources.encoding import HINT, has_mark, sniff
 from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.kinds import kind_of
-from omni_ray.sources.line_blocks import line_ranges, read_lines
+from omni_ray.sources.line_blocks import line_units, read_lines
 from omni_ray.sources.tables import table_format
 from omni_ray.sources.tree import MemberTooLarge
 
@@ -135,9 +135,7 @@ class Books(Corpus):
         others: dict[str, list[str]] = {}
         for name in names_once(tree):
             if _LINE_FILE.search(name):
-                for part in line_ranges(tree, name, options):
-                    expected = 1 + max(0, (part["end"] or tree.size(name)) - part["start"]) // _BYTES_PER_LINE
-                    yield UnitDraft(part, (name,), samples=expected)
+                yield from line_units(tree, name, options, _BYTES_PER_LINE)
                 continue
             book = _book_of(tree, name)
             if book is not None:

@@ -39,7 +39,7 @@ class Kaldi(Corpus):
         for folder, _, files in tree.walk():
             if not {"wav.scp", "text"} <= set(files):
                 continue
-            if options.splits and not set(options.splits) & set(folder.split("/")):
+            if not options.is_wanted_folder(folder):
                 continue
             prefix = f"{folder}/" if folder else ""
             lists = tuple(prefix + name for name in ("wav.scp", "text", "segments", "utt2spk") if name in files)

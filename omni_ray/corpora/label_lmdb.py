@@ -32,8 +32,8 @@ def lmdb_units(tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
     for folder, _, files in tree.walk():
         for file in files:
             name = f"{folder}/{file}".lstrip("/")
-            is_wanted = not options.splits or set(options.splits) & set(folder.split("/"))
-            if file.lower().endswith(_ENDINGS) and is_wanted and _is_lmdb(tree, name):
+            is_wanted = file.lower().endswith(_ENDINGS) and options.is_wanted_folder(folder)
+            if is_wanted and _is_lmdb(tree, name):
                 lock = f"{folder}/lock.mdb".lstrip("/")
                 yield from _units(tree, name, (lock,) if lock != name and tree.exists(lock) else (), options)
 

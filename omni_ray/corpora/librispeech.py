@@ -66,7 +66,7 @@ class LibriSpeech(Corpus):
             if not transcripts and not (audio and _is_chapter(place, audio[0])):
                 continue
             splits.update(place[-3:-2])
-            if options.splits and not set(options.splits) & set(place):
+            if not options.is_wanted_folder(folder):
                 continue
             if options.evaluation != TRAIN and chapters and _splits([[folder]]) != _splits(chapters[-1:]):
                 ended, chapters, is_full = [*ended, chapters], [], False

@@ -34,7 +34,7 @@ class LibriTts(Corpus):
     }
 
     def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
-        return pair_units(tree, _clips(tree, options.splits), options, 128)
+        return pair_units(tree, _clips(tree, options), options, 128)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected]:
         return read_pairs(tree, payload)
@@ -43,10 +43,10 @@ class LibriTts(Corpus):
         return "copy" if name.endswith(_TEXTS[1]) else ""
 
 
-def _clips(tree: Tree, splits: tuple[str, ...]) -> Iterator[list[str | None]]:
+def _clips(tree: Tree, options: SourceOptions) -> Iterator[list[str | None]]:
     """[clip, text file, speaker]."""
     for folder, _, files in tree.walk():
-        if splits and not set(splits) & set(folder.split("/")):
+        if not options.is_wanted_folder(folder):
             continue
         there, prefix = set(files), f"{folder}/" if folder else ""
         for file in files:

@@ -39,9 +39,7 @@ class MultilingualLibriSpeech(Corpus):
             if "transcripts.txt" not in files or "audio" not in folders:
                 continue
             folders.clear()
-            if options.splits and not set(options.splits) & set(folder.split("/")):
-                continue
-            if not options.is_wanted_language(folder):
+            if not (options.is_wanted_folder(folder) and options.is_wanted_language(folder)):
                 continue
             prefix = f"{folder}/" if folder else ""
             with open_list(tree, f"{prefix}transcripts.txt") as file:

@@ -42,7 +42,7 @@ def paired_units(
     """
     pairs: list[list[str | None]] = []
     for folder, _, files in tree.walk():
-        if options.splits and folder and not set(options.splits) & set(folder.split("/")):
+        if folder and not options.is_wanted_folder(folder):
             continue
         there = {_lower_ending(file): file for file in files} | {file: file for file in files}
         for file in files:

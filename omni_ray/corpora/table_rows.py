@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from omni_ray.corpora.base import Rejected
 from omni_ray.corpora.media import fetch
 from omni_ray.media_names import is_safe_name, media_file
-from omni_ray.records import EXTRA
+from omni_ray.records import EXTRA, Unusable
 from omni_ray.sources.captions import captions_of
 from omni_ray.sources.extra import joined
 from omni_ray.sources.inline_media import inline_media
@@ -91,7 +91,6 @@ def fetch_stretch(
     tree: Tree, name: str, ident: str, where: str, start: float, end: float | None, cutter: Cutter
 ) -> bytes | Rejected:
     """The recording ``name`` from ``start`` to ``end`` (None for its end), in seconds, as WAV; or why it cannot be read."""
-    from omni_ray.sources.recordings import UnusableRecording
     from omni_ray.sources.segments import BadSegment
 
     def read(tree: Tree, name: str, limit: int) -> bytes:
@@ -102,7 +101,7 @@ def fetch_stretch(
         return fetch(tree, name, ident, where, read=read)
     except BadSegment as error:
         return Rejected(ident, where, "bad_row", f"{name} {error}")
-    except UnusableRecording as error:
+    except Unusable as error:
         return Rejected(ident, where, error.reason, f"{name}: {error}")
 
 

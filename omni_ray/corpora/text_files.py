@@ -9,7 +9,7 @@ from omni_ray.corpora.base import CHATS, Corpus, Rejected, SourceOptions, UnitDr
 from omni_ray.corpora.table_repeats import set_repeats_aside
 from omni_ray.errors import SourceError
 from omni_ray.sources.copies import names_once
-from omni_ray.sources.line_blocks import line_ranges, read_lines
+from omni_ray.sources.line_blocks import line_units, read_lines
 from omni_ray.sources.nameless import content_of
 from omni_ray.sources.tables import read_table_unit, table_units
 from omni_ray.trainers.files import FILES
@@ -59,9 +59,7 @@ class TextFiles(Corpus):
             if name in again:
                 tree.set_aside(name, "copy")
             else:
-                for part in line_ranges(tree, name, options):
-                    expected = 1 + max(0, (part["end"] or tree.size(name)) - part["start"]) // _BYTES_PER_LINE
-                    yield UnitDraft(part, (name,), samples=expected)
+                yield from line_units(tree, name, options, _BYTES_PER_LINE)
         set_repeats_aside(tree, self.columns, options, None)
         yield from table_units(tree, self.columns, options)
 

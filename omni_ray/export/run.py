@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from omni_ray import __version__
+from omni_ray.digests import digest_of_json
 from omni_ray.errors import OmniError
 from omni_ray.export import mds, webdataset
 from omni_ray.export.folder import Mark, is_current, making
@@ -158,7 +157,7 @@ def _fingerprint(
             for corpus in corpora
         ],
     ]  # fmt: skip
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return digest_of_json(value)
 
 
 def _check(parts: Sequence[Part], run: Runner, reporter: Reporter) -> None:

@@ -5,8 +5,6 @@ Nothing is read before it is asked for, and never more than a row group at once.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from omni_ray.digests import digest_of_json
 from omni_ray.errors import OmniError
 from omni_ray.export.sides import Side, Split
 from omni_ray.modalities.base import in_schema, with_extra
@@ -151,7 +150,7 @@ class Samples:
 
     def _digest(self) -> str:
         value = [_FORMAT, [each.identity for each in self.slices]]
-        return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:32]
+        return digest_of_json(value)[:32]
 
     def _summary(self) -> list[tuple[str, int, int]]:
         """The shards and rows of each corpus; for a shard of which a share is held out, those of both sides."""

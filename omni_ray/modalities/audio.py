@@ -15,9 +15,8 @@ from omni_ray.modalities.base import Modality, Transformed, media_type, schema_f
 from omni_ray.modalities.groups import known_speakers
 from omni_ray.modalities.lines import one_line
 from omni_ray.modalities.params import AudioParams, channel_number
-from omni_ray.records import EXTRA, Rejected
+from omni_ray.records import EXTRA, Rejected, Unusable
 from omni_ray.sources.kinds import AUDIO
-from omni_ray.sources.recordings import UnusableRecording
 from omni_ray.trainers.files import MAX_FIELD_CHARS
 from omni_ray.trainers.speech import MIN_SAMPLES, SAMPLING_RATE, ctc_frames, ctc_needed
 
@@ -73,7 +72,7 @@ class Audio(Modality[AudioParams]):
             for row in batch.to_pylist():
                 try:
                     clip, kept = _clip(row, corpus, params)
-                except UnusableRecording as error:
+                except Unusable as error:
                     said = f"{_file(row)}{error}"
                     rejected.append(Rejected(row["id"], row["where"], error.reason, said, row["records"] or 1))
                     continue
@@ -129,21 +128,21 @@ MODALITY = Audio()
 def _clip(row: Mapping[str, Any], corpus: str, params: AudioParams) -> tuple[waveform.Clip, dict[str, Any]]:
     text = one_line(row["text"] or "")
     if not text:
-        raise UnusableRecording("empty_text", "no transcript is left after cleaning")
+        raise Unusable("empty_text", "no transcript is left after cleaning")
     if len(text) > MAX_FIELD_CHARS:
-        raise UnusableRecording("text_too_long", f"{len(text):,} characters")
+        raise Unusable("text_too_long", f"{len(text):,} characters")
     path = _path(row["path"], params.audio_format)
     if not row["audio"]:
-        raise UnusableRecording("decode_error", "the file is empty")
+        raise Unusable("decode_error", "the file is empty")
     channel = _channel(row["channel"] or params.channel)
     clip = waveform.convert(
         row["audio"], SAMPLING_RATE, params.audio_format, params.resampler, params.max_seconds, channel
     )
     seconds = clip.num_samples / SAMPLING_RATE
     if clip.num_samples < MIN_SAMPLES or seconds < params.min_seconds:
-        raise UnusableRecording("too_short", f"{clip.num_samples} samples at 16 kHz ({seconds:.3f} s)")
+        raise Unusable("too_short", f"{clip.num_samples} samples at 16 kHz ({seconds:.3f} s)")
     if params.max_seconds is not None and seconds > params.max_seconds:
-        raise UnusableRecording("too_long", f"{seconds:.1f} s")
+        raise Unusable("too_long", f"{seconds:.1f} s")
     return clip, {
         "id": row["id"],
         "corpus": corpus,
@@ -168,9 +167,7 @@ def _channel(name: str) -> int | None:
     try:
         return channel_number(name)
     except ValueError:
-        raise UnusableRecording(
-            "missing_channel", f"channel {name}: left, right, or a number that counts from 1"
-        ) from None
+        raise Unusable("missing_channel", f"channel {name}: left, right, or a number that counts from 1") from None
 
 
 def _path(path: str, audio_format: str) -> str:

@@ -16,7 +16,7 @@ from omni_ray.modalities.base import Modality, Transformed, media_type, schema_f
 from omni_ray.modalities.lines import one_line
 from omni_ray.modalities.params import PictureParams
 from omni_ray.modalities.picture_engine import Cut, Decode, engine, use_threads
-from omni_ray.records import EXTRA, Rejected
+from omni_ray.records import EXTRA, Rejected, Unusable
 from omni_ray.trainers.files import MAX_FIELD_CHARS
 
 _ROWS_AT_ONCE = 64
@@ -114,7 +114,7 @@ class Images(Pictures):
         try:
             # A crop must keep the short side at its size; squash and pad need no more than the same.
             picture, (width, height) = decode(row["image"] or b"", params.size)
-        except pixels.UnusablePicture as error:
+        except Unusable as error:
             yield Rejected(row["id"], row["where"], error.reason, seen(row, error), len(captions))
             return
 

@@ -19,7 +19,7 @@ from omni_ray.modalities.images import Pictures, media_path, seen
 from omni_ray.modalities.lines import one_line
 from omni_ray.modalities.params import PictureParams
 from omni_ray.modalities.picture_engine import Cut, Decode
-from omni_ray.records import EXTRA, Rejected
+from omni_ray.records import EXTRA, Rejected, Unusable
 from omni_ray.trainers.files import MAX_FIELD_CHARS
 
 ILLEGIBLE = frozenset({".", "###", "#"})
@@ -87,7 +87,7 @@ class Ocr(Pictures):
             is_whole = all(word["quad"] is None for word, _ in legible)
             photo, size = decode(row["image"] or b"", params.size if is_whole else None)
             placed = word_frames.placing(row["frame"], size, 1 if is_whole else pixels.orientation(row["image"]))
-        except pixels.UnusablePicture as error:
+        except Unusable as error:
             for word, _ in legible:
                 yield Rejected(word["id"], row["where"], error.reason, seen(row, error))
             return
@@ -95,7 +95,7 @@ class Ocr(Pictures):
             try:
                 quad = None if word["quad"] is None else placed(word["quad"])
                 yield _word(photo, size, {**word, "quad": quad}, text, row, corpus, params)
-            except pixels.UnusablePicture as error:
+            except Unusable as error:
                 yield Rejected(word["id"], row["where"], error.reason, seen(row, error))
 
     def group_names(self, rows: pa.Table) -> pa.Array:
@@ -170,26 +170,26 @@ def straighten(photo: pixels.Pixels, corners: Sequence[float]) -> pixels.Pixels:
         corners: x and y of the four, in pixels, clockwise in the image from the reader's top left.
 
     Raises:
-        UnusablePicture: ``bad_geometry``: not four corners, an edge shorter than two pixels, or a word outside the photograph.
+        Unusable: ``bad_geometry``: not four corners, an edge shorter than two pixels, or a word outside the photograph.
     """
     from PIL import Image
 
     height, width = photo.shape[:2]
     if len(corners) != 8:
-        raise pixels.UnusablePicture("bad_geometry", f"{len(corners)} numbers instead of 8")
+        raise Unusable("bad_geometry", f"{len(corners)} numbers instead of 8")
     quad = np.asarray(corners, np.float64).reshape(4, 2)
     if not np.isfinite(quad).all():
-        raise pixels.UnusablePicture("bad_geometry", "corners are not numbers")
+        raise Unusable("bad_geometry", "corners are not numbers")
     inside = np.clip(quad, 0, [width, height])
     if np.ptp(inside[:, 0]) < _MIN_EDGE or np.ptp(inside[:, 1]) < _MIN_EDGE:
-        raise pixels.UnusablePicture("bad_geometry", "outside the image, or empty")
+        raise Unusable("bad_geometry", "outside the image, or empty")
     if np.linalg.svd(quad - quad.mean(axis=0), compute_uv=False)[1] < _MIN_EDGE / 2:
-        raise pixels.UnusablePicture("bad_geometry", "corners on one line")
+        raise Unusable("bad_geometry", "corners on one line")
     quad = _convex_clockwise(quad)
     edges = np.linalg.norm(np.roll(quad, -1, axis=0) - quad, axis=1)
     wide, high = (edges[0] + edges[2]) / 2, (edges[1] + edges[3]) / 2
     if min(wide, high) < _MIN_EDGE or wide * high > 4 * width * height:
-        raise pixels.UnusablePicture("bad_geometry", f"{wide:.1f} by {high:.1f} pixels")
+        raise Unusable("bad_geometry", f"{wide:.1f} by {high:.1f} pixels")
     size = (max(1, round(wide)), max(1, round(high)))
     around, origin = _around(photo, quad)
     quad = quad - origin
@@ -232,5 +232,5 @@ def _projection(source: npt.NDArray[np.float64], target: npt.NDArray[np.float64]
     try:
         solved: list[float] = np.linalg.solve(np.array(rows), target.reshape(-1)).tolist()
     except np.linalg.LinAlgError as error:
-        raise pixels.UnusablePicture("bad_geometry", "corners on one line") from error
+        raise Unusable("bad_geometry", "corners on one line") from error
     return tuple(solved)

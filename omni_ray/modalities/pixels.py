@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from omni_ray.modalities import jpeg_files, png_files
+from omni_ray.records import Unusable
 from omni_ray.sources.signatures import named
 
 if TYPE_CHECKING:
@@ -46,14 +47,6 @@ _PILLOW_RAISES = (
 """What its readers raise on hostile bytes."""
 
 
-class UnusablePicture(Exception):
-    """A picture that cannot be used: ``reason`` is a code of omni_ray.reasons, the text says what was seen."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-
-
 def decode(data: bytes, target: int | None = None) -> tuple[Pixels, tuple[int, int]]:
     """Decode a whole picture: upright, opaque, 8-bit RGB.
 
@@ -69,15 +62,15 @@ def decode(data: bytes, target: int | None = None) -> tuple[Pixels, tuple[int, i
         The pixels, and the upright picture's own (width, height).
 
     Raises:
-        UnusablePicture: ``decode_error``, ``truncated`` or ``too_large``.
+        Unusable: ``decode_error``, ``truncated`` or ``too_large``.
     """
     if not data:
-        raise UnusablePicture("decode_error", "the file is empty")
+        raise Unusable("decode_error", "the file is empty")
     try:
         plain = _decode_jpeg(data, target) if data[:3] == b"\xff\xd8\xff" else None
         return plain if plain is not None else _decode_any(data)
     except MemoryError as error:
-        raise UnusablePicture("too_large", "not enough memory to decode it") from error
+        raise Unusable("too_large", "not enough memory to decode it") from error
 
 
 def pages(data: bytes) -> int:
@@ -123,9 +116,9 @@ def _decode_jpeg(data: bytes, target: int | None) -> tuple[Pixels, tuple[int, in
 
     frame = jpeg_files.frame(data)
     if frame.bits not in (0, 8):
-        raise UnusablePicture("decode_error", f"a JPEG of {frame.bits} bits a sample; 8 are read")
+        raise Unusable("decode_error", f"a JPEG of {frame.bits} bits a sample; 8 are read")
     if frame.kind in jpeg_files.UNREAD:
-        raise UnusablePicture("decode_error", f"a JPEG of the kind {frame.kind}, which is not read")
+        raise Unusable("decode_error", f"a JPEG of the kind {frame.kind}, which is not read")
     if frame.kind not in jpeg_files.TRANSFORMED:
         return None
     try:
@@ -150,7 +143,7 @@ def _by_libjpeg(data: bytes, colours: str, width: int, height: int, scale: int) 
     """All pixels, undamaged; None where libjpeg-turbo cannot decode the file.
 
     Raises:
-        UnusablePicture: ``truncated`` or ``decode_error``: libjpeg decodes it, but warns that the pixels are damaged.
+        Unusable: ``truncated`` or ``decode_error``: libjpeg decodes it, but warns that the pixels are damaged.
     """
     import simplejpeg
 
@@ -224,37 +217,37 @@ def _dct_scale(width: int, height: int, target: int | None) -> int:
 
 def _refuse_bomb(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
-        raise UnusablePicture("too_large", f"{width} x {height} pixels")
+        raise Unusable("too_large", f"{width} x {height} pixels")
 
 
 def _refuse_damaged(message: str) -> None:
     reason = jpeg_files.damage(message) or ("decode_error" if jpeg_files.is_of_the_header(message) else "")
     if reason:
-        raise UnusablePicture(reason, message)
+        raise Unusable(reason, message)
 
 
 def _decode_any(data: bytes) -> tuple[Pixels, tuple[int, int]]:
     from PIL import Image, UnidentifiedImageError
 
     if png_files.is_damaged(data):
-        raise UnusablePicture("decode_error", "damaged: a checksum of its pixels is wrong")
+        raise Unusable("decode_error", "damaged: a checksum of its pixels is wrong")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(png_files.without_comments(data)), formats=_formats()) as image:
                 if image.format == "JPEG2000" and b"\xff\xd9" not in data:
-                    raise UnusablePicture("truncated", "no end mark")  # OpenJPEG shows what it has, blurred
+                    raise Unusable("truncated", "no end mark")  # OpenJPEG shows what it has, blurred
                 return _upright_rgb(image)
     except Image.DecompressionBombError as error:
-        raise UnusablePicture("too_large", str(error)) from error
+        raise Unusable("too_large", str(error)) from error
     except UnidentifiedImageError as error:
         name = named(data)
         said = f"it is {name}" if name else "not a picture, or of a format that is not read"
-        raise UnusablePicture("decode_error", said) from error
+        raise Unusable("decode_error", said) from error
     except _PILLOW_RAISES as error:
         is_cut = "truncated" in str(error).lower() or isinstance(error, EOFError)
         reason = "truncated" if is_cut else "decode_error"
-        raise UnusablePicture(reason, str(error).split("<")[0].strip() or type(error).__name__) from error
+        raise Unusable(reason, str(error).split("<")[0].strip() or type(error).__name__) from error
 
 
 @cache
@@ -329,7 +322,7 @@ def _eight_bits(values: npt.NDArray[Any], full_integer: int) -> Pixels:
     """More than 8 bits to 8: integers by their range up to ``full_integer``, floats by [0, 1]; beyond it, by their own."""
     low, high = float(values.min(initial=0)), float(values.max(initial=0))
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise UnusablePicture("decode_error", "NaN or infinite pixels")
+        raise Unusable("decode_error", "NaN or infinite pixels")
     full = float(full_integer) if np.issubdtype(values.dtype, np.integer) else 1.0
     scale, offset = (full, 0.0) if low >= 0 and high <= full else (high - low, low)
     narrow = np.empty(values.shape, np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PIXELS = (b"IHDR", b"PLTE", b"IDAT")
@@ -18,18 +19,11 @@ def is_damaged(data: bytes) -> bool:
 
     Pillow does not look at those of pixels, and decompression notices damage only where it makes no sense.
     """
-    at = len(_SIGNATURE)
-    while data.startswith(_SIGNATURE) and at + 12 <= len(data):
-        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
-        end = at + 12 + length
-        if end > len(data):
-            return False  # cut: its reader says so
-        if kind in _PIXELS and zlib.crc32(memoryview(data)[at + 4 : end - 4]) != int.from_bytes(
-            data[end - 4 : end], "big"
-        ):
-            return True
-        at = end
-    return False
+    return any(
+        zlib.crc32(memoryview(data)[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big")
+        for kind, at, end in _chunks(data)
+        if kind in _PIXELS
+    )
 
 
 def without_comments(data: bytes) -> bytes:
@@ -37,18 +31,23 @@ def without_comments(data: bytes) -> bytes:
 
     Editors keep histories of megabytes there, and a hostile file a bomb: neither says anything about the pixels.
     """
-    if not data.startswith(_SIGNATURE):
-        return data
-    kept = [_SIGNATURE]
-    at = last = len(_SIGNATURE)
-    while at + 12 <= len(data):
-        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
-        end = at + 12 + length
-        if kind in _COMMENTS and end <= len(data) and not _may_turn(data, kind, at + 8, end - 4):
+    kept: list[bytes] = []
+    last = 0
+    for kind, at, end in _chunks(data):
+        if kind in _COMMENTS and not _may_turn(data, kind, at + 8, end - 4):
             kept.append(data[last:at])
             last = end
+    return b"".join([*kept, data[last:]]) if kept else data
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The kinds of a PNG's chunks, and where each begins and ends; not of one that is cut, which its reader says."""
+    at = len(_SIGNATURE)
+    while data.startswith(_SIGNATURE) and at + 12 <= len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if end <= len(data):
+            yield data[at + 4 : at + 8], at, end
         at = end
-    return b"".join([*kept, data[last:]]) if len(kept) > 1 else data
 
 
 def _may_turn(data: bytes, kind: bytes, start: int, end: int) -> bool:

@@ -19,8 +19,9 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from omni_ray.records import Unusable
 from omni_ray.sources.audio_headers import is_flac
-from omni_ray.sources.recordings import Recording, UnusableRecording, opened
+from omni_ray.sources.recordings import Recording, opened
 
 Floats = npt.NDArray[np.float32]
 """Mono, full scale at 1.0, shape (n,)."""
@@ -91,7 +92,7 @@ def convert(
         channel: which of several channels, counted from 1; None for the mean of all.
 
     Raises:
-        UnusableRecording: ``decode_error``, ``truncated``, ``non_finite``, ``wrong_scale``, ``missing_channel``, ``too_long`` or
+        Unusable: ``decode_error``, ``truncated``, ``non_finite``, ``wrong_scale``, ``missing_channel``, ``too_long`` or
             ``too_large``.
     """
     kept = _verified(data, rate, longest, channel) if audio_format == "flac" and is_flac(data, rate) else None
@@ -104,7 +105,7 @@ def convert(
         made, _ = _made(data, rate, audio_format, resampler, longest, Downmix(channel, 1 / _INT16_PEAK))
         return replace(made, is_rescaled=True)
     if made.peak > _NO_SOUND:
-        raise UnusableRecording("wrong_scale", f"its floats go up to {made.peak:,.0f}, where full scale is 1")
+        raise Unusable("wrong_scale", f"its floats go up to {made.peak:,.0f}, where full scale is 1")
     return made
 
 
@@ -139,15 +140,15 @@ def bounded(recording: Recording, longest: float | None = None) -> Iterator[npt.
         longest: seconds; a second more than that is too long.
 
     Raises:
-        UnusableRecording: ``truncated``, ``too_long`` or ``too_large``.
+        Unusable: ``truncated``, ``too_long`` or ``too_large``.
     """
     frames, rate = 0, recording.rate
     for block in recording.blocks:
         frames += len(block)
         if longest is not None and frames > (longest + 1) * rate:
-            raise UnusableRecording("too_long", f"more than {longest:g} s")
+            raise Unusable("too_long", f"more than {longest:g} s")
         if frames > min(MAX_SECONDS * rate, MAX_VALUES // recording.channels):
-            raise UnusableRecording("too_large", f"more than {frames // rate // 60} minutes")
+            raise Unusable("too_large", f"more than {frames // rate // 60} minutes")
         yield block
 
 
@@ -167,17 +168,17 @@ class Downmix:
         """One channel of the same block; a view where there is only one.
 
         Raises:
-            UnusableRecording: ``non_finite`` or ``missing_channel``.
+            Unusable: ``non_finite`` or ``missing_channel``.
         """
         if self._channel is not None:
             if self._channel > block.shape[1]:
-                raise UnusableRecording("missing_channel", f"no channel {self._channel}: there are {block.shape[1]}")
+                raise Unusable("missing_channel", f"no channel {self._channel}: there are {block.shape[1]}")
             block = block[:, self._channel - 1 : self._channel]
         if self._scale != 1 and block.dtype != np.int16:
             block = block * np.float32(self._scale)
         low, high = float(block.min()), float(block.max())
         if not (high < _HUGE and low > -_HUGE):  # false for NaN as well
-            raise UnusableRecording("non_finite", "NaN, infinite or absurdly large samples")
+            raise Unusable("non_finite", "NaN, infinite or absurdly large samples")
         scale = 1 / 32768 if block.dtype == np.int16 else 1.0
         self.peak = max(self.peak, high * scale, -low * scale)
         channels = block.shape[1]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from omni_ray.modalities.pixels import UnusablePicture
+from omni_ray.records import Unusable
 
 _SAME_SHAPE = 0.01
 """How far the proportions of two sizes of one picture may differ: they were rounded to pixels."""
@@ -29,7 +29,7 @@ def placing(frame: Sequence[int] | None, upright: Size, orientation: int) -> Cal
         orientation: EXIF's, 1 to 8, by which it was turned.
 
     Raises:
-        UnusablePicture: ``bad_geometry``: the picture was turned and the list may mean either way, or is of another picture.
+        Unusable: ``bad_geometry``: the picture was turned and the list may mean either way, or is of another picture.
     """
     stored = upright[::-1] if orientation >= 5 else upright
     if orientation == 1:
@@ -38,18 +38,16 @@ def placing(frame: Sequence[int] | None, upright: Size, orientation: int) -> Cal
         turns = _is_like(frame, stored)
         size = stored if turns else upright
     else:
-        raise UnusablePicture(
+        raise Unusable(
             "bad_geometry", "EXIF turns the photograph, and the list does not tell whether its boxes are turned"
         )
     if frame is not None and not _is_like(frame, size):
-        raise UnusablePicture(
-            "bad_geometry", f"the list is of a picture of {_shown(frame)}, and this one has {_shown(size)}"
-        )
+        raise Unusable("bad_geometry", f"the list is of a picture of {_shown(frame)}, and this one has {_shown(size)}")
     scale = np.ones(2) if frame is None else np.array(size) / np.array(frame)
 
     def place(corners: Sequence[float]) -> Corners:
         if len(corners) % 2:
-            raise UnusablePicture("bad_geometry", f"{len(corners)} numbers instead of 8")
+            raise Unusable("bad_geometry", f"{len(corners)} numbers instead of 8")
         points = np.asarray(corners, np.float64).reshape(-1, 2) * scale
         turned: Corners = (_turned(points, orientation, upright) if turns else points).reshape(-1).tolist()
         return turned

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from omni_ray.digests import digest_of_json
 
 FORMAT = 1
 
@@ -68,7 +69,7 @@ class Manifest:
 
 
 def _digest(value: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+    return digest_of_json(value)[:16]
 
 
 _PART = re.compile(r"part-(\d{5,})(\.quarantine)?\.(parquet|json)")

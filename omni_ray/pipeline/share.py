@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from omni_ray.digests import digest_of_json
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.corpus_state import CorpusState, Summary
 from omni_ray.pipeline.manifest import Manifest
@@ -61,5 +60,4 @@ def is_left_out(manifest: Manifest, take: int) -> bool:
 
 def digest(parts: Parts) -> str:
     """What a share is settled for: the shards and how much of each there is."""
-    value = [(manifest.shard.sha256, take) for manifest, take in parts]
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+    return digest_of_json([(manifest.shard.sha256, take) for manifest, take in parts])

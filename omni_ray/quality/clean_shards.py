@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from omni_ray.digests import digest_of_json
 from omni_ray.errors import OmniError
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.corpus_folder import CorpusFolder
@@ -30,7 +31,7 @@ from omni_ray.quality.account import Account, Cleaned
 from omni_ray.quality.benchmarks import benchmarks_of, overlap_rule
 from omni_ray.quality.clean import clean_table, rules_of
 from omni_ray.quality.clean_images import with_captions
-from omni_ray.quality.cleaned import Cleaning, digest
+from omni_ray.quality.cleaned import Cleaning
 from omni_ray.quality.duplicate_kinds import KINDS, kinds_of
 from omni_ray.quality.duplicate_results import Duplicate, Duplicates, ShardFile
 from omni_ray.quality.duplicates import find_duplicates
@@ -129,7 +130,7 @@ def _shards(cleaning: Cleaning, settings: Settings, sources: tuple[RuleSource, .
     for corpus in cleaning.corpora():
         parts = {part.file: part for part in training_parts(corpus.prepared)}
         for manifest, take in corpus.prepared.parts():
-            fingerprint = digest([rules, manifest.shard.sha256, take])
+            fingerprint = digest_of_json([rules, manifest.shard.sha256, take])
             part = parts.get(manifest.shard.file)
             yield _ShardInWork(
                 corpus.name, cleaning.modality, manifest.unit, part, corpus.storage, settings, sources,
@@ -244,7 +245,7 @@ def _drop_duplicates(
     todo = []
     for number, (shard, manifest) in enumerate(zip(shards, ruled, strict=True)):
         mark = found.marks[number] if found else ""
-        fingerprint = digest([manifest.shard.sha256, manifest.fingerprint, mark, _LAYOUT])
+        fingerprint = digest_of_json([manifest.shard.sha256, manifest.fingerprint, mark, _LAYOUT])
         stem = part_name(shard.unit)
         if made.manifest(shard, stem, fingerprint) is not None:
             continue

@@ -8,7 +8,6 @@ the manifest. Committed shards are never touched, so that cleaning can be change
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections import Counter
@@ -17,6 +16,7 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
+from omni_ray.digests import digest_of_json
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.corpus_folder import CorpusFolder, corpus_names
 from omni_ray.pipeline.corpus_state import CorpusState, Summary
@@ -78,7 +78,7 @@ class Cleaning:
         }
         from omni_ray.quality.resolved import resolved  # imports every rule, and is wanted only where there is cleaning
 
-        return digest([resolved(self.modality, settings), parts])
+        return digest_of_json([resolved(self.modality, settings), parts])
 
     def save(self, settings: Settings, made_of: str = "") -> None:
         """Note the settings, and, once all is cleaned, what it was made from."""
@@ -217,11 +217,6 @@ def whole_corpora(store: Store, modality: str) -> list[CorpusStore]:
     """Every prepared corpus, cleaned where the modality is cleaned, and all of it whether or not corpora are mixed."""
     cleaning = Cleaning(store, modality)
     return [*store.corpora(modality)] if cleaning.settings is None else [*cleaning.corpora()]
-
-
-def digest(value: Any) -> str:
-    """SHA-256 of a JSON value."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _settings(value: Mapping[str, Any]) -> Settings:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omni_ray.records import Rejected, SourceOptions
+from omni_ray.records import Rejected, SourceOptions, UnitDraft
 from omni_ray.sources.form import Form, form_in, form_of, head, head_of_lines
 from omni_ray.sources.packed import BrokenStream, unpack_proven
 from omni_ray.sources.packed_ranges import open_range, plain_size
@@ -38,8 +38,8 @@ def byte_ranges(size: int, options: SourceOptions, first: int = 0) -> Iterator[t
         yield start, start + step if start + step < size else None
 
 
-def line_ranges(tree: Tree, name: str, options: SourceOptions) -> Iterator[dict[str, Any]]:
-    """Payloads for :func:`read_lines` that together cover a file of lines."""
+def line_units(tree: Tree, name: str, options: SourceOptions, line_bytes: int) -> Iterator[UnitDraft]:
+    """Units that together cover a file of lines of about ``line_bytes`` each, for :func:`read_lines`."""
     is_large = tree.size(name) > options.scaled(RANGE_BYTES)
     data = head(tree, name) if is_large else b""
     found = form_of(data, options.encoding, universal=True) if is_large else Form()
@@ -48,7 +48,8 @@ def line_ranges(tree: Tree, name: str, options: SourceOptions) -> Iterator[dict[
     form: dict[str, Any] = {"form": [options.encoding, True]} if options.encoding else {}
     form = found.as_payload() if len(ranges) > 1 else form
     for start, end in ranges:
-        yield {"file": name, "start": start, "end": end, **form}
+        expected = 1 + max(0, (end or tree.size(name)) - start) // line_bytes
+        yield UnitDraft({"file": name, "start": start, "end": end, **form}, (name,), samples=expected)
 
 
 def line_blocks(
@@ -127,7 +128,7 @@ def read_lines(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Re
     """The lines of one range as tables of ``id``, ``where`` and ``text``; blank lines are no records.
 
     Args:
-        payload: as :func:`line_ranges` gives it.
+        payload: as :func:`line_units` gives it.
 
     Ids are ``<file>:<byte>``. A line that does not fit the file's encoding is a :class:`Rejected` (``bad_encoding``).
     """

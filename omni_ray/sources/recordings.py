@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from omni_ray.records import Unusable
 from omni_ray.sources import audio_headers, mpeg_audio, ogg_pages
 
 if TYPE_CHECKING:
@@ -71,21 +72,13 @@ _OTHERS = (
 )
 
 
-class UnusableRecording(Exception):
-    """A recording that cannot be used: ``reason`` is a code of :mod:`omni_ray.reasons`, the text says what was seen."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-
-
 @dataclass
 class Recording:
     """A recording that is open for reading, once.
 
     Attributes:
         rate: in Hz.
-        blocks: in order, to the true end; each is good until the next is asked for. Raises UnusableRecording where they fall
+        blocks: in order, to the true end; each is good until the next is asked for. Raises Unusable where they fall
             short of what the header counts.
         is_float: its samples are numbers of any size, and their scale depends on the program that wrote them.
         is_as_said: after the last block, whether it was as long as its header says, with nothing after it.
@@ -103,13 +96,13 @@ def opened(data: bytes) -> Iterator[Recording]:
     """The file open for reading, if it and what it says about itself are believable.
 
     Raises:
-        UnusableRecording: ``decode_error`` or ``truncated``, also while its blocks are read.
+        Unusable: ``decode_error`` or ``truncated``, also while its blocks are read.
     """
     with _decoder(data) as recording:
         if recording.rate not in RATES:
-            raise UnusableRecording("decode_error", f"a sampling rate of {recording.rate} Hz")
+            raise Unusable("decode_error", f"a sampling rate of {recording.rate} Hz")
         if not 1 <= recording.channels <= MAX_CHANNELS:
-            raise UnusableRecording("decode_error", f"{recording.channels} channels")
+            raise Unusable("decode_error", f"{recording.channels} channels")
         yield recording
 
 
@@ -129,17 +122,17 @@ def _decoder(data: bytes) -> AbstractContextManager[Recording]:
     kind = _format(data)
     if kind in _BY_FFMPEG:
         if behind := audio_headers.second_file(data):
-            raise UnusableRecording("decode_error", behind)
+            raise Unusable("decode_error", behind)
         return nullcontext(_by_ffmpeg(data, str(kind)))
     if kind is not None:
         return _by_libsndfile(data, kind)
     if data[:1] == b"\xff" and len(data) > 7 and data[1] & 0xF6 == 0xF0:
         if audio_headers.adts_is_cut(data):
-            raise UnusableRecording("truncated", "its last frame is cut")
+            raise Unusable("truncated", "its last frame is cut")
         return nullcontext(_by_ffmpeg(data, "aac"))
     frames = mpeg_audio.scan(data)
     if frames is None:
-        raise UnusableRecording("decode_error", _what_else(data))
+        raise Unusable("decode_error", _what_else(data))
     return _mpeg(data, frames)
 
 
@@ -153,11 +146,9 @@ def _what_else(data: bytes) -> str:
 def _mpeg(data: bytes, frames: mpeg_audio.MpegAudio) -> Iterator[Recording]:
     # Some encoders count the frame that holds the count.
     if frames.promised is not None and frames.frames < frames.promised - (not frames.ends_early):
-        raise UnusableRecording(
-            "truncated", f"{frames.frames:,} of the {frames.promised:,} frames that its header counts"
-        )
+        raise Unusable("truncated", f"{frames.frames:,} of the {frames.promised:,} frames that its header counts")
     if frames.promised is None and frames.ends_early:
-        raise UnusableRecording("truncated", "its last frame is cut")
+        raise Unusable("truncated", "its last frame is cut")
     file = _to_the_end(data, frames)
     recording = _by_ffmpeg(data, "mp3") if file is None else _of_libsndfile(file)
     least = frames.samples - frames.unheard - round(_SLACK * recording.rate) - 1
@@ -166,7 +157,7 @@ def _mpeg(data: bytes, frames: mpeg_audio.MpegAudio) -> Iterator[Recording]:
         with file or nullcontext():
             yield recording
     except soundfile.LibsndfileError as error:
-        raise UnusableRecording("decode_error", error.error_string.strip()) from error
+        raise Unusable("decode_error", error.error_string.strip()) from error
 
 
 def _to_the_end(data: bytes, frames: mpeg_audio.MpegAudio) -> soundfile.SoundFile | None:
@@ -190,7 +181,7 @@ def _held_against(blocks: Iterator[Block], least: float, rate: int) -> Iterator[
         count += len(block)
         yield block
     if count < least:
-        raise UnusableRecording("truncated", f"{count / rate:.2f} s of {least / rate:.2f} s can be decoded")
+        raise Unusable("truncated", f"{count / rate:.2f} s of {least / rate:.2f} s can be decoded")
 
 
 # --- libsndfile
@@ -234,34 +225,34 @@ def _by_libsndfile(data: bytes, kind: str) -> Iterator[Recording]:
 def _check_headers(data: bytes, flac_start: int | None) -> None:
     missing = audio_headers.missing_bytes(data)
     if missing:
-        raise UnusableRecording("truncated", f"{missing:,} bytes fewer than its header says")
+        raise Unusable("truncated", f"{missing:,} bytes fewer than its header says")
     behind = audio_headers.second_file(data)
     if behind:
-        raise UnusableRecording("decode_error", behind)
+        raise Unusable("decode_error", behind)
     if flac_start is not None and audio_headers.flac_changes(data, flac_start):
-        raise UnusableRecording("decode_error", "its rate or its bits a sample change on the way")
+        raise Unusable("decode_error", "its rate or its bits a sample change on the way")
 
 
 def _open(raw: io.BytesIO) -> soundfile.SoundFile:
     file = _Forward(raw)
     if file.format not in _SNDFILE:
         file.close()
-        raise UnusableRecording("decode_error", f"a file in the format {file.format}")
+        raise Unusable("decode_error", f"a file in the format {file.format}")
     return file
 
 
-def _failed(error: soundfile.LibsndfileError, data: bytes, raw: io.BytesIO) -> UnusableRecording:
+def _failed(error: soundfile.LibsndfileError, data: bytes, raw: io.BytesIO) -> Unusable:
     # A decoder that fails inside the file found damage; one that fails at its end wanted more of it.
     is_cut = data[:4] in {b"fLaC", b"RIFF", b"RF64", b"FORM"} and raw.tell() >= len(data)
-    return UnusableRecording("truncated" if is_cut else "decode_error", error.error_string.strip())
+    return Unusable("truncated" if is_cut else "decode_error", error.error_string.strip())
 
 
 def _other_codec(data: bytes, kind: str, error: soundfile.LibsndfileError) -> Recording:
     """WAV and Ogg are wrappers: what libsndfile does not know in them, FFmpeg may."""
     try:
         return _by_ffmpeg(data, kind)
-    except UnusableRecording:
-        raise UnusableRecording("decode_error", error.error_string.strip()) from error
+    except Unusable:
+        raise Unusable("decode_error", error.error_string.strip()) from error
 
 
 def _of_libsndfile(file: soundfile.SoundFile) -> Recording:
@@ -290,12 +281,12 @@ def _flac_blocks(file: soundfile.SoundFile, data: bytes, start: int, recording: 
         frames += len(block)
         yield block
     if frames < promised:
-        raise UnusableRecording("truncated", f"{frames:,} of {promised:,} samples are there")
+        raise Unusable("truncated", f"{frames:,} of {promised:,} samples are there")
     try:
         more = next(_blocks_of(file, 1), None)
     except soundfile.LibsndfileError:
         if data.find(b"fLaC", start + 4) >= 0:
-            raise UnusableRecording("decode_error", "another file is joined to it") from None
+            raise Unusable("decode_error", "another file is joined to it") from None
         recording.is_as_said = False  # something that is not sound, which players skip
         return
     recording.is_as_said = promised > 0 and more is None
@@ -307,11 +298,11 @@ def _flac_blocks(file: soundfile.SoundFile, data: bytes, start: int, recording: 
 def _ogg_links(data: bytes) -> list[bytes]:
     pages = ogg_pages.scan(data)
     if pages.damaged:
-        raise UnusableRecording("decode_error", f"{pages.damaged:,} of its pages are damaged")
+        raise Unusable("decode_error", f"{pages.damaged:,} of its pages are damaged")
     if pages.short:
-        raise UnusableRecording("truncated", f"{pages.short:,} bytes fewer than its last page says")
+        raise Unusable("truncated", f"{pages.short:,} bytes fewer than its last page says")
     if pages.missing:
-        raise UnusableRecording("truncated", f"{pages.missing:,} of its pages are missing")
+        raise Unusable("truncated", f"{pages.missing:,} of its pages are missing")
     ends = [*pages.links[1:], len(data)]
     return [data[begin:end] for begin, end in zip(pages.links, ends, strict=False)] or [data]
 
@@ -321,7 +312,7 @@ def _chain(first: soundfile.SoundFile, others: list[bytes]) -> Iterator[Block]:
     for link in others:
         with _open(io.BytesIO(link)) as file:
             if (file.samplerate, file.channels) != (first.samplerate, first.channels):
-                raise UnusableRecording("decode_error", "files of different rates or channels are joined in it")
+                raise Unusable("decode_error", "files of different rates or channels are joined in it")
             yield from _blocks_of(file)
 
 
@@ -334,7 +325,7 @@ def _by_ffmpeg(data: bytes, kind: str) -> Recording:
     try:
         first = next(frames)
     except StopIteration:
-        raise UnusableRecording("decode_error", "there is no sound in it") from None
+        raise Unusable("decode_error", "there is no sound in it") from None
     return Recording(first.sample_rate, first.layout.nb_channels, _frame_blocks(first, frames))
 
 
@@ -342,7 +333,7 @@ def _frames(data: bytes, kind: str) -> Iterator[AudioFrame]:
     """The frames of the first stream of sound.
 
     Raises:
-        UnusableRecording: ``decode_error`` or ``truncated``.
+        Unusable: ``decode_error`` or ``truncated``.
     """
     import av
 
@@ -350,7 +341,7 @@ def _frames(data: bytes, kind: str) -> Iterator[AudioFrame]:
     try:
         with av.open(io.BytesIO(data), "r", format=kind, options=_PROBE.get(kind, {})) as container:
             if not container.streams.audio:
-                raise UnusableRecording("decode_error", "there is no sound in it")
+                raise Unusable("decode_error", "there is no sound in it")
             stream = container.streams.audio[0]
             if stream.codec_context.name in _HAVE_CHECKSUMS:
                 stream.codec_context.options = {"err_detect": "crccheck+explode"}
@@ -368,10 +359,10 @@ def _frames(data: bytes, kind: str) -> Iterator[AudioFrame]:
                     seconds += frame.samples / frame.sample_rate
                     yield frame
             if seconds < promised - _SLACK - 2 * longest:
-                raise UnusableRecording("truncated", f"{seconds:.2f} s of {promised:.2f} s are there")
+                raise Unusable("truncated", f"{seconds:.2f} s of {promised:.2f} s are there")
     except av.error.FFmpegError as error:
         said = (error.strerror or type(error).__name__).lower()
-        raise UnusableRecording("decode_error", f"FFmpeg: {said}") from error
+        raise Unusable("decode_error", f"FFmpeg: {said}") from error
 
 
 _PROBE = {"mp3": {"probesize": "4096", "analyzeduration": "0"}}
@@ -391,9 +382,7 @@ def _frame_blocks(first: AudioFrame, rest: Iterator[AudioFrame]) -> Iterator[Blo
     rate, held, values = first.sample_rate, [_values(first)], 0
     for frame in rest:
         if frame.sample_rate != rate:
-            raise UnusableRecording(
-                "decode_error", f"its rate changes from {rate} to {frame.sample_rate} Hz on the way"
-            )
+            raise Unusable("decode_error", f"its rate changes from {rate} to {frame.sample_rate} Hz on the way")
         block = _values(frame)
         if values >= _BLOCK or block.shape[1] != held[0].shape[1]:
             yield np.concatenate(held)
@@ -414,6 +403,6 @@ def _values(frame: AudioFrame) -> Block:
     try:
         values = frame.to_ndarray()
     except ValueError as error:
-        raise UnusableRecording("decode_error", f"samples of the format {frame.format.name}") from error
+        raise Unusable("decode_error", f"samples of the format {frame.format.name}") from error
     shaped = values.T if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels)
     return shaped if shaped.dtype == np.int16 else _SCALES[shaped.dtype.kind](shaped)

@@ -14,7 +14,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from omni_ray.sources.recordings import Block, UnusableRecording, can_seek, opened
+from omni_ray.records import Unusable
+from omni_ray.sources.recordings import Block, can_seek, opened
 
 _SLACK = 0.5
 """Seconds by which a list may overrun a recording: lists are rounded, and made from other encodings of it."""
@@ -46,7 +47,7 @@ class Cutter:
 
         Raises:
             BadSegment: there is no such stretch, or it is longer than an hour.
-            UnusableRecording: it is not a recording, or a broken one.
+            Unusable: it is not a recording, or a broken one.
         """
         if not start >= 0 or (end is not None and not start < end):  # also where one is NaN
             raise BadSegment(f"from {start:g} to {'its end' if end is None else f'{end:g} s'} is no stretch of time")
@@ -121,7 +122,7 @@ def _sought(file: BinaryIO, start: float, end: float | None) -> bytes:
             recording.seek(first)
             samples = recording.read(behind - first, "int16" if recording.subtype == "PCM_16" else "float32", True)
     except soundfile.LibsndfileError as error:
-        raise UnusableRecording("decode_error", error.error_string.strip()) from error
+        raise Unusable("decode_error", error.error_string.strip()) from error
     return _wav(samples, rate)
 
 

@@ -48,7 +48,6 @@ JUDGES: dict[str, Callable[[str, str, dict[str, int]], Judge]] = {
 """Who looks at the media of a modality: of the project folder, where paths start in it, and the sizes that corpora promise. Where
 there is nobody, media are only to be there."""
 _SAMPLED_ROWS = 1 << 20
-_MIN_ROW_BYTES = 8
 _CONFIG_LIMIT = 1 << 20
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from omni_ray.digests import number_of
-from omni_ray.quality.hashing import Hashes
+from omni_ray.quality.hashing import Hashes, begins
 
 TRAINED, HELD = 1, 2
 """Sides, as bits."""
@@ -44,15 +44,8 @@ class Sightings(NamedTuple):
         order = np.lexsort((self.place, self.group, self.key))
         key, group, place = (column[order] for column in self)
         sides = place >> np.uint64(SEEN)
-        fresh = heads(key) | heads(group) | heads(sides)
+        fresh = begins(key, group, sides)
         return Sightings(key[fresh], group[fresh], place[fresh])
-
-
-def heads(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-    """Whether each differs from the one before."""
-    found = np.ones(len(values), bool)
-    found[1:] = values[1:] != values[:-1]
-    return found
 
 
 def sides_of(place: Hashes, bits: int) -> Hashes:
@@ -118,14 +111,12 @@ def common_samples(seen: Sightings, most: int) -> tuple[Common, Sightings]:
         most: examples, at most.
     """
     key, group, place = seen.once()
-    first = np.flatnonzero(heads(key))
+    first = np.flatnonzero(begins(key))
     counts = np.diff(np.append(first, len(key)))
     in_files = group == 0
     sides = np.where(in_files, sides_of(place, SEEN), np.uint64(0))
     of_key = np.bitwise_or.reduceat(sides, first) if len(first) else sides
-    groups = (
-        np.add.reduceat((~in_files & (heads(key) | heads(group))).astype(np.int64), first) if len(first) else counts
-    )
+    groups = np.add.reduceat((~in_files & begins(key, group)).astype(np.int64), first) if len(first) else counts
     both = of_key == BOTH
     common = _common_of(key, sides, place, most, both & (groups <= 1))
     told = np.repeat(np.where(groups == 1, of_key, np.uint64(0)), counts)[~in_files]
@@ -139,7 +130,7 @@ def common_samples(seen: Sightings, most: int) -> tuple[Common, Sightings]:
 def common_contents(seen: Sightings, most: int) -> Common:
     """Media of equal bytes on both sides, whose paths, given as groups, are not the same."""
     key, group, place = seen.once()
-    same = heads(key) | heads(group)
+    same = begins(key, group)
     run = np.cumsum(same) - 1
     on_both = np.bincount(run, minlength=1) > 1  # once() leaves a path once for each side
     apart = ~on_both[run] if len(run) else np.zeros(0, bool)
@@ -152,14 +143,14 @@ def common_groups(seen: Sightings, most: int) -> Common:
     key, _, place = seen.once()
     in_files, parted = sides_of(place, SEEN), sides_of(place, PARTED)
     by_shards = _together(key, parted)
-    run = np.cumsum(heads(key)) - 1
+    run = np.cumsum(begins(key)) - 1
     sides = np.where(by_shards[run], parted, in_files)
     return _common_of(key, sides, place, most, by_shards | _together(key, in_files))
 
 
 def _together(key: Hashes, sides: Hashes) -> npt.NDArray[np.bool_]:
     """Whether each run of equal keys is on both sides."""
-    first = np.flatnonzero(heads(key))
+    first = np.flatnonzero(begins(key))
     return np.bitwise_or.reduceat(sides, first) == BOTH if len(first) else np.zeros(0, bool)
 
 
@@ -167,7 +158,7 @@ def _common_of(
     key: Hashes, sides: Hashes, place: Hashes, most: int, both: npt.NDArray[np.bool_] | None = None
 ) -> Common:
     """Runs of equal keys that are on both sides, or those given."""
-    first = np.flatnonzero(heads(key))
+    first = np.flatnonzero(begins(key))
     both = _together(key, sides) if both is None else both
     if not both.any():
         return Common(0, [])

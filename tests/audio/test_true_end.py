@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from clip_files import Signal, decoded, encoded, fitted, sine
 
-from omni_ray.modalities.waveform import UnusableRecording, convert
+from omni_ray.modalities.waveform import convert
+from omni_ray.records import Unusable
 from omni_ray.sources import mpeg_audio
 
 RATE = 24_000
@@ -45,7 +46,7 @@ def seconds(data: bytes) -> float:
 
 
 def refused(data: bytes) -> str:
-    with pytest.raises(UnusableRecording) as caught:
+    with pytest.raises(Unusable) as caught:
         convert(data, 16_000, "flac")
     return caught.value.reason
 
@@ -227,5 +228,5 @@ def test_formats_that_ffmpeg_reads(codec: str, kind: str) -> None:
     ],
 )
 def test_what_is_no_recording_is_named(data: bytes, said: str) -> None:
-    with pytest.raises(UnusableRecording, match=said):
+    with pytest.raises(Unusable, match=said):
         convert(data, 16_000, "flac")

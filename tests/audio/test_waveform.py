@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omni_ray.modalities import waveform
-from omni_ray.modalities.waveform import UnusableRecording, convert
+from omni_ray.modalities.waveform import convert
+from omni_ray.records import Unusable
 from tests.examples import examples
 
 NOISE = np.random.default_rng(3).uniform(-0.3, 0.3, 40_000)
@@ -125,7 +126,7 @@ def test_floats_are_rounded_to_the_nearest_of_16_bits() -> None:
 def test_a_single_sample_that_is_no_number_is_refused(value: float, subtype: str, place: int) -> None:
     samples = np.zeros(80_000)
     samples[place] = value
-    with pytest.raises(UnusableRecording) as caught:
+    with pytest.raises(Unusable) as caught:
         convert(encoded(samples, subtype=subtype), 16_000, "flac")
     assert caught.value.reason == "non_finite"
 
@@ -145,7 +146,7 @@ def test_a_single_sample_that_is_no_number_is_refused(value: float, subtype: str
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.999])
 def test_a_file_cut_short_is_noticed(kind: str, subtype: str | None, share: float) -> None:
     data = encoded(NOISE, 16_000, kind, subtype)
-    with pytest.raises(UnusableRecording) as caught:
+    with pytest.raises(Unusable) as caught:
         convert(data[: int(len(data) * share)], 16_000, "flac")
     assert caught.value.reason in {"truncated", "decode_error"}
 
@@ -155,7 +156,7 @@ def test_flac_that_counts_more_samples_than_it_has_is_truncated(rate: int) -> No
     """As one that was cut between two frames: every frame that is there is sound."""
     data = bytearray(encoded(NOISE, rate, "FLAC", "PCM_16"))
     data[22:26] = (len(NOISE) + 1).to_bytes(4, "big")
-    with pytest.raises(UnusableRecording) as caught:
+    with pytest.raises(Unusable) as caught:
         convert(bytes(data), 16_000, "flac")
     assert caught.value.reason == "truncated"
 
@@ -164,7 +165,7 @@ def test_flac_that_counts_more_samples_than_it_has_is_truncated(rate: int) -> No
 def test_flac_with_a_flipped_bit_is_not_passed_on(at: int) -> None:
     data = bytearray(encoded(NOISE, 16_000, "FLAC", "PCM_16"))
     data[at] ^= 0x10
-    with pytest.raises(UnusableRecording):
+    with pytest.raises(Unusable):
         convert(bytes(data), 16_000, "flac")
 
 
@@ -173,7 +174,7 @@ def test_flac_with_a_flipped_bit_is_not_passed_on(at: int) -> None:
 def test_any_bytes_are_a_clip_or_unusable(data: bytes, start: bytes) -> None:
     try:
         clip = convert(start + data, 16_000, "flac")
-    except UnusableRecording as error:
+    except Unusable as error:
         assert error.reason in {"decode_error", "truncated", "non_finite", "too_large"}
     else:
         assert clip.num_samples == 0 or len(decoded(clip.data)) == clip.num_samples
@@ -186,7 +187,7 @@ def test_a_changed_byte_is_a_clip_or_unusable(at: int, value: int, kind: str) ->
     data[at % len(data)] = value
     try:
         clip = convert(bytes(data), 16_000, "flac")
-    except UnusableRecording:
+    except Unusable:
         return
     assert clip.num_samples == 0 or len(decoded(clip.data)) == clip.num_samples
 
@@ -195,13 +196,13 @@ def test_a_changed_byte_is_a_clip_or_unusable(at: int, value: int, kind: str) ->
 def test_a_file_without_samples_has_none(kind: str) -> None:
     try:
         assert convert(encoded(np.zeros(0, np.int16), 16_000, kind), 16_000, "flac").num_samples == 0
-    except UnusableRecording as error:
+    except Unusable as error:
         assert error.reason in {"decode_error", "truncated"}
 
 
 def test_sampler_formats_and_odd_rates_are_refused() -> None:
     for data in (encoded(NOISE, 16_000, "SVX", "PCM_16"), encoded(NOISE, 900), encoded(NOISE, 1_000_000)):
-        with pytest.raises(UnusableRecording) as caught:
+        with pytest.raises(Unusable) as caught:
             convert(data, 16_000, "flac")
         assert caught.value.reason == "decode_error"
 
@@ -226,7 +227,7 @@ def test_longer_than_any_clip_is_too_large(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(waveform, "MAX_SECONDS", 2)
     assert convert(encoded(np.zeros(32_000, np.int16)), 16_000, "flac").num_samples == 32_000
     for data in (encoded(np.zeros(32_001, np.int16)), encoded(np.zeros(32_001, np.int16), kind="FLAC")):
-        with pytest.raises(UnusableRecording) as caught:
+        with pytest.raises(Unusable) as caught:
             convert(data, 16_000, "flac")
         assert caught.value.reason == "too_large"
 
@@ -234,7 +235,7 @@ def test_longer_than_any_clip_is_too_large(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_is_too_long_is_not_decoded_to_its_end() -> None:
     samples = np.zeros(20 * 16_000)
     samples[-1] = np.nan  # nobody gets that far
-    with pytest.raises(UnusableRecording) as caught:
+    with pytest.raises(Unusable) as caught:
         convert(encoded(samples, subtype="FLOAT"), 16_000, "flac", longest=3.0)
     assert caught.value.reason == "too_long"
 

@@ -14,11 +14,12 @@ from picture_files import encoded
 from PIL import Image, ImageOps
 
 from omni_ray.modalities import pixels
+from omni_ray.records import Unusable
 from tests.examples import examples
 
 
 def reason_of(data: bytes, target: int | None = None) -> str:
-    with pytest.raises(pixels.UnusablePicture) as caught:
+    with pytest.raises(Unusable) as caught:
         pixels.decode(data, target)
     assert str(caught.value) and "\n" not in str(caught.value)
     return caught.value.reason
@@ -255,7 +256,7 @@ def test_other_files_cut_at_any_byte(scene: Image.Image, kind: str) -> None:
     for end in range(len(data)):
         try:
             made, _ = pixels.decode(data[:end])
-        except pixels.UnusablePicture as error:
+        except Unusable as error:
             assert error.reason in {"truncated", "decode_error"}
         else:  # only what holds no pixels was cut off
             assert np.array_equal(made, whole)
@@ -347,7 +348,7 @@ def test_bytes_changed_at_random_give_pixels_or_a_reason(data: st.DataObject) ->
         file[data.draw(st.integers(0, len(file) - 1))] = data.draw(st.integers(0, 255))
     try:
         made, (width, height) = pixels.decode(bytes(file), data.draw(st.sampled_from([None, 4])))
-    except pixels.UnusablePicture as error:
+    except Unusable as error:
         assert error.reason in {"decode_error", "truncated", "too_large"}
     else:
         assert made.dtype == np.uint8 and made.ndim == 3 and made.shape[2] == 3

@@ -11,6 +11,7 @@ from picture_files import encoded
 from PIL import Image
 
 from omni_ray.modalities import jpeg_files, pixels
+from omni_ray.records import Unusable
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +21,8 @@ def noisy() -> Image.Image:
     return Image.fromarray(noise).resize((160, 160), Image.Resampling.BICUBIC)
 
 
-def refusal(data: bytes, target: int | None = None) -> pixels.UnusablePicture:
-    with pytest.raises(pixels.UnusablePicture) as caught:
+def refusal(data: bytes, target: int | None = None) -> Unusable:
+    with pytest.raises(Unusable) as caught:
         pixels.decode(data, target)
     return caught.value
 

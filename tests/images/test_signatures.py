@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from omni_ray.modalities import pixels
+from omni_ray.records import Unusable
 
 FILES = {
     "Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
@@ -28,7 +29,7 @@ FILES = {
 
 @pytest.mark.parametrize("name", list(FILES))
 def test_a_file_that_is_no_picture_is_named(name: str) -> None:
-    with pytest.raises(pixels.UnusablePicture, match=name) as caught:
+    with pytest.raises(Unusable, match=name) as caught:
         pixels.decode(FILES[name])
     assert caught.value.reason == "decode_error"
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 100

@@ -12,6 +12,7 @@ from PIL import Image
 
 from omni_ray.modalities import pixels
 from omni_ray.modalities.ocr import straighten
+from omni_ray.records import Unusable
 from tests.examples import examples
 
 
@@ -105,7 +106,7 @@ def test_crossing_or_dented_corners_fall_back_to_their_box(photo: pixels.Pixels)
     ],
 )
 def test_what_cannot_be_a_word_is_bad_geometry(photo: pixels.Pixels, quad: list[float]) -> None:
-    with pytest.raises(pixels.UnusablePicture) as caught:
+    with pytest.raises(Unusable) as caught:
         straighten(photo, quad)
     assert caught.value.reason == "bad_geometry"
 
@@ -116,7 +117,7 @@ def test_any_four_corners_give_a_word_or_a_reason(quad: list[float]) -> None:
     picture = np.full((120, 200, 3), 9, np.uint8)
     try:
         made = straighten(picture, quad)
-    except pixels.UnusablePicture as error:
+    except Unusable as error:
         assert error.reason == "bad_geometry"
     else:
         assert made.dtype == np.uint8 and made.shape[2] == 3 and min(made.shape) >= 1

@@ -17,7 +17,7 @@ from omni_ray.corpora.audio_files import AudioFiles
 from omni_ray.corpora.base import Rejected, SourceOptions
 from omni_ray.corpora.locate import locate
 from omni_ray.errors import SourceError
-from omni_ray.sources.recordings import UnusableRecording
+from omni_ray.records import Unusable
 from omni_ray.sources.segments import BadSegment, Cutter
 
 RATE = 22_050
@@ -91,9 +91,9 @@ def test_stretches_of_one_recording_in_any_order(ending: str) -> None:
 
 
 def test_a_broken_recording_is_said() -> None:
-    with pytest.raises(UnusableRecording):
+    with pytest.raises(Unusable):
         read_segment(io.BytesIO(recording("OGG").getvalue()[:-500]), 19, 20)
-    with pytest.raises(UnusableRecording):
+    with pytest.raises(Unusable):
         read_segment(io.BytesIO(b"no recording"), 0, 1)
 
 
