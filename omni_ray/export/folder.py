@@ -15,6 +15,7 @@ from typing import Any
 
 from omni_ray.errors import OmniError
 from omni_ray.ours import identity_of
+from omni_ray.pipeline.whose import is_anothers
 from omni_ray.storage import remove_temporaries, sync_path, write_atomic
 
 MARK = "export.json"
@@ -33,6 +34,7 @@ class Mark:
         files: sizes in bytes by relative path; the mark itself is not among them.
         card: digest of the card, which people edit; "" where an earlier version wrote none.
         datasets: what is in it, as the report of the export that wrote it says.
+        project: the signature of the project that it was made of; "" where an earlier version wrote none.
     """
 
     form: str
@@ -40,6 +42,7 @@ class Mark:
     files: dict[str, int]
     card: str = ""
     datasets: list[dict[str, Any]] = field(default_factory=list)
+    project: str = ""
 
     @classmethod
     def load(cls, folder: Path) -> Mark | None:
@@ -57,11 +60,11 @@ class Mark:
         write_atomic(folder / MARK, json.dumps({"format": FORMAT, **asdict(self)}, indent=1).encode() + b"\n")
 
 
-def is_current(folder: Path, form: str, fingerprint: str) -> bool:
+def is_current(folder: Path, form: str, fingerprint: str, project: str) -> bool:
     """Whether ``folder`` holds this very export, every file with its size.
 
     Raises:
-        OmniError: it holds something else, or a card that was edited, which an export must not replace.
+        OmniError: it holds something else, another project's export, or a card that was edited, which an export must not replace.
     """
     _settle(folder)
     if not folder.exists():
@@ -82,6 +85,12 @@ def is_current(folder: Path, form: str, fingerprint: str) -> bool:
         raise OmniError(f"{folder}: contains an export for {mark.form}; choose another folder, or remove it first")
     if mark.fingerprint == fingerprint and all(there.get(name) == size for name, size in mark.files.items()):
         return True
+    if is_anothers(mark.project, project):
+        names = ", ".join(sorted({each["name"] for each in mark.datasets}))
+        raise OmniError(
+            f"{folder}: contains what another project, or a copy of this one, exported ({names}); choose another folder, or "
+            "remove it first"
+        )
     card = folder / _CARD
     if mark.card and there.get(_CARD) and _card_of(folder) != mark.card:
         raise OmniError(f"{card} was changed since it was exported and would be replaced: move it away")
@@ -103,7 +112,7 @@ class Work:
 
 
 @contextmanager
-def making(folder: Path, form: str, fingerprint: str) -> Iterator[Work]:
+def making(folder: Path, form: str, fingerprint: str, project: str) -> Iterator[Work]:
     """A place to write the export into; when the block ends without an error, it takes the place of ``folder``.
 
     After a kill it is found again, with the files that were complete. The older export stays until the new one is whole.
@@ -118,7 +127,7 @@ def making(folder: Path, form: str, fingerprint: str) -> Iterator[Work]:
     (work / MARK).unlink(missing_ok=True)
     under_way = Work(work)
     yield under_way
-    Mark(form, fingerprint, _files(work), _card_of(work), under_way.datasets).save(work)
+    Mark(form, fingerprint, _files(work), _card_of(work), under_way.datasets, project).save(work)
     old = _beside(folder, "old")
     if folder.exists():
         folder.rename(old)

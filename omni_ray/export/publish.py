@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,14 +21,15 @@ from omni_ray.ours import Identity, digest_of, digest_of_stream, is_regular
 from omni_ray.pipeline import combined
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.store import Store
+from omni_ray.pipeline.whose import is_anothers, signature
 from omni_ray.progress.reporter import Reporter
 from omni_ray.results import Report
 from omni_ray.storage import Storage
 from omni_ray.trainers.files import all_modalities
 from omni_ray.visible import visible
 
-_SENT, _FILES = ".omni/media", ".omni/files.json"
-"""Where the place keeps what was sent: a marker for each shard's media, and the other files with their digests."""
+_SENT, _FILES, _PROJECT = ".omni/media", ".omni/files.json", ".omni/project"
+"""Where the place keeps what was sent: a marker for each shard's media, the other files with their digests, and by whom."""
 
 
 @dataclass
@@ -77,7 +79,7 @@ def publish(
     """
     files, shards = _chosen(store, modalities)
     target = Storage(place)
-    before = _sent_before(target)
+    before = _sent_before(target, signature(store.state_folder))
     report = PublishReport(target.shown, files=len(files))
     reporter.begin("media", len(shards), stage="export")
     sent, old = set[str](), set[str]()
@@ -128,15 +130,14 @@ def _chosen(store: Store, modalities: Sequence[str]) -> tuple[list[str], list[st
     return files + sorted(path.relative_to(store.root).as_posix() for path in configs.glob("*_tiny.json")), shards
 
 
-def _sent_before(target: Storage) -> dict[str, str]:
+def _sent_before(target: Storage, project: str) -> dict[str, str]:
     """Digests of the files that an earlier call sent; from now on the place is one of this project's.
 
     Raises:
-        OmniError: it holds something that no such call sent.
+        OmniError: it holds something that no such call sent, or what another project did.
     """
     try:
         known: dict[str, str] = json.loads(target.read(_FILES))
-        return known
     except FileNotFoundError:
         there = [*target.files(), *target.folders()]
         if there:
@@ -144,10 +145,18 @@ def _sent_before(target: Storage) -> dict[str, str]:
                 f"{target.shown}: holds {sorted(there)[0]}, which `omni-ray export files` did not put there; choose an "
                 "empty or a new place"
             ) from None
-        _note(target, {})
-        return {}
+        known = {}
+        _note(target, known)
     except ValueError as error:
         raise OmniError(f"{target.shown}/{_FILES} is not readable ({error}); choose another place") from None
+    with suppress(FileNotFoundError):  # as an earlier version, or a killed call, left it
+        if is_anothers(target.read(_PROJECT).decode(), project):
+            raise OmniError(
+                f"{target.shown}: holds what another project, or a copy of this one, sent; choose another place, or remove "
+                f"{_PROJECT} there, if what is there is to be replaced"
+            )
+    target.write(_PROJECT, project.encode())
+    return known
 
 
 def _note(target: Storage, files: dict[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 
 from omni_ray.errors import OmniError
@@ -48,6 +49,9 @@ def push(folder: Path, name: str, *, private: bool, say: Callable[[str], None]) 
     try:
         api = HfApi()
         api.create_repo(name, repo_type="dataset", private=private, exist_ok=True)
+        there = set(api.list_repo_files(name, repo_type="dataset"))
+        if gone := sorted(each for each in there - mark.files.keys() if any(fnmatch(each, ours) for ours in _OURS)):
+            say(f"{name}: {len(gone):,} files there that are not in this export are removed, such as {gone[0]}")
         api.upload_folder(
             repo_id=name,
             repo_type="dataset",

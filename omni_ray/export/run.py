@@ -16,6 +16,7 @@ from omni_ray.export.parts import CorpusParts, CorpusSide, chosen_corpora, in_si
 from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.pipeline.parts import Part
 from omni_ray.pipeline.store import Store
+from omni_ray.pipeline.whose import signature
 from omni_ray.progress.reporter import Reporter, usual
 from omni_ray.results import Report, table
 from omni_ray.storage import written_in
@@ -88,7 +89,7 @@ def export(
     Args:
         store: the committed shards.
         form: "hf", "webdataset" or "mds".
-        folder: a new or empty folder, or one that holds an earlier export of the same form, which is replaced.
+        folder: a new or empty folder, or one that holds an earlier export of the same form and project, which is replaced.
         modalities, names: only these modalities and corpora; none for all.
         samples_per_shard, shard_bytes: length of tar and MDS files; not both. Default: about 256 and 64 MiB.
         run: maps the work over shards where there is enough of it; a little is done in this process.
@@ -107,10 +108,11 @@ def export(
     told = reporter or usual()
     corpora = chosen_corpora(store, modalities, names)
     fingerprint = _fingerprint(form, store.root, corpora, samples_per_shard, shard_bytes)
-    was_there = is_current(target, form, fingerprint)
+    project = signature(store.state_folder)
+    was_there = is_current(target, form, fingerprint, project)
     if not was_there:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with making(target, form, fingerprint) as work:
+        with making(target, form, fingerprint, project) as work:
             parts = [part for corpus in corpora for part in corpus.parts]
             mapped = inline if sum(part.bytes for part in parts) <= _SMALL_BYTES else run
             _check(parts, mapped, told)

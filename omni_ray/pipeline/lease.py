@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from omni_ray.errors import FALLS_SHORT, OmniError
 from omni_ray.pipeline.processes import identity, is_dead, place_of
-from omni_ray.storage import write_atomic
+from omni_ray.pipeline.whose import root_identity
 
 if TYPE_CHECKING:
     from omni_ray.storage import Storage
@@ -95,7 +95,7 @@ def claim(storage: Storage, state_folder: Path, what: str, run: str) -> Iterator
     """
     claims = storage.child(_CLAIMS)
     mine = f"{run}.json"
-    ours = _Claim(_holder(what), _root_identity(state_folder), identity(os.getpid()))
+    ours = _Claim(_holder(what), root_identity(state_folder), identity(os.getpid()))
     claims.write(mine, ours.as_json())
     times = claims.times()
     for name in times.keys() - {mine}:
@@ -200,11 +200,3 @@ def _out_of_reach(storage: Storage) -> OmniError:
 
 def _holder(what: str) -> str:
     return f"`{what}` (process {os.getpid()} on {socket.gethostname()})"
-
-
-def _root_identity(folder: Path) -> str:
-    """A name for the root that no other has, made once; of a copy, the file is another one."""
-    file = folder / "id"
-    if not file.is_file():
-        write_atomic(file, uuid.uuid4().hex.encode())
-    return f"{file.read_text('ascii')}:{file.stat().st_ino}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -192,3 +193,24 @@ def test_a_damaged_shard_is_not_passed_on(root: Path, tmp_path: Path, form: str)
     ):
         api.export(root, form, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("form", ["hf", "webdataset", "mds"])
+def test_the_export_of_another_project_is_not_replaced(root: Path, tmp_path: Path, form: str) -> None:
+    out = tmp_path / "out"
+    api.export(root, form, out)
+    commit(tmp_path / "other", "text", "web", [[text_row(9)]])
+    copy = shutil.copytree(root, tmp_path / "copy")
+    commit(copy, "text", "web", [[text_row(9)]])
+    before = times(out)
+    for another in (tmp_path / "other", copy):
+        with pytest.raises(OmniError, match=r"another project, .* exported \(.*books\)"):
+            api.export(another, form, out)
+    assert times(out) == before
+
+    moved = root.rename(tmp_path / "moved")
+    commit(moved, "text", "web", [[text_row(9)]])
+    assert not api.export(moved, form, out).was_there
+    shutil.rmtree(moved)
+    commit(moved, "text", "anew", [[text_row(9)]])
+    assert [each.samples for each in api.export(moved, form, out).corpora] == [1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -14,6 +15,7 @@ import pytest
 
 from omni_ray import api
 from omni_ray.errors import OmniError
+from omni_ray.progress.reporter import Reporter
 from tests.loopback import served_by
 from tests.made_store import commit, make_store, text_row
 
@@ -133,8 +135,10 @@ def test_the_hub_has_the_export_and_what_its_owner_put_there(hub: type[Hub], tmp
     hub.files["LICENSE.txt"] = b"the owner's"
     hub.files["text/gone/train-00000-of-00001.parquet"] = b"of an earlier export"
     files = exported(make_store(tmp_path / "p"), tmp_path / "out")
-    place = api.push(tmp_path / "out", "org/set").address
+    said = io.StringIO()
+    place = api.push(tmp_path / "out", "org/set", reporter=Reporter(stream=said)).address
     assert place.endswith("/datasets/org/set")
+    assert "1 files there that are not in this export are removed, such as text/gone/" in said.getvalue()
     assert hub.files == {**files, "LICENSE.txt": b"the owner's"}
     assert len(hub.commits) == 1
     parquet = [data for name, data in files.items() if name.endswith(".parquet")]

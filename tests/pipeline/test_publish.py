@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,7 @@ def test_what_was_changed_since_is_not_sent(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_lists_that_combine_no_longer_writes_go_and_nothing_else(tmp_path: Path, bucket: str) -> None:
-    root, place = project(tmp_path), Storage(bucket).child("training")
+    root, place = project(tmp_path), Storage(bucket).child("lists")
     api.combine(root, holdout=0.5)
     api.publish(root, place.uri)
     held = {"data/audio/heldout_asr.csv", "data/audio/heldout_tts.csv", "data/images/heldout_annotations.json"}
@@ -129,3 +130,21 @@ def test_a_kill_before_the_note_of_a_removal_leaves_nothing_behind(
     api.publish(root, str(place))
     assert there(str(place)) == here(root)
     assert "heldout" not in (place / ".omni/files.json").read_text()
+
+
+def test_the_place_of_another_project_is_left_alone(tmp_path: Path) -> None:
+    root, place = project(tmp_path), tmp_path / "place"
+    api.publish(root, str(place))
+    sent = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    copy = shutil.copytree(root, tmp_path / "copy", copy_function=shutil.copy2)
+    for another in (project(tmp_path / "other", clips=2), copy):
+        with pytest.raises(OmniError, match="another project, or a copy of this one"):
+            api.publish(another, str(place))
+    assert sent == {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    moved = root.rename(tmp_path / "moved")
+    assert api.publish(moved, str(place)).sent == 0
+
+    (place / ".omni/project").unlink()
+    assert api.publish(copy, str(place)).sent == 0
+    with pytest.raises(OmniError, match="another project"):
+        api.publish(moved, str(place))
