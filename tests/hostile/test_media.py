@@ -14,6 +14,7 @@ import soundfile
 from PIL import Image
 
 from tests.hostile.conftest import Treat
+from tests.images.picture_files import png_chunk
 
 pytestmark = pytest.mark.slow
 
@@ -24,15 +25,13 @@ def picture(size: tuple[int, int] = (64, 48), kind: str = "PNG") -> bytes:
     return buffer.getvalue()
 
 
-def chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
 def png(width: int, height: int, extra: bytes = b"") -> bytes:
     """A PNG that declares a size, and has next to nothing."""
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     pixels = zlib.compress(bytes(1 << 20))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + extra + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", head) + extra + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND", b"")
+    )
 
 
 def jpeg(width: int, height: int) -> bytes:
@@ -74,7 +73,7 @@ PICTURES = {
 
 def commented() -> bytes:
     """A picture with a comment of half a gigabyte, which nobody needs to unpack."""
-    return png(64, 48, chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(1 << 29), 1)))
+    return png(64, 48, png_chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(1 << 29), 1)))
 
 
 def captions(folder: Path, files: dict[str, bytes]) -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from picture_files import encoded
+from picture_files import encoded, png_chunk
 from PIL import Image, ImageOps
 
 from omni_ray.modalities import pixels
@@ -117,13 +117,9 @@ def test_sixteen_bit_colour_keeps_its_high_bytes() -> None:
     assert np.array_equal(made, (values >> 8).astype(np.uint8))
 
 
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
 def png(width: int, height: int, depth: int, colour: int, data: bytes) -> bytes:
     head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", head) + png_chunk(b"IDAT", data) + png_chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("low, high", [(0.0, 1.0), (0.0, 255.0), (-3.0, 5.0)])
@@ -311,7 +307,7 @@ def test_declared_bombs_are_refused_before_they_are_decoded(scene: Image.Image) 
 )
 def test_a_comment_of_a_png_is_never_unpacked(kind: bytes, body: bytes) -> None:
     whole = png(2, 2, 8, 2, zlib.compress(b"\0\1\2\3\4\5\6" * 2))
-    comment = chunk(kind, body)
+    comment = png_chunk(kind, body)
     made, _ = pixels.decode(whole[:33] + comment + whole[33:-12] + comment + whole[-12:])
     assert np.array_equal(made, pixels.decode(whole)[0])
 
@@ -328,7 +324,7 @@ def test_a_png_that_only_a_comment_turns(packed: bool) -> None:
     whole = png(2, 1, 8, 2, zlib.compress(b"\0\1\2\3\4\5\6"))
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="3"/></x:xmpmeta>'
     head = b"XML:com.adobe.xmp\0" + (b"\1" if packed else b"\0") + b"\0\0\0"
-    turning = chunk(b"iTXt", head + (zlib.compress(xmp) if packed else xmp))
+    turning = png_chunk(b"iTXt", head + (zlib.compress(xmp) if packed else xmp))
     made, _ = pixels.decode(whole[:33] + turning + whole[33:])
     assert made[0].tolist() == [[4, 5, 6], [1, 2, 3]]
 

@@ -26,10 +26,7 @@ from omni_ray.modalities.images import Images
 from omni_ray.modalities.params import ENGINES, PictureParams
 from omni_ray.pipeline.actors import pool, require_gpus
 from tests.examples import examples
-
-
-def noise(height: int, width: int, seed: int = 0) -> pixels.Pixels:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+from tests.images.test_resize import noise
 
 
 def gpus_here() -> int:

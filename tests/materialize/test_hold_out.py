@@ -8,8 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from omni_ray.verify.run import verify
 from tests.conftest import without_ray
 from tests.examples import examples
 from tests.made_store import Row, audio_row, commit, image_row, make_store, text_row, word_row
+from tests.materialize.test_pack import in_threads, nobody
 
 NAMES = {
     "text": ["corpus.txt"],
@@ -35,15 +35,6 @@ NAMES = {
     "images": ["annotations.json"],
     "ocr": ["ocr.csv"],
 }
-
-
-def in_threads(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-    with ThreadPoolExecutor(4) as pool:
-        yield from pool.map(function, items)
-
-
-def nobody(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-    raise AssertionError("there is nothing to do")
 
 
 def run(

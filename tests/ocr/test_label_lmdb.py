@@ -6,7 +6,6 @@ import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import lmdb
 import pytest
@@ -16,6 +15,7 @@ from omni_ray.errors import SourceError
 from omni_ray.sources.lmdb_pages import BadLmdb, Lmdb
 from tests.list_sources import Source, kept, lost
 from tests.made_store import picture
+from tests.ocr.test_label_lists import labels
 
 WORDS = ["hello", "简单 字", "Straße", "مرحبا", 'say "so", #1']
 _COUNT = b"num-samples"
@@ -39,10 +39,6 @@ def samples(words: list[str], **more: bytes) -> dict[bytes, bytes]:
 @pytest.fixture
 def source(tmp_path: Path) -> Source:
     return Source(tmp_path)
-
-
-def labels(rows: list[Any]) -> list[tuple[str, str]]:
-    return [(row["id"], word["text"]) for row in kept(rows) for word in row["words"]]
 
 
 @pytest.mark.parametrize("scale", [1.0, 1 / 2048])

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +13,11 @@ import pytest
 from omni_ray import api
 from omni_ray.corpora.base import SourceOptions
 from omni_ray.errors import OmniError
-from omni_ray.pipeline.engine import inline
-from omni_ray.pipeline.session import Connection
 from tests.faults.harness import tree_digest
 from tests.made_store import clip
+from tests.without_ray import Here
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_ray_here")]
-
-
-@dataclass(frozen=True)
-class Here(api.Cluster):
-    """Does in this process what does not need Ray."""
-
-    def session(self, begun: Connection | None = None) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        return inline(function, items)
 
 
 def swap(path: Path, data: bytes) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -17,7 +15,6 @@ from omni_ray import api
 from omni_ray.errors import OmniError
 from omni_ray.export.run import export
 from omni_ray.pipeline.engine import inline
-from omni_ray.pipeline.session import Connection
 from omni_ray.pipeline.store import Store
 from omni_ray.synth.tiny import synthesize_tiny
 from omni_ray.training.plan import plan
@@ -25,17 +22,7 @@ from omni_ray.training.vocabulary import train_tokenizer
 from omni_ray.verify.run import verify
 from tests.examples import examples
 from tests.made_store import audio_row, commit, text_row
-
-
-@dataclass(frozen=True)
-class Here(api.Cluster):
-    """Does in this process what does not need Ray."""
-
-    def session(self, begun: Connection | None = None) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        return inline(function, items)
+from tests.without_ray import Here
 
 
 def prepared(root: Path, number: int) -> None:

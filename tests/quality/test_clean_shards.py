@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from omni_ray.quality.settings import settings_of
 from omni_ray.report.page import write_report
 from omni_ray.trainers.files import all_modalities
 from omni_ray.verify.run import verify
+from tests.folders import files_in
 from tests.made_store import ROWS, audio_row, commit, image_row, text_row, word_row
 from tests.quality.conftest import PROSE
 
@@ -69,13 +69,8 @@ def lines_of(root: Path) -> dict[str, list[str]]:
     }
 
 
-def tree(root: Path) -> dict[str, str]:
-    files = sorted(path for path in (root / "data/shards").rglob("*") if path.is_file())
-    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
 def test_every_sample_is_left_or_listed_with_its_reason(root: Path) -> None:
-    before = tree(root)
+    before = files_in(root / "data/shards")
     assert clean(root)
     assert lines_of(root) == {
         "books": [PROSE, OTHER, "A book that says something else altogether."],
@@ -93,7 +88,7 @@ def test_every_sample_is_left_or_listed_with_its_reason(root: Path) -> None:
         lost = sum(count for key, count in summary.stats.items() if key.startswith("removed."))
         assert (summary.records_in, summary.kept) == (prepared.records_in, prepared.kept)
         assert summary.samples + lost == prepared.samples
-    assert {name: value for name, value in tree(root).items() if "cleaned" not in name} == before
+    assert {name: value for name, value in files_in(root / "data/shards").items() if "cleaned" not in name} == before
 
 
 def test_all_later_steps_read_what_is_left(root: Path) -> None:
@@ -128,7 +123,7 @@ def test_a_kill_at_any_point_costs_nothing_but_time(root: Path, tmp_path: Path) 
     twin = tmp_path / "undisturbed"
     shutil.copytree(root, twin)
     clean(twin)
-    wanted = tree(twin)
+    wanted = files_in(twin / "data/shards")
     calls = 0
 
     def mortal(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
@@ -150,7 +145,7 @@ def test_a_kill_at_any_point_costs_nothing_but_time(root: Path, tmp_path: Path) 
             limit += 1
             assert Cleaning(Store(root), "text").is_fresh is False
     assert deaths > 10
-    assert tree(root) == wanted
+    assert files_in(root / "data/shards") == wanted
 
 
 @pytest.mark.parametrize("kind", ["reversed", "in two halves"])
@@ -166,7 +161,7 @@ def test_the_order_of_work_does_not_matter(root: Path, tmp_path: Path, kind: str
 
     clean(root)
     clean(twin, run=odd)
-    assert tree(root) == tree(twin)
+    assert files_in(root / "data/shards") == files_in(twin / "data/shards")
 
 
 def test_what_comes_new_makes_the_cleaned_shards_stale(root: Path) -> None:
@@ -208,10 +203,10 @@ def test_captions_beyond_the_limit_stay_out(tmp_path: Path) -> None:
 
 
 def test_off_takes_it_back(root: Path) -> None:
-    before = tree(root)
+    before = files_in(root / "data/shards")
     clean(root)
     assert clean(root, preset="off")
-    assert tree(root) == before and not (root / "data/shards/cleaned").exists()
+    assert files_in(root / "data/shards") == before and not (root / "data/shards/cleaned").exists()
     assert not clean(root, preset="off")
     (root / "data/shards/accounts/cleaned/text").mkdir(parents=True)  # which a kill may leave
     clean(root, preset="off")
@@ -357,10 +352,10 @@ def test_shards_of_which_nothing_is_left(tmp_path: Path, modality: str) -> None:
     ],
 )
 def test_wrong_settings_are_one_line_and_change_nothing(root: Path, more: dict[str, Any], says: str) -> None:
-    before = tree(root)
+    before = files_in(root / "data/shards")
     with pytest.raises(OmniError, match=says):
         api.clean(root, ["text"], **more)
-    assert tree(root) == before
+    assert files_in(root / "data/shards") == before
 
 
 def test_nothing_prepared(tmp_path: Path) -> None:

@@ -29,18 +29,13 @@ from omni_ray.errors import SourceError
 from omni_ray.sources import columnar, open_spec
 from omni_ray.sources.tree import FolderTree
 from tests.made_store import clip, picture
+from tests.sources.test_census import put
 
 
 def rows(corpus: Corpus, tmp_path: Path, columns: str = "") -> list[dict[str, Any] | Rejected]:
     options = SourceOptions(columns=dict(pair.split("=") for pair in columns.split(",") if pair))
     found = locate(corpus, tmp_path, str(tmp_path / "source"), options, cache=tmp_path / "index")
     return [row for draft in found.drafts for row in found.reader.read(found.tree, draft.payload)]
-
-
-def put(tmp_path: Path, name: str, data: bytes | str) -> None:
-    path = tmp_path / "source" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
 def test_a_list_of_captions_called_txt_and_pictures_in_a_folder(tmp_path: Path) -> None:

@@ -25,12 +25,9 @@ from omni_ray.synth import native, native_text
 from omni_ray.synth.clips import is_learnable
 from omni_ray.synth.native import write_corpus, write_native
 from omni_ray.synth.native_task import CorpusToWrite, ExpectedCounts
+from tests.folders import files_in
 
 Native = tuple[Path, dict[str, ExpectedCounts]]
-
-
-def _tree(root: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
 
 
 def _decodes(data: bytes) -> bool:
@@ -276,7 +273,7 @@ def test_tables(native: Native) -> None:
 )
 def test_the_same_seed_gives_the_same_bytes(native: Native, name: str, tmp_path: Path) -> None:
     write_corpus(CorpusToWrite(name, str(tmp_path), 7, 0.01, "tones"))
-    assert _tree(tmp_path / name) == _tree(native[0] / name)
+    assert files_in(tmp_path / name) == files_in(native[0] / name)
 
 
 def test_what_is_there_is_not_written_again(native: Native) -> None:
@@ -288,9 +285,9 @@ def test_what_is_there_is_not_written_again(native: Native) -> None:
 
 def test_another_seed_replaces_the_corpus(tmp_path: Path) -> None:
     write_corpus(CorpusToWrite("text_jsonl", str(tmp_path), 1, 0.01, "tones"))
-    first = _tree(tmp_path)
+    first = files_in(tmp_path)
     write_corpus(CorpusToWrite("text_jsonl", str(tmp_path), 2, 0.01, "tones"))
-    assert _tree(tmp_path) != first
+    assert files_in(tmp_path) != first
     assert [path.name for path in tmp_path.iterdir()] == ["text_jsonl"]
 
 

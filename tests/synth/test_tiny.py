@@ -17,6 +17,7 @@ from omni_ray.synth import espeak, samples, tiny
 from omni_ray.synth.book import make_text
 from omni_ray.synth.clips import is_learnable
 from omni_ray.synth.tiny import Chunk, synthesize_tiny, write_chunk
+from tests.folders import files_in
 
 _FILES = {
     "data/text/tiny_corpus.txt",
@@ -40,10 +41,6 @@ def made(small_chunks: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("tiny")
     synthesize_tiny(root, 20, 42)
     return root
-
-
-def _tree(root: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -112,7 +109,7 @@ def test_the_order_of_the_work_changes_nothing(made: Path, tmp_path: Path) -> No
         return map(function, reversed(list(chunks)))
 
     synthesize_tiny(tmp_path, 20, 42, backwards)
-    assert _tree(tmp_path) == _tree(made)
+    assert files_in(tmp_path) == files_in(made)
 
 
 def test_a_longer_run_begins_with_the_same_samples(made: Path, tmp_path: Path) -> None:
@@ -123,13 +120,13 @@ def test_a_longer_run_begins_with_the_same_samples(made: Path, tmp_path: Path) -
 
 def test_another_seed_gives_other_samples_in_the_same_place(tmp_path: Path) -> None:
     synthesize_tiny(tmp_path, 6, 1, kinds=("ocr", "text"))
-    first = _tree(tmp_path)
+    first = files_in(tmp_path)
     assert synthesize_tiny(tmp_path, 6, 2, kinds=("ocr", "text")).chunks_made == 2
-    second = _tree(tmp_path)
+    second = files_in(tmp_path)
     assert first.keys() == second.keys()
     assert all(first[path] != second[path] for path in first)
     synthesize_tiny(tmp_path, 6, 1, kinds=("ocr", "text"))
-    assert _tree(tmp_path) == first
+    assert files_in(tmp_path) == first
 
 
 def test_what_is_there_is_not_made_again(made: Path) -> None:
@@ -139,7 +136,7 @@ def test_what_is_there_is_not_made_again(made: Path) -> None:
 @pytest.mark.parametrize("harm", ["gone", "cut short", "list cut short"])
 def test_only_the_chunk_that_was_harmed_is_made_again(tmp_path: Path, harm: str) -> None:
     synthesize_tiny(tmp_path, 18, 3, kinds=("images", "ocr"))
-    whole = _tree(tmp_path)
+    whole = files_in(tmp_path)
     picture = tmp_path / "data/images/synthetic/000007.jpg"
     if harm == "gone":
         picture.unlink()
@@ -149,7 +146,7 @@ def test_only_the_chunk_that_was_harmed_is_made_again(tmp_path: Path, harm: str)
         listed = tmp_path / "data/.synthetic/images/00000005.jsonl"
         listed.write_bytes(listed.read_bytes()[:-20])
     assert synthesize_tiny(tmp_path, 18, 3, kinds=("images", "ocr")).chunks_made == 1
-    assert _tree(tmp_path) == whole
+    assert files_in(tmp_path) == whole
 
 
 def test_a_run_that_was_cut_short_is_taken_up(made: Path, tmp_path: Path) -> None:
@@ -167,7 +164,7 @@ def test_a_run_that_was_cut_short_is_taken_up(made: Path, tmp_path: Path) -> Non
     assert not any((tmp_path / path).exists() for path in _FILES)
     report = synthesize_tiny(tmp_path, 20, 42)
     assert report.chunks_made == len(tiny.chunks(tmp_path, 20, 42, tiny.KINDS, report.speech)) - 9
-    assert _tree(tmp_path) == _tree(made)
+    assert files_in(tmp_path) == files_in(made)
 
 
 def test_a_failing_run_leaves_the_old_files_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,10 +192,10 @@ def test_chords_are_replaced_when_speech_becomes_available(tmp_path: Path) -> No
     if not espeak.available():
         pytest.skip("espeak-ng is not installed (the extra 'speech')")
     synthesize_tiny(tmp_path, 4, 42, kinds=("audio",), speech="tones")
-    before = _tree(tmp_path)["data/audio/synthetic/000000.flac"]
+    before = files_in(tmp_path)["data/audio/synthetic/000000.flac"]
     report = synthesize_tiny(tmp_path, 4, 42, kinds=("audio",))
     assert (report.speech, report.chunks_made, report.warnings) == ("espeak-ng", 1, [])
-    assert _tree(tmp_path)["data/audio/synthetic/000000.flac"] != before
+    assert files_in(tmp_path)["data/audio/synthetic/000000.flac"] != before
 
 
 def test_wrong_input_is_said_in_one_line(tmp_path: Path) -> None:
@@ -281,7 +278,7 @@ def test_a_killed_run_of_another_seed_leaves_what_the_next_one_knows(
         synthesize_tiny(tmp_path, 4, 2, kinds=["images"])
     synthesize_tiny(tmp_path, 4, 3, kinds=["images"])
     synthesize_tiny(tmp_path / "fresh", 4, 3, kinds=["images"])
-    assert _tree(tmp_path / "fresh").items() <= _tree(tmp_path).items()
+    assert files_in(tmp_path / "fresh").items() <= files_in(tmp_path).items()
 
 
 def test_synth_writes_through_no_link(tmp_path: Path) -> None:

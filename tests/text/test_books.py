@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from omni_ray.corpora.base import Rejected, SourceOptions
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.books import Books
 from omni_ray.modalities.text import Text, TextParams
 from omni_ray.sources import gutenberg
-from omni_ray.sources.tree import FileTree, FolderTree, Tree
+from omni_ray.sources.tree import FileTree, FolderTree
+from tests.text.units import read_units
 
 CORPUS = Books()
+read = partial(read_units, CORPUS)
 LICENCE = "\n*** START: FULL LICENSE ***\n\nTHE FULL PROJECT GUTENBERG LICENSE\n\nSection 1. General Terms of Use\n"
-
-
-def read(tree: Tree, scale: float = 1.0) -> tuple[list[dict[str, Any]], list[Rejected]]:
-    rows: list[dict[str, Any]] = []
-    rejected: list[Rejected] = []
-    for unit in CORPUS.units(tree, SourceOptions(unit_scale=scale)):
-        for item in CORPUS.read(tree, unit.payload):
-            if isinstance(item, Rejected):
-                rejected.append(item)
-            else:
-                rows += item.to_pylist() if isinstance(item, pa.Table) else [item]
-    return rows, rejected
 
 
 def book(text: str) -> list[str]:
@@ -56,7 +46,7 @@ def test_the_real_books(shared_data: Path) -> None:
     assert {n: b["lang"] for n, b in books.items() if n.isdecimal() and b["lang"] != "en"} == {"44157": "fr"}
     assert books["14881"]["title"] == "The Log School-House on the Columbia"
     assert books["11"]["url"] == "https://www.gutenberg.org/ebooks/11"
-    assert read(FolderTree(shared_data / "books"), scale=1e-3)[0] == rows
+    assert read(FolderTree(shared_data / "books"), unit_scale=1e-3)[0] == rows
 
 
 def test_real_books_begin_and_end_where_they_should(shared_data: Path) -> None:
@@ -85,7 +75,7 @@ def test_a_whole_e_book_and_lines_of_others(corpora: Path) -> None:
     assert (alice["id"], alice["title"], alice["lang"]) == ("11", "Alice's Adventures in Wonderland", "en")
     text = alice["text"].split("\n")
     assert (text[0], text[-1]) == ("ALICE'S ADVENTURES IN WONDERLAND", "THE END")
-    assert read(FolderTree(corpora / "books"), scale=1e-3)[0] == rows
+    assert read(FolderTree(corpora / "books"), unit_scale=1e-3)[0] == rows
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from omni_ray.corpora.wikipedia import Wikipedia
 from omni_ray.sources import json_ahead, open_spec, open_tree, packed_ranges
 from omni_ray.sources.packed_ranges import plain_size
 from tests.examples import examples
+from tests.text.test_packed import zstd
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": lambda data: gzip.compress(data, 1),
@@ -29,13 +30,6 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
     ".zst": lambda data: zstd(data),
 }
 ANY = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
-
-
-def zstd(data: bytes) -> bytes:
-    out = pa.BufferOutputStream()
-    with pa.CompressedOutputStream(out, "zstd") as stream:
-        stream.write(data)
-    return out.getvalue().to_pybytes()
 
 
 def read(folder: Path, corpus: Corpus, scale: float, **options: Any) -> tuple[list[dict[str, Any]], int]:

@@ -5,30 +5,20 @@ from __future__ import annotations
 import bz2
 import gzip
 import json
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from omni_ray.corpora.base import Rejected, SourceOptions
+from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.text_files import TextFiles
 from omni_ray.modalities.text import Text, TextParams
-from omni_ray.sources.tree import FileTree, FolderTree, Tree
+from omni_ray.sources.tree import FileTree, FolderTree
+from tests.text.units import read_units
 
 CORPUS = TextFiles()
-
-
-def read(tree: Tree, **options: Any) -> tuple[list[dict[str, Any]], list[Rejected]]:
-    rows: list[dict[str, Any]] = []
-    rejected: list[Rejected] = []
-    for unit in CORPUS.units(tree, SourceOptions(**options)):
-        for item in CORPUS.read(tree, unit.payload):
-            if isinstance(item, pa.Table):
-                rows += item.to_pylist()
-            elif isinstance(item, Rejected):
-                rejected.append(item)
-    return rows, rejected
+read = partial(read_units, CORPUS)
 
 
 def test_every_kind_of_file_beside_each_other(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import gzip
 import random
 import re
 from collections import Counter
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from omni_ray.modalities.base import Transformed
 from omni_ray.modalities.text import Text, TextParams
 from omni_ray.sources import mediawiki, packed
 from omni_ray.sources.tree import FolderTree
+from tests.text.units import read_units
 
 CORPUS = Wikipedia()
+read = partial(read_units, CORPUS)
 HEAD = '<mediawiki xml:lang="de"><siteinfo><base>https://de.wikipedia.org/wiki/Haupt</base></siteinfo>\n'
 
 
@@ -36,18 +39,6 @@ def page(number: int, text: str, title: str = "", extra: str = "", namespace: in
 def write(folder: Path, *pages: str, name: str = "dump.xml") -> FolderTree:
     (folder / name).write_text(HEAD + "".join(pages) + "</mediawiki>", encoding="utf-8")
     return FolderTree(folder)
-
-
-def read(tree: FolderTree, scale: float = 1.0) -> tuple[list[dict[str, Any]], list[Rejected]]:
-    rows: list[dict[str, Any]] = []
-    rejected: list[Rejected] = []
-    for unit in CORPUS.units(tree, SourceOptions(unit_scale=scale)):
-        for item in CORPUS.read(tree, unit.payload):
-            if isinstance(item, Rejected):
-                rejected.append(item)
-            else:
-                rows.append(item)
-    return rows, rejected
 
 
 def reasons(rejected: list[Rejected]) -> dict[str, int]:
@@ -79,7 +70,7 @@ def test_a_larger_dump_whole_and_in_slices(shared_data: Path) -> None:
     rows, rejected = read(tree)
     assert (len(rows), reasons(rejected)) == (55, REAL)
     for scale in (0.01, 0.0005):
-        assert [r["id"] for r in read(tree, scale)[0]] == [r["id"] for r in rows]
+        assert [r["id"] for r in read(tree, unit_scale=scale)[0]] == [r["id"] for r in rows]
     albania = rows[0]
     assert (albania["id"], albania["title"], albania["lang"]) == ("10", "Albania", "en")
     assert albania["url"] == "https://en.wikipedia.org/wiki/Albania"
@@ -177,7 +168,7 @@ def test_every_packing_and_slicing_gives_the_same_pages(tmp_path: Path, suffix: 
     rows, rejected = read(tree)
     assert [row["id"] for row in rows] == [str(n) for n in range(300)] and not rejected
     for scale in (0.02, 0.0061):
-        assert [(r["id"], r["text"]) for r in read(tree, scale)[0]] == [(r["id"], r["text"]) for r in rows]
+        assert [(r["id"], r["text"]) for r in read(tree, unit_scale=scale)[0]] == [(r["id"], r["text"]) for r in rows]
 
 
 def test_a_tag_cut_by_a_slice_belongs_to_the_slice_in_which_it_begins(tmp_path: Path) -> None:
@@ -204,7 +195,7 @@ def test_a_corrupt_block_costs_its_pages_only(tmp_path: Path) -> None:
     assert len(rows) > 180
     assert reasons(rejected) == {"decode_error": 2}  # the block, and the page that runs into it
     assert rejected[0].id.isdecimal() and "are lost" in rejected[1].detail
-    sliced_rows, sliced_rejected = read(tree, 0.01)
+    sliced_rows, sliced_rejected = read(tree, unit_scale=0.01)
     assert sliced_rows == rows and sliced_rejected == rejected
 
 
@@ -262,7 +253,7 @@ def test_an_enormous_page_is_passed_over(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(packed, "CHUNK_BYTES", 1_000)
     tree = write(tmp_path, page(1, "a"), page(2, "x" * 200_000), page(3, "b"), page(4, "y" * 10_500), page(5, "c"))
     for scale in (1.0, 0.002):
-        rows, rejected = read(tree, scale)
+        rows, rejected = read(tree, unit_scale=scale)
         assert [row["id"] for row in rows] == ["1", "3", "5"]
         assert [(r.id, r.reason) for r in rejected] == [("2", "too_large"), ("4", "too_large")]
 
@@ -321,4 +312,4 @@ def test_parts_as_wikimedia_names_them_and_utf_16(tmp_path: Path) -> None:
     (wide / "yywiki-pages-articles.xml.gz").write_bytes(gzip.compress(data.decode().encode("utf-16-le")))
     expected = [row["text"] for row in read(whole)[0]]
     assert [row["text"] for row in read(FolderTree(parts))[0]] == expected
-    assert [row["text"] for row in read(FolderTree(wide), scale=1e-9)[0]] == expected * 2
+    assert [row["text"] for row in read(FolderTree(wide), unit_scale=1e-9)[0]] == expected * 2
