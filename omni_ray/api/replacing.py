@@ -10,6 +10,7 @@ from omni_ray.errors import SourceError
 from omni_ray.pipeline.corpus_state import CorpusState
 from omni_ray.pipeline.store import CorpusStore
 from omni_ray.pipeline.units import Unit
+from omni_ray.sources import path_of
 from omni_ray.sources.huggingface import looks_like_hub_id
 from omni_ray.sources.remote import is_remote
 
@@ -31,7 +32,7 @@ def refuse_twice(root: Path, sources: Sequence[str]) -> None:
 def _identity(root: Path, source: str) -> str:
     if is_remote(source) or looks_like_hub_id(source):
         return source
-    path = Path(source.removeprefix("file://")).expanduser().resolve()
+    path = path_of(source).resolve()
     inside = root.resolve()
     return path.relative_to(inside).as_posix() if path.is_relative_to(inside) else str(path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -169,7 +170,7 @@ def _count(tree: Tree, chapter: list[Any]) -> int:
 
 
 def _clip_and_text(line: bytes) -> tuple[bytes, bytes]:
-    clip, text = (*line.removeprefix(b"\xef\xbb\xbf").split(maxsplit=1), b"", b"")[:2]
+    clip, text = (*line.removeprefix(codecs.BOM_UTF8).split(maxsplit=1), b"", b"")[:2]
     return clip, text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -84,7 +85,7 @@ def _before(firsts: Firsts, prefix: str, line: bytes) -> str | None:
 
 def _clip_name(line: bytes) -> bytes:
     """The clip that a line names; other corpora in this layout write the ending too."""
-    return line.removeprefix(b"\xef\xbb\xbf").split(b"|", 1)[0].strip().removesuffix(b".wav")
+    return line.removeprefix(codecs.BOM_UTF8).split(b"|", 1)[0].strip().removesuffix(b".wav")
 
 
 def _clip(prefix: str, line: bytes) -> str:

@@ -18,7 +18,7 @@ from omni_ray.corpora.table_slices import media_units, read_slice
 from omni_ray.corpora.wanted import agreed, is_begun_of, published, wanted
 from omni_ray.errors import SourceError
 from omni_ray.records import Agree
-from omni_ray.sources import huggingface, open_tree, with_media_root
+from omni_ray.sources import huggingface, open_tree, path_of, with_media_root
 from omni_ray.sources.census import Claims, account
 from omni_ray.sources.download import fetch, is_there
 from omni_ray.sources.furniture import is_documentation, is_furniture
@@ -224,7 +224,7 @@ def _in_downloads(
 
 def _opened(source: str, cache: Path, options: SourceOptions, say: Callable[[str], None]) -> tuple[Tree, SourceOptions]:
     """A source that is there, and what is still to be chosen of it."""
-    folder = Path(source.removeprefix("file://")).expanduser()
+    folder = path_of(source)
     if folder.is_dir():
         tree = huggingface.open_folder(
             folder,
@@ -251,7 +251,7 @@ def _project(corpus: Corpus, root: Path, source: str) -> str | None:
 
     Its shards, downloads and corpus files hold the same records again.
     """
-    folder = Path(source.removeprefix("file://")).expanduser()
+    folder = path_of(source)
     for data in (folder / "data", folder):
         place = data / corpus.modality
         is_made = (data / ".omni").is_dir() and any(place.glob(f"{PRODUCTION}*"))
@@ -275,7 +275,7 @@ def _places(corpus: Corpus, source: str) -> Iterator[str]:
 
 def _by_name(corpus: Corpus, source: str) -> tuple[list[str], list[str]]:
     """The folders in a source that are named after the corpus, and what else is there."""
-    folder = Path(source.removeprefix("file://")).expanduser()
+    folder = path_of(source)
     if is_remote(source):
         folders, files = RemoteTree(source).children("")  # archives as files: a folder within one is no place
     elif folder.is_dir():

@@ -110,7 +110,7 @@ class Summary:
         units_left: units that are needed but not committed (an interrupted run).
         unread_units: units nobody read because the limit was reached, and nobody has counted; their records are
             in none of the sums.
-        samples: training examples that materialize will write.
+        samples: training examples that combine will write.
         beyond_share: samples that do not belong in the mixture (``combine --weight``); they are not among ``samples``.
         faults: the part of ``quarantined`` that should have been usable (``Reason.fault``).
         files: the files of the source, read and not read.

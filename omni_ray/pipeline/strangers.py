@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 
 from omni_ray.errors import OmniError
 from omni_ray.modalities.registry import modality as modality_of
+from omni_ray.pipeline.manifest import part_name
 from omni_ray.storage import Storage
 
 _OF_A_MANIFEST = {"format", "unit", "fingerprint", "shard", "records"}
@@ -27,7 +28,7 @@ def refuse_strangers(storage: Storage, modality: str, files: Mapping[str, int], 
         units: those whose files are about to be removed.
     """
     for unit in sorted(units):
-        part = f"part-{unit:05d}"
+        part = part_name(unit)
         vouched: Collection[str] = ()
         if f"{part}.json" in files:
             vouched = _manifest(storage, f"{part}.json", files[f"{part}.json"])

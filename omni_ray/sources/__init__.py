@@ -36,7 +36,7 @@ def open_tree(
         if is_remote(str(location)):
             place = RemoteTree(str(location))
         else:
-            path = Path(str(location).removeprefix("file://")).expanduser()
+            path = path_of(location)
             if not path.exists():
                 raise SourceError(f"{location}: no such file or folder; give --source an existing one")
             is_file = path.is_file()
@@ -47,6 +47,11 @@ def open_tree(
         raise SourceError(f"{error.filename or location}: no permission to read it") from error
 
 
+def path_of(location: str | Path) -> Path:
+    """The path that is meant by a source on this machine: ``~/corpora``, ``file:///corpora``."""
+    return Path(str(location).removeprefix("file://")).expanduser()
+
+
 def is_missing(location: str) -> bool:
     """Whether ``location`` is a path of this machine, and nothing is there: nobody needs to look further."""
     from omni_ray.sources.huggingface import looks_like_hub_id
@@ -54,7 +59,7 @@ def is_missing(location: str) -> bool:
 
     if is_remote(location) or looks_like_hub_id(location):
         return False
-    return not Path(location.removeprefix("file://")).expanduser().exists()
+    return not path_of(location).exists()
 
 
 def with_media_root(tree: Tree, media_root: str, follow_links: bool = False) -> Tree:

@@ -24,7 +24,7 @@ class ByteSource(Protocol):
     """Bytes that can be read at any position, from any thread."""
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """At most ``size`` bytes from ``offset``; fewer only at the end. Raises Broken."""
+        """At most ``size`` bytes from ``offset``; fewer only at the end. Raises BrokenArchive."""
         ...
 
 

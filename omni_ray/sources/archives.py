@@ -91,7 +91,7 @@ class ArchiveTree(Tree):
 
     @abstractmethod
     def _members(self, refused: RefusedMembers) -> Iterator[Member]:
-        """Every readable member in archive order; all others go to ``refused``. Raises Broken."""
+        """Every readable member in archive order; all others go to ``refused``. Raises BrokenArchive."""
 
     @property
     def _bytes(self) -> ByteSource:

@@ -6,7 +6,6 @@ file that is not among them is counted by reason and ending, with an example.
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from omni_ray.sources.furniture import is_documentation, is_furniture
 from omni_ray.sources.kinds import FileKind, kind_of
 from omni_ray.sources.tree import FileTree, Tree
 from omni_ray.unread import REASONS, Files, UnreadGroup
+from omni_ray.visible import visible
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -131,7 +131,5 @@ def _reason(tree: Tree | None, name: str, kind: FileKind, modality: str) -> str:
 
 
 def _shown(name: str) -> str:
-    """A name that can be printed: bytes that are no text, or that control a terminal, as escapes."""
-    text = name.encode("utf-8", "backslashreplace").decode()
-    text = re.sub("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", lambda found: f"\\x{ord(found[0]):02x}", text)
+    text = visible(name)
     return text if len(text) <= _LONGEST_NAME else f"...{text[-_LONGEST_NAME:]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -95,7 +96,7 @@ def head_of_lines(tree: Tree, name: str) -> bytes:
 
 def start_of(data: bytes, form: Form, *, whole_lines: bool = True) -> bytes:
     """A file's first MB as UTF-8; with ``whole_lines``, without a line that is cut off."""
-    text = b"".join(form.plain(iter([data]))).removeprefix(b"\xef\xbb\xbf")
+    text = b"".join(form.plain(iter([data]))).removeprefix(codecs.BOM_UTF8)
     if whole_lines and len(data) >= HEAD_BYTES and b"\n" in text:
         text = text[: text.rfind(b"\n") + 1]
     return text
@@ -105,5 +106,5 @@ def plain_chunks(tree: Tree, name: str, form: Form) -> Iterator[bytes]:
     """All of a file, unpacked, as UTF-8 without a mark. Raises BrokenStream after all that could be read."""
     with tree.open(name) as file:
         chunks = form.plain(unpack(file, name))
-        yield next(chunks, b"").removeprefix(b"\xef\xbb\xbf")
+        yield next(chunks, b"").removeprefix(codecs.BOM_UTF8)
         yield from chunks

@@ -156,7 +156,7 @@ def _of_split(repository: str, files: Sequence[str], patterns: Splits, split: st
         found = _by_name(files, split) if not patterns else []
     if not found:
         there = ", ".join(list(patterns)[:20]) or "no names of files that say so"
-        raise SourceError(f"{repository}: no split {split}; there are: {there}; folders: {_folders(files)}")
+        raise SourceError(f"{repository}: no split {split}; there are: {there}; folders: {folders_of(files)}")
     return found
 
 
@@ -175,7 +175,8 @@ def _by_name(files: Sequence[str], split: str) -> list[str]:
     return []
 
 
-def _folders(files: Sequence[str]) -> str:
+def folders_of(files: Sequence[str]) -> str:
+    """The folders of some files, the first of them by name, for a sentence."""
     return ", ".join(sorted({file.rpartition("/")[0] for file in files if "/" in file})[:8]) or "none"
 
 

@@ -25,7 +25,7 @@ from omni_ray.errors import OmniError, SourceError
 from omni_ray.media_names import is_safe_name
 from omni_ray.sources import open_tree
 from omni_ray.sources.furniture import is_documentation
-from omni_ray.sources.hub_splits import Chosen, choose, configurations
+from omni_ray.sources.hub_splits import Chosen, choose, configurations, folders_of
 from omni_ray.sources.kinds import kind_of
 from omni_ray.sources.links import snapshot_of
 from omni_ray.sources.remote import HUB, RemoteTree
@@ -273,8 +273,7 @@ def open_folder(
 def _without_tables(name: HubName, files: Sequence[str]) -> str:
     tables = [file for file in files if is_safe_name(file) and table_format(file)]
     if tables:
-        folders = sorted({file.rpartition("/")[0] for file in tables})[:8]
-        return f"{name.repository}: no table in {name.folder}; there are tables in: {', '.join(folders)}"
+        return f"{name.repository}: no table in {name.folder}; there are tables in: {folders_of(tables)}"
     return f"{name.repository}: no table (Parquet, Arrow, JSON Lines, CSV), text or archive in it"
 
 

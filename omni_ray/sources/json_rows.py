@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,6 @@ from omni_ray.sources.packed_ranges import open_range, plain_size
 from omni_ray.sources.rows import Gather, Item, Line, Range, Row, lines
 from omni_ray.sources.tree import Tree
 
-_BOM = b"\xef\xbb\xbf"
 _GREAT = float(1 << 62)
 _CLOSING = {"[": "]", "{": "}", "": ""}
 _SEPARATORS = b" \t\r\n,\x1e\0"
@@ -88,8 +88,8 @@ def _part(
             yield opening.encode()
         left = None if end is None else end - start
         for chunk in form.plain(unpack_proven(file, name)):
-            if start == 0 and chunk.startswith(_BOM):
-                chunk = b"   " + chunk[len(_BOM) :]
+            if start == 0 and chunk.startswith(codecs.BOM_UTF8):
+                chunk = b"   " + chunk[len(codecs.BOM_UTF8) :]
             start += len(chunk)
             yield chunk[:left]
             left = None if left is None else left - len(chunk)

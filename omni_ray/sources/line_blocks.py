@@ -7,6 +7,7 @@ which a reader that begins in the middle cannot know.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -28,7 +29,6 @@ RANGE_BYTES = 16 << 20
 """Bytes in a range: about a second of work."""
 MAX_LINE_BYTES = 64 << 20
 """A longer line is ``too_large``."""
-_BOM = b"\xef\xbb\xbf"
 
 
 def byte_ranges(size: int, options: SourceOptions, first: int = 0) -> Iterator[tuple[int, int | None]]:
@@ -71,8 +71,8 @@ def line_blocks(
     try:
         while (end is None or position < end) and (chunk := next(stream, b"")):
             data, rest = rest + chunk, b""
-            if position == 0 and data.startswith(_BOM):
-                data, position = data[len(_BOM) :], len(_BOM)
+            if position == 0 and data.startswith(codecs.BOM_UTF8):
+                data, position = data[len(codecs.BOM_UTF8) :], len(codecs.BOM_UTF8)
             if not inside:
                 at = data.find(b"\n") + 1
                 position += at or len(data)

@@ -37,7 +37,7 @@ def line_ranges(tree: Tree, name: str, begins: Callable[[bytes], bool], *, skip:
     """Cut a list into ranges, without holding it in memory.
 
     Args:
-        begins: given each line, says whether a new range begins with it; :meth:`omni_ray.corpora.bounds.Cut.before`.
+        begins: given each line, says whether a new range begins with it; :meth:`omni_ray.corpora.bounds.UnitBounds.before`.
         skip: lines at the top to leave out.
     """
     start = end = 0

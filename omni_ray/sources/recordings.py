@@ -20,6 +20,7 @@ import soundfile
 
 from omni_ray.records import Unusable
 from omni_ray.sources import audio_headers, mpeg_audio, ogg_pages
+from omni_ray.sources.signatures import named
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -63,13 +64,6 @@ _BY_FFMPEG = frozenset({"mov", "matroska", "asf", "amr", "wv", "ape", "tta"})
 _SAY_THEIR_LENGTH = frozenset({"mov", "matroska", "asf", "wv", "ape", "tta"})
 _HAVE_CHECKSUMS = frozenset({"wavpack", "tta", "flac", "ape"})
 """FFmpeg's decoders of frames with checksums, which they compare when they are told to."""
-_OTHERS = (
-    (b"version https://git-lfs", "a Git LFS pointer: fetch the file itself (git lfs pull)"),
-    (b"<!doctype html", "an HTML page"),
-    (b"<html", "an HTML page"),
-    (b"\x1f\x8b", "gzip"),
-    (b"PK\x03\x04", "a zip archive"),
-)
 
 
 @dataclass
@@ -132,14 +126,12 @@ def _decoder(data: bytes) -> AbstractContextManager[Recording]:
         return nullcontext(_by_ffmpeg(data, "aac"))
     frames = mpeg_audio.scan(data)
     if frames is None:
-        raise Unusable("decode_error", _what_else(data))
+        name = named(data)
+        raise Unusable(
+            "decode_error",
+            f"there is no sound in it; it is {name}" if name else "no recording of a format that is known",
+        )
     return _mpeg(data, frames)
-
-
-def _what_else(data: bytes) -> str:
-    start = data[:64].lstrip().lower()
-    said = next((said for mark, said in _OTHERS if start.startswith(mark.lower())), None)
-    return f"no recording but {said}" if said else "no recording of a format that is known"
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 
 _HEAD = 1024
@@ -100,7 +101,7 @@ def instead_of_text(data: bytes) -> str:
 
     Text may begin with any letters: only marks that no text has count, and binary formats where there are zero bytes.
     """
-    head = data[:_HEAD].removeprefix(b"\xef\xbb\xbf").lstrip()
+    head = data[:_HEAD].removeprefix(codecs.BOM_UTF8).lstrip()
     is_marked = head.startswith(b"%PDF-") or _POINTER.match(head) or _PAGE.match(head)
     is_binary = (
         b"\0" in head and head[:2] not in (b"\xff\xfe", b"\xfe\xff") and head[:1] != b"\0" and head[1:2] != b"\0"
@@ -114,7 +115,7 @@ def _of_text(head: bytes) -> str:
         return "nothing but zero bytes"
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "a text file"
-    head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    head = head.removeprefix(codecs.BOM_UTF8).lstrip()
     if b"annex/objects/" in head[:200]:
         return "a git-annex pointer, not the file itself: run git annex get"
     if head[:1] == b"<":

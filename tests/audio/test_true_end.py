@@ -224,7 +224,10 @@ def test_formats_that_ffmpeg_reads(codec: str, kind: str) -> None:
     [
         (b"<!DOCTYPE html><html>404</html>", "HTML"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
-        (bytes(1000), "no recording"),
+        (b"%PDF-1.7\n", "a PDF document"),
+        (b"Rar!\x1a\x07\1\0", "a RAR archive"),
+        (bytes(1000), "zero bytes"),
+        (b"\1\2\3\4" * 99, "no recording of a format that is known"),
     ],
 )
 def test_what_is_no_recording_is_named(data: bytes, said: str) -> None:

@@ -139,7 +139,7 @@ def test_links_pipes_archives_within_archives_and_names_that_steer_a_terminal(tm
         ("empty", ".csv"): (1, False),
         ("not_a_file", ""): (1, False),
     }
-    assert next(group for group in files.unread if group.ending == ".pdf").example == "\\x1b[2Jred.pdf"
+    assert next(group for group in files.unread if group.ending == ".pdf").example == "\\u001b[2Jred.pdf"
 
 
 def test_where_nothing_is_found_the_error_says_what_is_there(tmp_path: Path) -> None:
