@@ -31,6 +31,7 @@ from omni_ray.sources.columns_by_role import (
 )
 from omni_ray.sources.extra import REST, extra_text, rest_of
 from omni_ray.sources.footers import is_joined_arrow, is_joined_parquet
+from omni_ray.sources.hive import partition
 from omni_ray.sources.tree import Tree
 from omni_ray.sources.unpacked import at_any_place
 
@@ -45,6 +46,7 @@ _MAX_ROWS_PER_BYTE = 100
 """No table packs more rows than this into a byte of file: one that claims more lies, to make its reader run forever."""
 
 
+Folders = Mapping[str, str | None]
 _DISPENSABLE = frozenset({"id", "title", "url", "lang"})
 """Roles that are left empty where their column cannot fill them."""
 
@@ -86,15 +88,15 @@ def slices(
 
 
 def read(
-    tree: Tree, name: str, kind: str, columns: Mapping[str, str], start: int, end: int
+    tree: Tree, name: str, kind: str, columns: Mapping[str, str], start: int, end: int, folders: Folders
 ) -> Iterator[pa.Table | Rejected]:
-    """Rows [start, end) by role. A row group or record batch that cannot be decoded is one rejection for all the rows it
-    still owed."""
+    """Rows [start, end) by role; ``folders`` are the columns that its folders stand for. A row group or record batch that
+    cannot be decoded is one rejection for all the rows it still owed."""
     first = 0
     for count, batches in (_groups if kind == "parquet" else _single_batches)(tree, name, columns):
         begin, stop = max(start, first), min(end, first + count)
         if begin < stop:
-            yield from _rows(name, batches, first, begin, stop, columns)
+            yield from _rows(name, batches, first, begin, stop, columns, folders)
         first += count
         if first >= end:
             return
@@ -154,11 +156,14 @@ def choose(
     """Role -> column. Raises SourceError where the file cannot be read, or a column is missing or cannot fill its role."""
     schema = schema_of(tree, name, kind)
     there = [path for field in schema for path in _paths(field)]
-    columns = choose_columns(name, there, roles, options)
+    folders = [column for column in partition(name) if column not in there]
+    columns = choose_columns(name, [*there, *folders], roles, options)
+    if columns.get("id") in folders and "id" not in options.columns:
+        del columns["id"]  # what all rows of a file share is no id
     for role, column in columns.items():
         if column == REST:
             check_names(name, role, schema.names, schema.names)
-    for role, column in [each for each in columns.items() if each[0] != EXTRA]:
+    for role, column in [each for each in columns.items() if each[0] != EXTRA and each[1] not in folders]:
         held = _type_of(schema, column)
         if held is not None and not _can_fill(role, held):
             if role in _DISPENSABLE and role not in options.columns:
@@ -215,8 +220,10 @@ def _can_fill(role: str, kind: pa.DataType) -> bool:
 
 
 def _stored(schema: pa.Schema, columns: Mapping[str, str]) -> set[str]:
-    """The names under which Parquet files keep the columns: fields of a list's items are read with the whole list."""
-    parts = [part for column in columns.values() for part in parts_of(column, schema.names)]
+    """The names under which Parquet files keep the columns: fields of a list's items are read with the whole list; what only
+    the folders of a file say is none."""
+    every = [part for column in columns.values() for part in parts_of(column, schema.names)]
+    parts = [part for part in every if part in schema.names or part.partition(".")[0] in schema.names]
     return {part if _type_of(schema, part) is not None else part.partition(".")[0] for part in parts}
 
 
@@ -299,7 +306,13 @@ def _stream_batches(source: Any) -> Iterator[Any]:
 
 
 def _rows(
-    name: str, batches: Iterator[pa.RecordBatch], first: int, start: int, end: int, columns: Mapping[str, str]
+    name: str,
+    batches: Iterator[pa.RecordBatch],
+    first: int,
+    start: int,
+    end: int,
+    columns: Mapping[str, str],
+    folders: Folders,
 ) -> Iterator[pa.Table | Rejected]:
     """Rows [start, end) of consecutive batches, the first beginning at row ``first``."""
     while first < end:
@@ -315,6 +328,7 @@ def _rows(
             batch = _with_classes(batch.slice(max(0, start - first), min(end, first + count) - max(start, first)))
             faults: dict[int, tuple[str, str]] = {}
             others = {role: column for role, column in columns.items() if role not in ("captions", EXTRA)}
+            batch = _with_folders(batch, columns, folders)
             table = {role: _values(batch, role, column, faults) for role, column in others.items()}
             if "captions" in columns:
                 table |= caption_columns(_captions(batch, columns["captions"], faults))
@@ -327,6 +341,16 @@ def _rows(
             return
         yield from found
         first += count
+
+
+def _with_folders(batch: pa.RecordBatch, columns: Mapping[str, str], folders: Folders) -> pa.RecordBatch:
+    """The same with those columns that its folders stand for, and that are asked for."""
+    wanted = [
+        name for name in folders if name not in batch.schema.names and (EXTRA in columns or name in columns.values())
+    ]
+    for name in wanted:
+        batch = batch.append_column(name, pa.array([folders[name]] * batch.num_rows, pa.string()))
+    return batch
 
 
 def _with_classes(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -15,13 +15,14 @@ from typing import Any
 import pyarrow as pa
 
 from omni_ray.errors import NoColumn, SourceError
-from omni_ray.records import Rejected, SourceOptions, UnitDraft
+from omni_ray.records import EXTRA, Rejected, SourceOptions, UnitDraft
 from omni_ray.sources import columnar, delimited, json_rows
 from omni_ray.sources.columns_by_role import check_roles, choose_columns, fits, no_header
 from omni_ray.sources.copies import names_once
 from omni_ray.sources.delimited import table_ranges
 from omni_ray.sources.dialect import Dialect, dialect_in, dialect_of
 from omni_ray.sources.form import Form, form_in, form_of, head, plain_chunks, start_of
+from omni_ray.sources.hive import partition
 from omni_ray.sources.json_shapes import shapes
 from omni_ray.sources.kinds import TABLES
 from omni_ray.sources.line_blocks import byte_ranges
@@ -208,7 +209,8 @@ def read_table_unit(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table
     """
     table = payload["table"]
     if table["format"] in ("parquet", "arrow"):
-        return columnar.read(tree, table["file"], table["format"], table["columns"], table["start"], table["end"])
+        span, folders = (table["start"], table["end"]), table.get("folders", {})
+        return columnar.read(tree, table["file"], table["format"], table["columns"], *span, folders)
     return _parsed(tree, table, columns_of)
 
 
@@ -304,5 +306,9 @@ def _columnar_slices(
     tree: Tree, name: str, kind: str, roles: Mapping[str, tuple[str, ...]], options: SourceOptions
 ) -> Iterator[tuple[dict[str, Any], int, int | None]]:
     columns = columnar.choose(tree, name, kind, roles, options)
+    folders = {
+        column: value for column, value in partition(name).items() if EXTRA in columns or column in columns.values()
+    }
+    shared = {"format": kind, "columns": columns, **({"folders": folders} if folders else {})}
     for start, end in columnar.slices(tree, name, kind, columns, options):
-        yield {"format": kind, "columns": columns, "start": start, "end": end}, 0, end - start
+        yield {**shared, "start": start, "end": end}, 0, end - start

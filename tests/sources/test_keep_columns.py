@@ -278,3 +278,27 @@ def test_cleaning_and_packing_keep_it(modality: str) -> None:
     if modality == "text":
         packed, _ = pack_rows(rows, lambda texts: [len(text.split()) for text in texts], 64)
         assert packed["extra"].to_pylist() == rows["extra"].to_pylist()
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_columns_that_only_folders_say(source: Source, ending: str) -> None:
+    for lang, year in (("de", "2024"), ("pt%20BR", "__HIVE_DEFAULT_PARTITION__")):
+        name = f"lang={lang}/year={year}/id=7/part-0.{ending}"
+        source.put(name, written([{"text": f"{lang} {number}", "stars": number} for number in (1, 2)], name))
+    plain = kept(source.rows(TextFiles()))
+    assert [row["lang"] for row in plain] == ["de", "de", "pt BR", "pt BR"]
+    assert len({row["id"] for row in plain}) == 4
+    folders = [{"year": "2024"}, {}]
+    wanted = [{"stars": stars, "id": "7", **more} for more in folders for stars in (1, 2)]
+    assert extras(source, TextFiles()) == wanted
+    titled = kept(source.rows(TextFiles(), columns="title=year"))
+    assert [row["title"] for row in titled] == ["2024", "2024", None, None]
+    with pytest.raises(SourceError, match="no column yaer; it has text, stars, lang, year"):
+        source.rows(TextFiles(), columns="title=yaer")
+
+
+def test_a_column_of_the_file_comes_before_its_folder(source: Source) -> None:
+    name = "lang=de/part-0.parquet"
+    source.put(name, written([{"text": "one", "lang": "en"}], name))
+    assert [row["lang"] for row in kept(source.rows(TextFiles()))] == ["en"]
+    assert extras(source, TextFiles()) == [None]
