@@ -33,7 +33,6 @@ def one_line(text: str) -> str:
 _R_INVISIBLE = r"\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2064}\x{feff}\x{ad}"
 _R_CONTROLS = r"[\x00-\x08\x0e-\x1b\x7f-\x{84}\x{86}-\x{9f}]"
 _R_RARE_SPACE = r"\t-\r\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
-_R_RUN = rf" *[{_R_RARE_SPACE}][ {_R_RARE_SPACE}]*|  +"
 # Characters that NFC never changes, whatever is beside them: quick check "yes", combining class 0. Whole
 # blocks only: Latin and IPA, Cyrillic letters, dashes and quotes, CJK ideographs, kana and Hangul syllables.
 _R_STABLE = (
@@ -57,16 +56,41 @@ def one_line_array(text: pa.Array) -> pa.Array:
     mended = text.filter(dirty)
     if len(mended) == 0:
         return text
-    if pc.any(pc.match_substring_regex(mended, _R_CONTROLS)).as_py():
-        mended = pc.replace_substring_regex(mended, _R_CONTROLS, "")
-    mended = pc.replace_substring_regex(mended, _R_RUN, " ")
-    mended = pc.utf8_trim(mended, " ")
-    blank = pc.match_substring_regex(mended, rf"\A[ {_R_INVISIBLE}]*\z")
-    mended = pc.if_else(blank, pa.scalar("", mended.type), mended)
-    unstable = pc.match_substring_regex(mended, rf"[^{_R_STABLE}]")
-    composed = [unicodedata.normalize("NFC", value) for value in mended.filter(unstable).to_pylist()]
-    mended = pc.replace_with_mask(mended, unstable, pa.array(composed, mended.type))
-    return pc.replace_with_mask(text, dirty, mended)
+    odd = pc.match_substring_regex(mended, rf"[^{_R_STABLE}]")
+    if pc.any(odd).as_py():
+        mended = pc.replace_with_mask(mended, odd, _with_plain_blanks(mended.filter(odd)))
+    return pc.replace_with_mask(text, dirty, _single_blanks(pc.utf8_trim(mended, " ")))
+
+
+def _with_plain_blanks(text: pa.Array) -> pa.Array:
+    """Values without nulls as :func:`one_line` makes them, but for blanks at their ends and several in a row."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pc.any(pc.match_substring_regex(text, _R_CONTROLS)).as_py():
+        text = pc.replace_substring_regex(text, _R_CONTROLS, "")
+    text = pc.replace_substring_regex(text, rf"[{_R_RARE_SPACE}]+", " ")
+    blank = pc.match_substring_regex(text, rf"\A[ {_R_INVISIBLE}]*\z")
+    text = pc.if_else(blank, pa.scalar("", text.type), text)
+    unstable = pc.match_substring_regex(text, rf"[^{_R_STABLE}]")
+    composed = [unicodedata.normalize("NFC", value) for value in text.filter(unstable).to_pylist()]
+    return pc.replace_with_mask(text, unstable, pa.array(composed, text.type))
+
+
+def _single_blanks(text: pa.Array) -> pa.Array:
+    """Values without nulls, and without blanks at their ends, with each run of blanks as one."""
+    import numpy as np
+    import pyarrow as pa
+
+    _, offsets, data = text.buffers()
+    values = np.frombuffer(data or b"", np.uint8)
+    again = np.flatnonzero((values[1:] == ord(" ")) & (values[:-1] == ord(" "))) + 1
+    if not len(again):
+        return text
+    ends = np.frombuffer(offsets, np.int64 if pa.types.is_large_string(text.type) else np.int32)
+    ends = ends - np.searchsorted(again, ends).astype(ends.dtype)
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(np.delete(values, again))]
+    return pa.Array.from_buffers(text.type, len(text), buffers, offset=text.offset)
 
 
 # A full stop after one of these, after a single letter or inside a dotted word does not end a sentence.
