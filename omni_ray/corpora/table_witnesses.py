@@ -42,6 +42,8 @@ _MOST_ANCHORS = 4
 _HEAD = slice(4, 12)
 """Which bytes of words are compared at once; those before are an anchor."""
 _ESCAPE_BYTES = 6
+_TWO_ZEROS = int.from_bytes(b"00", "little")
+"""ASCII has them as its first digits, as halves of pairs have D."""
 _DIGITS = np.array(
     [int(chr(byte), 16) if chr(byte) in "0123456789abcdefABCDEF" else 0 for byte in range(256)], np.uint16
 )
@@ -194,7 +196,7 @@ def _words_at(
     """The words that begin at one of the places of their anchor."""
     places = places_of(data, anchor)
     places = places[places <= len(data) - _HEAD.stop]
-    near = values[places[:, None] + np.arange(_HEAD.start, _HEAD.stop)].view(np.uint64)[:, 0]
+    near = _at_each_byte(data, "<u8")[places + _HEAD.start]
     likely = heads[np.minimum(heads.searchsorted(near), len(heads) - 1)] == near
     for place in places[likely].tolist():
         for each in by_head[data[place + _HEAD.start : place + _HEAD.stop]]:
@@ -202,11 +204,18 @@ def _words_at(
                 yield each
 
 
+def _at_each_byte(data: bytes, kind: str) -> NDArray[Any]:
+    """The numbers that begin at each byte."""
+    return np.ndarray((len(data) - np.dtype(kind).itemsize + 1,), kind, data, strides=(1,))
+
+
 def _is_escaped(data: bytes, values: NDArray[np.uint8]) -> bool:
     """Whether JSON has one of our characters as an escape, or half a surrogate pair, which is left out of texts. What is near the
     ends of a block is in another one, too."""
     places = places_of(data, b"\\u")
-    places = np.sort(places[places <= len(data) - _ESCAPE_BYTES])
+    places = places[places <= len(data) - _ESCAPE_BYTES]
+    digits = _at_each_byte(data, "<u4")[places + 2]
+    places = np.sort(places[(digits & 0xFFFF == _TWO_ZEROS) | (digits & 0xDF == ord("D"))])
     code = np.zeros(len(places), np.int64)
     for digit in range(2, _ESCAPE_BYTES):
         code = code << 4 | _DIGITS[values[places + digit]]
