@@ -49,7 +49,6 @@ def one_line_array(text: pa.Array) -> pa.Array:
     Only values that hold something to mend are touched, by Arrow's own kernels; only those that hold
     characters which NFC could change are seen by Python, since Arrow's Unicode tables are not Python's.
     """
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     dirty = pc.fill_null(pc.match_substring_regex(text, _R_CHANGES), False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import reduce
@@ -17,6 +17,7 @@ import orjson
 from omni_ray.errors import SourceError
 from omni_ray.sources.chats import are_turns
 from omni_ray.sources.extra import numbered
+from omni_ray.sources.form import HEAD_BYTES
 from omni_ray.sources.json_ahead import Exactness
 from omni_ray.sources.json_objects import DECODER, Ambiguous, may_be_ambiguous
 from omni_ray.sources.json_values import BAD_BYTE, BrokenValue, Values
@@ -27,7 +28,6 @@ MAX_OBJECT_BYTES = 64 << 20
 _SAMPLE = 100
 _DEEPEST = 3
 """How deep in objects an array of rows is looked for, and columns within columns."""
-_LINE_SHAPE = "lines"
 _STREAMED = ("values", "member", "index")
 """Shapes whose rows are read one by one; the others are held as a whole."""
 
@@ -68,12 +68,13 @@ def shapes(
     """
     start = head.lstrip()[:1]
     if start == b"{":
+        head = _with_a_line(head, whole)
         lines = list(islice(io.BytesIO(head), 2))
         if _is_value(lines[0]) and (is_lines or (len(lines) > 1 and lines[1].strip())):
-            return [_sampled(_LINE_SHAPE, head, lines=True)]
+            return [_sampled_lines(head)]
         if not _is_alone(head):
             is_second = len(lines) > 1 and lines[1].lstrip().startswith(b"{")
-            return [_sampled(_LINE_SHAPE if is_second else "values", head, lines=is_second)]
+            return [_sampled_lines(head) if is_second else _sampled_values(head, whole)]
         try:
             return _of_object(name, whole, fits)
         except ValueError as error:
@@ -81,9 +82,9 @@ def shapes(
     if start == b"[":
         lines = list(islice(io.BytesIO(head), 2))
         is_rows = len(lines) > 1 and _is_value(lines[0]) and lines[1].lstrip()[:1] in (b"[", b"{")
-        return [_sampled(_LINE_SHAPE if is_rows else "values", head, lines=is_rows)]
+        return [_sampled_lines(head) if is_rows else _sampled_values(head, whole)]
     if is_lines or start == b'"':
-        return [_sampled(_LINE_SHAPE, head, lines=True)]
+        return [_sampled_lines(head)]
     return []
 
 
@@ -184,28 +185,54 @@ def _is_value(line: bytes) -> bool:
     return True
 
 
+def _with_a_line(head: bytes, whole: Callable[[], Iterator[bytes]]) -> bytes:
+    """The same, and all of its first line where that is longer, with some of what follows."""
+    if b"\n" in head.lstrip() or len(head) < HEAD_BYTES // 4:  # of UTF-32 a quarter is left
+        return head
+    parts: list[bytes] = []
+    size, is_line = 0, False
+    with suppress(BrokenStream):
+        for chunk in whole():
+            parts.append(chunk)
+            size += len(chunk)
+            if is_line or size > MAX_OBJECT_BYTES:
+                break
+            is_line = b"\n" in (chunk if size > len(chunk) else chunk.lstrip())
+    return b"".join(parts) if is_line else head
+
+
 def _is_alone(head: bytes) -> bool:
     """Whether nothing follows the first value of a file, as far as it was read: it may be larger than that."""
     first = list(islice(Values(iter([head])).items(), 2))
     return len(first) < 2 or (isinstance(first[0], BrokenValue) and first[0].reason == "truncated")
 
 
-def _sampled(kind: str, head: bytes, lines: bool) -> JsonShape:
-    if lines:
-        parts = (_items_on(line) for line in islice(io.BytesIO(head), _SAMPLE))
-        items = [item for part in parts for item in part]
-    else:
-        items = list(islice(Values(iter([head])).items(), _SAMPLE))
-    return JsonShape(kind, (), columns_in([item for item in items if not isinstance(item, BrokenValue)]))
+def _sampled_lines(head: bytes) -> JsonShape:
+    return JsonShape("lines", (), columns_in([item for line in _lines(head) for item in _items_on(line)]))
 
 
-def _items_on(line: bytes) -> Iterable[Any]:
-    """The values on a line; broken ones as :class:`BrokenValue`."""
+def _sampled_values(head: bytes, whole: Callable[[], Iterator[bytes]]) -> JsonShape:
+    items = list(islice(Values(iter([head])).items(), _SAMPLE))
+    if items and isinstance(items[0], BrokenValue) and items[0].reason == "truncated":
+        items = list(islice(Values(whole()).items(), 1))  # it is longer than the head, whose rest are parts of it
+    return JsonShape("values", (), columns_in([item for item in items if not isinstance(item, BrokenValue)]))
+
+
+def _lines(head: bytes) -> list[bytes]:
+    """The first lines, without one that is cut off."""
+    lines = list(islice(io.BytesIO(head), _SAMPLE))
+    is_cut = len(lines) > 1 and not lines[-1].endswith(b"\n") and not _is_value(lines[-1])
+    return lines[:-1] if is_cut else lines
+
+
+def _items_on(line: bytes) -> list[Any]:
+    """The values on a line; none where one is broken: what is found behind the fault may be a part of it."""
     with suppress(ValueError):
         row = orjson.loads(line)
         if type(row) is dict and not may_be_ambiguous(line, [row]):
             return [row]
-    return Values(iter([line])).items()
+    items = list(Values(iter([line])).items())
+    return [] if any(isinstance(item, BrokenValue) for item in items) else items
 
 
 def _of_object(name: str, whole: Callable[[], Iterator[bytes]], fits: Chooses) -> list[JsonShape]:

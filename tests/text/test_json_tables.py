@@ -225,3 +225,19 @@ def test_an_object_on_several_lines_of_json_lines_is_not_taken_for_text(tmp_path
     (tmp_path / "t.jsonl").write_text('{"text": "a"}\n{\n"text": "b"\n}\n{"text": "c"}\n')
     rows, rejected = read(tmp_path)
     assert [row["text"] for row in rows] == ["a", "c"] and {r.reason for r in rejected} == {"bad_row"}
+
+
+@pytest.mark.parametrize("words", [100_000, 400_000], ids=["the third row is cut at 1 MB", "the first one is"])
+@pytest.mark.parametrize("name", ["lines.jsonl", "lines.json", "array.json"])
+def test_columns_are_those_of_whole_rows(tmp_path: Path, name: str, words: int) -> None:
+    rows = [{"notes": [{"text": "a part of a row"}], "document": "word " * words + str(n)} for n in range(3)]
+    array = json.dumps(rows)
+    (tmp_path / name).write_text(array if name == "array.json" else "\n".join(map(json.dumps, rows)))
+    found, rejected = read(tmp_path, {"text": ("text", "document")})
+    assert [row["text"] for row in found] == [row["document"] for row in rows] and not rejected
+
+
+def test_parts_of_a_broken_line_have_no_columns(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"document": "a"}\n{"notes": [{"text": "b"}], "document\n{"document": "c"}\n')
+    found, rejected = read(tmp_path, {"text": ("text", "document")})
+    assert [row["text"] for row in found] == ["a", "c"] and {r.reason for r in rejected} == {"bad_row"}
