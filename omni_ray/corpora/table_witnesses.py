@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,8 @@ _IS_PLAIN = np.array([re.match(r"[A-Za-z0-9 ]", chr(code)) is not None for code 
 _MOST_ANCHORS = 4
 _HEAD = slice(4, 12)
 """Which bytes of words are compared at once; those before are an anchor."""
+_SLOT_BITS, _STIR = 20, np.uint64(0x9E3779B97F4A7C15)
+"""Heads are looked for by a hash of so many bits first."""
 _ESCAPE_BYTES = 6
 _TWO_ZEROS = int.from_bytes(b"00", "little")
 """ASCII has them as its first digits, as halves of pairs have D."""
@@ -67,14 +69,11 @@ def is_each_alone(tree: Tree, drafts: Mapping[str, Sequence[UnitDraft]]) -> bool
     own = {name: {each for anchor in anchors for each in there.get(anchor, ())} for name, there in words.items()}
     if not all(own.values()):
         return False
-    by_head: dict[bytes, list[bytes]] = {}
-    for each in set[bytes]().union(*own.values()):
-        by_head.setdefault(each[_HEAD], []).append(each)
-    heads = np.sort(np.frombuffer(b"".join(by_head), np.uint64))
+    wanted = _Wanted(set[bytes]().union(*own.values()))
     count: Counter[bytes] = Counter()
     here: dict[str, set[bytes]] = {}
     for name, parts in tables.items():
-        found = _found(tree, parts, anchors, heads, by_head)
+        found = _found(tree, parts, anchors, wanted)
         if found is None:
             return False
         count.update(found)
@@ -129,12 +128,17 @@ def _of_one_table(words: Mapping[str, Words]) -> dict[str, Words]:
 
 def _anchors(words: Mapping[str, Words]) -> list[bytes]:
     """A few anchors of which each table has one, rare ones first; not for all tables where that takes many."""
+    sample = b"\n".join([b"", *(each for there in words.values() for some in there.values() for each in some), b""])
+    often = np.bincount(_at_each_byte(sample, "<u2"), minlength=1 << 16)
     chosen: list[bytes] = []
     left = list(words.values())
+
+    def rarity(anchor: bytes) -> tuple[int, int, bytes]:
+        return -tables[anchor], int(often[int.from_bytes(anchor, "little")]), anchor
+
     while left and len(chosen) < _MOST_ANCHORS:
         tables = Counter(anchor for there in left for anchor in there)
-        rows = Counter({anchor: sum(len(there.get(anchor, ())) for there in left) for anchor in tables})
-        best = min(tables, key=lambda anchor: (-tables[anchor], rows[anchor], anchor), default=None)
+        best = min(tables, key=rarity, default=None)
         if best is None:
             break
         chosen.append(best)
@@ -142,12 +146,32 @@ def _anchors(words: Mapping[str, Words]) -> list[bytes]:
     return chosen
 
 
+class _Wanted:
+    """Words that are looked for, by their heads."""
+
+    def __init__(self, words: Iterable[bytes]) -> None:
+        self._by_head: dict[bytes, list[bytes]] = {}
+        for each in words:
+            self._by_head.setdefault(each[_HEAD], []).append(each)
+        self._may_be = np.zeros(1 << _SLOT_BITS, np.bool_)
+        self._may_be[_slots(np.frombuffer(b"".join(self._by_head), "<u8"))] = True
+
+    def at(self, data: bytes, places: NDArray[np.int64]) -> Iterator[bytes]:
+        """Those of the words that begin at one of these places."""
+        places = places[places <= len(data) - _HEAD.stop]
+        likely = self._may_be[_slots(_at_each_byte(data, "<u8")[places + _HEAD.start])]
+        for place in places[likely].tolist():
+            for each in self._by_head.get(data[place + _HEAD.start : place + _HEAD.stop], ()):
+                if data.startswith(each, place):
+                    yield each
+
+
+def _slots(heads: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    return (heads * _STIR) >> np.uint64(64 - _SLOT_BITS)
+
+
 def _found(
-    tree: Tree,
-    parts: Sequence[Mapping[str, Any]],
-    anchors: Sequence[bytes],
-    heads: NDArray[np.uint64],  # sorted
-    by_head: Mapping[bytes, list[bytes]],
+    tree: Tree, parts: Sequence[Mapping[str, Any]], anchors: Sequence[bytes], wanted: _Wanted
 ) -> set[bytes] | None:
     """Those of the words that are in a table; None where it may have them in another form."""
     found: set[bytes] = set()
@@ -158,7 +182,7 @@ def _found(
             if may_escape and _is_escaped(data, values):
                 return None
             for anchor in anchors:
-                found.update(_words_at(data, values, anchor, heads, by_head))
+                found.update(wanted.at(data, places_of(data, anchor)))
     except BrokenStream:
         return None
     return found
@@ -184,24 +208,6 @@ def _blocks(chunks: Iterator[bytes]) -> Iterator[bytes]:
         data = b"".join((rest, chunk))
         yield data
         rest = data[-len(_PADDING) :]
-
-
-def _words_at(
-    data: bytes,
-    values: NDArray[np.uint8],
-    anchor: bytes,
-    heads: NDArray[np.uint64],  # sorted
-    by_head: Mapping[bytes, list[bytes]],
-) -> Iterator[bytes]:
-    """The words that begin at one of the places of their anchor."""
-    places = places_of(data, anchor)
-    places = places[places <= len(data) - _HEAD.stop]
-    near = _at_each_byte(data, "<u8")[places + _HEAD.start]
-    likely = heads[np.minimum(heads.searchsorted(near), len(heads) - 1)] == near
-    for place in places[likely].tolist():
-        for each in by_head[data[place + _HEAD.start : place + _HEAD.stop]]:
-            if data.startswith(each, place):
-                yield each
 
 
 def _at_each_byte(data: bytes, kind: str) -> NDArray[Any]:
