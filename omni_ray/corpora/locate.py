@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Required, TypedDict
 from omni_ray.corpora.base import Corpus, Download, Rejected, SourceOptions, UnitDraft, Wrapped, downloads_folder
 from omni_ray.corpora.evaluation import DROP, TRAIN, splits_in
 from omni_ray.corpora.registry import all_corpora
-from omni_ray.corpora.table_repeats import set_repeats_aside
+from omni_ray.corpora.table_repeats import set_repeats_aside, text_units
 from omni_ray.corpora.table_rows import FORMS, rows_of
 from omni_ray.corpora.table_slices import media_units, read_slice
 from omni_ray.corpora.wanted import agreed, is_begun_of, published, wanted
@@ -23,7 +23,7 @@ from omni_ray.sources.census import Claims, account
 from omni_ray.sources.download import fetch, is_there
 from omni_ray.sources.furniture import is_documentation, is_furniture
 from omni_ray.sources.remote import RemoteTree, is_remote
-from omni_ray.sources.tables import is_of_split, table_format, table_units
+from omni_ray.sources.tables import is_of_split, table_format
 from omni_ray.trainers.files import PRODUCTION
 from omni_ray.unread import Files
 
@@ -340,10 +340,10 @@ class AsTable(Wrapped):
     def units(self, tree: Tree, options: SourceOptions) -> Iterator[UnitDraft]:
         options = self.corpus.table_options([name for name in tree.names() if table_format(name)], options)
         form = FORMS.get(self.modality)
-        repeated = set_repeats_aside(tree, self.corpus.columns, options, form.role if form is not None else None)
         if form is None:
-            drafts = table_units(tree, self.corpus.columns, options)
+            drafts = text_units(tree, self.corpus.columns, options)
         else:
+            repeated = set_repeats_aside(tree, self.corpus.columns, options, form.role)
             drafts = media_units(tree, self.corpus.columns, options, form, repeated)
         return (replace(draft, evaluation=splits_in(draft.inputs[:1])) for draft in drafts)
 

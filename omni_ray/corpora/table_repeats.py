@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import blake2b
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from omni_ray.corpora.base import Rejected, SourceOptions, UnitDraft
@@ -39,38 +40,56 @@ Keys = dict[str, dict[int, int]]
 """Table -> row or place of a row -> a number that stands for what is in it, the same while this process lives."""
 
 
-def set_repeats_aside(tree: Tree, roles: Roles, options: SourceOptions, role: str | None) -> dict[str, list[int]]:
+def text_units(tree: Tree, roles: Roles, options: SourceOptions) -> Iterator[UnitDraft]:
+    """Slices of every table of texts, as :func:`omni_ray.sources.tables.table_units` gives them. Tables of which every row is in
+    others are set aside."""
+    if not _may_repeat({name: tree.size(name) for name in tree.names() if table_format(name)}):
+        return table_units(tree, roles, options)
+    drafts = _drafts(tree, roles, options)
+    _set_copies_aside(tree, drafts)
+    _set_lists_aside(tree, drafts, None)
+    if options.keep_columns:
+        return table_units(tree, roles, options)
+    return chain.from_iterable(parts for name, parts in drafts.items() if name not in tree.aside)
+
+
+def set_repeats_aside(tree: Tree, roles: Roles, options: SourceOptions, role: str) -> dict[str, list[int]]:
     """Set aside the tables of ``tree`` of which every row is in others.
 
     Args:
         roles, options: as for :func:`omni_ray.sources.tables.table_units`.
-        role: that of the media; None for texts.
+        role: that of the media.
 
     Returns:
         table -> numbers of the rows, media and all, that a table before it has; only for tables that hold their media.
     """
-    options = replace(options, keep_columns=False)  # their other columns do not make them different
-    if role is None and not _may_repeat(tree, {name: tree.size(name) for name in tree.names() if table_format(name)}):
-        return {}
-    drafts: dict[str, list[UnitDraft]] = {}
-    for draft in table_units(tree, roles, options):
-        drafts.setdefault(str(draft.payload["table"]["file"]), []).append(draft)
+    drafts = _drafts(tree, roles, options)
     if len(drafts) < 2:
         return {}
+    stored = _set_copies_aside(tree, drafts)
+    holding = {name: drafts[name] for name in stored if media_are_inside(tree, drafts[name][0].payload, role)}
+    _set_lists_aside(tree, {name: parts for name, parts in drafts.items() if name not in holding}, role)
+    return _told_apart(tree, holding, role) if len(holding) > 1 else {}
+
+
+def _drafts(tree: Tree, roles: Roles, options: SourceOptions) -> dict[str, list[UnitDraft]]:
+    """The slices of each table, without other columns: these do not make rows different."""
+    drafts: dict[str, list[UnitDraft]] = {}
+    for draft in table_units(tree, roles, replace(options, keep_columns=False)):
+        drafts.setdefault(str(draft.payload["table"]["file"]), []).append(draft)
+    return drafts
+
+
+def _set_copies_aside(tree: Tree, drafts: dict[str, list[UnitDraft]]) -> list[str]:
+    """Set those aside that equal others byte by byte; returns the other ones that may hold media."""
     stored = [name for name, parts in drafts.items() if parts[0].payload["table"]["format"] in IN_ROWS]
     for name in _same_bytes(tree, stored):
         tree.set_aside(name, "copy")
         del drafts[name]
-    holding = {
-        name: drafts[name]
-        for name in stored
-        if name in drafts and role is not None and media_are_inside(tree, drafts[name][0].payload, role)
-    }
-    _set_lists_aside(tree, {name: parts for name, parts in drafts.items() if name not in holding}, role)
-    return _told_apart(tree, holding, role) if role is not None and len(holding) > 1 else {}
+    return [name for name in stored if name in drafts]
 
 
-def _may_repeat(tree: Tree, sizes: Mapping[str, int]) -> bool:
+def _may_repeat(sizes: Mapping[str, int]) -> bool:
     """Whether lists of these sizes are to be compared: there are some, small ones or one that looks like a whole."""
     total = sum(sizes.values())
     if len(sizes) < 2 or total <= _MOST_BYTES:
@@ -132,7 +151,7 @@ def _set_covered_aside(tree: Tree, keys: Mapping[str, Iterable[int]], whole: Ite
 
 def _set_lists_aside(tree: Tree, drafts: Mapping[str, list[UnitDraft]], role: str | None) -> None:
     """Set aside the lists and texts of which every row is in others; their rows are read only where that may be."""
-    if not _may_repeat(tree, {name: tree.size(name) for name in drafts}) or is_each_alone(tree, drafts):
+    if not _may_repeat({name: tree.size(name) for name in drafts}) or is_each_alone(tree, drafts):
         return
     if role is not None and not _are_any_in_others(_keys_of_lists(tree, drafts, role, with_media=False)[0]):
         return

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from omni_ray.corpora.base import CHATS, Corpus, Rejected, SourceOptions, UnitDraft
-from omni_ray.corpora.table_repeats import set_repeats_aside
+from omni_ray.corpora.table_repeats import text_units
 from omni_ray.errors import SourceError
 from omni_ray.sources.copies import names_once
 from omni_ray.sources.line_blocks import line_units, read_lines
 from omni_ray.sources.nameless import content_of
-from omni_ray.sources.tables import read_table_unit, table_units
+from omni_ray.sources.tables import read_table_unit
 from omni_ray.trainers.files import FILES
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ class TextFiles(Corpus):
                 tree.set_aside(name, "copy")
             else:
                 yield from line_units(tree, name, options, _BYTES_PER_LINE)
-        set_repeats_aside(tree, self.columns, options, None)
-        yield from table_units(tree, self.columns, options)
+        yield from text_units(tree, self.columns, options)
 
     def read(self, tree: Tree, payload: Mapping[str, Any]) -> Iterator[dict[str, Any] | Rejected | pa.Table]:
         """The lines of a range, or the rows of a slice."""
