@@ -219,8 +219,7 @@ def _with_recipe(command: Callable[..., None]) -> Callable[..., None]:
         else:
             command(**options)
 
-    empty = inspect.Parameter.empty
-    return _signed(run, command, {"context": (typer.Context, empty), "recipe": (Recipe, False)})
+    return _signed(run, command, {"context": (typer.Context, _empty), "recipe": (Recipe, False)})
 
 
 def common(command: Callable[..., None]) -> Callable[..., None]:

@@ -50,13 +50,8 @@ class Step:
     command: str
     arguments: tuple[str, ...]
 
-    @property
-    def words(self) -> list[str]:
-        """Everything behind ``omni-ray``."""
-        return [*self.command.split(), *self.arguments]
-
     def __str__(self) -> str:
-        return shlex.join(["omni-ray", *self.words])
+        return shlex.join(["omni-ray", *self.command.split(), *self.arguments])
 
 
 def options_of(command: Any) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import io
 import struct
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -84,10 +85,8 @@ def pages(data: bytes) -> int:
     if not _may_have_pages(data):
         return 1
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(png_files.without_comments(data)), formats=_formats()) as image:
-                return _pages_of(image)
+        with _opened(data) as image:
+            return _pages_of(image)
     except (*_PILLOW_RAISES, Image.DecompressionBombError):
         return 1
 
@@ -195,16 +194,15 @@ def orientation(data: bytes) -> int:
     """How :func:`decode` turns a file: its EXIF orientation, 1 to 8; 1 where there is none, or no picture."""
     if data[:3] == b"\xff\xd8\xff":
         return _stored_orientation(data, ("JPEG",)) if jpeg_files.frame(data).may_be_turned else 1
-    return _stored_orientation(png_files.without_comments(data), _formats())
+    return _stored_orientation(data)
 
 
-def _stored_orientation(data: bytes, formats: tuple[str, ...]) -> int:
+def _stored_orientation(data: bytes, formats: tuple[str, ...] = ()) -> int:
     from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _orientation(Image.open(io.BytesIO(data), formats=formats))
+        with _opened(data, formats) as image:
+            return _orientation(image)
     except (*_PILLOW_RAISES, Image.DecompressionBombError):
         return 1
 
@@ -232,12 +230,10 @@ def _decode_any(data: bytes) -> tuple[Pixels, tuple[int, int]]:
     if png_files.is_damaged(data):
         raise Unusable("decode_error", "damaged: a checksum of its pixels is wrong")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(png_files.without_comments(data)), formats=_formats()) as image:
-                if image.format == "JPEG2000" and b"\xff\xd9" not in data:
-                    raise Unusable("truncated", "no end mark")  # OpenJPEG shows what it has, blurred
-                return _upright_rgb(image)
+        with _opened(data) as image:
+            if image.format == "JPEG2000" and b"\xff\xd9" not in data:
+                raise Unusable("truncated", "no end mark")  # OpenJPEG shows what it has, blurred
+            return _upright_rgb(image)
     except Image.DecompressionBombError as error:
         raise Unusable("too_large", str(error)) from error
     except UnidentifiedImageError as error:
@@ -248,6 +244,17 @@ def _decode_any(data: bytes) -> tuple[Pixels, tuple[int, int]]:
         is_cut = "truncated" in str(error).lower() or isinstance(error, EOFError)
         reason = "truncated" if is_cut else "decode_error"
         raise Unusable(reason, str(error).split("<")[0].strip() or type(error).__name__) from error
+
+
+@contextmanager
+def _opened(data: bytes, formats: tuple[str, ...] = ()) -> Iterator[Any]:
+    """What Pillow makes of a file, by default of one of any format: without its warnings, and a PNG's comments."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(png_files.without_comments(data)), formats=formats or _formats()) as image:
+            yield image
 
 
 @cache

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from omni_ray.digests import digest_of_json
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.storage import write_atomic
@@ -80,7 +80,7 @@ class Record:
 def digest_of(parts: Mapping[str, Sequence[tuple[Manifest, int]]]) -> str:
     """The digest of the shards of each corpus, and of how many samples of each are taken."""
     value = {name: [(manifest.shard.sha256, take) for manifest, take in each] for name, each in parts.items()}
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return digest_of_json(value)
 
 
 def load(state_folder: Path, modality: str, *, production: bool = True) -> Record | None:

@@ -123,7 +123,7 @@ def _top(docs: Documents, width: int, runs: Runs) -> Values:
 def _covered(docs: Documents, width: int, runs: Runs) -> Values:
     order = np.argsort(runs.place)
     places, groups = runs.place[order], runs.group[order]
-    spans = docs.token_ends[places + width] - docs.token_ends[places]
+    spans = _span(docs, places, width)
     repeated = np.zeros(len(places), np.int64)
     seen: set[int] = set()
     clear = 0

@@ -21,7 +21,7 @@ from omni_ray.report import charts
 from omni_ray.report.collect import CorpusPage, TrainingFile, collect, training_files
 from omni_ray.report.plan import cheap_plan, plan_rows
 from omni_ray.report.view import view_of
-from omni_ray.storage import is_uri, remove_temporaries, shown, write_atomic
+from omni_ray.storage import remove_temporaries, write_atomic
 from omni_ray.trainers.files import all_modalities
 from omni_ray.visible import visible, visible_lines
 
@@ -53,7 +53,7 @@ def write_report(
     """
     root = Path(root)
     target = Path(out) if out is not None else root / "data" / "report.html"
-    _refuse_place(str(out or target), target)
+    _refuse_place(target)
     store = Store(root, shards)
     pages = collect(store, run)
     if not pages:
@@ -76,10 +76,8 @@ def _sealed(page: bytes) -> bytes:
     return page + _SEAL % hashlib.sha256(page).hexdigest().encode()
 
 
-def _refuse_place(named: str, target: Path) -> None:
+def _refuse_place(target: Path) -> None:
     """Raise OmniError where something is at ``target`` that is no page of ours, or was changed since."""
-    if is_uri(named):
-        raise OmniError(f"--out {shown(named)}: the page is a file of this machine; copy it there afterwards")
     if not os.path.lexists(target):
         return
     if target.is_symlink() or not target.is_file():

@@ -103,10 +103,6 @@ class TinyReport(Report):
         found = [f"{file.path}: {file.samples:,} samples" for file in self.files]
         return [visible(line) for line in (*found, *(f"note: {warning}" for warning in self.warnings))]
 
-    def as_dict(self) -> dict[str, Any]:
-        """What the command prints with ``--json``."""
-        return asdict(self)
-
 
 def _row(chunk: Chunk, i: int) -> Row:
     """Sample ``i``: its text, and except for text its medium, and where that goes."""

@@ -97,7 +97,7 @@ class PlanReport(Report):
             "root": self.root,
             "dry_run": self.dry_run,
             "data": [_data_as_dict(each) for each in self.data],
-            "tokenizer": _tokenizer_as_dict(self.tokenizer),
+            "tokenizer": self.tokenizer and {**self.tokenizer.as_dict(), "written_to": self.tokenizer.places},
             "configs": [_plan_as_dict(plan) for plan in self.plans],
             "sharers": {
                 config.name: [asdict(change) for change in config.changes] for config in self.sharers if config.changes
@@ -121,19 +121,6 @@ def _data_as_dict(each: DataSet) -> dict[str, Any]:
         **({"image_root": file.image_root} if file.image_root else {}),
         **counts,
         **({"problem": each.problem} if each.problem else {}),
-    }
-
-
-def _tokenizer_as_dict(vocabulary: Vocabulary | None) -> dict[str, Any] | None:
-    if vocabulary is None:
-        return None
-    trained = vocabulary.trained
-    return {
-        "pieces": trained.pieces,
-        "wanted": trained.wanted,
-        "how": vocabulary.how,
-        "written_to": vocabulary.places,
-        "warnings": vocabulary.warnings,
     }
 
 

@@ -17,6 +17,10 @@ def _is_whole(least: int) -> Check:
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value < 1 << 40
 
 
+def _is_list(of: Check) -> Check:
+    return lambda value: isinstance(value, list) and bool(value) and all(map(of, value))
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -34,15 +38,9 @@ _NOT_NEGATIVE = (lambda value: _is_number(value) and value >= 0, "a number of 0 
 _PERCENT = (lambda value: _is_number(value) and 0 < value <= 100, "a percentage above 0")
 _OBJECT = (lambda value: isinstance(value, dict), "an object")
 _SEED = (lambda value: isinstance(value, int) and not isinstance(value, bool), "a whole number")
-_ODD_COUNTS = (
-    lambda value: isinstance(value, list) and bool(value) and all(_COUNT[0](v) and v % 2 for v in value),
-    "a list of odd whole numbers",
-)
-_COUNTS = (lambda value: isinstance(value, list) and bool(value) and all(map(_COUNT[0], value)), "a list of numbers")
-_LISTS_OF_COUNTS = (
-    lambda value: isinstance(value, list) and bool(value) and all(map(_COUNTS[0], value)),
-    "a list of lists of numbers",
-)
+_ODD_COUNTS = (_is_list(lambda value: _COUNT[0](value) and value % 2), "a list of odd whole numbers")
+_COUNTS = (_is_list(_COUNT[0]), "a list of numbers")
+_LISTS_OF_COUNTS = (_is_list(_COUNTS[0]), "a list of lists of numbers")
 
 _EVERY = {
     "save_dir": _PATH, "seed": _SEED, "val_split": _SHARE, "drop_last": _FLAG, "num_workers": _COUNT_OR_NONE,

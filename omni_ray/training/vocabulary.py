@@ -63,6 +63,11 @@ class Vocabulary:
             self.trained.save(root / place)
         return [f"{place}/{MODEL}" for place in self.places]
 
+    def as_dict(self) -> dict[str, Any]:
+        """What the commands print of it with ``--json``."""
+        trained = self.trained
+        return {"pieces": trained.pieces, "wanted": trained.wanted, "how": self.how, "warnings": self.warnings}
+
 
 def folders(configs: Mapping[str, Config]) -> dict[str, str]:
     """Where each trainer looks for its tokenizer, by configuration."""
@@ -173,14 +178,7 @@ class TokenizerReport(Report):
 
     def as_dict(self) -> dict[str, Any]:
         """What the command prints with ``--json``."""
-        trained = self.vocabulary.trained
-        return {
-            "pieces": trained.pieces,
-            "wanted": trained.wanted,
-            "how": self.vocabulary.how,
-            "warnings": self.vocabulary.warnings,
-            "written": self.written,
-        }
+        return {**self.vocabulary.as_dict(), "written": self.written}
 
 
 def train_tokenizer(

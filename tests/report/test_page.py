@@ -286,7 +286,7 @@ def test_a_page_takes_the_place_of_a_page_of_ours_alone(tmp_path: Path) -> None:
             write_report(root, place)
     assert mine.read_text() == "<html>mine</html>" and (tmp_path / "link.html").is_symlink()
     with pytest.raises(OmniError, match=r"s3://bucket/page\.html: the page is a file of this machine"):
-        write_report(root, "s3://bucket/page.html")
+        api.write_report(root, "s3://bucket/page.html")
     page = write_report(root)
     (root / "data/report.html").write_bytes(b"")
     assert write_report(root) == page and page.stat().st_size

@@ -43,8 +43,9 @@ class Wiki:
     def __init__(self, lang: str = "", media: Iterable[str] = ()) -> None:
         self.lang = lang.lower()
         self.base = _LIKE.get(self.lang, self.lang.partition("-")[0])
-        self.media = _namespaces(self.lang).union(name.lower() for name in media)
-        self.headings = _headings(self.base)
+        likes = (self.lang.partition("-")[0], _LIKE.get(self.lang, ""))
+        self.media = _names("namespaces.txt", self.lang, *likes).union(name.lower() for name in media)
+        self.headings = _names("headings.txt", self.base)
         self.has_variants = not self.lang or self.lang.partition("-")[0] in _VARIANTS or self.base == "zh"
         self._templates = _Templates.of(self.base)
         self._known: dict[str, str | Rule | None] = {}
@@ -136,16 +137,10 @@ def _rows(name: str) -> Iterator[tuple[str, str, list[str]]]:
 
 
 @lru_cache(maxsize=512)
-def _namespaces(lang: str) -> frozenset[str]:
-    rows = {shown: names for _, shown, names in _rows("namespaces.txt")}
-    chosen = rows if not lang else {lang, lang.partition("-")[0], _LIKE.get(lang, ""), "en"} & rows.keys()
-    return frozenset(name for code in chosen for name in rows[code])
-
-
-@cache
-def _headings(lang: str) -> frozenset[str]:
-    rows = {shown: names for _, shown, names in _rows("headings.txt")}
-    chosen = rows if not lang else {lang, "en"} & rows.keys()
+def _names(table: str, lang: str, *likes: str) -> frozenset[str]:
+    """The names in a table for a language, those that it is like, and English; for "" those for all languages."""
+    rows = {shown: names for _, shown, names in _rows(table)}
+    chosen = {lang, *likes, "en"} & rows.keys() if lang else rows
     return frozenset(name for code in chosen for name in rows[code])
 
 
