@@ -80,6 +80,10 @@ class Span(Seekable):
         return len(data)
 
 
+class UnprovenReader(io.BufferedReader):
+    """A reader of what has its checksum compared at its end: before that, what was read may be anything."""
+
+
 class ReaderBytes:
     """What a seekable reader reads, as a byte source."""
 

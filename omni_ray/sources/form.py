@@ -10,7 +10,7 @@ from typing import Any
 from omni_ray.errors import SourceError
 from omni_ray.sources.encoding import HINT, has_mark, recoded, sniff
 from omni_ray.sources.packed import BrokenStream, unpack
-from omni_ray.sources.tree import MemberDamaged, Tree
+from omni_ray.sources.tree import Tree
 
 HEAD_BYTES = 1 << 20
 
@@ -88,8 +88,6 @@ def head_of_lines(tree: Tree, name: str) -> bytes:
     """The same of a text; nothing where it cannot be unpacked, which is said where its lines are read."""
     try:
         return head(tree, name)
-    except MemberDamaged:
-        raise
     except SourceError:
         return b""
 

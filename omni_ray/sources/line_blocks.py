@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omni_ray.records import Rejected, SourceOptions, UnitDraft
-from omni_ray.sources.form import Form, form_in, form_of, head, head_of_lines
+from omni_ray.sources.form import Form, form_in, form_of, head_of_lines
 from omni_ray.sources.packed import BrokenStream, unpack_proven
 from omni_ray.sources.packed_ranges import open_range, plain_size
 from omni_ray.sources.signatures import instead_of_text
-from omni_ray.sources.tree import Tree
+from omni_ray.sources.tree import MemberDamaged, Tree
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,9 +41,12 @@ def byte_ranges(size: int, options: SourceOptions, first: int = 0) -> Iterator[t
 def line_units(tree: Tree, name: str, options: SourceOptions, line_bytes: int) -> Iterator[UnitDraft]:
     """Units that together cover a file of lines of about ``line_bytes`` each, for :func:`read_lines`."""
     is_large = tree.size(name) > options.scaled(RANGE_BYTES)
-    data = head(tree, name) if is_large else b""
+    data = head_of_lines(tree, name) if is_large else b""
     found = form_of(data, options.encoding, universal=True) if is_large else Form()
-    size = None if instead_of_text(data) else plain_size(tree, name, options, found)
+    try:
+        size = None if instead_of_text(data) else plain_size(tree, name, options, found)
+    except MemberDamaged:  # which is said where its lines are read
+        size = None
     ranges = [(0, None)] if size is None else list(byte_ranges(size, options))
     form: dict[str, Any] = {"form": [options.encoding, True]} if options.encoding else {}
     form = found.as_payload() if len(ranges) > 1 else form
@@ -141,12 +144,16 @@ def read_lines(tree: Tree, payload: Mapping[str, Any]) -> Iterator[pa.Table | Re
             yield rejected(name, "byte", 0, "decode_error", f"{name} is {what}")
             return
         form = form_of(start, universal=True)
-    with open_range(tree, name, payload["start"], payload["end"], form) as (file, form):
-        for block in line_blocks(file, name, payload["start"], payload["end"], form):
-            if isinstance(block, Rejected):
-                yield block
-            else:
-                yield from _as_table(name, *block, form.fault)
+    try:
+        with open_range(tree, name, payload["start"], payload["end"], form) as (file, form):
+            for block in line_blocks(file, name, payload["start"], payload["end"], form):
+                if isinstance(block, Rejected):
+                    yield block
+                else:
+                    yield from _as_table(name, *block, form.fault)
+    except MemberDamaged as error:
+        if not payload["start"]:  # the first range says it for all of them
+            yield rejected(name, "byte", 0, "decode_error", str(error))
 
 
 def _as_table(name: str, position: int, block: bytes, fault: str) -> Iterator[pa.Table | Rejected]:

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 from typing import BinaryIO, Protocol
 
-from omni_ray.sources.archive_file import ReaderBytes, Span
+from omni_ray.sources.archive_file import ReaderBytes, Span, UnprovenReader
 from omni_ray.sources.bz2_blocks import read_blocks
-from omni_ray.sources.tree import Tree
+from omni_ray.sources.tree import MemberDamaged, Tree
 from omni_ray.sources.zstd_frames import frame_end
 
 CHUNK_BYTES = 1 << 20
@@ -119,7 +119,8 @@ class _Zlib:
 def unpack_proven(file: BinaryIO, name: str) -> Iterator[bytes]:
     """As :func:`unpack`, without what comes before some damage under the same checksum: nobody knows where it begins."""
     suffix = packing(file, name)
-    if suffix in ("", ".bz2"):  # whose blocks have checksums of their own
+    is_sound = not suffix and not isinstance(file, UnprovenReader)
+    if is_sound or suffix == ".bz2":  # whose blocks have checksums of their own
         yield from unpack(file, name)
         return
     place = file.tell()
@@ -168,8 +169,11 @@ def unpack(file: BinaryIO, name: str) -> Iterator[bytes]:
     """
     suffix = packing(file, name)
     if not suffix:
-        while chunk := file.read(CHUNK_BYTES):
-            yield chunk
+        try:
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
+        except MemberDamaged:
+            raise BrokenStream("decode_error", proven=0 if isinstance(file, UnprovenReader) else None) from None
         return
     unpacked = 0
     for chunk in _zstd(file) if suffix == ".zst" else _bzip2(file) if suffix == ".bz2" else _streams(file, suffix):

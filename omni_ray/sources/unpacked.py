@@ -20,7 +20,7 @@ from omni_ray.sources.archive_file import FileBytes, Span
 from omni_ray.sources.encoding import recoded
 from omni_ray.sources.kept import Kept
 from omni_ray.sources.packed import SUFFIXES, BrokenStream, first, packing, packing_of, unpack
-from omni_ray.sources.tree import Tree
+from omni_ray.sources.tree import MemberDamaged, Tree
 from omni_ray.storage import TEMPORARY, atomic_writer
 
 _COPY = ".plain"
@@ -55,7 +55,7 @@ def open_copy(tree: Tree, name: str, codec: str = "utf-8") -> BinaryIO:
     """A reader of a file, unpacked and in UTF-8, that raises BrokenStream after all that could be unpacked, as unpacking does.
 
     Raises:
-        SourceError: nothing could be unpacked.
+        MemberDamaged: nothing could be unpacked.
     """
     content, found = _opened(tree, name, codec, tree.stamp([name]))
     span = Span(content, name, 0, found["size"])
@@ -68,7 +68,7 @@ def whole_copy(tree: Tree, name: str) -> tuple[FileBytes, int]:
 
     Raises:
         BrokenStream: it cannot be unpacked to its end.
-        SourceError: nothing could be unpacked.
+        MemberDamaged: nothing could be unpacked.
     """
     content, found = _opened(tree, name, "utf-8", tree.stamp([name]))
     fault = _fault(found)
@@ -90,7 +90,7 @@ def _opened(tree: Tree, name: str, codec: str, stamp: str) -> tuple[FileBytes, d
             lambda: _write(tree, name, codec, kept), lambda note: not note or _there(kept, note) is not None
         )
         if not found:
-            raise SourceError(f"{name}: it holds nothing that can be read; fetch it again")
+            raise MemberDamaged(f"{name}: it holds nothing that can be read; fetch it again")
         if (there := _there(kept, found)) is not None:  # it may just have made way
             return there, found
 

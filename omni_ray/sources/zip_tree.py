@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from omni_ray.errors import SourceError
-from omni_ray.sources.archive_file import BrokenArchive, Seekable, Span
+from omni_ray.sources.archive_file import BrokenArchive, Seekable, Span, UnprovenReader
 from omni_ray.sources.archives import (
     MAX_RATIO,
     RATIO_FLOOR,
@@ -132,7 +132,7 @@ class ZipTree(ArchiveTree):
             self._prove(member, start)
             return io.BufferedReader(Span(self._bytes, f"{self.location}: {name}", start, member.size), 1 << 16)
         packed = Span(self._bytes, f"{self.location}: {name}", start, member.packed)
-        return io.BufferedReader(_Inflated(packed, f"{self.location}: {name}", member), 1 << 16)
+        return UnprovenReader(_Inflated(packed, f"{self.location}: {name}", member), 1 << 16)
 
     def _prove(self, member: Member, start: int) -> None:
         """Compare the checksum of a stored member, of which any part may be read: once for all processes of a machine.

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import json
+import zipfile
 from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from omni_ray.corpora.base import SourceOptions
 from omni_ray.corpora.text_files import TextFiles
 from omni_ray.modalities.text import Text, TextParams
 from omni_ray.sources.tree import FileTree, FolderTree
+from tests.list_sources import Source, kept, lost
 from tests.text.units import read_units
 
 CORPUS = TextFiles()
@@ -125,3 +129,25 @@ def test_a_damaged_file_costs_itself_and_not_the_run(tmp_path: Path) -> None:
     rows, rejected = read(FolderTree(tmp_path))
     assert [row["text"].strip() for row in rows] == ["sound"]
     assert [(r.id, r.reason) for r in rejected] == [("a.txt.gz:0", "decode_error")]
+
+
+@pytest.mark.parametrize("scale", [1.0, 2e-4])
+@pytest.mark.parametrize("in_memory", [8 << 20, 100])
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_damaged_member_of_a_zip_costs_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: int, in_memory: int, scale: float
+) -> None:
+    monkeypatch.setattr("omni_ray.sources.zip_tree._IN_MEMORY", in_memory)
+    source = Source(tmp_path)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        archive.writestr("b.txt", b"".join(b"line %d\n" % (n * n) for n in range(2000)))
+        archive.writestr("a.txt", "sound\n")
+        archive.writestr("c.txt", "sound, too\n")
+    data = bytearray(out.getvalue())
+    size = zipfile.ZipFile(out).getinfo("b.txt").compress_size
+    data[size // 2 : size // 2 + 9] = bytes(9)
+    source.put("texts.zip", bytes(data))
+    rows = source.rows(CORPUS, unit_scale=scale)
+    assert [row["text"].strip() for row in kept(rows)] == ["sound", "sound, too"]
+    assert lost(rows) == [("b.txt:0", "decode_error")]
