@@ -237,7 +237,7 @@ class _Writing:
         combined = self._assemble(files, old, groups, tallies)
         current = {Path(piece.marker) for group in groups for piece in group.pieces} if form.has_media else set()
         self.job.places.remove_left(self.job.targets())
-        media.check_apart(sorted(current))
+        media.check_apart(root, sorted(current))
         media.remove_stale(root, marker_folder, current)
         return [_noted(combined[0], self._aside_note()), *combined[1:]]
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -227,31 +227,45 @@ def _key(name: str, identity: Identity) -> int:
     return number_of(text)
 
 
-def check_apart(markers: Iterable[Path]) -> None:
-    """Raise OmniError where two shards have samples of different bytes for one file."""
+def check_apart(root: Path, markers: Iterable[Path]) -> None:
+    """Raise OmniError where samples of different bytes have one file: two shards name it, or the disk takes two names for one."""
+    as_told = str.casefold if _folds_case(root) else str
     places, contents = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)]
     for path in markers:
         marker = Marker.load(path)
         for files in (marker.files, marker.found) if marker else ():
-            places.append(np.fromiter((_key(name, (0, "")) for name in files), np.uint64, len(files)))
+            places.append(np.fromiter((_key(as_told(name), (0, "")) for name in files), np.uint64, len(files)))
             contents.append(np.fromiter((_key("", each) for each in files.values()), np.uint64, len(files)))
     place, content = np.concatenate(places), np.concatenate(contents)
     order = np.argsort(place, kind="stable")
     place, content = place[order], content[order]
     clash = place[1:][(place[1:] == place[:-1]) & (content[1:] != content[:-1])]
     if len(clash):
-        raise OmniError(_names_of(int(clash[0]), markers))
+        raise OmniError(_names_of(int(clash[0]), markers, as_told))
 
 
-def _names_of(clash: int, markers: Iterable[Path]) -> str:
+def _folds_case(root: Path) -> bool:
+    """Whether the disk of a project takes ``DATA`` for ``data``, as macOS and Windows do."""
+    try:
+        return (root / "DATA").samefile(root / "data")
+    except OSError:
+        return False
+
+
+def _names_of(clash: int, markers: Iterable[Path], as_told: Callable[[str], str]) -> str:
     named = [
         (name, path.parent.name)
         for path in markers
         if (marker := Marker.load(path)) is not None
         for name in (*marker.files, *marker.found)
-        if _key(name, (0, "")) == clash
+        if _key(as_told(name), (0, "")) == clash
     ]
-    (name, corpus), *_ = named
+    (name, corpus), *others = named
+    if other := next((other for other, _ in others if other != name), None):
+        return (
+            f"{name} and {other} of {corpus} are one file to this disk, and only one of them is there: put the project on a "
+            "disk that tells capitals from small letters"
+        )
     return (
         f"{len(named)} shards of {corpus} have a sample each for one media file, {name}; prepare this corpus again with "
         "--reset"

@@ -19,7 +19,7 @@ from omni_ray.pipeline.store import Store
 from omni_ray.trainers.files import all_modalities
 from tests.examples import examples
 from tests.faults.harness import tree_digest
-from tests.made_store import ROWS, audio_row, clip, commit, image_row, make_store, text_row
+from tests.made_store import ROWS, audio_row, clip, commit, image_row, make_store, picture, text_row
 
 
 def write(root: Path, modality: str, **options: object) -> None:
@@ -209,3 +209,16 @@ def test_any_sequence_leaves_what_is_not_ours_as_it_is(tmp_path: Path, steps: li
             mine[NAMES[pick]] = place(root, NAMES[pick], data).read_bytes()
         for name, data in mine.items():
             assert (root / name).read_bytes() == data, (step, name)
+
+
+def test_names_that_differ_in_case_alone_on_a_disk_that_cannot_tell_them_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("train/A.jpg", "train/a.jpg")
+    rows = [image_row(n, id=name, image={"bytes": picture(n), "path": name}) for n, name in enumerate(names)]
+    commit(tmp_path, "images", "mine", [rows])
+    monkeypatch.setattr("omni_ray.materialize.media._folds_case", lambda root: True)
+    with pytest.raises(OmniError, match=r"train/A\.jpg and .*train/a\.jpg of mine are one file to this disk"):
+        write(tmp_path, "images")
+    monkeypatch.undo()
+    write(tmp_path, "images")
