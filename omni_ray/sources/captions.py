@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from omni_ray.records import Rejected
 from omni_ray.sources.cells import encodable
-from omni_ray.sources.json_objects import loads
+from omni_ray.sources.json_objects import loads, object_of
 from omni_ray.sources.json_values import BAD_BYTE
 
 TEXT_KEYS = ("raw", "caption", "text", "sentence", "value", "content")
@@ -82,14 +82,29 @@ def _of_all(values: Iterable[Any]) -> tuple[list[str], list[Fault]]:
 def _list_in(text: str) -> Sequence[Any] | None:
     if not _LOOKS_LIST.match(text) or not text.rstrip().endswith("]") or len(text) > _LONGEST_LIST:
         return None
-    for read in (loads, ast.literal_eval):
+    for read in (loads, _literal):
         try:
             found = read(text.strip())
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             continue
         if isinstance(found, list) and all(isinstance(each, str | dict | None) for each in found):
             return found
     return None
+
+
+def _literal(text: str) -> Any:
+    """As :func:`loads`, of what Python writes."""
+
+    def made(node: ast.expr | None) -> Any:
+        if isinstance(node, ast.List):
+            return [made(each) for each in node.elts]
+        if isinstance(node, ast.Dict):
+            return object_of([(made(key), made(value)) for key, value in zip(node.keys, node.values, strict=True)])
+        if node is None:
+            raise ValueError("the members of something else")
+        return ast.literal_eval(node)
+
+    return made(ast.parse(text, mode="eval").body)
 
 
 def _kind(value: Any) -> str:

@@ -50,18 +50,19 @@ def _fault(name: str) -> str:
     return f"an object with several members called {name}"
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of names and values: an :class:`Ambiguous` one where it gives a name twice."""
     made = dict(pairs)
     return made if len(made) == len(pairs) else Ambiguous(pairs)
 
 
-DECODER = json.JSONDecoder(object_pairs_hook=_object)
+DECODER = json.JSONDecoder(object_pairs_hook=object_of)
 """Python's, with objects that give a name twice as :class:`Ambiguous`."""
 
 
 def loads(data: str | bytes) -> Any:
     """As of the standard library, with objects that give a name twice as :class:`Ambiguous`. Raises ValueError, RecursionError."""
-    return json.loads(data, object_pairs_hook=_object)
+    return json.loads(data, object_pairs_hook=object_of)
 
 
 def may_be_ambiguous(data: bytes, items: Sequence[Any]) -> bool:
