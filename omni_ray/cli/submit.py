@@ -9,6 +9,7 @@ import typer
 
 from omni_ray.cli.printing import echo_piece
 from omni_ray.errors import OmniError
+from omni_ray.submit import DEFAULT_ADDRESS
 from omni_ray.submit import submit as run
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -16,7 +17,7 @@ CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 def submit(
     context: typer.Context,
-    address: Annotated[str, typer.Option(help="The cluster's job address.")] = "http://127.0.0.1:8265",
+    address: Annotated[str, typer.Option(help="The cluster's job address.")] = DEFAULT_ADDRESS,
     working_dir: Annotated[
         Path | None, typer.Option(help="A folder to send along, if omni_ray is not installed on the cluster.")
     ] = None,

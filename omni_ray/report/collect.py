@@ -6,10 +6,8 @@ Media are read only for the samples shown; everything else comes from manifests 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from omni_ray.errors import OmniError
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline import combined
 from omni_ray.pipeline.corpus_state import CorpusState, Summary
@@ -22,9 +20,7 @@ from omni_ray.report.samples import samples_of
 from omni_ray.report.view import Counted
 from omni_ray.storage import Storage
 from omni_ray.trainers.files import all_modalities
-from omni_ray.training import configs
-from omni_ray.training.tokenizer import find
-from omni_ray.training.vocabulary import folders
+from omni_ray.training.vocabulary import find_tokenizer
 
 _MOST_CHARACTERS = 40
 
@@ -94,15 +90,6 @@ def _losses(corpus: CorpusStore) -> list[tuple[tuple[Storage, str], ...]]:
         )
         for manifests in zip(*(step.parts() for step in steps), strict=True)
     ]
-
-
-def find_tokenizer(root: Path) -> bytes:
-    """The model of the tokenizer that the project's trainers share; empty where there is none."""
-    try:
-        found = find(root / folders({"thinker": configs.read(root, "thinker")})["thinker"])
-    except OmniError:
-        return b""
-    return found.model if found else b""
 
 
 def training_files(store: Store) -> list[TrainingFile]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from omni_ray.trainers.speech import MEL_HOP, SAMPLING_RATE
 from omni_ray.trainers.split import batches, rows_by_worker
 from omni_ray.training import schedule
 from omni_ray.training.advice import MAX_LABEL, stops, warnings
@@ -42,7 +43,7 @@ EFFECTIVE_BATCH = {
 CTC_SPECIAL, OCR_SPECIAL, OCR_MARKS = 2, 4, 2
 VOCODER_CROP = 8192
 _MEL_STEP = 256
-_MEL_HOP, _CODE_HOP, _VOCODER_HOP = 160, 1280, 256
+_CODE_HOP, _VOCODER_HOP = 1280, 256
 _UNKNOWN_SECONDS = 20
 
 
@@ -112,9 +113,9 @@ def _fit_longest_clip(plan: ConfigPlan, config: Config, inputs: Inputs) -> None:
         else f"the longest of {inputs.clips.looked_at:,} clips out of {inputs.clips.rows:,}; a longer one is cut"
     )
     frames = Figure(
-        -(-(1 + longest // _MEL_HOP) // _MEL_STEP) * _MEL_STEP,
+        -(-(1 + longest // MEL_HOP) // _MEL_STEP) * _MEL_STEP,
         f"frames rounded up to {_MEL_STEP}, of {which}",
-        {"longest_samples": longest, "hop": _MEL_HOP},
+        {"longest_samples": longest, "hop": MEL_HOP},
     )
     _put(plan, config, "max_mel_length", frames)
 
@@ -127,7 +128,7 @@ def _put(plan: ConfigPlan, config: Config, key: str, figure: Figure) -> None:
 def _lengths(config: Config, inputs: Inputs) -> Lengths:
     """How long the padded samples will be; 20 s where no clip could be looked at."""
     clips = inputs.clips
-    unknown = _UNKNOWN_SECONDS * 16_000
+    unknown = _UNKNOWN_SECONDS * SAMPLING_RATE
 
     def padded(hop: int) -> int:
         percent = float(config.get("max_mel_length_percentile", 95.0))
@@ -136,7 +137,7 @@ def _lengths(config: Config, inputs: Inputs) -> Lengths:
 
     asr, ocr = inputs.counts.get("asr", Counts()), inputs.counts.get("ocr", Counts())
     return Lengths(
-        mel_frames=padded(_MEL_HOP),
+        mel_frames=padded(MEL_HOP),
         code_frames=padded(_CODE_HOP),
         audio_samples=_crop(config)[0],
         label=min(max(1, ocr.longest), MAX_LABEL) + OCR_MARKS,

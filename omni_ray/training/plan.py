@@ -26,7 +26,7 @@ from omni_ray.training.plan_types import ConfigPlan, Inputs, PlanChoices
 from omni_ray.training.planned import Planned
 from omni_ray.training.report import PlanReport
 from omni_ray.training.schedule import Rule
-from omni_ray.training.tokenizer import checkpoint_in, find
+from omni_ray.training.tokenizer import checkpoint_in
 from omni_ray.training.tokens import digest
 from omni_ray.training.vocabulary import Vocabulary
 
@@ -165,24 +165,14 @@ class _Work:
     def _tokenizer_text(self) -> CountedSource | None:
         source = text_to_train_on(self.root, self.planned.shards_of, self.configs, self.planned.data)
         is_combined = source is not None and source.path == str((self.root / FILES["text"].production_path).absolute())
-        if is_combined and self.measured_with and self.measured_with == digest(self._tokenizer_there()):
+        if is_combined and self.measured_with and self.measured_with == digest(tokenizers.find_tokenizer(self.root)):
             # Another one would give these lines other lengths; `combine` trains it when the shards change.
             return None
         return source
 
-    def _tokenizer_there(self) -> bytes:
-        """A tokenizer to count transcripts with, for people to read, where no planned stage needs one."""
-        if "thinker" not in self.configs:
-            return b""
-        try:
-            found = find(self.root / tokenizers.folders(self.configs)["thinker"])
-        except OmniError:
-            return b""
-        return found.model if found else b""
-
     def count(self, run: Runner, *, with_text: bool) -> None:
-        """Count every data set, with the tokenizer if there is one."""
-        tokenizer = self.vocabulary.trained.model if self.vocabulary else self._tokenizer_there()
+        """Count every data set, with the tokenizer if there is one: people read the tokens of transcripts, too."""
+        tokenizer = self.vocabulary.trained.model if self.vocabulary else tokenizers.find_tokenizer(self.root)
         self.counting.run(run, tokenizer, with_text=with_text)
 
     def estimate(self, run: Runner) -> None:

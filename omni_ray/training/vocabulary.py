@@ -81,6 +81,15 @@ def folders(configs: Mapping[str, Config]) -> dict[str, str]:
     return found
 
 
+def find_tokenizer(root: Path) -> bytes:
+    """The model of the tokenizer that the project's trainers share; empty where there is none."""
+    try:
+        found = find(root / folders({"thinker": read(root, "thinker")})["thinker"])
+    except OmniError:
+        return b""
+    return found.model if found else b""
+
+
 def is_same(one: str, other: str) -> bool:
     """Whether two folders, as configurations name them, are the same."""
     return PurePosixPath(one) == PurePosixPath(other)

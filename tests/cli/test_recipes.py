@@ -17,6 +17,7 @@ from omni_ray import api, interrupts
 from omni_ray.cli import running
 from omni_ray.cli.commands import app
 from omni_ray.cli.steps import ORDER, options_of, steps
+from omni_ray.export.folder import MARK
 from omni_ray.recipe import RECORD, RecipeError, digest, read_recipe
 
 ROOT = typer.main.get_command(app)
@@ -214,7 +215,7 @@ def everything(root: Path) -> dict[str, str]:
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files
-        if path != root / RECORD
+        if path != root / RECORD and path.name != MARK  # which the project signs
     }
 
 

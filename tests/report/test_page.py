@@ -19,8 +19,9 @@ from omni_ray.cli.commands import app
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.engine import inline
 from omni_ray.pipeline.store import Store
-from omni_ray.report.collect import collect, find_tokenizer
+from omni_ray.report.collect import collect
 from omni_ray.report.page import write_report
+from omni_ray.training.vocabulary import find_tokenizer
 from tests.made_store import ROWS, audio_row, clip, commit, image_row, make_store, text_row, word_row
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
