@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from omni_ray.corpora.base import Corpus
-from omni_ray.errors import SourceError
+from omni_ray.errors import OmniError, SourceError
 from omni_ray.modalities.base import Modality, with_extra
 from omni_ray.modalities.params import Params
 from omni_ray.pipeline.apart import kept_apart
@@ -285,6 +285,7 @@ def commit_unit(made: Making) -> Manifest:
 
     Raises:
         AssertionError: records went missing on the way; a bug, never a matter of data.
+        OmniError: the corpus read another number of records than it had counted.
     """
     job, unit = made.job, made.unit
     schema = job.schema
@@ -300,6 +301,11 @@ def commit_unit(made: Making) -> Manifest:
     }
     if counts["in"] != counts["kept"] + counts["quarantined"]:
         raise AssertionError(f"{job.name}: unit {unit.index} does not add up: {counts}")
+    if unit.records not in (None, counts["in"]):
+        raise OmniError(
+            f"{job.name}: `read` of the corpus {job.corpus.name} gave {counts['in']:,} records of unit {unit.index}, for which "
+            f"its `units` counted {unit.records:,}; they have to agree"
+        )
     part = part_name(unit.index)
     shard = write_shard(job.storage, f"{part}.parquet", kept, sync_name=False)
     quarantine = None

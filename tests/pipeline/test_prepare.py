@@ -154,6 +154,16 @@ def test_a_corpus_of_one_s_own_that_reads_otherwise_is_made_again(
     assert set(titles.to_pylist()) == {"tt"}
 
 
+def test_a_reader_that_loses_a_record_is_refused(
+    tmp_path: Path, films: Films, subtitles_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_added", {})
+    file = tmp_path / "subtitles.py"
+    file.write_text(subtitles_file.read_text().replace('payload["files"]:', 'payload["files"][1:]:'))
+    with pytest.raises(OmniError, match="gave 1 records of unit 0, for which its `units` counted 2"):
+        prepare(tmp_path / "project", films(6), corpus_file=file)
+
+
 def test_a_file_that_vanished_from_the_source_leaves_the_result(tmp_path: Path, films: Films) -> None:
     root, source = tmp_path / "project", films(6)
     prepare(root, source, combine=True)
