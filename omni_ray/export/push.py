@@ -9,10 +9,11 @@ from pathlib import Path
 
 from omni_ray.errors import OmniError
 from omni_ray.export.folder import MARK, Mark
+from omni_ray.trainers.files import all_modalities
 from omni_ray.verbosity import is_verbose
 
 _NAME = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
-_OURS = ["README.md", "text/*", "audio/*", "images/*", "ocr/*"]
+_OURS = ["README.md", *(f"{modality}/*" for modality in all_modalities())]
 """What an export has; whatever else is in the repository is its owner's, and stays."""
 
 

@@ -5,6 +5,7 @@ Nothing is read before it is asked for, and never more than a row group at once.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -18,10 +19,11 @@ from omni_ray.errors import OmniError
 from omni_ray.export.sides import Side, Split
 from omni_ray.modalities.base import in_schema, with_extra
 from omni_ray.modalities.registry import modality as modality_of
+from omni_ray.ours import identity_of
 from omni_ray.pipeline.parts import Part
 from omni_ray.pipeline.reading import read_in_order
 from omni_ray.pipeline.whole import is_whole
-from omni_ray.storage import atomic_writer
+from omni_ray.storage import atomic_writer, write_atomic
 
 if TYPE_CHECKING:
     import datasets
@@ -121,18 +123,20 @@ class Samples:
         """A Hugging Face dataset, whose audio and pictures are decoded when they are looked at.
 
         It is mapped into memory from a copy that is made in the project when it is first asked for, and again when
-        the shards are others.
+        the shards are others, or it is not what was written.
         """
         from datasets import Dataset
 
         folder = self.scratch / f"{self.modality}-{self.name.replace('/', '-')}-{self.split}"
         file = folder / f"{self._digest()}.arrow"
-        if not file.exists():
+        note = file.with_suffix(".json")
+        if not note.exists() or json.loads(note.read_bytes()) != [*(identity_of(file) or ())]:
             with atomic_writer(file, sync=False) as out, pa.ipc.new_stream(out, self.schema) as writer:
                 for table in self.tables():
                     writer.write_table(table)
-            for other in folder.glob("*.arrow"):
-                if other != file:
+            write_atomic(note, json.dumps(identity_of(file)).encode())
+            for other in folder.glob("*.*"):
+                if other.suffix in {".arrow", ".json"} and other.stem != file.stem:
                     other.unlink(missing_ok=True)
         return Dataset.from_file(str(file))
 

@@ -145,6 +145,15 @@ def test_the_copy_for_hugging_face_follows_the_shards(root: Path) -> None:
     assert len(list((root / "data/.omni/hf").rglob("*.arrow"))) == 1 and len(first) == 9
 
 
+def test_a_damaged_copy_for_hugging_face_is_made_again(root: Path) -> None:
+    wanted = list(api.dataset(root, "a_text").as_hf())
+    [copy] = (root / "data/.omni/hf").rglob("*.arrow")
+    data = bytearray(copy.read_bytes())
+    data[data.index(b"Line 4")] ^= 32
+    copy.write_bytes(data)
+    assert list(api.dataset(root, "a_text").as_hf()) == wanted
+
+
 def test_it_is_small_and_travels(root: Path) -> None:
     samples = api.dataset(root, "images")
     assert ids(pickle.loads(pickle.dumps(samples))) == ids(samples)
