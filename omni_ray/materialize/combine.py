@@ -234,10 +234,10 @@ class _Writing:
         shutil.rmtree(root / form.scratch, ignore_errors=True)
         if form.has_media:
             os.sync()
-        combined = self._assemble(files, old, groups, tallies)
         current = {Path(piece.marker) for group in groups for piece in group.pieces} if form.has_media else set()
-        self.job.places.remove_left(self.job.targets())
         media.check_apart(root, sorted(current))
+        combined = self._assemble(files, old, groups, tallies)
+        self.job.places.remove_left(self.job.targets())
         media.remove_stale(root, marker_folder, current)
         return [_noted(combined[0], self._aside_note()), *combined[1:]]
 

@@ -222,3 +222,12 @@ def test_names_that_differ_in_case_alone_on_a_disk_that_cannot_tell_them_apart(
         write(tmp_path, "images")
     monkeypatch.undo()
     write(tmp_path, "images")
+
+
+def test_files_do_not_appear_where_two_samples_would_share_a_clip(tmp_path: Path) -> None:
+    one, other = (audio_row(n, audio={"bytes": clip(n), "path": "a.flac"}) for n in (1, 2))
+    commit(tmp_path, "audio", "speech", [[one], [other]])
+    for _ in range(2):
+        with pytest.raises(OmniError, match="2 shards of speech have a sample each for one media file"):
+            write(tmp_path, "audio", replace=True)
+        assert not list((tmp_path / "data/audio").glob("*.csv"))
