@@ -15,17 +15,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pyarrow as pa
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omni_ray.corpora.base import Rejected
+from omni_ray.corpora.table_rows import fetch_stretch
 from omni_ray.errors import OmniError, SourceError
-from omni_ray.sources import listing, open_spec, open_tree, unpacked
+from omni_ray.sources import listing, open_spec, open_tree, unpacked, zip_tree
 from omni_ray.sources.archives import ArchiveTree
 from omni_ray.sources.census import Claims, account
 from omni_ray.sources.kinds import archive_kind
 from omni_ray.sources.listing import Listing, Member, write
+from omni_ray.sources.segments import Cutter
 from omni_ray.sources.tree import MemberDamaged, MemberTooLarge
 from omni_ray.sources.unpacked import remove_copies
 
@@ -256,6 +261,25 @@ def test_a_stored_member_that_is_read_in_parts_is_held_against_its_checksum(tmp_
             for _ in range(2):
                 with pytest.raises(MemberDamaged, match="is not the bytes the archive declares"):
                     tree.open("long.wav")
+
+
+@pytest.mark.parametrize("in_memory", [1 << 20, 1000])
+def test_a_packed_member_is_held_against_its_checksum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_memory: int
+) -> None:
+    monkeypatch.setattr(zip_tree, "_IN_MEMORY", in_memory)
+    place, recording = tmp_path / "x.zip", io.BytesIO()
+    soundfile.write(recording, np.zeros(32_000), 16_000, format="WAV")
+    with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED, compresslevel=0) as archive:  # so that it can be unpacked
+        archive.writestr("a.wav", recording.getvalue())
+    data = bytearray(place.read_bytes())
+    data[len(data) * 3 // 4] ^= 1
+    place.write_bytes(data)
+    tree = open_tree(place, tmp_path / "cache")
+    with pytest.raises(MemberDamaged, match="is not the bytes the archive declares"), tree.open("a.wav") as file:
+        file.read()
+    stretch = fetch_stretch(tree, "a.wav", "a", "list", 0.5, 1.0, Cutter())
+    assert isinstance(stretch, Rejected) and stretch.reason == "decode_error"
 
 
 def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,6 +123,14 @@ def test_pages_under_a_checksum_that_does_not_fit_are_not_kept(source: Source) -
     assert numbers(rows) == [0, 1] and [reason for _, reason in lost(rows)] == ["decode_error"]
 
 
+def test_pages_of_a_stream_that_is_damaged_are_not_kept(source: Source) -> None:
+    data = bytearray(lzma.compress(b"".join(RECORDS) * 200))
+    data[len(data) * 9 // 10] ^= 1
+    source.put("a.wet.xz", FORMS["a.wet.xz"] + bytes(data))
+    rows = source.rows(Wet())
+    assert numbers(rows) == list(range(COUNT)) and [reason for _, reason in lost(rows)] == ["decode_error"]
+
+
 def test_headers_that_are_none_and_records_of_other_kinds(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warc, "MAX_RECORD_BYTES", 1 << 10)
     records = [
