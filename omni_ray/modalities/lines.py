@@ -83,7 +83,8 @@ def _single_blanks(text: pa.Array) -> pa.Array:
 
     _, offsets, data = text.buffers()
     values = np.frombuffer(data or b"", np.uint8)
-    again = np.flatnonzero((values[1:] == ord(" ")) & (values[:-1] == ord(" "))) + 1
+    blank = values == ord(" ")
+    again = np.flatnonzero(blank[1:] & blank[:-1]) + 1
     if not len(again):
         return text
     ends = np.frombuffer(offsets, np.int64 if pa.types.is_large_string(text.type) else np.int32)
