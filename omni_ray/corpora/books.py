@@ -19,7 +19,7 @@ from omni_ray.sources.furniture import is_documentation
 from omni_ray.sources.kinds import kind_of
 from omni_ray.sources.line_blocks import line_units, read_lines
 from omni_ray.sources.tables import table_format
-from omni_ray.sources.tree import MemberTooLarge
+from omni_ray.sources.tree import MemberDamaged, MemberTooLarge
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -178,8 +178,9 @@ def _book_of(tree: Tree, name: str) -> str | None:
         return number[1]
     if not _OTHER_TEXT.search(name):
         return None
-    with tree.open(name) as file:
-        head = file.read(_HEAD_BYTES)
+    head = _head(tree, name)
+    if head is None:
+        return name  # a book or not: its loss is said where it is read
     if b"Project Gutenberg" not in head:
         return None
     declared = re.search(rb"\[(?:e-?book|e-?text) ?#? ?(\d{1,6})\]", head, re.IGNORECASE)
@@ -198,8 +199,16 @@ def _is_other_book(tree: Tree, name: str, encoding: str) -> bool:
     folder, _, base = name.rpartition("/")
     if not _OTHER_TEXT.search(base) or is_documentation(base) or "." in base[:-4] or _has_media(tree, folder):
         return False
-    with tree.open(name) as file:
-        return _is_prose(file.read(_HEAD_BYTES), encoding)
+    return _is_prose(_head(tree, name) or b"", encoding)
+
+
+def _head(tree: Tree, name: str) -> bytes | None:
+    """The beginning of a file; None for a damaged member of an archive."""
+    try:
+        with tree.open(name) as file:
+            return file.read(_HEAD_BYTES)
+    except MemberDamaged:
+        return None
 
 
 @lru_cache(maxsize=64)
@@ -224,8 +233,7 @@ def _told_apart(tree: Tree, book: str, names: list[str]) -> Iterator[tuple[str, 
 def _is_gutenbergs(tree: Tree, name: str) -> bool:
     if _STRIPPED.search(name):
         return True
-    with tree.open(name) as file:
-        return b"Project Gutenberg" in file.read(_HEAD_BYTES)
+    return b"Project Gutenberg" in (_head(tree, name) or b"")
 
 
 def _rank(name: str) -> tuple[bool, int, str]:
@@ -246,6 +254,8 @@ def _read(tree: Tree, book: str, name: str, encoding: str) -> dict[str, Any] | R
         data = tree.read(name, _MAX_BOOK_BYTES)
     except MemberTooLarge as error:
         return Rejected(book, name, "too_large", str(error))
+    except MemberDamaged as error:
+        return Rejected(book, name, "decode_error", str(error))
     text = gutenberg.decode(data, encoding)
     if text is None:
         return Rejected(book, name, "bad_encoding", f"neither UTF-8 nor what the file declares; {HINT}")

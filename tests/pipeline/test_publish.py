@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from omni_ray import api
 from omni_ray.errors import OmniError
+from omni_ray.progress.reporter import Reporter
 from omni_ray.sources.remote import RemoteTree
 from omni_ray.storage import Storage
 from tests.made_store import clip, picture
@@ -148,3 +150,12 @@ def test_the_place_of_another_project_is_left_alone(tmp_path: Path) -> None:
     assert api.publish(copy, str(place)).sent == 0
     with pytest.raises(OmniError, match="another project"):
         api.publish(moved, str(place))
+
+
+def test_files_older_than_the_shards_are_said_to_be(tmp_path: Path) -> None:
+    root, said = project(tmp_path), io.StringIO()
+    api.publish(root, str(tmp_path / "place"), reporter=Reporter(stream=said))
+    assert "other shards" not in said.getvalue()
+    api.prepare(root, "audio", dataset="audio_files", source=str(tmp_path / "source"), max_samples=2, max_quarantine=1)
+    api.publish(root, str(tmp_path / "place"), reporter=Reporter(stream=said))
+    assert "run the same `omni-ray combine audio` again" in said.getvalue()

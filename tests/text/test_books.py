@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -15,6 +17,7 @@ from omni_ray.corpora.books import Books
 from omni_ray.modalities.text import Text, TextParams
 from omni_ray.sources import gutenberg
 from omni_ray.sources.tree import FileTree, FolderTree
+from tests.list_sources import Source, kept, lost
 from tests.text.units import read_units
 
 CORPUS = Books()
@@ -281,6 +284,19 @@ def test_where_the_best_edition_is_broken_the_next_is_kept(tmp_path: Path) -> No
     assert [(row["id"], row["text"]) for row in rows] == [("123", "deja")]
     assert Counter(r.reason for r in rejected) == {"bad_encoding": 1, "wrong_header": 1, "duplicate_edition": 1}
     assert {r.id for r in rejected} == {"123"}
+
+
+def test_a_damaged_book_in_a_zip_costs_itself(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in ("1/1-0.txt", "1/1-8.txt", "b.txt", "c.txt"):
+            archive.writestr(name, f"{name} has these words, which are enough of them for a text. " * 9)
+    source = Source(tmp_path)
+    data = out.getvalue()
+    source.put("books.zip", data.replace(b"1/1-0.txt has", b"1/1-0.txt HAS").replace(b"b.txt has", b"b.txt HAS"))
+    rows = source.rows(CORPUS)
+    assert [row["id"] for row in kept(rows)] == ["1/1", "c.txt"]
+    assert lost(rows) == [("1/1", "decode_error"), ("b.txt", "decode_error")]
 
 
 def test_files_of_other_corpora_are_no_books(tmp_path: Path) -> None:
