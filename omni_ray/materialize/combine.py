@@ -8,8 +8,6 @@ nothing changed does nothing and starts no Ray.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from omni_ray.digests import digest_of_json
 from omni_ray.errors import OmniError
 from omni_ray.materialize import media
 from omni_ray.materialize.assembly import Assembly
@@ -192,11 +191,7 @@ def _fingerprint(
     seed = options.seed if options.production else "corpora"
     share = [HOLD_VERSION, options.holdout] if options.holdout else None
     held = [share, measured] if measured else [share]
-    return _digest([FORMAT_VERSION, seed, shards, packing and packing.as_json(), *held])
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return digest_of_json([FORMAT_VERSION, seed, shards, packing and packing.as_json(), *held])
 
 
 def _start_over(work: Path) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from omni_ray.digests import digest_of_json
 from omni_ray.errors import OmniError
 from omni_ray.materialize.options import Packing
 from omni_ray.modalities.hold_out import HOLD_VERSION
@@ -89,7 +89,7 @@ def _digest(parts: Mapping[str, Sequence[tuple[Manifest, int]]], holdout: float)
         holdout and [HOLD_VERSION, holdout],
         {name: [(m.shard.sha256, take) for m, take in each] for name, each in parts.items()},
     ]
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return digest_of_json(value)
 
 
 def _load(path: Path) -> dict[str, str]:
