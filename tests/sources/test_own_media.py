@@ -254,7 +254,7 @@ def test_a_slice_deep_inside_a_row_group(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "source" / "t.parquet", row_group_size=count)
     tree = FolderTree(tmp_path / "source")
     for start in (0, 65_530, 65_536, 131_072, 139_990):
-        [read] = columnar.read(tree, "t.parquet", "parquet", {"captions": "caption"}, start, start + 6)
+        [read] = columnar.read(tree, "t.parquet", "parquet", {"captions": "caption"}, start, start + 6, {})
         assert not isinstance(read, Rejected)
         assert read["captions"].to_pylist() == [[f"caption {n}"] for n in range(start, start + 6)]
 
