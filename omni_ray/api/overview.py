@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from omni_ray.api.in_numbers import HEADER, InNumbers, numbers_row, source_and_clean_lines
 from omni_ray.pipeline.corpus_state import Summary
-from omni_ray.pipeline.store import NotCommitted, Store
+from omni_ray.pipeline.store import Store
 from omni_ray.quality.cleaned import CleanedCorpus, training_corpora
-from omni_ray.quality.outdated import outdated
+from omni_ray.quality.outdated import all_outdated
 from omni_ray.results import ListReport, table
 from omni_ray.visible import visible
 
@@ -59,11 +58,7 @@ def status(root: str | Path, *, shards: str | None = None) -> StatusReport:
     """
     store = Store(root, shards)
     summaries = [corpus.summary() for corpus in training_corpora(store)]
-    said = []
-    for modality in dict.fromkeys(each.modality for each in summaries):
-        with suppress(NotCommitted):  # which the numbers say
-            said.append(outdated(store, modality))
-    return StatusReport(summaries, [*filter(None, said)])
+    return StatusReport(summaries, all_outdated(store, dict.fromkeys(each.modality for each in summaries)))
 
 
 def quarantine(root: str | Path, *, shards: str | None = None) -> Iterator[dict[str, Any]]:

@@ -20,10 +20,10 @@ from omni_ray.materialize.media import Marker
 from omni_ray.ours import Identity, digest_of, digest_of_stream, is_regular
 from omni_ray.pipeline import combined
 from omni_ray.pipeline.engine import Runner
-from omni_ray.pipeline.store import NotCommitted, Store
+from omni_ray.pipeline.store import Store
 from omni_ray.pipeline.whose import is_anothers, signature
 from omni_ray.progress.reporter import Reporter
-from omni_ray.quality.outdated import outdated
+from omni_ray.quality.outdated import all_outdated
 from omni_ray.results import Report
 from omni_ray.storage import Storage
 from omni_ray.trainers.files import all_modalities
@@ -80,7 +80,8 @@ def publish(
     """
     files, shards = _chosen(store, modalities)
     target = Storage(place)
-    _say_what_is_outdated(store, modalities, reporter.say)
+    for sentence in all_outdated(store, modalities or all_modalities()):
+        reporter.say(sentence)
     before = _sent_before(target, signature(store.state_folder))
     report = PublishReport(target.shown, files=len(files))
     reporter.begin("media", len(shards), stage="export")
@@ -130,13 +131,6 @@ def _chosen(store: Store, modalities: Sequence[str]) -> tuple[list[str], list[st
         raise OmniError(f"{store.root}: there are no training files; run `omni-ray combine` first")
     configs = store.root / "configs"
     return files + sorted(path.relative_to(store.root).as_posix() for path in configs.glob("*_tiny.json")), shards
-
-
-def _say_what_is_outdated(store: Store, modalities: Sequence[str], say: Callable[[str], None]) -> None:
-    for modality in modalities or all_modalities():
-        with suppress(NotCommitted):  # what is sent is as it was combined
-            if sentence := outdated(store, modality):
-                say(sentence)
 
 
 def _sent_before(target: Storage, project: str) -> dict[str, str]:

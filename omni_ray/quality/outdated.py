@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
+
 from omni_ray.errors import OmniError
 from omni_ray.pipeline import combined
 from omni_ray.pipeline.store import NotCommitted, Store
@@ -32,3 +35,12 @@ def outdated(store: Store, modality: str) -> str:
         f"{modality}: the training files were made from other shards than are there now; "
         f"run the same `omni-ray combine {modality}` again"
     )
+
+
+def all_outdated(store: Store, modalities: Iterable[str]) -> list[str]:
+    """The same of several modalities, without those whose shards are not all there, which is said elsewhere."""
+    said = []
+    for modality in modalities:
+        with suppress(NotCommitted):
+            said.append(outdated(store, modality))
+    return [*filter(None, said)]

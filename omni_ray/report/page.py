@@ -14,6 +14,7 @@ from omni_ray.errors import OmniError
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.pipeline.store import Store
+from omni_ray.quality.outdated import all_outdated
 from omni_ray.quality.reasons import QUALITY_REASONS
 from omni_ray.reasons import REASONS
 from omni_ray.recipe import recorded
@@ -64,6 +65,7 @@ def write_report(
         title=root.absolute().name,
         plan=plan_rows(plan) if plan else (),
         files=training_files(store),
+        outdated=all_outdated(store, dict.fromkeys(each.state.modality for each in pages)),
         recipe=recorded(root),
     )
     remove_temporaries(target.parent)
@@ -97,6 +99,7 @@ def render(
     title: str,
     plan: Sequence[dict[str, Any]] = (),
     files: Sequence[TrainingFile] = (),
+    outdated: Sequence[str] = (),
     recipe: str | None = None,
 ) -> str:
     """The page as HTML. Everything that comes from data is escaped."""
@@ -122,6 +125,7 @@ def render(
         plan=plan,
         longest_run=max((stage.get("steps", 0) for stage in plan), default=0),
         files=files,
+        outdated=outdated,
         recipe=visible_lines(recipe) if recipe else "",
         anchor=lambda page: anchors[id(page)],
         view=lambda page: view_of(page.state.modality),

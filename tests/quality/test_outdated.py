@@ -38,8 +38,10 @@ def test_what_was_prepared_after_combine(root: Path) -> None:
     commit(root, "text", "web", [[text_row(9)]])
     [sentence] = said(root)
     assert "other shards" in sentence and "`omni-ray combine text`" in sentence
+    assert "Out of date:" in api.write_report(root).path.read_text("utf-8")
     combine(Store(root), "text", run=inline)
     assert said(root) == []
+    assert "Out of date:" not in api.write_report(root).path.read_text("utf-8")
 
 
 def test_what_was_prepared_after_cleaning(root: Path) -> None:
