@@ -96,7 +96,7 @@ def publish(
         data = pa.memory_map(str(store.root / name)).read_buffer() if (store.root / name).stat().st_size else b""
         digest = digest_of(memoryview(data))
         folder, _, last = name.rpartition("/")
-        if before.get(name) != digest or last not in target.child(folder).files():
+        if before.get(name) != digest or target.child(folder).files().get(last) != len(data):
             target.write(name, memoryview(data))
             report.sent += 1
             before[name] = digest
