@@ -185,12 +185,16 @@ def _has_all_media(store: Store, modality: str, parts: Parts) -> bool:
             pool.shutdown(cancel_futures=True)
 
 
+MEASURED_VERSION = 2
+"""Raised when splits to measure on give other sides; it makes the files of corpora with such splits stale."""
+
+
 def _fingerprint(
     shards: str, options: TrainingFileOptions, packing: Packing | None, measured: Mapping[str, int]
 ) -> str:
     seed = options.seed if options.production else "corpora"
     share = [HOLD_VERSION, options.holdout] if options.holdout else None
-    held = [share, measured] if measured else [share]
+    held = [share, measured, MEASURED_VERSION] if measured else [share]
     return digest_of_json([FORMAT_VERSION, seed, shards, packing and packing.as_json(), *held])
 
 

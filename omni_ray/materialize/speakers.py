@@ -17,14 +17,18 @@ Groups = Literal["by speaker", "one speaker", "speakers unknown"]
 
 
 def groups_of(corpus: CorpusStore, parts: Iterable[tuple[Manifest, int]]) -> Groups:
-    """How the clips of an audio corpus can be held out. Reads only as many shards as it takes to find two speakers.
+    """How the clips of an audio corpus can be held out. Reads only as many shards as it takes to find two speakers, and none of
+    the splits to measure on, which are held out whoever speaks.
 
     Args:
         corpus: where the shards are.
         parts: those that count, each with the number of clips that do.
     """
     found: set[str] = set()
+    state = corpus.state()
     for manifest, take in parts:
+        if state is not None and state.is_held(manifest.unit):
+            continue
         with opened(corpus.storage, manifest.unit, manifest.shard, corpus.name, corpus.modality) as file:
             column = pq.read_table(file, columns=["speaker"])["speaker"].slice(0, take)
         found.update(pc.unique(pc.drop_null(known_speakers(column))).to_pylist())

@@ -167,6 +167,16 @@ def test_a_single_speaker_is_held_out_by_clip(tmp_path: Path) -> None:
     assert 0 < held["lj"] < 40 and 0 < held["found"] < 40 and held["many"] % 8 == 0
 
 
+def test_speakers_of_a_split_to_measure_on_are_none_to_train_on(tmp_path: Path) -> None:
+    rows = [audio_row(number, speaker="one" if number < 20 else f"s{number}") for number in range(24)]
+    commit(tmp_path, "audio", "lj", [rows[:10], rows[10:20], rows[20:]], held_from=2)
+    made = run(tmp_path, "audio", holdout=0.4)
+    assert "lj: one speaker, held out by clip" in {each.note for each in made}
+    kept, held = sides(tmp_path, "audio")
+    assert 0 < len(kept) < 20 and len(kept) + len(held) == 24
+    assert verify(tmp_path).exit_code == 0
+
+
 def test_too_small_a_share_is_said(tmp_path: Path) -> None:
     commit(tmp_path, "text", "made", in_shards(grouped_rows("text")))
     *_, production, held = run(tmp_path, "text", 0.0001)
