@@ -142,7 +142,8 @@ class Samples:
 
     def as_torch(self) -> IterableDataset[dict[str, Any]]:
         """An iterable dataset of rows as dicts: ``audio`` is a float32 tensor of samples at 16 kHz, ``image`` a uint8 one of
-        (3, height, width). The workers of a DataLoader, and the ranks of torch.distributed, take shards in turn."""
+        (3, height, width). The workers of a DataLoader, and the ranks of torch.distributed, take shards in turn: nothing
+        else must part the rows among ranks (accelerate would)."""
         from omni_ray.export.samples_torch import TorchSamples
 
         return TorchSamples([each.tables for each in self.slices])
