@@ -255,12 +255,21 @@ class Making:
         self.stats.update(result.stats)
 
     def commit(self) -> Manifest:
-        """After the last batch. Raises and returns as :func:`commit_unit` does."""
+        """After the last batch. Raises and returns as :func:`commit_unit` does.
+
+        Raises:
+            OmniError: the corpus read another number of records than it had counted.
+        """
         if self._left_out.items is not None:
             # Nobody can read on, and the index knows how many records there are.
             left = max(1, (self.unit.records or 0) - self.records)
             self.rejected.append(_harmful(f"unit {self.unit.index}", ", ".join(self.unit.inputs[:3]), left))
             self.records += left
+        elif self.unit.records not in (None, self.records):
+            raise OmniError(
+                f"{self.job.name}: `read` of the corpus {self.job.corpus.name} gave {self.records:,} records of unit "
+                f"{self.unit.index}, for which its `units` counted {self.unit.records:,}; they have to agree"
+            )
         return commit_unit(self)
 
 
@@ -285,7 +294,6 @@ def commit_unit(made: Making) -> Manifest:
 
     Raises:
         AssertionError: records went missing on the way; a bug, never a matter of data.
-        OmniError: the corpus read another number of records than it had counted.
     """
     job, unit = made.job, made.unit
     schema = job.schema
@@ -301,11 +309,6 @@ def commit_unit(made: Making) -> Manifest:
     }
     if counts["in"] != counts["kept"] + counts["quarantined"]:
         raise AssertionError(f"{job.name}: unit {unit.index} does not add up: {counts}")
-    if unit.records not in (None, counts["in"]):
-        raise OmniError(
-            f"{job.name}: `read` of the corpus {job.corpus.name} gave {counts['in']:,} records of unit {unit.index}, for which "
-            f"its `units` counted {unit.records:,}; they have to agree"
-        )
     part = part_name(unit.index)
     shard = write_shard(job.storage, f"{part}.parquet", kept, sync_name=False)
     quarantine = None
