@@ -85,7 +85,10 @@ class CorpusCheck(FileCheck):
             elif f"{part_name(unit)}.json" in there:
                 self.notes.add("bad_manifest", f"{part_name(unit)}.json")
             else:
-                self.notes.add("missing_unit", f"unit {unit} of {state.required}")
+                is_prepared = (
+                    isinstance(self._corpus, CleanedCorpus) and self._corpus.prepared.manifest(unit) is not None
+                )
+                self.notes.add("uncleaned_unit" if is_prepared else "missing_unit", f"unit {unit} of {state.required}")
         self.report.rows = len(manifests)
         self.units = [manifest.unit for manifest in manifests]
         if len(manifests) == state.required:

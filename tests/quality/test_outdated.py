@@ -13,6 +13,7 @@ from omni_ray.pipeline.store import Store
 from omni_ray.quality.clean_shards import clean_shards
 from omni_ray.quality.preset import Settings
 from omni_ray.training.plan import plan
+from omni_ray.verify.run import verify
 from tests.made_store import ROWS, commit, text_row
 
 
@@ -74,3 +75,14 @@ def test_without_training_files_nothing_is_older(root: Path) -> None:
     (root / "data/text/production_corpus.txt").unlink()
     commit(root, "text", "web", [[text_row(9)]])
     assert said(root) == []
+
+
+def test_verify_tells_what_is_not_cleaned_from_what_is_not_prepared(root: Path) -> None:
+    clean_shards(Store(root), "text", Settings("default"), run=inline)
+    combine(Store(root), "text", run=inline)
+    commit(root, "text", "web", [[text_row(9)]])
+    assert {each.code for each in verify(root).findings} == {"uncleaned_unit", "outdated"}
+    for manifest in (root / "data/shards").rglob("web/*.json"):
+        if manifest.name.startswith("part-"):
+            manifest.unlink()
+    assert {each.code for each in verify(root).findings} == {"missing_unit"}
