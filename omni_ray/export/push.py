@@ -13,7 +13,7 @@ from omni_ray.trainers.files import all_modalities
 from omni_ray.verbosity import is_verbose
 
 _NAME = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
-_OURS = ["README.md", *(f"{modality}/*" for modality in all_modalities())]
+_OURS = ["README.md", *(f"{modality}/*/*-of-*.parquet" for modality in all_modalities())]
 """What an export has; whatever else is in the repository is its owner's, and stays."""
 
 

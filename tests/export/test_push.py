@@ -132,14 +132,15 @@ def exported(root: Path, out: Path) -> dict[str, bytes]:
 
 @pytest.mark.slow
 def test_the_hub_has_the_export_and_what_its_owner_put_there(hub: type[Hub], tmp_path: Path) -> None:
-    hub.files["LICENSE.txt"] = b"the owner's"
+    mine = {"LICENSE.txt": b"the owner's", "text/notes.md": b"the owner's, too"}
+    hub.files |= mine
     hub.files["text/gone/train-00000-of-00001.parquet"] = b"of an earlier export"
     files = exported(make_store(tmp_path / "p"), tmp_path / "out")
     said = io.StringIO()
     place = api.push(tmp_path / "out", "org/set", reporter=Reporter(stream=said)).address
     assert place.endswith("/datasets/org/set")
     assert "1 files there that are not in this export are removed, such as text/gone/" in said.getvalue()
-    assert hub.files == {**files, "LICENSE.txt": b"the owner's"}
+    assert hub.files == {**files, **mine}
     assert len(hub.commits) == 1
     parquet = [data for name, data in files.items() if name.endswith(".parquet")]
     assert {path.rpartition("/")[2] for path in hub.sent} == {hashlib.sha256(data).hexdigest() for data in parquet}
