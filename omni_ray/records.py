@@ -62,7 +62,7 @@ class UnitDraft:
     Attributes:
         payload: JSON value with all that ``Corpus.read`` needs to find the slice in the tree.
         inputs: names of the files whose change makes the shard stale; the pipeline stamps them.
-        records: the number of input records in the slice where the index knows it, else None.
+        records: the number of input records in the slice, or the least it can be, where the index knows it, else None.
         samples: the number of samples expected of it, for deciding how many units ``--max-samples`` needs.
         reads: names of further files that it is made of, and that are not stamped: lists whose content is in the payload,
             or media too many to look at. What no draft names is reported as not read.

@@ -21,6 +21,7 @@ from omni_ray.corpora import registry
 from omni_ray.corpora.base import SourceOptions
 from omni_ray.errors import OmniError, SourceError
 from omni_ray.storage import Storage
+from tests.made_store import picture
 
 pytestmark = [pytest.mark.usefixtures("no_ray", "subtitles_file")]
 
@@ -345,3 +346,12 @@ def test_a_name_that_would_hit_other_files_is_refused(tmp_path: Path, films: Fil
     with pytest.raises(OmniError, match="--name"):
         prepare(tmp_path / "project", films(2), name=name)
     assert not (tmp_path / "project" / "data" / "shards").exists()
+
+
+def test_a_text_beside_a_picture_may_hold_several_captions(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a.jpg").write_bytes(picture(1))
+    (source / "a.txt").write_text("One.\nAnother.\n")
+    [summary] = api.prepare(tmp_path / "project", "images", dataset="image_captions", source=str(source)).summaries
+    assert (summary.records_in, summary.samples) == (2, 2)
