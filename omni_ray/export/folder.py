@@ -18,7 +18,8 @@ from omni_ray.ours import identity_of
 from omni_ray.pipeline.whose import is_anothers
 from omni_ray.storage import remove_temporaries, sync_path, write_atomic
 
-MARK = "export.json"
+MARK, SIGNATURE = "export.json", ".omni/project"
+"""What an export says about itself, the same for the same samples; and by which project it was made."""
 _CARD = "README.md"
 FORMAT = 1
 _MAKING = re.compile(r"\.making-[0-9a-f]{16}$")
@@ -34,7 +35,6 @@ class Mark:
         files: sizes in bytes by relative path; the mark itself is not among them.
         card: digest of the card, which people edit; "" where an earlier version wrote none.
         datasets: what is in it, as the report of the export that wrote it says.
-        project: the signature of the project that it was made of; "" where an earlier version wrote none.
     """
 
     form: str
@@ -42,7 +42,6 @@ class Mark:
     files: dict[str, int]
     card: str = ""
     datasets: list[dict[str, Any]] = field(default_factory=list)
-    project: str = ""
 
     @classmethod
     def load(cls, folder: Path) -> Mark | None:
@@ -85,7 +84,7 @@ def is_current(folder: Path, form: str, fingerprint: str, project: str) -> bool:
         raise OmniError(f"{folder}: contains an export for {mark.form}; choose another folder, or remove it first")
     if mark.fingerprint == fingerprint and all(there.get(name) == size for name, size in mark.files.items()):
         return True
-    if is_anothers(mark.project, project):
+    if is_anothers(_signed(folder), project):
         names = ", ".join(sorted({each["name"] for each in mark.datasets}))
         raise OmniError(
             f"{folder}: contains what another project, or a copy of this one, exported ({names}); choose another folder, or "
@@ -95,6 +94,14 @@ def is_current(folder: Path, form: str, fingerprint: str, project: str) -> bool:
     if mark.card and there.get(_CARD) and _card_of(folder) != mark.card:
         raise OmniError(f"{card} was changed since it was exported and would be replaced: move it away")
     return False
+
+
+def _signed(folder: Path) -> str:
+    """By which project an export was made; "" where an earlier version did not say."""
+    try:
+        return (folder / SIGNATURE).read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def _card_of(folder: Path) -> str:
@@ -127,7 +134,9 @@ def making(folder: Path, form: str, fingerprint: str, project: str) -> Iterator[
     (work / MARK).unlink(missing_ok=True)
     under_way = Work(work)
     yield under_way
-    Mark(form, fingerprint, _files(work), _card_of(work), under_way.datasets, project).save(work)
+    Mark(form, fingerprint, _files(work), _card_of(work), under_way.datasets).save(work)
+    (work / SIGNATURE).parent.mkdir(exist_ok=True)
+    write_atomic(work / SIGNATURE, project.encode())
     old = _beside(folder, "old")
     if folder.exists():
         folder.rename(old)
@@ -166,9 +175,9 @@ def _is_export(folder: Path) -> bool:
 
 
 def _remove_export(folder: Path) -> None:
-    """Remove the files that its mark names, the mark last, and the folders that are then empty; nothing else."""
+    """Remove the files that its mark names, the signature and the mark last, and the folders that are then empty; nothing else."""
     mark = Mark.load(folder)
-    for name in [*mark.files, MARK] if mark else ():
+    for name in [*mark.files, SIGNATURE, MARK] if mark else ():
         (folder / name).unlink(missing_ok=True)
     for place, _, _ in os.walk(folder, topdown=False):
         with suppress(OSError):
@@ -176,10 +185,11 @@ def _remove_export(folder: Path) -> None:
 
 
 def _files(folder: Path) -> dict[str, int]:
-    """Sizes of everything that is no folder, by path relative to ``folder``, sorted."""
+    """Sizes of everything that is no folder, nor the signature, by path relative to ``folder``, sorted."""
     found = {}
     for place, folders, names in os.walk(folder):
         for path in (Path(place, name) for name in (*names, *folders)):
             if path.is_symlink() or not path.is_dir():
                 found[path.relative_to(folder).as_posix()] = path.lstat().st_size
+    found.pop(SIGNATURE, None)
     return dict(sorted(found.items()))

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from omni_ray.errors import OmniError
-from omni_ray.export.folder import MARK, Mark
+from omni_ray.export.folder import MARK, SIGNATURE, Mark
 from omni_ray.trainers.files import all_modalities
 from omni_ray.verbosity import is_verbose
 
@@ -57,7 +57,7 @@ def push(folder: Path, name: str, *, private: bool, say: Callable[[str], None]) 
             repo_id=name,
             repo_type="dataset",
             folder_path=folder,
-            ignore_patterns=[MARK],
+            ignore_patterns=[MARK, SIGNATURE],
             delete_patterns=_OURS,
             commit_message=f"omni-ray export {mark.fingerprint[:12]}",
         )

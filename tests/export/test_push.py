@@ -126,7 +126,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
 def exported(root: Path, out: Path) -> dict[str, bytes]:
     api.export(root, "hf", out)
     files = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    del files["export.json"]
+    del files["export.json"], files[".omni/project"]
     return files
 
 
