@@ -166,6 +166,8 @@ def batches(
         elif isinstance(item, dict):
             rows.append(item)
             held += sum(len(value) for value in item.values() if isinstance(value, bytes))
+        elif not isinstance(item, pa.Table):
+            raise OmniError(f"`read` of a corpus yields dicts, tables and Rejected, and not {type(item).__name__}")
         else:
             if rows:
                 yield raw_rows(rows, columns)
@@ -238,6 +240,10 @@ class Making:
         """Transform a batch."""
         rows = batch.rows
         if rows is not None and rows.num_rows:
+            if rows["id"].null_count:
+                raise OmniError(
+                    f"{self.job.name}: `read` of the corpus {self.job.corpus.name} gave a record with no `id`"
+                )
             self.records += pc.sum(rows["records"]).as_py()
             self.marks.add(rows)
             stays = np.array([self.rows + n not in self._left_out.rows for n in range(rows.num_rows)])

@@ -165,6 +165,19 @@ def test_a_reader_that_loses_a_record_is_refused(
         prepare(tmp_path / "project", films(6), corpus_file=file)
 
 
+@pytest.mark.parametrize(
+    ("item", "said"), [("None", "and not NoneType"), ('{"text": "a line"}', "a record with no `id`")]
+)
+def test_what_is_no_record_is_refused(
+    tmp_path: Path, films: Films, subtitles_file: Path, monkeypatch: pytest.MonkeyPatch, item: str, said: str
+) -> None:
+    monkeypatch.setattr(registry, "_added", {})
+    file = tmp_path / "subtitles.py"
+    file.write_text(f"{subtitles_file.read_text()}        yield {item}\n")
+    with pytest.raises(OmniError, match=said):
+        prepare(tmp_path / "project", films(6), corpus_file=file)
+
+
 def test_a_file_that_vanished_from_the_source_leaves_the_result(tmp_path: Path, films: Films) -> None:
     root, source = tmp_path / "project", films(6)
     prepare(root, source, combine=True)
