@@ -57,8 +57,8 @@ def status(root: str | Path, *, shards: str | None = None) -> StatusReport:
         [('text_files', 6, 0)]
     """
     store = Store(root, shards)
-    summaries = [corpus.summary() for corpus in training_corpora(store)]
-    return StatusReport(summaries, all_outdated(store, dict.fromkeys(each.modality for each in summaries)))
+    corpora = training_corpora(store)
+    return StatusReport((corpus.summary() for corpus in corpora), all_outdated(store, corpora))
 
 
 def quarantine(root: str | Path, *, shards: str | None = None) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib
-import importlib.util
 import inspect
 import pkgutil
 import sys
@@ -18,6 +17,7 @@ from types import ModuleType
 from omni_ray import corpora
 from omni_ray.corpora.base import Corpus, Wrapped
 from omni_ray.errors import OmniError
+from omni_ray.own_code import run_as
 from omni_ray.trainers.files import all_modalities
 
 
@@ -78,14 +78,9 @@ def add_file(path: str | Path) -> list[Corpus]:
     if not path.is_file():
         raise OmniError(f"{path}: no such file; --corpus-file takes a Python file that defines a Corpus")
     name = f"{_OWN}{path.stem}"
-    module = ModuleType(name)
-    module.__file__ = str(path)
-    sys.modules[name] = module
+    sys.modules[name] = module = ModuleType(name)
     data = path.read_bytes()
-    try:
-        exec(compile(data, path, "exec"), module.__dict__)  # an import would take an older text from __pycache__
-    except Exception as error:
-        raise OmniError(f"{path}: {type(error).__name__}: {error}") from error
+    run_as(module, path, data)
     found = list(_of_module(module))
     if not found:
         raise OmniError(f"{path}: defines no concrete subclass of omni_ray.corpora.Corpus")

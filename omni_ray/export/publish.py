@@ -16,6 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from omni_ray.errors import OmniError
+from omni_ray.export.folder import SIGNATURE
 from omni_ray.materialize.media import Marker
 from omni_ray.ours import Identity, digest_of, digest_of_stream, is_regular
 from omni_ray.pipeline import combined
@@ -23,14 +24,15 @@ from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.store import Store
 from omni_ray.pipeline.whose import is_anothers, signature
 from omni_ray.progress.reporter import Reporter
+from omni_ray.quality.cleaned import training_corpora
 from omni_ray.quality.outdated import all_outdated
 from omni_ray.results import Report
 from omni_ray.storage import Storage
 from omni_ray.trainers.files import all_modalities
 from omni_ray.visible import visible
 
-_SENT, _FILES, _PROJECT = ".omni/media", ".omni/files.json", ".omni/project"
-"""Where the place keeps what was sent: a marker for each shard's media, the other files with their digests, and by whom."""
+_SENT, _FILES = ".omni/media", ".omni/files.json"
+"""Where the place keeps what was sent: a marker for each shard's media, and the other files with their digests."""
 
 
 @dataclass
@@ -80,7 +82,8 @@ def publish(
     """
     files, shards = _chosen(store, modalities)
     target = Storage(place)
-    for sentence in all_outdated(store, modalities or all_modalities()):
+    wanted = modalities or all_modalities()
+    for sentence in all_outdated(store, (each for one in wanted for each in training_corpora(store, one))):
         reporter.say(sentence)
     before = _sent_before(target, signature(store.state_folder))
     report = PublishReport(target.shown, files=len(files))
@@ -153,12 +156,12 @@ def _sent_before(target: Storage, project: str) -> dict[str, str]:
     except ValueError as error:
         raise OmniError(f"{target.shown}/{_FILES} is not readable ({error}); choose another place") from None
     with suppress(FileNotFoundError):  # as an earlier version, or a killed call, left it
-        if is_anothers(target.read(_PROJECT).decode(), project):
+        if is_anothers(target.read(SIGNATURE).decode(), project):
             raise OmniError(
                 f"{target.shown}: holds what another project, or a copy of this one, sent; choose another place, or remove "
-                f"{_PROJECT} there, if what is there is to be replaced"
+                f"{SIGNATURE} there, if what is there is to be replaced"
             )
-    target.write(_PROJECT, project.encode())
+    target.write(SIGNATURE, project.encode())
     return known
 
 

@@ -45,6 +45,8 @@ __all__ = ["DEFAULT_SEED", "Combined", "TrainingFileOptions", "combine"]
 
 FORMAT_VERSION = 2
 """Raised when the same shards give other flat files; it makes them all stale."""
+MEASURED_VERSION = 2
+"""Raised when splits to measure on give other sides; it makes the files of corpora with such splits stale."""
 
 _LOOKS = 8
 """Shards whose media are looked for at once: most of it is the file system's work."""
@@ -183,10 +185,6 @@ def _has_all_media(store: Store, modality: str, parts: Parts) -> bool:
             return all(pool.map(holds, markers))
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-MEASURED_VERSION = 2
-"""Raised when splits to measure on give other sides; it makes the files of corpora with such splits stale."""
 
 
 def _fingerprint(

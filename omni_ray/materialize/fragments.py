@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omni_ray.materialize import shuffle
-from omni_ray.materialize.shuffle import KEYS
 from omni_ray.storage import atomic_writer
 
 KEY, HELD = "key", "held"
@@ -119,7 +118,7 @@ def merge(paths: Sequence[str], target: str, steps: int) -> str:
     if not Path(target).exists():  # a task that is run again because word of its end was lost
         with pa.memory_map(paths[0], "rb") as file:
             schema = pa.ipc.open_file(file).schema
-        ranges = (read_sorted(paths, KEYS * n // steps, KEYS * (n + 1) // steps) for n in range(steps))
+        ranges = (read_sorted(paths, shuffle.KEYS * n // steps, shuffle.KEYS * (n + 1) // steps) for n in range(steps))
         write_fragment(target, (batch for batch in ranges if batch is not None), schema)
     for path in paths:
         Path(path).unlink(missing_ok=True)

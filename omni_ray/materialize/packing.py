@@ -13,6 +13,7 @@ from omni_ray.modalities.hold_out import HOLD_VERSION
 from omni_ray.pipeline.engine import Runner
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.parts import part_of
+from omni_ray.pipeline.share import as_json
 from omni_ray.pipeline.store import CorpusStore, Store
 from omni_ray.storage import write_atomic
 from omni_ray.training import configs
@@ -85,11 +86,8 @@ def keep_a_copy(packing: Packing, folder: Path) -> Packing:
 
 
 def _digest(parts: Mapping[str, Sequence[tuple[Manifest, int]]], holdout: float) -> str:
-    value = [
-        holdout and [HOLD_VERSION, holdout],
-        {name: [(m.shard.sha256, take) for m, take in each] for name, each in parts.items()},
-    ]
-    return digest_of_json(value)
+    shards = {name: as_json(each) for name, each in parts.items()}
+    return digest_of_json([holdout and [HOLD_VERSION, holdout], shards])
 
 
 def _load(path: Path) -> dict[str, str]:

@@ -17,9 +17,8 @@ KEYS = 1 << 64
 _RANGE_BYTES = 4 << 20
 _MAX_BITS = 13
 """Every group of shards says how many bytes it has in each range: 64 KiB to send."""
-
-
 _GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+"""What SplitMix64 multiplies with."""
 
 
 def keys(seed: int, start: int, count: int) -> npt.NDArray[np.uint64]:

@@ -11,6 +11,7 @@ from typing import Any
 from omni_ray.digests import digest_of_json
 from omni_ray.errors import OmniError
 from omni_ray.pipeline.manifest import Manifest
+from omni_ray.pipeline.share import as_json
 from omni_ray.storage import write_atomic
 from omni_ray.trainers.files import files_of, is_held_out, is_production
 
@@ -79,8 +80,7 @@ class Record:
 
 def digest_of(parts: Mapping[str, Sequence[tuple[Manifest, int]]]) -> str:
     """The digest of the shards of each corpus, and of how many samples of each are taken."""
-    value = {name: [(manifest.shard.sha256, take) for manifest, take in each] for name, each in parts.items()}
-    return digest_of_json(value)
+    return digest_of_json({name: as_json(each) for name, each in parts.items()})
 
 
 def load(state_folder: Path, modality: str, *, production: bool = True) -> Record | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from omni_ray.digests import digest_of_json
@@ -60,4 +60,9 @@ def is_left_out(manifest: Manifest, take: int) -> bool:
 
 def digest(parts: Parts) -> str:
     """What a share is settled for: the shards and how much of each there is."""
-    return digest_of_json([(manifest.shard.sha256, take) for manifest, take in parts])
+    return digest_of_json(as_json(parts))
+
+
+def as_json(parts: Iterable[tuple[Manifest, int]]) -> list[tuple[str, int]]:
+    """The shards by their digests, and how much of each there is: what is made of them depends on no more."""
+    return [(manifest.shard.sha256, take) for manifest, take in parts]

@@ -22,6 +22,7 @@ from omni_ray.pipeline.corpus_folder import CorpusFolder, corpus_names
 from omni_ray.pipeline.corpus_state import CorpusState, Summary
 from omni_ray.pipeline.manifest import Manifest
 from omni_ray.pipeline.mixture import Mixture
+from omni_ray.pipeline.share import as_json
 from omni_ray.pipeline.store import CorpusStore, NotCommitted, Store
 from omni_ray.quality.preset import Benchmark, RuleFile, Settings
 from omni_ray.trainers.files import all_modalities
@@ -72,10 +73,7 @@ class Cleaning:
 
     def made_of(self, settings: Settings) -> str:
         """Digest of all that the cleaned shards depend on."""
-        parts = {
-            corpus.name: [(manifest.shard.sha256, take) for manifest, take in corpus.parts()]
-            for corpus in self.store.corpora(self.modality)
-        }
+        parts = {corpus.name: as_json(corpus.parts()) for corpus in self.store.corpora(self.modality)}
         from omni_ray.quality.resolved import resolved  # imports every rule, and is wanted only where there is cleaning
 
         return digest_of_json([resolved(self.modality, settings), parts])

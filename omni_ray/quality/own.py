@@ -22,6 +22,7 @@ import pyarrow as pa
 from omni_ray.errors import OmniError
 from omni_ray.modalities.documents import Ints
 from omni_ray.modalities.registry import modality as modality_of
+from omni_ray.own_code import run_as
 from omni_ray.quality.account import Account, Cleaned
 from omni_ray.quality.clean import judge, rules_of
 from omni_ray.quality.preset import PRESETS, RuleFile
@@ -212,11 +213,5 @@ def installed() -> list[str]:
 @lru_cache(maxsize=64)
 def _run(source: RuleSource) -> tuple[_Own, ...]:
     module = ModuleType(f"omni_ray_user_{Path(source.file.path).stem}")
-    module.__file__ = source.file.path
-    try:
-        exec(compile(source.text, source.file.path, "exec"), module.__dict__)
-    except OmniError as error:
-        raise OmniError(f"{source.file.path}: {error}") from None
-    except Exception as error:
-        raise OmniError(f"{source.file.path}: {type(error).__name__}: {error}") from error
+    run_as(module, source.file.path, source.text)
     return tuple({id(value): value for value in vars(module).values() if isinstance(value, _Own)}.values())

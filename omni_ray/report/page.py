@@ -14,6 +14,7 @@ from omni_ray.errors import OmniError
 from omni_ray.modalities.registry import modality as modality_of
 from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.pipeline.store import Store
+from omni_ray.quality.cleaned import training_corpora
 from omni_ray.quality.outdated import all_outdated
 from omni_ray.quality.reasons import QUALITY_REASONS
 from omni_ray.reasons import REASONS
@@ -65,7 +66,7 @@ def write_report(
         title=root.absolute().name,
         plan=plan_rows(plan) if plan else (),
         files=training_files(store),
-        outdated=all_outdated(store, dict.fromkeys(each.state.modality for each in pages)),
+        outdated=all_outdated(store, training_corpora(store)),
         recipe=recorded(root),
     )
     remove_temporaries(target.parent)

@@ -13,6 +13,7 @@ from omni_ray.pipeline.engine import Runner, inline
 from omni_ray.pipeline.lease import lease
 from omni_ray.pipeline.store import Store
 from omni_ray.progress.reporter import Reporter, usual
+from omni_ray.quality.cleaned import training_corpora
 from omni_ray.quality.outdated import outdated
 from omni_ray.trainers.files import FILES
 from omni_ray.training import vocabulary as tokenizers
@@ -111,7 +112,7 @@ def _outdated(store: Store, report: PlanReport) -> list[str]:
     said = []
     for modality in dict.fromkeys(FILES[e.file.dataset].modality for e in report.data if e.file.origin == "production"):
         try:
-            said.append(outdated(store, modality))
+            said.append(outdated(store, training_corpora(store, modality)))
         except OmniError as error:
             said.append(str(error))
     return [*filter(None, said)]

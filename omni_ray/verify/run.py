@@ -220,7 +220,7 @@ class _Project:
     def _outdated(self, modality: str) -> str:
         """Why the training files are not those of the shards, in a sentence; "" where they are, or shards are missing."""
         try:
-            return outdated(self.store, modality) if self.data == "production" else ""
+            return outdated(self.store, training_corpora(self.store, modality)) if self.data == "production" else ""
         except OmniError:
             return ""  # a finding about the shards
 
